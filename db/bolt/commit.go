@@ -1,0 +1,258 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	bbolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"imageserver/db"
+)
+
+const (
+	// groupBytes bounds the image bytes of one commit, and with them the
+	// memory it takes and the time that others wait for it.
+	groupBytes = 8 << 20
+	queueLen   = 1024
+)
+
+// A change is one caller's part of a commit. Its functions run on the
+// committer's goroutine, in a transaction shared with other changes, and may
+// run more than once.
+type change struct {
+	// check looks at the store as it is and decides. An error refuses this
+	// change alone; nothing is written when todo is false.
+	check func(tx *bbolt.Tx) (todo bool, err error)
+	// apply writes. An error undoes the whole transaction.
+	apply func(tx *txn) error
+
+	bytes int64 // of image data that apply adds
+	err   error
+	done  chan struct{}
+}
+
+// txn is a write transaction and what must follow its end.
+type txn struct {
+	*bbolt.Tx
+	pins  *pins
+	usage db.Usage
+	doom  []uint64 // blobs that are deleted, in part or whole; see pins
+	left  []uint64 // blobs that became orphans
+	kept  []uint64 // orphans that became an image's
+}
+
+// committer owns all writing.
+type committer struct {
+	queue   chan *change
+	closing sync.RWMutex // held for reading while a change is queued
+	closed  bool
+	idle    chan struct{} // closed when the goroutine has ended
+	failed  atomic.Pointer[error]
+	space   space
+}
+
+func (s *Store) startCommitter() {
+	s.queue = make(chan *change, queueLen)
+	s.idle = make(chan struct{})
+	go func() {
+		defer close(s.idle)
+		var group []*change
+		for c := range s.queue {
+			group = s.gather(append(group[:0], c))
+			s.commitGroup(group)
+			for _, c := range group {
+				close(c.done)
+			}
+			clear(group)
+		}
+	}()
+}
+
+// stopCommitter lets what is queued finish and refuses everything after. It
+// returns false when that had been done before.
+func (s *Store) stopCommitter() bool {
+	s.closing.Lock()
+	first := !s.closed
+	if first {
+		s.closed = true
+		close(s.queue)
+	}
+	s.closing.Unlock()
+	<-s.idle
+	return first
+}
+
+// submit has c committed and waits for that, however long it takes: what c
+// refers to is in use until then.
+func (s *Store) submit(c *change) error {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	c.done = make(chan struct{})
+	s.closing.RLock()
+	if s.closed {
+		s.closing.RUnlock()
+		return db.ErrClosed
+	}
+	s.queue <- c
+	s.closing.RUnlock()
+	<-c.done
+	return c.err
+}
+
+// gather adds to group what has queued up by now, and waits for nothing.
+func (s *Store) gather(group []*change) []*change {
+	for bytes := group[0].bytes; bytes < groupBytes; {
+		select {
+		case c, ok := <-s.queue:
+			if !ok {
+				return group
+			}
+			group = append(group, c)
+			bytes += c.bytes
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// commitGroup commits the changes together. When that fails, each is tried by
+// itself, so that one that cannot be done does not fail its neighbours.
+func (s *Store) commitGroup(group []*change) {
+	err := s.commit(group)
+	if err == nil {
+		return
+	}
+	if len(group) == 1 {
+		group[0].err = err
+		return
+	}
+	for _, c := range group {
+		c.err = s.commit([]*change{c})
+	}
+}
+
+// commit runs the changes in one transaction. Refusals are left in the
+// changes; an error returned means that nothing was done, or, when the store
+// has stopped writing, that it is not known.
+func (s *Store) commit(group []*change) (err error) {
+	if err := s.failure(); err != nil {
+		return err
+	}
+	tx, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			tx.Rollback() // a second one, after a failed commit, does nothing
+		}
+		s.settle(tx, err == nil)
+	}()
+	todo, err := s.applyAll(tx, group)
+	if err != nil {
+		return fullOr(err)
+	}
+	if !todo {
+		return tx.Rollback()
+	}
+	if err := s.finish(tx); err != nil {
+		if full := fullOr(err); errors.Is(full, db.ErrFull) {
+			return full
+		}
+		// What a failed sync leaves on the disk is unknown, and a second sync
+		// may succeed without having written what the first one lost.
+		s.fail(err)
+		return s.failure()
+	}
+	return nil
+}
+
+// begin starts the write transaction.
+func (s *Store) begin() (t *txn, err error) {
+	defer recoverDamage(&err)
+	tx, err := s.db.Begin(true)
+	if err != nil {
+		return nil, err
+	}
+	t = &txn{Tx: tx, pins: &s.pins}
+	if t.usage, err = readUsage(tx); err != nil {
+		tx.Rollback()
+		return nil, err
+	}
+	return t, nil
+}
+
+// applyAll runs every change that is not refused and reports whether any wrote.
+func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer recoverDamage(&err)
+	var bytes int64
+	for _, c := range group {
+		bytes += c.bytes
+	}
+	if bytes > 0 {
+		if err := s.space.reserve(s.file, tx.Tx, bytes); err != nil {
+			return false, err
+		}
+	}
+	before := tx.usage
+	for _, c := range group {
+		c.err = nil
+		do, err := c.check(tx.Tx)
+		if err != nil {
+			c.err = err
+			continue
+		}
+		if !do {
+			continue
+		}
+		todo = true
+		if err := c.apply(tx); err != nil {
+			return false, err
+		}
+	}
+	if tx.usage != before {
+		err = writeUsage(tx.Tx, tx.usage)
+	}
+	return todo, err
+}
+
+// finish commits. A panic in bbolt, which only a damaged file brings about,
+// counts as a failure to write.
+func (s *Store) finish(tx *txn) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer recoverDamage(&err)
+	return tx.Commit()
+}
+
+// fail stops all writing until the store is opened again.
+func (s *Store) fail(err error) {
+	err = fmt.Errorf("%w after a failure of the storage (%w); restart the server once the disk is sound", db.ErrReadOnly, err)
+	s.failed.CompareAndSwap(nil, &err)
+	s.log.Error("the data file can no longer be written", "err", err)
+}
+
+// failure returns why the store has stopped writing, or nil.
+func (s *Store) failure() error {
+	if p := s.failed.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// fullOr returns db.ErrFull for an error that says there is no space and
+// that cannot come from a sync: those carry no path.
+func fullOr(err error) error {
+	var path *fs.PathError
+	if errors.Is(err, berrors.ErrMaxSizeReached) || isFull(err) && errors.As(err, &path) {
+		return fmt.Errorf("%w: %w", db.ErrFull, err)
+	}
+	return err
+}

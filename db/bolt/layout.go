@@ -1,0 +1,295 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"imageserver/db"
+)
+
+var (
+	metaBucket    = []byte("meta")
+	imagesBucket  = []byte("images")
+	recentBucket  = []byte("recent")
+	digestsBucket = []byte("digests")
+	chunksBucket  = []byte("chunks")
+	orphansBucket = []byte("orphans")
+
+	formatKey = []byte("format")
+	usageKey  = []byte("usage")
+	chunkKey  = []byte("c")
+)
+
+// chunkSize is how many bytes of an image one chunk holds: with its checksum,
+// its key and bbolt's headers it fills 128 KiB of pages to the last byte
+// (page header 16, leaf element 16, key 1, checksum 4). Larger chunks read no
+// faster, and each client that reads slowly holds one of them in memory.
+const chunkSize = 128<<10 - 16 - 16 - 1 - crcSize
+
+const crcSize = 4
+
+// chunk is one chunk as the file holds it: the checksum, then the bytes.
+type chunk struct {
+	buf [crcSize + chunkSize]byte
+	n   int // bytes in use after the checksum
+}
+
+// data returns the bytes in use.
+func (c *chunk) data() []byte { return c.buf[crcSize : crcSize+c.n] }
+
+// seal puts the checksum in front of the data and returns the whole.
+func (c *chunk) seal(id uint64, number int) []byte {
+	binary.BigEndian.PutUint32(c.buf[:], checksum(id, number, c.data()))
+	return c.buf[:crcSize+c.n]
+}
+
+// sound reports whether the chunk holds what was sealed under id and number.
+func (c *chunk) sound(id uint64, number int) bool {
+	return binary.BigEndian.Uint32(c.buf[:]) == checksum(id, number, c.data())
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum is the CRC-32C of a chunk's place and its bytes. With the place in
+// it, a chunk that ends up where another belongs is found out too.
+func checksum(id uint64, number int, data []byte) uint32 {
+	place := chunkPlace(id, number)
+	return crc32.Update(crc32.Checksum(place[:], castagnoli), castagnoli, data)
+}
+
+// chunkPlace is the key of a chunk in the chunks bucket.
+func chunkPlace(id uint64, number int) (k [12]byte) {
+	binary.BigEndian.PutUint64(k[:], id)
+	binary.BigEndian.PutUint32(k[8:], uint32(number))
+	return k
+}
+
+// chunkCount is the number of chunks of a blob of size bytes.
+func chunkCount(size int64, chunkSize int) int {
+	return int((size + int64(chunkSize) - 1) / int64(chunkSize))
+}
+
+func idKey(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
+
+// recentKey sorts by time, newest first, then by name.
+func recentKey(uploaded time.Time, name string) []byte {
+	// Flipping the sign bit makes times before 1970 sort before later ones;
+	// flipping all bits turns the order around.
+	k := binary.BigEndian.AppendUint64(nil, ^(uint64(uploaded.UnixNano()) ^ 1<<63))
+	return append(k, name...)
+}
+
+// recentName returns the name in a key made by recentKey.
+func recentName(key []byte) []byte { return key[min(8, len(key)):] }
+
+func digestKey(d db.Digest, name string) []byte {
+	return append(d[:len(d):len(d)], name...)
+}
+
+// record is the value under a name in the images bucket: an image, and where
+// its bytes are. It is written in protobuf's wire format, which says for
+// every field where it ends, so that later versions can add fields and
+// earlier ones keep what they do not know.
+type record struct {
+	db.Image
+	blob      uint64
+	chunkSize int // of the blob's chunks, the last one may be shorter
+	unknown   []byte
+}
+
+// The numbers of record's fields. A number, once used, keeps its meaning.
+const (
+	fieldBlob        = 1 // varint
+	fieldSHA256      = 2 // bytes
+	fieldSize        = 3 // varint
+	fieldContentType = 4 // string
+	fieldWidth       = 5 // varint
+	fieldHeight      = 6 // varint
+	fieldUploaded    = 7 // sfixed64, nanoseconds since 1970 UTC
+	fieldChunkSize   = 8 // varint
+)
+
+func (r *record) marshal() []byte {
+	b := make([]byte, 0, 96)
+	varint := func(n protowire.Number, v uint64) {
+		b = protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
+	}
+	varint(fieldBlob, r.blob)
+	b = protowire.AppendBytes(protowire.AppendTag(b, fieldSHA256, protowire.BytesType), r.SHA256[:])
+	varint(fieldSize, uint64(r.Size))
+	b = protowire.AppendString(protowire.AppendTag(b, fieldContentType, protowire.BytesType), r.ContentType)
+	varint(fieldWidth, uint64(r.Width))
+	varint(fieldHeight, uint64(r.Height))
+	b = protowire.AppendFixed64(protowire.AppendTag(b, fieldUploaded, protowire.Fixed64Type), uint64(r.Uploaded.UnixNano()))
+	varint(fieldChunkSize, uint64(r.chunkSize))
+	return append(b, r.unknown...)
+}
+
+var errRecord = errors.New("unreadable record")
+
+func unmarshalRecord(name string, b []byte) (*record, error) {
+	r := &record{Image: db.Image{Name: name}}
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return nil, damagedRecord(name)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if size < 0 {
+			return nil, damagedRecord(name)
+		}
+		field, value := b[:n+size], b[n:n+size]
+		b = b[n+size:]
+		switch {
+		case number == fieldSHA256 && kind == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(value)
+			if copy(r.SHA256[:], v) != len(r.SHA256) {
+				return nil, damagedRecord(name)
+			}
+		case number == fieldContentType && kind == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(value)
+			r.ContentType = contentType(v)
+		case number == fieldUploaded && kind == protowire.Fixed64Type:
+			v, _ := protowire.ConsumeFixed64(value)
+			r.Uploaded = time.Unix(0, int64(v)).UTC()
+		case kind == protowire.VarintType && r.setVarint(number, value):
+		default:
+			r.unknown = append(r.unknown, field...)
+		}
+	}
+	if r.blob == 0 || r.Size < 0 || r.chunkSize <= 0 || r.chunkSize > chunkSize {
+		return nil, damagedRecord(name)
+	}
+	return r, nil
+}
+
+// setVarint stores an integer field and reports whether it knows it.
+func (r *record) setVarint(number protowire.Number, value []byte) bool {
+	v, _ := protowire.ConsumeVarint(value)
+	switch number {
+	case fieldBlob:
+		r.blob = v
+	case fieldSize:
+		r.Size = int64(v)
+	case fieldWidth:
+		r.Width = int(v)
+	case fieldHeight:
+		r.Height = int(v)
+	case fieldChunkSize:
+		r.chunkSize = int(v)
+	default:
+		return false
+	}
+	return true
+}
+
+// contentType returns b as a string, without an allocation for the types that
+// nearly every image has.
+func contentType(b []byte) string {
+	switch string(b) {
+	case "image/jpeg":
+		return "image/jpeg"
+	case "image/png":
+		return "image/png"
+	case "image/webp":
+		return "image/webp"
+	}
+	return string(b)
+}
+
+func damagedRecord(name string) error {
+	return fmt.Errorf("%w: %q: %w", db.ErrDamaged, name, errRecord)
+}
+
+// getRecord returns the record under name, or nil when there is none.
+func getRecord(tx *bbolt.Tx, name string) (*record, error) {
+	v := tx.Bucket(imagesBucket).Get([]byte(name))
+	if v == nil {
+		return nil, nil
+	}
+	return unmarshalRecord(name, v)
+}
+
+// mustRecord returns the record under a name that an index holds.
+func mustRecord(tx *bbolt.Tx, name string) (*record, error) {
+	r, err := getRecord(tx, name)
+	if r == nil && err == nil {
+		err = damagedRecord(name)
+	}
+	return r, err
+}
+
+func readUsage(tx *bbolt.Tx) (db.Usage, error) {
+	v := tx.Bucket(metaBucket).Get(usageKey)
+	if len(v) < 32 {
+		return db.Usage{}, fmt.Errorf("%w: no counts", db.ErrDamaged)
+	}
+	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[8*i:])) }
+	return db.Usage{Images: n(0), Bytes: n(1), Blobs: n(2), Stored: n(3)}, nil
+}
+
+func writeUsage(tx *bbolt.Tx, u db.Usage) error {
+	v := make([]byte, 0, 32)
+	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored} {
+		v = binary.BigEndian.AppendUint64(v, uint64(n))
+	}
+	return tx.Bucket(metaBucket).Put(usageKey, v)
+}
+
+// upgrades takes a file from each version of the layout to the next: the
+// function at index i makes version i+1 of version i. A file of version 0 is
+// an empty one. All that are needed run in one transaction.
+var upgrades = []func(tx *bbolt.Tx) error{
+	func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{metaBucket, imagesBucket, recentBucket, digestsBucket, chunksBucket, orphansBucket} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return writeUsage(tx, db.Usage{})
+	},
+}
+
+// upgrade brings the file to the newest version that steps lead to. A newer
+// file, and one that holds something else, it refuses.
+func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
+	have := 0
+	err := bdb.View(func(tx *bbolt.Tx) error {
+		meta := tx.Bucket(metaBucket)
+		if meta == nil {
+			if k, _ := tx.Cursor().First(); k != nil {
+				return fmt.Errorf("a bbolt file of another program (it has a bucket %q); choose another path", k)
+			}
+			return nil
+		}
+		v := meta.Get(formatKey)
+		if len(v) != 4 {
+			return errors.New("a bbolt file of another program; choose another path")
+		}
+		have = int(binary.BigEndian.Uint32(v))
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case have > len(steps):
+		return fmt.Errorf("made by a newer version of this program (format %d, this one reads up to %d); use that version", have, len(steps))
+	case have == len(steps):
+		return nil
+	}
+	return bdb.Update(func(tx *bbolt.Tx) error {
+		for i, step := range steps[have:] {
+			if err := step(tx); err != nil {
+				return fmt.Errorf("upgrade to format %d: %w", have+i+1, err)
+			}
+		}
+		v := binary.BigEndian.AppendUint32(nil, uint32(len(steps)))
+		return tx.Bucket(metaBucket).Put(formatKey, v)
+	})
+}

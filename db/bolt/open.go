@@ -1,0 +1,157 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// lockTimeout is how long Open waits for another process to let go of the file.
+const lockTimeout = time.Second
+
+// openFile opens the bbolt file at path, making it first if there is none.
+func openFile(path string, noSync bool) (*bbolt.DB, *os.File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := create(path); err != nil {
+			return nil, nil, err
+		}
+	case err != nil:
+		return nil, nil, plain(err)
+	case info.IsDir():
+		return nil, nil, errors.New("is a folder; name a file in it")
+	case info.Size() == 0:
+		// bbolt would take it for a new store, and a file that was cut to
+		// nothing by a full disk or a bad copy would pass for an empty one.
+		return nil, nil, errors.New("is empty (0 bytes), so it is no store; restore your backup, or delete it to begin anew")
+	}
+	return openMapped(path, noSync)
+}
+
+// create makes an empty store appear at path whole or not at all: a file with
+// another name is written, synced and renamed, and then the folder is synced.
+func create(path string) error {
+	dir := filepath.Dir(path)
+	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".new-*")
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no folder %s; make it first", dir)
+		}
+		return plain(err)
+	}
+	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	bdb, err := bbolt.Open(tmp.Name(), 0o600, &bbolt.Options{Timeout: lockTimeout})
+	if err != nil {
+		return plain(err)
+	}
+	err = upgrade(bdb, upgrades)
+	if err := errors.Join(err, bdb.Close()); err != nil {
+		return plain(err)
+	}
+	// A link, unlike a rename, never replaces what another process has just
+	// put there; where the file system has no links, a rename must do.
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Rename(tmp.Name(), path); err != nil {
+			return plain(err)
+		}
+	}
+	return syncDir(dir)
+}
+
+// openMapped opens an existing file with the largest memory map that the
+// system grants. A file that outgrows its map must be mapped anew, and that
+// waits for every reader while new readers wait for it.
+func openMapped(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
+	for _, size := range mapSizes() {
+		bdb, file, err = openBolt(path, size, noSync)
+		if err == nil || !errors.Is(err, errMap) {
+			break
+		}
+	}
+	return bdb, file, explain(err)
+}
+
+// mapSizes lists the sizes of the memory map to try, in bytes, largest first.
+// Address space costs nothing on 64-bit Unix; Windows would make the file as
+// long as its map.
+func mapSizes() []int {
+	if runtime.GOOS == "windows" || ^uint(0)>>32 == 0 {
+		return []int{0}
+	}
+	tib, gib := uint64(1)<<40, uint64(1)<<30
+	return []int{int(tib), int(64 * gib), 0}
+}
+
+var errMap = errors.New("cannot be mapped into memory")
+
+func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			// bbolt leaves its file open, and with it the lock on it.
+			if file != nil {
+				file.Close()
+			}
+			bdb, file, err = nil, nil, fmt.Errorf("%w (%v)", errDamaged, r)
+		}
+	}()
+	bdb, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         lockTimeout,
+		NoSync:          noSync,
+		InitialMmapSize: mapSize,
+		FreelistType:    bbolt.FreelistMapType,
+		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+			// Never with O_CREATE: a file that has gone meanwhile must not
+			// come back as an empty store.
+			file, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
+			return file, err
+		},
+	})
+	if err != nil {
+		if mapSize > 0 && isMapError(err) {
+			err = fmt.Errorf("%w: %w", errMap, err)
+		}
+		return nil, nil, err
+	}
+	adviseNormal(bdb.Info().Data, mapSize)
+	return bdb, file, nil
+}
+
+var errDamaged = errors.New("is damaged; restore your backup, and keep this file: its images may be recoverable")
+
+// explain turns what bbolt says into what a person can act on.
+func explain(err error) error {
+	switch {
+	case err == nil, errors.Is(err, errDamaged):
+		return err
+	case errors.Is(err, berrors.ErrTimeout):
+		return errors.New("another process is using it; stop that one, or choose another file with --db")
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch):
+		return errors.New("is not a data file of this program; choose another path")
+	case errors.Is(err, berrors.ErrChecksum):
+		return errDamaged
+	}
+	return plain(err)
+}
+
+// plain strips the operation and the path, which the caller names, from an
+// error of the file system.
+func plain(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// dropChunks is how many chunks one commit deletes at most: 128 MiB. A longer
+// blob is left to the sweeper, so that no upload waits long for a delete.
+const dropChunks = 1024
+
+// Delete unbinds name; see db.Store.
+func (s *Store) Delete(_ context.Context, name string, allow db.Precondition) error {
+	name, err := db.CheckName(name)
+	if err != nil {
+		return err
+	}
+	var old *record
+	return s.submit(&change{
+		check: func(tx *bbolt.Tx) (todo bool, err error) {
+			old, err = getRecord(tx, name)
+			switch {
+			case err != nil:
+				return false, err
+			case allow != nil:
+				if err := allow(old.image()); err != nil {
+					return false, err
+				}
+			}
+			if old == nil {
+				return false, fmt.Errorf("%w: %q", db.ErrNotFound, name)
+			}
+			return true, nil
+		},
+		apply: func(tx *txn) error { return unbind(tx, old) },
+	})
+}
+
+// newBlob returns an id that no blob has had.
+func (s *Store) newBlob() uint64 { return s.lastBlob.Add(1) }
+
+// unpin takes back a pin, and has the blob swept if it waits for that.
+func (s *Store) unpin(id uint64) {
+	if s.pins.unpin(id) {
+		s.sweep.wake()
+	}
+}
+
+// drop deletes the blob, or makes it an orphan while it is being read.
+func (tx *txn) drop(id uint64) error {
+	if tx.pins.doom(id) {
+		tx.doom = append(tx.doom, id)
+		if done, err := tx.deleteChunks(id); done || err != nil {
+			return err
+		}
+	}
+	tx.left = append(tx.left, id)
+	return tx.Bucket(orphansBucket).Put(idKey(id), nil)
+}
+
+// deleteChunks deletes up to dropChunks chunks and reports whether that was all.
+func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
+	chunks := tx.Bucket(chunksBucket)
+	prefix := idKey(id)
+	for range dropChunks {
+		// The cursor is placed anew each time: deleting moves what it stands on.
+		k, _ := chunks.Cursor().Seek(prefix)
+		if !bytes.HasPrefix(k, prefix) {
+			return true, nil
+		}
+		if err := chunks.DeleteBucket(bytes.Clone(k)); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// sweeper deletes orphans in the background: all of them when the store is
+// opened, and later each when it is no longer pinned.
+type sweeper struct {
+	bell chan struct{} // holds one ring
+	quit chan struct{}
+	done sync.WaitGroup
+}
+
+func (w *sweeper) wake() {
+	select {
+	case w.bell <- struct{}{}:
+	default:
+	}
+}
+
+func (w *sweeper) stop() {
+	close(w.quit)
+	w.done.Wait()
+}
+
+func (s *Store) startSweeper() {
+	s.sweep.bell = make(chan struct{}, 1)
+	s.sweep.quit = make(chan struct{})
+	s.sweep.wake()
+	s.sweep.done.Go(func() {
+		for {
+			select {
+			case <-s.sweep.quit:
+				return
+			case <-s.sweep.bell:
+			}
+			if err := s.sweepAll(); err != nil && !errors.Is(err, db.ErrClosed) {
+				s.log.Error("deleting what no image uses", "err", err)
+			}
+		}
+	})
+}
+
+// sweepAll deletes every orphan that is not pinned.
+func (s *Store) sweepAll() error {
+	ids, err := s.orphans()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		for gone := false; !gone; {
+			err := s.submit(&change{
+				check: func(tx *bbolt.Tx) (todo bool, err error) {
+					gone = true // unless apply finds more than it may delete
+					return tx.Bucket(orphansBucket).Get(idKey(id)) != nil, nil
+				},
+				apply: func(tx *txn) (err error) {
+					if !tx.pins.doom(id) {
+						return nil
+					}
+					tx.doom = append(tx.doom, id)
+					if gone, err = tx.deleteChunks(id); err != nil || !gone {
+						return err
+					}
+					return tx.Bucket(orphansBucket).Delete(idKey(id))
+				},
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// orphans lists the ids of all orphans that are not pinned.
+func (s *Store) orphans() (ids []uint64, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(orphansBucket).ForEach(func(k, _ []byte) error {
+			if id := binary.BigEndian.Uint64(k); !s.pins.pinned(id) {
+				ids = append(ids, id)
+			}
+			return nil
+		})
+	})
+	return ids, err
+}

@@ -1,0 +1,354 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"sort"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// segmentChunks is how many chunks of an upload are gathered before they are
+// committed: about 1 MiB. What fits in one segment is stored by one commit.
+const segmentChunks = 8
+
+// Put stores an image; see db.Store. It holds at most one segment in memory.
+// A longer body is staged segment by segment as an orphan, so that a crash
+// leaves nothing to be seen, and is made an image by the last commit.
+func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOptions) (db.Image, db.Outcome, error) {
+	name, err := db.CheckName(name)
+	if err != nil {
+		return db.Image{}, 0, err
+	}
+	if err := errors.Join(ctx.Err(), s.failure()); err != nil {
+		return db.Image{}, 0, err
+	}
+	u := &upload{s: s, hash: sha256.New()}
+	defer u.release()
+	if err := u.read(ctx, body); err != nil {
+		return db.Image{}, 0, err
+	}
+	img := db.Image{Name: name, Size: u.size}
+	u.hash.Sum(img.SHA256[:0])
+	if o.Inspect != nil {
+		if err := o.Inspect(u, &img); err != nil {
+			return db.Image{}, 0, err
+		}
+	}
+	return u.publish(img, o)
+}
+
+// upload is the content of one Put on its way into the file.
+type upload struct {
+	s    *Store
+	hash hash.Hash
+	size int64
+
+	id     uint64   // of the blob; 0 while nothing is staged
+	staged int      // how many chunks are in the file
+	held   []*chunk // those after them
+}
+
+// read takes the body in, staging every segment that is followed by more.
+func (u *upload) read(ctx context.Context, body io.Reader) error {
+	c, err := u.s.memory.get(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		u.held = append(u.held, c)
+		err := c.fill(body)
+		u.hash.Write(c.data())
+		u.size += int64(c.n)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fmt.Errorf("read image: %w", err)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		if c, err = u.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// fill reads into c until it is full or r ends: then it returns io.EOF.
+func (c *chunk) fill(r io.Reader) error {
+	c.n = 0
+	for empty := 0; c.n < chunkSize; {
+		n, err := r.Read(c.buf[crcSize+c.n:])
+		c.n += n
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			empty = 0
+		} else if empty++; empty == 100 {
+			return io.ErrNoProgress
+		}
+	}
+	return nil
+}
+
+// next returns an empty buffer. An upload that holds one can always go on:
+// where no more memory is to be had it stages early and uses its own again.
+func (u *upload) next() (*chunk, error) {
+	if len(u.held) < segmentChunks {
+		if c := u.s.memory.tryGet(); c != nil {
+			return c, nil
+		}
+	}
+	if err := u.stage(); err != nil {
+		return nil, err
+	}
+	keep := u.held[0]
+	for _, c := range u.held[1:] {
+		u.s.memory.put(c)
+	}
+	u.held = u.held[:0]
+	return keep, nil
+}
+
+// release gives back what the upload still holds. What it staged and did not
+// publish is swept.
+func (u *upload) release() {
+	for _, c := range u.held {
+		u.s.memory.put(c)
+	}
+	u.held = nil
+	if u.staged > 0 {
+		u.s.unpin(u.id)
+	}
+}
+
+// stage commits the held chunks as an orphan's.
+func (u *upload) stage() error {
+	if u.staged == 0 {
+		u.id = u.s.newBlob()
+		u.s.pins.pin(u.id)
+	}
+	err := u.s.submit(&change{
+		bytes: u.heldBytes(),
+		check: func(*bbolt.Tx) (bool, error) { return true, nil },
+		apply: func(tx *txn) error {
+			tx.left = append(tx.left, u.id)
+			if err := tx.Bucket(orphansBucket).Put(idKey(u.id), nil); err != nil {
+				return err
+			}
+			return u.writeHeld(tx.Tx)
+		},
+	})
+	u.staged += len(u.held) // and if that failed: what there may be is swept
+	return err
+}
+
+func (u *upload) heldBytes() (n int64) {
+	for _, c := range u.held {
+		n += int64(c.n)
+	}
+	return n
+}
+
+// writeHeld writes the held chunks after those staged before.
+func (u *upload) writeHeld(tx *bbolt.Tx) error {
+	chunks := tx.Bucket(chunksBucket)
+	if chunks.Sequence() < u.id {
+		if err := chunks.SetSequence(u.id); err != nil {
+			return err
+		}
+	}
+	for i, c := range u.held {
+		place := chunkPlace(u.id, u.staged+i)
+		b, err := chunks.CreateBucket(place[:])
+		if err != nil {
+			return err
+		}
+		if err := b.Put(chunkKey, c.seal(u.id, u.staged+i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReadAt reads what has been taken in, for Inspect.
+func (u *upload) ReadAt(p []byte, off int64) (n int, err error) {
+	return readChunks(p, off, u.size, chunkSize, func(number int, read func([]byte)) error {
+		if number >= u.staged {
+			read(u.held[number-u.staged].data())
+			return nil
+		}
+		c, err := u.s.readChunk(u.id, number, chunkSize)
+		if err != nil {
+			return err
+		}
+		defer readPool.Put(c)
+		read(c.data())
+		return nil
+	})
+}
+
+// publish makes the content an image in one commit.
+func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, error) {
+	if u.id == 0 {
+		u.id = u.s.newBlob()
+	}
+	var (
+		stored  db.Image
+		outcome db.Outcome
+		old     *record
+	)
+	wanted := img.Name
+	err := u.s.submit(&change{
+		bytes: u.heldBytes(),
+		check: func(tx *bbolt.Tx) (todo bool, err error) {
+			img.Name, old, outcome, err = place(tx, wanted, img.SHA256, o)
+			if outcome == db.Unchanged && err == nil {
+				stored = old.Image
+				return false, nil
+			}
+			return true, err
+		},
+		apply: func(tx *txn) error {
+			if old != nil {
+				if err := unbind(tx, old); err != nil {
+					return err
+				}
+			}
+			rec := &record{Image: img, blob: u.id, chunkSize: chunkSize}
+			rec.Uploaded = u.s.now().UTC()
+			twin, err := sameContent(tx.Tx, img.SHA256)
+			if err != nil {
+				return err
+			}
+			if twin != nil {
+				rec.blob, rec.chunkSize = twin.blob, twin.chunkSize
+			} else if err := u.adopt(tx); err != nil {
+				return err
+			}
+			stored = rec.Image
+			return bind(tx, rec)
+		},
+	})
+	return stored, outcome, err
+}
+
+// adopt makes the upload's chunks a blob that counts.
+func (u *upload) adopt(tx *txn) error {
+	if u.staged > 0 {
+		if err := tx.Bucket(orphansBucket).Delete(idKey(u.id)); err != nil {
+			return err
+		}
+		tx.kept = append(tx.kept, u.id)
+	}
+	tx.usage.Blobs++
+	tx.usage.Stored += u.size
+	return u.writeHeld(tx.Tx)
+}
+
+// place finds the name under which the bytes with digest sum go when name is
+// asked for, the record that now stands there, and what storing them means.
+func place(tx *bbolt.Tx, name string, sum db.Digest, o db.PutOptions) (string, *record, db.Outcome, error) {
+	old, err := getRecord(tx, name)
+	if err != nil {
+		return "", nil, 0, err
+	}
+	if o.Allow != nil {
+		if err := o.Allow(old.image()); err != nil {
+			return "", nil, 0, err
+		}
+	}
+	switch {
+	case old == nil:
+		return name, nil, db.Created, nil
+	case old.SHA256 == sum:
+		return name, old, db.Unchanged, nil
+	case o.Conflict == db.Replace:
+		return name, old, db.Replaced, nil
+	case o.Conflict == db.Fail:
+		return "", nil, 0, fmt.Errorf("%w: %q", db.ErrExists, name)
+	}
+	// A client that repeats an upload which had to take another name must
+	// find that one, and not fill the store with copies.
+	if again := numberedTwin(tx, name, sum); again != "" {
+		old, err := mustRecord(tx, again)
+		return again, old, db.Unchanged, err
+	}
+	return freeName(tx, name), nil, db.Created, nil
+}
+
+// numberedTwin returns a name that is numbered after name and holds the bytes
+// with digest sum, or an empty string.
+func numberedTwin(tx *bbolt.Tx, name string, sum db.Digest) string {
+	prefix := digestKey(sum, db.NumberedPrefix(name))
+	c := tx.Bucket(digestsBucket).Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		if candidate := string(k[len(sum):]); db.IsNumbered(name, candidate) {
+			return candidate
+		}
+	}
+	return ""
+}
+
+// freeName returns a free name numbered after name. It doubles the number
+// until one is free and then halves the gap, so that the ten-thousandth
+// image.png takes thirty look-ups and not ten thousand. Deleted numbers
+// leave gaps, so the number found need not be the smallest.
+func freeName(tx *bbolt.Tx, name string) string {
+	images := tx.Bucket(imagesBucket)
+	free := func(n int) bool { return images.Get([]byte(db.Numbered(name, n))) == nil }
+	high := 2
+	for !free(high) {
+		high *= 2
+	}
+	n := high/2 + sort.Search(high-high/2, func(i int) bool { return i > 0 && free(high/2+i) })
+	return db.Numbered(name, max(n, 2))
+}
+
+// sameContent returns a record whose blob has the digest sum, or nil.
+func sameContent(tx *bbolt.Tx, sum db.Digest) (*record, error) {
+	k, _ := tx.Bucket(digestsBucket).Cursor().Seek(sum[:])
+	if !bytes.HasPrefix(k, sum[:]) {
+		return nil, nil
+	}
+	return mustRecord(tx, string(k[len(sum):]))
+}
+
+// bind enters a record whose name is free.
+func bind(tx *txn, r *record) error {
+	tx.usage.Images++
+	tx.usage.Bytes += r.Size
+	return errors.Join(
+		tx.Bucket(imagesBucket).Put([]byte(r.Name), r.marshal()),
+		tx.Bucket(recentBucket).Put(recentKey(r.Uploaded, r.Name), nil),
+		tx.Bucket(digestsBucket).Put(digestKey(r.SHA256, r.Name), nil),
+	)
+}
+
+// unbind takes a record out, and its blob when no other name has it.
+func unbind(tx *txn, r *record) error {
+	tx.usage.Images--
+	tx.usage.Bytes -= r.Size
+	err := errors.Join(
+		tx.Bucket(imagesBucket).Delete([]byte(r.Name)),
+		tx.Bucket(recentBucket).Delete(recentKey(r.Uploaded, r.Name)),
+		tx.Bucket(digestsBucket).Delete(digestKey(r.SHA256, r.Name)),
+	)
+	if err != nil {
+		return err
+	}
+	if twin, err := sameContent(tx.Tx, r.SHA256); twin != nil || err != nil {
+		return err
+	}
+	tx.usage.Blobs--
+	tx.usage.Stored -= r.Size
+	return tx.drop(r.blob)
+}

@@ -1,0 +1,230 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// Stat returns the image under name; see db.Store.
+func (s *Store) Stat(_ context.Context, name string) (img db.Image, err error) {
+	r, err := s.look(name, func(*record) <-chan struct{} { return nil })
+	if err != nil {
+		return db.Image{}, err
+	}
+	return r.Image, nil
+}
+
+// Get returns the image under name and its bytes; see db.Store.
+func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
+	r, err := s.look(name, func(r *record) <-chan struct{} { return s.pins.pin(r.blob) })
+	if err != nil {
+		return db.Image{}, nil, err
+	}
+	return r.Image, &body{s: s, record: r}, nil
+}
+
+// look finds the record under name and pins its blob with pin, again for as
+// long as the record it finds is just being deleted.
+func (s *Store) look(name string, pin func(*record) <-chan struct{}) (r *record, err error) {
+	name, err = db.CheckName(name)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		var wait <-chan struct{}
+		s.pins.lookup.RLock()
+		err := s.view(func(tx *bbolt.Tx) (err error) {
+			if r, err = getRecord(tx, name); r != nil {
+				wait = pin(r)
+			}
+			return err
+		})
+		s.pins.lookup.RUnlock()
+		switch {
+		case err != nil:
+			return nil, err
+		case r == nil:
+			return nil, fmt.Errorf("%w: %q", db.ErrNotFound, name)
+		case wait == nil:
+			return r, nil
+		}
+		<-wait
+	}
+}
+
+// image returns a copy of the record's image, or nil for no record.
+func (r *record) image() *db.Image {
+	if r == nil {
+		return nil
+	}
+	img := r.Image
+	return &img
+}
+
+// readPool lends the buffers that chunks are read into.
+var readPool = sync.Pool{New: func() any { return new(chunk) }}
+
+// readChunk returns a checked copy of one chunk, in a buffer of readPool's.
+func (s *Store) readChunk(id uint64, number, want int) (*chunk, error) {
+	c := readPool.Get().(*chunk)
+	err := s.view(func(tx *bbolt.Tx) error { return c.load(tx, id, number) })
+	switch {
+	case err != nil:
+	case c.n != want || !c.sound(id, number):
+		err = fmt.Errorf("%w: checksum of chunk %d", db.ErrDamaged, number)
+	default:
+		return c, nil
+	}
+	readPool.Put(c)
+	return nil, err
+}
+
+// load copies a chunk out of the transaction.
+func (c *chunk) load(tx *bbolt.Tx, id uint64, number int) error {
+	place := chunkPlace(id, number)
+	b := tx.Bucket(chunksBucket).Bucket(place[:])
+	if b == nil {
+		return fmt.Errorf("%w: chunk %d is missing", db.ErrDamaged, number)
+	}
+	v := b.Get(chunkKey)
+	if len(v) < crcSize || len(v) > len(c.buf) {
+		return fmt.Errorf("%w: chunk %d has %d bytes", db.ErrDamaged, number, len(v))
+	}
+	c.n = copy(c.buf[:], v) - crcSize
+	return nil
+}
+
+// readChunks fills p from offset off of a content of size bytes in chunks of
+// chunkSize. visit must call read with the bytes of the chunk asked for.
+func readChunks(p []byte, off, size int64, chunkSize int, visit func(number int, read func([]byte)) error) (n int, err error) {
+	if off < 0 {
+		return 0, errNegative
+	}
+	for n < len(p) && off < size { // every chunk but the last is full, so this ends
+		err := visit(int(off/int64(chunkSize)), func(b []byte) {
+			k := copy(p[n:], b[off%int64(chunkSize):])
+			n, off = n+k, off+int64(k)
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+var errNegative = errors.New("negative offset")
+
+// body reads a blob that it has pinned.
+type body struct {
+	s      *Store
+	record *record
+	off    int64
+	cur    *chunk // the chunk last read, or nil
+	number int    // of cur
+	closed bool
+}
+
+var errBodyClosed = errors.New("read of a closed image")
+
+// chunk returns a chunk of the image; it is b's, and good until the next call.
+func (b *body) chunk(number int) (*chunk, error) {
+	if b.closed {
+		return nil, errBodyClosed
+	}
+	if b.cur != nil && b.number == number {
+		return b.cur, nil
+	}
+	b.drop()
+	want := min(int64(b.record.chunkSize), b.record.Size-int64(number)*int64(b.record.chunkSize))
+	c, err := b.s.readChunk(b.record.blob, number, int(want))
+	if err != nil {
+		return nil, fmt.Errorf("image %q: %w", b.record.Name, err)
+	}
+	b.cur, b.number = c, number
+	return c, nil
+}
+
+// drop gives the buffer back.
+func (b *body) drop() {
+	if b.cur != nil {
+		readPool.Put(b.cur)
+		b.cur = nil
+	}
+}
+
+func (b *body) Read(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err = b.ReadAt(p, b.off)
+	b.off += int64(n)
+	if n > 0 && err == io.EOF {
+		err = nil
+	}
+	return n, err
+}
+
+func (b *body) ReadAt(p []byte, off int64) (n int, err error) {
+	if b.closed {
+		return 0, errBodyClosed
+	}
+	return readChunks(p, off, b.record.Size, b.record.chunkSize, func(number int, read func([]byte)) error {
+		c, err := b.chunk(number)
+		if err == nil {
+			read(c.data())
+		}
+		return err
+	})
+}
+
+func (b *body) WriteTo(w io.Writer) (n int64, err error) {
+	for b.off < b.record.Size {
+		c, err := b.chunk(int(b.off / int64(b.record.chunkSize)))
+		if err != nil {
+			return n, err
+		}
+		k, err := w.Write(c.data()[b.off%int64(b.record.chunkSize):])
+		n, b.off = n+int64(k), b.off+int64(k)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (b *body) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekStart:
+	case io.SeekCurrent:
+		offset += b.off
+	case io.SeekEnd:
+		offset += b.record.Size
+	default:
+		return 0, fmt.Errorf("unknown whence %d", whence)
+	}
+	if offset < 0 {
+		return 0, errNegative
+	}
+	b.off = offset
+	return offset, nil
+}
+
+// Close lets the blob go. A second Close does nothing.
+func (b *body) Close() error {
+	if !b.closed {
+		b.closed = true
+		b.drop()
+		b.s.unpin(b.record.blob)
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+const (
+	// spaceKept is disk space that uploads leave alone. bbolt never writes in
+	// place, so a delete on a full disk needs some pages before it frees any.
+	spaceKept = 2 << 20
+	// spaceSlack covers the pages of the trees and of the free list that one
+	// commit of uploads writes anew.
+	spaceSlack = 256 << 10
+	spaceStep  = 4 << 20
+)
+
+// space sees to it that the disk has room for a commit before it is begun,
+// and that deletes find some when uploads no longer do. It is the committer's.
+type space struct {
+	end int64 // the file has disk space up to here
+}
+
+// reserve makes sure that n more bytes of images can be written in tx, or
+// returns db.ErrFull.
+func (p *space) reserve(f *os.File, tx *bbolt.Tx, n int64) error {
+	high := tx.Size() // bbolt takes free pages first, and then those from here on
+	n += spaceSlack
+	want := high + n + spaceKept
+	if want <= p.end {
+		return nil
+	}
+	err := p.grow(f, high, want+max(spaceStep, high/16))
+	if errors.Is(err, db.ErrFull) {
+		err = p.grow(f, high, want)
+	}
+	if !errors.Is(err, db.ErrFull) {
+		return err
+	}
+	// The disk is full, but there are pages that deletes have freed. They may
+	// be too scattered: then some of what is kept is used, but not all.
+	free := int64(freePages(tx)) * int64(tx.DB().Info().PageSize)
+	if free+p.end-high >= n+spaceKept/2 {
+		return nil
+	}
+	return err
+}
+
+// grow gives the file disk space from off up to end.
+func (p *space) grow(f *os.File, off, end int64) error {
+	off = max(off, p.end)
+	ok, err := allocate(f, off, end-off)
+	switch {
+	case !ok:
+		p.end = math.MaxInt64 // the system cannot tell: leave it to the write
+	case isFull(err):
+		return fmt.Errorf("%w: %w", db.ErrFull, err)
+	case err != nil:
+		return fmt.Errorf("reserve disk space: %w", err)
+	default:
+		p.end = end
+	}
+	return nil
+}
+
+// freePages is the number of pages that writes can use before the file grows.
+func freePages(tx *bbolt.Tx) int {
+	stats := tx.DB().Stats()
+	return stats.FreePageN + stats.PendingPageN
+}

@@ -1,0 +1,10 @@
+//go:build !linux
+
+package bolt
+
+import "os"
+
+func adviseNormal(uintptr, int) {}
+
+// allocate reports ok=false: space is found or missed when it is written to.
+func allocate(*os.File, int64, int64) (ok bool, err error) { return false, nil }

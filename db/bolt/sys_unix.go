@@ -1,0 +1,31 @@
+//go:build unix
+
+package bolt
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// isMapError reports whether the system refused a memory map for its size:
+// a limit on address space gives ENOMEM, a small address space EINVAL.
+func isMapError(err error) bool {
+	return errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOVERFLOW)
+}
+
+// isFull reports whether err says that the disk or the user's quota is full.
+func isFull(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+// syncDir makes the names in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return plain(err)
+	}
+	defer d.Close()
+	return d.Sync()
+}

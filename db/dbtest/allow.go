@@ -1,0 +1,173 @@
+package dbtest
+
+import (
+	"errors"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"imageserver/db"
+)
+
+var errRefused = errors.New("the precondition does not hold")
+
+// demand is a Precondition: the image there is the one wanted, or nil for none.
+func demand(want *db.Image) db.Precondition {
+	return func(current *db.Image) error {
+		switch {
+		case current == nil && want == nil:
+			return nil
+		case current == nil || want == nil || current.SHA256 != want.SHA256:
+			return errRefused
+		}
+		return nil
+	}
+}
+
+func refuse(*db.Image) error { return errRefused }
+
+// testAllowPut: in each mode Allow sees what stands under the name asked for,
+// and its refusal leaves everything as it was.
+func testAllowPut(t *testing.T, s db.Store) {
+	for i, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
+		name := strconv.Itoa(i) + ".png"
+		var seen []*db.Image
+		see := func(current *db.Image) error {
+			if current != nil {
+				copied := *current
+				current = &copied
+			}
+			seen = append(seen, current)
+			return errRefused
+		}
+		o := db.PutOptions{Conflict: conflict, Allow: see}
+
+		_, _, err := tryPut(t.Context(), s, name, content(1, 3<<20), o)
+		wantError(t, "Put where none is", err, errRefused)
+		wantAbsent(t, s, name)
+		wantSeen(t, seen, nil)
+
+		seen = nil
+		img := create(t, s, name, content(uint64(10+i), 100))
+		for _, data := range [][]byte{content(1, 100), content(1, 3<<20), content(uint64(10+i), 100)} {
+			_, _, err := tryPut(t.Context(), s, name, data, o)
+			wantError(t, "Put where one is", err, errRefused)
+		}
+		wantSeen(t, seen, &img)
+		wantStored(t, s, img, content(uint64(10+i), 100))
+		wantAbsent(t, s, db.Numbered(name, 2))
+	}
+	wantConsistent(t, s)
+
+	// What Allow does not refuse happens.
+	none, former := "none.png", content(1, 100)
+	img := put(t, s, none, former, db.PutOptions{Allow: demand(nil), Conflict: db.Replace}, db.Created)
+	put(t, s, none, content(2, 3<<20), db.PutOptions{Allow: demand(&img), Conflict: db.Replace}, db.Replaced)
+	_, _, err := tryPut(t.Context(), s, none, former, db.PutOptions{Allow: demand(&img), Conflict: db.Replace})
+	wantError(t, "Put over another than expected", err, errRefused)
+	wantConsistent(t, s)
+}
+
+// wantSeen fails unless Allow was asked, and each time about want.
+func wantSeen(t *testing.T, seen []*db.Image, want *db.Image) {
+	t.Helper()
+	if len(seen) == 0 {
+		t.Error("Allow: got no call, want one at least")
+	}
+	for _, got := range seen {
+		switch {
+		case (got == nil) != (want == nil):
+			t.Errorf("Allow: got image %v, want %v", got, want)
+		case want != nil:
+			wantImage(t, "Allow", *got, *want)
+		}
+	}
+}
+
+func testAllowDelete(t *testing.T, s db.Store) {
+	data := content(1, 100)
+	img := create(t, s, "cat.png", data)
+
+	wantError(t, "Delete", s.Delete(t.Context(), "cat.png", refuse), errRefused)
+	other := img
+	other.SHA256[0]++
+	wantError(t, "Delete of another", s.Delete(t.Context(), "cat.png", demand(&other)), errRefused)
+	wantStored(t, s, img, data)
+	wantUsage(t, s, sum([]db.Image{img}))
+
+	var seen []*db.Image
+	err := s.Delete(t.Context(), "cat.png", func(current *db.Image) error {
+		if current == nil {
+			return errRefused
+		}
+		copied := *current
+		seen = append(seen, &copied)
+		return nil
+	})
+	if err != nil {
+		t.Errorf("Delete that is allowed: %v", err)
+	}
+	wantSeen(t, seen, &img)
+	wantAbsent(t, s, "cat.png")
+	wantUsage(t, s, db.Usage{})
+
+	// There is none to delete, whatever Allow thinks of that.
+	err = s.Delete(t.Context(), "cat.png", demand(nil))
+	wantError(t, "Delete of none", err, db.ErrNotFound)
+}
+
+// testAllowRace: of 32 callers that demand a free name one gets it. An engine
+// that asks before its transaction, not in it, lets several through.
+func testAllowRace(t *testing.T, s db.Store) {
+	const n = 32
+	for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
+		name := "race" + strconv.Itoa(int(conflict)) + ".png"
+		o := db.PutOptions{Conflict: conflict, Allow: demand(nil)}
+		got, errs := raceToPut(t, s, n, name, o, func(i int) []byte { return content(uint64(i), 1000) })
+		wantOutcomes(t, name, got, map[db.Outcome]int{db.Created: 1})
+		if len(errs) != n-1 {
+			t.Errorf("%s: got %d errors, want %d", name, len(errs), n-1)
+		}
+		for _, err := range errs {
+			wantError(t, name, err, errRefused)
+		}
+	}
+	wantConsistent(t, s)
+}
+
+// testCompareAndSwap counts in an image: each caller reads the number, adds
+// one, and stores it if nobody else has in between. A lost update shows in
+// the sum. Deletes under a condition must not lose a step either.
+func testCompareAndSwap(t *testing.T, s db.Store) {
+	const callers, steps = 6, 5
+	create(t, s, "counter", []byte("0"))
+	var lost atomic.Int64
+	race(callers, func(int) {
+		for done := 0; done < steps; {
+			img, data, err := load(t.Context(), s, "counter")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			n, err := strconv.Atoi(string(data))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			o := db.PutOptions{Conflict: db.Replace, Allow: demand(&img)}
+			switch _, _, err := tryPut(t.Context(), s, "counter", strconv.AppendInt(nil, int64(n+1), 10), o); {
+			case err == nil:
+				done++
+			case errors.Is(err, errRefused):
+				lost.Add(1)
+			default:
+				t.Error(err)
+				return
+			}
+		}
+	})
+	_, got, err := load(t.Context(), s, "counter")
+	if want := strconv.Itoa(callers * steps); err != nil || string(got) != want {
+		t.Errorf("counter: got %q and %v, want %s (%d tries were refused)", got, err, want, lost.Load())
+	}
+}

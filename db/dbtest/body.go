@@ -1,0 +1,192 @@
+package dbtest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"testing"
+	"testing/iotest"
+
+	"imageserver/db"
+)
+
+// testRanges reads pieces in any order, as the ranges of HTTP do.
+func testRanges(t *testing.T, s db.Store) {
+	for i, size := range []int{0, 1, 100, 128<<10 + 64, 1<<20 + 1, 5<<20 + 7} {
+		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
+		create(t, s, name, data)
+		body := openBody(t, s, name)
+		wantBytes(t, "Read before ReadAt", read(t, body, size/2), data[:size/2])
+		for _, r := range ranges(size) {
+			wantReadAt(t, body, data, r.off, r.n)
+		}
+		if n, err := body.ReadAt(make([]byte, 1), -1); n != 0 || err == nil {
+			t.Errorf("ReadAt(1 byte at -1): got %d bytes and %v, want an error", n, err)
+		}
+		wantRest(t, "Read after ReadAt, which moves nothing", body, data[size/2:])
+	}
+}
+
+type span struct{ off, n int }
+
+// ranges are the edges of size bytes and pieces across the boundaries an
+// engine may have, and past the end.
+func ranges(size int) []span {
+	rs := []span{{0, 0}, {0, 1}, {0, size}, {0, size + 1}, {size, 0}, {size, 1}, {size + 1, 1}, {size + 1<<20, 10}}
+	for _, cut := range sizes {
+		for _, n := range []int{1, 4097, 130 << 10} {
+			for _, off := range []int{cut - 1, cut, cut - n/2, size - cut} {
+				if off >= 0 && off <= size {
+					rs = append(rs, span{off, n})
+				}
+			}
+		}
+	}
+	return rs
+}
+
+func wantReadAt(t *testing.T, r io.ReaderAt, data []byte, off, n int) {
+	t.Helper()
+	p := make([]byte, n)
+	got, err := r.ReadAt(p, int64(off))
+	want := data[min(off, len(data)):min(off+n, len(data))]
+	what := fmt.Sprintf("ReadAt(%d bytes at %d of %d)", n, off, len(data))
+	wantBytes(t, what, p[:got], want)
+	switch {
+	case len(want) < n && err != io.EOF:
+		t.Errorf("%s: got error %v, want EOF", what, err)
+	case len(want) == n && err != nil && err != io.EOF:
+		t.Errorf("%s: got error %v, want nil", what, err)
+	}
+}
+
+func testSeek(t *testing.T, s db.Store) {
+	const size = 3<<20 + 5
+	data := content(1, size)
+	create(t, s, "cat.png", data)
+	body := openBody(t, s, "cat.png")
+	for _, c := range []struct {
+		offset int64
+		whence int
+		want   int64
+	}{
+		{0, io.SeekEnd, size}, // how http.ServeContent learns the size
+		{0, io.SeekStart, 0},
+		{1<<20 - 1, io.SeekStart, 1<<20 - 1},
+		{100, io.SeekCurrent, 1<<20 + 109}, // ten bytes were read in between
+		{-50, io.SeekCurrent, 1<<20 + 69},
+		{-10, io.SeekEnd, size - 10},
+		{-size, io.SeekEnd, 0},
+	} {
+		got, err := body.Seek(c.offset, c.whence)
+		if err != nil || got != c.want {
+			t.Fatalf("Seek(%d, %d): got %d and %v, want %d", c.offset, c.whence, got, err, c.want)
+		}
+		want := data[got:min(got+10, size)]
+		wantBytes(t, fmt.Sprintf("Read at %d", got), read(t, body, len(want)), want)
+	}
+	for _, whence := range []int{io.SeekStart, io.SeekCurrent, io.SeekEnd} {
+		if got, err := body.Seek(-size-11, whence); err == nil {
+			t.Errorf("Seek(%d, %d): got %d, want an error", -size-11, whence, got)
+		}
+	}
+	if got, err := body.Seek(0, 99); err == nil {
+		t.Errorf("Seek(0, 99): got %d, want an error", got)
+	}
+	wantBytes(t, "Read after refused seeks", read(t, body, 10), data[10:20])
+
+	if _, err := body.Seek(0, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if n, err := body.Read(make([]byte, 10)); n != 0 || err != io.EOF {
+			t.Errorf("Read at the end: got %d bytes and %v, want EOF", n, err)
+		}
+	}
+}
+
+func testWriteTo(t *testing.T, s db.Store) {
+	for i, size := range []int{0, 100, 128<<10 + 64, 5<<20 + 7} {
+		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
+		create(t, s, name, data)
+		for _, from := range []int{0, size / 2, size} {
+			body := openBody(t, s, name)
+			wantBytes(t, "Read before WriteTo", read(t, body, from), data[:from])
+			var w bytes.Buffer
+			w.Grow(size)
+			n, err := body.WriteTo(&w)
+			if n != int64(size-from) || err != nil {
+				t.Errorf("WriteTo from %d of %d: got %d and %v, want all that is left", from, size, n, err)
+			}
+			wantBytes(t, "WriteTo", w.Bytes(), data[from:])
+			if n, err := body.WriteTo(&w); n != 0 || err != nil {
+				t.Errorf("WriteTo at the end: got %d and %v, want nothing and nil", n, err)
+			}
+		}
+		if size > 0 {
+			wantWriterError(t, openBody(t, s, name), size)
+		}
+	}
+}
+
+// wantWriterError sends to a client that leaves half way.
+func wantWriterError(t *testing.T, body db.Body, size int) {
+	t.Helper()
+	n, err := body.WriteTo(&leaver{room: size / 2})
+	wantError(t, "WriteTo a writer that fails", err, io.ErrClosedPipe)
+	if n != int64(size/2) {
+		t.Errorf("WriteTo a writer that fails: got %d, want the %d bytes it took", n, size/2)
+	}
+}
+
+// leaver takes room bytes, then fails.
+type leaver struct{ room int }
+
+func (l *leaver) Write(p []byte) (int, error) {
+	n := min(len(p), l.room)
+	l.room -= n
+	if n < len(p) {
+		return n, io.ErrClosedPipe
+	}
+	return n, nil
+}
+
+// testReader has the standard library's test of readers look at a body.
+func testReader(t *testing.T, s db.Store) {
+	for i, size := range []int{0, 1, 100, 4<<10 + 1, 128<<10 + 64} {
+		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
+		create(t, s, name, data)
+		if err := iotest.TestReader(openBody(t, s, name), data); err != nil {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+func testClosedBody(t *testing.T, s db.Store) {
+	create(t, s, "cat.png", content(1, 2<<20))
+	_, body, err := s.Get(t.Context(), "cat.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, body, 100)
+	closeBody(t, body)
+	wantNoBytes(t, body)
+	body.Close() // may say that it is closed, must not crash
+	wantNoBytes(t, body)
+}
+
+// wantNoBytes fails if a closed body still yields some, or ends as if it had
+// been read whole.
+func wantNoBytes(t *testing.T, body db.Body) {
+	t.Helper()
+	p := make([]byte, 10)
+	if n, err := body.Read(p); n != 0 || err == nil || err == io.EOF {
+		t.Errorf("Read of a closed body: got %d bytes and %v, want an error", n, err)
+	}
+	if n, err := body.ReadAt(p, 0); n != 0 || err == nil || err == io.EOF {
+		t.Errorf("ReadAt of a closed body: got %d bytes and %v, want an error", n, err)
+	}
+	if n, err := body.WriteTo(io.Discard); n != 0 || err == nil {
+		t.Errorf("WriteTo of a closed body: got %d bytes and %v, want an error", n, err)
+	}
+}

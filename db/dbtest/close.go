@@ -1,0 +1,125 @@
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+func testClosedStore(t *testing.T, s db.Store) {
+	create(t, s, "cat.png", content(1, 100))
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	ctx := t.Context()
+	for what, call := range map[string]func() error{
+		"Put": func() error {
+			_, _, err := s.Put(ctx, "dog.png", strings.NewReader("dog"), db.PutOptions{})
+			return err
+		},
+		"Get": func() error {
+			_, body, err := s.Get(ctx, "cat.png")
+			if err == nil {
+				body.Close()
+			}
+			return err
+		},
+		"Stat":   func() error { _, err := s.Stat(ctx, "cat.png"); return err },
+		"List":   func() error { _, _, err := s.List(ctx, db.ListOptions{Limit: 1}); return err },
+		"Delete": func() error { return s.Delete(ctx, "cat.png", nil) },
+		"Usage":  func() error { _, err := s.Usage(ctx); return err },
+		"Ready":  func() error { return s.Ready(ctx) },
+	} {
+		wantError(t, what+" of a closed store", call(), db.ErrClosed)
+	}
+	if err := s.Close(); err != nil && !errors.Is(err, db.ErrClosed) {
+		t.Errorf("Close again: got %v, want nil or ErrClosed", err)
+	}
+}
+
+// testClosedStoreBodies reads on after the store is closed. An engine that
+// maps a file must not touch it then: that crashes, and no recover helps.
+func testClosedStoreBodies(t *testing.T, s db.Store) {
+	create(t, s, "cat.png", content(1, large))
+	fresh, begun, deleted := openBody(t, s, "cat.png"), openBody(t, s, "cat.png"), openBody(t, s, "cat.png")
+	read(t, begun, 100)
+	read(t, deleted, 100)
+	remove(t, s, "cat.png")
+	if err := s.Close(); err != nil {
+		t.Errorf("Close with bodies open: %v", err)
+	}
+	for _, body := range []db.Body{fresh, begun, deleted} {
+		if n, err := io.Copy(io.Discard, body); err == nil {
+			t.Errorf("Copy after Close: got %d bytes and nil, want an error", n)
+		}
+		if n, err := body.ReadAt(make([]byte, 10), 1<<20); err == nil {
+			t.Errorf("ReadAt after Close: got %d bytes and nil, want an error", n)
+		}
+		body.Close() // may fail, must not crash
+	}
+}
+
+// testCloseDuringPut: Close waits for an upload or ends it, and neither waits
+// for the other for ever.
+func testCloseDuringPut(t *testing.T, s db.Store) {
+	body := newGate(t, content(1, 3<<20), 2<<20)
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		_, _, err := s.Put(t.Context(), "cat.png", body, db.PutOptions{})
+		if err := unless(err, db.ErrClosed); err != nil {
+			t.Errorf("Put during Close: got %v, want nil or ErrClosed", err)
+		}
+	})
+	<-body.reached
+	calls.Go(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close during Put: %v", err)
+		}
+	})
+	time.Sleep(10 * time.Millisecond) // Close is on its way, most likely
+	body.release()
+	calls.Wait()
+}
+
+// testCloseUnderLoad: a call gets its answer or ErrClosed, nothing crashes.
+func testCloseUnderLoad(t *testing.T, s db.Store) {
+	data := content(1, large)
+	create(t, s, "cat.png", data)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	race(9, func(i int) {
+		if i == 0 {
+			time.Sleep(50 * time.Millisecond)
+			if err := s.Close(); err != nil {
+				t.Errorf("Close: %v", err)
+			}
+			return
+		}
+		rnd := rand.New(rand.NewPCG(uint64(i), 1))
+		for ctx.Err() == nil {
+			if i%2 == 0 {
+				_, body, err := s.Get(ctx, "cat.png")
+				if err != nil {
+					if !errors.Is(err, db.ErrClosed) {
+						t.Errorf("Get: got %v, want ErrClosed", err)
+					}
+					return
+				}
+				io.Copy(io.Discard, body) // may break off at any byte
+				body.Close()
+				continue
+			}
+			err := step(ctx, s, rnd)
+			if errors.Is(err, db.ErrClosed) {
+				return
+			}
+		}
+	})
+}

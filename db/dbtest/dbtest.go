@@ -1,0 +1,130 @@
+// Package dbtest holds the promises of [db.Store] as tests, the same ones for
+// every engine. An engine's own test calls [Run], and [RunReopen] when it
+// keeps its images on something that outlives the process.
+package dbtest
+
+import (
+	"errors"
+	"testing"
+
+	"imageserver/db"
+)
+
+// suite is the order of reading: what one caller sees first, then what
+// several do to each other.
+var suite = []struct {
+	name string
+	test func(t *testing.T, s db.Store)
+}{
+	{"RoundTrip/Sizes", testSizes},
+	{"RoundTrip/Uploaded", testUploaded},
+	{"RoundTrip/Empty", testEmptyStore},
+
+	{"Body/Ranges", testRanges},
+	{"Body/Seek", testSeek},
+	{"Body/WriteTo", testWriteTo},
+	{"Body/TestReader", testReader},
+	{"Body/Closed", testClosedBody},
+	{"Body/Replaced", testBodyOfReplaced},
+	{"Body/Deleted", testBodyOfDeleted},
+	{"Body/Growth", testBodyDuringGrowth},
+	{"Body/Two", testTwoBodies},
+	{"Body/Revived", testBodyOfRevived},
+	{"Body/Many", testManyBodies},
+
+	{"Inspect/Sees", testInspectSees},
+	{"Inspect/Refuses", testInspectRefuses},
+
+	{"Reader/Fails", testReaderFails},
+	{"Reader/FailsReplacing", testReaderFailsReplacing},
+	{"Reader/Odd", testOddReaders},
+	{"Reader/Slow", testSlowReader},
+	{"Reader/Cancelled", testCancelled},
+
+	{"Names/Odd", testOddNames},
+	{"Names/Near", testNearNames},
+	{"Names/Normal", testNormalForms},
+	{"Names/Bad", testBadNames},
+	{"Names/Naughty", testNaughtyNames},
+
+	{"Conflict/Rename", testRename},
+	{"Conflict/RenameAgain", testRenameAgain},
+	{"Conflict/RenameGap", testRenameGap},
+	{"Conflict/RenameLong", testRenameLong},
+	{"Conflict/RenameMany", testRenameMany},
+	{"Conflict/Replace", testReplace},
+	{"Conflict/Fail", testFail},
+	{"Conflict/Unchanged", testUnchanged},
+	{"Conflict/Race", testConflictRace},
+	{"Conflict/RaceSameBytes", testSameBytesRace},
+
+	{"Allow/Put", testAllowPut},
+	{"Allow/Delete", testAllowDelete},
+	{"Allow/Race", testAllowRace},
+	{"Allow/CompareAndSwap", testCompareAndSwap},
+
+	{"Delete/Missing", testDelete},
+	{"Delete/Race", testDeleteRace},
+
+	{"Dedup/Count", testDedup},
+	{"Dedup/Concurrent", testDedupConcurrent},
+
+	{"List/Order", testListOrder},
+	{"List/Pages", testListPages},
+	{"List/Cursor", testListCursor},
+	{"List/Churn", testListChurn},
+	{"List/BadCursor", testListBadCursor},
+	{"List/Match", testListMatch},
+	{"List/Replaced", testListReplaced},
+
+	{"Model", testModel},
+	{"Load", testLoad},
+
+	{"Close/Calls", testClosedStore},
+	{"Close/Bodies", testClosedStoreBodies},
+	{"Close/Upload", testCloseDuringPut},
+	{"Close/Load", testCloseUnderLoad},
+}
+
+// Run tests an engine. open makes an empty store, a new one for each subtest;
+// Run closes it. The subtests run in parallel.
+func Run(t *testing.T, open func(t *testing.T) db.Store) {
+	for _, c := range suite {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			closeLater(t, s)
+			c.test(t, s)
+		})
+	}
+}
+
+// RunReopen tests that an engine keeps what it acknowledged. place makes an
+// empty place for one store and returns the function that opens the store
+// kept there. It is called again only after the store it returned before has
+// been closed; RunReopen closes them all.
+func RunReopen(t *testing.T, place func(t *testing.T) (open func() db.Store)) {
+	for _, c := range reopenSuite {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			open := place(t)
+			c.test(t, func() db.Store {
+				t.Helper()
+				s := open()
+				closeLater(t, s)
+				return s
+			})
+		})
+	}
+}
+
+// closeLater closes s when t ends. A test may have closed it already: then it
+// stays closed, which is no error, or says that it is.
+func closeLater(t *testing.T, s db.Store) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil && !errors.Is(err, db.ErrClosed) {
+			t.Errorf("Close: got %v, want nil or ErrClosed", err)
+		}
+	})
+}

@@ -1,0 +1,214 @@
+package dbtest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// content makes size bytes without a pattern, the same ones for the same seed.
+func content(seed uint64, size int) []byte {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], seed)
+	data := make([]byte, size)
+	rand.NewChaCha8(key).Read(data)
+	return data
+}
+
+// race calls f(0) to f(n-1) all at once and waits for them.
+func race(n int, f func(i int)) {
+	var calls sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		calls.Go(func() {
+			<-start
+			f(i)
+		})
+	}
+	close(start)
+	calls.Wait()
+}
+
+// tryPut stores data, again for as long as the store says it is busy.
+func tryPut(ctx context.Context, s db.Store, name string, data []byte, o db.PutOptions) (db.Image, db.Outcome, error) {
+	for {
+		img, outcome, err := s.Put(ctx, name, bytes.NewReader(data), o)
+		if !errors.Is(err, db.ErrBusy) {
+			return img, outcome, err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// put stores data, which must succeed with the outcome wanted.
+func put(t *testing.T, s db.Store, name string, data []byte, o db.PutOptions, want db.Outcome) db.Image {
+	t.Helper()
+	img, got, err := tryPut(t.Context(), s, name, data, o)
+	if err != nil {
+		t.Fatalf("Put(%q): %v", name, err)
+	}
+	if got != want {
+		t.Fatalf("Put(%q): got outcome %s, want %s", name, outcomes[got], outcomes[want])
+	}
+	if img.Size != int64(len(data)) || img.SHA256 != sha256.Sum256(data) {
+		t.Fatalf("Put(%q): got size %d and digest %s, want %d and %x", name, img.Size, img.SHA256, len(data), sha256.Sum256(data))
+	}
+	return img
+}
+
+// outcomes are the names of db.Outcome's values, for messages.
+var outcomes = map[db.Outcome]string{
+	db.Created:   "Created",
+	db.Replaced:  "Replaced",
+	db.Unchanged: "Unchanged",
+}
+
+// create stores data under a name that is free.
+func create(t *testing.T, s db.Store, name string, data []byte) db.Image {
+	t.Helper()
+	img := put(t, s, name, data, db.PutOptions{Conflict: db.Fail}, db.Created)
+	if img.Name != name {
+		t.Fatalf("Put(%q): got name %q, want the one asked for", name, img.Name)
+	}
+	return img
+}
+
+// remove deletes name, which must be there.
+func remove(t *testing.T, s db.Store, name string) {
+	t.Helper()
+	if err := s.Delete(t.Context(), name, nil); err != nil {
+		t.Fatalf("Delete(%q): %v", name, err)
+	}
+}
+
+// openBody returns the body of name, closed when t ends if not before.
+func openBody(t *testing.T, s db.Store, name string) db.Body {
+	t.Helper()
+	_, body, err := s.Get(t.Context(), name)
+	if err != nil {
+		t.Fatalf("Get(%q): %v", name, err)
+	}
+	t.Cleanup(func() { body.Close() })
+	return body
+}
+
+// closeBody closes body, which must succeed.
+func closeBody(t *testing.T, body db.Body) {
+	t.Helper()
+	if err := body.Close(); err != nil {
+		t.Errorf("Body.Close: %v", err)
+	}
+}
+
+// read reads n bytes of body.
+func read(t *testing.T, body io.Reader, n int) []byte {
+	t.Helper()
+	data := make([]byte, n)
+	if got, err := io.ReadFull(body, data); err != nil {
+		t.Fatalf("Read: got %d bytes and %v, want %d", got, err, n)
+	}
+	return data
+}
+
+// load returns the image under name and its bytes. It is for goroutines too,
+// which must not end the test.
+func load(ctx context.Context, s db.Store, name string) (db.Image, []byte, error) {
+	img, body, err := s.Get(ctx, name)
+	if err != nil {
+		return img, nil, err
+	}
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	return img, data, err
+}
+
+// verify returns the image under name after reading all of it: an error where
+// the bytes are not the ones the image tells of.
+func verify(ctx context.Context, s db.Store, name string) (db.Image, error) {
+	img, body, err := s.Get(ctx, name)
+	if err != nil {
+		return img, err
+	}
+	defer body.Close()
+	hash := sha256.New()
+	n, err := body.WriteTo(hash)
+	if err != nil {
+		return img, err
+	}
+	if digest := db.Digest(hash.Sum(nil)); n != img.Size || digest != img.SHA256 {
+		return img, fmt.Errorf("%q: got %d bytes with digest %s, want %d with %s", name, n, digest, img.Size, img.SHA256)
+	}
+	return img, nil
+}
+
+// sum is the Usage of a store that holds images.
+func sum(images []db.Image) (u db.Usage) {
+	seen := map[db.Digest]bool{}
+	for _, img := range images {
+		u.Images++
+		u.Bytes += img.Size
+		if !seen[img.SHA256] {
+			seen[img.SHA256] = true
+			u.Blobs++
+			u.Stored += img.Size
+		}
+	}
+	return u
+}
+
+// listAll follows the cursors from o to the end.
+func listAll(t *testing.T, s db.Store, o db.ListOptions) (all []db.Image) {
+	t.Helper()
+	seen := map[string]bool{}
+	for {
+		page, next := listPage(t, s, o)
+		all = append(all, page...)
+		if next == "" {
+			return all
+		}
+		if seen[next] {
+			t.Fatalf("List: got cursor %q twice, want each page to go on", next)
+		}
+		seen[next] = true
+		o.After = next
+	}
+}
+
+// listPage returns one page, which must keep to the limit.
+func listPage(t *testing.T, s db.Store, o db.ListOptions) (page []db.Image, next string) {
+	t.Helper()
+	page, next, err := s.List(t.Context(), o)
+	if err != nil {
+		t.Fatalf("List(%+v): %v", o, err)
+	}
+	if len(page) > o.Limit {
+		t.Errorf("List(%+v): got %d images, want at most the limit", o, len(page))
+	}
+	return page, next
+}
+
+// newestFirst is the order of List.
+func newestFirst(a, b db.Image) int {
+	return cmp.Or(b.Uploaded.Compare(a.Uploaded), strings.Compare(a.Name, b.Name))
+}
+
+// namesOf returns the names of images, in their order.
+func namesOf(images []db.Image) []string {
+	names := make([]string, len(images))
+	for i, img := range images {
+		names[i] = img.Name
+	}
+	return names
+}

@@ -1,0 +1,197 @@
+package dbtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// testListOrder: the newest first. Where an engine gives several the same
+// time, callers at once make it, and the bytes of the names decide.
+func testListOrder(t *testing.T, s db.Store) {
+	var images []db.Image
+	for i, name := range []string{"m.png", "b.png", "z.png", "a.png", "B.png", "é.png", "b-2.png"} {
+		images = append(images, create(t, s, name, content(uint64(i), 100)))
+	}
+	for i, img := range images[1:] {
+		if img.Uploaded.Before(images[i].Uploaded) {
+			t.Errorf("Uploaded: got %v, want not before the image's before it, %v", img.Uploaded, images[i].Uploaded)
+		}
+	}
+	slices.SortFunc(images, newestFirst)
+	wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 3}), images)
+
+	many := make([]db.Image, 32)
+	race(len(many), func(i int) {
+		var err error
+		if many[i], _, err = tryPut(t.Context(), s, fmt.Sprintf("%d.png", i*7%32), fmt.Append(nil, i), db.PutOptions{}); err != nil {
+			t.Errorf("Put: %v", err)
+		}
+	})
+	images = append(images, many...)
+	slices.SortFunc(images, newestFirst)
+	for _, limit := range []int{1, 5, 100} {
+		wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: limit}), images)
+	}
+}
+
+// testListPages reads the list in pages of every length.
+func testListPages(t *testing.T, s db.Store) {
+	const n = 9
+	var images []db.Image
+	for i := range n {
+		images = append(images, create(t, s, fmt.Sprintf("%d.png", i*4%n), content(uint64(i), 100)))
+		slices.SortFunc(images, newestFirst)
+		for limit := 1; limit <= n+1; limit++ {
+			got := listAll(t, s, db.ListOptions{Limit: limit})
+			wantImages(t, fmt.Sprintf("List of %d by %d", i+1, limit), got, images)
+		}
+	}
+	wantImages(t, "List at once", listAll(t, s, db.ListOptions{Limit: 1 << 30}), images)
+}
+
+// testListCursor changes the list between two pages, also where the cursor
+// points. What is there all the while appears once, in its place.
+func testListCursor(t *testing.T, s db.Store) {
+	var images []db.Image
+	for i := range 40 {
+		images = append(images, create(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100)))
+	}
+	slices.SortFunc(images, newestFirst)
+
+	var got []db.Image
+	want := slices.Clone(images)
+	o := db.ListOptions{Limit: 3}
+	for {
+		page, next := listPage(t, s, o)
+		// Where a clock is slow, new images may come after the cursor too.
+		page = slices.DeleteFunc(page, func(img db.Image) bool { return strings.HasPrefix(img.Name, "new") })
+		got = append(got, page...)
+		if next == "" {
+			break
+		}
+		o.After = next
+		if len(page) < 2 {
+			continue
+		}
+		first, last := page[0], page[len(page)-1]
+		put(t, s, first.Name, []byte("new "+first.Name), db.PutOptions{Conflict: db.Replace}, db.Replaced)
+		remove(t, s, last.Name)
+		create(t, s, "new "+first.Name, []byte("new "+first.Name))
+		if i := 1 + slices.IndexFunc(images, named(last.Name)); i < len(images) {
+			remove(t, s, images[i].Name) // the one that would come next
+			want = slices.DeleteFunc(want, named(images[i].Name))
+		}
+	}
+	wantImages(t, "List with changes between the pages", got, want)
+	wantConsistent(t, s)
+}
+
+// testListChurn reads the list while others store and delete.
+func testListChurn(t *testing.T, s db.Store) {
+	var want []db.Image
+	for i := range 30 {
+		want = append(want, create(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100)))
+	}
+	slices.SortFunc(want, newestFirst)
+
+	var others sync.WaitGroup
+	t.Cleanup(others.Wait)
+	for caller := range 3 {
+		others.Go(func() {
+			for i := range 12 {
+				name := fmt.Sprintf("other %d %d.png", caller, i)
+				if _, _, err := tryPut(t.Context(), s, name, []byte(name), db.PutOptions{}); err != nil {
+					t.Errorf("Put: %v", err)
+				}
+				if i%3 == 0 {
+					continue
+				}
+				if err := s.Delete(t.Context(), name, nil); err != nil {
+					t.Errorf("Delete: %v", err)
+				}
+			}
+		})
+	}
+	for range 12 {
+		got := listAll(t, s, db.ListOptions{Limit: 4})
+		got = slices.DeleteFunc(got, func(img db.Image) bool { return strings.HasPrefix(img.Name, "other") })
+		wantImages(t, "List during changes", got, want)
+	}
+	others.Wait()
+	wantConsistent(t, s)
+}
+
+// named finds an image among others.
+func named(name string) func(db.Image) bool {
+	return func(img db.Image) bool { return img.Name == name }
+}
+
+// testListBadCursor: a cursor comes from a URL, so it may be anything.
+func testListBadCursor(t *testing.T, s db.Store) {
+	create(t, s, "cat.png", content(1, 100))
+	for _, cursor := range []string{"!", "no cursor", "\x00", "\xff\xfe", "🐈", "../..", strings.Repeat("%", 10_000)} {
+		_, _, err := s.List(t.Context(), db.ListOptions{After: cursor, Limit: 10})
+		wantError(t, fmt.Sprintf("List after %.20q", cursor), err, db.ErrCursor)
+	}
+}
+
+func testListMatch(t *testing.T, s db.Store) {
+	var images []db.Image
+	for i, name := range []string{
+		"Cat.PNG", "catalog.jpg", "bobcat.png", "ÄÖ.png", "äö-2.png", "КОТ.png", "100%.png", "a_b.png", "axb.png",
+		"[a].png", "(a)*.png", "two words.png", "café.png",
+	} {
+		images = append(images, create(t, s, name, content(uint64(i), 100)))
+	}
+	slices.SortFunc(images, newestFirst)
+	for _, c := range []struct {
+		match string
+		want  []string
+	}{
+		{"cat", []string{"Cat.PNG", "catalog.jpg", "bobcat.png"}},
+		{"CAT", []string{"Cat.PNG", "catalog.jpg", "bobcat.png"}},
+		{"cat.", []string{"Cat.PNG", "bobcat.png"}},
+		{"Cat.PNG", []string{"Cat.PNG", "bobcat.png"}},
+		{"Äö", []string{"ÄÖ.png", "äö-2.png"}},
+		{"a\u0308O\u0308", []string{"ÄÖ.png", "äö-2.png"}}, // form D, as copied from a Mac
+		{"cafe\u0301", []string{"café.png"}},
+		{"кот", []string{"КОТ.png"}},
+		{"%", []string{"100%.png"}},
+		{"a_b", []string{"a_b.png"}},
+		{"[A]", []string{"[a].png"}},
+		{"*", []string{"(a)*.png"}},
+		{"o w", []string{"two words.png"}},
+		{"dog", nil},
+		{strings.Repeat("cat", 1000), nil},
+		{"", namesOf(images)},
+	} {
+		for _, limit := range []int{1, 2, 100} {
+			got := listAll(t, s, db.ListOptions{Match: c.match, Limit: limit})
+			want := slices.DeleteFunc(slices.Clone(images), func(img db.Image) bool { return !slices.Contains(c.want, img.Name) })
+			wantImages(t, fmt.Sprintf("List(match %.20q, limit %d)", c.match, limit), got, want)
+		}
+	}
+}
+
+// testListReplaced: an image is as new as its bytes. It leaves its old place
+// when it is bound to others, and stays there when nothing changes.
+func testListReplaced(t *testing.T, s db.Store) {
+	for i, name := range []string{"a.png", "b.png", "c.png"} {
+		create(t, s, name, content(uint64(i), 100))
+	}
+	time.Sleep(5 * time.Millisecond) // more than a clock's step
+	before := listAll(t, s, db.ListOptions{Limit: 10})
+	put(t, s, "b.png", content(1, 100), db.PutOptions{}, db.Unchanged)
+	wantImages(t, "List after nothing changed", listAll(t, s, db.ListOptions{Limit: 10}), before)
+
+	img := put(t, s, "a.png", content(10, 100), db.PutOptions{Conflict: db.Replace}, db.Replaced)
+	want := append([]db.Image{img}, slices.DeleteFunc(before, named("a.png"))...)
+	wantImages(t, "List after Replace", listAll(t, s, db.ListOptions{Limit: 10}), want)
+	wantImages(t, "List by one", listAll(t, s, db.ListOptions{Limit: 1}), want)
+}

@@ -1,0 +1,77 @@
+package dbtest_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"imageserver/db"
+)
+
+// body reads from memory, as long as it and the store are open.
+type body struct {
+	r      *bytes.Reader
+	store  *memory
+	name   string
+	closed bool
+}
+
+// live returns the reader to use.
+func (b *body) live() (*bytes.Reader, error) {
+	b.store.mu.Lock()
+	defer b.store.mu.Unlock()
+	switch fault := b.store.fault; {
+	case b.closed && fault != "reads when closed":
+		return nil, errors.New("body is closed")
+	case b.store.closed && fault != "bodies outlive the store":
+		return nil, db.ErrClosed
+	case fault == "body follows the name":
+		r := bytes.NewReader(b.store.images[b.name].data)
+		r.Seek(b.r.Size()-int64(b.r.Len()), io.SeekStart)
+		*b.r = *r
+	}
+	return b.r, nil
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	r, err := b.live()
+	if err != nil {
+		return 0, err
+	}
+	return r.Read(p)
+}
+
+func (b *body) ReadAt(p []byte, off int64) (int, error) {
+	r, err := b.live()
+	if err != nil {
+		return 0, err
+	}
+	if b.store.fault == "ReadAt moves" && off >= 0 {
+		r.Seek(off, io.SeekStart)
+	}
+	return r.ReadAt(p, off)
+}
+
+func (b *body) WriteTo(w io.Writer) (int64, error) {
+	r, err := b.live()
+	if err != nil {
+		return 0, err
+	}
+	if b.store.fault == "WriteTo sends all" {
+		r.Seek(0, io.SeekStart)
+	}
+	return r.WriteTo(w)
+}
+
+func (b *body) Seek(offset int64, whence int) (int64, error) {
+	if b.store.fault == "seeks before the start" {
+		n, _ := b.r.Seek(offset, whence)
+		return n, nil
+	}
+	return b.r.Seek(offset, whence)
+}
+
+func (b *body) Close() error {
+	b.closed = true
+	return nil
+}

@@ -1,0 +1,175 @@
+package dbtest
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// model is what a store ought to hold.
+type model map[string]stored
+
+type stored struct {
+	img  db.Image
+	data []byte
+}
+
+func (m model) images() (images []db.Image) {
+	for _, e := range m {
+		images = append(images, e.img)
+	}
+	slices.SortFunc(images, newestFirst)
+	return images
+}
+
+// answer is where a Put stored and what it said.
+type answer struct {
+	name    string
+	outcome db.Outcome
+}
+
+// refuses reports whether a Put must return ErrExists.
+func (m model) refuses(name string, digest db.Digest, conflict db.Conflict) bool {
+	e, taken := m[name]
+	return conflict == db.Fail && taken && e.img.SHA256 != digest
+}
+
+// allows reports whether got is a good answer to a Put.
+func (m model) allows(got answer, name string, digest db.Digest, conflict db.Conflict) bool {
+	e, taken := m[name]
+	switch {
+	case !taken:
+		return got == answer{name, db.Created}
+	case e.img.SHA256 == digest:
+		return got == answer{name, db.Unchanged}
+	case conflict == db.Replace:
+		return got == answer{name, db.Replaced}
+	}
+	return db.IsNumbered(name, got.name) && m.allowsNumber(got, name, digest)
+}
+
+// allowsNumber is allows for one of the numbers of name, which holds other
+// bytes. Where the bytes stand under one already, they may have been sent by a
+// Put whose answer was lost: nothing changes. Otherwise it is the next number's
+// turn, and where some were deleted in between any free one's.
+func (m model) allowsNumber(got answer, name string, digest db.Digest) bool {
+	numbers, sent := 0, false
+	for held, e := range m {
+		if db.IsNumbered(name, held) {
+			numbers++
+			sent = sent || e.img.SHA256 == digest
+		}
+	}
+	e, taken := m[got.name]
+	if sent || taken {
+		return got.outcome == db.Unchanged && taken && e.img.SHA256 == digest
+	}
+	for _, n := range numbered(name, numbers+1) {
+		if _, taken := m[n]; !taken {
+			return got.outcome == db.Created // there is a gap
+		}
+	}
+	return got == answer{db.Numbered(name, numbers+2), db.Created}
+}
+
+// testModel does 500 things at random to the store and to a model of it, and
+// compares. DBTEST_SEED repeats a run.
+func testModel(t *testing.T, s db.Store) {
+	seed := uint64(time.Now().UnixNano())
+	if v, err := strconv.ParseUint(os.Getenv("DBTEST_SEED"), 10, 64); err == nil {
+		seed = v
+	}
+	t.Logf("to repeat: DBTEST_SEED=%d", seed)
+	m, rnd := model{}, rand.New(rand.NewPCG(seed, 0))
+	var contents [][]byte
+	for i, size := range []int{0, 1, 100, 5000, 40_000, 130_000, 1<<20 + 1} {
+		contents = append(contents, content(uint64(i), size))
+	}
+	wanted := []string{"cat.png", "cat-2.png", "dög.jpg", "x"}
+
+	for op := 0; op < 500 && !t.Failed(); op++ {
+		name := wanted[rnd.IntN(len(wanted))]
+		if held := slices.Sorted(maps.Keys(m)); len(held) > 0 && rnd.IntN(2) == 0 {
+			name = held[rnd.IntN(len(held))]
+		}
+		switch n := rnd.IntN(100); {
+		case n < 45:
+			data := contents[rnd.IntN(len(contents))]
+			conflict := []db.Conflict{db.Rename, db.Replace, db.Fail}[rnd.IntN(3)]
+			m.testPut(t, s, name, data, conflict)
+		case n < 70:
+			m.testDelete(t, s, name)
+		case n < 90:
+			m.testGet(t, s, name)
+		default:
+			wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 1 + rnd.IntN(10)}), m.images())
+		}
+		wantUsage(t, s, sum(m.images()))
+		if t.Failed() {
+			t.Logf("at operation %d, on %q", op, name)
+		}
+	}
+	wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 7}), m.images())
+	wantConsistent(t, s)
+}
+
+func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, conflict db.Conflict) {
+	t.Helper()
+	digest := db.Digest(sha256.Sum256(data))
+	img, outcome, err := tryPut(t.Context(), s, name, data, db.PutOptions{Conflict: conflict})
+	what := fmt.Sprintf("Put(%q, conflict %d)", name, conflict)
+	switch {
+	case m.refuses(name, digest, conflict):
+		wantError(t, what, err, db.ErrExists)
+		return
+	case err != nil:
+		t.Errorf("%s: %v", what, err)
+		return
+	case !m.allows(answer{img.Name, outcome}, name, digest, conflict):
+		t.Errorf("%s of digest %s: got %q %s, with this in the store:\n%+v", what, digest, img.Name, outcomes[outcome], m.images())
+		return
+	}
+	if outcome == db.Unchanged {
+		wantImage(t, "Put again", img, m[img.Name].img)
+	}
+	m[img.Name] = stored{img, data}
+	wantStored(t, s, img, data)
+}
+
+func (m model) testDelete(t *testing.T, s db.Store, name string) {
+	t.Helper()
+	err := s.Delete(t.Context(), name, nil)
+	if _, held := m[name]; !held {
+		wantError(t, fmt.Sprintf("Delete(%q)", name), err, db.ErrNotFound)
+	} else if err != nil {
+		t.Errorf("Delete(%q): %v", name, err)
+	}
+	delete(m, name)
+	wantMissing(t, s, name)
+}
+
+func (m model) testGet(t *testing.T, s db.Store, name string) {
+	t.Helper()
+	if e, held := m[name]; held {
+		wantStored(t, s, e.img, e.data)
+	} else {
+		wantMissing(t, s, name)
+	}
+}
+
+// wantMissing is wantAbsent without a look at the list.
+func wantMissing(t *testing.T, s db.Store, name string) {
+	t.Helper()
+	if _, err := s.Stat(t.Context(), name); !errors.Is(err, db.ErrNotFound) {
+		t.Errorf("Stat(%q): got error %v, want %v", name, err, db.ErrNotFound)
+	}
+}

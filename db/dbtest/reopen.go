@@ -1,0 +1,188 @@
+package dbtest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"testing"
+	"testing/iotest"
+
+	"imageserver/db"
+)
+
+var reopenSuite = []struct {
+	name string
+	test func(t *testing.T, open func() db.Store)
+}{
+	{"Reopen/Everything", testReopen},
+	{"Reopen/GoesOn", testReopenGoesOn},
+	{"Reopen/Leftovers", testReopenLeftovers},
+	{"Reopen/Cursor", testReopenCursor},
+	{"Reopen/Acknowledged", testReopenAcknowledged},
+}
+
+// closeStore closes s, which must succeed.
+func closeStore(t *testing.T, s db.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatalf("Close: %v", err)
+	}
+}
+
+// testReopen: everything is as it was, to the order and the times.
+func testReopen(t *testing.T, open func() db.Store) {
+	s := open()
+	contents := map[string][]byte{}
+	describe := func(_ io.ReaderAt, img *db.Image) error {
+		img.ContentType, img.Width, img.Height = "image/png", int(img.Size), 1
+		return nil
+	}
+	for i, size := range []int{0, 1, 100, 128<<10 + 64, 1<<20 + 1, 5<<20 + 7, 100} {
+		name := fmt.Sprintf("%d %d.png", i*3%7, size)
+		contents[name] = content(uint64(i), size)
+		put(t, s, name, contents[name], db.PutOptions{Inspect: describe}, db.Created)
+	}
+	put(t, s, "deleted.png", content(50, 2<<20), db.PutOptions{}, db.Created)
+	remove(t, s, "deleted.png")
+	put(t, s, "replaced.png", content(51, 2<<20), db.PutOptions{}, db.Created)
+	contents["replaced.png"] = content(52, 3<<20)
+	put(t, s, "replaced.png", contents["replaced.png"], db.PutOptions{Conflict: db.Replace}, db.Replaced)
+	contents["again.png"] = content(52, 3<<20)
+	put(t, s, "again.png", contents["again.png"], db.PutOptions{}, db.Created)
+	want := listAll(t, s, db.ListOptions{Limit: 100})
+
+	for range 3 {
+		closeStore(t, s)
+		s = open()
+		wantImages(t, "List after reopening", listAll(t, s, db.ListOptions{Limit: 4}), want)
+		for _, img := range want {
+			wantStored(t, s, img, contents[img.Name])
+		}
+		wantAbsent(t, s, "deleted.png")
+		wantUsage(t, s, sum(want))
+	}
+}
+
+// testReopenGoesOn: what a store knows in memory it knows again: which names
+// are taken, which bytes are there, how many names they have.
+func testReopenGoesOn(t *testing.T, open func() db.Store) {
+	data := content(1, 2<<20)
+	s := open()
+	images := fill(t, s, "cat.png", 5)
+	images = append(images, create(t, s, "a.png", data), create(t, s, "b.png", data))
+
+	closeStore(t, s)
+	s = open()
+	put(t, s, "cat.png", content(3, 100), db.PutOptions{}, db.Unchanged) // cat-4.png
+	img := put(t, s, "cat.png", []byte("the sixth"), db.PutOptions{}, db.Created)
+	if want := "cat-6.png"; img.Name != want {
+		t.Errorf("Put(%q): got name %q, want %q", "cat.png", img.Name, want)
+	}
+	images = append(images, img, create(t, s, "c.png", data))
+	wantUsage(t, s, sum(images))
+	remove(t, s, "a.png")
+	remove(t, s, "b.png")
+
+	closeStore(t, s)
+	s = open()
+	wantConsistent(t, s)
+	wantRest(t, "c.png", openBody(t, s, "c.png"), data)
+	slices.SortFunc(images, newestFirst)
+	images = slices.DeleteFunc(images, func(img db.Image) bool { return img.Name == "a.png" || img.Name == "b.png" })
+	wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 3}), images)
+	for _, img := range images {
+		remove(t, s, img.Name)
+	}
+	wantUsage(t, s, db.Usage{})
+
+	closeStore(t, s)
+	s = open()
+	wantUsage(t, s, db.Usage{})
+	create(t, s, "cat.png", data)
+	wantConsistent(t, s)
+}
+
+// testReopenLeftovers closes with bodies open of what is deleted and after
+// uploads that were cut off: none of it comes back or stays counted.
+func testReopenLeftovers(t *testing.T, open func() db.Store) {
+	s := open()
+	kept := create(t, s, "kept.png", content(1, 2<<20))
+	create(t, s, "deleted.png", content(2, 2<<20))
+	openBody(t, s, "kept.png")
+	openBody(t, s, "deleted.png")
+	remove(t, s, "deleted.png")
+	cut := io.MultiReader(bytes.NewReader(content(3, 3<<20)), iotest.ErrReader(io.ErrUnexpectedEOF))
+	_, _, err := s.Put(t.Context(), "cut.png", cut, db.PutOptions{})
+	wantError(t, "Put cut off", err, io.ErrUnexpectedEOF)
+
+	for range 2 {
+		closeStore(t, s)
+		s = open()
+		wantStored(t, s, kept, content(1, 2<<20))
+		wantAbsent(t, s, "deleted.png")
+		wantAbsent(t, s, "cut.png")
+		wantUsage(t, s, sum([]db.Image{kept}))
+	}
+	create(t, s, "deleted.png", content(2, 2<<20))
+	create(t, s, "cut.png", content(3, 3<<20))
+	wantConsistent(t, s)
+}
+
+// testReopenCursor: whoever reads the list goes on after a restart.
+func testReopenCursor(t *testing.T, open func() db.Store) {
+	s := open()
+	for i := range 7 {
+		create(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100))
+	}
+	want := listAll(t, s, db.ListOptions{Limit: 100})
+	var got []db.Image
+	o := db.ListOptions{Limit: 2}
+	for {
+		page, next := listPage(t, s, o)
+		got = append(got, page...)
+		if next == "" {
+			break
+		}
+		o.After = next
+		closeStore(t, s)
+		s = open()
+	}
+	wantImages(t, "List across restarts", got, want)
+}
+
+// testReopenAcknowledged closes under uploads: those that were answered with
+// success are there, the others wholly or not at all.
+func testReopenAcknowledged(t *testing.T, open func() db.Store) {
+	s := open()
+	const callers = 8
+	acknowledged := make([][]db.Image, callers)
+	var closing sync.WaitGroup
+	var closeErr error
+	race(callers, func(i int) {
+		for j := 0; ; j++ {
+			if i == 0 && j == 5 {
+				closing.Go(func() { closeErr = s.Close() })
+			}
+			name := fmt.Sprintf("%d-%d.png", i, j)
+			img, _, err := tryPut(t.Context(), s, name, content(uint64(100*i+j), []int{100, 100_000, 1<<20 + 1}[j%3]), db.PutOptions{})
+			if err != nil {
+				wantError(t, "Put", err, db.ErrClosed)
+				return
+			}
+			acknowledged[i] = append(acknowledged[i], img)
+		}
+	})
+	closing.Wait()
+	if closeErr != nil {
+		t.Fatalf("Close: %v", closeErr)
+	}
+	s = open()
+	for i := range acknowledged {
+		for j, img := range acknowledged[i] {
+			wantStored(t, s, img, content(uint64(100*i+j), int(img.Size)))
+		}
+	}
+	wantConsistent(t, s)
+}

@@ -1,0 +1,75 @@
+package dbtest
+
+import (
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// sizes lie around what an engine may cut bytes at: nothing, a page, a chunk,
+// a segment, several segments.
+var sizes = []int{
+	0, 1, 100,
+	4<<10 - 1, 4 << 10, 4<<10 + 1,
+	128<<10 - 64, 128 << 10, 128<<10 + 64,
+	1<<20 - 1, 1 << 20, 1<<20 + 1,
+	5<<20 + 7,
+	20 << 20,
+}
+
+func testSizes(t *testing.T, s db.Store) {
+	describe := func(_ io.ReaderAt, img *db.Image) error {
+		img.ContentType, img.Width, img.Height = "image/png", 640, 480
+		return nil
+	}
+	var images []db.Image
+	for i, size := range sizes {
+		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
+		img := put(t, s, name, data, db.PutOptions{Inspect: describe}, db.Created)
+		wantImage(t, "Put", img, db.Image{
+			Name: name, Size: int64(size), SHA256: img.SHA256, // the digest put has checked
+			ContentType: "image/png", Width: 640, Height: 480,
+			Uploaded: img.Uploaded,
+		})
+		wantStored(t, s, img, data)
+		images = append(images, img)
+	}
+	wantUsage(t, s, sum(images))
+	wantConsistent(t, s)
+}
+
+// testUploaded allows an engine that keeps no more than seconds, as HTTP does.
+func testUploaded(t *testing.T, s db.Store) {
+	before := time.Now().Truncate(time.Second)
+	img := create(t, s, "cat.png", content(1, 100))
+	after := time.Now()
+	if img.Uploaded.Before(before) || img.Uploaded.After(after) {
+		t.Errorf("Uploaded: got %v, want %v to %v", img.Uploaded, before, after)
+	}
+	stat, err := s.Stat(t.Context(), "cat.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range []db.Image{img, stat} {
+		if got.Uploaded.Location() != time.UTC {
+			t.Errorf("Uploaded: got location %v, want UTC", got.Uploaded.Location())
+		}
+	}
+}
+
+// testEmptyStore looks around in a store that holds nothing yet.
+func testEmptyStore(t *testing.T, s db.Store) {
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("Ready: got %v, want nil", err)
+	}
+	wantUsage(t, s, db.Usage{})
+	wantAbsent(t, s, "cat.png")
+	for _, match := range []string{"", "cat"} {
+		if got := listAll(t, s, db.ListOptions{Match: match, Limit: 10}); len(got) != 0 {
+			t.Errorf("List(match %q): got %q, want nothing", match, namesOf(got))
+		}
+	}
+}

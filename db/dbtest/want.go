@@ -1,0 +1,145 @@
+package dbtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+
+	"imageserver/db"
+)
+
+// What is wanted of a store; each want fails t with what it got instead.
+
+// wantRest reads body to its end, which must yield want. It goes piece by
+// piece: under the race detector a large slice costs more than the store.
+func wantRest(t *testing.T, what string, body io.Reader, want []byte) {
+	t.Helper()
+	n, p := 0, make([]byte, min(len(want)+1, 64<<10))
+	for {
+		got, err := body.Read(p)
+		if !bytes.Equal(p[:got], want[n:min(n+got, len(want))]) {
+			t.Errorf("%s: got other bytes or more of them, want the %d stored (between %d and %d)", what, len(want), n, n+got)
+			return
+		}
+		switch n += got; {
+		case err == io.EOF && n == len(want):
+			return
+		case err != nil:
+			t.Errorf("%s: got error %v after %d bytes, want EOF after %d", what, err, n, len(want))
+			return
+		}
+	}
+}
+
+// wantBytes compares contents without printing megabytes.
+func wantBytes(t *testing.T, what string, got, want []byte) {
+	t.Helper()
+	if bytes.Equal(got, want) {
+		return
+	}
+	i := 0
+	for i < min(len(got), len(want)) && got[i] == want[i] {
+		i++
+	}
+	t.Errorf("%s: got %d bytes, want %d, different from byte %d on", what, len(got), len(want), i)
+}
+
+// wantImage compares what the store says of an image.
+func wantImage(t *testing.T, what string, got, want db.Image) {
+	t.Helper()
+	sameTime := got
+	sameTime.Uploaded = want.Uploaded // may differ in what == sees alone
+	if sameTime != want || !got.Uploaded.Equal(want.Uploaded) {
+		t.Errorf("%s: got %+v, want %+v", what, got, want)
+	}
+}
+
+// wantImages compares pages or lists.
+func wantImages(t *testing.T, what string, got, want []db.Image) {
+	t.Helper()
+	if !slices.Equal(namesOf(got), namesOf(want)) {
+		t.Errorf("%s: got %q, want %q", what, namesOf(got), namesOf(want))
+		return
+	}
+	for i := range got {
+		wantImage(t, what+": "+got[i].Name, got[i], want[i])
+	}
+}
+
+// wantStored fails unless Stat and Get find img, and data as its bytes.
+func wantStored(t *testing.T, s db.Store, img db.Image, data []byte) {
+	t.Helper()
+	stat, err := s.Stat(t.Context(), img.Name)
+	if err != nil {
+		t.Errorf("Stat(%q): %v", img.Name, err)
+		return
+	}
+	wantImage(t, fmt.Sprintf("Stat(%q)", img.Name), stat, img)
+	got, body, err := s.Get(t.Context(), img.Name)
+	if err != nil {
+		t.Errorf("Get(%q): %v", img.Name, err)
+		return
+	}
+	defer body.Close()
+	wantImage(t, fmt.Sprintf("Get(%q)", img.Name), got, img)
+	wantRest(t, fmt.Sprintf("Get(%q)", img.Name), body, data)
+}
+
+// wantAbsent fails unless nothing stands under name.
+func wantAbsent(t *testing.T, s db.Store, name string) {
+	t.Helper()
+	_, err := s.Stat(t.Context(), name)
+	wantError(t, fmt.Sprintf("Stat(%q)", name), err, db.ErrNotFound)
+	_, body, err := s.Get(t.Context(), name)
+	wantError(t, fmt.Sprintf("Get(%q)", name), err, db.ErrNotFound)
+	if err == nil {
+		body.Close()
+	}
+	for _, img := range listAll(t, s, db.ListOptions{Limit: 100}) {
+		if img.Name == name {
+			t.Errorf("List: got %q, want it absent", name)
+		}
+	}
+}
+
+// wantError fails unless err wraps want.
+func wantError(t *testing.T, what string, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Errorf("%s: got error %v, want %v", what, err, want)
+	}
+}
+
+// wantUsage compares what the store counts.
+func wantUsage(t *testing.T, s db.Store, want db.Usage) {
+	t.Helper()
+	got, err := s.Usage(t.Context())
+	if err != nil {
+		t.Fatalf("Usage: %v", err)
+	}
+	if got != want {
+		t.Errorf("Usage: got %+v, want %+v", got, want)
+	}
+}
+
+// wantConsistent fails unless every image listed is stored, the list is in
+// order, and Usage is what the list adds up to.
+func wantConsistent(t *testing.T, s db.Store) {
+	t.Helper()
+	images := listAll(t, s, db.ListOptions{Limit: 100})
+	if !slices.IsSortedFunc(images, newestFirst) {
+		t.Errorf("List: got %q, want the newest first", namesOf(images))
+	}
+	for _, img := range images {
+		got, err := verify(t.Context(), s, img.Name)
+		if err != nil {
+			t.Errorf("Get(%q), which is listed: %v", img.Name, err)
+			continue
+		}
+		wantImage(t, fmt.Sprintf("Get(%q)", img.Name), got, img)
+	}
+	wantUsage(t, s, sum(images))
+}

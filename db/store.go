@@ -1,0 +1,155 @@
+// Package db says what a store of images is: named, immutable runs of bytes
+// with a little metadata. It knows neither file formats nor HTTP; the engines
+// that keep the bytes live in its folders and must pass the suite in dbtest.
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Store keeps images by name. All methods are safe for concurrent use.
+//
+// Names pass [CheckName] first and are compared in Unicode normal form C, so
+// two spellings of "é" are one name. A method given a bad name returns
+// [ErrName]. An image is one name bound to one immutable run of bytes: a Put
+// that replaces binds the name to other bytes and harms no reader of the
+// former ones. Equal bytes are kept once, whatever their names.
+type Store interface {
+	// Put reads body to its end and binds name to the bytes. It returns nil
+	// only when the image is on stable storage, and until then no other call
+	// sees any of it. An error from body comes back wrapped. After an error
+	// that is neither a refusal nor the reader's the image may be stored or
+	// not; to repeat the Put is safe and makes no second copy.
+	//
+	// The name may be one of [Numbered]'s when o.Conflict says Rename: the
+	// Image returned carries the name to use.
+	Put(ctx context.Context, name string, body io.Reader, o PutOptions) (Image, Outcome, error)
+
+	// Get returns an image and its bytes, or [ErrNotFound]. The body is the
+	// caller's to close and must be read by one goroutine at a time; it holds
+	// no lock and no transaction between reads, and later Puts and Deletes do
+	// not change what it reads. Every byte it returns has been checked: a
+	// damaged stretch gives [ErrDamaged] instead. It reads nothing before it
+	// is first used, so a Get for the metadata alone costs as much as a Stat.
+	Get(ctx context.Context, name string) (Image, Body, error)
+
+	// Stat returns the image under name, or [ErrNotFound].
+	Stat(ctx context.Context, name string) (Image, error)
+
+	// List returns images, the newest upload first and equal times by the
+	// bytes of their names, and a cursor for the next page: empty after the
+	// last one. A page may be short, even empty, although more follow. An
+	// image stored or deleted between two pages is missed or absent, every
+	// other one appears exactly once.
+	List(ctx context.Context, o ListOptions) (images []Image, next string, err error)
+
+	// Delete unbinds name; the bytes go with their last name. It returns
+	// [ErrNotFound] when there is no such image. When allow is not nil it is
+	// asked first, in the transaction that deletes, and its error is returned.
+	Delete(ctx context.Context, name string, allow Precondition) error
+
+	// Usage returns what is stored. It is cheap: nothing is counted anew.
+	Usage(ctx context.Context) (Usage, error)
+
+	// Ready reads from the store and returns why it cannot serve or cannot
+	// take uploads, or nil.
+	Ready(ctx context.Context) error
+
+	// Close waits for calls under way and releases the store. Bodies still
+	// open return errors from then on.
+	Close() error
+}
+
+// Image is what the store knows of one image.
+type Image struct {
+	Name        string // in Unicode normal form C
+	Size        int64  // bytes
+	SHA256      Digest // of the bytes as stored
+	ContentType string // as Inspect gave it
+	Width       int    // pixels; 0 where it is not known
+	Height      int
+	Uploaded    time.Time // when the name was bound to these bytes, UTC
+}
+
+// Digest is a SHA-256.
+type Digest [sha256.Size]byte
+
+// String returns the digest in lower-case hexadecimal.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// ParseDigest reads what Digest.String writes.
+func ParseDigest(s string) (d Digest, err error) {
+	if len(s) != hex.EncodedLen(len(d)) {
+		return d, fmt.Errorf("a SHA-256 has %d hexadecimal digits, not %d", hex.EncodedLen(len(d)), len(s))
+	}
+	_, err = hex.Decode(d[:], []byte(s))
+	return d, err
+}
+
+// Body is the content of one image. Its WriteTo sends what is left without a
+// buffer between store and writer.
+type Body interface {
+	io.ReadSeekCloser
+	io.ReaderAt
+	io.WriterTo
+}
+
+// PutOptions says how to store. The zero value renames on conflict.
+type PutOptions struct {
+	// Inspect, when not nil, is called once the whole of the bytes is staged
+	// and before any of it is visible. r holds them, img has its Name, Size
+	// and SHA256; it fills in ContentType, Width and Height, or returns the
+	// error that refuses the image. r must not be used after it returns.
+	Inspect func(r io.ReaderAt, img *Image) error
+
+	// Conflict is the answer to a name that holds other bytes. A name that
+	// holds the same bytes is no conflict: the Outcome is Unchanged.
+	Conflict Conflict
+
+	// Allow, when not nil, is asked before anything is changed.
+	Allow Precondition
+}
+
+// Precondition decides on the image that stands under the name asked for, or
+// nil where there is none, in the transaction that would change it. The error
+// it returns is handed on as it is, and nothing is changed. It must be quick,
+// may be asked more than once, and must not call the store.
+type Precondition func(current *Image) error
+
+// Conflict is what a Put does when the name holds other bytes.
+type Conflict int
+
+const (
+	Rename  Conflict = iota // store under the first free name of Numbered's
+	Replace                 // bind the name to the new bytes
+	Fail                    // return ErrExists
+)
+
+// Outcome is what a Put did.
+type Outcome int
+
+const (
+	Created   Outcome = iota // the name was free
+	Replaced                 // the name held other bytes
+	Unchanged                // the name already held these bytes
+)
+
+// ListOptions selects a page.
+type ListOptions struct {
+	After string // the cursor of the page before, or empty for the first
+	Match string // a part of the names wanted, in any case; empty for all
+	Limit int    // images at most; at least 1
+}
+
+// Usage counts what is stored.
+type Usage struct {
+	Images int64 // names
+	Bytes  int64 // the sum of their sizes
+	Blobs  int64 // distinct contents
+	Stored int64 // the sum of the distinct contents' sizes, bytes
+}
