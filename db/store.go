@@ -24,7 +24,8 @@ type Store interface {
 	// only when the image is on stable storage, and until then no other call
 	// sees any of it. An error from body comes back wrapped. After an error
 	// that is neither a refusal nor the reader's the image may be stored or
-	// not; to repeat the Put is safe and makes no second copy.
+	// not; to repeat the Put is safe and makes no second copy. A ctx that ends
+	// while body is read ends the Put with its error.
 	//
 	// The name may be one of [Numbered]'s when o.Conflict says Rename: the
 	// Image returned carries the name to use.
@@ -50,7 +51,7 @@ type Store interface {
 
 	// Delete unbinds name; the bytes go with their last name. It returns
 	// [ErrNotFound] when there is no such image. When allow is not nil it is
-	// asked first, in the transaction that deletes, and its error is returned.
+	// asked before that, in the transaction that deletes, and its error wins.
 	Delete(ctx context.Context, name string, allow Precondition) error
 
 	// Usage returns what is stored. It is cheap: nothing is counted anew.
@@ -111,7 +112,8 @@ type PutOptions struct {
 	// holds the same bytes is no conflict: the Outcome is Unchanged.
 	Conflict Conflict
 
-	// Allow, when not nil, is asked before anything is changed.
+	// Allow, when not nil, is asked before anything is changed, and also when
+	// nothing need be changed.
 	Allow Precondition
 }
 
@@ -125,7 +127,7 @@ type Precondition func(current *Image) error
 type Conflict int
 
 const (
-	Rename  Conflict = iota // store under the first free name of Numbered's
+	Rename  Conflict = iota // store under a free name of Numbered's, unless one already holds the bytes
 	Replace                 // bind the name to the new bytes
 	Fail                    // return ErrExists
 )

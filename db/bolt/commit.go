@@ -49,8 +49,8 @@ type txn struct {
 // committer owns all writing.
 type committer struct {
 	queue   chan *change
-	closing sync.RWMutex // held for reading while a change is queued
-	closed  bool
+	closing sync.RWMutex  // held for reading while a change is queued
+	closed  atomic.Bool   // set with closing held for writing
 	idle    chan struct{} // closed when the goroutine has ended
 	failed  atomic.Pointer[error]
 	space   space
@@ -77,9 +77,8 @@ func (s *Store) startCommitter() {
 // returns false when that had been done before.
 func (s *Store) stopCommitter() bool {
 	s.closing.Lock()
-	first := !s.closed
+	first := s.closed.CompareAndSwap(false, true)
 	if first {
-		s.closed = true
 		close(s.queue)
 	}
 	s.closing.Unlock()
@@ -95,7 +94,7 @@ func (s *Store) submit(c *change) error {
 	}
 	c.done = make(chan struct{})
 	s.closing.RLock()
-	if s.closed {
+	if s.closed.Load() {
 		s.closing.RUnlock()
 		return db.ErrClosed
 	}

@@ -96,15 +96,17 @@ func mapSizes() []int {
 
 var errMap = errors.New("cannot be mapped into memory")
 
-func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
+func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File, err error) {
+	var file *os.File // as bbolt has opened it
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			// bbolt leaves its file open, and with it the lock on it.
+			// bbolt leaves its file open, locked and mapped.
 			if file != nil {
+				unlock(file)
 				file.Close()
 			}
-			bdb, file, err = nil, nil, fmt.Errorf("%w (%v)", errDamaged, r)
+			bdb, err = nil, fmt.Errorf("%w (%v)", errDamaged, r)
 		}
 	}()
 	bdb, err = bbolt.Open(path, 0o600, &bbolt.Options{
@@ -112,11 +114,15 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, file *os.Fi
 		NoSync:          noSync,
 		InitialMmapSize: mapSize,
 		FreelistType:    bbolt.FreelistMapType,
-		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			if file != nil { // to copy the store, say
+				return os.OpenFile(name, flag, mode)
+			}
 			// Never with O_CREATE: a file that has gone meanwhile must not
 			// come back as an empty store.
-			file, err = os.OpenFile(name, flag&^os.O_CREATE, mode)
-			return file, err
+			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
+			file = f
+			return f, err
 		},
 	})
 	if err != nil {

@@ -69,6 +69,7 @@ func (u *upload) read(ctx context.Context, body io.Reader) error {
 		u.size += int64(c.n)
 		switch {
 		case err == io.EOF:
+			u.dropEmpty()
 			return nil
 		case err != nil:
 			return fmt.Errorf("read image: %w", err)
@@ -78,6 +79,15 @@ func (u *upload) read(ctx context.Context, body io.Reader) error {
 		if c, err = u.next(); err != nil {
 			return err
 		}
+	}
+}
+
+// dropEmpty gives the last buffer back when the body ended before it.
+func (u *upload) dropEmpty() {
+	last := len(u.held) - 1
+	if c := u.held[last]; c.n == 0 {
+		u.held = u.held[:last]
+		u.s.memory.put(c)
 	}
 }
 

@@ -138,8 +138,11 @@ var errBodyClosed = errors.New("read of a closed image")
 
 // chunk returns a chunk of the image; it is b's, and good until the next call.
 func (b *body) chunk(number int) (*chunk, error) {
-	if b.closed {
+	switch {
+	case b.closed:
 		return nil, errBodyClosed
+	case b.s.closed.Load():
+		return nil, db.ErrClosed
 	}
 	if b.cur != nil && b.number == number {
 		return b.cur, nil

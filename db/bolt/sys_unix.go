@@ -29,3 +29,7 @@ func syncDir(dir string) error {
 	defer d.Close()
 	return d.Sync()
 }
+
+// unlock takes the lock off a file that bbolt opened and could not close: its
+// memory map would keep the lock for as long as the process lives.
+func unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }

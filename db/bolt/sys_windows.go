@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"errors"
+	"os"
 
 	"golang.org/x/sys/windows"
 )
@@ -16,3 +17,6 @@ func isFull(err error) bool {
 // syncDir does nothing: NTFS journals the names of files by itself, and a
 // folder cannot be opened for syncing.
 func syncDir(string) error { return nil }
+
+// unlock does nothing: closing the file lets its lock go.
+func unlock(*os.File) {}

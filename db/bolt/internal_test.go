@@ -1,0 +1,568 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	bbolt "go.etcd.io/bbolt"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"imageserver/db"
+)
+
+var ctx = context.Background()
+
+func newStore(t testing.TB, o Options) *Store {
+	t.Helper()
+	return openStore(t, filepath.Join(t.TempDir(), "images.db"), o)
+}
+
+func openStore(t testing.TB, path string, o Options) *Store {
+	t.Helper()
+	s, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func mustPut(t testing.TB, s *Store, name string, content []byte) db.Image {
+	t.Helper()
+	img, _, err := s.Put(ctx, name, bytes.NewReader(content), db.PutOptions{Conflict: db.Replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+func mustRead(t testing.TB, s *Store, name string) []byte {
+	t.Helper()
+	_, body, err := s.Get(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	b, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// content returns n bytes, others for each seed.
+func content(seed byte, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i*i>>8) ^ seed ^ byte(i)
+	}
+	return b
+}
+
+// count returns how many keys a bucket holds.
+func count(t testing.TB, s *Store, bucket []byte) (n int) {
+	t.Helper()
+	err := s.view(func(tx *bbolt.Tx) error {
+		return tx.Bucket(bucket).ForEach(func(_, _ []byte) error { n++; return nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// wantChunks waits for the sweeper and then counts what it should have left.
+func wantChunks(t testing.TB, s *Store, want int) {
+	t.Helper()
+	for range 500 {
+		if count(t, s, orphansBucket) == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if got := count(t, s, orphansBucket); got != 0 {
+		t.Errorf("%d orphans, want them swept", got)
+	}
+	if got := count(t, s, chunksBucket); got != want {
+		t.Errorf("%d chunks in the file, want %d", got, want)
+	}
+}
+
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	r := &record{
+		Image: db.Image{
+			Name: "a.png", Size: 1 << 40, SHA256: sha256.Sum256([]byte("a")), ContentType: "image/x-odd",
+			Width: 70000, Height: 1, Uploaded: time.Date(1961, 4, 12, 6, 7, 0, 1, time.UTC),
+		},
+		blob: 1 << 60, chunkSize: 1000,
+	}
+	// What a later version might add: kept, and written again.
+	r.unknown = protowire.AppendString(protowire.AppendTag(nil, 99, protowire.BytesType), "of the future")
+	r.unknown = protowire.AppendVarint(protowire.AppendTag(r.unknown, 100, protowire.VarintType), 7)
+	got, err := unmarshalRecord("a.png", r.marshal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(got, r, cmp.AllowUnexported(record{})); diff != "" {
+		t.Errorf("record read back (-got +want):\n%s", diff)
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	r := &record{Image: db.Image{Size: 5, ContentType: "image/png"}, blob: 1, chunkSize: chunkSize}
+	f.Add(r.marshal())
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := unmarshalRecord("a.png", b)
+		if err != nil {
+			if !errors.Is(err, db.ErrDamaged) {
+				t.Fatalf("error %v, want ErrDamaged", err)
+			}
+			return
+		}
+		again, err := unmarshalRecord("a.png", r.marshal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(again, r, cmp.AllowUnexported(record{})); diff != "" {
+			t.Errorf("record read back (-got +want):\n%s", diff)
+		}
+	})
+}
+
+// TestUpgrade takes a file through versions of the layout that do not exist yet.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	want := content(1, 1000)
+	mustPut(t, s, "a.png", want)
+	s.Close()
+
+	mark := func(name string) func(*bbolt.Tx) error {
+		return func(tx *bbolt.Tx) error {
+			return tx.Bucket(metaBucket).Put([]byte(name), []byte("done"))
+		}
+	}
+	fails := func(*bbolt.Tx) error { return errors.New("cannot") }
+	run := func(steps ...func(*bbolt.Tx) error) (err error) {
+		bdb, err := bbolt.Open(path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bdb.Close()
+		return upgrade(bdb, append(upgrades[:len(upgrades):len(upgrades)], steps...))
+	}
+	if err := run(mark("two"), fails); err == nil || !strings.Contains(err.Error(), "upgrade to format 3: cannot") {
+		t.Fatalf("error %v, want the step that failed", err)
+	}
+	s = openStore(t, path, Options{}) // still of the old version, so this opens
+	if got := mustRead(t, s, "a.png"); !bytes.Equal(got, want) {
+		t.Error("the image changed in a failed upgrade")
+	}
+	err := s.view(func(tx *bbolt.Tx) error {
+		if tx.Bucket(metaBucket).Get([]byte("two")) != nil {
+			t.Error("half of a failed upgrade is in the file")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	for range 2 { // the second time there is nothing left to do
+		if err := run(mark("two"), mark("three")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), "newer version") {
+		t.Errorf("error %v, want a newer version refused", err)
+	}
+}
+
+// TestBlobIDs sees that a blob's id is not used again, in this life of the
+// process or the next.
+func TestBlobIDs(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	seen := map[uint64]bool{}
+	for life := range byte(3) {
+		s := openStore(t, path, Options{})
+		for i := range byte(3) {
+			mustPut(t, s, "a.png", content(life*10+i, 100))
+			r, err := s.look("a.png", func(*record) <-chan struct{} { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seen[r.blob] {
+				t.Errorf("blob id %d was used twice", r.blob)
+			}
+			seen[r.blob] = true
+			if err := s.Delete(ctx, "a.png", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Close()
+	}
+}
+
+// TestDamage flips one byte of every stored chunk in turn, in the file, and
+// exchanges two chunks: neither is ever read as good.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	damaged, sound := content(1, 3*chunkSize+500), content(2, chunkSize)
+	mustPut(t, s, "damaged.png", damaged)
+	mustPut(t, s, "sound.png", sound)
+	s.Close()
+
+	edit := func(fn func(chunks *bbolt.Bucket, id uint64) error) {
+		t.Helper()
+		s := openStore(t, path, Options{})
+		defer s.Close()
+		r, err := s.look("damaged.png", func(*record) <-chan struct{} { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.db.Update(func(tx *bbolt.Tx) error { return fn(tx.Bucket(chunksBucket), r.blob) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	value := func(chunks *bbolt.Bucket, id uint64, n int) (*bbolt.Bucket, []byte) {
+		place := chunkPlace(id, n)
+		b := chunks.Bucket(place[:])
+		return b, bytes.Clone(b.Get(chunkKey))
+	}
+	wantDamage := func(from int) {
+		t.Helper()
+		s := openStore(t, path, Options{})
+		defer s.Close()
+		_, body, err := s.Get(ctx, "damaged.png")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer body.Close()
+		var got bytes.Buffer
+		_, err = body.WriteTo(&got)
+		if !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), "damaged.png") {
+			t.Errorf("error %v, want ErrDamaged with the name", err)
+		}
+		if !bytes.Equal(got.Bytes(), damaged[:from*chunkSize]) {
+			t.Errorf("%d bytes before the damage, want the %d good ones", got.Len(), from*chunkSize)
+		}
+		if !bytes.Equal(mustRead(t, s, "sound.png"), sound) {
+			t.Error("the other image changed")
+		}
+	}
+	for n := range 4 {
+		flip := func(chunks *bbolt.Bucket, id uint64) error {
+			b, v := value(chunks, id, n)
+			v[100*n] ^= 1 // in the first chunk that is its checksum
+			return b.Put(chunkKey, v)
+		}
+		edit(flip)
+		wantDamage(n)
+		edit(flip)
+	}
+	edit(func(chunks *bbolt.Bucket, id uint64) error {
+		b1, v1 := value(chunks, id, 1)
+		b2, v2 := value(chunks, id, 2)
+		return errors.Join(b1.Put(chunkKey, v2), b2.Put(chunkKey, v1))
+	})
+	wantDamage(1)
+	edit(func(chunks *bbolt.Bucket, id uint64) error {
+		place := chunkPlace(id, 1)
+		return chunks.DeleteBucket(place[:])
+	})
+	wantDamage(1)
+}
+
+// TestOrphans sees that no chunk stays in the file without an image.
+func TestOrphans(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	big := content(1, 2*segmentChunks*chunkSize+1)
+	chunks := chunkCount(int64(len(big)), chunkSize)
+
+	broken := errors.New("broken")
+	_, _, err := s.Put(ctx, "a.png", io.MultiReader(bytes.NewReader(big), errReader{broken}), db.PutOptions{})
+	if !errors.Is(err, broken) {
+		t.Fatalf("error %v, want the reader's", err)
+	}
+	wantChunks(t, s, 0)
+
+	mustPut(t, s, "a.png", big)
+	mustPut(t, s, "b.png", big) // staged, and then found to be there
+	wantChunks(t, s, chunks)
+
+	_, body, err := s.Get(ctx, "a.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.png", "b.png"} {
+		if err := s.Delete(ctx, name, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count(t, s, chunksBucket); got != chunks {
+		t.Errorf("%d chunks while the image is read, want %d", got, chunks)
+	}
+	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, big) {
+		t.Errorf("%d bytes of the deleted image, error %v", len(got), err)
+	}
+	body.Close()
+	wantChunks(t, s, 0)
+}
+
+type errReader struct{ error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.error }
+
+// TestCrash takes a copy of the file while an upload is staged, as a crash
+// would leave it, and opens it.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "images.db"), filepath.Join(dir, "copy.db")
+	s := openStore(t, path, Options{})
+	mustPut(t, s, "whole.png", content(1, 100))
+
+	pipe, feed := io.Pipe()
+	put := make(chan error)
+	go func() {
+		_, _, err := s.Put(ctx, "half.png", pipe, db.PutOptions{})
+		put <- err
+	}()
+	half := content(2, 2*segmentChunks*chunkSize+1)
+	if _, err := feed.Write(half); err != nil {
+		t.Fatal(err)
+	}
+	// The byte behind the second segment was read, so that is committed.
+	err := s.view(func(tx *bbolt.Tx) error { return tx.CopyFile(copied, 0o600) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := openStore(t, copied, Options{})
+	wantChunks(t, after, 1)
+	if images, _, err := after.List(ctx, db.ListOptions{Limit: 10}); err != nil || len(images) != 1 {
+		t.Errorf("after the crash: %v, error %v, want the whole image alone", images, err)
+	}
+	feed.Close()
+	if err := <-put; err != nil {
+		t.Fatal(err)
+	}
+	if got := mustRead(t, s, "half.png"); !bytes.Equal(got, half) {
+		t.Error("the upload that went on reads wrong")
+	}
+}
+
+// TestGroupCommit holds the committer up and sees that all that queued up
+// meanwhile goes into one transaction, and that one refusal there harms nobody.
+func TestGroupCommit(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	mustPut(t, s, "taken.png", content(0, 10))
+	hold, held := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		s.Put(ctx, "first.png", bytes.NewReader(nil), db.PutOptions{Allow: func(*db.Image) error {
+			close(held)
+			<-hold
+			return nil
+		}})
+	})
+	<-held
+	var txID int
+	if err := s.view(func(tx *bbolt.Tx) error { txID = tx.ID(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	const n = 20
+	for i := range byte(n) {
+		all.Go(func() {
+			_, _, err := s.Put(ctx, fmt.Sprintf("%d.png", i), bytes.NewReader(content(i+1, 1000)), db.PutOptions{})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Go(func() {
+		_, _, err := s.Put(ctx, "taken.png", bytes.NewReader([]byte("other")), db.PutOptions{Conflict: db.Fail})
+		if !errors.Is(err, db.ErrExists) {
+			t.Errorf("error %v, want ErrExists", err)
+		}
+	})
+	for len(s.queue) < n+1 {
+		time.Sleep(time.Millisecond)
+	}
+	close(hold)
+	all.Wait()
+	err := s.view(func(tx *bbolt.Tx) error {
+		if got := tx.ID() - txID; got != 2 {
+			t.Errorf("%d commits, want one for the upload that was held and one for the rest", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStorageFails takes the file away from bbolt: the store must stop
+// writing for good, say so, and go on reading.
+func TestStorageFails(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	want := content(1, 1000)
+	mustPut(t, s, "a.png", want)
+	if err := s.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.space.end = 1 << 50 // so that it is the commit that fails
+	s.file.Close()
+	for range 2 {
+		_, _, err := s.Put(ctx, "b.png", bytes.NewReader(want[1:]), db.PutOptions{})
+		if !errors.Is(err, db.ErrReadOnly) {
+			t.Errorf("error %v, want ErrReadOnly", err)
+		}
+	}
+	if err := s.Delete(ctx, "a.png", nil); !errors.Is(err, db.ErrReadOnly) {
+		t.Errorf("delete: error %v, want ErrReadOnly", err)
+	}
+	if err := s.Ready(ctx); !errors.Is(err, db.ErrReadOnly) {
+		t.Errorf("ready: error %v, want ErrReadOnly", err)
+	}
+	if got := mustRead(t, s, "a.png"); !bytes.Equal(got, want) {
+		t.Error("the image stored before reads wrong")
+	}
+}
+
+// TestFullOr tells a full disk, which the next upload may find emptier, from a
+// failed sync, which leaves the file in doubt.
+func TestFullOr(t *testing.T) {
+	t.Parallel()
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	_, closed := f.Write([]byte("x"))
+	for _, test := range []struct {
+		name string
+		err  error
+		full bool
+	}{
+		{"write on a full disk", &os.PathError{Op: "write", Path: "f", Err: errNoSpace}, true},
+		{"sync on a full disk", errNoSpace, false},
+		{"another error", closed, false},
+	} {
+		if got := errors.Is(fullOr(test.err), db.ErrFull); got != test.full {
+			t.Errorf("%s: full is %v, want %v", test.name, got, test.full)
+		}
+	}
+}
+
+// TestMemory gives all uploads together the memory of two chunks.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{UploadMemory: 2 * chunkSize, UploadWait: 50 * time.Millisecond})
+	want := content(1, 20*chunkSize+1)
+	mustPut(t, s, "one.png", want) // with one chunk to itself it still goes on
+	if got := mustRead(t, s, "one.png"); !bytes.Equal(got, want) {
+		t.Error("an image staged in small pieces reads wrong")
+	}
+	var slow [2]*io.PipeWriter
+	var all sync.WaitGroup
+	for i := range slow {
+		r, w := io.Pipe()
+		slow[i] = w
+		all.Go(func() {
+			if _, _, err := s.Put(ctx, fmt.Sprintf("slow-%d.png", i), r, db.PutOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+		w.Write([]byte("begun")) // returns when it was read
+	}
+	if _, _, err := s.Put(ctx, "late.png", bytes.NewReader(want), db.PutOptions{}); !errors.Is(err, db.ErrBusy) {
+		t.Errorf("error %v, want ErrBusy", err)
+	}
+	if got := len(s.memory.free); got != 0 {
+		t.Errorf("%d chunks are free, want none", got)
+	}
+	for _, w := range slow {
+		w.Close()
+	}
+	all.Wait()
+	mustPut(t, s, "late.png", want)
+	if got := len(s.memory.free); got != 2 {
+		t.Errorf("%d chunks are free in the end, want both", got)
+	}
+}
+
+// TestLongBlob deletes a blob of more chunks than one commit may.
+func TestLongBlob(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{NoSync: true})
+	size := int64(dropChunks+10) * chunkSize
+	_, _, err := s.Put(ctx, "long.png", io.LimitReader(zeros{}, size), db.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantChunks(t, s, dropChunks+10)
+	if err := s.Delete(ctx, "long.png", nil); err != nil {
+		t.Fatal(err)
+	}
+	wantChunks(t, s, 0)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestPins has a reader meet a commit that deletes its blob.
+func TestPins(t *testing.T) {
+	t.Parallel()
+	s := &Store{}
+	s.pins.init()
+	if !s.pins.doom(1) {
+		t.Fatal("an idle blob could not be doomed")
+	}
+	again := s.pins.pin(1)
+	if again == nil {
+		t.Fatal("a doomed blob was pinned")
+	}
+	s.pins.lookup.RLock() // a reader between its transaction and its pin
+	settled := make(chan struct{})
+	go func() {
+		s.settle(&txn{doom: []uint64{1}}, true)
+		close(settled)
+	}()
+	select {
+	case <-again:
+		t.Error("the doom ended while a reader held an older view")
+	case <-time.After(20 * time.Millisecond):
+	}
+	s.pins.lookup.RUnlock()
+	<-settled
+	select {
+	case <-again:
+	default:
+		t.Error("the reader was not told to look again")
+	}
+	if s.pins.pin(2) != nil || s.pins.doom(2) {
+		t.Error("a pinned blob could be doomed")
+	}
+}

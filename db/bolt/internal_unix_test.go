@@ -1,0 +1,7 @@
+//go:build unix
+
+package bolt
+
+import "golang.org/x/sys/unix"
+
+var errNoSpace error = unix.ENOSPC
