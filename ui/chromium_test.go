@@ -1,0 +1,247 @@
+package ui_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+const (
+	patience  = 15 * time.Second // for anything the page is to do
+	untrusted = "images.test"    // a name for 127.0.0.1 on which the page has no clipboard API
+)
+
+// page is the tab of a Chromium with a fresh profile. Its methods end the test
+// when the browser does not do, in good time, what is asked for.
+type page struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// newPage starts a Chromium and visits url. The test fails if a script throws
+// or the browser objects to anything, such as a breach of the content security
+// policy. Where no Chromium is installed the test is skipped, except in CI.
+func newPage(t *testing.T, url string) *page {
+	t.Helper()
+	path := chromium()
+	if path == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("no chromium found, and CI is set")
+		}
+		t.Skip("no chromium found: install one to run the browser tests")
+	}
+	// Without UserDataDir chromedp makes a new profile and takes it away again.
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path),
+		chromedp.NoSandbox, // a container has no user namespaces
+		chromedp.DisableGPU,
+		chromedp.WindowSize(1280, 900),
+		chromedp.Env("LANGUAGE=en"),
+		chromedp.Flag("disable-component-update", true),
+		// Chromium trusts loopback addresses like https, but not this name.
+		chromedp.Flag("host-resolver-rules", "MAP "+untrusted+" 127.0.0.1"),
+	)...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	if err := chromedp.Do(ctx); err != nil {
+		cancel()
+		t.Fatal("start chromium:", err)
+	}
+
+	var problems []string
+	messages := chromedp.Console(ctx)
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			// The browser's log also has every refused request. Tests look at
+			// what the page makes of those.
+			if m.IsException() || m.Type == chromedp.ConsoleError && m.Source != "network" {
+				problems = append(problems, m.String())
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		chromedp.Cancel(ctx) // unlike cancel, it lets Chromium tidy up
+		<-read
+		for _, problem := range problems {
+			t.Error("the browser complains:", problem)
+		}
+	})
+
+	p := &page{t: t, ctx: ctx}
+	if _, err := chromedp.Call(ctx, cdppage.BringToFront, cdp.Empty{}); err != nil {
+		t.Fatal(err)
+	}
+	p.visit(url)
+	return p
+}
+
+func chromium() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome", "chromium-headless-shell", "headless-shell"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// in returns the same tab for a subtest.
+func (p *page) in(t *testing.T) *page { return &page{t: t, ctx: p.ctx} }
+
+func (p *page) visit(url string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(url))
+}
+
+func (p *page) reload() {
+	p.t.Helper()
+	p.do(chromedp.Reload())
+}
+
+func (p *page) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		p.t.Fatalf("%v\nthe page says: %s", err, p.text())
+	}
+}
+
+// eval returns what a JavaScript expression comes to, a promise included.
+func eval[T any](p *page, js string) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("%s: %v", js, err)
+	}
+	return v
+}
+
+// await returns when the JavaScript condition holds. (chromedp.Poll makes a
+// function of it inside the page, which its policy forbids.)
+func (p *page) await(condition string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); !eval[bool](p, "!!("+condition+")"); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("still not so: %s\nthe page says: %s", condition, p.text())
+		}
+	}
+}
+
+// plain is what e shows, without the marks that isolate names in a sentence.
+const plain = `e.innerText.replace(/[\u2068\u2069]/g, "")`
+
+// see returns when the element that matches the selector, or one inside it,
+// shows the text.
+func (p *page) see(selector, text string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => %s.includes(%q))`, selector, plain, text))
+}
+
+func (p *page) text() string {
+	text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// click presses the mouse on the button that begins with text, inside an
+// element that matches the selector and contains beside.
+func (p *page) click(selector, beside, text string) {
+	p.t.Helper()
+	button := fmt.Sprintf(
+		`[...document.querySelectorAll(%q)].filter(e => %s.includes(%q)).flatMap(e => [...e.querySelectorAll("button")]).find(b => b.innerText.startsWith(%q))`,
+		selector, plain, beside, text)
+	p.await(button)
+	p.do(chromedp.Click(chromedp.JSPath(button), chromedp.NodeVisible))
+}
+
+// choose picks files in the page's file input.
+func (p *page) choose(paths ...string) {
+	p.t.Helper()
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), paths))
+}
+
+// drag takes files through the steps of a drag over the window.
+func (p *page) drag(files []string, steps ...input.DispatchDragEventType) {
+	p.t.Helper()
+	for i, step := range steps {
+		_, err := chromedp.Call(p.ctx, input.DispatchDragEvent, input.DispatchDragEventParams{
+			Type: step, X: 200 + 10*float64(i), Y: 700,
+			Data: &input.DragData{Items: []*input.DragDataItem{}, Files: files, DragOperationsMask: 1},
+		})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// paste presses Ctrl+V.
+func (p *page) paste() {
+	p.t.Helper()
+	for _, typ := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+		key := input.DispatchKeyEventParams{
+			Type: typ, Modifiers: int64(chromedp.ModifierCtrl), Key: "v", Code: "KeyV", WindowsVirtualKeyCode: 'V',
+		}
+		if typ == input.DispatchKeyEventTypeKeyDown {
+			key.Commands = []string{"paste"}
+		}
+		if _, err := chromedp.Call(p.ctx, input.DispatchKeyEvent, key); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// allowClipboard lets scripts read and write the clipboard.
+func (p *page) allowClipboard() {
+	p.t.Helper()
+	for _, name := range []string{"clipboard-read", "clipboard-write"} {
+		_, err := chromedp.CallBrowser(p.ctx, browser.SetPermission, browser.SetPermissionParams{
+			Permission: &browser.PermissionDescriptor{Name: name},
+			Setting:    browser.PermissionSettingGranted,
+		})
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// connect sets what the network is like from now on.
+func (p *page) connect(c network.Conditions) {
+	p.t.Helper()
+	_, err := chromedp.Call(p.ctx, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
+		MatchedNetworkConditions: []*network.Conditions{&c},
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// shown returns the file names of the images that the elements matching the
+// selector really show, in their order.
+func (p *page) shown(selector string) string {
+	p.t.Helper()
+	return strings.Join(eval[[]string](p, fmt.Sprintf(`(async () => {
+		const images = [...document.querySelectorAll(%q)];
+		for (const img of images) { img.scrollIntoView(); await img.decode(); }
+		return images.filter(img => img.naturalWidth > 0).map(img => img.alt);
+	})()`, selector+" img")), ", ")
+}
