@@ -291,6 +291,96 @@ func TestDamage(t *testing.T) {
 	wantDamage(1)
 }
 
+// TestHeal damages an image and uploads its bytes again: that must not be
+// answered with the damaged copy, and mends the other names of these bytes.
+func TestHeal(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		again string
+		want  db.Outcome
+	}{
+		{"a.png", db.Unchanged},
+		{"b.png", db.Unchanged},
+		{"c.png", db.Created},
+		{"taken.png", db.Replaced},
+	} {
+		t.Run(test.again, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t, Options{})
+			want := content(1, segmentChunks*chunkSize+1)
+			mustPut(t, s, "a.png", want)
+			mustPut(t, s, "b.png", want)
+			mustPut(t, s, "taken.png", content(2, 100))
+			r, err := s.look("a.png", func(*record) <-chan struct{} { return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.db.Update(func(tx *bbolt.Tx) error {
+				place := chunkPlace(r.blob, 3)
+				return tx.Bucket(chunksBucket).Bucket(place[:]).Put(chunkKey, []byte("what is left of it"))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, outcome, err := s.Put(ctx, test.again, bytes.NewReader(want), db.PutOptions{Conflict: db.Replace})
+			if err != nil || outcome != test.want {
+				t.Fatalf("outcome %v, error %v, want %v", outcome, err, test.want)
+			}
+			for _, name := range []string{"a.png", "b.png", test.again} {
+				if !bytes.Equal(mustRead(t, s, name), want) {
+					t.Errorf("%s still reads wrong", name)
+				}
+			}
+			images, _, err := s.List(ctx, db.ListOptions{Limit: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			distinct := map[db.Digest]bool{}
+			var usage db.Usage
+			for _, img := range images {
+				usage.Images++
+				usage.Bytes += img.Size
+				if !distinct[img.SHA256] {
+					distinct[img.SHA256] = true
+					usage.Blobs++
+					usage.Stored += img.Size
+				}
+			}
+			if got, err := s.Usage(ctx); err != nil || got != usage {
+				t.Errorf("usage %+v, error %v, want %+v", got, err, usage)
+			}
+			chunks := chunkCount(int64(len(want)), chunkSize)
+			if !distinct[sha256.Sum256(content(2, 100))] {
+				wantChunks(t, s, chunks)
+			} else {
+				wantChunks(t, s, chunks+1)
+			}
+		})
+	}
+}
+
+// TestListDamaged overwrites one record and sees the others listed.
+func TestListDamaged(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	for _, name := range []string{"a.png", "b.png", "c.png"} {
+		mustPut(t, s, name, []byte(name))
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(imagesBucket).Put([]byte("b.png"), []byte("unreadable"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, next, err := s.List(ctx, db.ListOptions{Limit: 10})
+	if err != nil || next != "" || len(images) != 2 {
+		t.Errorf("%d images, next %q, error %v, want the two sound ones", len(images), next, err)
+	}
+	if _, err := s.Stat(ctx, "b.png"); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("stat of the damaged one: %v, want ErrDamaged", err)
+	}
+}
+
 // TestOrphans sees that no chunk stays in the file without an image.
 func TestOrphans(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 		if err := ctx.Err(); err != nil {
 			return nil, "", err
 		}
-		err := s.view(func(tx *bbolt.Tx) (err error) {
+		err := s.view(func(tx *bbolt.Tx) error {
 			c := tx.Bucket(recentBucket).Cursor()
 			k, _ := c.Seek(after) // the first key, when after is empty
 			if k != nil && string(k) == string(after) {
@@ -38,11 +38,10 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 			for n := 0; k != nil && n < scanStep && len(images) < limit; n++ {
 				after = append(after[:0], k...)
 				if name := string(recentName(k)); strings.Contains(strings.ToLower(name), match) {
-					r, err := getRecord(tx, name)
-					if err != nil {
-						return err
-					}
-					if r != nil {
+					r, err := mustRecord(tx, name)
+					if err != nil { // it must not hide the others
+						s.log.Error("left out of a list", "image", name, "err", err)
+					} else {
 						images = append(images, r.Image)
 					}
 				}

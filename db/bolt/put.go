@@ -211,44 +211,104 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	if u.id == 0 {
 		u.id = u.s.newBlob()
 	}
+	damaged, err := u.s.damagedTwin(img.SHA256)
+	if err != nil {
+		return db.Image{}, 0, err
+	}
 	var (
-		stored  db.Image
+		wanted  = img.Name
+		rec     *record // what stands under the name in the end
+		old     *record // what stood there before, or nil
 		outcome db.Outcome
-		old     *record
 	)
-	wanted := img.Name
-	err := u.s.submit(&change{
+	err = u.s.submit(&change{
 		bytes: u.heldBytes(),
 		check: func(tx *bbolt.Tx) (todo bool, err error) {
 			img.Name, old, outcome, err = place(tx, wanted, img.SHA256, o)
-			if outcome == db.Unchanged && err == nil {
-				stored = old.Image
-				return false, nil
+			if err != nil || outcome != db.Unchanged {
+				return true, err
 			}
-			return true, err
+			rec = old
+			return damaged != 0 && old.blob == damaged, nil
 		},
 		apply: func(tx *txn) error {
-			if old != nil {
-				if err := unbind(tx, old); err != nil {
-					return err
-				}
-			}
-			rec := &record{Image: img, blob: u.id, chunkSize: chunkSize}
-			rec.Uploaded = u.s.now().UTC()
 			twin, err := sameContent(tx.Tx, img.SHA256)
 			if err != nil {
 				return err
 			}
+			if twin != nil && twin.blob == damaged {
+				if err := u.heal(tx, twin); err != nil {
+					return err
+				}
+				twin.blob, twin.chunkSize = u.id, chunkSize
+			}
+			if outcome == db.Unchanged {
+				return nil
+			}
+			rec = &record{Image: img, blob: u.id, chunkSize: chunkSize}
+			rec.Uploaded = u.s.now().UTC()
 			if twin != nil {
 				rec.blob, rec.chunkSize = twin.blob, twin.chunkSize
 			} else if err := u.adopt(tx); err != nil {
 				return err
 			}
-			stored = rec.Image
+			if old != nil {
+				if err := unbind(tx, old); err != nil {
+					return err
+				}
+			}
 			return bind(tx, rec)
 		},
 	})
-	return stored, outcome, err
+	if err != nil {
+		return db.Image{}, 0, err
+	}
+	return rec.Image, outcome, nil
+}
+
+// damagedTwin returns the blob that should hold the bytes with digest sum and
+// no longer does, or 0. Equal bytes are kept once, so an upload is answered
+// with a blob written long ago: it must be one that can be read.
+func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
+	var twin *record
+	s.pins.lookup.RLock()
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		if twin, err = sameContent(tx, sum); twin != nil && s.pins.pin(twin.blob) != nil {
+			twin = nil // it is just being deleted
+		}
+		return err
+	})
+	s.pins.lookup.RUnlock()
+	if twin == nil || err != nil {
+		return 0, err
+	}
+	b := &body{s: s, record: twin}
+	defer b.Close()
+	_, err = b.WriteTo(io.Discard)
+	if errors.Is(err, db.ErrDamaged) {
+		s.log.Warn("damaged image found; the same bytes are being uploaded and take its place", "image", twin.Name, "err", err)
+		return twin.blob, nil
+	}
+	return 0, err
+}
+
+// heal puts the upload's chunks in the place of a damaged blob's.
+func (u *upload) heal(tx *txn, damaged *record) error {
+	prefix := damaged.SHA256[:]
+	c := tx.Bucket(digestsBucket).Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		r, err := mustRecord(tx.Tx, string(k[len(prefix):]))
+		if err != nil {
+			return err
+		}
+		r.blob, r.chunkSize = u.id, chunkSize
+		if err := tx.Bucket(imagesBucket).Put([]byte(r.Name), r.marshal()); err != nil {
+			return err
+		}
+	}
+	tx.usage.Blobs--
+	tx.usage.Stored -= damaged.Size
+	return errors.Join(tx.drop(damaged.blob), u.adopt(tx))
 }
 
 // adopt makes the upload's chunks a blob that counts.
