@@ -43,11 +43,13 @@ type chunk struct {
 // data returns the bytes in use.
 func (c *chunk) data() []byte { return c.buf[crcSize : crcSize+c.n] }
 
-// seal puts the checksum in front of the data and returns the whole.
-func (c *chunk) seal(id uint64, number int) []byte {
+// seal puts the checksum in front of the data.
+func (c *chunk) seal(id uint64, number int) {
 	binary.BigEndian.PutUint32(c.buf[:], checksum(id, number, c.data()))
-	return c.buf[:crcSize+c.n]
 }
+
+// sealed returns the checksum and the data, as the file holds them.
+func (c *chunk) sealed() []byte { return c.buf[:crcSize+c.n] }
 
 // sound reports whether the chunk holds what was sealed under id and number.
 func (c *chunk) sound(id uint64, number int) bool {

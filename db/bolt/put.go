@@ -30,7 +30,7 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 	if err := errors.Join(ctx.Err(), s.failure()); err != nil {
 		return db.Image{}, 0, err
 	}
-	u := &upload{s: s, hash: sha256.New()}
+	u := &upload{s: s, hash: sha256.New(), id: s.newBlob()}
 	defer u.release()
 	if err := u.read(ctx, body); err != nil {
 		return db.Image{}, 0, err
@@ -51,7 +51,7 @@ type upload struct {
 	hash hash.Hash
 	size int64
 
-	id     uint64   // of the blob; 0 while nothing is staged
+	id     uint64   // of the blob, if it becomes one
 	staged int      // how many chunks are in the file
 	held   []*chunk // those after them
 }
@@ -65,6 +65,7 @@ func (u *upload) read(ctx context.Context, body io.Reader) error {
 	for {
 		u.held = append(u.held, c)
 		err := c.fill(body)
+		c.seal(u.id, u.staged+len(u.held)-1)
 		u.hash.Write(c.data())
 		u.size += int64(c.n)
 		switch {
@@ -143,7 +144,6 @@ func (u *upload) release() {
 // stage commits the held chunks as an orphan's.
 func (u *upload) stage() error {
 	if u.staged == 0 {
-		u.id = u.s.newBlob()
 		u.s.pins.pin(u.id)
 	}
 	err := u.s.submit(&change{
@@ -182,7 +182,7 @@ func (u *upload) writeHeld(tx *bbolt.Tx) error {
 		if err != nil {
 			return err
 		}
-		if err := b.Put(chunkKey, c.seal(u.id, u.staged+i)); err != nil {
+		if err := b.Put(chunkKey, c.sealed()); err != nil {
 			return err
 		}
 	}
@@ -208,9 +208,6 @@ func (u *upload) ReadAt(p []byte, off int64) (n int, err error) {
 
 // publish makes the content an image in one commit.
 func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, error) {
-	if u.id == 0 {
-		u.id = u.s.newBlob()
-	}
 	damaged, err := u.s.damagedTwin(img.SHA256)
 	if err != nil {
 		return db.Image{}, 0, err
