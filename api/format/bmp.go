@@ -1,0 +1,92 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// bmpFileHeader is the size of a BITMAPFILEHEADER.
+const bmpFileHeader = 14
+
+// beginsBMP asks for a bitmap header behind the file header: "BM" alone begins
+// any text about BMW.
+func beginsBMP(head []byte) bool {
+	if len(head) < bmpFileHeader+dibStart || string(head[:2]) != "BM" {
+		return false
+	}
+	_, _, ok := parseDIB(head[bmpFileHeader:])
+	return ok
+}
+
+func measureBMP(file section) (extent, error) {
+	b, err := file.bytes(0, bmpFileHeader)
+	if err != nil {
+		return extent{}, err
+	}
+	if pixels := le32(b[10:]); pixels > file.size {
+		return extent{}, fmt.Errorf("says its pixels begin at byte %d of %d", pixels, file.size)
+	}
+	dib, err := file.from(bmpFileHeader)
+	if err != nil {
+		return extent{}, err
+	}
+	return measureDIB(dib)
+}
+
+// dibStart is how much parseDIB reads of a device-independent bitmap.
+const dibStart = 16
+
+// parseDIB reads the fields common to all bitmap headers, which their sizes tell
+// apart (Microsoft, Windows GDI, "Bitmap Header Types"): BITMAPCOREHEADER of 12
+// bytes; BITMAPINFOHEADER of 40, which OS/2 cuts or continues, from 16 to 64;
+// BITMAPV4HEADER and BITMAPV5HEADER. It has one plane, or it is none.
+func parseDIB(b []byte) (e extent, bits int64, ok bool) {
+	switch size := le32(b); {
+	case size == 12:
+		return extent{le16(b[4:]), le16(b[6:])}, le16(b[10:]), le16(b[8:]) == 1
+	case 16 <= size && size <= 64, size == 108, size == 124:
+		w, h := int64(int32(le32(b[4:]))), int64(int32(le32(b[8:])))
+		return extent{w, max(h, -h)}, le16(b[14:]), le16(b[12:]) == 1 // h < 0: top row first
+	}
+	return extent{}, 0, false
+}
+
+func measureDIB(dib section) (extent, error) {
+	b, err := dib.bytes(0, dibStart)
+	if err != nil {
+		return extent{}, err
+	}
+	e, bits, ok := parseDIB(b)
+	if !ok {
+		return extent{}, errors.New("has no bitmap where its entry points")
+	}
+	var packing int64 // biCompression, in the longer headers
+	if size := le32(b); size >= 20 {
+		if b, err = dib.bytes(16, 4); err != nil {
+			return extent{}, err
+		}
+		packing = le32(b)
+	}
+	if !slices.Contains(dibDepths(packing), bits) {
+		return extent{}, fmt.Errorf("has pixels of %d bits in packing %d, which do not exist", bits, packing)
+	}
+	return e, nil
+}
+
+// dibDepths returns the bits per pixel that go with a value of biCompression.
+func dibDepths(packing int64) []int64 {
+	switch packing {
+	case 0: // none
+		return []int64{1, 2, 4, 8, 16, 24, 32}
+	case 1: // RLE8
+		return []int64{8}
+	case 2: // RLE4
+		return []int64{4}
+	case 3, 6: // bit fields, without and with alpha
+		return []int64{16, 32}
+	case 4: // RLE24 of OS/2
+		return []int64{24}
+	}
+	return nil
+}

@@ -1,0 +1,246 @@
+// Package format says what counts as an image: given bytes, it tells which
+// kind of image they are and how large a browser shows it, or why they are
+// none. It knows neither HTTP nor a store, and it decodes no pixels.
+//
+// A type is decided by the first bytes alone, in one fixed order, so a file
+// that could pass for two kinds is always the same one. The package
+// github.com/h2non/filetype looks first and a stricter look of ours second,
+// because filetype is content with "WEBP" at byte 8 or "BM" at byte 0 and
+// knows neither AVIF nor SVG. Then the header of that type is followed to the
+// width and height, and whatever it promises on the way is checked. What lies
+// behind the header, the pixels, is not: a file can be taken here and still
+// fail to decode.
+package format
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+
+	"github.com/h2non/filetype/matchers"
+)
+
+// Errors of this package wrap one of these, or come from the caller's reader.
+// Their texts are short and fit to show to the person uploading.
+var (
+	// ErrUnknown means the bytes do not begin like any of the [Types].
+	ErrUnknown = errors.New("not a known kind of image")
+
+	// ErrMalformed means they begin like one, but its header is cut off or
+	// says what cannot be.
+	ErrMalformed = errors.New("damaged image")
+)
+
+// Type is a kind of image, by the name [Parse] knows it under.
+type Type string
+
+// The known types. APNG is PNG, an AVIF or HEIC may be a sequence, and TIFF
+// includes BigTIFF; a raw photo of a camera is no TIFF although it begins like
+// one, a mouse cursor is no ICO, and a gzipped SVG is no SVG.
+const (
+	JPEG Type = "jpeg"
+	PNG  Type = "png"
+	GIF  Type = "gif"
+	WebP Type = "webp"
+	AVIF Type = "avif"
+	HEIC Type = "heic"
+	BMP  Type = "bmp"
+	ICO  Type = "ico"
+	TIFF Type = "tiff"
+	SVG  Type = "svg"
+)
+
+// format is what the package knows of one type.
+type format struct {
+	Type
+	mime string // as registered with IANA
+	ext  string
+
+	// known is filetype's look at the first bytes. It is nil where filetype
+	// knows nothing of the type, or too little: one brand of HEIC in eight, and
+	// TIFF without BigTIFF.
+	known matchers.Matcher
+
+	// begins is our own look.
+	begins func(head []byte) bool
+
+	// measure follows the header to the width and height. Its errors go on
+	// where "the PNG" begins the sentence.
+	measure func(file section) (extent, error)
+}
+
+// extent is a width and height in pixels.
+type extent struct{ w, h int64 }
+
+// turn swaps the sides if the image is shown turned by 90° either way.
+func (e extent) turn(turned bool) extent {
+	if turned {
+		return extent{e.h, e.w}
+	}
+	return e
+}
+
+// formats is in the order in which they are tried. Two can claim the same
+// bytes: an ftyp box of 256 bytes begins like an ICO, so AVIF and HEIC stand
+// before it.
+var formats = [...]format{
+	{JPEG, "image/jpeg", ".jpg", matchers.Jpeg, beginsJPEG, measureJPEG},
+	{PNG, "image/png", ".png", matchers.Png, beginsPNG, measurePNG},
+	{GIF, "image/gif", ".gif", matchers.Gif, beginsGIF, measureGIF},
+	{WebP, "image/webp", ".webp", matchers.Webp, beginsWebP, measureWebP},
+	{AVIF, "image/avif", ".avif", nil, beginsAVIF, measureHEIF},
+	{HEIC, "image/heic", ".heic", nil, beginsHEIC, measureHEIF},
+	{BMP, "image/bmp", ".bmp", matchers.Bmp, beginsBMP, measureBMP},
+	{ICO, "image/vnd.microsoft.icon", ".ico", matchers.Ico, beginsICO, measureICO},
+	{TIFF, "image/tiff", ".tif", nil, beginsTIFF, measureTIFF},
+	{SVG, "image/svg+xml", ".svg", nil, beginsSVG, measureSVG},
+}
+
+// strangers are files people take for images, named in the refusal.
+var strangers = [...]struct {
+	known matchers.Matcher
+	name  string
+}{
+	{matchers.CR2, "a raw photo of a camera"},
+	{matchers.Psd, "a Photoshop file"},
+	{matchers.Jpeg2000, "a JPEG 2000"},
+	{matchers.Jxr, "a JPEG XR"},
+	{matchers.Dwg, "an AutoCAD drawing"},
+	{matchers.Archive[matchers.TypePdf], "a PDF"},
+	{matchers.Mp4, "a video"},
+	{matchers.Zip, "a ZIP archive"},
+	{matchers.Archive[matchers.TypeGz], "compressed with gzip"},
+}
+
+// Types returns all types, the commonest first.
+func Types() []Type {
+	types := make([]Type, len(formats))
+	for i, f := range formats {
+		types[i] = f.Type
+	}
+	return types
+}
+
+// Parse returns the type with the given name or file extension, in any case:
+// "jpeg" and "jpg" are both [JPEG].
+func Parse(name string) (Type, error) {
+	names := make([]string, len(formats))
+	for i, f := range formats {
+		if strings.EqualFold(name, string(f.Type)) || strings.EqualFold("."+name, f.ext) {
+			return f.Type, nil
+		}
+		names[i] = string(f.Type)
+	}
+	return "", fmt.Errorf("unknown image type %q: the known ones are %s", name, strings.Join(names, ", "))
+}
+
+// UnmarshalText is [Parse] for flags and configuration.
+func (t *Type) UnmarshalText(text []byte) (err error) {
+	*t, err = Parse(string(text))
+	return err
+}
+
+// MIME returns the media type to serve images of this type with.
+func (t Type) MIME() string { return t.format().mime }
+
+// Ext returns the file extension of this type with its dot, such as ".jpg".
+func (t Type) Ext() string { return t.format().ext }
+
+// format returns the zero format for a Type that is none of the constants.
+func (t Type) format() (f format) {
+	for _, f := range formats {
+		if f.Type == t {
+			return f
+		}
+	}
+	return f
+}
+
+// SniffLen is how many bytes [Sniff] looks at. Only an SVG needs as many, for
+// the comments and the DOCTYPE that may stand before its first tag: the longest
+// that editors write are below 2 kB.
+const SniffLen = 4096
+
+// Sniff decides the type of a file from its first SniffLen bytes, or all of a
+// shorter one, so that an upload can be refused before its body is read. Where
+// it knows none it returns an [ErrUnknown].
+func Sniff(head []byte) (Type, error) {
+	head = head[:min(len(head), SniffLen)]
+	for _, f := range formats {
+		if (f.known == nil || f.known(head)) && f.begins(head) {
+			return f.Type, nil
+		}
+	}
+	for _, s := range strangers {
+		if s.known(head) {
+			return "", fmt.Errorf("%w: it is %s", ErrUnknown, s.name)
+		}
+	}
+	return "", ErrUnknown
+}
+
+// Info is what Detect finds out.
+type Info struct {
+	Type Type
+
+	// Width and Height are in pixels, as a browser shows the image (naturalWidth):
+	// turned as its metadata asks, where browsers heed that. Both are 0 for an
+	// SVG that does not say how large it is, and at least 1 otherwise.
+	Width, Height int
+}
+
+// Detect looks at the header of the image of size bytes in r. It returns the
+// type that [Sniff] gives for the beginning, or an [ErrUnknown]; and an
+// [ErrMalformed] where the header cannot be right. A raw photo that begins
+// like a TIFF shows itself only here, as unknown.
+//
+// It reads in blocks, rarely more than one or two, and gives up on a header
+// that takes hundreds: whatever the file, a call costs a few milliseconds and
+// two megabytes of memory at most. An error of r is returned wrapped.
+func Detect(r io.ReaderAt, size int64) (Info, error) {
+	file := wholeFile(r, size)
+	info, err := detect(file)
+	if err := file.w.err; err != nil {
+		return Info{}, fmt.Errorf("read image: %w", err)
+	}
+	return info, err
+}
+
+func detect(file section) (Info, error) {
+	head, err := file.bytes(0, int(min(file.size, SniffLen)))
+	if err != nil {
+		return Info{}, err
+	}
+	t, err := Sniff(head)
+	if err != nil {
+		return Info{}, err
+	}
+	e, err := t.format().measure(file)
+	if err == nil {
+		err = plausible(t, e)
+	}
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return Info{}, err
+	case err != nil:
+		return Info{}, fmt.Errorf("%w: the %s %w", ErrMalformed, strings.ToUpper(string(t)), err)
+	}
+	return Info{Type: t, Width: int(e.w), Height: int(e.h)}, nil
+}
+
+// maxSide bounds both sides whatever the type, so that they fit an int anywhere
+// and their product an int64. Formats with a lower bound have too few bits to
+// break it.
+const maxSide = math.MaxInt32
+
+func plausible(t Type, e extent) error {
+	if t == SVG && e == (extent{}) {
+		return nil
+	}
+	if e.w < 1 || e.h < 1 || e.w > maxSide || e.h > maxSide {
+		return fmt.Errorf("says it is %d × %d pixels", e.w, e.h)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package format
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+)
+
+// pngSignature is from the PNG Specification, Third Edition, 5.2, like the
+// other sections named here.
+const pngSignature = "\x89PNG\r\n\x1a\n"
+
+func beginsPNG(head []byte) bool {
+	return bytes.HasPrefix(head, []byte(pngSignature))
+}
+
+// measurePNG reads the header and walks the chunks to the picture. An eXIf
+// chunk (11.3.4.5) may stand before it or behind. Browsers heed the first of
+// several, and none behind the picture (Chromium 156).
+func measurePNG(file section) (extent, error) {
+	e, err := pngHeader(file)
+	if err != nil {
+		return extent{}, err
+	}
+	var exif, turned bool
+	for p, err := range file.parts(pngHeaderSize, pngChunk) {
+		switch {
+		case err != nil:
+			return extent{}, err
+		case p.kind == "eXIf" && !exif:
+			exif, turned = true, exifTurns(p.section)
+		case p.kind == "IDAT":
+			return e.turn(turned), nil
+		case p.kind == "IEND":
+			return extent{}, errors.New("has no picture in it")
+		}
+	}
+	return extent{}, errCutOff
+}
+
+// pngHeaderSize is that of the signature and the IHDR chunk: its length, type,
+// 13 bytes of content and checksum.
+const pngHeaderSize = int64(len(pngSignature)) + 4 + 4 + 13 + 4
+
+// pngHeader reads the IHDR chunk (11.2.1), which must come first (5.6).
+func pngHeader(file section) (extent, error) {
+	b, err := file.bytes(0, int(pngHeaderSize))
+	if err != nil {
+		return extent{}, err
+	}
+	b = b[len(pngSignature):]
+	if string(b[:8]) != "\x00\x00\x00\x0dIHDR" {
+		return extent{}, errors.New("does not begin with an IHDR chunk of 13 bytes")
+	}
+	if crc32.ChecksumIEEE(b[4:21]) != binary.BigEndian.Uint32(b[21:]) {
+		return extent{}, errors.New("has a header that does not match its checksum")
+	}
+	b = b[8:21]
+	if depth, colour := b[8], b[9]; bytes.IndexByte(pngDepths(colour), depth) < 0 {
+		return extent{}, fmt.Errorf("has colours of type %d in %d bits, which do not exist", colour, depth)
+	}
+	if compression, filter, interlace := b[10], b[11], b[12]; compression > 0 || filter > 0 || interlace > 1 {
+		return extent{}, fmt.Errorf("is packed by methods %d, %d and %d, which do not exist", compression, filter, interlace)
+	}
+	return extent{be32(b), be32(b[4:])}, nil
+}
+
+// pngDepths returns the bit depths that go with a colour type (11.2.1).
+func pngDepths(colour byte) []byte {
+	switch colour {
+	case 0: // greyscale
+		return []byte{1, 2, 4, 8, 16}
+	case 3: // indexed
+		return []byte{1, 2, 4, 8}
+	case 2, 4, 6: // truecolour, and either with alpha
+		return []byte{8, 16}
+	}
+	return nil
+}
+
+// pngChunk reads a chunk (5.3) but not the checksum behind it.
+func pngChunk(file section, off int64) (part, int64, error) {
+	b, err := file.bytes(off, 8)
+	if err != nil {
+		return part{}, 0, err
+	}
+	length, kind := be32(b), string(b[4:])
+	content, err := file.sub(off+8, length)
+	return part{kind, content}, off + 8 + length + 4, err
+}

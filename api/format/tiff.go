@@ -1,0 +1,70 @@
+package format
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/h2non/filetype/matchers"
+)
+
+// beginsTIFF asks for the header of TIFF 6.0, section 2, which filetype tells
+// from the Canon raw photos that have it too, or for that of a BigTIFF: 43, an
+// offset size of 8 and a 0.
+func beginsTIFF(head []byte) bool {
+	return matchers.Tiff(head) ||
+		bytes.HasPrefix(head, []byte("II+\x00\x08\x00\x00\x00")) ||
+		bytes.HasPrefix(head, []byte("MM\x00+\x00\x08\x00\x00"))
+}
+
+// Tags that matter here: TIFF 6.0, section 8, if not said otherwise.
+const (
+	tagSubfileType = 254
+	tagWidth       = 256
+	tagLength      = 257
+	tagPhotometric = 262
+	tagStrips      = 273
+	tagTiles       = 324   // section 15
+	tagSubIFDs     = 330   // Adobe PageMaker 6.0 TIFF Technical Notes
+	tagJPEG        = 513   // section 22
+	tagTIFFEP      = 37398 // ISO 12234-2
+	tagDNG         = 50706 // Digital Negative Specification
+)
+
+// measureTIFF takes the size from the first directory, that of the first page.
+func measureTIFF(file section) (extent, error) {
+	var e extent
+	var picture, turned, preview, others, raw bool
+	for f, err := range fields(file) {
+		if err != nil {
+			return extent{}, err
+		}
+		switch f.tag {
+		case tagWidth:
+			e.w = f.value
+		case tagLength:
+			e.h = f.value
+		case tagOrientation:
+			turned = f.turns()
+		case tagStrips, tagTiles, tagJPEG:
+			picture = true
+		case tagSubfileType:
+			preview = f.value&1 == 1
+		case tagSubIFDs:
+			others = true
+		case tagPhotometric: // a colour filter array, or what was made linear of it
+			raw = raw || f.value == 32803 || f.value == 34892
+		case tagTIFFEP, tagDNG:
+			raw = true
+		}
+	}
+	switch {
+	case raw || preview && others:
+		// The raw photos of most cameras are TIFF of which the first picture is a
+		// small preview and the true one in a format of their own.
+		return extent{}, fmt.Errorf("%w: it is a raw photo of a camera", ErrUnknown)
+	case !picture:
+		return extent{}, errors.New("has no picture in it")
+	}
+	return e.turn(turned), nil
+}
