@@ -1,0 +1,460 @@
+package api_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"imageserver/api"
+)
+
+// request is one of a kind, made anew for each use.
+type request struct{ method, path, header, body string }
+
+// requests are one of every kind that changes or shows something, on a server
+// that holds cat.png.
+func requests(t testing.TB) map[string]request {
+	t.Helper()
+	dog := picture(t, 2, 0)
+	return map[string]request{
+		"upload":  {"POST", "/upload", formType, form(file("file", "dog.png", dog))},
+		"replace": {"POST", "/upload?conflict=replace", formType, form(file("file", "cat.png", dog))},
+		"put":     {"PUT", "/images/dog.png", "", dog},
+		"delete":  {"DELETE", "/images/cat.png", "", ""},
+		"list":    {"GET", "/images", "", ""},
+		"get":     {"GET", "/images/cat.png", "", ""},
+		"head":    {"HEAD", "/images/cat.png", "", ""},
+		"page":    {"GET", "/", "", ""},
+		"livez":   {"GET", "/livez", "", ""},
+		"readyz":  {"GET", "/readyz", "", ""},
+		"healthz": {"HEAD", "/healthz", "", ""},
+	}
+}
+
+// try sends one of requests to a server of its own, and returns how it ended.
+func try(t *testing.T, o api.Options, which, header string) (*server, answer) {
+	t.Helper()
+	store := newStore(t)
+	serve(t, store, api.Options{}).put(t, "/images/cat.png", picture(t, 1, 0))
+	s := serve(t, store, o)
+	r := requests(t)[which]
+	if r.header != "" {
+		header += "\n" + r.header
+	}
+	return s, s.do(t, r.method, r.path, strings.TrimPrefix(header, "\n"), r.body)
+}
+
+// TestHost: on a server for this machine alone a name that others could make
+// to point here gets nothing.
+func TestHost(t *testing.T) {
+	t.Parallel()
+	base, err := url.Parse("https://img.example.com:8443/pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(t, api.Options{LocalOnly: true, BaseURL: base})
+	for _, host := range []string{
+		"localhost", "localhost:5000", "LOCALHOST.", "localhost.:5000", "127.0.0.1", "127.0.0.1:5000", "127.255.0.1",
+		"[::1]", "[::1]:5000", "192.168.1.7:5000", "img.example.com", "IMG.example.com:443", "img.example.com.",
+	} {
+		a := s.do(t, "GET", "/livez", "Host: "+host, "")
+		if a.status != http.StatusOK {
+			t.Errorf("Host: %s: got %s, want to be served", host, a)
+		}
+	}
+	for _, host := range []string{
+		"evil.com", "evil.com:5000", "127.0.0.1.nip.io", "127.0.0.1.evil.com", "localhost.evil.com", "evil-localhost", "localhost..",
+		"example.com", "a.img.example.com", "[evil.com]", "[::1].evil.com", "localhost:5000:evil.com", "0x7f.1.evil.com", "[::1%25eth0].evil.com",
+	} {
+		for which, r := range requests(t) {
+			a := s.do(t, r.method, r.path, strings.TrimPrefix(r.header+"\nHost: "+host, "\n"), r.body)
+			if a.status != http.StatusMisdirectedRequest {
+				t.Errorf("%s with Host: %s: got %s, want 421", which, host, a)
+			} else if r.method != "HEAD" && !strings.Contains(a.refusal(t, 421, "wrong_host").Message, "--base-url") {
+				t.Errorf("Host: %s: %s should say what to do", host, a)
+			}
+			a.wantHeader(t, "Access-Control-Allow-Origin", "")
+		}
+	}
+	if got := s.stored(t); len(got) > 0 {
+		t.Errorf("%q are stored, want nothing", got)
+	}
+
+	for _, host := range []string{"", " "} {
+		c := s.dial(t)
+		io.WriteString(c, "GET /images HTTP/1.1\r\nHost:"+host+"\r\n\r\n")
+		c.answer(t, http.MethodGet).refusal(t, 421, "wrong_host")
+	}
+	c := s.dial(t)
+	io.WriteString(c, "GET /images HTTP/1.0\r\n\r\n")
+	c.answer(t, http.MethodGet).refusal(t, 421, "wrong_host")
+
+	open := newServer(t, api.Options{})
+	open.do(t, "GET", "/livez", "Host: images.example.com", "").want(t, http.StatusOK)
+}
+
+// TestSimpleCORS: pages of any origin may upload and look, and read errors.
+func TestSimpleCORS(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	const page = "Origin: https://app.example\nSec-Fetch-Site: cross-site\nSec-Fetch-Mode: cors"
+	cat := picture(t, 1, 0)
+	a := s.do(t, "POST", "/upload", page+"\n"+formType, form(file("file", "cat.png", cat)))
+	a.want(t, http.StatusCreated)
+	answers := map[string]answer{
+		"an upload":      a,
+		"an image":       s.do(t, "GET", "/images/cat.png", page, ""),
+		"a part":         s.do(t, "GET", "/images/cat.png", page+"\nRange: bytes=0-1", ""),
+		"not modified":   s.do(t, "GET", "/images/cat.png", page+"\nIf-None-Match: "+etag(cat), ""),
+		"from a file":    s.do(t, "GET", "/images/cat.png", "Origin: null", ""),
+		"no image":       s.do(t, "GET", "/images/none.png", page, ""),
+		"a bad range":    s.do(t, "GET", "/images/cat.png", page+"\nRange: bytes=99999-", ""),
+		"no form":        s.do(t, "POST", "/upload", page, "x"),
+		"not an image":   s.do(t, "POST", "/upload", page+"\n"+formType, form(file("file", "cat.png", "x"))),
+		"a bad conflict": s.do(t, "POST", "/upload?conflict=x", page+"\n"+formType, form()),
+		"no method":      s.do(t, "PATCH", "/images/cat.png", page, ""),
+		"replacing":      s.do(t, "POST", "/upload?conflict=replace", page+"\n"+formType, form(file("file", "cat.png", picture(t, 2, 0)))),
+		"deleting":       s.do(t, "DELETE", "/images/cat.png", page, ""),
+	}
+	for what, a := range answers {
+		if got := a.header.Values("Access-Control-Allow-Origin"); !slices.Equal(got, []string{"*"}) {
+			t.Errorf("%s: Access-Control-Allow-Origin: got %q, want *", what, got)
+		}
+		if got := a.header.Get("Access-Control-Allow-Credentials"); got != "" {
+			t.Errorf("%s: Access-Control-Allow-Credentials: got %q, want none", what, got)
+		}
+		if got := a.header.Get("Access-Control-Expose-Headers"); !containsAll(got, []string{"Location", "ETag"}) {
+			t.Errorf("%s: Access-Control-Expose-Headers: got %q", what, got)
+		}
+	}
+	answers["replacing"].refusal(t, http.StatusForbidden, "cross_origin")
+	answers["deleting"].refusal(t, http.StatusForbidden, "cross_origin")
+	s.do(t, "GET", "/images/cat.png", "", "").wantImage(t, cat)
+
+	// The list, the page and the health are not for others to read.
+	for _, path := range []string{"/images", "/images?q=cat", "/", "/ui/main.js", "/livez", "/readyz", "/nowhere"} {
+		s.do(t, "GET", path, page, "").wantHeader(t, "Access-Control-Allow-Origin", "")
+	}
+}
+
+// preflight asks what a page of origin may do, as browsers do, and reports
+// whether they would go on.
+func preflight(t *testing.T, s *server, origin, method, path, headers string) bool {
+	t.Helper()
+	ask := "Origin: " + origin + "\nAccess-Control-Request-Method: " + method
+	if headers != "" {
+		ask += "\nAccess-Control-Request-Headers: " + headers
+	}
+	a := s.do(t, "OPTIONS", path, ask, "")
+	a.want(t, http.StatusNoContent)
+	if got := a.header.Get("Access-Control-Allow-Origin"); got != "*" && got != origin {
+		return false
+	}
+	if method != "GET" && method != "HEAD" && method != "POST" && // which need no leave
+		!slices.Contains(strings.Split(a.header.Get("Access-Control-Allow-Methods"), ","), method) {
+		return false
+	}
+	return headers == "" || strings.EqualFold(a.header.Get("Access-Control-Allow-Headers"), headers)
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	open, guarded := newServer(t, api.Options{}), newServer(t, api.Options{Token: "secret"})
+	for _, c := range []struct {
+		method, path, headers string
+		open, guarded         bool
+	}{
+		{"POST", "/upload", "x-requested-with", true, true},
+		{"POST", "/upload", "authorization", true, true},
+		{"POST", "/upload?conflict=error", "x-requested-with", true, true},
+		{"GET", "/images/cat.png", "range", true, true},
+		{"HEAD", "/images/cat.png", "x-requested-with", true, true},
+		{"PUT", "/images/cat.png", "", false, true},
+		{"PUT", "/images/cat.png", "authorization,content-digest", false, true},
+		{"DELETE", "/images/cat.png", "authorization", false, true},
+		{"GET", "/images", "authorization", false, true},
+		{"PATCH", "/images/cat.png", "", false, false},
+	} {
+		for _, origin := range []string{"https://app.example", "http://localhost:3000", "null"} {
+			if got := preflight(t, open, origin, c.method, c.path, c.headers); got != c.open {
+				t.Errorf("%s %s from %s with %q: got %t, want %t", c.method, c.path, origin, c.headers, got, c.open)
+			}
+			if got := preflight(t, guarded, origin, c.method, c.path, c.headers); got != c.guarded {
+				t.Errorf("%s %s from %s with %q, with a token: got %t, want %t", c.method, c.path, origin, c.headers, got, c.guarded)
+			}
+		}
+	}
+	// A public page that asks for a private address (Private Network Access).
+	const ask = "Origin: https://app.example\nAccess-Control-Request-Method: POST"
+	open.do(t, "OPTIONS", "/upload", ask, "").wantHeader(t, "Access-Control-Allow-Private-Network", "")
+	open.do(t, "OPTIONS", "/upload", ask+"\nAccess-Control-Request-Private-Network: true", "").
+		wantHeader(t, "Access-Control-Allow-Private-Network", "true")
+}
+
+// TestCORSOrigins: with a list, no other page may upload or read.
+func TestCORSOrigins(t *testing.T) {
+	t.Parallel()
+	o := api.Options{CORSOrigins: []string{"https://app.example", "https://*.pages.example"}}
+	for origin, allowed := range map[string]bool{
+		"https://app.example":          true,
+		"https://a.pages.example":      true,
+		"http://app.example":           false,
+		"https://app.example:8443":     false,
+		"https://app.example.evil.com": false,
+		"https://evil.com":             false,
+		"https://appxexample":          false,
+		"null":                         false,
+	} {
+		t.Run(origin, func(t *testing.T) {
+			t.Parallel()
+			header, want := "Origin: "+origin+"\nSec-Fetch-Site: cross-site", ""
+			if allowed {
+				want = origin
+			}
+			for _, which := range []string{"get", "upload"} {
+				_, a := try(t, o, which, header)
+				a.wantHeader(t, "Access-Control-Allow-Origin", want)
+				if !slices.Contains(a.header.Values("Vary"), "Origin") {
+					t.Errorf("Vary: got %q, want Origin", a.header.Values("Vary"))
+				}
+			}
+			s := newServer(t, o)
+			if got := preflight(t, s, origin, "POST", "/upload", "x-requested-with"); got != allowed {
+				t.Errorf("a preflight: got %t, want %t", got, allowed)
+			}
+		})
+	}
+}
+
+// TestNoCORSOrigins: an empty list is not no list.
+func TestNoCORSOrigins(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{CORSOrigins: []string{}})
+	s.put(t, "/images/cat.png", picture(t, 1, 0))
+	s.do(t, "GET", "/images/cat.png", "Origin: https://app.example", "").wantHeader(t, "Access-Control-Allow-Origin", "")
+	if preflight(t, s, "https://app.example", "POST", "/upload", "x-requested-with") {
+		t.Error("a preflight is granted")
+	}
+}
+
+// TestUploadFromOtherOrigin: that a page cannot read the answer does not keep
+// it from sending a form, which needs no preflight.
+func TestUploadFromOtherOrigin(t *testing.T) {
+	t.Parallel()
+	o := api.Options{CORSOrigins: []string{"https://app.example"}}
+	for header, status := range map[string]int{
+		"Origin: https://app.example\nSec-Fetch-Site: cross-site": 201,
+		"Origin: https://evil.com\nSec-Fetch-Site: cross-site":    403,
+		"Origin: https://evil.com":                                403,
+		"Origin: null\nSec-Fetch-Site: cross-site":                403,
+		"":                            201,
+		"Sec-Fetch-Site: same-origin": 201,
+	} {
+		t.Run(header, func(t *testing.T) {
+			t.Parallel()
+			_, a := try(t, o, "upload", header)
+			a.want(t, status)
+		})
+	}
+}
+
+// TestCrossOrigin: what lists or changes images is not for other sites' pages.
+func TestCrossOrigin(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		header string
+		status map[string]int // of what is refused elsewhere
+	}{
+		{"", nil},
+		{"Sec-Fetch-Site: same-origin", nil},
+		{"Sec-Fetch-Site: none", nil},
+		{"Sec-Fetch-Site: same-origin\nOrigin: https://img.example.com", nil}, // TLS ends before us
+		{"Origin: http://localhost:5000\nHost: localhost:5000", nil},
+		{"Sec-Fetch-Site: cross-site", refused},
+		{"Sec-Fetch-Site: same-site", refused},
+		{"Sec-Fetch-Site: cross-site\nOrigin: http://localhost:5000\nHost: localhost:5000", refused},
+		{"Origin: https://evil.com", refused},
+		{"Origin: http://localhost:3000\nHost: localhost:5000", refused},
+		{"Origin: null", refused},
+	} {
+		for _, which := range []string{"replace", "put", "delete", "upload", "get", "page"} {
+			t.Run(which+" "+c.header, func(t *testing.T) {
+				t.Parallel()
+				want := map[string]int{"put": 201, "delete": 204, "upload": 201, "replace": 201, "get": 200, "page": 200}[which]
+				if status, ok := c.status[which]; ok {
+					want = status
+				}
+				s, a := try(t, api.Options{}, which, c.header)
+				a.want(t, want)
+				if want == 403 {
+					a.refusal(t, 403, "cross_origin")
+					s.do(t, "GET", "/images/cat.png", "", "").wantImage(t, picture(t, 1, 0))
+				}
+			})
+		}
+	}
+}
+
+var refused = map[string]int{"replace": 403, "put": 403, "delete": 403}
+
+// TestToken: with a token everything but looking wants it.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	o := api.Options{Token: "s3cret"}
+	guarded := map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200}
+	public := []string{"get", "head", "page", "livez", "readyz", "healthz"}
+	for _, header := range []string{
+		"Authorization: Bearer s3cret",
+		"Authorization: bearer s3cret",
+		"Authorization: BEARER s3cret",
+		"Authorization: Bearer  s3cret",
+	} {
+		for which, status := range guarded {
+			t.Run(which+" "+header, func(t *testing.T) {
+				t.Parallel()
+				_, a := try(t, o, which, header)
+				a.want(t, status)
+			})
+		}
+	}
+	s, _ := try(t, o, "get", "")
+	for _, header := range []string{
+		"X-No: token",
+		"Authorization: ",
+		"Authorization: s3cret",
+		"Authorization: Bearer",
+		"Authorization: Bearer ",
+		"Authorization: Bearer S3CRET",
+		"Authorization: Bearer s3cre",
+		"Authorization: Bearer s3crets",
+		"Authorization: Basic s3cret",
+		"Authorization: Basic OnMzY3JldA==",
+		"Cookie: token=s3cret",
+	} {
+		t.Run(header, func(t *testing.T) {
+			t.Parallel()
+			send := func(which string) answer {
+				r := requests(t)[which]
+				return s.do(t, r.method, r.path, strings.TrimSuffix(header+"\n"+r.header, "\n"), r.body)
+			}
+			for which := range guarded {
+				a := send(which)
+				a.refusal(t, http.StatusUnauthorized, "token")
+				a.wantHeader(t, "WWW-Authenticate", `Bearer realm="images"`)
+			}
+			for _, which := range public {
+				a := send(which)
+				a.want(t, http.StatusOK)
+				a.wantHeader(t, "WWW-Authenticate", "")
+			}
+		})
+	}
+}
+
+// TestTokenFromOtherOrigins: who has the token may come from anywhere, and who
+// has not gets an answer that its page can read.
+func TestTokenFromOtherOrigins(t *testing.T) {
+	t.Parallel()
+	const page = "Origin: https://app.example\nSec-Fetch-Site: cross-site"
+	for which, status := range map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200} {
+		t.Run(which, func(t *testing.T) {
+			t.Parallel()
+			_, a := try(t, api.Options{Token: "s3cret"}, which, page+"\nAuthorization: Bearer s3cret")
+			a.want(t, status)
+			a.wantHeader(t, "Access-Control-Allow-Origin", "*")
+			_, a = try(t, api.Options{Token: "s3cret"}, which, page+"\nAuthorization: Bearer wrong")
+			if a.status != 401 && a.status != 403 {
+				t.Errorf("without the token: got %s, want 401 or 403", a)
+			}
+			a.wantHeader(t, "Access-Control-Allow-Origin", "*")
+			// On a server without one no token is right, the empty one neither.
+			_, a = try(t, api.Options{}, which, page+"\nAuthorization: Bearer ")
+			if which != "upload" && which != "list" {
+				a.refusal(t, http.StatusForbidden, "cross_origin")
+			}
+		})
+	}
+}
+
+// TestURLs: what the URLs in answers begin with.
+func TestURLs(t *testing.T) {
+	t.Parallel()
+	parse := func(s string) *url.URL {
+		u, err := url.Parse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	proxy := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8")}
+	const forwarded = "X-Forwarded-Proto: https\nX-Forwarded-Host: img.example.com\nX-Forwarded-For: 203.0.113.7"
+	for name, c := range map[string]struct {
+		o      api.Options
+		header string
+		want   string
+	}{
+		"as asked":                 {api.Options{}, "Host: localhost:5000", "http://localhost:5000"},
+		"as asked, IPv6":           {api.Options{}, "Host: [::1]:5000", "http://[::1]:5000"},
+		"no proxy is trusted":      {api.Options{}, "Host: localhost:5000\n" + forwarded, "http://localhost:5000"},
+		"another proxy is trusted": {api.Options{TrustedProxies: proxy[:1]}, "Host: localhost:5000\n" + forwarded, "http://localhost:5000"},
+		"this proxy is trusted":    {api.Options{TrustedProxies: proxy}, forwarded, "https://img.example.com"},
+		"trusted, says nothing":    {api.Options{TrustedProxies: proxy}, "Host: img.example.com", "http://img.example.com"},
+		"proxies in a row":         {api.Options{TrustedProxies: proxy}, "X-Forwarded-Proto: https, http\nX-Forwarded-Host: img.example.com, inner:8080", "https://img.example.com"},
+		"a scheme of nonsense":     {api.Options{TrustedProxies: proxy}, "Host: a.example\nX-Forwarded-Proto: javascript", "http://a.example"},
+		"base URL":                 {api.Options{BaseURL: parse("https://img.example.com")}, "Host: localhost:5000", "https://img.example.com"},
+		"base URL with a path":     {api.Options{BaseURL: parse("https://example.com/pictures/")}, "Host: localhost:5000", "https://example.com/pictures"},
+		"base URL and proxy":       {api.Options{BaseURL: parse("https://a.example"), TrustedProxies: proxy}, forwarded, "https://a.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, a := try(t, c.o, "upload", c.header)
+			got := a.success(t, http.StatusCreated)
+			want := c.want + "/images/dog.png"
+			a.wantHeader(t, "Location", want)
+			if got.URL != want || got.Location != want {
+				t.Errorf("url %q, location %q, want %q", got.URL, got.Location, want)
+			}
+			a = s.do(t, "GET", "/images?limit=1", c.header, "")
+			if got := a.header.Get("Link"); !strings.HasPrefix(got, "<"+c.want+"/images?") {
+				t.Errorf("Link: got %q, want it to begin with <%s/images?", got, c.want)
+			}
+		})
+	}
+}
+
+// TestLoggedClient: whose address the log has.
+func TestLoggedClient(t *testing.T) {
+	t.Parallel()
+	trusted := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
+	for name, c := range map[string]struct {
+		proxies []netip.Prefix
+		header  string
+		want    string
+	}{
+		"direct":                        {nil, "", "127.0.0.1"},
+		"no proxy is trusted":           {nil, "X-Forwarded-For: 203.0.113.7\nX-Real-IP: 203.0.113.7", "127.0.0.1"},
+		"another is trusted":            {trusted[1:], "X-Forwarded-For: 203.0.113.7", "127.0.0.1"},
+		"trusted":                       {trusted, "X-Forwarded-For: 203.0.113.7", "203.0.113.7"},
+		"trusted, says nothing":         {trusted, "", "127.0.0.1"},
+		"what the client says is older": {trusted, "X-Forwarded-For: 6.6.6.6, 203.0.113.7, 10.1.2.3", "203.0.113.7"},
+		"nonsense":                      {trusted, "X-Forwarded-For: localhost", "127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, api.Options{TrustedProxies: c.proxies})
+			s.do(t, "GET", "/images", c.header, "").want(t, http.StatusOK)
+			var line struct{ Client string }
+			if err := json.Unmarshal([]byte(s.log.wait(t, `"path":"/images"`)), &line); err != nil {
+				t.Fatal(err)
+			}
+			if line.Client != c.want {
+				t.Errorf("the log has the client %q, want %q", line.Client, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,122 @@
+// Package api is the image server's HTTP interface over a [db.Store].
+package api
+
+import (
+	"crypto/sha256"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"imageserver/api/format"
+	"imageserver/db"
+)
+
+// Options tunes a Server. The zero value serves everybody on a trusted network.
+type Options struct {
+	MaxUpload int64         // bytes of one image at most; 0 means 64 MiB
+	Allow     []format.Type // what is taken; nil means all of format.Types
+
+	// Token, when not empty, must come as a bearer token (RFC 6750) with
+	// everything but looking at an image and at the page.
+	Token string
+
+	// LocalOnly refuses requests whose Host is a name other than localhost and
+	// BaseURL's. A server that listens on loopback sets it: a page of another
+	// site whose name is made to point here (DNS rebinding) gets nothing.
+	LocalOnly bool
+
+	BaseURL        *url.URL       // what the URLs in answers begin with; nil means as the client asked
+	CORSOrigins    []string       // the origins whose pages may upload and show; nil means all, which is "*"
+	TrustedProxies []netip.Prefix // whose X-Forwarded-… headers count
+
+	// Stall is how long a client may take for the next 64 KiB of an upload, or
+	// for a chunk of an answer; 0 means 60 s.
+	Stall time.Duration
+
+	Log *slog.Logger // requests and what went wrong; nil means slog.Default
+}
+
+// Server answers the API's requests. It is safe for concurrent use.
+type Server struct {
+	echo     *echo.Echo
+	store    db.Store
+	o        Options
+	allowed  map[format.Type]bool
+	token    [sha256.Size]byte           // the digest of Options.Token
+	invited  *http.CrossOriginProtection // who may upload, unless all may
+	crossing *http.CrossOriginProtection // who may change and list
+	draining atomic.Bool
+}
+
+// New returns a Server for the images in store. The page answers / and /ui/.
+func New(store db.Store, page http.Handler, o Options) *Server {
+	if o.MaxUpload == 0 {
+		o.MaxUpload = 64 << 20
+	}
+	if o.Allow == nil {
+		o.Allow = format.Types()
+	}
+	if o.Stall == 0 {
+		o.Stall = 60 * time.Second
+	}
+	if o.CORSOrigins == nil {
+		o.CORSOrigins = []string{"*"}
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	s := &Server{
+		echo:     echo.New(),
+		store:    store,
+		o:        o,
+		allowed:  make(map[format.Type]bool),
+		token:    sha256.Sum256([]byte(o.Token)),
+		invited:  http.NewCrossOriginProtection(),
+		crossing: http.NewCrossOriginProtection(),
+	}
+	for _, origin := range o.CORSOrigins {
+		_ = s.invited.AddTrustedOrigin(origin) // what is no origin is nobody's
+	}
+	for _, t := range o.Allow {
+		s.allowed[t] = true
+	}
+	s.echo.HTTPErrorHandler = s.writeError
+	s.echo.IPExtractor = clientAddress(o.TrustedProxies)
+	s.echo.Use(s.logRequests(), s.pace, middleware.RecoverWithConfig(recovery(o.Log)), s.local, s.cors())
+	s.routes(page)
+	return s
+}
+
+// routes is the API. Looking is public; uploading wants the token, when there
+// is one; what lists or changes images is besides not for other sites' pages.
+func (s *Server) routes(page http.Handler) {
+	e := s.echo
+	look := []string{http.MethodGet, http.MethodHead}
+
+	e.POST("/upload", s.upload, s.guest, s.bearer)
+	e.Match(look, "/images/*", s.getImage)
+
+	e.Match(look, "/images", s.listImages, s.own, s.bearer)
+	e.PUT("/images", s.putNowhere, s.own, s.bearer)
+	e.PUT("/images/*", s.putImage, s.own, s.bearer)
+	e.DELETE("/images/*", s.deleteImage, s.own, s.bearer)
+
+	e.Match(look, "/livez", s.livez)
+	e.Match(look, "/readyz", s.readyz)
+	e.Match(look, "/healthz", s.readyz)
+
+	for _, path := range []string{"/", "/ui/*", "/favicon.ico"} {
+		e.Match(look, path, echo.WrapHandler(page))
+	}
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Drain makes /readyz answer that this server should get no new requests.
+func (s *Server) Drain() { s.draining.Store(true) }

@@ -1,0 +1,114 @@
+package api_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"imageserver/api"
+)
+
+// sizes are those of the table in the design, in bytes.
+var sizes = []struct {
+	name string
+	size int
+}{{"20kB", 20_000}, {"100kB", 100_000}, {"1MB", 1_000_000}, {"4MB", 4_000_000}}
+
+// newBenchServer is a server without a log, and a client that keeps as many
+// connections as the benchmark has goroutines.
+func newBenchServer(b *testing.B) *server {
+	s := newServer(b, api.Options{Log: slog.New(slog.DiscardHandler)})
+	s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
+	return s
+}
+
+// BenchmarkUpload posts images, another one each time: the same would not be
+// stored again.
+func BenchmarkUpload(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(size.name, func(b *testing.B) {
+			s := newBenchServer(b)
+			image := picture(b, 1, size.size)
+			var number atomic.Uint64
+			b.SetBytes(int64(len(image)))
+			b.SetParallelism(8)
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					n := number.Add(1)
+					body := form(file("file", fmt.Sprintf("%d.png", n), image[:len(image)-8]+string(binary.BigEndian.AppendUint64(nil, n))))
+					if err := s.discard("POST", "/upload", formType, strings.NewReader(body), http.StatusCreated); err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkGet fetches one image.
+func BenchmarkGet(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(size.name, func(b *testing.B) {
+			s := newBenchServer(b)
+			s.put(b, "/images/cat.png", picture(b, 1, size.size))
+			benchmarkGet(b, s, size.size)
+		})
+	}
+}
+
+// BenchmarkGetBare is the yardstick: a handler that writes the same bytes from
+// memory, and does nothing else.
+func BenchmarkGetBare(b *testing.B) {
+	for _, size := range sizes {
+		b.Run(size.name, func(b *testing.B) {
+			image := []byte(picture(b, 1, size.size))
+			s := start(b, httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "image/png")
+				w.Header().Set("Content-Length", fmt.Sprint(len(image)))
+				w.Write(image)
+			})))
+			s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
+			benchmarkGet(b, s, size.size)
+		})
+	}
+}
+
+func benchmarkGet(b *testing.B, s *server, size int) {
+	b.SetBytes(int64(size))
+	b.SetParallelism(8)
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if err := s.discard("GET", "/images/cat.png", "", nil, http.StatusOK); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+}
+
+// discard sends a request and reads the answer without looking at it.
+func (s *server) discard(method, path, header string, body io.Reader, status int) error {
+	r, err := http.NewRequest(method, s.url+path, body)
+	if err != nil {
+		return err
+	}
+	setHeader(r, header)
+	res, err := s.client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != status {
+		return fmt.Errorf("got %s, want %d", res.Status, status)
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
+}

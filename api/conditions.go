@@ -1,0 +1,67 @@
+package api
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+
+	"imageserver/db"
+)
+
+// etag is an image's entity tag (RFC 9110 section 8.8.3): strong, for equal
+// digests mean equal bytes.
+func etag(img db.Image) string { return `"` + img.SHA256.String() + `"` }
+
+// precondition reads If-Match and If-None-Match of a request that changes an
+// image (RFC 9110 section 13.1). It returns nil when neither is there.
+func precondition(h http.Header) db.Precondition {
+	match, noneMatch := h.Values("If-Match"), h.Values("If-None-Match")
+	if len(match)+len(noneMatch) == 0 {
+		return nil
+	}
+	return func(current *db.Image) error {
+		if len(match) > 0 && !matches(match, current, false) {
+			return errPrecondition
+		}
+		if len(noneMatch) > 0 && matches(noneMatch, current, true) {
+			return errPrecondition
+		}
+		return nil
+	}
+}
+
+// matches reports whether a list of entity tags names the image that is there.
+// The weak comparison takes W/"x" for "x".
+func matches(list []string, current *db.Image, weak bool) bool {
+	if current == nil {
+		return false
+	}
+	for _, tag := range strings.Split(strings.Join(list, ","), ",") {
+		tag = strings.TrimSpace(tag)
+		if weak {
+			tag = strings.TrimPrefix(tag, "W/")
+		}
+		// A comma inside a tag of someone else's parts it, and no part is ours.
+		if tag == "*" || tag == etag(*current) {
+			return true
+		}
+	}
+	return false
+}
+
+// contentDigest reads the sha-256 member of Content-Digest (RFC 9530 section
+// 2), or returns nil when there is none.
+func contentDigest(h http.Header) (*db.Digest, error) {
+	for _, member := range strings.Split(strings.Join(h.Values("Content-Digest"), ","), ",") {
+		key, value, _ := strings.Cut(strings.TrimSpace(member), "=")
+		if key != "sha-256" {
+			continue
+		}
+		sum, err := base64.StdEncoding.DecodeString(strings.Trim(value, ":"))
+		if err != nil || len(sum) != len(db.Digest{}) || !strings.HasPrefix(value, ":") || !strings.HasSuffix(value, ":") {
+			return nil, refuse(http.StatusBadRequest, "bad_digest", "Content-Digest is not of the form sha-256=:BASE64:")
+		}
+		return (*db.Digest)(sum), nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"imageserver/api/format"
+	"imageserver/db"
+)
+
+// refusal is an error whose text is the API's own.
+type refusal struct {
+	status  int
+	code    string // for programs
+	message string // for people: what happened and what to do
+	cause   error  // for the log
+}
+
+func (e *refusal) Error() string {
+	if e.cause != nil {
+		return e.cause.Error()
+	}
+	return e.message
+}
+
+func (e *refusal) Unwrap() error { return e.cause }
+
+func refuse(status int, code, text string, args ...any) error {
+	return &refusal{status: status, code: code, message: fmt.Sprintf(text, args...)}
+}
+
+var (
+	errPrecondition = errors.New("the image is not in the state that the request asks for; look at it again and repeat")
+	errDigest       = errors.New("the bytes received do not have the digest announced; send them again")
+)
+
+// answers maps the errors of the packages below to a status, a code, and,
+// where the error's own text is not for the person uploading, a message.
+var answers = []struct {
+	err     error
+	status  int
+	code    string
+	message string
+}{
+	{db.ErrName, http.StatusBadRequest, "bad_name", ""},
+	{db.ErrCursor, http.StatusBadRequest, "bad_cursor", ""},
+	{db.ErrNotFound, http.StatusNotFound, "not_found", ""},
+	{db.ErrExists, http.StatusConflict, "exists", ""},
+	{errPrecondition, http.StatusPreconditionFailed, "precondition_failed", ""},
+	{format.ErrUnknown, http.StatusUnsupportedMediaType, "not_an_image", ""},
+	{format.ErrMalformed, http.StatusUnprocessableEntity, "damaged_image", ""},
+	{errDigest, http.StatusUnprocessableEntity, "digest_mismatch", ""},
+	{db.ErrBusy, http.StatusServiceUnavailable, "busy", "The server has too many uploads under way. Try again in a few seconds."},
+	{db.ErrReadOnly, http.StatusServiceUnavailable, "read_only", "The server's storage has failed, so it takes no uploads. Its operator must look at it."},
+	{db.ErrClosed, http.StatusServiceUnavailable, "draining", "The server is shutting down. Try again in a moment."},
+	{db.ErrFull, http.StatusInsufficientStorage, "full", "The server has no space left. Nothing that is stored was lost; once images are deleted or there is more space, uploads work again."},
+	{db.ErrDamaged, http.StatusInternalServerError, "damaged", "The stored image is damaged and cannot be shown."},
+	{os.ErrDeadlineExceeded, http.StatusRequestTimeout, "too_slow", "The upload came to a standstill. Send it again."},
+	{io.ErrUnexpectedEOF, http.StatusBadRequest, "cut_off", "The upload was cut off. Send it again."},
+	{context.Canceled, http.StatusBadRequest, "cut_off", "The upload was cut off. Send it again."},
+}
+
+// explain returns what to answer to err.
+func explain(err error) *refusal {
+	var own *refusal
+	if errors.As(err, &own) {
+		return own
+	}
+	for _, a := range answers {
+		if errors.Is(err, a.err) {
+			message := a.message
+			if message == "" {
+				message = sentence(err.Error())
+			}
+			return &refusal{a.status, a.code, message, err}
+		}
+	}
+	var routing *echo.HTTPError
+	if errors.As(err, &routing) {
+		return &refusal{routing.Code, "http_" + strconv.Itoa(routing.Code), sentence(http.StatusText(routing.Code)), err}
+	}
+	return &refusal{http.StatusInternalServerError, "internal", sentence(http.StatusText(http.StatusInternalServerError)), err}
+}
+
+// status returns the status code for err.
+func status(err error) int { return explain(err).status }
+
+// sentence makes an error's text one for people.
+func sentence(text string) string {
+	first, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[n:] + "."
+}
+
+// failure is the JSON of an error.
+type failure struct {
+	Message string      `json:"message"`
+	Error   failureCode `json:"error"`
+	Images  []image     `json:"images,omitempty"` // stored before the one refused
+}
+
+type failureCode struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// writeError answers err. It is Echo's error handler, and the only one.
+func (s *Server) writeError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	e := explain(err)
+	h := c.Response().Header()
+	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	switch e.status {
+	case http.StatusServiceUnavailable:
+		h.Set(echo.HeaderRetryAfter, "5")
+	case http.StatusUnauthorized:
+		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="images"`)
+	}
+	body := failure{Message: e.message, Error: failureCode{e.code, e.message}}
+	var partly *partlyStored
+	if errors.As(err, &partly) {
+		body.Images = partly.images
+		body.Message = partly.message(e.message)
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		text = nil
+	}
+	answerEarly(c, e.status, text, 4*s.o.MaxUpload)
+}
+
+// answerEarly sends an answer although the request's body may not have been
+// read, and after it reads up to limit bytes of what still comes.
+func answerEarly(c echo.Context, status int, text []byte, limit int64) {
+	w, r := c.Response(), c.Request()
+	body, _ := r.Body.(*pacedBody)
+	unread := body != nil && body.err == nil
+	// Who waits for "100 Continue" sends nothing after a refusal, and reading
+	// would ask for it.
+	waits := unread && body.read == 0 && r.Header.Get("Expect") != ""
+	if unread && !waits && !body.large() {
+		unread = !body.drain(spare, inFlight)
+	}
+	if unread {
+		// net/http would read first and answer then, and it would take what
+		// comes after a deadline for the next request.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		w.Header().Set(echo.HeaderConnection, "close")
+	}
+	w.Header().Set(echo.HeaderContentLength, strconv.Itoa(len(text)))
+	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	w.WriteHeader(status)
+	if _, err := w.Write(text); err != nil || !unread {
+		return
+	}
+	w.Flush()
+	if waits {
+		limit = 0
+	}
+	body.drain(limit, body.stall)
+}

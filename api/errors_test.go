@@ -1,0 +1,280 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"imageserver/api"
+	"imageserver/db"
+)
+
+// brokenStore fails with err, or panics when there is none.
+type brokenStore struct {
+	db.Store
+	err error
+}
+
+func (s brokenStore) fail() error {
+	if s.err == nil {
+		panic("the disk is on fire")
+	}
+	return s.err
+}
+
+func (s brokenStore) Put(context.Context, string, io.Reader, db.PutOptions) (db.Image, db.Outcome, error) {
+	return db.Image{}, 0, s.fail()
+}
+func (s brokenStore) Get(context.Context, string) (db.Image, db.Body, error) {
+	return db.Image{}, nil, s.fail()
+}
+func (s brokenStore) Stat(context.Context, string) (db.Image, error) { return db.Image{}, s.fail() }
+func (s brokenStore) List(context.Context, db.ListOptions) ([]db.Image, string, error) {
+	return nil, "", s.fail()
+}
+func (s brokenStore) Delete(context.Context, string, db.Precondition) error { return s.fail() }
+
+// storeRequests are requests that ask the store.
+func storeRequests(t testing.TB) map[string]request {
+	t.Helper()
+	cat := picture(t, 1, 0)
+	return map[string]request{
+		"upload":  {"POST", "/upload", formType, form(file("file", "cat.png", cat))},
+		"put":     {"PUT", "/images/cat.png", "", cat},
+		"put new": {"PUT", "/images/cat.png", "If-None-Match: *", cat},
+		"delete":  {"DELETE", "/images/cat.png", "", ""},
+		"list":    {"GET", "/images", "", ""},
+		"get":     {"GET", "/images/cat.png", "", ""},
+		"head":    {"HEAD", "/images/cat.png", "", ""},
+	}
+}
+
+// TestInternalErrors: a failure of ours is logged in full and not shown.
+func TestInternalErrors(t *testing.T) {
+	t.Parallel()
+	for what, store := range map[string]brokenStore{
+		"an error": {err: errors.New("the disk is on fire")},
+		"a panic":  {},
+	} {
+		for which, r := range storeRequests(t) {
+			t.Run(which+" "+what, func(t *testing.T) {
+				t.Parallel()
+				s := serve(t, store, api.Options{})
+				a := s.do(t, r.method, r.path, "Origin: https://app.example\nSec-Fetch-Site: same-origin\n"+r.header, r.body)
+				a.want(t, http.StatusInternalServerError)
+				if r.method != "HEAD" {
+					a.refusal(t, http.StatusInternalServerError, "internal")
+				}
+				if strings.Contains(a.body, "fire") {
+					t.Errorf("%s says too much", a)
+				}
+				if which != "list" {
+					a.wantHeader(t, "Access-Control-Allow-Origin", "*")
+				}
+				if line := s.log.wait(t, "fire"); !strings.Contains(line, `"level":"ERROR"`) {
+					t.Errorf("logged as %s, want an error", line)
+				}
+				s.log.wait(t, `"status":500`)
+				s.do(t, "GET", "/livez", "", "").want(t, http.StatusOK) // and the server goes on
+			})
+		}
+	}
+}
+
+// TestStoreErrors: what the store says in the words of HTTP.
+func TestStoreErrors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err    error
+		status int
+		code   string
+		retry  string
+	}{
+		{db.ErrFull, 507, "full", ""},
+		{db.ErrBusy, 503, "busy", "5"},
+		{db.ErrReadOnly, 503, "read_only", "5"},
+		{db.ErrClosed, 503, "draining", "5"},
+		{db.ErrDamaged, 500, "damaged", ""},
+	} {
+		s := serve(t, brokenStore{err: fmt.Errorf("%w: /var/lib/images.db", c.err)}, api.Options{})
+		for which, r := range storeRequests(t) {
+			t.Run(which+" "+c.err.Error(), func(t *testing.T) {
+				t.Parallel()
+				a := s.do(t, r.method, r.path, r.header, r.body)
+				a.want(t, c.status)
+				a.wantHeader(t, "Retry-After", c.retry)
+				if r.method == "HEAD" {
+					return
+				}
+				if got := a.refusal(t, c.status, c.code); strings.Contains(got.Message, "/var/lib") {
+					t.Errorf("the message %q says too much", got.Message)
+				}
+			})
+		}
+	}
+}
+
+// TestRoutes: what there is not.
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/nowhere", 404},
+		{"POST", "/nowhere", 404},
+		{"GET", "/images.json", 404},
+		{"GET", "/%69mages/cat.png", 404},
+		{"GET", "//images/cat.png", 404},
+		{"POST", "/upload/", 404},
+		{"POST", "/UPLOAD", 404},
+		{"GET", "/upload", 405},
+		{"PUT", "/upload", 405},
+		{"DELETE", "/upload", 405},
+		{"POST", "/images", 405},
+		{"POST", "/images/cat.png", 405},
+		{"PATCH", "/images/cat.png", 405},
+		{"POST", "/", 405},
+		{"DELETE", "/", 405},
+		{"POST", "/livez", 405},
+		{"BREW", "/images/cat.png", 405},
+	} {
+		a := s.do(t, c.method, c.path, "", "")
+		a.refusal(t, c.status, fmt.Sprint("http_", c.status))
+		if c.status == 405 && a.header.Get("Allow") == "" {
+			t.Errorf("%s %s: a 405 without Allow", c.method, c.path)
+		}
+	}
+	for _, path := range []string{"/", "/favicon.ico", "/ui/main.js"} {
+		s.do(t, "GET", path, "", "").want(t, http.StatusOK)
+		s.do(t, "HEAD", path, "", "").want(t, http.StatusOK)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	paths := []string{"/livez", "/readyz", "/healthz"}
+	s := newServer(t, api.Options{})
+	for _, path := range paths {
+		s.do(t, "GET", path, "", "").success(t, http.StatusOK)
+	}
+
+	broken := serve(t, unready{s.store}, api.Options{Token: "secret"})
+	broken.do(t, "GET", "/livez", "", "").want(t, http.StatusOK)
+	for _, path := range paths[1:] {
+		a := broken.do(t, "GET", path, "", "")
+		a.refusal(t, http.StatusServiceUnavailable, "not_ready")
+		a.wantHeader(t, "Retry-After", "5")
+	}
+
+	handler := api.New(s.store, http.NotFoundHandler(), api.Options{Log: slog.New(slog.DiscardHandler)})
+	draining := listen(t, handler)
+	draining.do(t, "GET", "/readyz", "", "").want(t, http.StatusOK)
+	handler.Drain()
+	draining.do(t, "GET", "/livez", "", "").want(t, http.StatusOK)
+	for _, path := range paths[1:] {
+		draining.do(t, "GET", path, "", "").refusal(t, http.StatusServiceUnavailable, "draining")
+	}
+	draining.put(t, "/images/cat.png", picture(t, 1, 0)) // what still comes is served
+}
+
+type unready struct{ db.Store }
+
+func (unready) Ready(context.Context) error { return db.ErrReadOnly }
+
+// TestLog: a line for each request, and none for health checks.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Token: "s3cret"})
+	for _, path := range []string{"/livez", "/readyz", "/healthz"} {
+		s.do(t, "GET", path, "", "")
+	}
+	s.do(t, "PUT", "/images/my%20cat.png", "Authorization: Bearer s3cret", picture(t, 1, 0)).want(t, http.StatusCreated)
+	s.do(t, "GET", "/images/none%0Aforged.png?v=1", "Authorization: Bearer s3cret", "").want(t, http.StatusBadRequest)
+	s.log.wait(t, `"level":"INFO"`, `"method":"PUT"`, `"path":"/images/my cat.png"`, `"status":201`, `"took":`)
+	s.log.wait(t, `"level":"INFO"`, `"method":"GET"`, `"path":"/images/none\nforged.png"`, `"status":400`, `"err":`)
+	if log := s.log.String(); strings.Contains(log, "livez") || strings.Contains(log, "readyz") || strings.Contains(log, "healthz") {
+		t.Error("health checks are logged")
+	} else if strings.Contains(log, "s3cret") {
+		t.Error("the token is logged")
+	}
+}
+
+// TestDamagedImage: bytes that are wrong are never sent. What is found at
+// once is an error, and what is found later cuts the answer off.
+func TestDamagedImage(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	content := picture(t, 1, 1<<20)
+	serve(t, store, api.Options{}).put(t, "/images/cat.png", content)
+	for _, c := range []struct {
+		name, header string
+		good         int64 // bytes before the damage
+	}{
+		{"at once", "", 0},
+		{"at once, a part", "Range: bytes=0-99", 0},
+		{"at once, a download", "", 0},
+		{"in the middle", "", 400 << 10},
+		{"in the middle of a part", "Range: bytes=100-900000", 400 << 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, damagedStore{store, c.good}, api.Options{})
+			a, err := s.try(t, "GET", "/images/cat.png?download", c.header, nil)
+			if c.good == 0 {
+				if err != nil {
+					t.Fatal(err)
+				}
+				a.refusal(t, http.StatusInternalServerError, "damaged")
+				a.wantHeader(t, "Content-Range", "")
+				s.log.wait(t, "chunk 0", `"level":"ERROR"`)
+				return
+			}
+			if !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("got %s, %v, want it cut off", a, err)
+			}
+			s.log.wait(t, "cat.png", "chunk 0", `"level":"ERROR"`)
+		})
+	}
+}
+
+// damagedStore finds images damaged behind their first good bytes.
+type damagedStore struct {
+	db.Store
+	good int64
+}
+
+func (s damagedStore) Get(ctx context.Context, name string) (db.Image, db.Body, error) {
+	img, body, err := s.Store.Get(ctx, name)
+	return img, &damagedBody{Body: body, good: s.good}, err
+}
+
+type damagedBody struct {
+	db.Body
+	good int64
+}
+
+var errChunk = fmt.Errorf("%w: chunk 0", db.ErrDamaged)
+
+func (b *damagedBody) Read(p []byte) (int, error) {
+	if b.good == 0 {
+		return 0, errChunk
+	}
+	n, err := b.Body.Read(p[:min(int64(len(p)), b.good)])
+	b.good -= int64(n)
+	return n, err
+}
+
+func (b *damagedBody) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.CopyN(w, b.Body, b.good)
+	if err == nil {
+		err = errChunk
+	}
+	return n, err
+}

@@ -1,0 +1,102 @@
+package api
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	maxPartHead = 64 << 10 // bytes of the header of a part
+	maxBesides  = 1 << 20  // bytes that a form may hold besides its files
+)
+
+// form reads a multipart/form-data body (RFC 7578) as it comes. It is a reader
+// of its current part.
+type form struct {
+	parts *multipart.Reader
+	part  *multipart.Part // nil before the first
+	buf   *bufio.Reader
+	left  int64 // how much more of the body may be read
+	spent int64 // bytes of parts that were passed over
+}
+
+// formPool lends the buffers between the network and the parser, which asks for
+// 4 KiB at a time.
+var formPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
+
+func newForm(r *http.Request) (*form, error) {
+	kind, params, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if kind != echo.MIMEMultipartForm || params["boundary"] == "" {
+		return nil, refuse(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@photo.jpg URL/upload")
+	}
+	f := &form{buf: formPool.Get().(*bufio.Reader)}
+	f.buf.Reset(r.Body)
+	f.parts = multipart.NewReader(bounded{f}, params["boundary"])
+	return f, nil
+}
+
+func (f *form) close() {
+	f.buf.Reset(nil)
+	formPool.Put(f.buf)
+}
+
+// next goes to the next part, passing over what is left of the current one. At
+// the end of the form it returns io.EOF.
+func (f *form) next() (*multipart.Part, error) {
+	if f.part != nil {
+		f.left = math.MaxInt64
+		n, err := io.Copy(io.Discard, io.LimitReader(f, maxBesides-f.spent+1))
+		if err != nil {
+			return nil, err
+		}
+		f.spent += n
+	}
+	if f.spent > maxBesides {
+		return nil, refuse(http.StatusBadRequest, "bad_form", "The form holds too much besides its files.")
+	}
+	f.left = maxPartHead // the parser itself would hold 10 MB of a header
+	part, err := f.parts.NextPart()
+	f.part, f.left = part, math.MaxInt64
+	return part, formError(err)
+}
+
+func (f *form) Read(p []byte) (int, error) {
+	n, err := f.part.Read(p)
+	return n, formError(err)
+}
+
+var errPartHead = refuse(http.StatusBadRequest, "bad_form", "The header of a part of the form is too long.")
+
+// bounded reads a form's body for as long as f.left allows.
+type bounded struct{ f *form }
+
+func (b bounded) Read(p []byte) (int, error) {
+	if b.f.left <= 0 {
+		return 0, errPartHead
+	}
+	n, err := b.f.buf.Read(p[:min(int64(len(p)), b.f.left)])
+	b.f.left -= int64(n)
+	return n, err
+}
+
+// formError says why the form cannot be read on; io.EOF is its proper end.
+func formError(err error) error {
+	var own *refusal
+	switch {
+	case err == nil, err == io.EOF, errors.As(err, &own), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case errors.Is(err, io.EOF): // before the closing boundary
+		return fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
+	}
+	return &refusal{http.StatusBadRequest, "bad_form", "The upload is no proper form data: " + err.Error() + ".", err}
+}

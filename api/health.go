@@ -1,0 +1,25 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// livez says that the process answers.
+func (s *Server) livez(c echo.Context) error {
+	return c.JSON(http.StatusOK, map[string]string{"message": "alive"})
+}
+
+// readyz says whether the store can be read and written, by reading from it,
+// and whether the server means to go on.
+func (s *Server) readyz(c echo.Context) error {
+	if s.draining.Load() {
+		return &refusal{status: http.StatusServiceUnavailable, code: "draining", message: "The server is shutting down."}
+	}
+	if err := s.store.Ready(c.Request().Context()); err != nil {
+		s.o.Log.Error("not ready", "err", err)
+		return &refusal{status: http.StatusServiceUnavailable, code: "not_ready", message: "The store is not ready: " + err.Error() + "."}
+	}
+	return c.JSON(http.StatusOK, map[string]string{"message": "ready"})
+}

@@ -1,0 +1,158 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"imageserver/api/format"
+	"imageserver/db"
+)
+
+// image is the JSON of one image.
+type image struct {
+	Filename    string    `json:"filename"`
+	URL         string    `json:"url"`
+	Size        int64     `json:"size"` // bytes
+	ContentType string    `json:"content_type"`
+	Width       int       `json:"width"` // pixels, as a browser shows it; 0 where an SVG does not say
+	Height      int       `json:"height"`
+	SHA256      string    `json:"sha256"`
+	UploadedAt  time.Time `json:"uploaded_at"`
+}
+
+func (s *Server) describe(c echo.Context, img db.Image) image {
+	return image{
+		Filename:    img.Name,
+		URL:         s.base(c) + "/images/" + url.PathEscape(img.Name),
+		Size:        img.Size,
+		ContentType: img.ContentType,
+		Width:       img.Width,
+		Height:      img.Height,
+		SHA256:      img.SHA256.String(),
+		UploadedAt:  img.Uploaded,
+	}
+}
+
+// imageName is what follows /images/ in the path, decoded once. Echo's own
+// parameter is decoded for some spellings of a URL and raw for others.
+func imageName(c echo.Context) string {
+	return strings.TrimPrefix(c.Request().URL.Path, "/images/")
+}
+
+// putImage stores the body under the name in the path: 201, or 200 when the
+// name held an image. What can be refused by the header is, before a byte of
+// the body is asked for.
+func (s *Server) putImage(c echo.Context) error {
+	r := c.Request()
+	name, err := db.CheckName(imageName(c))
+	if err != nil {
+		return err
+	}
+	digest, err := contentDigest(r.Header)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.Header.Get("Content-Range") != "": // RFC 9110 section 14.5
+		return refuse(http.StatusBadRequest, "content_range", "An image is sent whole, without Content-Range.")
+	case r.Header.Get(echo.HeaderContentEncoding) != "":
+		return refuse(http.StatusUnsupportedMediaType, "content_encoding", "An image is sent as it is, without Content-Encoding.")
+	case r.ContentLength > s.o.MaxUpload:
+		return tooLarge(s.o.MaxUpload)
+	}
+	allow := precondition(r.Header)
+	if allow != nil {
+		if err := s.checkNow(c, name, allow); err != nil {
+			return err
+		}
+	}
+	img, outcome, err := s.take(c, r.Body, intake{
+		name:    func(format.Type) string { return name },
+		options: db.PutOptions{Conflict: db.Replace, Allow: allow},
+		digest:  digest,
+	})
+	if err != nil {
+		return err
+	}
+	a := uploaded{Message: "Image stored.", image: s.describe(c, img), Duplicate: outcome == db.Unchanged}
+	a.Location = a.URL
+	code := http.StatusOK
+	if outcome == db.Created {
+		code = http.StatusCreated
+		c.Response().Header().Set(echo.HeaderLocation, a.URL)
+	}
+	c.Response().Header().Set("ETag", etag(img))
+	return c.JSON(code, a)
+}
+
+// putNowhere answers a curl -T without the last slash.
+func (s *Server) putNowhere(echo.Context) error {
+	return refuse(http.StatusBadRequest, "bad_name", "The name is missing: PUT /images/NAME, or with curl -T photo.jpg the URL ends in /images/")
+}
+
+// checkNow asks allow about the image as it is now; the store asks again when
+// it counts.
+func (s *Server) checkNow(c echo.Context, name string, allow db.Precondition) error {
+	img, err := s.store.Stat(c.Request().Context(), name)
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return allow(nil)
+	case err != nil:
+		return err
+	}
+	return allow(&img)
+}
+
+// deleteImage answers 204.
+func (s *Server) deleteImage(c echo.Context) error {
+	if err := s.store.Delete(c.Request().Context(), imageName(c), precondition(c.Request().Header)); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+const (
+	defaultLimit = 50
+	maxLimit     = 1000
+)
+
+// listImages answers a page of images, newest first. The way to the next page
+// is in the JSON and in a Link header (RFC 8288).
+func (s *Server) listImages(c echo.Context) error {
+	limit := defaultLimit
+	if v := c.QueryParam("limit"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			return refuse(http.StatusBadRequest, "bad_limit", "limit=%s is no number from 1 to %d.", v, maxLimit)
+		}
+		limit = min(n, maxLimit)
+	}
+	o := db.ListOptions{After: c.QueryParam("cursor"), Match: c.QueryParam("q"), Limit: limit}
+	images, next, err := s.store.List(c.Request().Context(), o)
+	if err != nil {
+		return err
+	}
+	page := struct {
+		Images []image `json:"images"`
+		Next   string  `json:"next,omitempty"`
+	}{make([]image, len(images)), next}
+	for i, img := range images {
+		page.Images[i] = s.describe(c, img)
+	}
+	h := c.Response().Header()
+	if next != "" {
+		q := c.QueryParams()
+		q.Set("cursor", next)
+		h.Set("Link", fmt.Sprintf(`<%s/images?%s>; rel="next"`, s.base(c), q.Encode()))
+	}
+	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	return c.JSON(http.StatusOK, page)
+}

@@ -1,0 +1,177 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"imageserver/api"
+)
+
+// page is an answer of the list.
+func (s *server) page(t testing.TB, query string) (images []string, a answer) {
+	t.Helper()
+	a = s.do(t, "GET", "/images"+query, "", "")
+	return names(a.success(t, http.StatusOK).Images), a
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+
+	none, a := s.page(t, "")
+	if len(none) != 0 || !strings.Contains(a.body, `"images":[]`) {
+		t.Errorf("of an empty store: got %s, want an empty list", a)
+	}
+	a.wantHeader(t, "Cache-Control", "no-store")
+	a.wantHeader(t, "Link", "")
+
+	cat := s.put(t, "/images/my%20cat.png", picture(t, 1, 0))
+	dog := s.put(t, "/images/dog.png", picture(t, 2, 0))
+	a = s.do(t, "GET", "/images", "", "")
+	if diff := cmp.Diff([]img{dog.img, cat.img}, a.success(t, http.StatusOK).Images); diff != "" {
+		t.Errorf("images (-want +got):\n%s", diff)
+	}
+	s.do(t, "HEAD", "/images", "", "").want(t, http.StatusOK)
+}
+
+// TestPaging follows next and Link, each to the end.
+func TestPaging(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	var want []string
+	for i := range 7 {
+		name := fmt.Sprintf("%d.png", i)
+		s.put(t, "/images/"+name, picture(t, uint64(i), 0))
+		want = append([]string{name}, want...)
+	}
+	for way, next := range map[string]func(answer) string{
+		"next": func(a answer) string {
+			if cursor := a.reply(t).Next; cursor != "" {
+				return "/images?limit=3&q=PNG&cursor=" + url.QueryEscape(cursor)
+			}
+			return ""
+		},
+		"Link": func(a answer) string {
+			link := a.header.Get("Link")
+			if link == "" {
+				return ""
+			}
+			target, ok := strings.CutSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`)
+			if !ok {
+				t.Fatalf("Link: got %q", link)
+			}
+			return s.path(t, target)
+		},
+	} {
+		t.Run(way, func(t *testing.T) {
+			var got []string
+			for path, pages := "/images?limit=3&q=PNG", 1; path != ""; pages++ {
+				a := s.do(t, "GET", path, "", "")
+				images := names(a.success(t, http.StatusOK).Images)
+				if len(images) > 3 || pages > 4 {
+					t.Fatalf("page %d has %d images", pages, len(images))
+				}
+				got = append(got, images...)
+				path = next(a)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("all pages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestListQueries(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	for i, name := range []string{"Cat.png", "wildcat.gif", "dog.png", "caf%C3%A9.png", "50%25+.png"} {
+		s.put(t, "/images/"+name, picture(t, uint64(i), 0))
+	}
+	all := []string{"50%+.png", "café.png", "dog.png", "wildcat.gif", "Cat.png"}
+	for _, c := range []struct {
+		query string
+		want  []string
+	}{
+		{"", all},
+		{"?q=", all},
+		{"?q=cat", []string{"wildcat.gif", "Cat.png"}},
+		{"?q=CAT", []string{"wildcat.gif", "Cat.png"}},
+		{"?q=CAF%C3%89", []string{"café.png"}},
+		{"?q=cafe%CC%81", []string{"café.png"}}, // NFD
+		{"?q=%25%2B", []string{"50%+.png"}},
+		{"?q=.png", []string{"50%+.png", "café.png", "dog.png", "Cat.png"}},
+		{"?q=*", []string{}},
+		{"?q=%00", []string{}},
+		{"?q=%FF", []string{}},
+		{"?q=" + strings.Repeat("x", 5000), []string{}},
+		{"?limit=1", all[:1]},
+		{"?limit=2&q=cat", []string{"wildcat.gif", "Cat.png"}},
+		{"?limit=1000", all},
+		{"?limit=1001", all},
+		{"?limit=", all},
+		{"?cursor=", all},
+		{"?unknown=1", all},
+	} {
+		if got, _ := s.page(t, c.query); !cmp.Equal(c.want, got) {
+			t.Errorf("GET /images%s: got %q, want %q", c.query, got, c.want)
+		}
+	}
+	for query, code := range map[string]string{
+		"?limit=0":                    "bad_limit",
+		"?limit=-1":                   "bad_limit",
+		"?limit=ten":                  "bad_limit",
+		"?limit=1.5":                  "bad_limit",
+		"?limit=99999999999999999999": "bad_limit",
+		"?cursor=!":                   "bad_cursor",
+		"?cursor=AAAA":                "bad_cursor",
+		"?cursor=%00":                 "bad_cursor",
+		"?cursor=../../etc/passwd":    "bad_cursor",
+	} {
+		s.do(t, "GET", "/images"+query, "", "").refusal(t, http.StatusBadRequest, code)
+	}
+}
+
+// TestListLimit: the default and the most.
+func TestListLimit(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	for i := range 51 {
+		s.put(t, fmt.Sprintf("/images/%d.png", i), picture(t, 1, 0))
+	}
+	if got, _ := s.page(t, ""); len(got) != 50 {
+		t.Errorf("without a limit: got %d images, want 50", len(got))
+	}
+	if got, a := s.page(t, "?limit=1000"); len(got) != 51 || a.header.Get("Link") != "" {
+		t.Errorf("with a limit of 1000: got %d images and the Link %q, want 51 and none", len(got), a.header.Get("Link"))
+	}
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	cat := picture(t, 1, 0)
+	for _, header := range []string{"", "If-Match: *", "If-Match: " + etag(cat), `If-None-Match: "other"`} {
+		s.put(t, "/images/my%20cat.png", cat)
+		a := s.do(t, "DELETE", "/images/my%20cat.png", header, "")
+		a.want(t, http.StatusNoContent)
+		if a.body != "" {
+			t.Errorf("a 204 with the body %q", a.body)
+		}
+		s.do(t, "GET", "/images/my%20cat.png", "", "").refusal(t, http.StatusNotFound, "not_found")
+		s.do(t, "DELETE", "/images/my%20cat.png", "", "").refusal(t, http.StatusNotFound, "not_found")
+	}
+	s.put(t, "/images/cat.png", cat)
+	for _, header := range []string{`If-Match: "other"`, "If-Match: W/" + etag(cat), "If-None-Match: *", "If-None-Match: " + etag(cat)} {
+		s.do(t, "DELETE", "/images/cat.png", header, "").refusal(t, http.StatusPreconditionFailed, "precondition_failed")
+		s.do(t, "GET", "/images/cat.png", "", "").wantImage(t, cat)
+	}
+	s.do(t, "DELETE", "/images/dog.png", "If-Match: *", "").refusal(t, http.StatusPreconditionFailed, "precondition_failed")
+	s.do(t, "DELETE", "/images/a%2Fb", "", "").refusal(t, http.StatusBadRequest, "bad_name")
+	s.do(t, "DELETE", "/images/", "", "").refusal(t, http.StatusBadRequest, "bad_name")
+	s.do(t, "DELETE", "/images", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
+}

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+)
+
+// logRequests writes a line for each answer. Health checks are told only when
+// debugging: they come every few seconds and say nothing.
+func (s *Server) logRequests() echo.MiddlewareFunc {
+	return middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{
+		HandleError:     true, // the error is answered here, so that its status is known
+		LogMethod:       true,
+		LogURIPath:      true,
+		LogStatus:       true,
+		LogLatency:      true,
+		LogRemoteIP:     true,
+		LogResponseSize: true,
+		LogError:        true,
+		LogValuesFunc: func(c echo.Context, v middleware.RequestLoggerValues) error {
+			level := slog.LevelInfo
+			switch c.Path() {
+			case "/livez", "/readyz", "/healthz":
+				level = slog.LevelDebug
+			}
+			attrs := []slog.Attr{
+				slog.String("method", v.Method),
+				slog.String("path", v.URIPath),
+				slog.Int("status", v.Status),
+				slog.Int64("bytes", v.ResponseSize),
+				slog.Duration("took", v.Latency),
+				slog.String("client", v.RemoteIP),
+			}
+			if v.Error != nil {
+				attrs = append(attrs, slog.String("err", v.Error.Error()))
+			}
+			if v.Status >= 500 {
+				level = slog.LevelError
+			}
+			s.o.Log.LogAttrs(context.Background(), level, "request", attrs...)
+			return nil
+		},
+	})
+}
+
+// recovery makes a panic in a handler an error of its request alone.
+func recovery(log *slog.Logger) middleware.RecoverConfig {
+	return middleware.RecoverConfig{
+		DisablePrintStack: true,
+		LogErrorFunc: func(_ echo.Context, err error, _ []byte) error {
+			log.Error("panic", "err", err, "stack", string(debug.Stack()))
+			return fmt.Errorf("panic: %w", err)
+		},
+	}
+}

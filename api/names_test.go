@@ -1,0 +1,202 @@
+package api_test
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"imageserver/api"
+)
+
+// The names that uploads keep, and what becomes of the others.
+var uploadNames = []struct{ sent, kept string }{
+	{"cat.png", "cat.png"},
+	{"photo (1).png", "photo (1).png"},
+	{"a+b & c=d;e,f.png", "a+b & c=d;e,f.png"},
+	{"no extension", "no extension"},
+	{"cat.txt", "cat.txt"}, // the bytes decide, and the name stays
+	{"写真 🌄.png", "写真 🌄.png"},
+	{"صورة.png", "صورة.png"},
+	{"cafe\u0301.png", "caf\u00e9.png"}, // NFD to NFC
+	{"a\u2764\ufe0fb.png", "a\u2764\ufe0fb.png"},
+
+	{"a#b?c%d.png", "a_b_c_d.png"},
+	{"100%.png", "100_.png"},
+	{"%2e%2e%2fcat.png", "_2e_2e_2fcat.png"},
+	{"quo%22te.png", "quo_22te.png"}, // how browsers write a quotation mark
+
+	{"../../etc/cat.png", "cat.png"},
+	{"/etc/cat.png", "cat.png"},
+	{`C:\\Users\\me\\cat.png`, "cat.png"}, // escaped, as a quoted-string must be
+	{`C:\fakepath\cat.png`, "cat.png"},    // and as Internet Explorer wrote it
+	{`..\..\cat.png`, "cat.png"},
+	{`a/b\\c.png`, "c.png"},
+	{"dir/", "dir"}, // mime/multipart takes the last part, whatever it is
+	{"/", "image.png"},
+	{"..", "image.png"},
+	{".png", "png"},
+	{" . cat.png . ", "cat.png"},
+	{"\u200b\u202e\ufeff", "image.png"},
+
+	{"a\u202egnp.exe", "agnp.exe"}, // bidi override
+	{"a\u200bb\u200dc.png", "abc.png"},
+	{"a\u0085b\u2028c.png", "abc.png"},
+
+	{strings.Repeat("n", 300) + ".png", strings.Repeat("n", 251) + ".png"},
+	{strings.Repeat("写", 100) + ".png", strings.Repeat("写", 83) + ".png"},
+	{strings.Repeat("n", 300), strings.Repeat("n", 255)},
+	{"z" + strings.Repeat("\u0301", 1000) + ".png", "\u017a" + strings.Repeat("\u0301", 29) + ".png"},
+
+	{"caf\xe9.png", "caf_.png"}, // Latin-1
+	{"a\xff\xfe\xfdb.png", "a_b.png"},
+}
+
+func TestUploadNames(t *testing.T) {
+	t.Parallel()
+	for _, c := range uploadNames {
+		t.Run(c.kept, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, api.Options{})
+			cat := picture(t, 1, 0)
+			a := s.upload(t, file("file", c.sent, cat))
+			got := a.success(t, http.StatusCreated)
+			if got.Filename != c.kept {
+				t.Errorf("%q became %q, want %q", c.sent, got.Filename, c.kept)
+			}
+			// By the absolute URL, and as the contract's client writes it: the
+			// name in a URL as it is, that browsers then parse.
+			a.wantHeader(t, "Location", got.URL)
+			s.do(t, "GET", s.path(t, got.URL), "", "").wantImage(t, cat)
+			typed, err := url.Parse(s.url + "/images/" + got.Filename)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.do(t, "GET", typed.RequestURI(), "", "").wantImage(t, cat)
+		})
+	}
+}
+
+// TestUploadNameForms: the ways to write a name into a part's header.
+func TestUploadNameForms(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ parameters, kept string }{
+		"quoted":             {`filename="cat.png"`, "cat.png"},
+		"token":              {`filename=cat.png`, "cat.png"},
+		"escaped quote":      {`filename="c\"at.png"`, `c"at.png`},
+		"RFC 8187":           {`filename*=UTF-8''na%C3%AFve.png`, "naïve.png"},
+		"RFC 8187 and ASCII": {`filename="naive.png"; filename*=UTF-8''na%C3%AFve.png`, "naïve.png"},
+		"mime":               {strings.TrimPrefix(mime.FormatMediaType("form-data", map[string]string{"filename": "写真.png"}), "form-data; "), "写真.png"},
+		"empty":              {`filename=""`, "image.png"},
+		"none":               {`x="y"`, "image.png"},
+		"semicolon":          {`filename="a;b.png"`, "a;b.png"},
+		"tab":                {"filename=\"a\tb.png\"", "ab.png"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, api.Options{})
+			a := s.upload(t, part(`Content-Disposition: form-data; name="file"; `+c.parameters, picture(t, 1, 0)))
+			if got := a.success(t, http.StatusCreated); got.Filename != c.kept {
+				t.Errorf("%s became %q, want %q", c.parameters, got.Filename, c.kept)
+			}
+		})
+	}
+}
+
+// TestURLNames: how names are written in URLs, for PUT, GET and DELETE.
+func TestURLNames(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		paths []string // all of them mean the name
+	}{
+		{"cat.png", []string{"cat.png", "%63at.png", "cat%2Epng"}},
+		{"photo (1).png", []string{"photo%20(1).png", "photo%20%281%29.png"}},
+		{"a+b.png", []string{"a+b.png", "a%2Bb.png"}},
+		{"a b.png", []string{"a%20b.png"}},
+		{"a%20b.png", []string{"a%2520b.png"}},
+		{"50%.png", []string{"50%25.png"}},
+		{"a#b?c.png", []string{"a%23b%3Fc.png", "a%23b%3fc.png"}},
+		{"a;b,c&d=e@f:g$h!.png", []string{"a;b,c&d=e@f:g$h!.png", "a%3Bb%2Cc%26d%3De%40f%3Ag%24h%21.png"}},
+		{"caf\u00e9.png", []string{"caf%C3%A9.png", "caf%c3%a9.png", "cafe%CC%81.png"}},
+		{"写真.png", []string{"%E5%86%99%E7%9C%9F.png"}},
+		{"~tilde_-.png", []string{"~tilde_-.png", "%7Etilde%5F%2D.png"}},
+		{strings.Repeat("n", 255), []string{strings.Repeat("n", 255)}},
+		{"upload", []string{"upload"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, api.Options{})
+			cat := picture(t, 1, 0)
+			for i, written := range c.paths {
+				status := http.StatusCreated
+				if i > 0 {
+					status = http.StatusOK // the same name, so the same image
+				}
+				got := s.do(t, "PUT", "/images/"+written, "", cat).success(t, status)
+				if got.Filename != c.name {
+					t.Errorf("%s is called %q, want %q", written, got.Filename, c.name)
+				}
+				if got.URL != got.Location {
+					t.Errorf("url %q, location %q", got.URL, got.Location)
+				}
+				s.do(t, "GET", s.path(t, got.URL), "", "").wantImage(t, cat)
+				for _, other := range c.paths {
+					s.do(t, "GET", "/images/"+other, "", "").wantImage(t, cat)
+				}
+			}
+			if got := s.stored(t); len(got) != 1 || got[0] != c.name {
+				t.Errorf("stored are %q, want one", got)
+			}
+			last := c.paths[len(c.paths)-1]
+			s.do(t, "DELETE", "/images/"+last, "", "").want(t, http.StatusNoContent)
+			s.do(t, "GET", "/images/"+c.paths[0], "", "").refusal(t, http.StatusNotFound, "not_found")
+		})
+	}
+}
+
+// TestBadURLNames: PUT takes a name as it is or not at all, before the body.
+func TestBadURLNames(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	cat := picture(t, 1, 0)
+	for what, path := range map[string]string{
+		"empty":               "/images/",
+		"no slash":            "/images",
+		"slash":               "/images/a/b.png",
+		"escaped slash":       "/images/a%2Fb.png",
+		"escaped slash first": "/images/%2Fcat.png",
+		"slash last":          "/images/cat.png/",
+		"backslash":           "/images/a%5Cb.png",
+		"up":                  "/images/../cat.png",
+		"escaped up":          "/images/%2e%2e%2fcat.png",
+		"dots":                "/images/..",
+		"escaped dots":        "/images/%2E%2E",
+		"dot first":           "/images/.cat.png",
+		"dot last":            "/images/cat.png.",
+		"space last":          "/images/cat.png%20",
+		"NUL":                 "/images/cat%00.png",
+		"line feed":           "/images/cat%0A.png",
+		"DEL":                 "/images/cat%7F.png",
+		"no UTF-8":            "/images/caf%E9.png",
+		"surrogate":           "/images/%ED%A0%80.png",
+		"bidi override":       "/images/a%E2%80%AEgnp.exe",
+		"zero width":          "/images/a%E2%80%8Bb.png",
+		"byte order mark":     "/images/%EF%BB%BFcat.png",
+		"256 bytes":           "/images/" + strings.Repeat("n", 256),
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s.do(t, "PUT", path, "", cat).refusal(t, http.StatusBadRequest, "bad_name")
+			c := s.dial(t)
+			c.request(t, "PUT "+path, "Content-Length: 1000000000\nExpect: 100-continue")
+			c.answer(t, http.MethodPut).refusal(t, http.StatusBadRequest, "bad_name")
+		})
+	}
+	t.Cleanup(func() {
+		if got := s.stored(t); len(got) > 0 {
+			t.Errorf("%q are stored, want nothing", got)
+		}
+	})
+}

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+const (
+	// stride is how much of an upload must arrive within Options.Stall. It
+	// drops who sends a byte now and then, and lets 2 kB/s through.
+	stride = 64 << 10
+	// spare is how much of a body that nobody wants is read for the sake of
+	// the connection: what net/http grants it too.
+	spare = 256 << 10
+	// inFlight is how long such a body may take to arrive.
+	inFlight = 200 * time.Millisecond
+)
+
+// pace gives the request's body and the answer deadlines that move on with
+// what is transferred: a slow client finishes, a stalled one is dropped.
+func (s *Server) pace(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r, w := c.Request(), c.Response()
+		control := http.NewResponseController(w.Writer)
+		w.Writer = &pacedWriter{w.Writer, control, s.o.Stall, gatherer(r.Context())}
+		if r.Body != http.NoBody {
+			body := &pacedBody{ReadCloser: r.Body, control: control, stall: s.o.Stall, size: r.ContentLength}
+			body.extend() // net/http may read it too, for a handler that does not
+			r.Body = body
+		}
+		return next(c)
+	}
+}
+
+type pacedWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	stall   time.Duration
+	conn    *gatherConn // nil where there is none
+}
+
+func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *pacedWriter) Write(p []byte) (int, error) {
+	// A writer without deadlines, as in some tests, is as fast as its reader.
+	_ = w.control.SetWriteDeadline(time.Now().Add(w.stall))
+	if w.conn == nil {
+		return w.ResponseWriter.Write(p)
+	}
+	w.conn.gather()
+	n, err := w.ResponseWriter.Write(p)
+	return n, errors.Join(err, w.conn.release())
+}
+
+type pacedBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	stall   time.Duration
+	size    int64 // as announced, -1 when it was not
+	read    int64
+	due     int64 // the deadline moves on once so much has been read
+	err     error // what ended the body
+}
+
+func (b *pacedBody) Read(p []byte) (int, error) {
+	if b.read >= b.due {
+		b.extend()
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.read += int64(n)
+	switch {
+	case err == nil:
+		return n, nil
+	case err == io.EOF:
+		_ = b.control.SetReadDeadline(time.Time{}) // the handler may take its time
+	case !errors.Is(err, os.ErrDeadlineExceeded):
+		// However the connection ended, it is the client's doing.
+		err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
+	}
+	b.err = err
+	return n, err
+}
+
+func (b *pacedBody) extend() {
+	b.due = b.read + stride
+	_ = b.control.SetReadDeadline(time.Now().Add(b.stall))
+}
+
+// large reports whether more may come than the connection is worth.
+func (b *pacedBody) large() bool { return b.size < 0 || b.size-b.read > spare }
+
+// drain reads up to limit bytes more, no longer than wait, and reports whether
+// that was all. A browser looks at an answer only when it has sent everything,
+// and a connection reset before would show it as a network error.
+func (b *pacedBody) drain(limit int64, wait time.Duration) (ended bool) {
+	_ = b.control.SetReadDeadline(time.Now().Add(wait))
+	b.due = math.MaxInt64 // one deadline for all of it
+	if limit > 0 {
+		_, err := io.CopyN(io.Discard, b, limit)
+		ended = err == io.EOF || err == nil && b.read == b.size
+	}
+	if !ended {
+		_ = b.control.SetReadDeadline(time.Now()) // net/http need not wait either
+	}
+	return ended
+}

@@ -1,0 +1,329 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"imageserver/api"
+)
+
+// stall is how long the servers here wait for a client.
+const stall = 500 * time.Millisecond
+
+// TestStalledUpload: who stops sending is dropped, with an answer, and
+// nothing of it is stored.
+func TestStalledUpload(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall})
+	cat := picture(t, 1, 3<<20)
+	body := form(file("file", "cat.png", cat))
+	post := formType + fmt.Sprint("\nContent-Length: ", len(body))
+	put := fmt.Sprint("Content-Length: ", len(cat))
+	cases := []struct{ name, line, header, sent string }{
+		{"PUT, nothing", "PUT /images/cat.png", put, ""},
+		{"PUT, 100 bytes", "PUT /images/cat.png", put, cat[:100]},
+		{"PUT, all but one", "PUT /images/cat.png", put, cat[:len(cat)-1]},
+		{"PUT, a small one", "PUT /images/cat.png", "Content-Length: 1000", cat[:999]},
+		{"PUT, chunked", "PUT /images/cat.png", "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n", 10_000, cat[:10_000])},
+		{"POST, nothing", "POST /upload", post, ""},
+		{"POST, 100 bytes", "POST /upload", post, body[:100]},
+		{"POST, half of it", "POST /upload", post, body[:len(body)/2]},
+	}
+	var conns []*conn
+	begin := time.Now()
+	for _, c := range cases { // all at once, for each takes its time
+		conn := s.dial(t)
+		conn.request(t, c.line, c.header)
+		if _, err := io.WriteString(conn, c.sent); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	for i, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			method, _, _ := strings.Cut(c.line, " ")
+			conns[i].answer(t, method).refusal(t, http.StatusRequestTimeout, "too_slow")
+			if _, err := io.ReadAll(conns[i].r); err != nil {
+				t.Errorf("after the refusal: %v, want the connection closed", err)
+			}
+			if took := time.Since(begin); took < stall {
+				t.Errorf("dropped after %v, want %v", took, stall)
+			}
+		})
+	}
+	if got := s.stored(t); len(got) > 0 {
+		t.Errorf("%q are stored, want nothing", got)
+	}
+}
+
+// TestDrip: a byte now and then does not keep a connection.
+func TestDrip(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall})
+	cat := picture(t, 1, 1<<20)
+	conn := s.dial(t)
+	conn.request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
+	dripped := make(chan struct{})
+	go func() {
+		defer close(dripped)
+		for i := range len(cat) {
+			if _, err := conn.Write([]byte(cat[i : i+1])); err != nil {
+				return
+			}
+			time.Sleep(stall / 20)
+		}
+	}()
+	conn.answer(t, http.MethodPut).refusal(t, http.StatusRequestTimeout, "too_slow")
+	conn.Close()
+	<-dripped
+}
+
+// TestSlowUpload: who keeps sending may take longer than the server waits for
+// any one part.
+func TestSlowUpload(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall})
+	const step = 128 << 10 // at 1 MB/s, twice the least
+	cat := picture(t, 1, 10*step)
+	for path, content := range map[string]string{"/images/cat.png": cat, "/upload": form(file("file", "dog.png", cat))} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			r, w := io.Pipe()
+			go func() {
+				for rest := content; rest != ""; {
+					n := min(step, len(rest))
+					io.WriteString(w, rest[:n])
+					rest = rest[n:]
+					time.Sleep(stall / 4)
+				}
+				w.Close()
+			}()
+			method, header := "PUT", ""
+			if path == "/upload" {
+				method, header = "POST", formType
+			}
+			begin := time.Now()
+			s.send(t, method, path, header, r).want(t, http.StatusCreated)
+			if took := time.Since(begin); took < 2*stall {
+				t.Fatalf("the test took %v, want it to be slow", took)
+			}
+		})
+	}
+}
+
+// TestStoppedReader: who stops reading is dropped, and its handler ends.
+func TestStoppedReader(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall})
+	content := picture(t, 1, 16<<20) // more than the sockets hold
+	s.put(t, "/images/cat.png", content)
+	for header, status := range map[string]int{"": 200, "Range: bytes=1-": 206} {
+		conn := s.dial(t)
+		if err := conn.SetReadBuffer(4096); err != nil {
+			t.Fatal(err)
+		}
+		conn.request(t, "GET /images/cat.png", header)
+		// The line is written when the handler ends.
+		var line struct{ Bytes int }
+		if err := json.Unmarshal([]byte(s.log.wait(t, `"method":"GET"`, fmt.Sprintf(`"status":%d`, status))), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Bytes >= len(content)-1 {
+			t.Errorf("%d bytes were sent of %d, want it to be cut off", line.Bytes, len(content))
+		}
+	}
+}
+
+// TestSlowReader: who keeps reading gets it all.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall})
+	content := picture(t, 1, 16<<20)
+	s.put(t, "/images/cat.png", content)
+	conn := s.dial(t)
+	if err := conn.SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	conn.request(t, "GET /images/cat.png", "")
+	res, err := http.ReadResponse(conn.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	var got strings.Builder
+	for err == nil {
+		_, err = io.CopyN(&got, res.Body, 2<<20)
+		time.Sleep(stall / 3)
+	}
+	if err != io.EOF || got.String() != content {
+		t.Errorf("got %d bytes, %v, want %d", got.Len(), err, len(content))
+	}
+	if took := time.Since(begin); took < 2*stall {
+		t.Fatalf("the test took %v, want it to be slow", took)
+	}
+}
+
+// TestUnreadBody: a request that is answered without its body does not wait
+// for it for ever. The connection ends, after a whole answer if after any.
+func TestUnreadBody(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall, Token: "secret"})
+	cases := []struct {
+		name, line, header string
+		status             int
+	}{
+		{"an upload without the token", "POST /upload", "Content-Length: 1000", 401},
+		{"a PUT without the token", "PUT /images/cat.png", "Content-Length: 1000", 401},
+		{"a large one", "PUT /images/cat.png", "Content-Length: 10000000", 401},
+		{"one in chunks", "PUT /images/cat.png", "Transfer-Encoding: chunked", 401},
+		{"a bad name", "PUT /images/a%2Fb", "Content-Length: 1000\nAuthorization: Bearer secret", 400},
+		{"no such route", "POST /nowhere", "Content-Length: 1000", 404},
+		{"a GET", "GET /livez", "Content-Length: 1000", 200},
+		{"a GET in chunks", "GET /livez", "Transfer-Encoding: chunked", 200},
+	}
+	var conns []*conn
+	for _, c := range cases { // all at once, for each takes its time
+		conn := s.dial(t)
+		if err := conn.SetDeadline(time.Now().Add(6 * stall)); err != nil {
+			t.Fatal(err)
+		}
+		conn.request(t, c.line, c.header)
+		conns = append(conns, conn)
+	}
+	for i, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := conns[i].r.Peek(1); err == io.EOF {
+				return
+			}
+			method, _, _ := strings.Cut(c.line, " ")
+			conns[i].answer(t, method).want(t, c.status)
+			if rest, err := io.ReadAll(conns[i].r); len(rest) > 0 || err != nil {
+				t.Errorf("after the answer: got %q, %v, want the connection closed", rest, err)
+			}
+		})
+	}
+}
+
+// TestReadableRefusal: a client that looks at the answer only when it has sent
+// everything, as browsers do, sees why it was refused.
+func TestReadableRefusal(t *testing.T) {
+	t.Parallel()
+	const limit = 4 << 20
+	s := newServer(t, api.Options{MaxUpload: limit})
+	guarded := newServer(t, api.Options{MaxUpload: limit, Token: "secret"})
+	large := picture(t, 1, 3*limit) // more than the sockets hold
+	body := form(file("file", "cat.png", large))
+	chunks := func(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
+	for _, c := range []struct {
+		name                     string
+		s                        *server
+		method, path, head, body string
+		status                   int
+		code                     string
+	}{
+		{"POST", s, "POST", "/upload", formType, body, 413, "too_large"},
+		{"PUT", s, "PUT", "/images/cat.png", "", large, 413, "too_large"},
+		{"not an image", s, "POST", "/upload", formType, form(file("file", "notes.txt", strings.Repeat("x", limit)), file("file", "cat.png", large)), 415, "not_an_image"},
+		{"no form", s, "POST", "/upload", "", large, 400, "not_a_form"},
+		{"no token", guarded, "POST", "/upload", formType, body, 401, "token"},
+		{"another site", s, "PUT", "/images/cat.png", "Sec-Fetch-Site: cross-site", large, 403, "cross_origin"},
+		{"no such route", s, "POST", "/nowhere", "", large, 404, "http_404"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for length, sent := range map[string]string{fmt.Sprint("Content-Length: ", len(c.body)): c.body, "Transfer-Encoding: chunked": chunks(c.body)} {
+				conn := c.s.dial(t)
+				conn.request(t, c.method+" "+c.path, strings.TrimSuffix(length+"\n"+c.head, "\n"))
+				if n, err := io.WriteString(conn, sent); err != nil {
+					t.Fatalf("%s: sent %d of %d bytes: %v", length, n, len(sent), err)
+				}
+				conn.answer(t, c.method).refusal(t, c.status, c.code)
+			}
+			c.s.do(t, c.method, c.path, c.head, c.body).refusal(t, c.status, c.code)
+			c.s.send(t, c.method, c.path, c.head, chunked(c.body)).refusal(t, c.status, c.code)
+		})
+	}
+}
+
+// TestKeepAlive: a connection goes on after what is read to its end, and after
+// small refusals.
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	cat := picture(t, 1, 0)
+	s.put(t, "/images/cat.png", cat)
+	conn := s.dial(t)
+	for _, c := range []struct {
+		method, path, header, body string
+		status                     int
+	}{
+		{"GET", "/images/cat.png", "", "", 200},
+		{"GET", "/images/cat.png", "If-None-Match: *", "", 304},
+		{"GET", "/images/none.png", "", "", 404},
+		{"HEAD", "/images/none.png", "", "", 404},
+		{"PUT", "/images/notes.png", "", "no image", 415},
+		{"PUT", "/images/notes.png", "", strings.Repeat("no image ", 10000), 415},
+		{"PUT", "/images/a%2Fb", "", cat, 400},
+		{"PUT", "/images/cat.png", "If-None-Match: *", cat, 412},
+		{"POST", "/upload", formType, form(file("file", "notes.txt", "no image")), 415},
+		{"POST", "/upload", formType, form(file("file", "notes.txt", "no image"), text("a", strings.Repeat("x", 100_000))), 415},
+		{"POST", "/upload", "", "no form", 400},
+		{"POST", "/upload", formType, form(file("file", "dog.png", cat)), 201},
+		{"DELETE", "/images/dog.png", "", "", 204},
+		{"POST", "/nowhere", "", "body", 404},
+	} {
+		conn.request(t, c.method+" "+c.path, strings.TrimSuffix(fmt.Sprintf("Content-Length: %d\n%s", len(c.body), c.header), "\n"))
+		if _, err := io.WriteString(conn, c.body); err != nil {
+			t.Fatalf("%s %s: %v", c.method, c.path, err)
+		}
+		a := conn.answer(t, c.method)
+		a.want(t, c.status)
+		a.wantHeader(t, "Connection", "")
+	}
+}
+
+// TestPipelining: requests sent before the answers to those before them.
+func TestPipelining(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	small, large := picture(t, 1, 0), picture(t, 2, 1<<20)
+	s.put(t, "/images/small.png", small)
+	s.put(t, "/images/large.png", large)
+	conn := s.dial(t)
+	for _, path := range []string{"small", "large", "none", "small"} {
+		conn.request(t, "GET /images/"+path+".png", "")
+	}
+	conn.request(t, "PUT /images/new.png", fmt.Sprint("Content-Length: ", len(small)))
+	io.WriteString(conn, small)
+	conn.request(t, "GET /images/new.png", "")
+	conn.answer(t, http.MethodGet).wantImage(t, small)
+	conn.answer(t, http.MethodGet).wantImage(t, large)
+	conn.answer(t, http.MethodGet).refusal(t, http.StatusNotFound, "not_found")
+	conn.answer(t, http.MethodGet).wantImage(t, small)
+	conn.answer(t, http.MethodPut).want(t, http.StatusCreated)
+	conn.answer(t, http.MethodGet).wantImage(t, small)
+}
+
+// TestIdleConnection: the deadlines of one request are not those of the next.
+func TestIdleConnection(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall / 5})
+	cat := picture(t, 1, 0)
+	conn := s.dial(t)
+	conn.request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
+	io.WriteString(conn, cat)
+	conn.answer(t, http.MethodPut).want(t, http.StatusCreated)
+	for _, c := range []struct {
+		method, header string
+		status         int
+	}{{"GET", "", 200}, {"GET", "If-None-Match: *", 304}, {"HEAD", "", 200}, {"DELETE", "", 204}} {
+		time.Sleep(stall / 3)
+		conn.request(t, c.method+" /images/cat.png", c.header)
+		conn.answer(t, c.method).want(t, c.status)
+	}
+}

@@ -1,0 +1,287 @@
+package api_test
+
+import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"imageserver/api"
+)
+
+// etag is the entity tag of an image of these bytes.
+func etag(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return `"` + hex.EncodeToString(sum[:]) + `"`
+}
+
+// TestPut creates, repeats and replaces, with and without a length.
+func TestPut(t *testing.T) {
+	t.Parallel()
+	first, second := picture(t, 1, 0), picture(t, 2, 300<<10)
+	for name, body := range map[string]func(string) io.Reader{
+		"with a length": func(b string) io.Reader { return strings.NewReader(b) },
+		"chunked":       chunked,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, api.Options{})
+			url := s.url + "/images/my%20cat.png"
+			for _, c := range []struct {
+				content   string
+				status    int
+				location  string
+				duplicate bool
+			}{
+				{first, 201, url, false},
+				{first, 200, "", true},
+				{second, 200, "", false},
+				{first, 200, "", false},
+			} {
+				a := s.send(t, "PUT", "/images/my%20cat.png", "", body(c.content))
+				got := a.success(t, c.status)
+				a.wantHeader(t, "Location", c.location)
+				a.wantHeader(t, "ETag", etag(c.content))
+				if got.Filename != "my cat.png" || got.URL != url || got.Location != url || got.Duplicate != c.duplicate ||
+					got.Size != int64(len(c.content)) || got.ContentType != "image/png" || got.Width != 60 || got.Height != 40 ||
+					`"`+got.SHA256+`"` != etag(c.content) || got.Message == "" {
+					t.Errorf("the answer is wrong: %s", a)
+				}
+				s.do(t, "GET", "/images/my%20cat.png", "", "").wantImage(t, c.content)
+			}
+			if diff := cmp.Diff([]string{"my cat.png"}, s.stored(t)); diff != "" {
+				t.Errorf("stored (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPutConditions: If-Match and If-None-Match (RFC 9110 section 13.1).
+func TestPutConditions(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	first, second := picture(t, 1, 0), picture(t, 2, 0)
+	tag := etag(first)
+	const other = `"0000000000000000000000000000000000000000000000000000000000000000"`
+	for i, c := range []struct {
+		header           string
+		there, elsewhere int // the status where an image is, and where there is none
+	}{
+		{"If-None-Match: *", 412, 201},
+		{"If-None-Match: " + tag, 412, 201},
+		{"If-None-Match: W/" + tag, 412, 201}, // compared weakly
+		{"If-None-Match: " + other, 200, 201},
+		{"If-None-Match: " + other + ", " + tag, 412, 201},
+		{"If-None-Match: " + other + "\nIf-None-Match: " + tag, 412, 201},
+		{"If-Match: *", 200, 412},
+		{"If-Match: " + tag, 200, 412},
+		{"If-Match: W/" + tag, 412, 412}, // compared strongly
+		{"If-Match: " + other, 412, 412},
+		{"If-Match: " + other + "," + tag, 200, 412},
+		{"If-Match: " + other + " , W/" + tag, 412, 412},
+		{"If-Match: " + other + "\nIf-Match: " + tag, 200, 412},
+		{"If-Match: " + strings.Trim(tag, `"`), 412, 412},
+		{"If-Match: nonsense", 412, 412},
+		{"If-Match: ", 412, 412},
+		{"If-Match: " + tag + "\nIf-None-Match: " + other, 200, 412},
+		{"If-Match: " + tag + "\nIf-None-Match: " + tag, 412, 412},
+	} {
+		t.Run(c.header, func(t *testing.T) {
+			t.Parallel()
+			there, elsewhere := fmt.Sprintf("/images/there-%d.png", i), fmt.Sprintf("/images/elsewhere-%d.png", i)
+			s.put(t, there, first)
+			for _, place := range []struct {
+				path   string
+				status int
+			}{{there, c.there}, {elsewhere, c.elsewhere}} {
+				a := s.do(t, "PUT", place.path, c.header, second)
+				a.want(t, place.status)
+				if a.status == http.StatusPreconditionFailed {
+					a.refusal(t, a.status, "precondition_failed")
+					if after := s.do(t, "GET", place.path, "", ""); after.status == 200 && after.body == second {
+						t.Errorf("%s was replaced all the same", place.path)
+					}
+				} else {
+					s.do(t, "GET", place.path, "", "").wantImage(t, second)
+				}
+			}
+		})
+	}
+}
+
+// TestPutRace: of many that want to be the first, one is.
+func TestPutRace(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	var pictures []string
+	for i := range uint64(8) {
+		pictures = append(pictures, picture(t, i, 0))
+	}
+	statuses := make(chan int)
+	for i := range pictures {
+		go func() {
+			a, err := s.try(t, "PUT", "/images/cat.png", "If-None-Match: *", strings.NewReader(pictures[i]))
+			if err != nil {
+				t.Error(err)
+			}
+			statuses <- a.status
+		}()
+	}
+	count := map[int]int{}
+	for range pictures {
+		count[<-statuses]++
+	}
+	if count[201] != 1 || count[412] != 7 {
+		t.Errorf("got %v, want one 201 and seven 412", count)
+	}
+}
+
+// TestContentDigest: RFC 9530.
+func TestContentDigest(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	cat := picture(t, 1, 200<<10)
+	sum256, sum512 := sha256.Sum256([]byte(cat)), sha512.Sum512([]byte(cat))
+	right := "sha-256=:" + base64.StdEncoding.EncodeToString(sum256[:]) + ":"
+	right512 := "sha-512=:" + base64.StdEncoding.EncodeToString(sum512[:]) + ":"
+	wrong := "sha-256=:" + base64.StdEncoding.EncodeToString(make([]byte, 32)) + ":"
+	for name, c := range map[string]struct {
+		header string
+		status int
+		code   string
+	}{
+		"right":                    {"Content-Digest: " + right, 201, ""},
+		"right among others":       {"Content-Digest: " + right512 + ", " + right, 201, ""},
+		"right on the second line": {"Content-Digest: " + right512 + "\nContent-Digest: " + right, 201, ""},
+		"another algorithm":        {"Content-Digest: " + right512, 201, ""},
+		"an unknown algorithm":     {"Content-Digest: crc=:AAAA:", 201, ""},
+		"empty":                    {"Content-Digest: ", 201, ""},
+		"wrong":                    {"Content-Digest: " + wrong, 422, "digest_mismatch"},
+		"wrong among others":       {"Content-Digest: " + right512 + "," + wrong, 422, "digest_mismatch"},
+		"too short":                {"Content-Digest: sha-256=:AAAA:", 400, "bad_digest"},
+		"not in base64":            {"Content-Digest: sha-256=:!!!:", 400, "bad_digest"},
+		"in hexadecimal":           {"Content-Digest: sha-256=:" + hex.EncodeToString(sum256[:]) + ":", 400, "bad_digest"},
+		"without colons":           {"Content-Digest: " + strings.ReplaceAll(right, ":", ""), 400, "bad_digest"},
+		"without a value":          {"Content-Digest: sha-256", 400, "bad_digest"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := "/images/" + strings.ReplaceAll(name, " ", "-") + ".png"
+			a := s.do(t, "PUT", path, c.header, cat)
+			if c.code == "" {
+				a.want(t, c.status)
+				s.do(t, "GET", path, "", "").wantImage(t, cat)
+				return
+			}
+			a.refusal(t, c.status, c.code)
+			s.do(t, "GET", path, "", "").refusal(t, 404, "not_found")
+		})
+	}
+}
+
+// refusedByHeader are requests that need no body to be refused.
+var refusedByHeader = []struct {
+	name, line, header string
+	status             int
+	code               string
+}{
+	{"too large", "PUT /images/new.png", "Content-Length: 1000001", 413, "too_large"},
+	{"taken", "PUT /images/cat.png", "Content-Length: 1000\nIf-None-Match: *", 412, "precondition_failed"},
+	{"changed", "PUT /images/cat.png", "Content-Length: 1000\nIf-Match: \"x\"", 412, "precondition_failed"},
+	{"bad name", "PUT /images/a%2Fb.png", "Content-Length: 1000", 400, "bad_name"},
+	{"no name", "PUT /images", "Content-Length: 1000", 400, "bad_name"},
+	{"bad digest", "PUT /images/new.png", "Content-Length: 1000\nContent-Digest: sha-256=?", 400, "bad_digest"},
+	{"a part", "PUT /images/new.png", "Content-Length: 1000\nContent-Range: bytes 0-999/2000", 400, "content_range"},
+	{"encoded", "PUT /images/new.png", "Content-Length: 1000\nContent-Encoding: gzip", 415, "content_encoding"},
+	{"another site", "PUT /images/new.png", "Content-Length: 1000\nSec-Fetch-Site: cross-site", 403, "cross_origin"},
+	{"no form", "POST /upload", "Content-Length: 1000\nContent-Type: image/png", 400, "not_a_form"},
+	{"bad conflict", "POST /upload?conflict=x", "Content-Length: 1000\n" + formType, 400, "bad_conflict"},
+	{"no such method", "PATCH /images/cat.png", "Content-Length: 1000", 405, "http_405"},
+	{"no such route", "PUT /elsewhere", "Content-Length: 1000", 404, "http_404"},
+}
+
+// TestExpectContinue: a client that asks before it sends is refused without
+// having been asked for the body, or asked for it.
+func TestExpectContinue(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{MaxUpload: 1_000_000, Stall: stall})
+	cat := picture(t, 1, 0)
+	s.put(t, "/images/cat.png", cat)
+	var conns []*conn
+	for _, c := range refusedByHeader { // all at once, in case that one waits
+		conn := s.dial(t)
+		conn.request(t, c.line, c.header+"\nExpect: 100-continue")
+		if err := conn.SetDeadline(time.Now().Add(4 * stall)); err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	for i, c := range refusedByHeader {
+		t.Run(c.name, func(t *testing.T) {
+			method, _, _ := strings.Cut(c.line, " ")
+			// A "100 Continue" would be read as the answer.
+			conns[i].answer(t, method).refusal(t, c.status, c.code)
+			if rest, err := io.ReadAll(conns[i].r); len(rest) > 0 || err != nil {
+				t.Errorf("after the refusal: got %q, %v, want the connection closed", rest, err)
+			}
+		})
+	}
+	t.Run("taken in", func(t *testing.T) {
+		conn := s.dial(t)
+		conn.request(t, "PUT /images/new.png", fmt.Sprintf("Content-Length: %d\nExpect: 100-continue", len(cat)))
+		if line, err := conn.r.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+			t.Fatalf("got %q, %v, want to be told to continue", line, err)
+		}
+		if _, err := conn.r.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, cat)
+		conn.answer(t, http.MethodPut).want(t, http.StatusCreated)
+		s.do(t, "GET", "/images/new.png", "", "").wantImage(t, cat)
+	})
+}
+
+// TestPutTruncated: the connection ends before the body does.
+func TestPutTruncated(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	cat := picture(t, 1, 2<<20) // more than the store keeps in memory
+	for _, c := range []struct{ header, body string }{
+		{fmt.Sprint("Content-Length: ", len(cat)), ""},
+		{fmt.Sprint("Content-Length: ", len(cat)), cat[:100]},
+		{fmt.Sprint("Content-Length: ", len(cat)), cat[:10_000]},
+		{fmt.Sprint("Content-Length: ", len(cat)), cat[:len(cat)-1]},
+		{"Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n", len(cat), cat)}, // no last chunk
+		{"Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s", len(cat), cat[:5000])},
+	} {
+		conn := s.dial(t)
+		conn.request(t, "PUT /images/cat.png", c.header)
+		if _, err := io.WriteString(conn, c.body); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		conn.answer(t, http.MethodPut).refusal(t, http.StatusBadRequest, "cut_off")
+	}
+	if got := s.stored(t); len(got) > 0 {
+		t.Errorf("%q are stored, want nothing", got)
+	}
+}
+
+// TestPutEmpty: there is no image of no bytes.
+func TestPutEmpty(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	s.do(t, "PUT", "/images/cat.png", "", "").refusal(t, http.StatusBadRequest, "empty")
+	s.send(t, "PUT", "/images/cat.png", "", chunked("")).refusal(t, http.StatusBadRequest, "empty")
+	s.send(t, "PUT", "/images/cat.png", "", nil).refusal(t, http.StatusBadRequest, "empty")
+}

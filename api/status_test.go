@@ -1,0 +1,168 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"imageserver/api/format"
+	"imageserver/db"
+)
+
+// rows is what each error is answered with. The name is that of a sentinel.
+var rows = []struct {
+	name   string
+	err    error
+	status int
+	code   string
+	says   string // a part of the message
+}{
+	{"db.ErrNotFound", db.ErrNotFound, 404, "not_found", "No such image"},
+	{"db.ErrExists", db.ErrExists, 409, "exists", "taken"},
+	{"db.ErrName", db.ErrName, 400, "bad_name", "Bad image name"},
+	{"db.ErrCursor", db.ErrCursor, 400, "bad_cursor", "cursor"},
+	{"db.ErrFull", db.ErrFull, 507, "full", "no space left"},
+	{"db.ErrBusy", db.ErrBusy, 503, "busy", "Try again"},
+	{"db.ErrDamaged", db.ErrDamaged, 500, "damaged", "damaged"},
+	{"db.ErrReadOnly", db.ErrReadOnly, 503, "read_only", "takes no uploads"},
+	{"db.ErrClosed", db.ErrClosed, 503, "draining", "shutting down"},
+	{"format.ErrUnknown", format.ErrUnknown, 415, "not_an_image", "Not a known kind of image"},
+	{"format.ErrMalformed", format.ErrMalformed, 422, "damaged_image", "Damaged image"},
+
+	{"errPrecondition", errPrecondition, 412, "precondition_failed", "look at it again"},
+	{"errDigest", errDigest, 422, "digest_mismatch", "send them again"},
+	{"errToken", errToken, 401, "token", "Bearer"},
+	{"errCrossing", errCrossing, 403, "cross_origin", "another site"},
+	{"tooLarge", tooLarge(64 << 20), 413, "too_large", "64 MiB"},
+	{"partlyStored", &partlyStored{nil, db.ErrFull}, 507, "full", "no space left"},
+	{"named", named("dir/cat.png", format.ErrUnknown), 415, "not_an_image", "cat.png: Not a known"},
+	{"named, ours", named("cat.png", db.ErrFull), 507, "full", "no space left"},
+	{"a part's header", formError(errors.New("multipart: message too large")), 400, "bad_form", "message too large"},
+	{"the form's end", formError(fmt.Errorf("multipart: NextPart: %w", io.EOF)), 400, "cut_off", "cut off"},
+
+	{"the connection ended", io.ErrUnexpectedEOF, 400, "cut_off", "Send it again"},
+	{"the client has gone", context.Canceled, 400, "cut_off", "Send it again"},
+	{"the client stalled", os.ErrDeadlineExceeded, 408, "too_slow", "standstill"},
+
+	{"Echo's 404", echo.ErrNotFound, 404, "http_404", "Not Found"},
+	{"Echo's 405", echo.ErrMethodNotAllowed, 405, "http_405", "Method Not Allowed"},
+
+	{"all else", errors.New("secret"), 500, "internal", "Internal Server Error"},
+	{"the file system", &fs.PathError{Op: "read", Path: "/secret", Err: syscall.EIO}, 500, "internal", "Internal Server Error"},
+	{"a panic", fmt.Errorf("panic: %w", errors.New("secret")), 500, "internal", "Internal Server Error"},
+}
+
+func TestStatus(t *testing.T) {
+	for _, row := range rows {
+		t.Run(row.name, func(t *testing.T) {
+			for what, err := range map[string]error{
+				"bare":          row.err,
+				"wrapped":       fmt.Errorf("put %q: %w", "cat.png", row.err),
+				"wrapped twice": fmt.Errorf("read: %w", fmt.Errorf("image: %w", row.err)),
+				"joined":        errors.Join(errors.New("close"), row.err),
+			} {
+				if got := status(err); got != row.status {
+					t.Errorf("%s: got status %d, want %d", what, got, row.status)
+				}
+				e := explain(err)
+				if e.status != row.status || e.code != row.code {
+					t.Errorf("%s: got %d %s, want %d %s", what, e.status, e.code, row.status, row.code)
+				}
+				if e.message == "" || !strings.HasSuffix(e.message, ".") {
+					t.Errorf("%s: the message %q is no sentence", what, e.message)
+				}
+				if strings.Contains(e.message, "secret") {
+					t.Errorf("%s: the message %q says too much", what, e.message)
+				}
+				if !errors.Is(e, row.err) && e != row.err {
+					t.Errorf("%s: the log would say %q, want it to hold %q", what, e, row.err)
+				}
+			}
+			if got := explain(row.err).message; !strings.Contains(got, row.says) {
+				t.Errorf("got the message %q, want it to say %q", got, row.says)
+			}
+		})
+	}
+}
+
+// TestOursSayLittle: the text of an error that is the server's own trouble is
+// for the log, wherever it comes from.
+func TestOursSayLittle(t *testing.T) {
+	for _, row := range rows {
+		err := fmt.Errorf("write /var/lib/secret: %w", row.err)
+		if e := explain(err); e.status >= 500 && strings.Contains(e.message, "/var/lib") {
+			t.Errorf("%s: the message %q says too much", row.name, e.message)
+		}
+	}
+}
+
+// TestEverySentinel: an error that db or format declares has its row.
+func TestEverySentinel(t *testing.T) {
+	has := map[string]bool{}
+	for _, row := range rows {
+		has[row.name] = true
+	}
+	found := 0
+	for _, folder := range []string{"../db", "format"} {
+		for _, name := range sentinels(t, folder) {
+			found++
+			if !has[filepath.Base(folder)+"."+name] {
+				t.Errorf("%s.%s has no row", filepath.Base(folder), name)
+			}
+		}
+	}
+	if found < 11 {
+		t.Errorf("found %d sentinels, of 11 at least", found)
+	}
+}
+
+// sentinels lists the exported variables Err… of a package.
+func sentinels(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			vars, ok := d.(*ast.GenDecl)
+			if !ok || vars.Tok != token.VAR {
+				continue
+			}
+			for _, spec := range vars.Specs {
+				for _, id := range spec.(*ast.ValueSpec).Names {
+					if strings.HasPrefix(id.Name, "Err") {
+						names = append(names, id.Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// TestStatusTexts: the statuses answered are those that HTTP has.
+func TestStatusTexts(t *testing.T) {
+	for _, a := range answers {
+		if http.StatusText(a.status) == "" || a.code == "" {
+			t.Errorf("%v is answered with %d %q", a.err, a.status, a.code)
+		}
+	}
+}

@@ -1,0 +1,241 @@
+package api
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/dustin/go-humanize"
+	"github.com/labstack/echo/v4"
+
+	"imageserver/api/format"
+	"imageserver/db"
+)
+
+// uploaded is the JSON of a successful upload: the last image's fields, with
+// the words for people and the location that some editors look for. The
+// contract is message and filename.
+type uploaded struct {
+	Message string `json:"message"`
+	image
+	Location  string  `json:"location"`
+	Duplicate bool    `json:"duplicate,omitempty"` // these bytes already stood under this name
+	Images    []image `json:"images,omitempty"`    // all of them, when there are several
+}
+
+// upload stores the files of a multipart/form-data body (RFC 7578) and answers
+// 201, or 200 when all of them were there already. Every field that carries a
+// file is taken; other fields are passed over.
+func (s *Server) upload(c echo.Context) error {
+	conflict, err := conflictOf(c)
+	if err != nil {
+		return err
+	}
+	if conflict == db.Replace {
+		// Other sites' pages may add images, not put theirs in place of others.
+		if err := s.crossing.Check(c.Request()); err != nil && !s.bears(c) {
+			return errCrossing
+		}
+	}
+	form, err := newForm(c.Request())
+	if err != nil {
+		return err
+	}
+	defer form.close()
+	var stored []image
+	outcome := db.Unchanged
+	for {
+		img, o, err := s.nextFile(c, form, conflict)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			if len(stored) > 0 {
+				return &partlyStored{stored, err}
+			}
+			return err
+		}
+		stored = append(stored, s.describe(c, img))
+		if o != db.Unchanged {
+			outcome = o
+		}
+	}
+	if len(stored) == 0 {
+		return refuse(http.StatusBadRequest, "no_file", "There is no file in the upload. Send the image as form data in the field “file”.")
+	}
+	return s.answerUpload(c, stored, outcome)
+}
+
+func (s *Server) answerUpload(c echo.Context, stored []image, outcome db.Outcome) error {
+	last := stored[len(stored)-1]
+	a := uploaded{Message: "Image uploaded.", image: last, Location: last.URL, Duplicate: outcome == db.Unchanged}
+	code := http.StatusCreated
+	if a.Duplicate {
+		code = http.StatusOK
+		a.Message = "This image was already here."
+	}
+	if len(stored) > 1 {
+		a.Images = stored
+		a.Message = fmt.Sprintf("%d images uploaded.", len(stored))
+	}
+	c.Response().Header().Set(echo.HeaderLocation, last.URL)
+	if strings.HasPrefix(c.Request().Header.Get(echo.HeaderAccept), echo.MIMETextPlain) {
+		var lines strings.Builder
+		for _, i := range stored {
+			fmt.Fprintln(&lines, i.URL)
+		}
+		return c.String(code, lines.String())
+	}
+	return c.JSON(code, a)
+}
+
+// partlyStored is the refusal of one file after others of its request were
+// stored: those stay.
+type partlyStored struct {
+	images []image
+	err    error
+}
+
+func (e *partlyStored) Error() string { return e.err.Error() }
+func (e *partlyStored) Unwrap() error { return e.err }
+
+func (e *partlyStored) message(refusal string) string {
+	names := make([]string, len(e.images))
+	for i, img := range e.images {
+		names[i] = img.Filename
+	}
+	return fmt.Sprintf("%s The files before it are stored: %s.", refusal, strings.Join(names, ", "))
+}
+
+// nextFile stores the next file of the form, or returns io.EOF.
+func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (db.Image, db.Outcome, error) {
+	for {
+		part, err := form.next()
+		if err != nil {
+			return db.Image{}, 0, err
+		}
+		name := part.FileName()
+		if name == "" && part.FormName() != "file" {
+			continue
+		}
+		img, outcome, err := s.take(c, form, intake{
+			name:    func(t format.Type) string { return db.CleanName(name, t.Ext()) },
+			options: db.PutOptions{Conflict: conflict},
+		})
+		var nothing *emptyError
+		if name == "" && errors.As(err, &nothing) {
+			continue // what a browser sends for a file field left empty
+		}
+		if err != nil && name != "" {
+			err = named(name, err)
+		}
+		return img, outcome, err
+	}
+}
+
+// named says which file an error is about, where its text does not.
+func named(file string, err error) error {
+	e := explain(err)
+	if e.status >= 500 {
+		return err
+	}
+	return &refusal{e.status, e.code, fmt.Sprintf("%s: %s", db.CleanName(file, ""), e.message), err}
+}
+
+// intake is how one image is to be stored.
+type intake struct {
+	name    func(format.Type) string
+	options db.PutOptions
+	digest  *db.Digest // what the client says the bytes have
+}
+
+// emptyError is the refusal of a file without a byte.
+type emptyError struct{ error }
+
+func (e *emptyError) Unwrap() error { return e.error }
+
+// headPool lends readers that can peek at as much as format.Sniff wants.
+var headPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, format.SniffLen) }}
+
+// take stores one image. Its type is decided by its first bytes, before any
+// more is read, and its dimensions by the whole, before it can be seen.
+func (s *Server) take(c echo.Context, body io.Reader, in intake) (db.Image, db.Outcome, error) {
+	r := headPool.Get().(*bufio.Reader)
+	defer func() { r.Reset(nil); headPool.Put(r) }()
+	r.Reset(&limited{r: body, left: s.o.MaxUpload, max: s.o.MaxUpload})
+	head, err := r.Peek(format.SniffLen)
+	switch {
+	case err != nil && err != io.EOF:
+		return db.Image{}, 0, fmt.Errorf("read image: %w", err)
+	case len(head) == 0:
+		return db.Image{}, 0, &emptyError{refuse(http.StatusBadRequest, "empty", "The file is empty.")}
+	}
+	kind, err := format.Sniff(head)
+	if err != nil {
+		return db.Image{}, 0, err
+	}
+	if err := s.allow(kind); err != nil {
+		return db.Image{}, 0, err
+	}
+	in.options.Inspect = func(r io.ReaderAt, img *db.Image) error {
+		if in.digest != nil && *in.digest != img.SHA256 {
+			return errDigest
+		}
+		info, err := format.Detect(r, img.Size)
+		if err != nil {
+			return err
+		}
+		img.ContentType, img.Width, img.Height = info.Type.MIME(), info.Width, info.Height
+		return s.allow(info.Type)
+	}
+	return s.store.Put(c.Request().Context(), in.name(kind), r, in.options)
+}
+
+// allow refuses the types that --allow leaves out.
+func (s *Server) allow(t format.Type) error {
+	if s.allowed[t] {
+		return nil
+	}
+	names := make([]string, len(s.o.Allow))
+	for i, t := range s.o.Allow {
+		names[i] = strings.ToUpper(string(t))
+	}
+	return refuse(http.StatusUnsupportedMediaType, "not_allowed", "This server does not take %s images, only %s.", strings.ToUpper(string(t)), strings.Join(names, ", "))
+}
+
+// limited reads at most left bytes and then fails.
+type limited struct {
+	r    io.Reader
+	left int64
+	max  int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	// One byte more than allowed tells a file that fits from one that does not.
+	n, err := l.r.Read(p[:min(int64(len(p)), l.left+1)])
+	if l.left -= int64(n); l.left < 0 {
+		return 0, tooLarge(l.max)
+	}
+	return n, err
+}
+
+func tooLarge(limit int64) error {
+	return refuse(http.StatusRequestEntityTooLarge, "too_large", "The image is too large: the limit is %s.", humanize.IBytes(uint64(limit)))
+}
+
+func conflictOf(c echo.Context) (db.Conflict, error) {
+	switch v := c.QueryParam("conflict"); v {
+	case "", "rename":
+		return db.Rename, nil
+	case "replace":
+		return db.Replace, nil
+	case "error":
+		return db.Fail, nil
+	default:
+		return 0, refuse(http.StatusBadRequest, "bad_conflict", "conflict=%s is unknown: it is rename, replace or error.", v)
+	}
+}

@@ -1,0 +1,245 @@
+// Imageserver stores images sent by POST /upload and serves them under
+// /images/, from one executable and one data file.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/dustin/go-humanize"
+	"github.com/mattn/go-isatty"
+
+	"imageserver/api"
+	"imageserver/api/format"
+	"imageserver/db/bolt"
+	"imageserver/ui"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the default is back: a second one quits at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the program but for its process: it returns the exit code, when ctx
+// ends or the command does.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var commands struct {
+		Serve   serve   `cmd:"" default:"withargs" help:"Serve images over HTTP. This is what it does when no command is given."`
+		Version version `cmd:"" help:"Print the version."`
+	}
+	exit := -1
+	parser := kong.Must(&commands,
+		kong.Name("imageserver"),
+		kong.Description("An image server: upload with POST /upload, retrieve with GET /images/NAME."),
+		kong.DefaultEnvars("IMAGESERVER"),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exit = code }), // --help
+		kong.Vars{"types": fmt.Sprint(format.Types())},
+	)
+	command, err := parser.Parse(args)
+	switch {
+	case exit >= 0:
+		return exit
+	case err != nil:
+		fmt.Fprintf(stderr, "imageserver: %v; see imageserver --help\n", err)
+		return exitUsage
+	}
+	command.BindTo(ctx, (*context.Context)(nil))
+	err = command.Run(&terminal{stdout, stderr})
+	var wrong usageError
+	switch {
+	case errors.As(err, &wrong):
+		fmt.Fprintf(stderr, "imageserver: %v\n", err)
+		return exitUsage
+	case err != nil:
+		fmt.Fprintf(stderr, "imageserver: %v\n", err)
+		return exitFailed
+	}
+	return 0
+}
+
+// terminal is where a command writes.
+type terminal struct{ stdout, stderr io.Writer }
+
+// usageError is a combination of flags that makes no sense.
+type usageError struct{ error }
+
+type version struct{}
+
+func (version) Run(t *terminal) error {
+	v := "(unknown)"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		v = info.Main.Version
+	}
+	_, err := fmt.Fprintln(t.stdout, "imageserver", v)
+	return err
+}
+
+// serve is the server.
+type serve struct {
+	Addr         string         `default:"127.0.0.1:5000" help:"Address to listen on. With port 0 a free one is taken."`
+	DB           string         `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
+	MaxUpload    size           `default:"64MiB" help:"The largest image that is taken."`
+	UploadMemory size           `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
+	Token        string         `help:"Ask for this bearer token to upload, list and delete. Looking at images stays public."`
+	Open         bool           `help:"Let everybody who can reach the server upload, list and delete."`
+	BaseURL      *url.URL       `name:"base-url" help:"What the URLs in answers begin with, such as https://img.example.com."`
+	CORSOrigin   []string       `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
+	TrustedProxy []netip.Prefix `help:"Networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8."`
+	Allow        []format.Type  `help:"Types of images to take. The default is all: ${types}."`
+	Log          string         `enum:"auto,text,json" default:"auto" help:"Form of the log: text or json; auto is text on a terminal."`
+}
+
+// How long a client may take, and a shutdown.
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	shutdownTimeout   = 30 * time.Second
+)
+
+// Run serves until ctx ends, and then lets the requests under way finish.
+func (cmd *serve) Run(ctx context.Context, t *terminal) error {
+	if err := cmd.check(); err != nil {
+		return err
+	}
+	log := cmd.logger(t.stderr)
+	listener, err := net.Listen("tcp", cmd.Addr)
+	if err != nil {
+		return listenError(cmd.Addr, err)
+	}
+	defer listener.Close()
+	store, err := bolt.Open(cmd.DB, bolt.Options{UploadMemory: int64(cmd.UploadMemory), Log: log})
+	if err != nil {
+		return err
+	}
+	handler := api.New(store, ui.Handler(), api.Options{
+		MaxUpload:      int64(cmd.MaxUpload),
+		Allow:          cmd.Allow,
+		Token:          cmd.Token,
+		LocalOnly:      loopback(listener.Addr()),
+		BaseURL:        cmd.BaseURL,
+		CORSOrigins:    cmd.CORSOrigin,
+		TrustedProxies: cmd.TrustedProxy,
+		Log:            log,
+	})
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       api.ConnContext,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(api.Listener(listener)) }()
+	fmt.Fprintf(t.stdout, "Images at http://%s/ in the data file %s\n", listener.Addr(), cmd.DB)
+
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		handler.Drain()
+		err = shutdown(server, log)
+	}
+	return errors.Join(err, store.Close())
+}
+
+// shutdown waits for requests under way, but not for ever.
+func shutdown(server *http.Server, log *slog.Logger) error {
+	log.Info("shutting down; a second signal quits at once")
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		log.Warn("requests were still under way and are cut off")
+		return server.Close()
+	}
+	return err
+}
+
+// check refuses what would open the server to the network by accident.
+func (cmd *serve) check() error {
+	host, _, err := net.SplitHostPort(cmd.Addr)
+	if err != nil {
+		return usageError{fmt.Errorf("--addr=%s: want HOST:PORT, such as 127.0.0.1:5000", cmd.Addr)}
+	}
+	if cmd.DB == "" {
+		return usageError{errors.New("--db: want the path of a file")}
+	}
+	if u := cmd.BaseURL; u != nil && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "") {
+		return usageError{fmt.Errorf("--base-url=%s: want a URL such as https://img.example.com", u)}
+	}
+	for _, origin := range cmd.CORSOrigin {
+		if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil && origin != "*" {
+			return usageError{fmt.Errorf("--cors-origin=%s: want * or an origin such as https://app.example.com", origin)}
+		}
+	}
+	if cmd.MaxUpload <= 0 || cmd.UploadMemory <= 0 {
+		return usageError{errors.New("--max-upload and --upload-memory: want a size such as 64MiB")}
+	}
+	if cmd.Token == "" && !cmd.Open && !localName(host) {
+		return usageError{fmt.Errorf("--addr=%s can be reached from other machines: give --token=SECRET to ask for a token, or --open to let everybody upload and delete", cmd.Addr)}
+	}
+	return nil
+}
+
+// localName reports whether host can only mean this machine.
+func localName(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// loopback reports whether only this machine can reach addr.
+func loopback(addr net.Addr) bool {
+	a, err := netip.ParseAddrPort(addr.String())
+	return err == nil && a.Addr().IsLoopback()
+}
+
+func listenError(addr string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use by another program; stop that one, or choose another address with --addr", addr)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", addr, errors.Unwrap(err))
+}
+
+// logger writes text for people on a terminal and JSON for programs elsewhere.
+func (cmd *serve) logger(w io.Writer) *slog.Logger {
+	f, isFile := w.(*os.File)
+	if cmd.Log == "text" || cmd.Log == "auto" && isFile && isatty.IsTerminal(f.Fd()) {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// size is a number of bytes, written like 64MiB.
+type size int64
+
+func (s *size) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > 1<<62 {
+		return fmt.Errorf("%q is no size such as 64MiB", text)
+	}
+	*s = size(n)
+	return nil
+}

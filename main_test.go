@@ -1,0 +1,588 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"imageserver/db/bolt"
+)
+
+// patience is how long any test waits for anything.
+const patience = 15 * time.Second
+
+// asProgram makes the test's executable the program itself.
+const asProgram = "IMAGESERVER_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// console is what a program writes, to be looked at while it runs.
+type console struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.buf.Write(p)
+}
+
+func (c *console) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.buf.String()
+}
+
+// started finds the address in the line that a server starts with.
+var started = regexp.MustCompile(`^Images at (http://(\S+))/ in the data file (.+)\n$`)
+
+// instance is a server that runs in this process.
+type instance struct {
+	url, addr, file string
+	stdout, stderr  *console
+	stop            func() int // ends it and returns its exit code
+}
+
+// start runs the program and waits until it serves.
+func start(t *testing.T, args ...string) *instance {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &instance{stdout: new(console), stderr: new(console)}
+	var code int
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		code = run(ctx, args, s.stdout, s.stderr)
+	}()
+	s.stop = func() int {
+		cancel()
+		<-ended
+		return code
+	}
+	t.Cleanup(func() { s.stop() })
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if m := started.FindStringSubmatch(s.stdout.String()); m != nil {
+			s.url, s.addr, s.file = m[1], m[2], m[3]
+			return s
+		}
+		select {
+		case <-ended:
+			t.Fatalf("%q ended with %d: %s", args, code, s.stderr)
+		default:
+		}
+	}
+	t.Fatalf("%q does not start: %s", args, s.stderr)
+	return nil
+}
+
+// try runs the program to its end, which must come by itself.
+func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience/3)
+	defer cancel()
+	var out, errs console
+	code = run(ctx, args, &out, &errs)
+	if ctx.Err() != nil {
+		t.Fatalf("%q runs on: %s", args, &out)
+	}
+	return code, out.String(), errs.String()
+}
+
+func (s *instance) do(t *testing.T, method, path, header, body string) (status int, answer string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key, value, ok := strings.Cut(header, ": "); ok {
+		r.Header.Set(key, value)
+		if key == "Host" {
+			r.Host = value
+		}
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	content, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(content)
+}
+
+// want checks the status of an answer and returns its body.
+func (s *instance) want(t *testing.T, status int, method, path, header, body string) string {
+	t.Helper()
+	got, answer := s.do(t, method, path, header, body)
+	if got != status {
+		t.Fatalf("%s %s: got %d %s, want %d", method, path, got, answer, status)
+	}
+	return answer
+}
+
+func sample(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "images.db") }
+
+// TestServe starts, uses, stops, starts again and reads back.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	path, cat := newPath(t), sample(t, "gradient.png")
+	first := start(t, "--addr=127.0.0.1:0", "--db="+path)
+	if first.file != path {
+		t.Errorf("it says the data file is %s, want %s", first.file, path)
+	}
+	if page := first.want(t, 200, "GET", "/", "", ""); !strings.Contains(page, "<title>") {
+		t.Errorf("the page is %.80q", page)
+	}
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	file, err := w.CreateFormFile("file", "my cat.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(file, cat)
+	w.Close()
+	var answer struct{ Filename, URL string }
+	if err := json.Unmarshal([]byte(first.want(t, 201, "POST", "/upload", "Content-Type: "+w.FormDataContentType(), form.String())), &answer); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Filename != "my cat.png" || answer.URL != first.url+"/images/my%20cat.png" {
+		t.Errorf("got %+v", answer)
+	}
+	// On a loopback address, no name but its own.
+	first.want(t, 421, "GET", "/", "Host: evil.com", "")
+	if code := first.stop(); code != 0 {
+		t.Errorf("stopped with %d: %s", code, first.stderr)
+	}
+	if conn, err := net.Dial("tcp", first.addr); err == nil {
+		conn.Close()
+		t.Error("it listens on after it has stopped")
+	}
+
+	second := start(t, "serve", "--addr=127.0.0.1:0", "--db", path)
+	if got := second.want(t, 200, "GET", "/images/my%20cat.png", "", ""); got != cat {
+		t.Errorf("got %d bytes back, want the %d sent", len(got), len(cat))
+	}
+	second.want(t, 204, "DELETE", "/images/my%20cat.png", "", "")
+	if code := second.stop(); code != 0 {
+		t.Errorf("stopped with %d: %s", code, second.stderr)
+	}
+}
+
+// TestStopDuringUpload: what is under way is finished, and is there afterwards.
+func TestStopDuringUpload(t *testing.T) {
+	t.Parallel()
+	path, cat := newPath(t), sample(t, "gradient.png")
+	s := start(t, "--addr=127.0.0.1:0", "--db="+path)
+	conn, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	fmt.Fprintf(conn, "PUT /images/cat.png HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(cat))
+	r := bufio.NewReader(conn)
+	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatalf("got %q, %v, want to be told to continue", line, err)
+	}
+	r.ReadString('\n')
+	stopped := make(chan int)
+	go func() { stopped <- s.stop() }()
+	for deadline := time.Now().Add(patience); !strings.Contains(s.stderr.String(), "shutting down"); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not say that it shuts down: %s", s.stderr)
+		}
+	}
+	io.WriteString(conn, cat)
+	res, err := http.ReadResponse(r, nil)
+	if err != nil || res.StatusCode != http.StatusCreated {
+		t.Fatalf("got %v, %v, want 201", res, err)
+	}
+	if code := <-stopped; code != 0 {
+		t.Errorf("stopped with %d: %s", code, s.stderr)
+	}
+	if got := start(t, "--addr=127.0.0.1:0", "--db="+path).want(t, 200, "GET", "/images/cat.png", "", ""); got != cat {
+		t.Errorf("got %d bytes back, want the %d sent", len(got), len(cat))
+	}
+}
+
+// TestStartErrors: why it does not start, in one line that says what to do.
+func TestStartErrors(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	locked := newPath(t)
+	store, err := bolt.Open(locked, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	other := filepath.Join(dir, "other.db")
+	foreign, err := bbolt.Open(other, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = foreign.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucket([]byte("recipes"))
+		return err
+	})
+	if err := errors.Join(err, foreign.Close()); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() })
+
+	for name, c := range map[string]struct {
+		addr, file string
+		says       []string
+	}{
+		"port taken":         {taken.Addr().String(), filepath.Join(dir, "new.db"), []string{taken.Addr().String(), "in use", "--addr"}},
+		"port unknown":       {"127.0.0.1:nonsense", filepath.Join(dir, "new.db"), []string{"127.0.0.1:nonsense"}},
+		"address of others":  {"[2001:db8::1]:0", filepath.Join(dir, "new.db"), []string{"2001:db8::1"}},
+		"locked":             {"", locked, []string{locked, "another process", "--db"}},
+		"not a data file":    {"", write("text.db", strings.Repeat("not a data file\n", 1000)), []string{"text.db", "not a data file", "another path"}},
+		"a short text":       {"", write("short.db", "no"), []string{"short.db"}},
+		"another program's":  {"", other, []string{other, "another program", "recipes"}},
+		"empty":              {"", write("empty.db", ""), []string{"empty.db", "0 bytes", "backup"}},
+		"folder missing":     {"", filepath.Join(dir, "none", "images.db"), []string{"there is no folder " + filepath.Join(dir, "none")}},
+		"a folder":           {"", dir, []string{dir, "is a folder"}},
+		"a file as a folder": {"", filepath.Join(write("file", "x"), "images.db"), []string{"images.db"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.addr == "" {
+				c.addr = "127.0.0.1:0"
+			}
+			code, stdout, stderr := try(t, "--open", "--addr="+c.addr, "--db="+c.file)
+			wantExit(t, code, exitFailed, stdout, stderr, c.says...)
+		})
+	}
+	t.Cleanup(func() {
+		if _, err := os.Stat(filepath.Join(dir, "new.db")); err == nil {
+			t.Error("a data file was made although the server could not start")
+		}
+		for _, name := range []string{"text.db", "empty.db", "short.db"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				t.Errorf("%s is gone", name)
+			}
+		}
+	})
+}
+
+func TestFolderNotWritable(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
+		t.Skip("root, and Windows, may write into it")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "images.db")
+	code, stdout, stderr := try(t, "--addr=127.0.0.1:0", "--db="+path)
+	wantExit(t, code, exitFailed, stdout, stderr, path, "permission denied")
+}
+
+// wantExit checks how a program failed: with one line that says all of this.
+func wantExit(t *testing.T, code, want int, stdout, stderr string, says ...string) {
+	t.Helper()
+	if code != want {
+		t.Errorf("got exit code %d, want %d", code, want)
+	}
+	if stdout != "" {
+		t.Errorf("standard output has %q", stdout)
+	}
+	if !strings.HasPrefix(stderr, "imageserver: ") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("standard error has %q, want one line", stderr)
+	}
+	for _, words := range says {
+		if !strings.Contains(stderr, words) {
+			t.Errorf("standard error has %q, want it to say %q", stderr, words)
+		}
+	}
+}
+
+// TestUsage: what is wrong with the command line itself.
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	for _, c := range []struct {
+		args string
+		says []string
+	}{
+		{"--addr=0.0.0.0:0", []string{"--token", "--open"}},
+		{"--addr=[::]:0", []string{"--token", "--open"}},
+		{"--addr=:0", []string{"--token", "--open"}},
+		{"--addr=192.0.2.1:0", []string{"--token", "--open"}},
+		{"--addr=localhost.example.com:0", []string{"--token", "--open"}},
+		{"--addr=0.0.0.0:0 --token=", []string{"--token", "--open"}},
+		{"--addr=127.0.0.1", []string{"--addr", "127.0.0.1:5000"}},
+		{"--addr=", []string{"--addr"}},
+		{"--max-upload=0", []string{"--max-upload", "64MiB"}},
+		{"--max-upload=-1", []string{"--max-upload", "64MiB"}},
+		{"--max-upload=large", []string{"--max-upload", "64MiB"}},
+		{"--max-upload=99999999999999999999", []string{"--max-upload"}},
+		{"--max-upload=9EB", []string{"--max-upload"}},
+		{"--upload-memory=0", []string{"--upload-memory", "64MiB"}},
+		{"--allow=jpeg,docx", []string{"--allow", "docx", "png"}},
+		{"--base-url=img.example.com", []string{"--base-url", "https://"}},
+		{"--base-url=ftp://img.example.com", []string{"--base-url", "https://"}},
+		{"--base-url=https://", []string{"--base-url"}},
+		{"--base-url=https://img.example.com/?a=b", []string{"--base-url"}}, // names go behind it
+		{"--trusted-proxy=10.0.0.1/99", []string{"--trusted-proxy"}},
+		{"--trusted-proxy=proxy", []string{"--trusted-proxy"}},
+		{"--log=loud", []string{"--log", "json"}},
+		{"--nonsense", []string{"--nonsense", "--help"}},
+		{"nonsense", []string{"nonsense", "--help"}},
+		{"serve nonsense", []string{"nonsense", "--help"}},
+		{"--db", []string{"--db"}},
+		{"--db=", []string{"--db"}}, // as from --db=$UNSET
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			t.Parallel()
+			args := strings.Fields(c.args)
+			if c.args != "--db" {
+				args = append([]string{"--db=" + path, "--addr=127.0.0.1:0"}, args...)
+			}
+			code, stdout, stderr := try(t, args...)
+			wantExit(t, code, exitUsage, stdout, stderr, c.says...)
+		})
+	}
+	t.Cleanup(func() {
+		if _, err := os.Stat(path); err == nil {
+			t.Error("a data file was made for a wrong command line")
+		}
+	})
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	flags := []string{"--addr", "127.0.0.1:5000", "--db", "--max-upload", "--token", "--open", "--allow", "jpeg", "IMAGESERVER_ADDR"}
+	for args, says := range map[string][]string{
+		"--help":       {"POST /upload", "serve", "version"},
+		"-h":           {"POST /upload", "serve", "version"},
+		"serve --help": flags,
+	} {
+		code, stdout, stderr := try(t, strings.Fields(args)...)
+		if code != 0 || stderr != "" {
+			t.Errorf("%s: got exit code %d and %q", args, code, stderr)
+		}
+		for _, words := range says {
+			if !strings.Contains(stdout, words) {
+				t.Errorf("%s does not tell of %s:\n%s", args, words, stdout)
+			}
+		}
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := try(t, "version")
+	if code != 0 || !strings.HasPrefix(stdout, "imageserver ") || stderr != "" {
+		t.Errorf("got exit code %d, %q, %q", code, stdout, stderr)
+	}
+}
+
+// TestOptions: flags reach what they are for.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	png, gif := sample(t, "gradient.png"), sample(t, "gradient.gif")
+	t.Run("max-upload", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-upload=1KiB")
+		s.want(t, 201, "PUT", "/images/a.png", "", png+strings.Repeat("x", 1024-len(png)))
+		s.want(t, 413, "PUT", "/images/b.png", "", png+strings.Repeat("x", 1025-len(png)))
+	})
+	t.Run("allow", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--allow=png,JPG")
+		s.want(t, 201, "PUT", "/images/a.png", "", png)
+		s.want(t, 201, "PUT", "/images/a.jpg", "", sample(t, "gradient.jpg"))
+		s.want(t, 415, "PUT", "/images/a.gif", "", gif)
+	})
+	t.Run("token", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--token=s3cret")
+		s.want(t, 401, "PUT", "/images/a.png", "", png)
+		s.want(t, 201, "PUT", "/images/a.png", "Authorization: Bearer s3cret", png)
+		s.want(t, 200, "GET", "/images/a.png", "", "")
+		if strings.Contains(s.stderr.String()+s.stdout.String(), "s3cret") {
+			t.Error("the token is logged")
+		}
+	})
+	t.Run("base-url", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--base-url=https://img.example.com/")
+		if got := s.want(t, 201, "PUT", "/images/a.png", "Host: img.example.com", png); !strings.Contains(got, `"https://img.example.com/images/a.png"`) {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("trusted-proxy", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--trusted-proxy=127.0.0.0/8,10.0.0.0/8")
+		if got := s.want(t, 201, "PUT", "/images/a.png", "X-Forwarded-Proto: https", png); !strings.Contains(got, `"https://127.0.0.1`) {
+			t.Errorf("got %s", got)
+		}
+	})
+	t.Run("open", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=0.0.0.0:0", "--db="+newPath(t), "--open")
+		_, port, _ := net.SplitHostPort(s.addr)
+		s.url = "http://127.0.0.1:" + port
+		s.want(t, 201, "PUT", "/images/a.png", "Host: images.example.com", png)
+	})
+	t.Run("IPv6", func(t *testing.T) {
+		t.Parallel()
+		if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
+			t.Skip("there is no IPv6 here")
+		} else {
+			l.Close()
+		}
+		s := start(t, "--addr=[::1]:0", "--db="+newPath(t))
+		s.want(t, 201, "PUT", "/images/a.png", "", png)
+		s.want(t, 421, "GET", "/", "Host: evil.com", "")
+	})
+	t.Run("log", func(t *testing.T) {
+		t.Parallel()
+		for form, want := range map[string]string{"text": "msg=request", "json": `"msg":"request"`, "auto": `"msg":"request"`} {
+			s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--log="+form)
+			s.want(t, 404, "GET", "/images/none.png", "", "")
+			s.stop()
+			if got := s.stderr.String(); !strings.Contains(got, want) {
+				t.Errorf("--log=%s: got %q, want %s", form, got, want)
+			}
+		}
+	})
+}
+
+// TestEnvironment: every flag can be a variable, and flags come first.
+func TestEnvironment(t *testing.T) {
+	path := newPath(t)
+	t.Setenv("IMAGESERVER_ADDR", "127.0.0.1:0")
+	t.Setenv("IMAGESERVER_DB", path)
+	t.Setenv("IMAGESERVER_MAX_UPLOAD", "1KiB")
+	t.Setenv("IMAGESERVER_TOKEN", "s3cret")
+	t.Setenv("IMAGESERVER_ALLOW", "png,gif")
+	t.Setenv("IMAGESERVER_BASE_URL", "https://img.example.com")
+	t.Setenv("IMAGESERVER_CORS_ORIGIN", "https://app.example")
+	t.Setenv("IMAGESERVER_LOG", "text")
+	const token = "Authorization: Bearer s3cret"
+	png := sample(t, "gradient.png")
+
+	s := start(t, "--token=other")
+	s.want(t, 401, "PUT", "/images/a.png", token, png)
+	s.stop()
+
+	s = start(t)
+	if s.file != path {
+		t.Errorf("the data file is %s, want %s", s.file, path)
+	}
+	s.want(t, 401, "PUT", "/images/a.png", "", png)
+	if got := s.want(t, 201, "PUT", "/images/a.png", token, png); !strings.Contains(got, "https://img.example.com/") {
+		t.Errorf("got %s", got)
+	}
+	s.want(t, 413, "PUT", "/images/b.png", token, png+strings.Repeat("x", 1000))
+	s.want(t, 415, "PUT", "/images/b.png", token, sample(t, "lossy.webp"))
+	s.stop()
+	if !strings.Contains(s.stderr.String(), "msg=request") {
+		t.Errorf("the log is %q, want text", s.stderr)
+	}
+
+	t.Setenv("IMAGESERVER_MAX_UPLOAD", "large")
+	code, stdout, stderr := try(t)
+	wantExit(t, code, exitUsage, stdout, stderr, "large")
+	t.Setenv("IMAGESERVER_MAX_UPLOAD", "1KiB")
+	t.Setenv("IMAGESERVER_ADDR", "0.0.0.0:0")
+	t.Setenv("IMAGESERVER_TOKEN", "")
+	code, stdout, stderr = try(t)
+	wantExit(t, code, exitUsage, stdout, stderr, "--token", "--open")
+	t.Setenv("IMAGESERVER_OPEN", "true")
+	start(t).stop()
+}
+
+// TestProgram runs the program as one: a signal ends it, and its exit code is
+// the shell's.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows cannot send an interrupt to a process")
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := func(args ...string) (*exec.Cmd, *console, *console) {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		t.Cleanup(cancel)
+		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.Env = append(os.Environ(), asProgram+"=1")
+		stdout, stderr := new(console), new(console)
+		cmd.Stdout, cmd.Stderr = stdout, stderr
+		return cmd, stdout, stderr
+	}
+
+	cmd, stdout, stderr := command("--addr=127.0.0.1:0", "--db="+newPath(t))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); !started.MatchString(stdout.String()); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not start: %s", stderr)
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("after an interrupt: %v; %s", err, stderr)
+	}
+
+	cmd, _, _ = command("--nonsense")
+	var exit *exec.ExitError
+	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitUsage {
+		t.Errorf("with wrong usage: got %v, want exit status %d", err, exitUsage)
+	}
+}
