@@ -36,8 +36,9 @@ const crcSize = 4
 
 // chunk is one chunk as the file holds it: the checksum, then the bytes.
 type chunk struct {
-	buf [crcSize + chunkSize]byte
-	n   int // bytes in use after the checksum
+	buf   [crcSize + chunkSize]byte
+	n     int      // bytes in use after the checksum
+	place [12]byte // the key it is checked against
 }
 
 // data returns the bytes in use.
@@ -45,7 +46,7 @@ func (c *chunk) data() []byte { return c.buf[crcSize : crcSize+c.n] }
 
 // seal puts the checksum in front of the data.
 func (c *chunk) seal(id uint64, number int) {
-	binary.BigEndian.PutUint32(c.buf[:], checksum(id, number, c.data()))
+	binary.BigEndian.PutUint32(c.buf[:], c.checksum(id, number))
 }
 
 // sealed returns the checksum and the data, as the file holds them.
@@ -53,16 +54,16 @@ func (c *chunk) sealed() []byte { return c.buf[:crcSize+c.n] }
 
 // sound reports whether the chunk holds what was sealed under id and number.
 func (c *chunk) sound(id uint64, number int) bool {
-	return binary.BigEndian.Uint32(c.buf[:]) == checksum(id, number, c.data())
+	return binary.BigEndian.Uint32(c.buf[:]) == c.checksum(id, number)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// checksum is the CRC-32C of a chunk's place and its bytes. With the place in
+// checksum is the CRC-32C of the chunk's place and its bytes. With the place in
 // it, a chunk that ends up where another belongs is found out too.
-func checksum(id uint64, number int, data []byte) uint32 {
-	place := chunkPlace(id, number)
-	return crc32.Update(crc32.Checksum(place[:], castagnoli), castagnoli, data)
+func (c *chunk) checksum(id uint64, number int) uint32 {
+	c.place = chunkPlace(id, number)
+	return crc32.Update(crc32.Checksum(c.place[:], castagnoli), castagnoli, c.data())
 }
 
 // chunkPlace is the key of a chunk in the chunks bucket.
