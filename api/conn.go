@@ -32,10 +32,16 @@ type gatherListener struct{ net.Listener }
 func (l gatherListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if tcp, ok := c.(*net.TCPConn); ok {
+		limitUnsent(tcp)
 		return &gatherConn{TCPConn: tcp}, nil
 	}
 	return c, err
 }
+
+// unsent is how many bytes of an answer may wait in the kernel to be sent. Left
+// to itself it takes 4 MB, and lets a writer go on only when a third of that has
+// gone: a client that takes 10 kB/s would seem to have stalled.
+const unsent = 128 << 10
 
 // gatherMax is the size of net/http's buffer: only what comes from there is
 // held back.

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/db"
 )
 
 // page is an answer of the list.
@@ -136,19 +138,27 @@ func TestListQueries(t *testing.T) {
 	}
 }
 
-// TestListLimit: the default and the most.
+// TestListLimit: the default and the most that the store is asked for.
 func TestListLimit(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	for i := range 51 {
-		s.put(t, fmt.Sprintf("/images/%d.png", i), picture(t, 1, 0))
+	for query, want := range map[string]int{"": 50, "?limit=": 50, "?limit=1": 1, "?limit=1000": 1000, "?limit=1001": 1000, "?limit=99999999": 1000} {
+		store := &limitStore{Store: newStore(t)}
+		serve(t, store, api.Options{}).page(t, query)
+		if store.limit != want {
+			t.Errorf("GET /images%s: a limit of %d, want %d", query, store.limit, want)
+		}
 	}
-	if got, _ := s.page(t, ""); len(got) != 50 {
-		t.Errorf("without a limit: got %d images, want 50", len(got))
-	}
-	if got, a := s.page(t, "?limit=1000"); len(got) != 51 || a.header.Get("Link") != "" {
-		t.Errorf("with a limit of 1000: got %d images and the Link %q, want 51 and none", len(got), a.header.Get("Link"))
-	}
+}
+
+// limitStore remembers the limit it was asked for last.
+type limitStore struct {
+	db.Store
+	limit int
+}
+
+func (s *limitStore) List(ctx context.Context, o db.ListOptions) ([]db.Image, string, error) {
+	s.limit = o.Limit
+	return s.Store.List(ctx, o)
 }
 
 func TestDelete(t *testing.T) {

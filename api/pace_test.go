@@ -209,6 +209,25 @@ func TestUnreadBody(t *testing.T) {
 	}
 }
 
+// TestPromptRefusal: a client that looks at the answer while it sends sees all
+// of it at once, and need not send on.
+func TestPromptRefusal(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{MaxUpload: 1 << 20}) // which waits for a minute
+	for _, length := range []string{"Content-Length: 100000000", "Transfer-Encoding: chunked"} {
+		conn := s.dial(t)
+		conn.request(t, "POST /upload", formType+"\n"+length)
+		start := "--" + boundary + "\r\n" + file("file", "notes.txt", strings.Repeat("x", 100_000))
+		if strings.HasPrefix(length, "Transfer") {
+			start = fmt.Sprintf("%x\r\n%s\r\n", len(start), start)
+		}
+		if _, err := io.WriteString(conn, start); err != nil {
+			t.Fatal(err)
+		}
+		conn.answer(t, http.MethodPost).refusal(t, http.StatusUnsupportedMediaType, "not_an_image")
+	}
+}
+
 // TestReadableRefusal: a client that looks at the answer only when it has sent
 // everything, as browsers do, sees why it was refused.
 func TestReadableRefusal(t *testing.T) {

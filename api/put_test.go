@@ -166,6 +166,7 @@ func TestContentDigest(t *testing.T) {
 		"empty":                    {"Content-Digest: ", 201, ""},
 		"wrong":                    {"Content-Digest: " + wrong, 422, "digest_mismatch"},
 		"wrong among others":       {"Content-Digest: " + right512 + "," + wrong, 422, "digest_mismatch"},
+		"wrong on the second line": {"Content-Digest: " + right512 + "\nContent-Digest: " + wrong, 422, "digest_mismatch"},
 		"too short":                {"Content-Digest: sha-256=:AAAA:", 400, "bad_digest"},
 		"not in base64":            {"Content-Digest: sha-256=:!!!:", 400, "bad_digest"},
 		"in hexadecimal":           {"Content-Digest: sha-256=:" + hex.EncodeToString(sum256[:]) + ":", 400, "bad_digest"},

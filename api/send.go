@@ -68,7 +68,7 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body) error {
 	}
 	if w.damage == nil && w.status < 400 {
 		w.commit()
-		return nil
+		return w.gone
 	}
 	h := c.Response().Header()
 	for _, about := range []string{"Cache-Control", "Content-Disposition", "Content-Length", "Content-Type", "Etag", "Last-Modified"} {
@@ -111,6 +111,7 @@ type sender struct {
 	size   int64 // of the whole image
 	status int
 	damage error // what the store said
+	gone   error // what the client's connection said
 }
 
 func (s *sender) Header() http.Header  { return s.w.Header() }
@@ -128,59 +129,43 @@ func (s *sender) Write(p []byte) (int, error) {
 		return len(p), nil // the refusal's text is ours
 	}
 	s.commit()
-	return s.w.Write(p)
+	n, err := s.w.Write(p)
+	if err != nil {
+		s.gone = fmt.Errorf("send image: %w", err)
+	}
+	return n, err
 }
 
 // copyPool lends the buffers that ranges are copied through.
 var copyPool = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
 
 // ReadFrom is what io.CopyN in ServeContent comes to. A whole image goes out
-// chunk by chunk, straight from the buffers it was checked in.
+// chunk by chunk, straight from the buffers it was checked in. An error that is
+// not of the client's connection is the store's.
 func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
-	src := &source{r: r}
-	if l, ok := r.(*io.LimitedReader); ok && l.N == s.size {
-		if body, ok := l.R.(db.Body); ok {
-			return s.readBody(body)
-		}
+	onlyWriter := struct{ io.Writer }{s}
+	body, whole := wholeBody(r, s.size)
+	if whole {
+		n, err = body.WriteTo(onlyWriter)
+	} else {
+		buf := copyPool.Get().(*[]byte)
+		defer copyPool.Put(buf)
+		n, err = io.CopyBuffer(onlyWriter, r, *buf)
 	}
-	buf := copyPool.Get().(*[]byte)
-	defer copyPool.Put(buf)
-	n, err = io.CopyBuffer(struct{ io.Writer }{s}, src, *buf)
-	s.damage = src.err
-	return n, err
-}
-
-func (s *sender) readBody(body db.Body) (int64, error) {
-	out := &sink{w: s}
-	n, err := body.WriteTo(out)
-	if out.err == nil {
-		s.damage = err // not the client's doing
+	if s.gone == nil {
+		s.damage = err
 	}
 	return n, err
 }
 
-// source and sink tell the error of the one side from that of the other.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
+// wholeBody returns the image that r reads, if it reads the whole of it.
+func wholeBody(r io.Reader, size int64) (db.Body, bool) {
+	l, ok := r.(*io.LimitedReader)
+	if !ok || l.N != size {
+		return nil, false
 	}
-	return n, err
-}
-
-type sink struct {
-	w   io.Writer
-	err error
-}
-
-func (s *sink) Write(p []byte) (n int, err error) {
-	n, s.err = s.w.Write(p)
-	return n, s.err
+	body, ok := l.R.(db.Body)
+	return body, ok
 }
 
 // attachment is a Content-Disposition (RFC 6266) with the name twice: in

@@ -238,7 +238,7 @@ func TestLimit(t *testing.T) {
 		{limit - 1, 201},
 		{limit, 201},
 		{limit + 1, 413},
-		{limit * 5, 413},
+		{limit * 3, 413},
 	} {
 		content := picture(t, uint64(c.size), c.size)
 		for way, send := range map[string]func() answer{

@@ -32,6 +32,11 @@ type space struct {
 func (p *space) reserve(f *os.File, tx *bbolt.Tx, n int64) error {
 	high := tx.Size() // bbolt takes free pages first, and then those from here on
 	n += spaceSlack
+	if p.end == 0 {
+		if err := p.measure(f, high); err != nil {
+			return err
+		}
+	}
 	want := high + n + spaceKept
 	if want <= p.end {
 		return nil
@@ -48,6 +53,23 @@ func (p *space) reserve(f *os.File, tx *bbolt.Tx, n int64) error {
 	free := int64(freePages(tx)) * int64(tx.DB().Info().PageSize)
 	if free+p.end-high >= n+spaceKept/2 {
 		return nil
+	}
+	return err
+}
+
+// measure finds how far the file has disk space when it has just been opened.
+// Behind what bbolt has used it may be sparse.
+func (p *space) measure(f *os.File, high int64) error {
+	p.end = high
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("reserve disk space: %w", err)
+	}
+	if info.Size() > high {
+		err = p.grow(f, high, info.Size())
+	}
+	if errors.Is(err, db.ErrFull) {
+		return nil // up to high, then
 	}
 	return err
 }

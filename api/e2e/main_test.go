@@ -1,0 +1,101 @@
+package e2e_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"imageserver/api"
+	"imageserver/db/bolt"
+)
+
+// Environment variables that make the test binary a server; see serveChild.
+const (
+	childVar  = "IMAGESERVER_E2E_CHILD"  // the data file
+	noSyncVar = "IMAGESERVER_E2E_NOSYNC" // not empty: bolt.Options.NoSync
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childVar); path != "" {
+		err := runChild(path, os.Getenv(noSyncVar) != "")
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(built.dir)
+	os.Exit(code)
+}
+
+// runChild is the server but for the program's flags, until it is killed.
+func runChild(path string, noSync bool) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	store, err := bolt.Open(path, bolt.Options{NoSync: noSync})
+	if err != nil {
+		return err
+	}
+	fmt.Printf("Images at http://%s/\n", listener.Addr())
+	return http.Serve(listener, api.New(store, http.NotFoundHandler(), api.Options{}))
+}
+
+var built struct {
+	once sync.Once
+	dir  string
+	path string
+	err  error
+}
+
+// binary builds the program, the first time, and returns its path.
+func binary(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "imageserver-e2e-"); built.err != nil {
+			return
+		}
+		built.path = filepath.Join(built.dir, "imageserver.exe") // Windows wants the ending
+		out, err := exec.Command("go", "build", "-o", built.path, "imageserver").CombinedOutput()
+		if err != nil {
+			built.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.path
+}
+
+// whole says that the tests run in their whole form.
+var whole = os.Getenv("IMAGESERVER_E2E") == "full"
+
+// pick returns what belongs to the form that runs.
+func pick[T any](short, full T) T {
+	if whole {
+		return full
+	}
+	return short
+}
+
+// parallel lets a test run beside others, but not in the whole form, which
+// measures.
+func parallel(t *testing.T) {
+	if !whole {
+		t.Parallel()
+	}
+}
+
+// unavailable skips a test for what this system does not have or allow. In CI
+// nothing is skipped.
+func unavailable(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
