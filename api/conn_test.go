@@ -1,0 +1,73 @@
+package api_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+
+	"imageserver/api"
+)
+
+// TestSteadyReader: a client that takes little at a time, and never stops, is
+// slow and has not stalled.
+func TestSteadyReader(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
+		t.Skip("this system has no bound on what waits to be sent")
+	}
+	s := newServer(t, api.Options{Stall: stall})
+	content := picture(t, 1, 12<<20)
+	s.put(t, "/images/cat.png", content)
+	conn := s.dial(t)
+	conn.request(t, "GET /images/cat.png", "")
+	res, err := http.ReadResponse(conn.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, 0, len(content))
+	read := func(n int) {
+		t.Helper()
+		part := make([]byte, n)
+		k, err := io.ReadFull(res.Body, part)
+		got = append(got, part[:k]...)
+		if err != nil {
+			t.Fatalf("the connection ended after %d bytes: %v", len(got), err)
+		}
+	}
+	read(6 << 20) // so that the buffers have grown to what they may
+	for begin := time.Now(); time.Since(begin) < 4*stall; time.Sleep(stall / 10) {
+		read(40 << 10)
+	}
+	read(len(content) - len(got))
+	if string(got) != content {
+		t.Error("the image arrived changed")
+	}
+}
+
+// TestAnswerSizes: answers of every size around net/http's buffer come whole
+// and in order, also when the requests were sent all at once.
+func TestAnswerSizes(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	var sizes []int
+	for size := 1000; size < 9000; size += 77 {
+		sizes = append(sizes, size)
+	}
+	sizes = append(sizes, 128<<10-4096, 128<<10, 256<<10+1, 1<<20)
+	path := func(size int) string { return fmt.Sprintf("/images/%d.png", size) }
+	for _, size := range sizes {
+		s.put(t, path(size), picture(t, uint64(size), size))
+	}
+	conn := s.dial(t)
+	go func() {
+		for _, size := range sizes {
+			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path(size))
+		}
+	}()
+	for _, size := range sizes {
+		conn.answer(t, "GET").wantImage(t, picture(t, uint64(size), size))
+	}
+}
