@@ -467,6 +467,18 @@ func TestOptions(t *testing.T) {
 			t.Errorf("got %s", got)
 		}
 	})
+	t.Run("cors-origin", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--cors-origin=https://a.example,https://b.example")
+		s.want(t, 400, "POST", "/upload", "Origin: https://b.example", "no form")
+		s.want(t, 403, "POST", "/upload", "Origin: https://c.example", "no form")
+	})
+	t.Run("localhost", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=localhost:0", "--db="+newPath(t))
+		s.want(t, 201, "PUT", "/images/a.png", "Host: localhost", png)
+		s.want(t, 421, "GET", "/", "Host: evil.com", "")
+	})
 	t.Run("open", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=0.0.0.0:0", "--db="+newPath(t), "--open")

@@ -282,10 +282,10 @@ func TestCrossOrigin(t *testing.T) {
 		{"Origin: http://localhost:3000\nHost: localhost:5000", refused},
 		{"Origin: null", refused},
 	} {
-		for _, which := range []string{"replace", "put", "delete", "upload", "get", "page"} {
+		for _, which := range []string{"replace", "put", "delete", "list", "upload", "get", "page"} {
 			t.Run(which+" "+c.header, func(t *testing.T) {
 				t.Parallel()
-				want := map[string]int{"put": 201, "delete": 204, "upload": 201, "replace": 201, "get": 200, "page": 200}[which]
+				want := map[string]int{"put": 201, "delete": 204, "list": 200, "upload": 201, "replace": 201, "get": 200, "page": 200}[which]
 				if status, ok := c.status[which]; ok {
 					want = status
 				}
@@ -300,7 +300,7 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-var refused = map[string]int{"replace": 403, "put": 403, "delete": 403}
+var refused = map[string]int{"replace": 403, "put": 403, "delete": 403, "list": 403}
 
 // TestToken: with a token everything but looking wants it.
 func TestToken(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 const (
 	maxPartHead = 64 << 10 // bytes of the header of a part
 	maxBesides  = 1 << 20  // bytes that a form may hold besides its files
+	maxFiles    = 1000     // files of a form: the answer describes each
 )
 
 // form reads a multipart/form-data body (RFC 7578) as it comes. It is a reader
@@ -27,7 +28,8 @@ type form struct {
 	part  *multipart.Part // nil before the first
 	buf   *bufio.Reader
 	left  int64 // how much more of the body may be read
-	spent int64 // bytes of parts that were passed over
+	spent int64 // bytes of headers, and of parts that were passed over
+	files int   // how many there were
 }
 
 // formPool lends the buffers between the network and the parser, which asks for
@@ -67,7 +69,15 @@ func (f *form) next() (*multipart.Part, error) {
 	f.left = maxPartHead // the parser itself would hold 10 MB of a header
 	part, err := f.parts.NextPart()
 	f.part, f.left = part, math.MaxInt64
-	return part, formError(err)
+	if err != nil {
+		return nil, formError(err)
+	}
+	for key, values := range part.Header {
+		for _, v := range values {
+			f.spent += int64(len(key) + len(v))
+		}
+	}
+	return part, nil
 }
 
 func (f *form) Read(p []byte) (int, error) {

@@ -119,6 +119,14 @@ func TestForms(t *testing.T) {
 			body:   form(part(strings.Repeat("X-Many: x\n", 20000)+"X-Last: x", cat)),
 			status: 400, code: "bad_form",
 		},
+		"too many texts": {
+			body:   form(strings.Repeat(text("a", "1")+"\r\n--"+boundary+"\r\n", 40000) + file("file", "cat.png", cat)),
+			status: 400, code: "bad_form",
+		},
+		"too many files": {
+			body:   form(strings.Repeat(file("file", "", "")+"\r\n--"+boundary+"\r\n", 1001) + file("file", "cat.png", cat)),
+			status: 400, code: "too_many_files",
+		},
 		"a file among very many texts": {
 			body:   form(strings.Repeat(text("a", "1")+"\r\n--"+boundary+"\r\n", 20000) + file("file", "cat.png", cat)),
 			status: 201, stored: []string{"cat.png"},

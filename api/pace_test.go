@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +12,8 @@ import (
 	"time"
 
 	"imageserver/api"
+	"imageserver/api/format"
+	"imageserver/db"
 )
 
 // stall is how long the servers here wait for a client.
@@ -213,18 +217,49 @@ func TestUnreadBody(t *testing.T) {
 // of it at once, and need not send on.
 func TestPromptRefusal(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{MaxUpload: 1 << 20}) // which waits for a minute
-	for _, length := range []string{"Content-Length: 100000000", "Transfer-Encoding: chunked"} {
-		conn := s.dial(t)
-		conn.request(t, "POST /upload", formType+"\n"+length)
-		start := "--" + boundary + "\r\n" + file("file", "notes.txt", strings.Repeat("x", 100_000))
-		if strings.HasPrefix(length, "Transfer") {
-			start = fmt.Sprintf("%x\r\n%s\r\n", len(start), start)
+	s := newServer(t, api.Options{MaxUpload: 1 << 20, Allow: []format.Type{format.PNG}}) // which waits for a minute
+	for _, c := range []struct {
+		name, part string
+		status     int
+		code       string
+	}{
+		{"not an image", file("file", "notes.txt", strings.Repeat("x", 100_000)), 415, "not_an_image"},
+		{"not allowed", file("file", "cat.gif", sample(t, "gradient.gif")+strings.Repeat("x", 100_000)), 415, "not_allowed"},
+		{"too large", file("file", "cat.png", picture(t, 1, 2<<20)), 413, "too_large"},
+		{"a long header", part("X-Long: "+strings.Repeat("x", 2<<20), ""), 400, "bad_form"},
+		{"a long text", text("a", strings.Repeat("x", 2<<20)), 400, "bad_form"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for length, sent := range map[string]string{
+				"Content-Length: 100000000":  "--" + boundary + "\r\n" + c.part,
+				"Transfer-Encoding: chunked": fmt.Sprintf("%x\r\n--%s\r\n%s\r\n", len(boundary)+len(c.part)+4, boundary, c.part),
+			} {
+				conn := s.dial(t)
+				conn.request(t, "POST /upload", formType+"\n"+length)
+				if _, err := io.WriteString(conn, sent); err != nil {
+					t.Fatal(err)
+				}
+				conn.answer(t, http.MethodPost).refusal(t, c.status, c.code)
+			}
+		})
+	}
+}
+
+// TestRefusedGoesOn: nor may a client that is refused send on for ever.
+func TestRefusedGoesOn(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall})
+	conn := s.dial(t)
+	conn.request(t, "POST /nowhere", "Content-Length: 1000000000")
+	more := make([]byte, 128<<10)
+	for begin := time.Now(); ; time.Sleep(stall / 5) {
+		if _, err := conn.Write(more); err != nil {
+			return
 		}
-		if _, err := io.WriteString(conn, start); err != nil {
-			t.Fatal(err)
+		if took := time.Since(begin); took > 6*stall {
+			t.Fatalf("the server takes more for %v, want it to end", took)
 		}
-		conn.answer(t, http.MethodPost).refusal(t, http.StatusUnsupportedMediaType, "not_an_image")
 	}
 }
 
@@ -326,6 +361,34 @@ func TestPipelining(t *testing.T) {
 	conn.answer(t, http.MethodGet).wantImage(t, small)
 	conn.answer(t, http.MethodPut).want(t, http.StatusCreated)
 	conn.answer(t, http.MethodGet).wantImage(t, small)
+}
+
+// TestSlowStore: the time that the store takes is not the client's.
+func TestSlowStore(t *testing.T) {
+	t.Parallel()
+	s := serve(t, slowStore{newStore(t), stall}, api.Options{Stall: stall / 2})
+	cat := picture(t, 1, 0)
+	s.put(t, "/images/cat.png", cat)
+	s.upload(t, file("file", "dog.png", cat)).want(t, http.StatusCreated)
+}
+
+// slowStore takes so much time for a Put after it has read everything.
+type slowStore struct {
+	db.Store
+	took time.Duration
+}
+
+func (s slowStore) Put(ctx context.Context, name string, body io.Reader, o db.PutOptions) (db.Image, db.Outcome, error) {
+	content, err := io.ReadAll(body)
+	if err != nil {
+		return db.Image{}, 0, err
+	}
+	select {
+	case <-time.After(s.took):
+	case <-ctx.Done():
+		return db.Image{}, 0, ctx.Err()
+	}
+	return s.Store.Put(ctx, name, bytes.NewReader(content), o)
 }
 
 // TestIdleConnection: the deadlines of one request are not those of the next.

@@ -213,7 +213,7 @@ var refusedByHeader = []struct {
 // having been asked for the body, or asked for it.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{MaxUpload: 1_000_000, Stall: stall})
+	s := newServer(t, api.Options{MaxUpload: 1_000_000}) // which waits for a minute
 	cat := picture(t, 1, 0)
 	s.put(t, "/images/cat.png", cat)
 	var conns []*conn
@@ -262,6 +262,7 @@ func TestPutTruncated(t *testing.T) {
 		{fmt.Sprint("Content-Length: ", len(cat)), cat[:len(cat)-1]},
 		{"Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n", len(cat), cat)}, // no last chunk
 		{"Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s", len(cat), cat[:5000])},
+		{"Transfer-Encoding: chunked", "no chunk\r\n"},
 	} {
 		conn := s.dial(t)
 		conn.request(t, "PUT /images/cat.png", c.header)
@@ -276,6 +277,21 @@ func TestPutTruncated(t *testing.T) {
 	if got := s.stored(t); len(got) > 0 {
 		t.Errorf("%q are stored, want nothing", got)
 	}
+}
+
+// TestReset: a client that goes is no error of ours.
+func TestReset(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	conn := s.dial(t)
+	conn.request(t, "PUT /images/cat.png", "Content-Length: 1000000")
+	io.WriteString(conn, picture(t, 1, 10_000))
+	time.Sleep(50 * time.Millisecond) // for the upload to begin
+	if err := conn.SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	s.log.wait(t, `"level":"INFO"`, `"method":"PUT"`, `"status":400`)
 }
 
 // TestPutEmpty: there is no image of no bytes.

@@ -122,6 +122,9 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (db.
 		if name == "" && part.FormName() != "file" {
 			continue
 		}
+		if form.files++; form.files > maxFiles {
+			return db.Image{}, 0, refuse(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
+		}
 		img, outcome, err := s.take(c, form, intake{
 			name:    func(t format.Type) string { return db.CleanName(name, t.Ext()) },
 			options: db.PutOptions{Conflict: conflict},

@@ -67,6 +67,41 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// TestScatteredDeletes fills a disk and deletes every second image. The list of
+// free pages, which every commit writes, grows longer than any gap between two
+// images, and still each delete must go through.
+func TestScatteredDeletes(t *testing.T) {
+	parallel(t)
+	const size = 100e3
+	path := filepath.Join(mountTmpfs(t, pick("96m", "2g")), "images.db")
+	s := start(t, path)
+	upload := func(name string) error {
+		p := newPicture(size)
+		_, err := s.put(name, p.open(), p.size)
+		return err
+	}
+	name := func(i int) string { return fmt.Sprintf("%06d.png", i) }
+	stored := 0
+	err := upload(name(0))
+	for ; err == nil; err = upload(name(stored)) {
+		stored++
+	}
+	checkFull(t, err)
+	for i := 0; i < stored; i += 2 {
+		if err := s.remove(name(i)); err != nil {
+			t.Fatalf("DELETE of image %d of %d: %v", i, stored, err)
+		}
+	}
+	s.kill() // before any upload had the list of free pages written again
+	s = start(t, path)
+	for i := range stored / 4 {
+		if err := upload(fmt.Sprintf("again-%d.png", i)); err != nil {
+			t.Fatalf("after %d deletes upload %d: %v", (stored+1)/2, i, err)
+		}
+	}
+	t.Logf("%d images, and %d again after half of them was deleted", stored, stored/4)
+}
+
 // TestNoRoomToStart starts the server for the first time on a disk that has no
 // room for its file: it says so and leaves nothing there.
 func TestNoRoomToStart(t *testing.T) {

@@ -67,6 +67,10 @@ type Store struct {
 	pins     pins
 	memory   memory
 	sweep    sweeper
+
+	brokenBy atomic.Pointer[error] // see breakdown
+	close    sync.Once
+	closeErr error
 }
 
 var _ db.Store = (*Store)(nil)
@@ -90,17 +94,10 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
-	if err := upgrade(bdb, upgrades); err != nil {
-		bdb.Close()
-		return nil, fmt.Errorf("data file %s: %w", path, err)
-	}
 	s := &Store{db: bdb, file: file, now: o.Now, log: o.Log}
-	err = s.view(func(tx *bbolt.Tx) error {
-		s.lastBlob.Store(tx.Bucket(chunksBucket).Sequence())
-		return nil
-	})
-	if err != nil {
-		bdb.Close()
+	if err := s.prepare(); err != nil {
+		unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
+		file.Close()
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
 	s.memory.init(o.UploadMemory, o.UploadWait)
@@ -110,13 +107,42 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
+// prepare brings the file to this version's format and reads where it stands.
+func (s *Store) prepare() (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w (%v)", errDamaged, r)
+		}
+	}()
+	if err := upgrade(s.db, upgrades); err != nil {
+		return err
+	}
+	return s.db.View(func(tx *bbolt.Tx) error {
+		s.lastBlob.Store(tx.Bucket(chunksBucket).Sequence())
+		return nil
+	})
+}
+
 // Close waits for calls under way and closes the file.
 func (s *Store) Close() error {
-	if !s.stopCommitter() {
-		return nil
-	}
-	s.sweep.stop()
-	return s.db.Close()
+	s.close.Do(func() {
+		s.stopCommitter()
+		s.sweep.stop()
+		if s.broken() != nil {
+			unlock(s.file)
+			s.closeErr = s.file.Close()
+			return
+		}
+		if s.space.tight {
+			// With the list of free pages the next Open is quick. Without it,
+			// where the disk is still full, it is just as right.
+			s.db.NoFreelistSync = false
+			_ = s.db.Update(func(*bbolt.Tx) error { return nil })
+		}
+		s.closeErr = s.db.Close()
+	})
+	return s.closeErr
 }
 
 // Ready reads from the file and returns why it cannot be read or written.
@@ -139,13 +165,43 @@ func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 // view runs fn in a read transaction of its own. Damage that makes bbolt, or
 // the memory map it reads through, panic becomes db.ErrDamaged.
 func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
+	if err := s.broken(); err != nil {
+		return err
+	}
+	begun := false
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if !begun && errors.Is(err, db.ErrDamaged) {
+			s.breakdown(err)
+		}
+	}()
 	defer recoverDamage(&err)
-	err = s.db.View(fn)
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		begun = true
+		return fn(tx)
+	})
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return db.ErrClosed
 	}
 	return err
+}
+
+// breakdown notes that bbolt panicked where a transaction begins, because the
+// file was cut short or overwritten under it. It then still holds its locks:
+// every further call of it would wait for ever.
+func (s *Store) breakdown(err error) {
+	err = fmt.Errorf("%w; the data file was changed by another program: stop the server and restore a backup", err)
+	if s.brokenBy.CompareAndSwap(nil, &err) {
+		s.log.Error("the data file can no longer be read", "err", err)
+	}
+}
+
+// broken returns what breakdown was told, or nil.
+func (s *Store) broken() error {
+	if p := s.brokenBy.Load(); p != nil {
+		return *p
+	}
+	return nil
 }
 
 // recoverDamage turns a panic into an error that wraps db.ErrDamaged.
@@ -153,54 +209,4 @@ func recoverDamage(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%w: %v", db.ErrDamaged, r)
 	}
-}
-
-// memory lends the buffers that uploads are read into, a bounded number of
-// them at once.
-type memory struct {
-	free chan struct{} // a token for each buffer that may yet be lent
-	wait time.Duration
-	pool sync.Pool
-}
-
-func (m *memory) init(bytes int64, wait time.Duration) {
-	n := max(1, int(bytes/chunkSize))
-	m.free = make(chan struct{}, n)
-	for range n {
-		m.free <- struct{}{}
-	}
-	m.wait = wait
-	m.pool.New = func() any { return new(chunk) }
-}
-
-// get waits for a buffer, no longer than m.wait: then it returns db.ErrBusy.
-func (m *memory) get(ctx context.Context) (*chunk, error) {
-	if c := m.tryGet(); c != nil {
-		return c, nil
-	}
-	timeout := time.NewTimer(m.wait)
-	defer timeout.Stop()
-	select {
-	case <-m.free:
-		return m.pool.Get().(*chunk), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-timeout.C:
-		return nil, db.ErrBusy
-	}
-}
-
-// tryGet returns a buffer, or nil when none can be had at once.
-func (m *memory) tryGet() *chunk {
-	select {
-	case <-m.free:
-		return m.pool.Get().(*chunk)
-	default:
-		return nil
-	}
-}
-
-func (m *memory) put(c *chunk) {
-	m.pool.Put(c)
-	m.free <- struct{}{}
 }

@@ -73,17 +73,13 @@ func (s *Store) startCommitter() {
 	}()
 }
 
-// stopCommitter lets what is queued finish and refuses everything after. It
-// returns false when that had been done before.
-func (s *Store) stopCommitter() bool {
+// stopCommitter lets what is queued finish and refuses everything after.
+func (s *Store) stopCommitter() {
 	s.closing.Lock()
-	first := s.closed.CompareAndSwap(false, true)
-	if first {
-		close(s.queue)
-	}
+	s.closed.Store(true)
+	close(s.queue)
 	s.closing.Unlock()
 	<-s.idle
-	return first
 }
 
 // submit has c committed and waits for that, however long it takes: what c
@@ -124,7 +120,7 @@ func (s *Store) gather(group []*change) []*change {
 // commitGroup commits the changes together. When that fails, each is tried by
 // itself, so that one that cannot be done does not fail its neighbours.
 func (s *Store) commitGroup(group []*change) {
-	err := s.commit(group)
+	err := s.commitTight(group)
 	if err == nil {
 		return
 	}
@@ -133,8 +129,21 @@ func (s *Store) commitGroup(group []*change) {
 		return
 	}
 	for _, c := range group {
-		c.err = s.commit([]*change{c})
+		if err := s.commitTight([]*change{c}); err != nil {
+			c.err = err // and otherwise what commit left there: nil or a refusal
+		}
 	}
+}
+
+// commitTight commits, and where writing found no space left, tries again with
+// less to write; see space.
+func (s *Store) commitTight(group []*change) error {
+	before := s.space.tight
+	err := s.commit(group)
+	if errors.Is(err, db.ErrFull) && s.space.tight != before {
+		err = s.commit(group)
+	}
+	return err
 }
 
 // commit runs the changes in one transaction. Refusals are left in the
@@ -163,6 +172,7 @@ func (s *Store) commit(group []*change) (err error) {
 	}
 	if err := s.finish(tx); err != nil {
 		if full := fullOr(err); errors.Is(full, db.ErrFull) {
+			s.space.tight = true
 			return full
 		}
 		// What a failed sync leaves on the disk is unknown, and a second sync
@@ -175,17 +185,27 @@ func (s *Store) commit(group []*change) (err error) {
 
 // begin starts the write transaction.
 func (s *Store) begin() (t *txn, err error) {
+	if err := s.broken(); err != nil {
+		return nil, err
+	}
+	var tx *bbolt.Tx
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch {
+		case err == nil:
+		case tx != nil:
+			tx.Rollback()
+		case errors.Is(err, db.ErrDamaged):
+			s.breakdown(err)
+		}
+	}()
 	defer recoverDamage(&err)
-	tx, err := s.db.Begin(true)
-	if err != nil {
+	if tx, err = s.db.Begin(true); err != nil {
 		return nil, err
 	}
 	t = &txn{Tx: tx, pins: &s.pins}
-	if t.usage, err = readUsage(tx); err != nil {
-		tx.Rollback()
-		return nil, err
-	}
-	return t, nil
+	t.usage, err = readUsage(tx)
+	return t, err
 }
 
 // applyAll runs every change that is not refused and reports whether any wrote.
@@ -228,6 +248,7 @@ func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 func (s *Store) finish(tx *txn) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recoverDamage(&err)
+	s.db.NoFreelistSync = s.space.tight
 	return tx.Commit()
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -508,6 +509,137 @@ func TestGroupCommit(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestGroupFails commits a change that cannot be applied together with others:
+// each gets its own answer, the refused ones a refusal.
+func TestGroupFails(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	yes := func(*bbolt.Tx) (bool, error) { return true, nil }
+	refused, broken := errors.New("refused"), errors.New("broken")
+	applied := 0
+	group := []*change{
+		{check: func(*bbolt.Tx) (bool, error) { return false, refused }},
+		{check: yes, apply: func(*txn) error { return broken }},
+		{check: yes, apply: func(*txn) error { applied++; return nil }},
+		{check: func(*bbolt.Tx) (bool, error) { return false, nil }},
+	}
+	s.commitGroup(group)
+	for i, want := range []error{refused, broken, nil, nil} {
+		if got := group[i].err; got != want {
+			t.Errorf("change %d: error %v, want %v", i, got, want)
+		}
+	}
+	if applied != 1 {
+		t.Errorf("the sound change was applied %d times, want once, by itself", applied)
+	}
+}
+
+// within fails the test if fn takes longer than anything here should.
+func within(t *testing.T, fn func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		fn()
+	}()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the store hangs")
+	}
+}
+
+// TestFileCut cuts the file short under the open store, as cp over it does.
+// Nothing may hang, and everything says what is wrong.
+func TestFileCut(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{Log: slog.New(slog.DiscardHandler)})
+	mustPut(t, s, "a.png", content(1, 500_000))
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	within(t, func() {
+		for range 3 {
+			if _, err := s.Stat(ctx, "a.png"); !errors.Is(err, db.ErrDamaged) {
+				t.Errorf("stat: error %v, want ErrDamaged", err)
+			}
+			if err := s.Ready(ctx); !errors.Is(err, db.ErrDamaged) {
+				t.Errorf("ready: error %v, want ErrDamaged", err)
+			}
+			if _, _, err := s.Put(ctx, "b.png", strings.NewReader("b"), db.PutOptions{}); err == nil {
+				t.Error("an upload was acknowledged")
+			}
+		}
+		s.Close()
+	})
+}
+
+// TestPageLost overwrites the pages of the file one by one, with nothing or
+// with another page, before it is opened and behind the open store's back: no
+// panic gets out, no image reads wrong, and nothing hangs.
+func TestPageLost(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	quiet := Options{Log: slog.New(slog.DiscardHandler)}
+	s := openStore(t, path, quiet)
+	const images = 20
+	name := func(i byte) string { return fmt.Sprintf("%d.png", i) }
+	for i := range byte(images) {
+		mustPut(t, s, name(i), content(i, 1000))
+	}
+	s.Close()
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	use := func(s *Store) {
+		defer s.Close()
+		for i := range byte(images) {
+			_, body, err := s.Get(ctx, name(i))
+			if err != nil {
+				continue
+			}
+			if got, err := io.ReadAll(body); err == nil && !bytes.Equal(got, content(i, 1000)) {
+				t.Errorf("%s reads wrong", name(i))
+			}
+			body.Close()
+		}
+		s.List(ctx, db.ListOptions{Limit: 100})
+		s.Put(ctx, "new.png", strings.NewReader("new"), db.PutOptions{})
+		s.Delete(ctx, name(3), nil)
+	}
+	size := os.Getpagesize()
+	dir := t.TempDir()
+	for number := range min(len(good)/size, 30) {
+		for _, page := range [][]byte{make([]byte, size), good[2*size:][:size], good[len(good)/2/size*size:][:size]} {
+			damaged := filepath.Join(dir, "images.db")
+			bad := bytes.Clone(good)
+			copy(bad[number*size:], page)
+			if err := os.WriteFile(damaged, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			within(t, func() {
+				if s, err := Open(damaged, quiet); err == nil {
+					use(s)
+				}
+			})
+			if err := os.WriteFile(damaged, good, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			within(t, func() {
+				s, err := Open(damaged, quiet)
+				if err != nil {
+					t.Errorf("page %d: open the sound file: %v", number, err)
+					return
+				}
+				s.file.WriteAt(page, int64(number*size))
+				use(s)
+			})
+		}
 	}
 }
 

@@ -114,6 +114,7 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 		NoSync:          noSync,
 		InitialMmapSize: mapSize,
 		FreelistType:    bbolt.FreelistMapType,
+		NoFreelistSync:  true, // for Open itself, which must succeed on a full disk; see space
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			if file != nil { // to copy the store, say
 				return os.OpenFile(name, flag, mode)

@@ -121,33 +121,37 @@ func (s *Store) startSweeper() {
 	})
 }
 
-// sweepAll deletes every orphan that is not pinned.
+// sweepAll deletes every orphan that is not pinned. One that cannot be deleted
+// does not keep the others.
 func (s *Store) sweepAll() error {
 	ids, err := s.orphans()
-	if err != nil {
-		return err
-	}
 	for _, id := range ids {
-		for gone := false; !gone; {
-			err := s.submit(&change{
-				check: func(tx *bbolt.Tx) (todo bool, err error) {
-					gone = true // unless apply finds more than it may delete
-					return tx.Bucket(orphansBucket).Get(idKey(id)) != nil, nil
-				},
-				apply: func(tx *txn) (err error) {
-					if !tx.pins.doom(id) {
-						return nil
-					}
-					tx.doom = append(tx.doom, id)
-					if gone, err = tx.deleteChunks(id); err != nil || !gone {
-						return err
-					}
-					return tx.Bucket(orphansBucket).Delete(idKey(id))
-				},
-			})
-			if err != nil {
-				return err
-			}
+		err = errors.Join(err, s.sweepOne(id))
+	}
+	return err
+}
+
+// sweepOne deletes an orphan, a part at a time, unless it has been pinned.
+func (s *Store) sweepOne(id uint64) error {
+	for gone := false; !gone; {
+		err := s.submit(&change{
+			check: func(tx *bbolt.Tx) (todo bool, err error) {
+				gone = true // unless apply finds more than it may delete
+				return tx.Bucket(orphansBucket).Get(idKey(id)) != nil, nil
+			},
+			apply: func(tx *txn) (err error) {
+				if !tx.pins.doom(id) {
+					return nil
+				}
+				tx.doom = append(tx.doom, id)
+				if gone, err = tx.deleteChunks(id); err != nil || !gone {
+					return err
+				}
+				return tx.Bucket(orphansBucket).Delete(idKey(id))
+			},
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

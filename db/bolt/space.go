@@ -25,6 +25,12 @@ const (
 // and that deletes find some when uploads no longer do. It is the committer's.
 type space struct {
 	end int64 // the file has disk space up to here
+
+	// tight: commits leave out the list of free pages. bbolt writes it anew in
+	// each one, 8 bytes a page in one run, and on a full disk there may be no
+	// gap between two images that is as long. A file that is closed or lost
+	// without its list is walked to find the free pages when it is opened.
+	tight bool
 }
 
 // reserve makes sure that n more bytes of images can be written in tx, or
@@ -86,7 +92,7 @@ func (p *space) grow(f *os.File, off, end int64) error {
 	case err != nil:
 		return fmt.Errorf("reserve disk space: %w", err)
 	default:
-		p.end = end
+		p.end, p.tight = end, false
 	}
 	return nil
 }
