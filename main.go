@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case exit >= 0:
 		return exit
 	case err != nil:
-		fmt.Fprintf(stderr, "imageserver: %v; see imageserver --help\n", err)
+		fmt.Fprintf(stderr, "imageserver: %v; see imageserver serve --help\n", err)
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))

@@ -22,6 +22,11 @@ func TestSteadyReader(t *testing.T) {
 	content := picture(t, 1, 12<<20)
 	s.put(t, "/images/cat.png", content)
 	conn := s.dial(t)
+	// A large receive buffer, once full, is offered to the sender again only
+	// when a sixteenth of it is free.
+	if err := conn.SetReadBuffer(128 << 10); err != nil {
+		t.Fatal(err)
+	}
 	conn.request(t, "GET /images/cat.png", "")
 	res, err := http.ReadResponse(conn.r, nil)
 	if err != nil {
@@ -37,7 +42,7 @@ func TestSteadyReader(t *testing.T) {
 			t.Fatalf("the connection ended after %d bytes: %v", len(got), err)
 		}
 	}
-	read(6 << 20) // so that the buffers have grown to what they may
+	read(6 << 20) // so that the server's buffer has grown to what it may
 	for begin := time.Now(); time.Since(begin) < 4*stall; time.Sleep(stall / 10) {
 		read(40 << 10)
 	}

@@ -138,7 +138,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 	if err != nil {
 		text = nil
 	}
-	answerEarly(c, e.status, text, 4*s.o.MaxUpload)
+	answerEarly(c, e.status, text, max(4*s.o.MaxUpload, 64<<20))
 }
 
 // answerEarly sends an answer although the request's body may not have been

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ const (
 	maxPartHead = 64 << 10 // bytes of the header of a part
 	maxBesides  = 1 << 20  // bytes that a form may hold besides its files
 	maxFiles    = 1000     // files of a form: the answer describes each
+	tailSize    = 8 << 10  // bytes: more than the parser reads ahead of the end
 )
 
 // form reads a multipart/form-data body (RFC 7578) as it comes. It is a reader
@@ -27,9 +29,11 @@ type form struct {
 	parts *multipart.Reader
 	part  *multipart.Part // nil before the first
 	buf   *bufio.Reader
-	left  int64 // how much more of the body may be read
-	spent int64 // bytes of headers, and of parts that were passed over
-	files int   // how many there were
+	left  int64  // how much more of the body may be read
+	spent int64  // bytes of headers, and of parts that were passed over
+	files int    // how many there were
+	end   []byte // the closing boundary
+	tail  []byte // what was read last
 }
 
 // formPool lends the buffers between the network and the parser, which asks for
@@ -41,7 +45,7 @@ func newForm(r *http.Request) (*form, error) {
 	if kind != echo.MIMEMultipartForm || params["boundary"] == "" {
 		return nil, refuse(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@photo.jpg URL/upload")
 	}
-	f := &form{buf: formPool.Get().(*bufio.Reader)}
+	f := &form{buf: formPool.Get().(*bufio.Reader), end: []byte("--" + params["boundary"] + "--")}
 	f.buf.Reset(r.Body)
 	f.parts = multipart.NewReader(bounded{f}, params["boundary"])
 	return f, nil
@@ -69,6 +73,9 @@ func (f *form) next() (*multipart.Part, error) {
 	f.left = maxPartHead // the parser itself would hold 10 MB of a header
 	part, err := f.parts.NextPart()
 	f.part, f.left = part, math.MaxInt64
+	if err == io.EOF && !bytes.Contains(f.tail, f.end) {
+		err = io.ErrUnexpectedEOF // in the header of a part
+	}
 	if err != nil {
 		return nil, formError(err)
 	}
@@ -96,6 +103,9 @@ func (b bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.f.buf.Read(p[:min(int64(len(p)), b.f.left)])
 	b.f.left -= int64(n)
+	if b.f.tail = append(b.f.tail, p[:n]...); len(b.f.tail) > 2*tailSize {
+		b.f.tail = append(b.f.tail[:0], b.f.tail[len(b.f.tail)-tailSize:]...)
+	}
 	return n, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,31 +93,36 @@ func TestDrip(t *testing.T) {
 func TestSlowUpload(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{Stall: stall})
-	const step = 128 << 10 // at 1 MB/s, twice the least
+	const step = 128 << 10 // at 1 MB/s, eight times the least
 	cat := picture(t, 1, 10*step)
-	for path, content := range map[string]string{"/images/cat.png": cat, "/upload": form(file("file", "dog.png", cat))} {
-		t.Run(path, func(t *testing.T) {
-			t.Parallel()
-			r, w := io.Pipe()
-			go func() {
-				for rest := content; rest != ""; {
-					n := min(step, len(rest))
-					io.WriteString(w, rest[:n])
-					rest = rest[n:]
-					time.Sleep(stall / 4)
-				}
-				w.Close()
-			}()
-			method, header := "PUT", ""
-			if path == "/upload" {
-				method, header = "POST", formType
+	slowly := func(content string) io.Reader {
+		r, w := io.Pipe()
+		go func() {
+			for rest := content; rest != ""; time.Sleep(stall / 4) {
+				n := min(step, len(rest))
+				io.WriteString(w, rest[:n])
+				rest = rest[n:]
 			}
-			begin := time.Now()
-			s.send(t, method, path, header, r).want(t, http.StatusCreated)
-			if took := time.Since(begin); took < 2*stall {
-				t.Fatalf("the test took %v, want it to be slow", took)
+			w.Close()
+		}()
+		return r
+	}
+	begin := time.Now()
+	var both sync.WaitGroup
+	for _, r := range []request{
+		{"PUT", "/images/cat.png", "", cat},
+		{"POST", "/upload", formType, form(file("file", "dog.png", cat))},
+	} {
+		both.Go(func() {
+			a, err := s.try(t, r.method, r.path, r.header, slowly(r.body))
+			if err != nil || a.status != http.StatusCreated {
+				t.Errorf("%s: got %s, %v, want 201", r.method, a, err)
 			}
 		})
+	}
+	both.Wait()
+	if took := time.Since(begin); took < 2*stall {
+		t.Fatalf("the test took %v, want it to be slow", took)
 	}
 }
 
@@ -126,12 +132,15 @@ func TestStoppedReader(t *testing.T) {
 	s := newServer(t, api.Options{Stall: stall})
 	content := picture(t, 1, 16<<20) // more than the sockets hold
 	s.put(t, "/images/cat.png", content)
-	for header, status := range map[string]int{"": 200, "Range: bytes=1-": 206} {
+	statuses := map[string]int{"": 200, "Range: bytes=1-": 206}
+	for header := range statuses {
 		conn := s.dial(t)
 		if err := conn.SetReadBuffer(4096); err != nil {
 			t.Fatal(err)
 		}
 		conn.request(t, "GET /images/cat.png", header)
+	}
+	for _, status := range statuses {
 		// The line is written when the handler ends.
 		var line struct{ Bytes int }
 		if err := json.Unmarshal([]byte(s.log.wait(t, `"method":"GET"`, fmt.Sprintf(`"status":%d`, status))), &line); err != nil {
@@ -147,7 +156,7 @@ func TestStoppedReader(t *testing.T) {
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{Stall: stall})
-	content := picture(t, 1, 16<<20)
+	content := picture(t, 1, 12<<20)
 	s.put(t, "/images/cat.png", content)
 	conn := s.dial(t)
 	if err := conn.SetReadBuffer(64 << 10); err != nil {
@@ -162,7 +171,7 @@ func TestSlowReader(t *testing.T) {
 	var got strings.Builder
 	for err == nil {
 		_, err = io.CopyN(&got, res.Body, 2<<20)
-		time.Sleep(stall / 3)
+		time.Sleep(2 * stall / 5)
 	}
 	if err != io.EOF || got.String() != content {
 		t.Errorf("got %d bytes, %v, want %d", got.Len(), err, len(content))
@@ -270,7 +279,8 @@ func TestReadableRefusal(t *testing.T) {
 	const limit = 4 << 20
 	s := newServer(t, api.Options{MaxUpload: limit})
 	guarded := newServer(t, api.Options{MaxUpload: limit, Token: "secret"})
-	large := picture(t, 1, 3*limit) // more than the sockets hold
+	strict := newServer(t, api.Options{MaxUpload: limit / 8}) // and a photo of a phone's
+	large := picture(t, 1, 3*limit)                           // more than the sockets hold
 	body := form(file("file", "cat.png", large))
 	chunks := func(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
 	for _, c := range []struct {
@@ -282,6 +292,7 @@ func TestReadableRefusal(t *testing.T) {
 	}{
 		{"POST", s, "POST", "/upload", formType, body, 413, "too_large"},
 		{"PUT", s, "PUT", "/images/cat.png", "", large, 413, "too_large"},
+		{"a small limit", strict, "POST", "/upload", formType, body, 413, "too_large"},
 		{"not an image", s, "POST", "/upload", formType, form(file("file", "notes.txt", strings.Repeat("x", limit)), file("file", "cat.png", large)), 415, "not_an_image"},
 		{"no form", s, "POST", "/upload", "", large, 400, "not_a_form"},
 		{"no token", guarded, "POST", "/upload", formType, body, 401, "token"},
@@ -366,7 +377,7 @@ func TestPipelining(t *testing.T) {
 // TestSlowStore: the time that the store takes is not the client's.
 func TestSlowStore(t *testing.T) {
 	t.Parallel()
-	s := serve(t, slowStore{newStore(t), stall}, api.Options{Stall: stall / 2})
+	s := serve(t, slowStore{newStore(t), stall / 2}, api.Options{Stall: stall / 4})
 	cat := picture(t, 1, 0)
 	s.put(t, "/images/cat.png", cat)
 	s.upload(t, file("file", "dog.png", cat)).want(t, http.StatusCreated)
