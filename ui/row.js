@@ -93,7 +93,7 @@ export class Row {
   }
 
   #fail(reason, mayPass) {
-    this.#show("failed", reason, mayPass && this.#retryButton());
+    this.#show("failed", words.reasonAlone(this.#file.name, reason), mayPass && this.#retryButton());
     announce(words.failed(this.#file.name, reason));
   }
 

@@ -50,6 +50,8 @@ export const unexplained = (status) => `The server answered ${status} without sa
 
 export const started = (n) => (n === 1 ? "Uploading 1 file" : `Uploading ${n} files`);
 export const failed = (name, reason) => (reason.includes(name) ? reason : `${isolate(name)}: ${reason}`);
+// reasonAlone is for where the name stands already: the server begins with it.
+export const reasonAlone = (name, reason) => (reason.startsWith(`${name}: `) ? reason.slice(name.length + 2) : reason);
 export const finished = (stored, notStored) =>
   `${stored} uploaded` + (notStored > 0 ? `, ${notStored} not uploaded` : "");
 export const listed = (n) => (n === 1 ? "1 more image" : `${n} more images`);
