@@ -89,8 +89,10 @@ func TestRefused(t *testing.T) {
 	p.see("#uploads .failed", eval[string](p, `(async () => {
 		const form = new FormData();
 		form.append("file", new Blob(["not an image\n"]), "notes.txt");
-		return (await (await fetch("/upload", { method: "POST", body: form })).json()).message;
+		const { message } = await (await fetch("/upload", { method: "POST", body: form })).json();
+		return message.replace("notes.txt: ", "");
 	})()`))
+	p.await(`document.querySelector("#uploads .failed").innerText.split("notes.txt").length === 2`) // the name, once
 	p.see("#gallery", "No images yet")
 	p.see("#announcements", "notes.txt")
 	p.await(`document.querySelectorAll("#uploads .failed button").length === 0`) // it would be refused again
