@@ -53,13 +53,19 @@ func (s *Server) own(next echo.HandlerFunc) echo.HandlerFunc {
 
 func (s *Server) sameOrigin(p *http.CrossOriginProtection, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		r := *c.Request()
-		r.Method = http.MethodPost // what only looks would pass unchecked
-		if err := p.Check(&r); err != nil && !s.bears(c) {
+		if s.foreign(p, c) {
 			return errCrossing
 		}
 		return next(c)
 	}
+}
+
+// foreign reports whether a browser sends the request for a page of an origin
+// that p does not trust, and without the token.
+func (s *Server) foreign(p *http.CrossOriginProtection, c echo.Context) bool {
+	r := *c.Request()
+	r.Method = http.MethodPost // what only looks would pass unchecked
+	return p.Check(&r) != nil && !s.bears(c)
 }
 
 // local refuses, on a server for this machine alone, a Host that someone else

@@ -92,9 +92,6 @@ func explain(err error) *refusal {
 	return &refusal{http.StatusInternalServerError, "internal", sentence(http.StatusText(http.StatusInternalServerError)), err}
 }
 
-// status returns the status code for err.
-func status(err error) int { return explain(err).status }
-
 // sentence makes an error's text one for people.
 func sentence(text string) string {
 	first, n := utf8.DecodeRuneInString(text)
@@ -134,10 +131,7 @@ func (s *Server) writeError(err error, c echo.Context) {
 		body.Images = partly.images
 		body.Message = partly.message(e.message)
 	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		text = nil
-	}
+	text, _ := json.Marshal(body) // strings and numbers always can be
 	answerEarly(c, e.status, text, max(4*s.o.MaxUpload, 64<<20))
 }
 

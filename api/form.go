@@ -20,7 +20,7 @@ const (
 	maxPartHead = 64 << 10 // bytes of the header of a part
 	maxBesides  = 1 << 20  // bytes that a form may hold besides its files
 	maxFiles    = 1000     // files of a form: the answer describes each
-	tailSize    = 8 << 10  // bytes: more than the parser reads ahead of the end
+	tailSize    = 8 << 10  // bytes that hold the closing boundary and what may follow it
 )
 
 // form reads a multipart/form-data body (RFC 7578) as it comes. It is a reader
@@ -28,12 +28,12 @@ const (
 type form struct {
 	parts *multipart.Reader
 	part  *multipart.Part // nil before the first
-	buf   *bufio.Reader
-	left  int64  // how much more of the body may be read
-	spent int64  // bytes of headers, and of parts that were passed over
-	files int    // how many there were
-	end   []byte // the closing boundary
-	tail  []byte // what was read last
+	body  *tailReader
+	buf   *bufio.Reader // of body
+	left  int64         // how much more of it may be read
+	spent int64         // bytes of headers, and of parts that were passed over
+	files int           // how many there were
+	end   []byte        // the closing boundary
 }
 
 // formPool lends the buffers between the network and the parser, which asks for
@@ -45,8 +45,12 @@ func newForm(r *http.Request) (*form, error) {
 	if kind != echo.MIMEMultipartForm || params["boundary"] == "" {
 		return nil, refuse(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@photo.jpg URL/upload")
 	}
-	f := &form{buf: formPool.Get().(*bufio.Reader), end: []byte("--" + params["boundary"] + "--")}
-	f.buf.Reset(r.Body)
+	f := &form{
+		body: &tailReader{r: r.Body},
+		buf:  formPool.Get().(*bufio.Reader),
+		end:  []byte("--" + params["boundary"] + "--"),
+	}
+	f.buf.Reset(f.body)
 	f.parts = multipart.NewReader(bounded{f}, params["boundary"])
 	return f, nil
 }
@@ -73,7 +77,7 @@ func (f *form) next() (*multipart.Part, error) {
 	f.left = maxPartHead // the parser itself would hold 10 MB of a header
 	part, err := f.parts.NextPart()
 	f.part, f.left = part, math.MaxInt64
-	if err == io.EOF && !bytes.Contains(f.tail, f.end) {
+	if err == io.EOF && f.body.ended && !bytes.Contains(f.body.tail, f.end) {
 		err = io.ErrUnexpectedEOF // in the header of a part
 	}
 	if err != nil {
@@ -103,9 +107,24 @@ func (b bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.f.buf.Read(p[:min(int64(len(p)), b.f.left)])
 	b.f.left -= int64(n)
-	if b.f.tail = append(b.f.tail, p[:n]...); len(b.f.tail) > 2*tailSize {
-		b.f.tail = append(b.f.tail[:0], b.f.tail[len(b.f.tail)-tailSize:]...)
+	return n, err
+}
+
+// tailReader remembers the last of what it has read: a form whose last part is
+// cut off in its header looks to the parser like one that ends there.
+type tailReader struct {
+	r     io.Reader
+	tail  []byte // the last tailSize bytes at most
+	ended bool
+}
+
+func (t *tailReader) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	t.tail = append(t.tail, p[max(0, n-tailSize):n]...)
+	if over := len(t.tail) - tailSize; over > 0 {
+		t.tail = append(t.tail[:0], t.tail[over:]...)
 	}
+	t.ended = err == io.EOF
 	return n, err
 }
 

@@ -74,7 +74,7 @@ func TestStatus(t *testing.T) {
 				"wrapped twice": fmt.Errorf("read: %w", fmt.Errorf("image: %w", row.err)),
 				"joined":        errors.Join(errors.New("close"), row.err),
 			} {
-				if got := status(err); got != row.status {
+				if got := explain(err).status; got != row.status {
 					t.Errorf("%s: got status %d, want %d", what, got, row.status)
 				}
 				e := explain(err)

@@ -58,7 +58,7 @@ type Options struct {
 // Store is a db.Store in one bbolt file.
 type Store struct {
 	db   *bbolt.DB
-	file *os.File // bbolt's own, for reading and for reserving disk space
+	file *os.File // bbolt's own, for reserving disk space
 	now  func() time.Time
 	log  *slog.Logger
 

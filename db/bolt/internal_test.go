@@ -83,6 +83,11 @@ func count(t testing.TB, s *Store, bucket []byte) (n int) {
 	return n
 }
 
+// chunkCount is the number of chunks of a blob of size bytes.
+func chunkCount(size int64, chunkSize int) int {
+	return int((size + int64(chunkSize) - 1) / int64(chunkSize))
+}
+
 // wantChunks waits for the sweeper and then counts what it should have left.
 func wantChunks(t testing.TB, s *Store, want int) {
 	t.Helper()

@@ -73,11 +73,6 @@ func chunkPlace(id uint64, number int) (k [12]byte) {
 	return k
 }
 
-// chunkCount is the number of chunks of a blob of size bytes.
-func chunkCount(size int64, chunkSize int) int {
-	return int((size + int64(chunkSize) - 1) / int64(chunkSize))
-}
-
 func idKey(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
 
 // recentKey sorts by time, newest first, then by name.
