@@ -63,7 +63,10 @@ func TestCorpus(t *testing.T) {
 				}
 				continue
 			}
-			want := format.Info{Type: typ}
+			want := format.Info{Type: typ, Orientation: 1}
+			if folder == "orientation" {
+				want.Orientation = landscape(t, name)
+			}
 			if size, ok := sizes[name]; ok {
 				want.Width, want.Height = size.X, size.Y
 			} else if config, _, err := image.DecodeConfig(bytes.NewReader(content)); err == nil {
@@ -79,6 +82,16 @@ func TestCorpus(t *testing.T) {
 			}
 		}
 	}
+}
+
+// landscape returns the orientation of an image by its number, which is 0 where
+// it says none.
+func landscape(t *testing.T, name string) (orientation int) {
+	t.Helper()
+	if _, err := fmt.Sscanf(name, "orientation/Landscape_%d.jpg", &orientation); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return max(orientation, 1)
 }
 
 // readSizes reads lines of a name, a width and a height.

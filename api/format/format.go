@@ -1,6 +1,7 @@
 // Package format says what counts as an image: given bytes, it tells which
-// kind of image they are and how large a browser shows it, or why they are
-// none. It knows neither HTTP nor a store, and it decodes no pixels.
+// kind of image they are, how large a browser shows it, how its pixels lie and
+// whether it moves, or why they are none. It knows neither HTTP nor a store, and
+// it decodes no pixels.
 //
 // A type is decided by the first bytes alone, in one fixed order, so a file
 // that could pass for two kinds is always the same one. The package
@@ -66,9 +67,26 @@ type format struct {
 	// begins is our own look.
 	begins func(head []byte) bool
 
-	// measure follows the header to the width and height. Its errors go on
-	// where "the PNG" begins the sentence.
-	measure func(file section) (extent, error)
+	// measure follows the header to the width and height, and to what says how
+	// the picture lies. Its errors go on where "the PNG" begins the sentence.
+	measure func(file section) (view, error)
+
+	// animated answers for [Animated]. It is nil for types that only have stills.
+	animated func(file section) bool
+}
+
+// view is how an image is shown, and the orientation that its metadata asks for.
+type view struct {
+	extent
+	orientation
+}
+
+// noExif is for types in which no Exif is looked for.
+func noExif(measure func(file section) (extent, error)) func(file section) (view, error) {
+	return func(file section) (view, error) {
+		e, err := measure(file)
+		return view{e, upright}, err
+	}
 }
 
 // extent is a width and height in pixels.
@@ -86,16 +104,16 @@ func (e extent) turn(turned bool) extent {
 // bytes: an ftyp box of 256 bytes begins like an ICO, so AVIF and HEIC stand
 // before it.
 var formats = [...]format{
-	{JPEG, "image/jpeg", ".jpg", matchers.Jpeg, beginsJPEG, measureJPEG},
-	{PNG, "image/png", ".png", matchers.Png, beginsPNG, measurePNG},
-	{GIF, "image/gif", ".gif", matchers.Gif, beginsGIF, measureGIF},
-	{WebP, "image/webp", ".webp", matchers.Webp, beginsWebP, measureWebP},
-	{AVIF, "image/avif", ".avif", nil, beginsAVIF, measureHEIF},
-	{HEIC, "image/heic", ".heic", nil, beginsHEIC, measureHEIF},
-	{BMP, "image/bmp", ".bmp", matchers.Bmp, beginsBMP, measureBMP},
-	{ICO, "image/vnd.microsoft.icon", ".ico", matchers.Ico, beginsICO, measureICO},
-	{TIFF, "image/tiff", ".tif", nil, beginsTIFF, measureTIFF},
-	{SVG, "image/svg+xml", ".svg", nil, beginsSVG, measureSVG},
+	{JPEG, "image/jpeg", ".jpg", matchers.Jpeg, beginsJPEG, measureJPEG, nil},
+	{PNG, "image/png", ".png", matchers.Png, beginsPNG, measurePNG, animatedPNG},
+	{GIF, "image/gif", ".gif", matchers.Gif, beginsGIF, noExif(measureGIF), animatedGIF},
+	{WebP, "image/webp", ".webp", matchers.Webp, beginsWebP, measureWebP, animatedWebP},
+	{AVIF, "image/avif", ".avif", nil, beginsAVIF, noExif(measureHEIF), animatedHEIF},
+	{HEIC, "image/heic", ".heic", nil, beginsHEIC, noExif(measureHEIF), animatedHEIF},
+	{BMP, "image/bmp", ".bmp", matchers.Bmp, beginsBMP, noExif(measureBMP), nil},
+	{ICO, "image/vnd.microsoft.icon", ".ico", matchers.Ico, beginsICO, noExif(measureICO), nil},
+	{TIFF, "image/tiff", ".tif", nil, beginsTIFF, measureTIFF, nil},
+	{SVG, "image/svg+xml", ".svg", nil, beginsSVG, noExif(measureSVG), nil},
 }
 
 // strangers are files people take for images, named in the refusal.
@@ -145,6 +163,16 @@ func (t *Type) UnmarshalText(text []byte) (err error) {
 // MIME returns the media type to serve images of this type with.
 func (t Type) MIME() string { return t.format().mime }
 
+// ByMIME returns the type that MIME gives this media type for, or "".
+func ByMIME(mime string) Type {
+	for _, f := range formats {
+		if f.mime == mime {
+			return f.Type
+		}
+	}
+	return ""
+}
+
 // Ext returns the file extension of this type with its dot, such as ".jpg".
 func (t Type) Ext() string { return t.format().ext }
 
@@ -189,6 +217,15 @@ type Info struct {
 	// turned as its metadata asks, where browsers heed that. Both are 0 for an
 	// SVG that does not say how large it is, and at least 1 otherwise.
 	Width, Height int
+
+	// Orientation is how the pixels must be turned and mirrored to be seen
+	// upright, as EXIF counts it (TIFF 6.0, section 8): 1 to 8, and 1 where
+	// nothing is said or what is said makes no sense. It is read in JPEG, PNG,
+	// WebP and TIFF, and is 1 in all others; AVIF and HEIC turn by other means.
+	//
+	// Width and Height are turned by it already, except those of a WebP, in
+	// which browsers do not heed what the metadata ask. Copies do.
+	Orientation int
 }
 
 // Detect looks at the header of the image of size bytes in r. It returns the
@@ -217,9 +254,9 @@ func detect(file section) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	e, err := t.format().measure(file)
+	v, err := t.format().measure(file)
 	if err == nil {
-		err = plausible(t, e)
+		err = plausible(t, v.extent)
 	}
 	switch {
 	case errors.Is(err, ErrUnknown):
@@ -227,7 +264,28 @@ func detect(file section) (Info, error) {
 	case err != nil:
 		return Info{}, fmt.Errorf("%w: the %s %w", ErrMalformed, strings.ToUpper(string(t)), err)
 	}
-	return Info{Type: t, Width: int(e.w), Height: int(e.h)}, nil
+	return Info{Type: t, Width: int(v.w), Height: int(v.h), Orientation: int(v.orientation)}, nil
+}
+
+// Animated reports whether an image of type t, which [Detect] has found, shows
+// more than one picture in time: a GIF or WebP with a second frame, an APNG
+// that counts two, an AVIF or HEIC that calls itself a sequence before all.
+//
+// An image that is damaged before its second picture is a still, and so is one
+// that hides it behind a header without end. To be sure of a still GIF takes all
+// of the file, read once in blocks of 128 KiB; any other type costs no more than
+// in Detect. The only errors are those of r, wrapped.
+func Animated(r io.ReaderAt, size int64, t Type) (bool, error) {
+	animated := t.format().animated
+	if animated == nil {
+		return false, nil
+	}
+	file := wholeFile(r, size)
+	yes := animated(file)
+	if err := file.w.err; err != nil {
+		return false, fmt.Errorf("read image: %w", err)
+	}
+	return yes, nil
 }
 
 // maxSide bounds both sides whatever the type, so that they fit an int anywhere

@@ -50,6 +50,18 @@ func seed(f *testing.F, typ format.Type) {
 	}
 }
 
+// FuzzAnimated takes the same bytes for an image of each type.
+func FuzzAnimated(f *testing.F) {
+	for _, typ := range format.Types() {
+		seed(f, typ)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		for _, typ := range format.Types() {
+			checkAnimated(t, content, typ)
+		}
+	})
+}
+
 // check holds for any bytes.
 func check(t *testing.T, content []byte) {
 	r := &repeating{head: string(content)}
@@ -63,6 +75,9 @@ func check(t *testing.T, content []byte) {
 		unsaid := info.Type == format.SVG && info.Width == 0 && info.Height == 0
 		if !unsaid && (info.Width < 1 || info.Height < 1 || info.Width > math.MaxInt32 || info.Height > math.MaxInt32) {
 			t.Errorf("a size of %d × %d", info.Width, info.Height)
+		}
+		if info.Orientation < 1 || info.Orientation > 8 {
+			t.Errorf("an orientation of %d", info.Orientation)
 		}
 	case errors.Is(err, format.ErrMalformed):
 		if sniffErr != nil {

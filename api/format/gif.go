@@ -14,42 +14,94 @@ func beginsGIF(head []byte) bool {
 // before the first picture. A picture that reaches beyond the screen widens it,
 // as in Chromium; some writers leave the screen at 0 × 0.
 func measureGIF(file section) (extent, error) {
-	b, err := file.bytes(0, 13)
+	b, err := file.bytes(0, gifHeader)
 	if err != nil {
 		return extent{}, err
 	}
 	screen := extent{le16(b[6:]), le16(b[8:])}
-	off := int64(13)
-	if flags := b[10]; flags&0x80 != 0 {
-		off += 3 << (flags&7 + 1) // the global colour table
+	picture, err := gifPicture(file, gifHeader+gifColours(b[10]))
+	if err != nil {
+		return extent{}, err
 	}
+	if b, err = file.bytes(picture, gifDescriptor); err != nil {
+		return extent{}, err
+	}
+	x, y, w, h := le16(b[1:]), le16(b[3:]), le16(b[5:]), le16(b[7:])
+	return extent{max(screen.w, x+w), max(screen.h, y+h)}, nil
+}
+
+// animatedGIF looks for a second picture. Where anything else than extensions
+// comes before it, the file is taken to end there.
+func animatedGIF(file section) bool {
+	file.stream()
+	b, err := file.bytes(0, gifHeader)
+	if err != nil {
+		return false
+	}
+	first, err := gifPicture(file, gifHeader+gifColours(b[10]))
+	if err != nil {
+		return false
+	}
+	behind, err := skipGIFPicture(file, first)
+	if err != nil {
+		return false
+	}
+	second, err := gifPicture(file, behind)
+	if err != nil {
+		return false
+	}
+	_, err = file.bytes(second, gifDescriptor)
+	return err == nil
+}
+
+const (
+	gifHeader     = 13 // with the logical screen descriptor (18)
+	gifDescriptor = 10 // of an image (20)
+)
+
+// gifColours returns the size of a colour table by the flags of the descriptor
+// before it (19 and 21).
+func gifColours(flags byte) int64 {
+	if flags&0x80 == 0 {
+		return 0
+	}
+	return 3 << (flags&7 + 1)
+}
+
+// gifPicture skips the extensions at off and returns the offset of the picture
+// that follows.
+func gifPicture(file section, off int64) (int64, error) {
 	for {
 		b, err := file.bytes(off, 1)
 		if err != nil {
-			return extent{}, err
+			return 0, err
 		}
 		switch b[0] {
 		case '!':
-			if off, err = skipGIFExtension(file, off); err != nil {
-				return extent{}, err
+			if off, err = skipGIFBlocks(file, off+2); err != nil { // behind its label
+				return 0, err
 			}
 		case ',':
-			b, err := file.bytes(off, 10) // the image descriptor (20)
-			if err != nil {
-				return extent{}, err
-			}
-			x, y, w, h := le16(b[1:]), le16(b[3:]), le16(b[5:]), le16(b[7:])
-			return extent{max(screen.w, x+w), max(screen.h, y+h)}, nil
+			return off, nil
 		default:
-			return extent{}, errors.New("has no picture in it")
+			return 0, errors.New("has no picture in it")
 		}
 	}
 }
 
-// skipGIFExtension returns the offset behind an extension: two bytes to name
-// it, then sub-blocks (15) up to an empty one.
-func skipGIFExtension(file section, off int64) (int64, error) {
-	off += 2
+// skipGIFPicture returns the offset behind a picture: its descriptor, colours,
+// a byte that says how wide its codes are, and the data (20 to 22).
+func skipGIFPicture(file section, off int64) (int64, error) {
+	b, err := file.bytes(off, gifDescriptor)
+	if err != nil {
+		return 0, err
+	}
+	return skipGIFBlocks(file, off+gifDescriptor+gifColours(b[9])+1)
+}
+
+// skipGIFBlocks returns the offset behind the sub-blocks at off, of which the
+// last is empty (15 and 16).
+func skipGIFBlocks(file section, off int64) (int64, error) {
 	for {
 		b, err := file.bytes(off, 1)
 		if err != nil {

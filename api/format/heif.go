@@ -39,7 +39,7 @@ func measureHEIF(file section) (extent, error) {
 		return extent{}, err
 	}
 	wanted, spare := "meta", "moov"
-	if slices.Contains([]string{"avis", "hevc", "hevx", "hevm", "hevs", "msf1"}, string(major)) {
+	if isSequence(major) {
 		wanted, spare = spare, wanted
 	}
 	var other part
@@ -54,6 +54,19 @@ func measureHEIF(file section) (extent, error) {
 		}
 	}
 	return measureBox(other)
+}
+
+// isSequence tells the brands of sequences (the AVIF specification, 6; 23008-12,
+// annex B) from those of stills.
+func isSequence(brand []byte) bool {
+	return slices.Contains([]string{"avis", "hevc", "hevx", "hevm", "hevs", "msf1"}, string(brand))
+}
+
+// animatedHEIF goes by the major brand, like measureHEIF, and does not count the
+// pictures: no copies are made of these types.
+func animatedHEIF(file section) bool {
+	major, err := file.bytes(8, 4)
+	return err == nil && isSequence(major)
 }
 
 func measureBox(p part) (extent, error) {

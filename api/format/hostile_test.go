@@ -80,6 +80,19 @@ func TestBrokenExif(t *testing.T) {
 	}
 }
 
+// TestEndlessBehind: metadata behind the picture of a WebP spoil nothing, however
+// many they are.
+func TestEndlessBehind(t *testing.T) {
+	r := &repeating{head: "RIFF\x00\x00\x00\x03WEBP" + vp8x(60, 40) + chunkLE("VP8 ", vp8(60, 40)), unit: chunkLE("what", "")}
+	want := format.Info{Type: format.WebP, Width: 60, Height: 40, Orientation: 1}
+	if got, err := format.Detect(r, 64<<20); got != want || err != nil {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+	if r.reads > maxReads || r.read > maxRead {
+		t.Errorf("read %d bytes in %d calls, want at most %d in %d", r.read, r.reads, maxRead, maxReads)
+	}
+}
+
 // repeating is an endless file, and counts what is read of it.
 type repeating struct {
 	head, unit  string

@@ -53,11 +53,11 @@ func measureICO(file section) (extent, error) {
 	if b, err = picture.bytes(0, len(pngSignature)); err != nil {
 		return extent{}, err
 	}
-	measure := measureDIB
 	if bytes.Equal(b, []byte(pngSignature)) {
-		measure = measurePNG
+		_, err = measurePNG(picture)
+	} else {
+		_, err = measureDIB(picture)
 	}
-	_, err = measure(picture)
 	return largest, err
 }
 

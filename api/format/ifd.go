@@ -11,14 +11,17 @@ import (
 type field struct {
 	tag, kind int64
 	value     int64 // if it is a single integer, else 0
+	count     int64
+	offset    int64 // of the values, when they are too many to stand in the field
 }
 
-// The kinds of integers (TIFF 6.0, section 2; the last is BigTIFF's).
+// The kinds of values that matter here (TIFF 6.0, section 2; the last is BigTIFF's).
 const (
-	kindByte  = 1
-	kindShort = 3
-	kindLong  = 4
-	kindLong8 = 16
+	kindByte      = 1
+	kindShort     = 3
+	kindLong      = 4
+	kindUndefined = 7 // bytes
+	kindLong8     = 16
 )
 
 // fields walks the first directory of a TIFF (TIFF 6.0, section 2), of a
@@ -95,9 +98,10 @@ func (d directory) field(off int64) (field, error) {
 		return field{}, err
 	}
 	f := field{tag: d.number(b[:2]), kind: d.number(b[2:4])}
-	count, value := d.number(b[4:4+d.wordSize]), b[4+d.wordSize:]
+	value := b[4+d.wordSize:]
+	f.count, f.offset = d.number(b[4:4+d.wordSize]), d.number(value)
 	switch {
-	case count != 1:
+	case f.count != 1:
 	case f.kind == kindByte:
 		f.value = d.number(value[:1])
 	case f.kind == kindShort:
@@ -126,19 +130,48 @@ func (d directory) number(b []byte) int64 {
 // tagOrientation says how the picture lies (TIFF 6.0, section 8).
 const tagOrientation = 274
 
-// turns reports whether the field is an orientation that shows the rows as
-// columns. Browsers want it to be a single SHORT.
-func (f field) turns() bool {
-	return f.tag == tagOrientation && f.kind == kindShort && 5 <= f.value && f.value <= 8
+// orientation is a value of that tag.
+type orientation int
+
+// The first and the last, and the first of those that show the rows as columns.
+const (
+	upright    orientation = 1
+	leftTop    orientation = 5
+	leftBottom orientation = 8
+)
+
+// orientation returns the value of a field with tagOrientation. Browsers want it
+// to be a single SHORT.
+func (f field) orientation() orientation {
+	if o := orientation(f.value); f.kind == kindShort && upright <= o && o <= leftBottom {
+		return o
+	}
+	return upright
 }
 
-// exifTurns reports whether the content of Exif turns the image it stands in
+// oriented returns how an image stored in this extent is shown, where browsers
+// heed its orientation.
+func (e extent) oriented(o orientation) view { return view{e.turn(o >= leftTop), o} }
+
+// exifOrientation returns what the content of Exif says of the image it stands in
 // (Exif 2.32, 4.6.4). If it is broken, it says nothing.
-func exifTurns(exif section) bool {
+func exifOrientation(exif section) orientation {
 	for f, err := range fields(exif) {
 		if err == nil && f.tag == tagOrientation {
-			return f.turns()
+			return f.orientation()
 		}
 	}
-	return false
+	return upright
+}
+
+// cutExifName returns what follows the name that Exif has in a JPEG (Exif 2.32,
+// 4.7.2), and whether it is there. The last byte of the name is 0, but browsers
+// let any pass.
+func cutExifName(s section) (exif section, found bool) {
+	name, err := s.bytes(0, 6)
+	if err != nil || string(name[:5]) != "Exif\x00" {
+		return s, false
+	}
+	exif, err = s.from(6)
+	return exif, err == nil
 }

@@ -19,6 +19,7 @@ const (
 	jpegEOI  = 0xd9
 	jpegSOS  = 0xda
 	jpegAPP1 = 0xe1
+	jpegAPP2 = 0xe2
 )
 
 func beginsJPEG(head []byte) bool {
@@ -29,30 +30,34 @@ func beginsJPEG(head []byte) bool {
 // header, which has the size, may lie far behind the metadata. The Exif segment
 // should come first (Exif 2.32, 4.7.2), but browsers take it from anywhere
 // before the scan, and the first of several.
-func measureJPEG(file section) (extent, error) {
+func measureJPEG(file section) (view, error) {
 	var e extent
-	var framed, exif, turned bool
+	var framed, oriented bool
+	o := upright
 	for p, err := range file.parts(2, jpegSegment) {
 		if err != nil {
-			return extent{}, err
+			return view{}, err
 		}
 		switch marker := p.kind[0]; {
 		case isJPEGFrame(marker) && framed, marker == jpegSOI:
-			return extent{}, errors.New("begins anew inside its header")
+			return view{}, errors.New("begins anew inside its header")
 		case isJPEGFrame(marker):
 			framed = true
 			if e, err = jpegFrame(p.section); err != nil {
-				return extent{}, err
+				return view{}, err
 			}
-		case marker == jpegAPP1 && !exif:
-			exif, turned = jpegExif(p.section)
+		case marker == jpegAPP1 && !oriented:
+			var exif section
+			if exif, oriented = cutExifName(p.section); oriented {
+				o = exifOrientation(exif)
+			}
 		case marker == jpegSOS && framed:
-			return e.turn(turned), nil
+			return e.oriented(o), nil
 		case marker == jpegSOS, marker == jpegEOI:
-			return extent{}, errors.New("has no picture in it")
+			return view{}, errors.New("has no picture in it")
 		}
 	}
-	return extent{}, errCutOff
+	return view{}, errCutOff
 }
 
 // jpegSegment skips the fill bytes that may stand before a marker (T.81,
@@ -100,16 +105,4 @@ func jpegFrame(s section) (extent, error) {
 		return extent{}, fmt.Errorf("has a frame header of %d bytes for %d components", s.size, components)
 	}
 	return extent{w: be16(b[3:]), h: be16(b[1:])}, nil
-}
-
-// jpegExif reports whether an APP1 segment is Exif (Exif 2.32, 4.7.2), and
-// whether it turns the image. The last byte of the name is 0, but browsers let
-// any pass.
-func jpegExif(s section) (exif, turned bool) {
-	name, err := s.bytes(0, 6)
-	if err != nil || string(name[:5]) != "Exif\x00" {
-		return false, false
-	}
-	tiff, err := s.from(6)
-	return true, err == nil && exifTurns(tiff)
 }

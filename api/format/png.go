@@ -19,25 +19,41 @@ func beginsPNG(head []byte) bool {
 // measurePNG reads the header and walks the chunks to the picture. An eXIf
 // chunk (11.3.4.5) may stand before it or behind. Browsers heed the first of
 // several, and none behind the picture (Chromium 156).
-func measurePNG(file section) (extent, error) {
+func measurePNG(file section) (view, error) {
 	e, err := pngHeader(file)
 	if err != nil {
-		return extent{}, err
+		return view{}, err
 	}
-	var exif, turned bool
+	var oriented bool
+	o := upright
 	for p, err := range file.parts(pngHeaderSize, pngChunk) {
 		switch {
 		case err != nil:
-			return extent{}, err
-		case p.kind == "eXIf" && !exif:
-			exif, turned = true, exifTurns(p.section)
+			return view{}, err
+		case p.kind == "eXIf" && !oriented:
+			oriented, o = true, exifOrientation(p.section)
 		case p.kind == "IDAT":
-			return e.turn(turned), nil
+			return e.oriented(o), nil
 		case p.kind == "IEND":
-			return extent{}, errors.New("has no picture in it")
+			return view{}, errors.New("has no picture in it")
 		}
 	}
-	return extent{}, errCutOff
+	return view{}, errCutOff
+}
+
+// animatedPNG reads the number of frames in the acTL chunk, which an APNG has
+// before its picture (11.3.6.1). It may be 1.
+func animatedPNG(file section) bool {
+	for p, err := range file.parts(pngHeaderSize, pngChunk) {
+		switch {
+		case err != nil, p.kind == "IDAT":
+			return false
+		case p.kind == "acTL":
+			b, err := p.bytes(0, 4)
+			return err == nil && be32(b) > 1
+		}
+	}
+	return false
 }
 
 // pngHeaderSize is that of the signature and the IHDR chunk: its length, type,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"math"
 )
 
 // A read of the store is dear: it fetches and checks a chunk of 128 KiB. So
@@ -21,6 +22,9 @@ const (
 	budget   = 256 * readCost
 	readCost = 1024
 	lookCost = 1
+
+	// streamBlock is what the store reads and checks at once.
+	streamBlock = 128 << 10
 )
 
 var (
@@ -35,6 +39,7 @@ type window struct {
 	block  []byte
 	off    int64 // of block in the file
 	budget int
+	stream bool  // see section.stream
 	err    error // of r; nothing is read after it
 }
 
@@ -51,11 +56,21 @@ func (w *window) look(off int64, n int) ([]byte, error) {
 	case w.budget < 0:
 		return nil, errEndless
 	case !held:
-		if w.err = w.read(off, max(n, int(min(blockSize, w.size-off)))); w.err != nil {
+		if w.err = w.read(off, max(n, int(w.blockAt(off)))); w.err != nil {
 			return nil, w.err
 		}
 	}
 	return w.block[off-w.off:][:n], nil
+}
+
+// blockAt returns how many bytes to read at off. In a stream they end where a
+// block of the store does, so that the next read does not need it again.
+func (w *window) blockAt(off int64) int64 {
+	n := int64(blockSize)
+	if w.stream {
+		n = streamBlock - off%streamBlock
+	}
+	return min(n, w.size-off)
 }
 
 func (w *window) read(off int64, n int) error {
@@ -82,6 +97,12 @@ type section struct {
 // wholeFile returns all of a file.
 func wholeFile(r io.ReaderAt, size int64) section {
 	return section{&window{r: r, size: size, budget: budget}, 0, size}
+}
+
+// stream prepares for a walk through the file that never looks back. Whatever the
+// file, that takes time in proportion to its size, so there is no budget.
+func (s section) stream() {
+	s.w.stream, s.w.budget = true, math.MaxInt
 }
 
 // sub returns the n bytes at off, or errCutOff where there are fewer.

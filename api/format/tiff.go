@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/h2non/filetype/matchers"
 )
@@ -24,20 +25,25 @@ const (
 	tagLength      = 257
 	tagPhotometric = 262
 	tagStrips      = 273
+	tagStripRows   = 278
+	tagTileWidth   = 322   // section 15
+	tagTileLength  = 323   // section 15
 	tagTiles       = 324   // section 15
 	tagSubIFDs     = 330   // Adobe PageMaker 6.0 TIFF Technical Notes
 	tagJPEG        = 513   // section 22
+	tagProfile     = 34675 // ICC.1:2022, B.5
 	tagTIFFEP      = 37398 // ISO 12234-2
 	tagDNG         = 50706 // Digital Negative Specification
 )
 
 // measureTIFF takes the size from the first directory, that of the first page.
-func measureTIFF(file section) (extent, error) {
+func measureTIFF(file section) (view, error) {
 	var e extent
-	var picture, turned, preview, others, raw bool
+	var picture, preview, others, raw bool
+	o := upright
 	for f, err := range fields(file) {
 		if err != nil {
-			return extent{}, err
+			return view{}, err
 		}
 		switch f.tag {
 		case tagWidth:
@@ -45,7 +51,7 @@ func measureTIFF(file section) (extent, error) {
 		case tagLength:
 			e.h = f.value
 		case tagOrientation:
-			turned = f.turns()
+			o = f.orientation()
 		case tagStrips, tagTiles, tagJPEG:
 			picture = true
 		case tagSubfileType:
@@ -62,9 +68,43 @@ func measureTIFF(file section) (extent, error) {
 	case raw || preview && others:
 		// The raw photos of most cameras are TIFF of which the first picture is a
 		// small preview and the true one in a format of their own.
-		return extent{}, fmt.Errorf("%w: it is a raw photo of a camera", ErrUnknown)
+		return view{}, fmt.Errorf("%w: it is a raw photo of a camera", ErrUnknown)
 	case !picture:
-		return extent{}, errors.New("has no picture in it")
+		return view{}, errors.New("has no picture in it")
 	}
-	return e.turn(turned), nil
+	return e.oriented(o), nil
+}
+
+// TIFFBlock returns how many pixels of the first page of a TIFF are unpacked at
+// a time: those of a strip, or of a tile. A decoder holds a block besides the
+// picture. The only errors are those of r, wrapped.
+func TIFFBlock(r io.ReaderAt, size int64) (pixels int64, err error) {
+	file := wholeFile(r, size)
+	var page, tile extent
+	rows := int64(1<<32 - 1) // the default of RowsPerStrip: all of them
+	for f, err := range fields(file) {
+		if err != nil {
+			break
+		}
+		switch f.tag {
+		case tagWidth:
+			page.w = f.value
+		case tagLength:
+			page.h = f.value
+		case tagStripRows:
+			rows = max(f.value, 1)
+		case tagTileWidth:
+			tile.w = f.value
+		case tagTileLength:
+			tile.h = f.value
+		}
+	}
+	if err := file.w.err; err != nil {
+		return 0, fmt.Errorf("read image: %w", err)
+	}
+	block := extent{page.w, min(rows, page.h)}
+	if tile.w > 0 {
+		block = tile
+	}
+	return min(block.w, maxSide) * min(block.h, maxSide), nil
 }

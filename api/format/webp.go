@@ -14,18 +14,22 @@ func beginsWebP(head []byte) bool {
 }
 
 // measureWebP takes the size of the picture, or of the canvas where there are
-// many. An EXIF chunk turns nothing: browsers do not heed it (Chromium 156).
-func measureWebP(file section) (extent, error) {
-	b, err := file.bytes(0, 12)
+// many. The orientation does not turn it: browsers do not heed it (Chromium 156).
+func measureWebP(file section) (view, error) {
+	riff, err := openRIFF(file)
 	if err != nil {
-		return extent{}, err
+		return view{}, err
 	}
-	riff, err := file.sub(8, le32(b[4:]))
+	e, err := webpSize(riff)
 	if err != nil {
-		return extent{}, err
+		return view{}, err
 	}
+	return view{e, webpOrientation(riff)}, nil
+}
+
+func webpSize(riff section) (extent, error) {
 	var canvas extent
-	for p, err := range riff.parts(4, riffChunk) {
+	for p, err := range riff.parts(riffName, riffChunk) {
 		if err != nil {
 			return extent{}, err
 		}
@@ -46,6 +50,67 @@ func measureWebP(file section) (extent, error) {
 	}
 	return extent{}, errors.New("has no picture in it")
 }
+
+// webpOrientation looks for an EXIF chunk (RFC 9649, 2.7.1.5), which stands behind
+// the picture as a rule, and takes the first of several. It is heeded without its
+// flag in the header, too, and where it begins as in a JPEG, as some writers have
+// it. What is broken says nothing.
+//
+// An animation is not searched behind its first frame: every further one could
+// cost a read, and no copies are made of it.
+func webpOrientation(riff section) orientation {
+	for p, err := range riff.parts(riffName, riffChunk) {
+		switch {
+		case err != nil, p.kind == "ANMF":
+			return upright
+		case p.kind == "EXIF":
+			exif, _ := cutExifName(p.section)
+			return exifOrientation(exif)
+		}
+	}
+	return upright
+}
+
+// animatedWebP looks for the flag in the header (2.7), without which there should
+// be no frames (2.7.1.1), and for two of them.
+func animatedWebP(file section) bool {
+	riff, err := openRIFF(file)
+	if err != nil {
+		return false
+	}
+	frames := 0
+	for p, err := range riff.parts(riffName, riffChunk) {
+		switch {
+		case err != nil:
+			return false
+		case p.kind == "VP8X":
+			if b, err := p.bytes(0, 1); err != nil || b[0]&webpAnimation == 0 {
+				return false
+			}
+		case p.kind == "ANMF":
+			if frames++; frames == 2 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// webpAnimation is a flag in the first byte of a VP8X chunk (2.7).
+const webpAnimation = 1 << 1
+
+// openRIFF returns the content of a RIFF file (RFC 9649, 2.4): a name, and
+// chunks behind it. What follows in the file is none of it.
+func openRIFF(file section) (section, error) {
+	b, err := file.bytes(0, 8)
+	if err != nil {
+		return section{}, err
+	}
+	return file.sub(8, le32(b[4:]))
+}
+
+// riffName is the size of the name, "WEBP".
+const riffName = 4
 
 // riffChunk reads a chunk (RFC 9649, 2.3). Behind an odd one is a byte to pad it.
 func riffChunk(s section, off int64) (part, int64, error) {
