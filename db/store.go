@@ -54,6 +54,29 @@ type Store interface {
 	// asked before that, in the transaction that deletes, and its error wins.
 	Delete(ctx context.Context, name string, allow Precondition) error
 
+	// PutCopy keeps a copy that was derived from the content with the digest
+	// source (a smaller version, say) under key, in the place of an earlier
+	// one with that key. It reads and stores body as Put does, with the same
+	// promises and errors. Where it would make all copies of the store take
+	// more than o.Budget, those made first go in the same transaction; a copy
+	// that is larger by itself gives [ErrBudget], and none goes.
+	//
+	// A copy lives no longer than its source: it goes with the last name of
+	// that content, and is not there when the content is stored again. When no
+	// image has the content (any more), PutCopy returns ErrNotFound. Callers
+	// make a copy again that they miss, so a store may drop copies to have
+	// room for images, and for nothing else: a PutCopy that finds the disk
+	// full returns ErrFull.
+	//
+	// A key has 1 to [MaxKeyBytes] bytes of any value; a method given another
+	// one returns [ErrKey].
+	PutCopy(ctx context.Context, source Digest, key string, body io.Reader, o CopyOptions) (Image, error)
+
+	// GetCopy returns a copy and its bytes, or ErrNotFound. The body has the
+	// promises of Get's: it outlives the copy, too. A damaged copy gives
+	// ErrDamaged until a PutCopy with its key takes its place.
+	GetCopy(ctx context.Context, source Digest, key string) (Image, Body, error)
+
 	// Usage returns what is stored. It is cheap: nothing is counted anew.
 	Usage(ctx context.Context) (Usage, error)
 
@@ -66,15 +89,16 @@ type Store interface {
 	Close() error
 }
 
-// Image is what the store knows of one image.
+// Image is what the store knows of one image, or of one copy.
 type Image struct {
-	Name        string // in Unicode normal form C
+	Name        string // in Unicode normal form C; a copy has none
 	Size        int64  // bytes
 	SHA256      Digest // of the bytes as stored
 	ContentType string // as Inspect gave it
 	Width       int    // pixels; 0 where it is not known
 	Height      int
-	Uploaded    time.Time // when the name was bound to these bytes, UTC
+	Orientation int       // as EXIF counts it, 1 to 8; 0 where it is not known
+	Uploaded    time.Time // when the name was bound to these bytes, or the copy made, UTC
 }
 
 // Digest is a SHA-256.
@@ -104,8 +128,9 @@ type Body interface {
 type PutOptions struct {
 	// Inspect, when not nil, is called once the whole of the bytes is staged
 	// and before any of it is visible. r holds them, img has its Name, Size
-	// and SHA256; it fills in ContentType, Width and Height, or returns the
-	// error that refuses the image. r must not be used after it returns.
+	// and SHA256; it fills in ContentType, Width, Height and Orientation, or
+	// returns the error that refuses the image. r must not be used after it
+	// returns.
 	Inspect func(r io.ReaderAt, img *Image) error
 
 	// Conflict is the answer to a name that holds other bytes. A name that
@@ -141,6 +166,30 @@ const (
 	Unchanged                // the name already held these bytes
 )
 
+// CopyOptions says what a copy is and how much room copies have.
+type CopyOptions struct {
+	ContentType   string
+	Width, Height int // pixels
+
+	// Budget is how many bytes all copies of the store may take together,
+	// this one included. It is the caller's at every call: a smaller one than
+	// before shrinks what is kept.
+	Budget int64
+}
+
+// MaxKeyBytes is the longest key of a copy: room for a few parameters, and
+// with a digest before it short enough for the path of any object store.
+const MaxKeyBytes = 128
+
+// CheckKey returns an error that wraps ErrKey unless key has 1 to MaxKeyBytes
+// bytes. Keys are made by programs, so a bad one is a mistake in the caller.
+func CheckKey(key string) error {
+	if key == "" || len(key) > MaxKeyBytes {
+		return fmt.Errorf("%w: it has %d bytes, and may have 1 to %d", ErrKey, len(key), MaxKeyBytes)
+	}
+	return nil
+}
+
 // ListOptions selects a page.
 type ListOptions struct {
 	After string // the cursor of the page before, or empty for the first
@@ -154,4 +203,7 @@ type Usage struct {
 	Bytes  int64 // the sum of their sizes
 	Blobs  int64 // distinct contents
 	Stored int64 // the sum of the distinct contents' sizes, bytes
+
+	Copies    int64 // counted nowhere above
+	CopyBytes int64 // the sum of their sizes
 }

@@ -1,4 +1,4 @@
-// Package bolt keeps images in one bbolt file.
+// Package bolt keeps images, and the copies made of them, in one bbolt file.
 //
 // # Layout
 //
@@ -7,13 +7,17 @@
 //	recent   upload time, newest first, + name → nothing: the order of List
 //	digests  SHA-256 + name → nothing: which names share one content
 //	chunks   blob id + chunk number → bucket { "c" → CRC-32C + bytes }
-//	orphans  blob id → nothing: uploads under way, and contents that were
-//	         being read when they lost their last name
+//	orphans  blob id → nothing: uploads under way, and what was being read,
+//	         or was too long for one commit, when it was deleted
+//	copies   SHA-256 of the source + key → record
+//	made     blob id → key in copies: the order in which copies were made,
+//	         since ids only rise
 //
-// A blob is the content of one or more images, immutable, under an id that is
-// never used again. It is cut into chunks, and each chunk is alone in a bucket
-// of its own: bbolt keeps at least two entries in a leaf, so a chunk that had
-// a neighbour would be written again whenever the neighbour is.
+// A blob is the content of one or more images, or of one copy, immutable,
+// under an id that is never used again. It is cut into chunks, and each chunk
+// is alone in a bucket of its own: bbolt keeps at least two entries in a leaf,
+// so a chunk that had a neighbour would be written again whenever the
+// neighbour is.
 //
 // # Concurrency
 //

@@ -32,6 +32,7 @@ type change struct {
 	apply func(tx *txn) error
 
 	bytes int64 // of image data that apply adds
+	copy  bool  // of a PutCopy: on a full disk no other copy gives way to it
 	err   error
 	done  chan struct{}
 }
@@ -43,7 +44,9 @@ type txn struct {
 	usage db.Usage
 	doom  []uint64 // blobs that are deleted, in part or whole; see pins
 	left  []uint64 // blobs that became orphans
-	kept  []uint64 // orphans that became an image's
+	kept  []uint64 // orphans that became an image's or a copy's
+
+	deleted int // chunks; see dropChunks
 }
 
 // committer owns all writing.
@@ -120,19 +123,25 @@ func (s *Store) gather(group []*change) []*change {
 // commitGroup commits the changes together. When that fails, each is tried by
 // itself, so that one that cannot be done does not fail its neighbours.
 func (s *Store) commitGroup(group []*change) {
-	err := s.commitTight(group)
-	if err == nil {
-		return
-	}
-	if len(group) == 1 {
-		group[0].err = err
+	if len(group) > 1 && s.commitTight(group) == nil {
 		return
 	}
 	for _, c := range group {
-		if err := s.commitTight([]*change{c}); err != nil {
+		if err := s.commitAlone(c); err != nil {
 			c.err = err // and otherwise what commit left there: nil or a refusal
 		}
 	}
+}
+
+// commitAlone commits one change. Where it finds no space, copies give way to
+// it: they can be made again. Each round drops some, so this ends.
+func (s *Store) commitAlone(c *change) error {
+	group := []*change{c}
+	err := s.commitTight(group)
+	for errors.Is(err, db.ErrFull) && !c.copy && s.giveWay(c.bytes) {
+		err = s.commitTight(group)
+	}
+	return err
 }
 
 // commitTight commits, and where writing found no space left, tries again with

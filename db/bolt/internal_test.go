@@ -71,6 +71,16 @@ func content(seed byte, n int) []byte {
 	return b
 }
 
+// recordOf returns the record under name.
+func recordOf(t testing.TB, s *Store, name string) (r *record) {
+	t.Helper()
+	err := s.view(func(tx *bbolt.Tx) (err error) { r, err = findImage(tx, name); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // count returns how many keys a bucket holds.
 func count(t testing.TB, s *Store, bucket []byte) (n int) {
 	t.Helper()
@@ -110,19 +120,27 @@ func TestRecord(t *testing.T) {
 	r := &record{
 		Image: db.Image{
 			Name: "a.png", Size: 1 << 40, SHA256: sha256.Sum256([]byte("a")), ContentType: "image/x-odd",
-			Width: 70000, Height: 1, Uploaded: time.Date(1961, 4, 12, 6, 7, 0, 1, time.UTC),
+			Width: 70000, Height: 1, Orientation: 6, Uploaded: time.Date(1961, 4, 12, 6, 7, 0, 1, time.UTC),
 		},
 		blob: 1 << 60, chunkSize: 1000,
 	}
 	// What a later version might add: kept, and written again.
 	r.unknown = protowire.AppendString(protowire.AppendTag(nil, 99, protowire.BytesType), "of the future")
 	r.unknown = protowire.AppendVarint(protowire.AppendTag(r.unknown, 100, protowire.VarintType), 7)
-	got, err := unmarshalRecord("a.png", r.marshal())
-	if err != nil {
-		t.Fatal(err)
+	for range 2 {
+		got, err := unmarshalRecord("a.png", r.marshal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(got, r, cmp.AllowUnexported(record{})); diff != "" {
+			t.Errorf("record read back (-got +want):\n%s", diff)
+		}
+		r.Orientation = 0 // as in a record from before it was kept
 	}
-	if diff := cmp.Diff(got, r, cmp.AllowUnexported(record{})); diff != "" {
-		t.Errorf("record read back (-got +want):\n%s", diff)
+	without := len(r.marshal())
+	r.Orientation = 6
+	if got, want := len(r.marshal())-without, 2; got != want {
+		t.Errorf("the orientation takes %d bytes, want %d and none where it is not known", got, want)
 	}
 }
 
@@ -171,7 +189,8 @@ func TestUpgrade(t *testing.T) {
 		defer bdb.Close()
 		return upgrade(bdb, append(upgrades[:len(upgrades):len(upgrades)], steps...))
 	}
-	if err := run(mark("two"), fails); err == nil || !strings.Contains(err.Error(), "upgrade to format 3: cannot") {
+	failure := fmt.Sprintf("upgrade to format %d: cannot", len(upgrades)+2)
+	if err := run(mark("next"), fails); err == nil || !strings.Contains(err.Error(), failure) {
 		t.Fatalf("error %v, want the step that failed", err)
 	}
 	s = openStore(t, path, Options{}) // still of the old version, so this opens
@@ -179,7 +198,7 @@ func TestUpgrade(t *testing.T) {
 		t.Error("the image changed in a failed upgrade")
 	}
 	err := s.view(func(tx *bbolt.Tx) error {
-		if tx.Bucket(metaBucket).Get([]byte("two")) != nil {
+		if tx.Bucket(metaBucket).Get([]byte("next")) != nil {
 			t.Error("half of a failed upgrade is in the file")
 		}
 		return nil
@@ -189,7 +208,7 @@ func TestUpgrade(t *testing.T) {
 	}
 	s.Close()
 	for range 2 { // the second time there is nothing left to do
-		if err := run(mark("two"), mark("three")); err != nil {
+		if err := run(mark("next"), mark("next but one")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -208,10 +227,7 @@ func TestBlobIDs(t *testing.T) {
 		s := openStore(t, path, Options{})
 		for i := range byte(3) {
 			mustPut(t, s, "a.png", content(life*10+i, 100))
-			r, err := s.look("a.png", func(*record) <-chan struct{} { return nil })
-			if err != nil {
-				t.Fatal(err)
-			}
+			r := recordOf(t, s, "a.png")
 			if seen[r.blob] {
 				t.Errorf("blob id %d was used twice", r.blob)
 			}
@@ -239,11 +255,8 @@ func TestDamage(t *testing.T) {
 		t.Helper()
 		s := openStore(t, path, Options{})
 		defer s.Close()
-		r, err := s.look("damaged.png", func(*record) <-chan struct{} { return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = s.db.Update(func(tx *bbolt.Tx) error { return fn(tx.Bucket(chunksBucket), r.blob) })
+		r := recordOf(t, s, "damaged.png")
+		err := s.db.Update(func(tx *bbolt.Tx) error { return fn(tx.Bucket(chunksBucket), r.blob) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -317,11 +330,8 @@ func TestHeal(t *testing.T) {
 			mustPut(t, s, "a.png", want)
 			mustPut(t, s, "b.png", want)
 			mustPut(t, s, "taken.png", content(2, 100))
-			r, err := s.look("a.png", func(*record) <-chan struct{} { return nil })
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = s.db.Update(func(tx *bbolt.Tx) error {
+			r := recordOf(t, s, "a.png")
+			err := s.db.Update(func(tx *bbolt.Tx) error {
 				place := chunkPlace(r.blob, 3)
 				return tx.Bucket(chunksBucket).Bucket(place[:]).Put(chunkKey, []byte("what is left of it"))
 			})
@@ -791,5 +801,45 @@ func TestPins(t *testing.T) {
 	}
 	if s.pins.pin(2) != nil || s.pins.doom(2) {
 		t.Error("a pinned blob could be doomed")
+	}
+}
+
+// TestLookWaits has a reader find what a commit is just deleting: it looks
+// again when that has ended, here without success.
+func TestLookWaits(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	source := mustPut(t, s, "a.png", content(1, 100)).SHA256
+	mustPutCopy(t, s, source, "w=1", content(2, 100), ample)
+	for _, get := range []func() (db.Image, db.Body, error){
+		func() (db.Image, db.Body, error) { return s.Get(ctx, "a.png") },
+		func() (db.Image, db.Body, error) { return s.GetCopy(ctx, source, "w=1") },
+	} {
+		_, b, err := get()
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := b.(*body).record.blob
+		b.Close()
+		if !s.pins.doom(id) {
+			t.Fatal("an idle blob could not be doomed")
+		}
+		got := make(chan error)
+		go func() {
+			_, b, err := get()
+			if err == nil {
+				b.Close()
+			}
+			got <- err
+		}()
+		select {
+		case <-got:
+			t.Fatal("a blob that is being deleted was to be read")
+		case <-time.After(20 * time.Millisecond):
+		}
+		s.settle(&txn{doom: []uint64{id}}, false)
+		if err := <-got; err != nil {
+			t.Errorf("after the commit failed: %v", err)
+		}
 	}
 }

@@ -20,6 +20,8 @@ var (
 	digestsBucket = []byte("digests")
 	chunksBucket  = []byte("chunks")
 	orphansBucket = []byte("orphans")
+	copiesBucket  = []byte("copies")
+	madeBucket    = []byte("made")
 
 	formatKey = []byte("format")
 	usageKey  = []byte("usage")
@@ -90,10 +92,14 @@ func digestKey(d db.Digest, name string) []byte {
 	return append(d[:len(d):len(d)], name...)
 }
 
-// record is the value under a name in the images bucket: an image, and where
-// its bytes are. It is written in protobuf's wire format, which says for
-// every field where it ends, so that later versions can add fields and
-// earlier ones keep what they do not know.
+// copyKey is the key of a copy in the copies bucket.
+func copyKey(source db.Digest, key string) []byte { return digestKey(source, key) }
+
+// record is the value under a name in the images bucket and under a key in the
+// copies bucket: an image or a copy, and where its bytes are. The Name of a
+// copy's is what messages call it. A record is written in protobuf's wire
+// format, which says for every field where it ends, so that later versions can
+// add fields and earlier ones keep what they do not know.
 type record struct {
 	db.Image
 	blob      uint64
@@ -111,6 +117,7 @@ const (
 	fieldHeight      = 6 // varint
 	fieldUploaded    = 7 // sfixed64, nanoseconds since 1970 UTC
 	fieldChunkSize   = 8 // varint
+	fieldOrientation = 9 // varint; missing for 0
 )
 
 func (r *record) marshal() []byte {
@@ -126,6 +133,9 @@ func (r *record) marshal() []byte {
 	varint(fieldHeight, uint64(r.Height))
 	b = protowire.AppendFixed64(protowire.AppendTag(b, fieldUploaded, protowire.Fixed64Type), uint64(r.Uploaded.UnixNano()))
 	varint(fieldChunkSize, uint64(r.chunkSize))
+	if r.Orientation != 0 {
+		varint(fieldOrientation, uint64(r.Orientation))
+	}
 	return append(b, r.unknown...)
 }
 
@@ -181,6 +191,8 @@ func (r *record) setVarint(number protowire.Number, value []byte) bool {
 		r.Height = int(v)
 	case fieldChunkSize:
 		r.chunkSize = int(v)
+	case fieldOrientation:
+		r.Orientation = int(v)
 	default:
 		return false
 	}
@@ -223,18 +235,41 @@ func mustRecord(tx *bbolt.Tx, name string) (*record, error) {
 	return r, err
 }
 
+// getCopy returns the record under k in the copies bucket, or nil when there
+// is none.
+func getCopy(tx *bbolt.Tx, k []byte) (*record, error) {
+	v := tx.Bucket(copiesBucket).Get(k)
+	if v == nil {
+		return nil, nil
+	}
+	return unmarshalRecord(copyTitle(k), v)
+}
+
+// copyTitle is what messages call the copy under k.
+func copyTitle(k []byte) string {
+	n := min(len(db.Digest{}), len(k))
+	return fmt.Sprintf("%x/%s", k[:n], k[n:])
+}
+
+const (
+	usageSize  = 6 * 8 // six big-endian numbers
+	usageSize1 = 4 * 8 // in version 1 of the layout, which had no copies
+)
+
+var errCounts = fmt.Errorf("%w: no counts", db.ErrDamaged)
+
 func readUsage(tx *bbolt.Tx) (db.Usage, error) {
 	v := tx.Bucket(metaBucket).Get(usageKey)
-	if len(v) < 32 {
-		return db.Usage{}, fmt.Errorf("%w: no counts", db.ErrDamaged)
+	if len(v) < usageSize {
+		return db.Usage{}, errCounts
 	}
 	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[8*i:])) }
-	return db.Usage{Images: n(0), Bytes: n(1), Blobs: n(2), Stored: n(3)}, nil
+	return db.Usage{Images: n(0), Bytes: n(1), Blobs: n(2), Stored: n(3), Copies: n(4), CopyBytes: n(5)}, nil
 }
 
 func writeUsage(tx *bbolt.Tx, u db.Usage) error {
-	v := make([]byte, 0, 32)
-	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored} {
+	v := make([]byte, 0, usageSize)
+	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored, u.Copies, u.CopyBytes} {
 		v = binary.BigEndian.AppendUint64(v, uint64(n))
 	}
 	return tx.Bucket(metaBucket).Put(usageKey, v)
@@ -244,14 +279,33 @@ func writeUsage(tx *bbolt.Tx, u db.Usage) error {
 // function at index i makes version i+1 of version i. A file of version 0 is
 // an empty one. All that are needed run in one transaction.
 var upgrades = []func(tx *bbolt.Tx) error{
-	func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{metaBucket, imagesBucket, recentBucket, digestsBucket, chunksBucket, orphansBucket} {
-			if _, err := tx.CreateBucket(name); err != nil {
-				return err
-			}
+	func(tx *bbolt.Tx) error { // images
+		if err := createBuckets(tx, metaBucket, imagesBucket, recentBucket, digestsBucket, chunksBucket, orphansBucket); err != nil {
+			return err
 		}
-		return writeUsage(tx, db.Usage{})
+		return tx.Bucket(metaBucket).Put(usageKey, make([]byte, usageSize1))
 	},
+	func(tx *bbolt.Tx) error { // copies, and their two counts
+		if err := createBuckets(tx, copiesBucket, madeBucket); err != nil {
+			return err
+		}
+		old := tx.Bucket(metaBucket).Get(usageKey)
+		if len(old) < usageSize1 {
+			return errCounts
+		}
+		v := make([]byte, usageSize)
+		copy(v, old[:usageSize1])
+		return tx.Bucket(metaBucket).Put(usageKey, v)
+	},
+}
+
+func createBuckets(tx *bbolt.Tx, names ...[]byte) error {
+	for _, name := range names {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // upgrade brings the file to the newest version that steps lead to. A newer

@@ -13,8 +13,8 @@ import (
 	"imageserver/db"
 )
 
-// dropChunks is how many chunks one commit deletes at most: 128 MiB. A longer
-// blob is left to the sweeper, so that no upload waits long for a delete.
+// dropChunks is how many chunks one commit deletes at most: 128 MiB. What is
+// more is left to the sweeper, so that no upload waits long for a delete.
 const dropChunks = 1024
 
 // Delete unbinds name; see db.Store.
@@ -54,7 +54,8 @@ func (s *Store) unpin(id uint64) {
 	}
 }
 
-// drop deletes the blob, or makes it an orphan while it is being read.
+// drop deletes the blob, or makes it an orphan while it is being read and where
+// it is more than this commit may delete.
 func (tx *txn) drop(id uint64) error {
 	if tx.pins.doom(id) {
 		tx.doom = append(tx.doom, id)
@@ -66,11 +67,12 @@ func (tx *txn) drop(id uint64) error {
 	return tx.Bucket(orphansBucket).Put(idKey(id), nil)
 }
 
-// deleteChunks deletes up to dropChunks chunks and reports whether that was all.
+// deleteChunks deletes the chunks of a blob, as many as the commit still may,
+// and reports whether that was all.
 func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
 	chunks := tx.Bucket(chunksBucket)
 	prefix := idKey(id)
-	for range dropChunks {
+	for ; tx.deleted < dropChunks; tx.deleted++ {
 		// The cursor is placed anew each time: deleting moves what it stands on.
 		k, _ := chunks.Cursor().Seek(prefix)
 		if !bytes.HasPrefix(k, prefix) {

@@ -26,16 +26,12 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	if err := errors.Join(ctx.Err(), s.failure()); err != nil {
+	u, err := s.receive(ctx, body, false)
+	if err != nil {
 		return db.Image{}, 0, err
 	}
-	u := &upload{s: s, hash: sha256.New(), id: s.newBlob()}
 	defer u.release()
-	if err := u.read(ctx, body); err != nil {
-		return db.Image{}, 0, err
-	}
-	img := db.Image{Name: name, Size: u.size}
-	u.hash.Sum(img.SHA256[:0])
+	img := db.Image{Name: name, Size: u.size, SHA256: u.sum()}
 	if o.Inspect != nil {
 		if err := o.Inspect(u, &img); err != nil {
 			return db.Image{}, 0, err
@@ -44,15 +40,36 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 	return u.publish(img, o)
 }
 
-// upload is the content of one Put on its way into the file.
+// upload is the content of one Put or PutCopy on its way into the file.
 type upload struct {
 	s    *Store
+	copy bool
 	hash hash.Hash
 	size int64
 
 	id     uint64   // of the blob, if it becomes one
 	staged int      // how many chunks are in the file
 	held   []*chunk // those after them
+}
+
+// receive takes a body in, an image's or a copy's. The upload it returns is the
+// caller's to release.
+func (s *Store) receive(ctx context.Context, body io.Reader, ofCopy bool) (*upload, error) {
+	if err := errors.Join(ctx.Err(), s.failure()); err != nil {
+		return nil, err
+	}
+	u := &upload{s: s, copy: ofCopy, hash: sha256.New(), id: s.newBlob()}
+	if err := u.read(ctx, body); err != nil {
+		u.release()
+		return nil, err
+	}
+	return u, nil
+}
+
+// sum returns the digest of what has been taken in.
+func (u *upload) sum() (d db.Digest) {
+	u.hash.Sum(d[:0])
+	return d
 }
 
 // read takes the body in, staging every segment that is followed by more.
@@ -147,6 +164,7 @@ func (u *upload) stage() error {
 	}
 	err := u.s.submit(&change{
 		bytes: u.heldBytes(),
+		copy:  u.copy,
 		check: func(*bbolt.Tx) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			tx.left = append(tx.left, u.id)
@@ -245,7 +263,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 			rec.Uploaded = u.s.now().UTC()
 			if twin != nil {
 				rec.blob, rec.chunkSize = twin.blob, twin.chunkSize
-			} else if err := u.adopt(tx); err != nil {
+			} else if err := u.adoptContent(tx); err != nil {
 				return err
 			}
 			if old != nil {
@@ -302,12 +320,17 @@ func (u *upload) heal(tx *txn, damaged *record) error {
 			return err
 		}
 	}
-	tx.usage.Blobs--
-	tx.usage.Stored -= damaged.Size
-	return errors.Join(tx.drop(damaged.blob), u.adopt(tx))
+	return errors.Join(tx.drop(damaged.blob), u.adopt(tx)) // equal bytes: the counts stay
 }
 
-// adopt makes the upload's chunks a blob that counts.
+// adoptContent makes the upload's chunks a blob that counts as content.
+func (u *upload) adoptContent(tx *txn) error {
+	tx.usage.Blobs++
+	tx.usage.Stored += u.size
+	return u.adopt(tx)
+}
+
+// adopt makes the upload's chunks a blob that stays.
 func (u *upload) adopt(tx *txn) error {
 	if u.staged > 0 {
 		if err := tx.Bucket(orphansBucket).Delete(idKey(u.id)); err != nil {
@@ -315,8 +338,6 @@ func (u *upload) adopt(tx *txn) error {
 		}
 		tx.kept = append(tx.kept, u.id)
 	}
-	tx.usage.Blobs++
-	tx.usage.Stored += u.size
 	return u.writeHeld(tx.Tx)
 }
 
@@ -340,7 +361,8 @@ func bind(tx *txn, r *record) error {
 	)
 }
 
-// unbind takes a record out, and its blob when no other name has it.
+// unbind takes a record out, and with the last name of a content its blob and
+// the copies made of it.
 func unbind(tx *txn, r *record) error {
 	tx.usage.Images--
 	tx.usage.Bytes -= r.Size
@@ -357,5 +379,5 @@ func unbind(tx *txn, r *record) error {
 	}
 	tx.usage.Blobs--
 	tx.usage.Stored -= r.Size
-	return tx.drop(r.blob)
+	return errors.Join(tx.drop(r.blob), tx.dropCopies(r.SHA256))
 }

@@ -14,35 +14,42 @@ import (
 
 // Stat returns the image under name; see db.Store.
 func (s *Store) Stat(_ context.Context, name string) (img db.Image, err error) {
-	r, err := s.look(name, func(*record) <-chan struct{} { return nil })
+	name, err = db.CheckName(name)
 	if err != nil {
 		return db.Image{}, err
 	}
-	return r.Image, nil
+	err = s.view(func(tx *bbolt.Tx) error {
+		r, err := findImage(tx, name)
+		if err == nil {
+			img = r.Image
+		}
+		return err
+	})
+	return img, err
 }
 
 // Get returns the image under name and its bytes; see db.Store.
 func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
-	r, err := s.look(name, func(r *record) <-chan struct{} { return s.pins.pin(r.blob) })
+	name, err := db.CheckName(name)
+	if err != nil {
+		return db.Image{}, nil, err
+	}
+	r, err := s.look(func(tx *bbolt.Tx) (*record, error) { return findImage(tx, name) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
 	return r.Image, &body{s: s, record: r}, nil
 }
 
-// look finds the record under name and pins its blob with pin, again for as
-// long as the record it finds is just being deleted.
-func (s *Store) look(name string, pin func(*record) <-chan struct{}) (r *record, err error) {
-	name, err = db.CheckName(name)
-	if err != nil {
-		return nil, err
-	}
+// look returns the record that find finds and pins its blob; it looks again
+// for as long as that is just being deleted.
+func (s *Store) look(find func(*bbolt.Tx) (*record, error)) (r *record, err error) {
 	for {
 		var wait <-chan struct{}
 		s.pins.lookup.RLock()
 		err := s.view(func(tx *bbolt.Tx) (err error) {
-			if r, err = getRecord(tx, name); r != nil {
-				wait = pin(r)
+			if r, err = find(tx); err == nil {
+				wait = s.pins.pin(r.blob)
 			}
 			return err
 		})
@@ -50,13 +57,20 @@ func (s *Store) look(name string, pin func(*record) <-chan struct{}) (r *record,
 		switch {
 		case err != nil:
 			return nil, err
-		case r == nil:
-			return nil, fmt.Errorf("%w: %q", db.ErrNotFound, name)
 		case wait == nil:
 			return r, nil
 		}
 		<-wait
 	}
+}
+
+// findImage returns the record under name, or db.ErrNotFound.
+func findImage(tx *bbolt.Tx, name string) (*record, error) {
+	r, err := getRecord(tx, name)
+	if r == nil && err == nil {
+		err = fmt.Errorf("%w: %q", db.ErrNotFound, name)
+	}
+	return r, err
 }
 
 // image returns a copy of the record's image, or nil for no record.

@@ -14,7 +14,8 @@ import (
 )
 
 func testClosedStore(t *testing.T, s db.Store) {
-	create(t, s, "cat.png", content(1, 100))
+	source := create(t, s, "cat.png", content(1, 100)).SHA256
+	putCopy(t, s, source, "w=1", []byte("copy"), ample)
 	if err := s.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
@@ -26,6 +27,17 @@ func testClosedStore(t *testing.T, s db.Store) {
 		},
 		"Get": func() error {
 			_, body, err := s.Get(ctx, "cat.png")
+			if err == nil {
+				body.Close()
+			}
+			return err
+		},
+		"PutCopy": func() error {
+			_, err := s.PutCopy(ctx, source, "w=2", strings.NewReader("copy"), db.CopyOptions{Budget: ample})
+			return err
+		},
+		"GetCopy": func() error {
+			_, body, err := s.GetCopy(ctx, source, "w=1")
 			if err == nil {
 				body.Close()
 			}
@@ -48,17 +60,19 @@ func testClosedStore(t *testing.T, s db.Store) {
 // maps a file must not touch it then: that crashes, and no recover helps.
 func testClosedStoreBodies(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, large))
-	create(t, s, "small.png", content(2, 1000))
+	small := create(t, s, "small.png", content(2, 1000))
+	putCopy(t, s, small.SHA256, "w=1", content(3, large), ample)
 	fresh, begun, deleted := openBody(t, s, "cat.png"), openBody(t, s, "cat.png"), openBody(t, s, "cat.png")
-	small := openBody(t, s, "small.png") // of which an engine may hold all
-	for _, body := range []db.Body{begun, deleted, small} {
+	whole := openBody(t, s, "small.png") // of which an engine may hold all
+	copied := openCopy(t, s, small.SHA256, "w=1")
+	for _, body := range []db.Body{begun, deleted, whole} {
 		read(t, body, 100)
 	}
 	remove(t, s, "cat.png")
 	if err := s.Close(); err != nil {
 		t.Errorf("Close with bodies open: %v", err)
 	}
-	for i, body := range []db.Body{fresh, begun, deleted, small} {
+	for i, body := range []db.Body{fresh, begun, deleted, whole, copied} {
 		if n, err := body.ReadAt(make([]byte, 10), 500); err == nil {
 			t.Errorf("ReadAt of body %d after Close: got %d bytes and nil, want an error", i, n)
 		}
@@ -119,7 +133,11 @@ func testCloseUnderLoad(t *testing.T, s db.Store) {
 				body.Close()
 				continue
 			}
-			err := step(ctx, s, rnd)
+			do := step
+			if i%4 == 1 {
+				do = stepCopies
+			}
+			err := do(ctx, s, rnd)
 			if errors.Is(err, db.ErrClosed) {
 				return
 			}

@@ -77,6 +77,22 @@ var suite = []struct {
 	{"List/Match", testListMatch},
 	{"List/Replaced", testListReplaced},
 
+	{"Copies/Sizes", testCopySizes},
+	{"Copies/Keys", testCopyKeys},
+	{"Copies/OfImage", testCopyOfImage},
+	{"Copies/Replaced", testCopyReplaced},
+	{"Copies/OfNone", testCopyOfNone},
+	{"Copies/Go", testCopiesGo},
+	{"Copies/Hidden", testCopiesHidden},
+	{"Copies/Body", testBodyOfCopy},
+	{"Copies/Budget", testBudget},
+	{"Copies/BudgetExact", testBudgetExact},
+	{"Copies/TooLarge", testCopyTooLarge},
+	{"Copies/ReaderFails", testCopyReaderFails},
+	{"Copies/Slow", testCopySlow},
+	{"Copies/RaceSameKey", testCopyRace},
+	{"Copies/Race", testCopiesRace},
+
 	{"Model", testModel},
 	{"Load", testLoad},
 

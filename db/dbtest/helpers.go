@@ -142,18 +142,24 @@ func verify(ctx context.Context, s db.Store, name string) (db.Image, error) {
 		return img, err
 	}
 	defer body.Close()
+	return img, verifyBody(img, body)
+}
+
+// verifyBody reads the body of img and returns an error where its bytes are
+// not the ones img tells of.
+func verifyBody(img db.Image, body io.WriterTo) error {
 	hash := sha256.New()
 	n, err := body.WriteTo(hash)
 	if err != nil {
-		return img, err
+		return err
 	}
 	if digest := db.Digest(hash.Sum(nil)); n != img.Size || digest != img.SHA256 {
-		return img, fmt.Errorf("%q: got %d bytes with digest %s, want %d with %s", name, n, digest, img.Size, img.SHA256)
+		return fmt.Errorf("%q: got %d bytes with digest %s, want %d with %s", img.Name, n, digest, img.Size, img.SHA256)
 	}
-	return img, nil
+	return nil
 }
 
-// sum is the Usage of a store that holds images.
+// sum is the Usage of a store that holds images and no copies.
 func sum(images []db.Image) (u db.Usage) {
 	seen := map[db.Digest]bool{}
 	for _, img := range images {

@@ -13,6 +13,7 @@ type body struct {
 	r      *bytes.Reader
 	store  *memory
 	name   string
+	copy   *copied // or nil
 	closed bool
 }
 
@@ -25,6 +26,10 @@ func (b *body) live() (*bytes.Reader, error) {
 		return nil, errors.New("body is closed")
 	case b.store.closed && fault != "bodies outlive the store":
 		return nil, db.ErrClosed
+	case fault == "bodies go with the copy" && b.copy != nil:
+		if i := b.store.findCopy(b.copy.source, b.copy.key); i < 0 || b.store.copies[i].SHA256 != b.copy.SHA256 {
+			return nil, db.ErrNotFound
+		}
 	case fault == "body follows the name":
 		r := bytes.NewReader(b.store.images[b.name].data)
 		r.Seek(b.r.Size()-int64(b.r.Len()), io.SeekStart)

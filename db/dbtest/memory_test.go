@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type memory struct {
 	images map[string]stored
 	names  map[db.Digest]int // how many names hold the bytes
 	usage  db.Usage
+	copies []copied // in the order made
 	closed bool
 }
 
@@ -39,7 +41,7 @@ func newMemory(fault string, clock time.Duration) *memory {
 
 // reopen returns a store that holds what m, which is closed, has held.
 func (m *memory) reopen() *memory {
-	again := &memory{fault: m.fault, clock: m.clock, images: m.images, names: m.names, usage: m.usage}
+	again := &memory{fault: m.fault, clock: m.clock, images: m.images, names: m.names, usage: m.usage, copies: m.copies}
 	switch m.fault {
 	case "forgets how many names":
 		again.names = map[db.Digest]int{}
@@ -48,6 +50,10 @@ func (m *memory) reopen() *memory {
 			e.Uploaded = time.Now().UTC()
 			m.images[name] = e
 		}
+	case "forgets copies":
+		again.copies = nil
+	case "forgets the order of copies":
+		slices.Reverse(again.copies)
 	}
 	return again
 }
@@ -154,6 +160,9 @@ func (m *memory) unbind(e stored) {
 		m.usage.Blobs--
 		m.usage.Stored -= e.Size
 	}
+	if last := m.names[e.SHA256] == 0; last && m.fault != "copies outlive their source" || m.fault == "copies go with a name" {
+		m.dropCopies(e.SHA256)
+	}
 }
 
 // read is what an upload does before its transaction.
@@ -178,7 +187,7 @@ func (m *memory) read(ctx context.Context, name string, body io.Reader) (data []
 		case err != nil && m.fault == "hides the reader's error":
 			return nil, fmt.Errorf("read image: %v", err)
 		case err != nil:
-			return nil, fmt.Errorf("read image: %w", err)
+			return data, fmt.Errorf("read image: %w", err)
 		}
 	}
 }
@@ -270,7 +279,7 @@ func (m *memory) Usage(context.Context) (db.Usage, error) {
 	if m.closed {
 		return db.Usage{}, db.ErrClosed
 	}
-	return m.usage, nil
+	return m.countCopies(), nil
 }
 
 func (m *memory) Ready(ctx context.Context) error {

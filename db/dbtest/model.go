@@ -81,7 +81,7 @@ func (m model) allowsNumber(got answer, name string, digest db.Digest) bool {
 	return got == answer{db.Numbered(name, numbers+2), db.Created}
 }
 
-// testModel does 500 things at random to the store and to a model of it, and
+// testModel does 700 things at random to the store and to a model of it, and
 // compares. DBTEST_SEED repeats a run.
 func testModel(t *testing.T, s db.Store) {
 	seed := uint64(time.Now().UnixNano())
@@ -95,13 +95,14 @@ func testModel(t *testing.T, s db.Store) {
 		contents = append(contents, content(uint64(i), size))
 	}
 	wanted := []string{"cat.png", "cat-2.png", "dög.jpg", "x"}
+	var copies copyModel
 
-	for op := 0; op < 500 && !t.Failed(); op++ {
+	for op := 0; op < 700 && !t.Failed(); op++ {
 		name := wanted[rnd.IntN(len(wanted))]
 		if held := slices.Sorted(maps.Keys(m)); len(held) > 0 && rnd.IntN(2) == 0 {
 			name = held[rnd.IntN(len(held))]
 		}
-		switch n := rnd.IntN(100); {
+		switch n := rnd.IntN(140); {
 		case n < 45:
 			data := contents[rnd.IntN(len(contents))]
 			conflict := []db.Conflict{db.Rename, db.Replace, db.Fail}[rnd.IntN(3)]
@@ -110,16 +111,33 @@ func testModel(t *testing.T, s db.Store) {
 			m.testDelete(t, s, name)
 		case n < 90:
 			m.testGet(t, s, name)
-		default:
+		case n < 100:
 			wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 1 + rnd.IntN(10)}), m.images())
+		default:
+			source := db.Digest(sha256.Sum256(contents[rnd.IntN(len(contents))]))
+			copies.test(t, s, rnd, source, contents[rnd.IntN(len(contents))], m.holds(source))
 		}
-		wantUsage(t, s, sum(m.images()))
+		copies.keep(m.holds)
+		wantUsage(t, s, withCopies(sum(m.images()), len(copies), copies.bytes()))
 		if t.Failed() {
 			t.Logf("at operation %d, on %q", op, name)
 		}
 	}
 	wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 7}), m.images())
-	wantConsistent(t, s)
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		m.testDelete(t, s, name)
+	}
+	wantUsage(t, s, db.Usage{})
+}
+
+// holds reports whether an image has the content.
+func (m model) holds(digest db.Digest) bool {
+	for _, e := range m {
+		if e.img.SHA256 == digest {
+			return true
+		}
+	}
+	return false
 }
 
 func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, conflict db.Conflict) {

@@ -21,6 +21,7 @@ var reopenSuite = []struct {
 	{"Reopen/Leftovers", testReopenLeftovers},
 	{"Reopen/Cursor", testReopenCursor},
 	{"Reopen/Acknowledged", testReopenAcknowledged},
+	{"Reopen/Copies", testReopenCopies},
 }
 
 // closeStore closes s, which must succeed.
@@ -37,6 +38,7 @@ func testReopen(t *testing.T, open func() db.Store) {
 	contents := map[string][]byte{}
 	describe := func(_ io.ReaderAt, img *db.Image) error {
 		img.ContentType, img.Width, img.Height = "image/png", int(img.Size), 1
+		img.Orientation = int(img.Size % 9)
 		return nil
 	}
 	for i, size := range []int{0, 1, 100, 128<<10 + 64, 1<<20 + 1, 5<<20 + 7, 100} {

@@ -22,7 +22,7 @@ var sizes = []int{
 
 func testSizes(t *testing.T, s db.Store) {
 	describe := func(_ io.ReaderAt, img *db.Image) error {
-		img.ContentType, img.Width, img.Height = "image/png", 640, 480
+		img.ContentType, img.Width, img.Height, img.Orientation = "image/png", 640, 480, 6
 		return nil
 	}
 	var images []db.Image
@@ -31,7 +31,7 @@ func testSizes(t *testing.T, s db.Store) {
 		img := put(t, s, name, data, db.PutOptions{Inspect: describe}, db.Created)
 		wantImage(t, "Put", img, db.Image{
 			Name: name, Size: int64(size), SHA256: img.SHA256, // the digest put has checked
-			ContentType: "image/png", Width: 640, Height: 480,
+			ContentType: "image/png", Width: 640, Height: 480, Orientation: 6,
 			Uploaded: img.Uploaded,
 		})
 		wantStored(t, s, img, data)

@@ -126,7 +126,7 @@ func wantUsage(t *testing.T, s db.Store, want db.Usage) {
 }
 
 // wantConsistent fails unless every image listed is stored, the list is in
-// order, and Usage is what the list adds up to.
+// order, and Usage is what the list adds up to, and no copies.
 func wantConsistent(t *testing.T, s db.Store) {
 	t.Helper()
 	images := listAll(t, s, db.ListOptions{Limit: 100})

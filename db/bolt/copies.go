@@ -1,0 +1,198 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// PutCopy keeps a copy; see db.Store. It goes the way of Put: through the same
+// buffers, staged as an orphan where it is long, published by one commit.
+func (s *Store) PutCopy(ctx context.Context, source db.Digest, key string, body io.Reader, o db.CopyOptions) (db.Image, error) {
+	if err := db.CheckKey(key); err != nil {
+		return db.Image{}, err
+	}
+	u, err := s.receive(ctx, body, true)
+	if err != nil {
+		return db.Image{}, err
+	}
+	defer u.release()
+	if u.size > o.Budget {
+		return db.Image{}, fmt.Errorf("%w: %d bytes of at most %d", db.ErrBudget, u.size, o.Budget)
+	}
+	return u.publishCopy(source, key, o)
+}
+
+// GetCopy returns a copy and its bytes; see db.Store.
+func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Image, db.Body, error) {
+	if err := db.CheckKey(key); err != nil {
+		return db.Image{}, nil, err
+	}
+	k := copyKey(source, key)
+	r, err := s.look(func(tx *bbolt.Tx) (*record, error) { return findCopy(tx, k) })
+	if err != nil {
+		return db.Image{}, nil, err
+	}
+	img := r.Image
+	img.Name = ""
+	return img, &body{s: s, record: r}, nil
+}
+
+// findCopy returns the record under k in the copies bucket, or db.ErrNotFound.
+func findCopy(tx *bbolt.Tx, k []byte) (*record, error) {
+	r, err := getCopy(tx, k)
+	if r == nil && err == nil {
+		err = fmt.Errorf("%w: copy %q", db.ErrNotFound, copyTitle(k))
+	}
+	return r, err
+}
+
+// publishCopy makes the content a copy in one commit.
+func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db.Image, error) {
+	k := copyKey(source, key)
+	r := &record{blob: u.id, chunkSize: chunkSize, Image: db.Image{
+		Size: u.size, SHA256: u.sum(),
+		ContentType: o.ContentType, Width: o.Width, Height: o.Height,
+	}}
+	err := u.s.submit(&change{
+		bytes: u.heldBytes(),
+		copy:  true,
+		check: func(tx *bbolt.Tx) (todo bool, err error) {
+			twin, err := sameContent(tx, source)
+			if twin == nil && err == nil {
+				err = fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, source)
+			}
+			return true, err
+		},
+		apply: func(tx *txn) error {
+			r.Uploaded = u.s.now().UTC()
+			return errors.Join(
+				tx.dropCopy(k),
+				tx.evict(o.Budget-u.size),
+				u.adopt(tx),
+				tx.bindCopy(k, r),
+			)
+		},
+	})
+	if err != nil {
+		return db.Image{}, err
+	}
+	return r.Image, nil
+}
+
+// bindCopy enters the record of a copy under a key that is free.
+func (tx *txn) bindCopy(k []byte, r *record) error {
+	tx.usage.Copies++
+	tx.usage.CopyBytes += r.Size
+	return errors.Join(
+		tx.Bucket(copiesBucket).Put(k, r.marshal()),
+		tx.Bucket(madeBucket).Put(idKey(r.blob), k),
+	)
+}
+
+// dropCopy deletes the copy under k, if there is one.
+func (tx *txn) dropCopy(k []byte) error {
+	r, err := getCopy(tx.Tx, k)
+	if errors.Is(err, errRecord) {
+		r, err = tx.salvage(k), nil // neither its source nor other copies must suffer
+	}
+	if r == nil || err != nil {
+		return err
+	}
+	tx.usage.Copies--
+	tx.usage.CopyBytes -= r.Size
+	return errors.Join(
+		tx.Bucket(copiesBucket).Delete(k),
+		tx.Bucket(madeBucket).Delete(idKey(r.blob)),
+		tx.drop(r.blob),
+	)
+}
+
+// salvage returns as much of the unreadable record under k as dropping it
+// takes: the blob, from the order of the copies, and the size, from its chunks.
+func (tx *txn) salvage(k []byte) *record {
+	r := new(record)
+	c := tx.Bucket(madeBucket).Cursor()
+	for id, key := c.First(); id != nil; id, key = c.Next() {
+		if bytes.Equal(key, k) {
+			r.blob = binary.BigEndian.Uint64(id)
+		}
+	}
+	chunks, prefix := tx.Bucket(chunksBucket), idKey(r.blob)
+	c = chunks.Cursor()
+	for place, _ := c.Seek(prefix); bytes.HasPrefix(place, prefix); place, _ = c.Next() {
+		r.Size += int64(max(0, len(chunks.Bucket(place).Get(chunkKey))-crcSize))
+	}
+	return r
+}
+
+// dropCopies deletes all copies of a content.
+func (tx *txn) dropCopies(source db.Digest) error {
+	for {
+		// The cursor is placed anew each time: deleting moves what it stands on.
+		k, _ := tx.Bucket(copiesBucket).Cursor().Seek(source[:])
+		if !bytes.HasPrefix(k, source[:]) {
+			return nil
+		}
+		if err := tx.dropCopy(bytes.Clone(k)); err != nil {
+			return err
+		}
+	}
+}
+
+// evict drops copies, those made first before others, until they take at most
+// n bytes.
+func (tx *txn) evict(n int64) error {
+	for tx.usage.CopyBytes > n {
+		if some, err := tx.dropOldest(); !some || err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropOldest drops the copy made first and reports whether there was one.
+func (tx *txn) dropOldest() (some bool, err error) {
+	made := tx.Bucket(madeBucket)
+	id, k := made.Cursor().First()
+	if id == nil {
+		tx.usage.Copies, tx.usage.CopyBytes = 0, 0 // whatever damage made of them
+		return false, nil
+	}
+	id, k = bytes.Clone(id), bytes.Clone(k) // the pages they lie in change
+	// The second is for a copy whose record is gone: evict would not end there.
+	return true, errors.Join(tx.dropCopy(k), made.Delete(id))
+}
+
+// giveWay drops the oldest copies, so that n bytes of an image find space, and
+// reports whether there were any. It is the committer's.
+func (s *Store) giveWay(n int64) (some bool) {
+	// What small copies leave lies scattered: twice the bytes needed will hold
+	// them more often, and make fewer commits.
+	need := 2 * (n + spaceSlack)
+	err := s.commitTight([]*change{{
+		check: func(tx *bbolt.Tx) (todo bool, err error) {
+			id, _ := tx.Bucket(madeBucket).Cursor().First()
+			some = id != nil
+			return some, nil
+		},
+		apply: func(tx *txn) error {
+			more, enough := true, tx.usage.CopyBytes-need
+			for more && tx.usage.CopyBytes > enough && tx.deleted < dropChunks {
+				var err error
+				if more, err = tx.dropOldest(); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}})
+	return some && err == nil
+}

@@ -1,0 +1,409 @@
+package bolt
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// ample is a budget that no test comes near.
+const ample = 1 << 40
+
+func putCopy(s *Store, source db.Digest, key string, content []byte, budget int64) error {
+	_, err := s.PutCopy(ctx, source, key, bytes.NewReader(content), db.CopyOptions{Budget: budget})
+	return err
+}
+
+func mustPutCopy(t testing.TB, s *Store, source db.Digest, key string, content []byte, budget int64) {
+	t.Helper()
+	if err := putCopy(s, source, key, content, budget); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readCopy(s *Store, source db.Digest, key string) ([]byte, error) {
+	_, body, err := s.GetCopy(ctx, source, key)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return io.ReadAll(body)
+}
+
+// wantUsage looks at what is counted, and at whether the copies in the file
+// are as many.
+func wantUsage(t testing.TB, s *Store, want db.Usage) {
+	t.Helper()
+	got, err := s.Usage(ctx)
+	if err != nil || got != want {
+		t.Errorf("usage %+v, error %v, want %+v", got, err, want)
+	}
+	for _, bucket := range [][]byte{copiesBucket, madeBucket} {
+		if got := count(t, s, bucket); got != int(want.Copies) {
+			t.Errorf("%d keys in %s, want %d", got, bucket, want.Copies)
+		}
+	}
+}
+
+// newVersion1 makes a file as the first version of the layout had it, with an
+// image of one chunk in it.
+func newVersion1(t *testing.T, name string, data []byte) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "images.db")
+	bdb, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bdb.Close()
+	if err := upgrade(bdb, upgrades[:1]); err != nil {
+		t.Fatal(err)
+	}
+	var c chunk
+	c.n = copy(c.buf[crcSize:], data)
+	c.seal(1, 0)
+	size := int64(len(data))
+	err = bdb.Update(func(tx *bbolt.Tx) error {
+		var usage []byte
+		for _, n := range []int64{1, size, 1, size} {
+			usage = binary.BigEndian.AppendUint64(usage, uint64(n))
+		}
+		return errors.Join(
+			(&upload{id: 1, held: []*chunk{&c}}).writeHeld(tx),
+			bind(&txn{Tx: tx}, &record{Image: db.Image{Name: name, Size: size, SHA256: sha256.Sum256(data)}, blob: 1, chunkSize: chunkSize}),
+			tx.Bucket(metaBucket).Put(usageKey, usage),
+		)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestUpgradeVersion1 opens a file from before there were copies.
+func TestUpgradeVersion1(t *testing.T) {
+	t.Parallel()
+	want := content(1, 1000)
+	source := db.Digest(sha256.Sum256(want))
+	path := newVersion1(t, "a.png", want)
+	for range 2 { // the second time there is nothing left to upgrade
+		s := openStore(t, path, Options{})
+		wantUsage(t, s, db.Usage{Images: 1, Bytes: 1000, Blobs: 1, Stored: 1000})
+		if got := mustRead(t, s, "a.png"); !bytes.Equal(got, want) {
+			t.Error("the image changed in the upgrade")
+		}
+		mustPutCopy(t, s, source, "w=1", want[:100], ample)
+		wantUsage(t, s, db.Usage{Images: 1, Bytes: 1000, Blobs: 1, Stored: 1000, Copies: 1, CopyBytes: 100})
+		mustPut(t, s, "a.png", want[1:]) // and its copy is gone
+		mustPut(t, s, "a.png", want)
+		s.Close()
+	}
+	s := openStore(t, path, Options{})
+	if err := s.Delete(ctx, "a.png", nil); err != nil {
+		t.Fatal(err)
+	}
+	wantUsage(t, s, db.Usage{})
+	wantChunks(t, s, 0)
+}
+
+// TestUpgradeDamaged does not take counts that are cut short for zeros.
+func TestUpgradeDamaged(t *testing.T) {
+	t.Parallel()
+	path := newVersion1(t, "a.png", content(1, 1000))
+	bdb, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = bdb.Update(func(tx *bbolt.Tx) error {
+		return tx.Bucket(metaBucket).Put(usageKey, make([]byte, usageSize1-1))
+	})
+	if err := errors.Join(err, bdb.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path, Options{}); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("error %v, want ErrDamaged", err)
+	}
+}
+
+// TestCopiesLeaveNothing sees that no chunk stays in the file without a copy.
+func TestCopiesLeaveNothing(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	small, big := content(1, chunkSize), content(2, 2*segmentChunks*chunkSize+1)
+	bigChunks := chunkCount(int64(len(big)), chunkSize)
+	source := mustPut(t, s, "a.png", content(3, 100)).SHA256
+	usage := db.Usage{Images: 1, Bytes: 100, Blobs: 1, Stored: 100}
+
+	// Staged, and then refused.
+	if err := putCopy(s, source, "w=1", big, int64(len(big)-1)); !errors.Is(err, db.ErrBudget) {
+		t.Errorf("error %v, want ErrBudget", err)
+	}
+	if err := putCopy(s, db.Digest{}, "w=1", big, ample); !errors.Is(err, db.ErrNotFound) {
+		t.Errorf("error %v, want ErrNotFound", err)
+	}
+	wantChunks(t, s, 1)
+	wantUsage(t, s, usage)
+
+	for _, content := range [][]byte{big, small, big, big} { // each in the place of the one before
+		mustPutCopy(t, s, source, "w=1", content, ample)
+		wantChunks(t, s, 1+chunkCount(int64(len(content)), chunkSize))
+	}
+	_, body, err := s.GetCopy(ctx, source, "w=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustPutCopy(t, s, source, "w=2", small, chunkSize) // evicts it
+	if got := count(t, s, chunksBucket); got != 2+bigChunks {
+		t.Errorf("%d chunks while the evicted copy is read, want %d", got, 2+bigChunks)
+	}
+	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, big) {
+		t.Errorf("%d bytes of the evicted copy, error %v", len(got), err)
+	}
+	body.Close()
+	wantChunks(t, s, 2)
+	usage.Copies, usage.CopyBytes = 1, chunkSize
+	wantUsage(t, s, usage)
+
+	mustPutCopy(t, s, source, "w=3", big, ample)
+	if err := s.Delete(ctx, "a.png", nil); err != nil {
+		t.Fatal(err)
+	}
+	wantChunks(t, s, 0)
+	wantUsage(t, s, db.Usage{})
+}
+
+// TestManyChunksGo evicts more chunks than one commit may delete.
+func TestManyChunksGo(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{NoSync: true})
+	source := mustPut(t, s, "a.png", nil).SHA256
+	const n = 4
+	size := int64(dropChunks/2) * chunkSize
+	for i := range n {
+		_, err := s.PutCopy(ctx, source, fmt.Sprint(i), io.LimitReader(zeros{}, size), db.CopyOptions{Budget: n * size})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantChunks(t, s, n*dropChunks/2)
+	left := 0
+	err := s.submit(&change{
+		check: func(*bbolt.Tx) (bool, error) { return true, nil },
+		apply: func(tx *txn) error {
+			err := tx.evict(0)
+			c := tx.Bucket(chunksBucket).Cursor()
+			for k, _ := c.First(); k != nil; k, _ = c.Next() {
+				left++
+			}
+			return err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := n*dropChunks/2 - dropChunks; left != want {
+		t.Errorf("one commit left %d chunks, want %d", left, want)
+	}
+	wantUsage(t, s, db.Usage{Images: 1, Blobs: 1})
+	wantChunks(t, s, 0)
+}
+
+// TestGiveWayInSteps has more small copies than give way to an upload at once.
+func TestGiveWayInSteps(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{NoSync: true})
+	source := mustPut(t, s, "a.png", nil).SHA256
+	const n = dropChunks + 10
+	for i := range n {
+		mustPutCopy(t, s, source, fmt.Sprint(i), []byte("x"), ample)
+	}
+	for _, left := range []int64{10, 0, 0} {
+		had := count(t, s, copiesBucket) > 0
+		if got := s.giveWay(1 << 20); got != had {
+			t.Errorf("some copies gave way: %t, want %t", got, had)
+		}
+		wantUsage(t, s, db.Usage{Images: 1, Blobs: 1, Copies: left, CopyBytes: left})
+		wantChunks(t, s, int(left))
+	}
+}
+
+// TestDamagedCopy damages a copy in every way. Reading it says so, nothing
+// else suffers, and it can be made again, evicted, or deleted with its source.
+func TestDamagedCopy(t *testing.T) {
+	t.Parallel()
+	data := content(1, 2*chunkSize+500)
+	k := copyKey(sha256.Sum256(content(2, 100)), "w=1")
+	for _, damage := range []struct {
+		name string
+		do   func(tx *bbolt.Tx, blob uint64) error
+	}{
+		{"flipped", func(tx *bbolt.Tx, blob uint64) error {
+			place := chunkPlace(blob, 1)
+			b := tx.Bucket(chunksBucket).Bucket(place[:])
+			v := bytes.Clone(b.Get(chunkKey))
+			v[1000] ^= 1
+			return b.Put(chunkKey, v)
+		}},
+		{"chunk missing", func(tx *bbolt.Tx, blob uint64) error {
+			place := chunkPlace(blob, 1)
+			return tx.Bucket(chunksBucket).DeleteBucket(place[:])
+		}},
+		{"record unreadable", func(tx *bbolt.Tx, blob uint64) error {
+			return tx.Bucket(copiesBucket).Put(k, []byte("unreadable"))
+		}},
+	} {
+		for _, mend := range []struct {
+			name   string
+			do     func(s *Store, source db.Digest) error
+			images int64 // of 100 bytes
+			copies int64 // of data
+		}{
+			{"made again", func(s *Store, source db.Digest) error { return putCopy(s, source, "w=1", data, ample) }, 2, 2},
+			{"evicted", func(s *Store, source db.Digest) error {
+				return putCopy(s, source, "w=2", data, 2*int64(len(data)))
+			}, 2, 2},
+			{"deleted", func(s *Store, source db.Digest) error { return s.Delete(ctx, "a.png", nil) }, 1, 1},
+		} {
+			t.Run(damage.name+" "+mend.name, func(t *testing.T) {
+				t.Parallel()
+				s := newStore(t, Options{Log: slog.New(slog.DiscardHandler)})
+				source := mustPut(t, s, "a.png", content(2, 100)).SHA256
+				other := mustPut(t, s, "b.png", content(3, 100)).SHA256
+				mustPutCopy(t, s, source, "w=1", data, ample)
+				mustPutCopy(t, s, other, "w=1", data, ample)
+				err := s.db.Update(func(tx *bbolt.Tx) error {
+					r, err := findCopy(tx, k)
+					return errors.Join(err, damage.do(tx, r.blob))
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = readCopy(s, source, "w=1")
+				if !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), source.String()+"/w=1") {
+					t.Errorf("error %v, want ErrDamaged with source and key", err)
+				}
+				if err := mend.do(s, source); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := readCopy(s, source, "w=1"); mend.name == "made again" {
+					if err != nil || !bytes.Equal(got, data) {
+						t.Errorf("the copy made again: %d bytes, error %v", len(got), err)
+					}
+				} else if !errors.Is(err, db.ErrNotFound) {
+					t.Errorf("error %v, want ErrNotFound", err)
+				}
+				if got, err := readCopy(s, other, "w=1"); err != nil || !bytes.Equal(got, data) {
+					t.Errorf("the other copy: %d bytes, error %v", len(got), err)
+				}
+				wantUsage(t, s, db.Usage{
+					Images: mend.images, Bytes: 100 * mend.images, Blobs: mend.images, Stored: 100 * mend.images,
+					Copies: mend.copies, CopyBytes: mend.copies * int64(len(data)),
+				})
+				wantChunks(t, s, int(mend.images)+3*int(mend.copies))
+			})
+		}
+	}
+}
+
+// TestCopyLost takes the record of a copy out of the file: the copy is not
+// found, and the others can be evicted all the same.
+func TestCopyLost(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	source := mustPut(t, s, "a.png", content(1, 100)).SHA256
+	for _, key := range []string{"lost", "b", "c"} {
+		mustPutCopy(t, s, source, key, content(2, 1000), ample)
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(copiesBucket).Delete(copyKey(source, "lost")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, func() {
+		mustPutCopy(t, s, source, "d", nil, 0)
+		wantUsage(t, s, db.Usage{Images: 1, Bytes: 100, Blobs: 1, Stored: 100, Copies: 1})
+	})
+}
+
+// TestCopiesGiveWay gives the file an end that it may not grow beyond.
+func TestCopiesGiveWay(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{NoSync: true})
+	s.db.MaxSize = 24<<20 + s.db.AllocSize // bbolt asks for that much more than it needs
+	testGiveWay(t, s, 24<<20)
+}
+
+// testGiveWay fills a store that has room for size bytes. Copies take what is
+// left and no more, and make room for images, the oldest first.
+func testGiveWay(t *testing.T, s *Store, size int64) {
+	source := mustPut(t, s, "a.png", content(0, 100)).SHA256
+	var err error
+	n := 0
+	for ; err == nil && n < 1000; n++ {
+		data := content(byte(n), []int{3_000, 20_000, 300_000}[n%3])
+		err = putCopy(s, source, fmt.Sprint(n), data, ample)
+	}
+	n-- // the last one was refused
+	if !errors.Is(err, db.ErrFull) {
+		t.Fatalf("error %v, want ErrFull", err)
+	}
+	long := content(1, 3*segmentChunks*chunkSize) // which is staged
+	if err := putCopy(s, source, "long", long, ample); !errors.Is(err, db.ErrFull) {
+		t.Errorf("error %v, want ErrFull", err)
+	}
+	before, err := s.Usage(ctx)
+	if err != nil || before.Copies != int64(n) || before.CopyBytes < size/2 {
+		t.Fatalf("usage %+v, error %v, want all of %d copies, which fill the file", before, err, n)
+	}
+
+	data := content(1, 1<<20)
+	mustPut(t, s, "b.png", data)
+	after, err := s.Usage(ctx)
+	if err != nil || after.Copies < int64(n)/2 || after.Copies >= before.Copies {
+		t.Errorf("%d of %d copies, error %v, want some that gave way and most that did not", after.Copies, n, err)
+	}
+	if _, err := readCopy(s, source, "0"); !errors.Is(err, db.ErrNotFound) {
+		t.Errorf("the oldest copy: error %v, want ErrNotFound", err)
+	}
+	last := fmt.Sprint(n - 1)
+	if _, err := readCopy(s, source, last); err != nil {
+		t.Errorf("the newest copy: %v", err)
+	}
+
+	images := 0
+	for ; ; images++ { // of which one is staged in several segments
+		data := content(byte(images), []int{4 << 20, 300_000}[min(images, 1)])
+		_, _, err = s.Put(ctx, fmt.Sprintf("%d.png", images), bytes.NewReader(data), db.PutOptions{})
+		if err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, db.ErrFull) {
+		t.Fatalf("error %v, want ErrFull", err)
+	}
+	full, err := s.Usage(ctx)
+	if err != nil || full.Copies != 0 || full.CopyBytes != 0 || full.Stored < size/2 {
+		t.Errorf("usage %+v, error %v, want no copies, and images that fill the file", full, err)
+	}
+	if err := putCopy(s, source, "w=1", data, ample); !errors.Is(err, db.ErrFull) {
+		t.Errorf("error %v, want ErrFull", err)
+	}
+	if got := mustRead(t, s, "b.png"); !bytes.Equal(got, data) {
+		t.Error("an image reads wrong")
+	}
+	for i := range images {
+		if err := s.Delete(ctx, fmt.Sprintf("%d.png", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustPutCopy(t, s, source, "w=1", data, ample)
+}

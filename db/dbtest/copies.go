@@ -1,0 +1,549 @@
+package dbtest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"imageserver/db"
+)
+
+// ample is a budget that no test comes near.
+const ample = 1 << 40
+
+// tryPutCopy keeps data, again for as long as the store says it is busy.
+func tryPutCopy(ctx context.Context, s db.Store, source db.Digest, key string, data []byte, budget int64) (db.Image, error) {
+	o := db.CopyOptions{ContentType: "image/jpeg", Width: 320, Height: 200, Budget: budget}
+	for {
+		img, err := s.PutCopy(ctx, source, key, bytes.NewReader(data), o)
+		if !errors.Is(err, db.ErrBusy) {
+			return img, err
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// putCopy keeps data, which must succeed.
+func putCopy(t *testing.T, s db.Store, source db.Digest, key string, data []byte, budget int64) db.Image {
+	t.Helper()
+	img, err := tryPutCopy(t.Context(), s, source, key, data, budget)
+	if err != nil {
+		t.Fatalf("PutCopy(%q): %v", key, err)
+	}
+	wantImage(t, fmt.Sprintf("PutCopy(%q)", key), img, db.Image{
+		Size: int64(len(data)), SHA256: sha256.Sum256(data),
+		ContentType: "image/jpeg", Width: 320, Height: 200, Uploaded: img.Uploaded,
+	})
+	return img
+}
+
+// openCopy returns the body of a copy, closed when t ends if not before.
+func openCopy(t *testing.T, s db.Store, source db.Digest, key string) db.Body {
+	t.Helper()
+	_, body, err := s.GetCopy(t.Context(), source, key)
+	if err != nil {
+		t.Fatalf("GetCopy(%q): %v", key, err)
+	}
+	t.Cleanup(func() { body.Close() })
+	return body
+}
+
+// wantCopy fails unless GetCopy finds img, and data as its bytes.
+func wantCopy(t *testing.T, s db.Store, source db.Digest, key string, img db.Image, data []byte) {
+	t.Helper()
+	what := fmt.Sprintf("GetCopy(%q)", key)
+	got, body, err := s.GetCopy(t.Context(), source, key)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	defer body.Close()
+	wantImage(t, what, got, img)
+	wantRest(t, what, body, data)
+}
+
+// wantNoCopy fails if there is a copy under key.
+func wantNoCopy(t *testing.T, s db.Store, source db.Digest, key string) {
+	t.Helper()
+	_, body, err := s.GetCopy(t.Context(), source, key)
+	wantError(t, fmt.Sprintf("GetCopy(%q)", key), err, db.ErrNotFound)
+	if err == nil {
+		body.Close()
+	}
+}
+
+// wantCopies fails unless those of keys that are in want, all of source and of
+// size bytes each, are all the copies there are.
+func wantCopies(t *testing.T, s db.Store, images []db.Image, source db.Digest, size int64, keys, want string) {
+	t.Helper()
+	got := ""
+	for _, key := range strings.Split(keys, "") {
+		_, body, err := s.GetCopy(t.Context(), source, key)
+		if err != nil {
+			wantError(t, fmt.Sprintf("GetCopy(%q)", key), err, db.ErrNotFound)
+			continue
+		}
+		body.Close()
+		got += key
+	}
+	if got != want {
+		t.Errorf("of the copies %s got %s, want %s", keys, got, want)
+	}
+	wantUsage(t, s, withCopies(sum(images), len(want), int64(len(want))*size))
+}
+
+// withCopies adds n copies of size bytes together.
+func withCopies(u db.Usage, n int, size int64) db.Usage {
+	u.Copies += int64(n)
+	u.CopyBytes += size
+	return u
+}
+
+func testCopySizes(t *testing.T, s db.Store) {
+	source := create(t, s, "cat.png", content(1, 1000))
+	usage := sum([]db.Image{source})
+	var images []db.Image
+	contents := [][]byte{content(0, 0), content(1, 1), content(2, 100), content(3, 128<<10+64), content(4, 3<<20)}
+	for i, data := range contents {
+		before := time.Now().Truncate(time.Second)
+		img := putCopy(t, s, source.SHA256, fmt.Sprint(i), data, ample)
+		if img.Uploaded.Before(before) || img.Uploaded.After(time.Now()) || img.Uploaded.Location() != time.UTC {
+			t.Errorf("Uploaded: got %v, want the time of PutCopy in UTC", img.Uploaded)
+		}
+		images = append(images, img)
+		usage = withCopies(usage, 1, img.Size)
+		wantUsage(t, s, usage)
+	}
+	for i, data := range contents {
+		wantCopy(t, s, source.SHA256, fmt.Sprint(i), images[i], data)
+		body := openCopy(t, s, source.SHA256, fmt.Sprint(i))
+		for _, r := range ranges(len(data)) {
+			wantReadAt(t, body, data, r.off, r.n)
+		}
+	}
+	wantStored(t, s, source, content(1, 1000))
+}
+
+// testCopyKeys: a key is bytes of any value, and the same one means another
+// copy for another source. Copies of equal bytes are two all the same.
+func testCopyKeys(t *testing.T, s db.Store) {
+	sources := []db.Image{create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", content(2, 100))}
+	keys := []string{
+		"w=1", "w=10", "w=1&h=1", "W=1", "\x00", "\x00\x00", "\xff\xff", "/", "a/b", "..", "%2f", " ", "é", "e\u0301",
+		sources[0].SHA256.String(), strings.Repeat("k", db.MaxKeyBytes), strings.Repeat("k", db.MaxKeyBytes-1),
+	}
+	data := func(i, j int) []byte { return fmt.Appendf(nil, "copy %d", i+j) } // equal ones among them
+	var images [2][]db.Image
+	for i, source := range sources {
+		for j, key := range keys {
+			images[i] = append(images[i], putCopy(t, s, source.SHA256, key, data(i, j), ample))
+		}
+	}
+	for i, source := range sources {
+		for j, key := range keys {
+			wantCopy(t, s, source.SHA256, key, images[i][j], data(i, j))
+		}
+		wantNoCopy(t, s, source.SHA256, "w=100")
+		wantNoCopy(t, s, source.SHA256, "w")
+		for _, key := range []string{"", strings.Repeat("k", db.MaxKeyBytes+1)} {
+			_, err := tryPutCopy(t.Context(), s, source.SHA256, key, nil, ample)
+			wantError(t, "PutCopy with a bad key", err, db.ErrKey)
+			_, _, err = s.GetCopy(t.Context(), source.SHA256, key)
+			wantError(t, "GetCopy with a bad key", err, db.ErrKey)
+		}
+	}
+	remove(t, s, "cat.png")
+	wantNoCopy(t, s, sources[0].SHA256, "w=1")
+	for j, key := range keys {
+		wantCopy(t, s, sources[1].SHA256, key, images[1][j], data(1, j))
+	}
+}
+
+// testCopyOfImage keeps a copy whose bytes an image has: they count twice, and
+// neither goes with the other.
+func testCopyOfImage(t *testing.T, s db.Store) {
+	data := content(2, 200<<10)
+	source, dog := create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", data)
+	img := putCopy(t, s, source.SHA256, "dog", data, ample)
+	wantUsage(t, s, withCopies(sum([]db.Image{source, dog}), 1, img.Size))
+	remove(t, s, "dog.png")
+	wantCopy(t, s, source.SHA256, "dog", img, data)
+	dog = create(t, s, "dog.png", data)
+	remove(t, s, "cat.png")
+	wantStored(t, s, dog, data)
+	wantUsage(t, s, sum([]db.Image{dog}))
+}
+
+func testCopyReplaced(t *testing.T, s db.Store) {
+	source := create(t, s, "cat.png", content(1, 100))
+	usage := sum([]db.Image{source})
+	for i, size := range []int{100, 3 << 20, 0, 100, 100} {
+		data := content(uint64(i), size)
+		img := putCopy(t, s, source.SHA256, "w=1", data, ample)
+		wantCopy(t, s, source.SHA256, "w=1", img, data)
+		wantUsage(t, s, withCopies(usage, 1, img.Size))
+	}
+	again := putCopy(t, s, source.SHA256, "w=1", content(4, 100), ample) // the same bytes
+	wantCopy(t, s, source.SHA256, "w=1", again, content(4, 100))
+	wantUsage(t, s, withCopies(usage, 1, 100))
+}
+
+func testCopyOfNone(t *testing.T, s db.Store) {
+	none := db.Digest(sha256.Sum256([]byte("none")))
+	source := create(t, s, "cat.png", content(1, 100))
+	for _, size := range []int{0, 100, 3 << 20} {
+		data := content(2, size)
+		_, err := tryPutCopy(t.Context(), s, none, "w=1", data, ample)
+		wantError(t, "PutCopy of no image", err, db.ErrNotFound)
+		wantNoCopy(t, s, none, "w=1")
+
+		// A copy is no image, so there are no copies of it.
+		img := putCopy(t, s, source.SHA256, "w=1", data, ample)
+		_, err = tryPutCopy(t.Context(), s, img.SHA256, "w=1", data, ample)
+		wantError(t, "PutCopy of a copy", err, db.ErrNotFound)
+		wantNoCopy(t, s, img.SHA256, "w=1")
+		wantUsage(t, s, withCopies(sum([]db.Image{source}), 1, img.Size))
+	}
+}
+
+// testCopiesGo: copies go with the last name of their source, not before, and
+// are not there when it is stored again.
+func testCopiesGo(t *testing.T, s db.Store) {
+	data, small := content(1, 200<<10), content(3, 1000)
+	dog := create(t, s, "dog.png", content(2, 100))
+	kept := putCopy(t, s, dog.SHA256, "w=1", small, ample)
+	unbind := map[string]func(name string){
+		"Delete": func(name string) { remove(t, s, name) },
+		"Replace": func(name string) {
+			put(t, s, name, []byte(name), db.PutOptions{Conflict: db.Replace}, db.Replaced)
+			remove(t, s, name)
+		},
+	}
+	for _, way := range []string{"Delete", "Replace", "Delete"} {
+		images := []db.Image{dog, create(t, s, "cat.png", data), create(t, s, "tiger.png", data)}
+		source := images[1].SHA256
+		for _, key := range []string{"w=1", "w=2"} {
+			wantNoCopy(t, s, source, key)
+			img := putCopy(t, s, source, key, small, ample)
+			wantCopy(t, s, source, key, img, small)
+		}
+		unbind[way]("cat.png")
+		wantUsage(t, s, withCopies(sum([]db.Image{dog, images[2]}), 3, 3000))
+		put(t, s, "tiger.png", data, db.PutOptions{}, db.Unchanged)
+		wantUsage(t, s, withCopies(sum([]db.Image{dog, images[2]}), 3, 3000))
+		unbind[way]("tiger.png")
+		for _, key := range []string{"w=1", "w=2"} {
+			wantNoCopy(t, s, source, key)
+		}
+		wantCopy(t, s, dog.SHA256, "w=1", kept, small)
+		wantUsage(t, s, withCopies(sum([]db.Image{dog}), 1, 1000))
+	}
+	remove(t, s, "dog.png")
+	wantUsage(t, s, db.Usage{})
+}
+
+// testCopiesHidden: a copy is not to be found by any name.
+func testCopiesHidden(t *testing.T, s db.Store) {
+	source := create(t, s, "cat.png", content(1, 100))
+	keys := []string{"w=1", "a cat", "copy.png"}
+	for _, key := range keys {
+		img := putCopy(t, s, source.SHA256, key, []byte(key), ample)
+		for _, name := range []string{key, img.SHA256.String(), source.SHA256.String(), source.SHA256.String() + key} {
+			wantAbsent(t, s, name)
+		}
+	}
+	wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 1}), []db.Image{source})
+	create(t, s, "w=1", []byte("an image"))
+	remove(t, s, "w=1")
+	wantError(t, "Delete of a key", s.Delete(t.Context(), "w=1", nil), db.ErrNotFound)
+	wantUsage(t, s, withCopies(sum([]db.Image{source}), 3, int64(len(strings.Join(keys, "")))))
+}
+
+// testBodyOfCopy reads on after the copy was evicted, replaced, or deleted
+// with its source.
+func testBodyOfCopy(t *testing.T, s db.Store) {
+	source := create(t, s, "cat.png", content(1, 100))
+	dog := create(t, s, "dog.png", content(2, 100))
+	for i, end := range []func(){
+		func() { putCopy(t, s, dog.SHA256, "w=1", content(4, large), large+100) },
+		func() { putCopy(t, s, source.SHA256, "w=1", content(5, 100), ample) },
+		func() { remove(t, s, "cat.png") },
+	} {
+		data := content(uint64(10+i), large)
+		putCopy(t, s, source.SHA256, "w=1", data, ample)
+		fresh, begun := openCopy(t, s, source.SHA256, "w=1"), openCopy(t, s, source.SHA256, "w=1")
+		wantBytes(t, "begun", read(t, begun, 1000), data[:1000])
+		end()
+		create(t, s, "other.png", content(uint64(20+i), large)) // may take the place of the copy
+		remove(t, s, "other.png")
+		wantRest(t, "body not read before", fresh, data)
+		wantRest(t, "body read in part before", begun, data[1000:])
+		wantReadAt(t, begun, data, 0, large)
+		closeBody(t, fresh)
+		closeBody(t, begun)
+	}
+	wantNoCopy(t, s, source.SHA256, "w=1")
+	remove(t, s, "dog.png")
+	wantUsage(t, s, db.Usage{})
+}
+
+// testBudget keeps one copy too many, again and again: the one made first
+// goes, however often it was read.
+func testBudget(t *testing.T, s db.Store) {
+	const size, budget = 1000, 3*1000 + 999
+	data := content(2, size)
+	cat := create(t, s, "cat.png", content(1, 100))
+	for _, step := range []struct{ put, want string }{
+		{"a", "a"},
+		{"b", "ab"},
+		{"c", "abc"},
+		{"d", "bcd"},
+		{"b", "bcd"}, // counts once, and is the youngest now
+		{"e", "bde"},
+		{"f", "bef"},
+		{"a", "aef"}, // as if it had never been there
+		{"e", "aef"},
+		{"e", "aef"},
+		{"g", "aeg"},
+		{"h", "egh"},
+	} {
+		putCopy(t, s, cat.SHA256, step.put, data, budget)
+		wantCopies(t, s, []db.Image{cat}, cat.SHA256, size, "abcdefgh", step.want)
+		for _, key := range step.want[:1] { // a copy that is read does not stay longer
+			wantRest(t, "copy", openCopy(t, s, cat.SHA256, string(key)), data)
+		}
+		if t.Failed() {
+			t.Fatalf("after PutCopy(%q)", step.put)
+		}
+	}
+
+	// The order is one for the whole store, and a copy displaces as many as
+	// it must.
+	dog := create(t, s, "dog.png", content(3, 100))
+	putCopy(t, s, dog.SHA256, "e", content(4, 2*size), budget)
+	for _, key := range []string{"e", "g"} {
+		wantNoCopy(t, s, cat.SHA256, key)
+	}
+	wantRest(t, "copy", openCopy(t, s, cat.SHA256, "h"), data)
+	wantUsage(t, s, withCopies(sum([]db.Image{cat, dog}), 2, 3*size))
+}
+
+// testBudgetExact: copies that just fit stay; and images take none of it.
+func testBudgetExact(t *testing.T, s db.Store) {
+	data := content(1, 1000)
+	cat := create(t, s, "cat.png", content(2, 5000))
+	images := []db.Image{cat}
+	put := func(key string, size int, budget int64) { putCopy(t, s, cat.SHA256, key, data[:size], budget) }
+	for _, key := range []string{"a", "b", "c"} {
+		put(key, 1000, 3000)
+	}
+	wantCopies(t, s, images, cat.SHA256, 1000, "abc", "abc")
+	put("a", 1000, 3000) // in its own place
+	wantCopies(t, s, images, cat.SHA256, 1000, "abc", "abc")
+	put("c", 1000, 2000) // a smaller budget than before: the oldest goes
+	wantCopies(t, s, images, cat.SHA256, 1000, "abc", "ac")
+	put("c", 0, 1000)
+	wantUsage(t, s, withCopies(sum(images), 2, 1000))
+	put("d", 1, 1000)
+	wantUsage(t, s, withCopies(sum(images), 2, 1)) // the empty one took no room
+	put("d", 0, 0)
+	wantUsage(t, s, withCopies(sum(images), 2, 0))
+	wantStored(t, s, cat, content(2, 5000))
+}
+
+// testCopyTooLarge: a copy above the budget is refused, and that changes
+// nothing.
+func testCopyTooLarge(t *testing.T, s db.Store) {
+	data := content(1, 3<<20)
+	cat := create(t, s, "cat.png", data)
+	old := putCopy(t, s, cat.SHA256, "a", data[:100], ample)
+	for _, key := range []string{"a", "b"} {
+		for _, c := range []struct {
+			size   int
+			budget int64
+		}{{len(data), int64(len(data)) - 1}, {101, 100}, {1, 0}, {0, -1}} {
+			_, err := tryPutCopy(t.Context(), s, cat.SHA256, key, data[:c.size], c.budget)
+			wantError(t, fmt.Sprintf("PutCopy of %d bytes where %d may be", c.size, c.budget), err, db.ErrBudget)
+		}
+		wantCopy(t, s, cat.SHA256, "a", old, data[:100])
+		wantUsage(t, s, withCopies(sum([]db.Image{cat}), 1, 100))
+	}
+	wantNoCopy(t, s, cat.SHA256, "b")
+}
+
+// testCopyReaderFails: a copy that was cut off leaves nothing, and an earlier
+// one stays.
+func testCopyReaderFails(t *testing.T, s db.Store) {
+	cat := create(t, s, "cat.png", content(1, 100))
+	old := putCopy(t, s, cat.SHA256, "old", content(2, 100), ample)
+	for _, sent := range []int{0, 100, 3 << 20} {
+		for _, key := range []string{"old", "new"} {
+			body := io.MultiReader(bytes.NewReader(content(3, sent)), iotest.ErrReader(&uploadError{limit: sent}))
+			_, err := s.PutCopy(t.Context(), cat.SHA256, key, body, db.CopyOptions{Budget: ample})
+			if cut := (*uploadError)(nil); !errors.As(err, &cut) {
+				t.Errorf("PutCopy cut off after %d bytes: got error %v, want the reader's own wrapped", sent, err)
+			}
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	data := content(4, 8<<20)
+	body := io.MultiReader(bytes.NewReader(data[:3<<20]), then(cancel), bytes.NewReader(data[3<<20:]))
+	_, err := s.PutCopy(ctx, cat.SHA256, "old", body, db.CopyOptions{Budget: ample})
+	wantError(t, "PutCopy, cancelled on the way", err, context.Canceled)
+	_, err = s.PutCopy(ctx, cat.SHA256, "new", strings.NewReader("new"), db.CopyOptions{Budget: ample})
+	wantError(t, "PutCopy, cancelled before", err, context.Canceled)
+	wantNoCopy(t, s, cat.SHA256, "new")
+	wantCopy(t, s, cat.SHA256, "old", old, content(2, 100))
+	wantUsage(t, s, withCopies(sum([]db.Image{cat}), 1, 100))
+}
+
+// testCopySlow: a copy that takes its time keeps nobody waiting and is not to
+// be seen; and when its source is gone by the end, it is not kept.
+func testCopySlow(t *testing.T, s db.Store) {
+	source := create(t, s, "cat.png", content(1, 100)).SHA256
+	var upload sync.WaitGroup
+	t.Cleanup(upload.Wait)
+	body := newGate(t, content(2, 5<<20), 3<<20)
+	upload.Go(func() {
+		_, err := s.PutCopy(t.Context(), source, "w=1", body, db.CopyOptions{Budget: ample})
+		wantError(t, "PutCopy of what is gone", err, db.ErrNotFound)
+	})
+	<-body.reached
+	wantNoCopy(t, s, source, "w=1")
+	quick := putCopy(t, s, source, "w=1", content(3, 100), ample)
+	wantCopy(t, s, source, "w=1", quick, content(3, 100))
+	remove(t, s, "cat.png")
+	wantUsage(t, s, db.Usage{})
+	body.release()
+	upload.Wait()
+	wantNoCopy(t, s, source, "w=1")
+	wantUsage(t, s, db.Usage{})
+}
+
+// testCopyRace: of many copies made for one key at once one stays, whole.
+func testCopyRace(t *testing.T, s db.Store) {
+	cat := create(t, s, "cat.png", content(1, 100))
+	sizes := []int{0, 100, 130_000, 1<<20 + 1}
+	race(16, func(i int) {
+		if _, err := tryPutCopy(t.Context(), s, cat.SHA256, "w=1", content(uint64(i), sizes[i%4]), ample); err != nil {
+			t.Errorf("PutCopy: %v", err)
+		}
+	})
+	img, err := verifyCopy(t.Context(), s, cat.SHA256, "w=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantUsage(t, s, withCopies(sum([]db.Image{cat}), 1, img.Size))
+}
+
+// verifyCopy returns a copy after reading all of it: an error where the bytes
+// are not the ones it tells of.
+func verifyCopy(ctx context.Context, s db.Store, source db.Digest, key string) (db.Image, error) {
+	img, body, err := s.GetCopy(ctx, source, key)
+	if err != nil {
+		return img, err
+	}
+	defer body.Close()
+	return img, verifyBody(img, body)
+}
+
+// testCopiesRace makes and reads copies while their sources come and go and
+// the budget is too small for all. In the end everything is deleted, and then
+// nothing counts.
+func testCopiesRace(t *testing.T, s db.Store) {
+	race(8, func(i int) {
+		rnd := rand.New(rand.NewPCG(uint64(i), 2))
+		for range 60 {
+			if err := stepCopies(t.Context(), s, rnd); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for _, img := range listAll(t, s, db.ListOptions{Limit: 100}) {
+		remove(t, s, img.Name)
+	}
+	wantUsage(t, s, db.Usage{})
+	for i := range sourceSizes {
+		for _, key := range copyKeys {
+			wantNoCopy(t, s, sha256.Sum256(content(uint64(i), sourceSizes[i])), key)
+		}
+	}
+}
+
+// What stepCopies makes copies of, and under which keys.
+var (
+	sourceSizes = []int{100, 70 << 10, 1<<20 + 5}
+	copyKeys    = []string{"w=1", "w=2", "w=3"}
+)
+
+// stepCopies does one thing at random to copies or to their sources and
+// returns what is wrong with the answer.
+func stepCopies(ctx context.Context, s db.Store, rnd *rand.Rand) error {
+	const budget = 1<<20 + 500
+	i := rnd.IntN(len(sourceSizes))
+	data := content(uint64(i), sourceSizes[i])
+	source, key := db.Digest(sha256.Sum256(data)), copyKeys[rnd.IntN(len(copyKeys))]
+	name := fmt.Sprintf("source %d.png", rnd.IntN(3))
+	switch n := rnd.IntN(100); {
+	case n < 25:
+		_, _, err := tryPut(ctx, s, name, data, db.PutOptions{Conflict: db.Replace})
+		return err
+	case n < 35:
+		return unless(s.Delete(ctx, name, nil), db.ErrNotFound)
+	case n < 65:
+		size := []int{0, 100, 130_000, 1<<20 + 1}[rnd.IntN(4)]
+		_, err := tryPutCopy(ctx, s, source, key, content(uint64(size), size), budget)
+		return unless(err, db.ErrNotFound)
+	case n < 90:
+		_, err := verifyCopy(ctx, s, source, key)
+		return unless(err, db.ErrNotFound)
+	default:
+		u, err := s.Usage(ctx)
+		if u.CopyBytes > budget || u.Copies > int64(len(sourceSizes)*len(copyKeys)) {
+			return fmt.Errorf("usage: got %+v, want no more copies than the budget allows", u)
+		}
+		return err
+	}
+}
+
+// testReopenCopies: copies are as they were, and so is their order.
+func testReopenCopies(t *testing.T, open func() db.Store) {
+	s := open()
+	data := content(1, 2<<20)
+	cat := create(t, s, "cat.png", content(2, 100))
+	size := int64(len(data))
+	var img db.Image
+	for _, key := range []string{"c", "a", "b", "c"} {
+		img = putCopy(t, s, cat.SHA256, key, data, ample)
+	}
+	for _, step := range []struct{ put, want string }{
+		{"", "abc"},
+		{"d", "bcd"},
+		{"e", "cde"},
+	} {
+		closeStore(t, s)
+		s = open()
+		if step.put != "" {
+			putCopy(t, s, cat.SHA256, step.put, data, 3*size)
+		}
+		wantCopies(t, s, []db.Image{cat}, cat.SHA256, size, "abcde", step.want)
+		wantCopy(t, s, cat.SHA256, "c", img, data)
+	}
+	openCopy(t, s, cat.SHA256, "c") // open to the end
+	remove(t, s, "cat.png")
+	for range 2 {
+		closeStore(t, s)
+		s = open()
+		wantNoCopy(t, s, cat.SHA256, "c")
+		wantUsage(t, s, db.Usage{})
+	}
+}
