@@ -77,11 +77,13 @@ func measureTIFF(file section) (view, error) {
 
 // TIFFBlock returns how many pixels of the first page of a TIFF are unpacked at
 // a time: those of a strip, or of a tile. A decoder holds a block besides the
-// picture. The only errors are those of r, wrapped.
+// picture. Where a file has tiles but is unclear about their size, it is as many
+// as there can be. The only errors are those of r, wrapped.
 func TIFFBlock(r io.ReaderAt, size int64) (pixels int64, err error) {
 	file := wholeFile(r, size)
 	var page, tile extent
-	rows := int64(1<<32 - 1) // the default of RowsPerStrip: all of them
+	var rows int64 // 0 is all of them
+	var tiled bool
 	for f, err := range fields(file) {
 		if err != nil {
 			break
@@ -92,8 +94,9 @@ func TIFFBlock(r io.ReaderAt, size int64) (pixels int64, err error) {
 		case tagLength:
 			page.h = f.value
 		case tagStripRows:
-			rows = max(f.value, 1)
+			rows = f.value
 		case tagTileWidth:
+			tiled = true
 			tile.w = f.value
 		case tagTileLength:
 			tile.h = f.value
@@ -102,9 +105,14 @@ func TIFFBlock(r io.ReaderAt, size int64) (pixels int64, err error) {
 	if err := file.w.err; err != nil {
 		return 0, fmt.Errorf("read image: %w", err)
 	}
-	block := extent{page.w, min(rows, page.h)}
-	if tile.w > 0 {
+	block := page
+	switch {
+	case tiled && tile.w > 0 && tile.h > 0:
 		block = tile
+	case tiled:
+		block = extent{maxSide, maxSide}
+	case rows > 0:
+		block.h = min(rows, page.h)
 	}
 	return min(block.w, maxSide) * min(block.h, maxSide), nil
 }

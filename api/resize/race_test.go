@@ -1,0 +1,5 @@
+//go:build race
+
+package resize_test
+
+func init() { raced = true }

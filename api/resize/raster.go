@@ -1,0 +1,174 @@
+package resize
+
+import (
+	"image"
+	"image/color"
+)
+
+// pixels is a picture in memory whose channels lie beside each other.
+type pixels struct {
+	w, h, c int
+	read    func(y int, dst []float32)
+}
+
+func (p *pixels) size() (w, h int)         { return p.w, p.h }
+func (p *pixels) channels() int            { return p.c }
+func (p *pixels) row(y int, dst []float32) { p.read(y, dst) }
+
+// newPixels reads any image. The kinds that the decoders make have a reader
+// each; the rest goes the slow way over the colour of each pixel.
+func newPixels(m image.Image) *pixels {
+	b := m.Bounds()
+	p := &pixels{w: b.Dx(), h: b.Dy(), c: 4}
+	row := func(y int) int { return y + b.Min.Y }
+	switch m := m.(type) {
+	case *image.Gray16:
+		p.c = 1
+		p.read = func(y int, dst []float32) {
+			pix := m.Pix[m.PixOffset(b.Min.X, row(y)):]
+			for i := range dst {
+				dst[i] = deep(pix[2*i:])
+			}
+		}
+	case *image.RGBA:
+		p.read = func(y int, dst []float32) {
+			for i, v := range m.Pix[m.PixOffset(b.Min.X, row(y)):][:len(dst)] {
+				dst[i] = float32(v)
+			}
+		}
+	case *image.NRGBA:
+		p.read = func(y int, dst []float32) {
+			readNRGBA(dst, m.Pix[m.PixOffset(b.Min.X, row(y)):])
+		}
+	case *image.RGBA64:
+		p.read = func(y int, dst []float32) {
+			pix := m.Pix[m.PixOffset(b.Min.X, row(y)):]
+			for i := range dst {
+				dst[i] = deep(pix[2*i:])
+			}
+		}
+	case *image.NRGBA64:
+		p.read = func(y int, dst []float32) {
+			readNRGBA64(dst, m.Pix[m.PixOffset(b.Min.X, row(y)):])
+		}
+	case *image.Paletted:
+		colours := palette(m.Palette)
+		p.read = func(y int, dst []float32) {
+			for i, v := range m.Pix[m.PixOffset(b.Min.X, row(y)):][:p.w] {
+				copy(dst[4*i:], colours[v][:])
+			}
+		}
+	case *framed:
+		colours := palette(m.Palette)
+		p.read = func(y int, dst []float32) { m.readRow(y, dst, &colours) }
+	case *image.CMYK:
+		p.read = func(y int, dst []float32) {
+			readCMYK(dst, m.Pix[m.PixOffset(b.Min.X, row(y)):])
+		}
+	case *image.NYCbCrA:
+		p.read = func(y int, dst []float32) { readVideo(dst, m, b.Min.X, row(y)) }
+	default:
+		p.read = func(y int, dst []float32) {
+			for x := range p.w {
+				c := premultiplied(m.At(x+b.Min.X, row(y)))
+				copy(dst[4*x:], c[:])
+			}
+		}
+	}
+	return p
+}
+
+// readNRGBA premultiplies a row.
+func readNRGBA(dst []float32, pix []byte) {
+	for i := 0; i+4 <= len(dst); i += 4 {
+		d, s := dst[i:i+4], pix[i:i+4]
+		a := float32(s[3])
+		f := a / 255
+		d[0], d[1], d[2], d[3] = float32(s[0])*f, float32(s[1])*f, float32(s[2])*f, a
+	}
+}
+
+// readNRGBA64 premultiplies a row of 16 bits a channel.
+func readNRGBA64(dst []float32, pix []byte) {
+	for i := 0; i+4 <= len(dst); i += 4 {
+		d, s := dst[i:i+4], pix[2*i:2*i+8]
+		a := deep(s[6:])
+		f := a / 255
+		d[0], d[1], d[2], d[3] = deep(s)*f, deep(s[2:])*f, deep(s[4:])*f, a
+	}
+}
+
+// readRow reads a row of the screen.
+func (m *framed) readRow(y int, dst []float32, colours *[256][4]float32) {
+	clear(dst)
+	if y < m.Rect.Min.Y || y >= m.Rect.Max.Y {
+		return
+	}
+	dst = dst[4*m.Rect.Min.X:]
+	for i, v := range m.Pix[m.PixOffset(m.Rect.Min.X, y):][:m.Rect.Dx()] {
+		copy(dst[4*i:], colours[v][:])
+	}
+}
+
+// readCMYK takes each ink away from white, as browsers do without a profile.
+func readCMYK(dst []float32, pix []byte) {
+	for i := 0; i+4 <= len(dst); i += 4 {
+		d, s := dst[i:i+4], pix[i:i+4]
+		f := float32(255-s[3]) / 255
+		d[0], d[1], d[2], d[3] = float32(255-s[0])*f, float32(255-s[1])*f, float32(255-s[2])*f, 255
+	}
+}
+
+// readVideo reads a row of a lossy WebP with transparency; see videoRange.
+func readVideo(dst []float32, m *image.NYCbCrA, x0, y int) {
+	for i := 0; i+4 <= len(dst); i += 4 {
+		x := x0 + i/4
+		c := m.COffset(x, y)
+		a := float32(m.A[m.AOffset(x, y)])
+		r, g, b := rgb(
+			videoRange[0].apply(float32(m.Y[m.YOffset(x, y)])),
+			videoRange[1].apply(float32(m.Cb[c])),
+			videoRange[2].apply(float32(m.Cr[c])),
+		)
+		f := a / 255
+		dst[i], dst[i+1], dst[i+2], dst[i+3] = r*f, g*f, b*f, a
+	}
+}
+
+// rgb converts a colour of JFIF (ITU-T T.871, section 7), limited to what there is.
+func rgb(y, cb, cr float32) (r, g, b float32) {
+	cb, cr = cb-128, cr-128
+	return limit(y + 1.402*cr), limit(y - 0.344136*cb - 0.714136*cr), limit(y + 1.772*cb)
+}
+
+func limit(v float32) float32 { return min(max(v, 0), 255) }
+
+// deep reads 16 bits as 0 to 255.
+func deep(b []byte) float32 { return float32(uint16(b[0])<<8|uint16(b[1])) / 257 }
+
+// palette returns a colour for each value a byte can have; those that the
+// picture does not define are transparent.
+func palette(p color.Palette) (colours [256][4]float32) {
+	for i, c := range p {
+		colours[i] = premultiplied(c)
+	}
+	return colours
+}
+
+func premultiplied(c color.Color) [4]float32 {
+	r, g, b, a := c.RGBA()
+	return [4]float32{float32(r) / 257, float32(g) / 257, float32(b) / 257, float32(a) / 257}
+}
+
+// levels is a linear map of a channel's values.
+type levels struct{ factor, offset float32 }
+
+func (l levels) apply(v float32) float32 { return v*l.factor + l.offset }
+
+// VP8 keeps luma from 16 to 235 and chroma from 16 to 240, as video does (RFC
+// 6386, section 9.2; RFC 9649, section 2.5), JPEG and image.YCbCr from 0 to
+// 255. golang.org/x/image/webp hands the values over as they are (issue 40173).
+var (
+	videoRange = [3]levels{{255. / 219, -16 * 255. / 219}, {255. / 224, 128 - 128*255./224}, {255. / 224, 128 - 128*255./224}}
+	fullRange  = [3]levels{{1, 0}, {1, 0}, {1, 0}}
+)
