@@ -367,6 +367,11 @@ func TestUsage(t *testing.T) {
 		{"--max-upload=99999999999999999999", []string{"--max-upload"}},
 		{"--max-upload=9EB", []string{"--max-upload"}},
 		{"--upload-memory=0", []string{"--upload-memory", "64MiB"}},
+		{"--resize-memory=0", []string{"--resize-memory", "64MiB"}},
+		{"--copies-budget=-1", []string{"--copies-budget", "auto", "10GiB"}},
+		{"--copies-budget=10%", []string{"--copies-budget", "auto", "10GiB"}},
+		{"--max-pixels=0", []string{"--max-pixels", "100000000"}},
+		{"--max-pixels=many", []string{"--max-pixels"}},
 		{"--allow=jpeg,docx", []string{"--allow", "docx", "png"}},
 		{"--base-url=img.example.com", []string{"--base-url", "https://"}},
 		{"--base-url=ftp://img.example.com", []string{"--base-url", "https://"}},
@@ -442,6 +447,42 @@ func TestOptions(t *testing.T) {
 		s.want(t, 201, "PUT", "/images/a.png", "", png)
 		s.want(t, 201, "PUT", "/images/a.jpg", "", sample(t, "gradient.jpg"))
 		s.want(t, 415, "PUT", "/images/a.gif", "", gif)
+	})
+	t.Run("max-pixels", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-pixels=2399") // it has 60 × 40
+		s.want(t, 201, "PUT", "/images/a.png", "", png)
+		s.want(t, 422, "GET", "/images/a.png?w=16", "", "")
+	})
+	t.Run("resize-memory", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--resize-memory=1MiB")
+		s.want(t, 201, "PUT", "/images/a.png", "", png)
+		s.want(t, 422, "GET", "/images/a.png?w=16", "", "")
+	})
+	t.Run("copies-budget", func(t *testing.T) {
+		t.Parallel()
+		for flag, want := range map[string]budget{"auto": 0, "0": -1, "0MB": -1, "1KiB": 1024, "10GB": 10e9} {
+			var got budget
+			if err := got.UnmarshalText([]byte(flag)); err != nil || got != want {
+				t.Errorf("%s: got %d, %v, want %d", flag, got, err, want)
+			}
+		}
+		for flag, want := range map[string]int64{"auto": 1, "0": 0} {
+			path := newPath(t)
+			s := start(t, "--addr=127.0.0.1:0", "--db="+path, "--copies-budget="+flag)
+			s.want(t, 201, "PUT", "/images/a.png", "", png)
+			s.want(t, 200, "GET", "/images/a.png?w=16", "", "")
+			s.stop()
+			store, err := bolt.Open(path, bolt.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if u, err := store.Usage(t.Context()); err != nil || u.Copies != want {
+				t.Errorf("%s: got %d copies, %v, want %d", flag, u.Copies, err, want)
+			}
+			store.Close()
+		}
 	})
 	t.Run("token", func(t *testing.T) {
 		t.Parallel()

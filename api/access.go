@@ -106,7 +106,7 @@ func (s *Server) cors() echo.MiddlewareFunc {
 		},
 		AllowOrigins:  s.o.CORSOrigins,
 		AllowMethods:  methods,
-		ExposeHeaders: []string{"Location", "ETag", "Link", "Retry-After", "Content-Disposition", "Content-Range"},
+		ExposeHeaders: []string{"Location", "ETag", "Link", "Retry-After", "Content-Disposition", "Content-Range", "X-Result-Width", "X-Result-Height"},
 		MaxAge:        86400,
 	})
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

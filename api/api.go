@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,14 @@ type Options struct {
 	CORSOrigins    []string       // the origins whose pages may upload and show; nil means all, which is "*"
 	TrustedProxies []netip.Prefix // whose X-Forwarded-… headers count
 
+	// CopiesBudget is how many bytes of the store resized copies may take; 0 means
+	// a tenth of the images', or 1 GiB if that is more, and less than 0 that none
+	// is kept.
+	CopiesBudget int64
+	Resizers     int   // copies made at a time; 0 means half of GOMAXPROCS, at least 1
+	ResizeMemory int64 // bytes of memory while copies are made; 0 means 512 MiB
+	MaxPixels    int64 // of a picture that is resized; 0 means 100 million
+
 	// Stall is how long a client may take for the next 64 KiB of an upload, or
 	// for a chunk of an answer; 0 means 60 s.
 	Stall time.Duration
@@ -46,6 +55,7 @@ type Options struct {
 type Server struct {
 	echo     *echo.Echo
 	store    db.Store
+	copies   copies
 	o        Options
 	allowed  map[format.Type]bool
 	token    [sha256.Size]byte           // the digest of Options.Token
@@ -62,6 +72,15 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	if o.Allow == nil {
 		o.Allow = format.Types()
 	}
+	if o.Resizers == 0 {
+		o.Resizers = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	if o.ResizeMemory == 0 {
+		o.ResizeMemory = 512 << 20
+	}
+	if o.MaxPixels == 0 {
+		o.MaxPixels = 100e6
+	}
 	if o.Stall == 0 {
 		o.Stall = 60 * time.Second
 	}
@@ -74,6 +93,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	s := &Server{
 		echo:     echo.New(),
 		store:    store,
+		copies:   copies{store: store, log: o.Log, resizer: newResizer(o.Resizers, o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
 		o:        o,
 		allowed:  make(map[format.Type]bool),
 		token:    sha256.Sum256([]byte(o.Token)),

@@ -58,9 +58,21 @@ func BenchmarkGet(b *testing.B) {
 		b.Run(size.name, func(b *testing.B) {
 			s := newBenchServer(b)
 			s.put(b, "/images/cat.png", picture(b, 1, size.size))
-			benchmarkGet(b, s, size.size)
+			benchmarkGet(b, s, "/images/cat.png", size.size)
 		})
 	}
+}
+
+// BenchmarkGetCopy fetches a copy that has been made, of about 20 kB, and an
+// image of the same size.
+func BenchmarkGetCopy(b *testing.B) {
+	const path = "/images/photo.jpg?w=512"
+	s := newBenchServer(b)
+	s.put(b, "/images/photo.jpg", photo(b, 1, 1600, 1200))
+	size := len(s.do(b, "GET", path, "", "").body)
+	s.put(b, "/images/cat.png", picture(b, 1, size))
+	b.Run("copy", func(b *testing.B) { benchmarkGet(b, s, path, size) })
+	b.Run("image", func(b *testing.B) { benchmarkGet(b, s, "/images/cat.png", size) })
 }
 
 // BenchmarkGetBare is the yardstick: a handler that writes the same bytes from
@@ -75,18 +87,18 @@ func BenchmarkGetBare(b *testing.B) {
 				w.Write(image)
 			})))
 			s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
-			benchmarkGet(b, s, size.size)
+			benchmarkGet(b, s, "/images/cat.png", size.size)
 		})
 	}
 }
 
-func benchmarkGet(b *testing.B, s *server, size int) {
+func benchmarkGet(b *testing.B, s *server, path string, size int) {
 	b.SetBytes(int64(size))
 	b.SetParallelism(8)
 	b.ResetTimer()
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
-			if err := s.discard("GET", "/images/cat.png", "", nil, http.StatusOK); err != nil {
+			if err := s.discard("GET", path, "", nil, http.StatusOK); err != nil {
 				b.Error(err)
 				return
 			}

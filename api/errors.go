@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/format"
+	"imageserver/api/resize"
 	"imageserver/db"
 )
 
@@ -59,8 +60,10 @@ var answers = []struct {
 	{errPrecondition, http.StatusPreconditionFailed, "precondition_failed", ""},
 	{format.ErrUnknown, http.StatusUnsupportedMediaType, "not_an_image", ""},
 	{format.ErrMalformed, http.StatusUnprocessableEntity, "damaged_image", ""},
+	{resize.ErrDamaged, http.StatusUnprocessableEntity, "damaged_picture", "This picture is damaged and cannot be resized. The original can be shown."},
 	{errDigest, http.StatusUnprocessableEntity, "digest_mismatch", ""},
 	{db.ErrBusy, http.StatusServiceUnavailable, "busy", "The server has too many uploads under way. Try again in a few seconds."},
+	{errMoved, http.StatusServiceUnavailable, "busy", "The image was replaced while it was being resized. Ask again."},
 	{db.ErrReadOnly, http.StatusServiceUnavailable, "read_only", "The server's storage has failed, so it takes no uploads. Its operator must look at it."},
 	{db.ErrClosed, http.StatusServiceUnavailable, "draining", "The server is shutting down. Try again in a moment."},
 	{db.ErrFull, http.StatusInsufficientStorage, "full", "The server has no space left. Nothing that is stored was lost; once images are deleted or there is more space, uploads work again."},

@@ -1,16 +1,19 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/resize"
 	"imageserver/db"
 )
 
@@ -24,56 +27,118 @@ var imageHeader = http.Header{
 	"Cache-Control":                {"no-cache"},
 }
 
-// getImage answers an image's bytes, or a part of them, for GET and HEAD.
+// getImage answers an image's bytes or those of a resized copy, or a part of
+// them, for GET and HEAD.
 func (s *Server) getImage(c echo.Context) error {
-	r := c.Request()
-	h := c.Response().Header()
-	maps.Copy(h, imageHeader)
+	maps.Copy(c.Response().Header(), imageHeader)
+	var want imageQuery
+	if q := c.Request().URL.RawQuery; q != "" { // most requests have none
+		var err error
+		if want, err = parseImageQuery(c.Request().URL.Query()); err != nil {
+			return err
+		}
+	}
+	err := s.answerImage(c, want)
+	if errors.Is(err, errMoved) {
+		err = s.answerImage(c, want)
+	}
+	if errors.Is(err, db.ErrDamaged) && c.Response().Committed {
+		s.o.Log.Error("image cut off", "image", imageName(c), "err", err)
+		panic(http.ErrAbortHandler) // the client must see that bytes are missing
+	}
+	return err
+}
 
+// imageQuery is what the parameters of a URL ask of an image.
+type imageQuery struct {
+	version  string          // the digest it must have, or empty
+	download bool            // as an attachment
+	copy     *resize.Request // or nil
+}
+
+func parseImageQuery(q url.Values) (want imageQuery, err error) {
+	want.version, want.download = q.Get("v"), q.Has("download")
+	want.copy, err = copyRequest(q)
+	return want, err
+}
+
+// answerImage answers what is wanted of the image under the name in the path.
+func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 	name := imageName(c)
-	img, body, err := s.store.Get(r.Context(), name)
+	img, body, err := s.store.Get(c.Request().Context(), name)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-
-	if q := r.URL.RawQuery; q != "" { // most requests have none
-		query := r.URL.Query()
-		if v := query.Get("v"); v != "" {
-			if d, err := db.ParseDigest(v); err != nil || d != img.SHA256 {
-				return fmt.Errorf("%w: %q in the version %s", db.ErrNotFound, name, v)
-			}
-			h.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
-		}
-		if query.Has("download") {
-			h.Set(echo.HeaderContentDisposition, attachment(img.Name))
+	if want.version != "" {
+		if d, err := db.ParseDigest(want.version); err != nil || d != img.SHA256 {
+			return fmt.Errorf("%w: %q in the version %s", db.ErrNotFound, name, want.version)
 		}
 	}
+	if want.copy == nil {
+		return s.send(c, img, body, want)
+	}
+	return s.answerCopy(c, img, body, want)
+}
+
+// answerCopy answers a resized copy of an image, or the image where that will
+// do. A copy that turns out to be damaged is made again, and sent if nothing of
+// the damaged one was.
+func (s *Server) answerCopy(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
+	ctx, h := c.Request().Context(), c.Response().Header()
+	for again := false; ; again = true {
+		found, content, err := s.copies.get(ctx, img, body, *want.copy, again)
+		switch {
+		case err != nil:
+			return err
+		case found == nil:
+			return s.send(c, img, body, want)
+		}
+		h.Set("X-Result-Width", strconv.Itoa(found.Width))
+		h.Set("X-Result-Height", strconv.Itoa(found.Height))
+		err = s.send(c, *found, content, want)
+		content.Close()
+		if again || !errors.Is(err, db.ErrDamaged) {
+			return err
+		}
+		if c.Response().Committed {
+			s.copies.renew(ctx, img, body, *want.copy) // for those who ask next
+			return err
+		}
+	}
+}
+
+// present sets the header that describes an image.
+func present(h http.Header, img db.Image, want imageQuery) {
 	h.Set(echo.HeaderContentType, img.ContentType)
 	h.Set("ETag", etag(img))
-	return s.send(c, img, body)
+	if want.version != "" {
+		h.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
+	}
+	if want.download {
+		h.Set(echo.HeaderContentDisposition, attachment(img.Name))
+	}
 }
 
 // send answers with http.ServeContent, and sees to what that leaves open: the
 // errors of the store, the form of refusals, and many ranges, each of which
-// would be copied for the asking.
-func (s *Server) send(c echo.Context, img db.Image, body db.Body) error {
+// would be copied for the asking. After an error the header tells nothing of
+// the image any more.
+func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
 	r := c.Request()
+	h := c.Response().Header()
+	present(h, img, want)
 	oneRange(r.Header, img.Size)
 	w := sender{w: c.Response(), size: img.Size}
 	http.ServeContent(&w, r, "", img.Uploaded, body)
-	if w.damage != nil && c.Response().Committed {
-		s.o.Log.Error("image cut off", "image", img.Name, "err", w.damage)
-		panic(http.ErrAbortHandler) // the client must see that bytes are missing
-	}
 	if w.damage == nil && w.status < 400 {
 		w.commit()
 		return w.gone
 	}
-	h := c.Response().Header()
-	for _, about := range []string{"Cache-Control", "Content-Disposition", "Content-Length", "Content-Type", "Etag", "Last-Modified"} {
+	for _, about := range []string{"Content-Disposition", "Content-Length", "Content-Type", "Etag", "Last-Modified"} {
 		h.Del(about) // it was the image, and not the error
 	}
+	h.Set(echo.HeaderCacheControl, "no-cache")
 	if w.status != http.StatusRequestedRangeNotSatisfiable {
 		h.Del("Content-Range")
 	}

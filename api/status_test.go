@@ -19,6 +19,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/format"
+	"imageserver/api/resize"
 	"imageserver/db"
 )
 
@@ -39,11 +40,19 @@ var rows = []struct {
 	{"db.ErrDamaged", db.ErrDamaged, 500, "damaged", "damaged"},
 	{"db.ErrReadOnly", db.ErrReadOnly, 503, "read_only", "takes no uploads"},
 	{"db.ErrClosed", db.ErrClosed, 503, "draining", "shutting down"},
+	{"db.ErrKey", db.ErrKey, 500, "internal", "Internal Server Error"},       // no client gives keys
+	{"db.ErrBudget", db.ErrBudget, 500, "internal", "Internal Server Error"}, // nor waits for a copy to be kept
+	{"resize.ErrDamaged", resize.ErrDamaged, 422, "damaged_picture", "The original can be shown"},
+	{"resize.ErrUnsupported", resize.ErrUnsupported, 500, "internal", "Internal Server Error"}, // it is answered as it is
 	{"format.ErrUnknown", format.ErrUnknown, 415, "not_an_image", "Not a known kind of image"},
 	{"format.ErrMalformed", format.ErrMalformed, 422, "damaged_image", "Damaged image"},
 
 	{"errPrecondition", errPrecondition, 412, "precondition_failed", "look at it again"},
 	{"errDigest", errDigest, 422, "digest_mismatch", "send them again"},
+	{"errMoved", errMoved, 503, "busy", "Ask again"},
+	{"errQueue", errQueue, 503, "busy", "Try again"},
+	{"errMemory", errMemory, 422, "too_many_pixels", "The original can be shown"},
+	{"errEndless", errEndless, 422, "damaged_picture", "too long"},
 	{"errToken", errToken, 401, "token", "Bearer"},
 	{"errCrossing", errCrossing, 403, "cross_origin", "another site"},
 	{"tooLarge", tooLarge(64 << 20), 413, "too_large", "64 MiB"},
@@ -109,14 +118,14 @@ func TestOursSayLittle(t *testing.T) {
 	}
 }
 
-// TestEverySentinel: an error that db or format declares has its row.
+// TestEverySentinel: an error that db, format or resize declares has its row.
 func TestEverySentinel(t *testing.T) {
 	has := map[string]bool{}
 	for _, row := range rows {
 		has[row.name] = true
 	}
 	found := 0
-	for _, folder := range []string{"../db", "format"} {
+	for _, folder := range []string{"../db", "format", "resize"} {
 		for _, name := range sentinels(t, folder) {
 			found++
 			if !has[filepath.Base(folder)+"."+name] {
@@ -124,8 +133,8 @@ func TestEverySentinel(t *testing.T) {
 			}
 		}
 	}
-	if found < 11 {
-		t.Errorf("found %d sentinels, of 11 at least", found)
+	if found < 15 {
+		t.Errorf("found %d sentinels, of 15 at least", found)
 	}
 }
 

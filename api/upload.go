@@ -189,7 +189,7 @@ func (s *Server) take(c echo.Context, body io.Reader, in intake) (db.Image, db.O
 		if err != nil {
 			return err
 		}
-		img.ContentType, img.Width, img.Height = info.Type.MIME(), info.Width, info.Height
+		img.ContentType, img.Width, img.Height, img.Orientation = info.Type.MIME(), info.Width, info.Height, info.Orientation
 		return nil
 	}
 	return s.store.Put(c.Request().Context(), in.name(kind), r, in.options)

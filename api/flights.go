@@ -1,0 +1,87 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// flights has each piece of work done once, however many ask for it at a time.
+// Unlike golang.org/x/sync/singleflight it ends work that nobody waits for any
+// longer. The zero value is ready to use.
+type flights[T any] struct {
+	mu  sync.Mutex
+	all map[string]*flight[T]
+}
+
+// flight is work under way. result and err are set when done is closed.
+type flight[T any] struct {
+	waiting int // callers
+	cancel  context.CancelFunc
+	done    chan struct{}
+	result  T
+	err     error
+}
+
+// do returns what work returns, or ctx's error when that ends first. The context
+// that work is given ends when the last caller has gone. A panic in work
+// becomes an error.
+func (g *flights[T]) do(ctx context.Context, key string, work func(context.Context) (T, error)) (T, error) {
+	f := g.join(key, work)
+	defer g.leave(key, f)
+	select {
+	case <-f.done:
+		return f.result, f.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// join returns the flight under key, after starting it if need be.
+func (g *flights[T]) join(key string, work func(context.Context) (T, error)) *flight[T] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f, ok := g.all[key]; ok {
+		f.waiting++
+		return f
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f := &flight[T]{waiting: 1, cancel: cancel, done: make(chan struct{})}
+	if g.all == nil {
+		g.all = make(map[string]*flight[T])
+	}
+	g.all[key] = f
+	go func() {
+		defer g.land(key, f)
+		f.result, f.err = work(ctx)
+	}()
+	return f
+}
+
+// leave ends the flight with its last caller. Who asks later starts another one.
+func (g *flights[T]) leave(key string, f *flight[T]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f.waiting--; f.waiting == 0 {
+		f.cancel()
+		g.forget(key, f)
+	}
+}
+
+func (g *flights[T]) land(key string, f *flight[T]) {
+	if r := recover(); r != nil {
+		f.err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forget(key, f)
+	close(f.done)
+}
+
+func (g *flights[T]) forget(key string, f *flight[T]) {
+	if g.all[key] == f {
+		delete(g.all, key)
+	}
+}
