@@ -156,6 +156,32 @@ func TestThreeAtATime(t *testing.T) {
 	p.await(`document.querySelectorAll("#uploads .stored").length === 4 && document.querySelectorAll("#uploads .cancelled").length === 1`)
 }
 
+// TestThumbnails: the page loads small copies, and leads to the originals.
+func TestThumbnails(t *testing.T) {
+	url := newServer(t, "")
+	photo := upload(t, url, "photo.png", picture(1000, 600))
+	scan, err := os.ReadFile("../testdata/little.tif") // browsers show no TIFF
+	if err != nil {
+		t.Fatal(err)
+	}
+	upload(t, url, "scan.tif", scan)
+	upload(t, url, "cut.png", picture(1000, 600)[:300_000])
+	p := newPage(t, url)
+	for name, width := range map[string]int{"photo.png": 320, "scan.tif": 60, "cut.png": 1000} {
+		img := fmt.Sprintf(`document.querySelector('#gallery img[alt="%s"]')`, name)
+		p.await(img + "?.naturalWidth > 0")
+		if got := eval[int](p, img+".naturalWidth"); got != width {
+			t.Errorf("%s: got a picture %d pixels wide, want %d", name, got, width)
+		}
+	}
+	if got := eval[string](p, `document.querySelector('#gallery a.picture:has([alt="photo.png"])').href`); !strings.HasPrefix(got, photo+"?v=") || strings.Contains(got, "w=") {
+		t.Errorf("the thumbnail leads to %s, want the original %s", got, photo)
+	}
+	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.includes("photo.png")).reduce((sum, e) => sum + e.encodedBodySize, 0)`); got > 200_000 {
+		t.Errorf("the page loaded %d bytes for the thumbnail of an image of 1.8 MB", got)
+	}
+}
+
 func TestDelete(t *testing.T) {
 	url := newServer(t, "")
 	upload(t, url, "dog #1.png", picture(11, 11))

@@ -9,17 +9,33 @@ function address(image) {
   return `/images/${encodeURIComponent(image.filename)}?v=${image.sha256}`;
 }
 
-// picture makes a thumbnail that leads to the image. Some formats are stored
-// and served, but not every browser shows them.
+// thumbnail is where a small copy of an image is, of so many pixels on its
+// longer side. An image that is smaller, or a kind that the server does not
+// resize, comes as it is.
+function thumbnail(image, pixels) {
+  return `${address(image)}&w=${pixels}&h=${pixels}`;
+}
+
+// picture makes a thumbnail that leads to the image. Where no copy can be made,
+// of a picture that is damaged, say, the browser may yet show the original. Some
+// formats are stored and served, but not every browser shows them.
 export function picture(image) {
   const img = el("img", {
-    src: address(image),
+    src: thumbnail(image, 320),
+    srcset: `${thumbnail(image, 640)} 2x`,
     alt: image.filename,
     loading: "lazy",
     decoding: "async",
     width: image.width || null,
     height: image.height || null,
-    onerror: () => img.replaceWith(words.format(image.content_type), el("span", { class: "unseen" }, words.noPreview(image.filename))),
+    onerror: () => {
+      if (img.srcset) {
+        img.removeAttribute("srcset");
+        img.src = address(image);
+        return;
+      }
+      img.replaceWith(words.format(image.content_type), el("span", { class: "unseen" }, words.noPreview(image.filename)));
+    },
   });
   return el("a", { class: "picture", href: address(image) }, img);
 }
