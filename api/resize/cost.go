@@ -13,9 +13,8 @@ import (
 // picture, and what the copy takes before and after it is encoded. It is never
 // less than 0, whatever the header says. Errors are those of s.
 //
-// Two things a header does not tell: the Huffman trees of a lossless WebP made to
-// have as many as there can be take 140 MB more, and an Adobe segment behind the
-// first scan turns a JPEG into RGB, of 4 bytes a pixel more.
+// One thing a header does not tell: an Adobe segment behind the first scan turns a
+// JPEG into RGB, of 4 bytes a pixel more.
 //
 // TestCost holds it against what is really allocated.
 func Cost(s Source, p Plan) (int64, error) {
@@ -44,7 +43,11 @@ func (s Source) decoded() (float64, error) {
 	case format.GIF:
 		return pixels * 2, nil
 	case format.WebP: // the picture is read as a whole before it is unpacked
-		return pixels*webpPerPixel(s) + float64(s.Size), nil
+		memory := pixels*2 + float64(s.Size)
+		if webpLossless(s) {
+			memory += pixels*10 + min(trees, 256*float64(s.Size))
+		}
+		return memory, nil
 	case format.TIFF:
 		// The picture has 8 bytes a pixel at most. A block is unpacked into a buffer
 		// that grows by doubling, while the one before is still there.
@@ -161,13 +164,26 @@ func pngPerPixel(s Source) float64 {
 	return n
 }
 
-// webpPerPixel: a lossy picture has planes of 1.5 bytes a pixel, a lossless one
-// 4 bytes before and after its transforms. Transparency of a lossy one is a
-// lossless picture besides.
-func webpPerPixel(s Source) float64 {
-	var kind [4]byte
-	if _, err := s.ReadAt(kind[:], 12); err == nil && string(kind[:]) == "VP8 " {
-		return 2
+// trees is what the Huffman trees of a lossless WebP take that has as many as
+// there can be, in bytes.
+const trees = 140e6
+
+// webpLossless reports whether some of a WebP is packed without loss: all of it,
+// or the transparency of a lossy picture. That takes 4 bytes a pixel before and
+// after its transforms, a lossy picture has planes of 1.5.
+func webpLossless(s Source) bool {
+	var b [8]byte // RFC 9649, section 2.3: the header of a chunk
+	for off := int64(12); ; {
+		if _, err := s.ReadAt(b[:], off); err != nil {
+			return true
+		}
+		switch string(b[:4]) {
+		case "VP8 ":
+			return false
+		case "VP8L", "ALPH":
+			return true
+		}
+		length := int64(binary.LittleEndian.Uint32(b[4:]))
+		off += 8 + length + length%2
 	}
-	return 12
 }

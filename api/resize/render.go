@@ -9,29 +9,30 @@ func render(m image.Image, p Plan, w, h, orientation int, l [3]levels) image.Ima
 	area := cut(m.Bounds(), p.Cover, w, h)
 	switch m := m.(type) {
 	case *image.Gray:
-		y := renderPlane(plane{m.Pix, m.Stride, m.Rect.Dx(), m.Rect.Dy()}, area, w, h, orientation, l[0])
+		y := renderPlane(plane{m.Pix, m.Stride, m.Rect.Dx(), m.Rect.Dy()}, area, w, h, fine, orientation, l[0])
 		return &image.Gray{Pix: y, Stride: p.Width, Rect: rect}
 	case *image.Gray16:
-		y := renderPlane(newPixels(m), area, w, h, orientation, l[0])
+		y := renderPlane(newPixels(m), area, w, h, fine, orientation, l[0])
 		return &image.Gray{Pix: y, Stride: p.Width, Rect: rect}
 	case *image.YCbCr:
 		planes := planesOf(m)
 		var out [3][]byte
 		for i, plane := range planes {
-			out[i] = renderPlane(plane.plane, area.scaled(plane.across, plane.down), w, h, orientation, l[i])
+			keep := []float64{fine, coarse, coarse}[i]
+			out[i] = renderPlane(plane.plane, area.scaled(plane.across, plane.down), w, h, keep, orientation, l[i])
 		}
 		return &image.YCbCr{Y: out[0], Cb: out[1], Cr: out[2], YStride: p.Width, CStride: p.Width,
 			SubsampleRatio: image.YCbCrSubsampleRatio444, Rect: rect}
 	}
 	pix := make([]byte, 4*w*h)
-	scale(newPixels(m), area, w, h, func(y int, row []float32) { storePixels(pix[4*w*y:], row) })
+	scale(newPixels(m), area, w, h, fine, func(y int, row []float32) { storePixels(pix[4*w*y:], row) })
 	return &image.NRGBA{Pix: turned(pix, w, h, 4, orientation), Stride: 4 * p.Width, Rect: rect}
 }
 
 // renderPlane scales and turns a raster of one channel.
-func renderPlane(r raster, a area, w, h, orientation int, l levels) []byte {
+func renderPlane(r raster, a area, w, h int, keep float64, orientation int, l levels) []byte {
 	pix := make([]byte, w*h)
-	scale(r, a, w, h, func(y int, row []float32) {
+	scale(r, a, w, h, keep, func(y int, row []float32) {
 		out := pix[w*y:]
 		for x, v := range row {
 			out[x] = byte(limit(l.apply(v)) + 0.5)

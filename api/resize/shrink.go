@@ -39,14 +39,21 @@ func (s *shrunkPlane) size() (w, h int) { return cells(s.w, s.kx), cells(s.h, s.
 func (s *shrunkPlane) row(y int, dst []float32) {
 	n := min(s.ky, s.h-y*s.ky)
 	s.sumColumns(s.pix[y*s.ky*s.stride:], n)
-	for x := range dst {
-		box := s.sums[x*s.kx : min((x+1)*s.kx, s.w)]
-		sum := uint32(0)
-		for _, v := range box {
-			sum += uint32(v)
-		}
-		dst[x] = float32(sum) / float32(len(box)*n)
+	whole := s.w / s.kx // boxes
+	f := 1 / float32(s.kx*n)
+	for x := range whole {
+		dst[x] = float32(sum(s.sums[x*s.kx:][:s.kx])) * f
 	}
+	if rest := s.sums[whole*s.kx:]; len(rest) > 0 {
+		dst[whole] = float32(sum(rest)) / float32(len(rest)*n)
+	}
+}
+
+func sum(values []uint16) (sum uint32) {
+	for _, v := range values {
+		sum += uint32(v)
+	}
+	return sum
 }
 
 // sumColumns adds up n rows, eight columns at a time: two words hold the even
