@@ -122,16 +122,18 @@ func TestResizerQueue(t *testing.T) {
 			})
 			synctest.Wait()
 		}
+		others, end := context.WithCancel(t.Context())
 		for range maxQueue - 1 {
-			enter(t.Context(), nil)
+			enter(others, context.Canceled)
 		}
 		leaver, leave := context.WithCancel(t.Context())
 		enter(leaver, context.Canceled)
 		enter(t.Context(), errQueue)
 		leave()
 		synctest.Wait()
-		enter(t.Context(), nil)
+		enter(others, context.Canceled)
 		enter(t.Context(), errQueue)
+		end()
 		jobs.Wait()
 		if got := r.waiting.Load(); got != 0 {
 			t.Errorf("%d are still waiting", got)
