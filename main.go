@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -39,19 +40,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the default is back: a second one quits at once.
 	context.AfterFunc(ctx, stop)
-	tuneRuntime()
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// tuneRuntime gives Go twice as many processors as there are cores. Its scheduler
-// takes a processor from a goroutine that computes only after 10 ms, so while
-// copies are made on each of them requests would wait (the 99th percentile was 45
-// ms on two cores). This way a copy on each core leaves as many for requests, and
-// the kernel, which knows priorities, shares the cores out (5 ms).
-func tuneRuntime() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
-	}
 }
 
 // run is the program but for its process: it returns the exit code, when ctx
@@ -140,6 +129,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err := cmd.check(); err != nil {
 		return err
 	}
+	cores := tuneScheduler()
 	cmd.limitMemory()
 	log := cmd.logger(t.stderr)
 	listener, err := net.Listen("tcp", cmd.Addr)
@@ -154,6 +144,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	handler := api.New(store, ui.Handler(), api.Options{
 		MaxUpload:      int64(cmd.MaxUpload),
 		CopiesBudget:   int64(cmd.CopiesBudget),
+		Resizers:       cores,
 		ResizeMemory:   int64(cmd.ResizeMemory),
 		MaxPixels:      cmd.MaxPixels,
 		Allow:          cmd.Allow,
@@ -184,6 +175,22 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	}
 	return errors.Join(err, store.Close())
 }
+
+// tuneScheduler returns how many cores there are, and gives Go twice as many
+// processors, once. Its scheduler takes a processor from a goroutine that computes
+// only after 10 ms, so while copies are made on each of them requests would wait:
+// the 99th percentile was 45 ms on two cores. This way as many are left for
+// requests, and the kernel, which knows priorities, shares the cores out: 5 ms.
+var tuneScheduler = sync.OnceValue(func() (cores int) {
+	cores = runtime.GOMAXPROCS(0)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2 * cores)
+	}
+	return cores
+})
+
+// minResizeMemory is what a small picture takes.
+const minResizeMemory = 16 << 20
 
 // otherMemory is what the server takes besides uploads and resizing, in bytes,
 // with room for the garbage collector.
@@ -228,8 +235,11 @@ func (cmd *serve) check() error {
 			return usageError{fmt.Errorf("--cors-origin=%s: want * or an origin such as https://app.example.com", origin)}
 		}
 	}
-	if cmd.MaxUpload <= 0 || cmd.UploadMemory <= 0 || cmd.ResizeMemory <= 0 {
-		return usageError{errors.New("--max-upload, --upload-memory and --resize-memory: want a size such as 64MiB")}
+	if cmd.MaxUpload <= 0 || cmd.UploadMemory <= 0 {
+		return usageError{errors.New("--max-upload and --upload-memory: want a size such as 64MiB")}
+	}
+	if cmd.ResizeMemory < minResizeMemory {
+		return usageError{errors.New("--resize-memory: want 16MiB or more, such as 512MiB")}
 	}
 	if cmd.MaxPixels <= 0 {
 		return usageError{fmt.Errorf("--max-pixels=%d: want a number of pixels such as 100000000", cmd.MaxPixels)}

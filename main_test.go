@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	stdpng "image/png"
 	"io"
 	"mime/multipart"
 	"net"
@@ -367,7 +369,8 @@ func TestUsage(t *testing.T) {
 		{"--max-upload=99999999999999999999", []string{"--max-upload"}},
 		{"--max-upload=9EB", []string{"--max-upload"}},
 		{"--upload-memory=0", []string{"--upload-memory", "64MiB"}},
-		{"--resize-memory=0", []string{"--resize-memory", "64MiB"}},
+		{"--resize-memory=0", []string{"--resize-memory", "16MiB"}},
+		{"--resize-memory=1MiB", []string{"--resize-memory", "16MiB"}},
 		{"--copies-budget=-1", []string{"--copies-budget", "auto", "10GiB"}},
 		{"--copies-budget=10%", []string{"--copies-budget", "auto", "10GiB"}},
 		{"--max-pixels=0", []string{"--max-pixels", "100000000"}},
@@ -456,9 +459,11 @@ func TestOptions(t *testing.T) {
 	})
 	t.Run("resize-memory", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--resize-memory=1MiB")
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--resize-memory=16MiB")
 		s.want(t, 201, "PUT", "/images/a.png", "", png)
-		s.want(t, 422, "GET", "/images/a.png?w=16", "", "")
+		s.want(t, 200, "GET", "/images/a.png?w=16", "", "")
+		s.want(t, 201, "PUT", "/images/large.png", "", largePNG(t))
+		s.want(t, 422, "GET", "/images/large.png?w=16", "", "")
 	})
 	t.Run("copies-budget", func(t *testing.T) {
 		t.Parallel()
@@ -638,4 +643,14 @@ func TestProgram(t *testing.T) {
 	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitUsage {
 		t.Errorf("with wrong usage: got %v, want exit status %d", err, exitUsage)
 	}
+}
+
+// largePNG is a PNG that takes 32 MB to decode.
+func largePNG(t *testing.T) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := stdpng.Encode(&b, image.NewNRGBA64(image.Rect(0, 0, 2000, 2000))); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }

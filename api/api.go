@@ -40,7 +40,7 @@ type Options struct {
 	// a tenth of the images', or 1 GiB if that is more, and less than 0 that none
 	// is kept.
 	CopiesBudget int64
-	Resizers     int   // copies made at a time; 0 means half of GOMAXPROCS, at least 1
+	Resizers     int   // copies made at a time; 0 means GOMAXPROCS
 	ResizeMemory int64 // bytes of memory while copies are made; 0 means 512 MiB
 	MaxPixels    int64 // of a picture that is resized; 0 means 100 million
 
@@ -73,7 +73,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		o.Allow = format.Types()
 	}
 	if o.Resizers == 0 {
-		o.Resizers = max(1, runtime.GOMAXPROCS(0)/2)
+		o.Resizers = runtime.GOMAXPROCS(0)
 	}
 	if o.ResizeMemory == 0 {
 		o.ResizeMemory = 512 << 20
@@ -139,4 +139,8 @@ func (s *Server) routes(page http.Handler) {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
 // Drain makes /readyz answer that this server should get no new requests.
-func (s *Server) Drain() { s.draining.Store(true) }
+// Copies that have no turn yet are refused.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.copies.resizer.drain(db.ErrClosed)
+}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -12,11 +13,7 @@ func inBackground[T any](work func() (T, error)) (result T, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer func() {
-			if r := recover(); r != nil {
-				err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
-			}
-		}()
+		defer func() { err = cmp.Or(caught(recover()), err) }()
 		// It is never unlocked: a priority once lowered cannot be raised again, so
 		// the thread ends with the goroutine.
 		runtime.LockOSThread()
@@ -25,4 +22,12 @@ func inBackground[T any](work func() (T, error)) (result T, err error) {
 	}()
 	<-done
 	return result, err
+}
+
+// caught makes an error of what recover returned, or nil where that was nil.
+func caught(r any) error {
+	if r == nil {
+		return nil
+	}
+	return fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 }

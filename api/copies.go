@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"path"
-	"strconv"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -20,205 +18,185 @@ import (
 	"imageserver/db"
 )
 
-// copyRequest reads the parameters that ask for a resized copy. It returns nil
-// when there are none.
-func copyRequest(q url.Values) (*resize.Request, error) {
-	asked := false
-	for _, name := range []string{"w", "h", "fit", "format", "q"} {
-		asked = asked || q.Has(name)
-	}
-	if !asked {
-		return nil, nil
-	}
-	w, errW := pixelsOf(q, "w", "width")
-	h, errH := pixelsOf(q, "h", "height")
-	quality, errQ := qualityOf(q)
-	cover, errFit := fitOf(q)
-	kind, errFormat := formatOf(q)
-	if err := errors.Join(errW, errH, errFit, errFormat, errQ); err != nil {
-		return nil, err
-	}
-	if cover && (w == 0 || h == 0) {
-		return nil, refuse(http.StatusBadRequest, "bad_fit", "fit=cover fills a box, so it needs both w and h.")
-	}
-	return &resize.Request{Width: w, Height: h, Cover: cover, Format: kind, Quality: quality}, nil
-}
-
-// pixelsOf reads a length in pixels and takes it up to the next step; it is 0 if
-// not given.
-func pixelsOf(q url.Values, name, what string) (int, error) {
-	if !q.Has(name) {
-		return 0, nil
-	}
-	n, err := strconv.Atoi(q.Get(name))
-	if err != nil || n < 1 || n > resize.MaxSide {
-		return 0, refuse(http.StatusBadRequest, "bad_"+what, "%s=%s is no %s: it is a number of pixels from 1 to %d.", name, q.Get(name), what, resize.MaxSide)
-	}
-	return resize.Step(n), nil
-}
-
-func qualityOf(q url.Values) (int, error) {
-	if !q.Has("q") {
-		return resize.DefaultQuality, nil
-	}
-	n, err := strconv.Atoi(q.Get("q"))
-	if err != nil || n < 1 || n > 100 {
-		return 0, refuse(http.StatusBadRequest, "bad_quality", "q=%s is no quality: it is a number from 1 to 100.", q.Get("q"))
-	}
-	return resize.Quality(n), nil
-}
-
-func fitOf(q url.Values) (cover bool, err error) {
-	switch fit := q.Get("fit"); {
-	case fit == "cover":
-		return true, nil
-	case fit == "contain" || !q.Has("fit"):
-		return false, nil
-	default:
-		return false, refuse(http.StatusBadRequest, "bad_fit", "fit=%s is unknown: it is contain or cover.", fit)
-	}
-}
-
-func formatOf(q url.Values) (format.Type, error) {
-	if !q.Has("format") {
-		return "", nil
-	}
-	t, err := format.Parse(q.Get("format"))
-	if err != nil || t != format.JPEG && t != format.PNG {
-		return "", refuse(http.StatusBadRequest, "bad_format", "format=%s cannot be made: it is jpeg or png.", q.Get("format"))
-	}
-	return t, nil
-}
-
 // copies finds resized copies in the store and has those made that are missing.
 type copies struct {
 	store   db.Store
 	log     *slog.Logger
 	resizer *resizer
-	flights flights[*made]
+	flights flights[made]
 	budget  int64 // bytes of all copies; see Options.CopiesBudget
 	pixels  int64 // of a picture at most
 }
 
-// made is a copy as it is when it has just been made.
+// made is a copy that has just been made.
 type made struct {
 	db.Image
-	data []byte // nil when the store has it
+	data []byte
 }
 
-// copyOf says which copy of an image is the answer.
+// copyOf is a copy of an image: what the image is, and what is planned.
 type copyOf struct {
-	source db.Image
+	image  db.Image
+	source format.Info
 	resize.Plan
 }
 
-func (c copyOf) key() string    { return c.Plan.String() }
-func (c copyOf) String() string { return fmt.Sprintf("%q %s", c.source.Name, c.Plan) }
+func (c *copyOf) key() string    { return c.Plan.String() }
+func (c *copyOf) String() string { return fmt.Sprintf("%q %s", c.image.Name, c.Plan) }
 
-// plan decides on the copy that answers what is wanted of img, whose bytes are
-// in body. It returns nil where the image itself does.
-func plan(img db.Image, body db.Body, want resize.Request) (*copyOf, *resize.Source, error) {
-	source, err := sourceOf(img, body)
-	if err != nil || !resize.CanDecode(source.Type) {
-		return nil, nil, err
+var (
+	// errOriginal: the image itself is the answer.
+	errOriginal = errors.New("no copy is made of this image")
+
+	// errMoved: the image went away, or was replaced, while a copy was being made.
+	errMoved = errors.New("the image was replaced or deleted while a copy was made")
+)
+
+// plan decides on the copy that answers what is wanted of img, whose bytes are in
+// body, or returns errOriginal.
+func plan(img db.Image, body db.Body, want resize.Request) (*copyOf, error) {
+	info := format.Info{Type: format.ByMIME(img.ContentType), Width: img.Width, Height: img.Height, Orientation: img.Orientation}
+	if !resize.CanDecode(info.Type) {
+		return nil, errOriginal
 	}
+	if info.Orientation == 0 { // an image from a version that did not keep it
+		var err error
+		if info, err = format.Detect(body, img.Size); err != nil {
+			return nil, err
+		}
+	}
+	if want.Format == "" && info.Type == format.JPEG {
+		want.Format = format.JPEG // nothing in it is transparent
+	}
+	source := resize.Source{Info: info}
 	p := want.Plan(source.Upright())
 	if p.IsOriginal(source) {
-		return nil, nil, nil
+		return nil, errOriginal
 	}
-	return &copyOf{img, p}, &source, nil
+	return &copyOf{img, info, p}, nil
 }
 
-// sourceOf describes an image to the resizer. What the store does not know of
-// images from an earlier version is read from their header.
-func sourceOf(img db.Image, body db.Body) (resize.Source, error) {
-	s := resize.Source{ReaderAt: body, Size: img.Size}
-	if img.Orientation != 0 {
-		s.Info = format.Info{Type: format.ByMIME(img.ContentType), Width: img.Width, Height: img.Height, Orientation: img.Orientation}
-		return s, nil
+// get returns a copy and its bytes, after making it if it is not there. It
+// returns errOriginal where the image cannot be resized but needs no apology.
+func (s *copies) get(ctx context.Context, c *copyOf) (db.Image, db.Body, error) {
+	img, content, err := s.find(ctx, c)
+	if !errors.Is(err, db.ErrNotFound) {
+		return img, content, err
 	}
-	var err error
-	s.Info, err = format.Detect(body, img.Size)
-	return s, err
+	return s.join(ctx, c, false)
 }
 
-// get returns the copy of img that is wanted, or nil where the image itself is
-// the answer. It is made if it is not there, and in any case if again is set.
-func (s *copies) get(ctx context.Context, img db.Image, body db.Body, want resize.Request, again bool) (*db.Image, db.Body, error) {
-	c, source, err := plan(img, body, want)
-	if c == nil || err != nil {
-		return nil, nil, err
+// join has the copy made, together with all who want it now. One that is there
+// is made again if again is set.
+func (s *copies) join(ctx context.Context, c *copyOf, again bool) (db.Image, db.Body, error) {
+	if err := s.resizer.failures.of(c.image.SHA256); err != nil {
+		return db.Image{}, nil, err
 	}
-	if !again {
-		if found, content, err := s.find(ctx, c); found != nil || err != nil {
-			return found, content, err
+	m, err := s.flights.do(ctx, c.image.SHA256.String()+c.key(), func(ctx context.Context) (made, error) {
+		if !again { // it may have been made since the caller looked
+			if _, content, err := s.find(ctx, c); err == nil {
+				content.Close()
+				return made{}, nil
+			}
 		}
-	}
-	if err := s.check(source); err != nil {
-		return nil, nil, err
-	}
-	if animated, err := format.Animated(body, img.Size, source.Type); animated || err != nil {
-		return nil, nil, err
-	}
-	m, err := s.flights.do(ctx, img.SHA256.String()+c.key(), func(ctx context.Context) (*made, error) {
-		return s.make(ctx, c, source.Info)
+		return s.make(ctx, c)
 	})
-	switch {
-	case errors.Is(err, resize.ErrUnsupported):
-		return nil, nil, nil
-	case err != nil:
-		return nil, nil, err
-	case m.data == nil:
-		if found, content, err := s.find(ctx, c); found != nil || err != nil {
-			return found, content, err
-		}
-		return nil, nil, errMoved // it has been deleted already
-	}
-	return c.describe(m.Image), memoryBody{bytes.NewReader(m.data)}, nil
-}
-
-// renew makes a copy again, for later.
-func (s *copies) renew(ctx context.Context, img db.Image, body db.Body, want resize.Request) {
-	_, content, err := s.get(ctx, img, body, want, true)
 	if err != nil {
-		s.log.Warn("a damaged copy is not made again", "image", img.Name, "err", err)
-		return
+		return db.Image{}, nil, err
 	}
-	if content != nil {
-		content.Close()
+	img, content, err := s.find(ctx, c)
+	switch {
+	case !errors.Is(err, db.ErrNotFound):
+		return img, content, err
+	case m.data == nil:
+		return db.Image{}, nil, errMoved
 	}
+	content, err = s.resizer.lend(m.data) // it is not kept, or is gone already
+	return c.describe(m.Image), content, err
 }
 
-// errMoved: the image went away, or was replaced, while a copy was being made.
-var errMoved = errors.New("the image was replaced or deleted while a copy was made")
-
-// find returns the copy if the store has it.
-func (s *copies) find(ctx context.Context, c *copyOf) (*db.Image, db.Body, error) {
-	found, content, err := s.store.GetCopy(ctx, c.source.SHA256, c.key())
-	switch {
-	case err == nil:
-		return c.describe(found), content, nil
-	case errors.Is(err, db.ErrNotFound):
-		return nil, nil, nil
-	case errors.Is(err, db.ErrDamaged):
-		s.log.Warn("a copy is damaged and made again", "copy", c.String(), "err", err)
-		return nil, nil, nil
+// find returns the copy, or db.ErrNotFound when the store does not have it sound.
+func (s *copies) find(ctx context.Context, c *copyOf) (db.Image, db.Body, error) {
+	img, content, err := s.store.GetCopy(ctx, c.image.SHA256, c.key())
+	if errors.Is(err, db.ErrDamaged) {
+		s.damaged(c, err)
+		err = db.ErrNotFound
 	}
-	return nil, nil, err
+	return c.describe(img), content, err
+}
+
+func (s *copies) damaged(c *copyOf, err error) {
+	s.log.Warn("a copy is damaged and made again", "copy", c.String(), "err", err)
 }
 
 // describe completes what the store knows of a copy: it has the date of its
-// source, and the name, with an extension that fits.
-func (c *copyOf) describe(found db.Image) *db.Image {
-	found.Name, found.Uploaded = c.source.Name, c.source.Uploaded
-	if found.ContentType != c.source.ContentType {
-		found.Name = strings.TrimSuffix(found.Name, path.Ext(found.Name)) + format.ByMIME(found.ContentType).Ext()
+// image, and the name, with an extension that fits.
+func (c *copyOf) describe(img db.Image) db.Image {
+	img.Name, img.Uploaded = c.image.Name, c.image.Uploaded
+	if img.ContentType != c.image.ContentType {
+		img.Name = strings.TrimSuffix(img.Name, extension(img.Name)) + format.ByMIME(img.ContentType).Ext()
 	}
-	return &found
+	return img
+}
+
+// extension is that of a name, if it is one of an image's: other dots are the
+// name's own.
+func extension(name string) string {
+	ext := path.Ext(name)
+	if _, err := format.Parse(strings.TrimPrefix(ext, ".")); err != nil || ext == name {
+		return ""
+	}
+	return ext
+}
+
+// make makes the copy and has the store keep it.
+func (s *copies) make(ctx context.Context, c *copyOf) (made, error) {
+	img, body, err := s.store.Get(ctx, c.image.Name)
+	if errors.Is(err, db.ErrNotFound) || err == nil && img.SHA256 != c.image.SHA256 {
+		// Those who wait may know the same bytes by another name.
+		err = errors.Join(errMoved, closed(body))
+	}
+	if err != nil {
+		return made{}, err
+	}
+	defer body.Close()
+	source := resize.Source{ReaderAt: body, Size: img.Size, Info: c.source}
+	animated, err := format.Animated(body, img.Size, source.Type)
+	if animated && err == nil {
+		err = errOriginal
+		s.resizer.failures.add(img.SHA256, err)
+	}
+	if err == nil {
+		err = s.check(source)
+	}
+	if err != nil {
+		return made{}, err
+	}
+	copied, err := s.resizer.make(ctx, img.SHA256, source, c.Plan)
+	if err != nil {
+		return made{}, err
+	}
+	m := made{data: copied.Data, Image: db.Image{
+		Size:        int64(len(copied.Data)),
+		SHA256:      sha256.Sum256(copied.Data),
+		ContentType: copied.Type.MIME(),
+		Width:       copied.Width,
+		Height:      copied.Height,
+	}}
+	s.keep(ctx, c, m)
+	return m, nil
+}
+
+// closed closes the body if there is one.
+func closed(body db.Body) error {
+	if body == nil {
+		return nil
+	}
+	return body.Close()
 }
 
 // check refuses a picture that is too large to be decoded.
-func (s *copies) check(source *resize.Source) error {
+func (s *copies) check(source resize.Source) error {
 	if pixels := int64(source.Width) * int64(source.Height); pixels > s.pixels {
 		return refuse(http.StatusUnprocessableEntity, "too_many_pixels", "This picture has %d × %d pixels, too many to be resized: the limit is %s. The original can be shown.",
 			source.Width, source.Height, humanize.Comma(s.pixels)+" pixels")
@@ -226,63 +204,29 @@ func (s *copies) check(source *resize.Source) error {
 	return nil
 }
 
-// make makes the copy and has the store keep it.
-func (s *copies) make(ctx context.Context, c *copyOf, info format.Info) (*made, error) {
-	img, body, err := s.store.Get(ctx, c.source.Name)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	if img.SHA256 != c.source.SHA256 {
-		return nil, errMoved
-	}
-	source := resize.Source{ReaderAt: body, Size: img.Size, Info: info}
-	copied, err := s.resizer.make(ctx, img.SHA256, source, c.Plan)
-	if err != nil {
-		return nil, err
-	}
-	m := &made{data: copied.Data, Image: db.Image{
-		Size:        int64(len(copied.Data)),
-		SHA256:      sha256.Sum256(copied.Data),
-		ContentType: copied.Type.MIME(),
-		Width:       copied.Width,
-		Height:      copied.Height,
-	}}
-	if s.budget < 0 {
-		return m, nil
-	}
-	kept, err := s.keep(ctx, c, m)
-	if err != nil { // it can be shown even so
-		s.log.Warn("a copy is not kept", "copy", c.String(), "err", err)
-		return m, nil
-	}
-	return kept, nil
-}
-
-// keep stores a copy.
-func (s *copies) keep(ctx context.Context, c *copyOf, m *made) (*made, error) {
+// keep stores a copy. One that cannot be kept can be shown even so.
+func (s *copies) keep(ctx context.Context, c *copyOf, m made) {
 	budget, err := s.room(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil && budget > 0 {
+		_, err = s.store.PutCopy(ctx, c.image.SHA256, c.key(), bytes.NewReader(m.data), db.CopyOptions{
+			ContentType: m.ContentType, Width: m.Width, Height: m.Height, Budget: budget,
+		})
 	}
-	img, err := s.store.PutCopy(ctx, c.source.SHA256, c.key(), bytes.NewReader(m.data), db.CopyOptions{
-		ContentType: m.ContentType, Width: m.Width, Height: m.Height, Budget: budget,
-	})
-	return &made{Image: img}, err
+	level := slog.LevelWarn
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, db.ErrNotFound), errors.Is(err, context.Canceled), errors.Is(err, db.ErrBusy), errors.Is(err, db.ErrBudget):
+		level = slog.LevelDebug // it happens where all is well
+	}
+	s.log.Log(ctx, level, "a copy is not kept", "copy", c.String(), "err", err)
 }
 
 // room is how many bytes all copies may take.
 func (s *copies) room(ctx context.Context) (int64, error) {
 	if s.budget != 0 {
-		return s.budget, nil
+		return max(s.budget, 0), nil
 	}
 	u, err := s.store.Usage(ctx)
 	return max(u.Stored/10, 1<<30), err
 }
-
-// memoryBody is a copy that the store does not have.
-type memoryBody struct{ *bytes.Reader }
-
-func (memoryBody) Close() error { return nil }
-
-var _ db.Body = memoryBody{}

@@ -9,12 +9,10 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
-
 	"image/jpeg"
 	"image/png"
 	"io"
 	"net/http"
-
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -201,6 +199,10 @@ func TestBadCopyParameters(t *testing.T) {
 	s.put(t, "/images/drawing.svg", sample(t, "gradient.svg"))
 	for _, c := range []struct{ query, code, says string }{
 		{"w=0", "bad_width", "w=0 is no width"},
+		{"w=%2B320", "bad_width", "w=+320"},
+		{"w=" + strings.Repeat("9", 1000), "bad_width", "w=" + strings.Repeat("9", 40) + " is no width"},
+		{"w=320;h=200", "bad_query", "separated by &"},
+		{"w=%zz", "bad_query", "escape"},
 		{"w=-5", "bad_width", "w=-5"},
 		{"w=", "bad_width", "from 1 to 4096"},
 		{"w=320px", "bad_width", "w=320px"},
@@ -454,6 +456,7 @@ func TestDamagedCopy(t *testing.T) {
 			if a := s.do(t, "GET", path, "", ""); a.body != want.body {
 				t.Errorf("got %s, want the copy", a)
 			}
+			s.log.wait(t, "WARN", "damaged", "photo.jpg")
 		})
 	}
 }
@@ -548,42 +551,56 @@ func TestQueueFull(t *testing.T) {
 	leave()
 	clients.Wait()
 	close(store.gate)
-	s.do(t, "GET", "/images/photo.jpg?w=320", "", "").wantCopy(t, "jpeg", 320, 320)
+	a = s.do(t, "GET", "/images/photo.jpg?w=320", "", "")
+	for deadline := time.Now().Add(patience); a.status == http.StatusServiceUnavailable && time.Now().Before(deadline); {
+		a = s.do(t, "GET", "/images/photo.jpg?w=320", "", "") // until all who left are out of the queue
+	}
+	a.wantCopy(t, "jpeg", 320, 320)
 }
 
 // held is a store whose large images are not read before the gate opens.
 type held struct {
 	db.Store
-	gate chan struct{}
+	gate    chan struct{}
+	reading chan struct{} // gets an element for each large read, as long as there is room
 }
 
 func (s *held) Get(ctx context.Context, name string) (db.Image, db.Body, error) {
 	img, body, err := s.Store.Get(ctx, name)
 	if err == nil && img.Width > 100 {
-		body = &heldBody{body, s.gate}
+		body = &heldBody{body, s}
 	}
 	return img, body, err
 }
 
 type heldBody struct {
 	db.Body
-	gate chan struct{}
+	*held
 }
 
 func (b *heldBody) ReadAt(p []byte, off int64) (int, error) {
 	if len(p) > 1000 {
+		select {
+		case b.reading <- struct{}{}:
+		default:
+		}
 		<-b.gate
 	}
 	return b.Body.ReadAt(p, off)
 }
 
 // TestCopyReplacedMeanwhile: the copy answered is that of the image as it was or
-// as it is, and never an error.
+// as it is.
 func TestCopyReplacedMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{CopiesBudget: -1})
 	versions := []string{photo(t, 1, 400, 300), photo(t, 2, 300, 400)}
-	s.put(t, "/images/photo.jpg", versions[0])
+	var copies []string
+	for _, v := range versions {
+		s.do(t, "PUT", "/images/photo.jpg", "", v)
+		copies = append(copies, s.do(t, "GET", "/images/photo.jpg?w=160", "", "").body)
+	}
+	answered := 0
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -596,6 +613,9 @@ func TestCopyReplacedMeanwhile(t *testing.T) {
 	for {
 		select {
 		case <-done:
+			if answered == 0 {
+				t.Error("every answer was 503")
+			}
 			return
 		default:
 		}
@@ -604,9 +624,59 @@ func TestCopyReplacedMeanwhile(t *testing.T) {
 			continue // replaced twice in a row
 		}
 		a.want(t, http.StatusOK)
-		if h := a.header.Get("X-Result-Height"); h != "120" && h != "213" {
-			t.Fatalf("got a height of %s", h)
+		if a.body != copies[0] && a.body != copies[1] {
+			t.Fatalf("got a copy %s × %s that is of neither", a.header.Get("X-Result-Width"), a.header.Get("X-Result-Height"))
 		}
+		answered++
+	}
+}
+
+// TestCopyOfTwoNames: the bytes have two names, and the one that a copy was asked
+// for under first is deleted while it is made. Who asked for the other one has it.
+func TestCopyOfTwoNames(t *testing.T) {
+	t.Parallel()
+	store := &held{Store: newStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
+	s := serve(t, store, api.Options{})
+	content := photo(t, 1, 600, 600)
+	s.put(t, "/images/first.jpg", content)
+	s.put(t, "/images/other.jpg", content)
+	var clients sync.WaitGroup
+	for _, name := range []string{"first.jpg", "other.jpg"} {
+		clients.Go(func() {
+			a, err := s.try(t, "GET", "/images/"+name+"?w=160", "", nil)
+			switch {
+			case err != nil:
+				t.Error(err)
+			case name == "other.jpg":
+				a.wantCopy(t, "jpeg", 160, 160)
+			}
+		})
+		if name == "first.jpg" {
+			<-store.reading
+		}
+	}
+	s.do(t, "DELETE", "/images/first.jpg", "", "").want(t, http.StatusNoContent)
+	close(store.gate)
+	clients.Wait()
+}
+
+// TestUnsupportedOnce: a picture of which a decoder finds out late that it does not
+// know its kind is tried once.
+func TestUnsupportedOnce(t *testing.T) {
+	t.Parallel()
+	store := &held{Store: newStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
+	close(store.gate)
+	s := serve(t, store, api.Options{})
+	jpeg := photo(t, 1, 600, 600)
+	content := jpeg[:len(jpeg)-2] + "\xff\xc9\x00\x02" + jpeg[len(jpeg)-2:] // arithmetic coding begins here
+	s.put(t, "/images/photo.jpg", content)
+	s.do(t, "GET", "/images/photo.jpg?w=160", "", "").wantImage(t, content)
+	for len(store.reading) > 0 {
+		<-store.reading
+	}
+	s.do(t, "GET", "/images/photo.jpg?w=200", "", "").wantImage(t, content)
+	if len(store.reading) > 0 {
+		t.Error("the picture was read again to be resized")
 	}
 }
 

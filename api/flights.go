@@ -1,9 +1,8 @@
 package api
 
 import (
+	"cmp"
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 )
 
@@ -71,9 +70,7 @@ func (g *flights[T]) leave(key string, f *flight[T]) {
 }
 
 func (g *flights[T]) land(key string, f *flight[T]) {
-	if r := recover(); r != nil {
-		f.err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
-	}
+	f.err = cmp.Or(caught(recover()), f.err)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.forget(key, f)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 
 	"github.com/labstack/echo/v4"
@@ -39,7 +40,10 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 			if v.Error != nil {
 				attrs = append(attrs, slog.String("err", v.Error.Error()))
 			}
-			if v.Status >= 500 {
+			switch {
+			case v.Status == http.StatusServiceUnavailable:
+				level = slog.LevelWarn // load, or what has been told already
+			case v.Status >= 500:
 				level = slog.LevelError
 			}
 			s.o.Log.LogAttrs(context.Background(), level, "request", attrs...)

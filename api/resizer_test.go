@@ -38,7 +38,7 @@ func (s slowSource) ReadAt(p []byte, off int64) (int, error) {
 	defer s.reading.now.Add(-1)
 	for most := s.reading.most.Load(); now > most && !s.reading.most.CompareAndSwap(most, now); most = s.reading.most.Load() {
 	}
-	time.Sleep(time.Second)
+	time.Sleep(100 * time.Millisecond)
 	return s.ReaderAt.ReadAt(p, off)
 }
 
@@ -65,9 +65,9 @@ func TestResizerTurns(t *testing.T) {
 		source, reading := newSlowSource(t)
 		r := newResizer(3, 1<<30)
 		var jobs sync.WaitGroup
-		for range 20 {
+		for i := range 20 {
 			jobs.Go(func() {
-				if _, err := r.make(t.Context(), db.Digest{}, source, small); err != nil {
+				if _, err := r.make(t.Context(), db.Digest{byte(i)}, source, small); err != nil {
 					t.Error(err)
 				}
 			})
@@ -90,9 +90,9 @@ func TestResizerMemory(t *testing.T) {
 		}
 		r := newResizer(3, 2*cost-1)
 		var jobs sync.WaitGroup
-		for range 4 {
+		for i := range 4 {
 			jobs.Go(func() {
-				if _, err := r.make(t.Context(), db.Digest{}, source, small); err != nil {
+				if _, err := r.make(t.Context(), db.Digest{byte(i)}, source, small); err != nil {
 					t.Error(err)
 				}
 			})
@@ -107,36 +107,141 @@ func TestResizerMemory(t *testing.T) {
 	})
 }
 
-// TestResizerQueue: past the limit a copy is refused, and who goes away makes
-// room for another.
+// TestResizerQueue: past the limit of the queue, or of a picture's part in it, a
+// copy is refused, and who goes away makes room for another.
 func TestResizerQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source, _ := newSlowSource(t)
-		r := newResizer(3, 1<<30)
-		var jobs sync.WaitGroup
-		enter := func(ctx context.Context, want error) {
-			jobs.Go(func() {
-				if _, err := r.make(ctx, db.Digest{}, source, small); !errors.Is(err, want) {
-					t.Errorf("got %v, want %v", err, want)
+	for what, of := range map[string]struct {
+		limit   int
+		picture func(i int) db.Digest
+	}{
+		"of all":         {maxQueue, func(i int) db.Digest { return db.Digest{byte(i)} }},
+		"of one picture": {maxLane, func(int) db.Digest { return db.Digest{} }},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source, _ := newSlowSource(t)
+				r := newResizer(3, 1<<30)
+				var jobs sync.WaitGroup
+				enter := func(ctx context.Context, i int, want error) {
+					jobs.Go(func() {
+						if _, err := r.make(ctx, of.picture(i), source, small); !errors.Is(err, want) {
+							t.Errorf("got %v, want %v", err, want)
+						}
+					})
+					synctest.Wait()
+				}
+				others, end := context.WithCancel(t.Context())
+				for i := range of.limit - 1 {
+					enter(others, i, context.Canceled)
+				}
+				leaver, leave := context.WithCancel(t.Context())
+				enter(leaver, 0, context.Canceled)
+				enter(t.Context(), 0, errQueue)
+				leave()
+				synctest.Wait()
+				enter(others, 0, context.Canceled)
+				enter(t.Context(), 0, errQueue)
+				end()
+				jobs.Wait()
+				if r.queued != 0 || len(r.lanes) != 0 {
+					t.Errorf("%d are still in the queue, in %d lanes", r.queued, len(r.lanes))
 				}
 			})
-			synctest.Wait()
+		})
+	}
+}
+
+// TestResizerLanes: one picture never takes more than one turn, so that others
+// have theirs.
+func TestResizerLanes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, reading := newSlowSource(t)
+		r := newResizer(3, 1<<30)
+		var jobs sync.WaitGroup
+		for range 10 {
+			jobs.Go(func() {
+				if _, err := r.make(t.Context(), db.Digest{1}, source, small); err != nil {
+					t.Error(err)
+				}
+			})
 		}
-		others, end := context.WithCancel(t.Context())
-		for range maxQueue - 1 {
-			enter(others, context.Canceled)
-		}
-		leaver, leave := context.WithCancel(t.Context())
-		enter(leaver, context.Canceled)
-		enter(t.Context(), errQueue)
-		leave()
-		synctest.Wait()
-		enter(others, context.Canceled)
-		enter(t.Context(), errQueue)
-		end()
 		jobs.Wait()
-		if got := r.waiting.Load(); got != 0 {
-			t.Errorf("%d are still waiting", got)
+		if got := reading.most.Load(); got != 1 {
+			t.Errorf("%d copies of one picture were made at a time, want 1", got)
+		}
+	})
+}
+
+// TestResizerDrain: who has a turn finishes, who waits is sent away.
+func TestResizerDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, _ := newSlowSource(t)
+		r := newResizer(1, 1<<30)
+		answers := make(chan error, 10)
+		for i := range 10 {
+			go func() {
+				_, err := r.make(t.Context(), db.Digest{byte(i)}, source, small)
+				answers <- err
+			}()
+		}
+		synctest.Wait()
+		r.drain(db.ErrClosed)
+		done := 0
+		for range 10 {
+			switch err := <-answers; {
+			case err == nil:
+				done++
+			case !errors.Is(err, db.ErrClosed):
+				t.Errorf("got %v, want %v", err, db.ErrClosed)
+			}
+		}
+		if done != 1 {
+			t.Errorf("%d copies were made, want the one under way", done)
+		}
+	})
+}
+
+// TestLent: what is lent counts until it is closed.
+func TestLent(t *testing.T) {
+	r := newResizer(1, 1000)
+	first, err := r.lend(make([]byte, 600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.lend(make([]byte, 600)); !errors.Is(err, errQueue) {
+		t.Errorf("got %v, want %v", err, errQueue)
+	}
+	first.Close()
+	first.Close()
+	second, err := r.lend(make([]byte, 1000))
+	if err != nil {
+		t.Fatalf("after the first is closed: %v", err)
+	}
+	second.Close()
+}
+
+// TestFailures: the list has an end, and forgets what is over first.
+func TestFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f failures
+		digest := func(i int) db.Digest { return db.Digest{byte(i), byte(i >> 8)} }
+		for i := range maxFailures / 2 {
+			f.add(digest(i), errEndless)
+		}
+		time.Sleep(failureKept / 2)
+		for i := maxFailures / 2; i < maxFailures; i++ {
+			f.add(digest(i), errEndless)
+		}
+		time.Sleep(failureKept/2 + time.Second)
+		f.add(digest(maxFailures), errEndless)
+		if len(f.all) != maxFailures/2+1 || f.of(digest(maxFailures-1)) == nil || f.of(digest(0)) != nil {
+			t.Errorf("got %d failures, want the younger half and one", len(f.all))
+		}
+		for i := range 2 * maxFailures {
+			f.add(digest(i), errEndless)
+		}
+		if len(f.all) != maxFailures {
+			t.Errorf("got %d failures, want %d", len(f.all), maxFailures)
 		}
 	})
 }
@@ -147,34 +252,29 @@ func TestResizerEndless(t *testing.T) {
 		source, _ := newSlowSource(t)
 		source.ReaderAt = endless{source.ReaderAt, source.Size - 2}
 		source.Size = 1 << 40
-		r := newResizer(1, 1<<30)
-		ask := func(d db.Digest) time.Duration {
+		r := newResizer(2, 1<<30)
+		limit := decodeTime + 2*time.Second // and a read
+		ask := func(d db.Digest, want error, most time.Duration) {
+			t.Helper()
 			start := time.Now()
-			if _, err := r.make(t.Context(), d, source, small); !errors.Is(err, errEndless) {
-				t.Errorf("got %v, want %v", err, errEndless)
+			_, err := r.make(t.Context(), d, source, small)
+			if took := time.Since(start); !errors.Is(err, want) || took > most {
+				t.Errorf("got %v after %v, want %v within %v", err, took, want, most)
 			}
-			return time.Since(start)
 		}
-		// Those who wait for their turn meanwhile, for other sizes, do not try again.
+		ask(db.Digest{1}, errSlow, limit) // for once it may have been the machine
+		ask(db.Digest{1}, errEndless, limit)
+		ask(db.Digest{1}, errEndless, 0) // not tried again
+		ask(db.Digest{2}, errSlow, limit)
+		time.Sleep(failureKept)
+		ask(db.Digest{1}, errSlow, limit)
+
+		// Those who wait for other sizes of it do not try either.
 		var jobs sync.WaitGroup
 		for range 20 {
-			jobs.Go(func() {
-				if took := ask(db.Digest{1}); took > decodeTime+10*time.Second {
-					t.Errorf("it took %v, want little more than %v", took, decodeTime)
-				}
-			})
+			jobs.Go(func() { ask(db.Digest{1}, errEndless, limit) })
 		}
 		jobs.Wait()
-		if took := ask(db.Digest{1}); took > time.Second {
-			t.Errorf("later it took %v, want no time", took)
-		}
-		if took := ask(db.Digest{2}); took < decodeTime {
-			t.Errorf("of another picture it took %v, want %v", took, decodeTime)
-		}
-		time.Sleep(failureKept)
-		if took := ask(db.Digest{1}); took < decodeTime {
-			t.Errorf("much later it took %v, want another try of %v", took, decodeTime)
-		}
 	})
 }
 

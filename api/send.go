@@ -34,7 +34,7 @@ func (s *Server) getImage(c echo.Context) error {
 	var want imageQuery
 	if q := c.Request().URL.RawQuery; q != "" { // most requests have none
 		var err error
-		if want, err = parseImageQuery(c.Request().URL.Query()); err != nil {
+		if want, err = parseImageQuery(q); err != nil {
 			return err
 		}
 	}
@@ -53,10 +53,14 @@ func (s *Server) getImage(c echo.Context) error {
 type imageQuery struct {
 	version  string          // the digest it must have, or empty
 	download bool            // as an attachment
-	copy     *resize.Request // or nil
+	copy     *resize.Request // or nil for the image itself
 }
 
-func parseImageQuery(q url.Values) (want imageQuery, err error) {
+func parseImageQuery(raw string) (want imageQuery, err error) {
+	q, err := url.ParseQuery(raw)
+	if err != nil {
+		return want, refuse(http.StatusBadRequest, "bad_query", "The part of the URL behind the question mark cannot be read: parameters are separated by &, and %% begins an escape.")
+	}
 	want.version, want.download = q.Get("v"), q.Has("download")
 	want.copy, err = copyRequest(q)
 	return want, err
@@ -72,40 +76,47 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 	defer body.Close()
 	if want.version != "" {
 		if d, err := db.ParseDigest(want.version); err != nil || d != img.SHA256 {
-			return fmt.Errorf("%w: %q in the version %s", db.ErrNotFound, name, want.version)
+			return fmt.Errorf("%w: %q in the version %.64s", db.ErrNotFound, name, want.version)
 		}
 	}
 	if want.copy == nil {
 		return s.send(c, img, body, want)
 	}
-	return s.answerCopy(c, img, body, want)
+	copy, err := plan(img, body, *want.copy)
+	if err == nil {
+		body.Close() // who waits for a copy holds no more than that
+		err = s.answerCopy(c, copy, want)
+	}
+	if errors.Is(err, errOriginal) {
+		want.copy = nil
+		return s.answerImage(c, want)
+	}
+	return err
 }
 
-// answerCopy answers a resized copy of an image, or the image where that will
-// do. A copy that turns out to be damaged is made again, and sent if nothing of
-// the damaged one was.
-func (s *Server) answerCopy(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
-	ctx, h := c.Request().Context(), c.Response().Header()
-	for again := false; ; again = true {
-		found, content, err := s.copies.get(ctx, img, body, *want.copy, again)
-		switch {
-		case err != nil:
-			return err
-		case found == nil:
-			return s.send(c, img, body, want)
-		}
-		h.Set("X-Result-Width", strconv.Itoa(found.Width))
-		h.Set("X-Result-Height", strconv.Itoa(found.Height))
-		err = s.send(c, *found, content, want)
-		content.Close()
-		if again || !errors.Is(err, db.ErrDamaged) {
-			return err
-		}
-		if c.Response().Committed {
-			s.copies.renew(ctx, img, body, *want.copy) // for those who ask next
-			return err
-		}
+// answerCopy answers a resized copy of an image. One that turns out to be damaged
+// is made again, and sent if nothing of the damaged one was.
+func (s *Server) answerCopy(c echo.Context, copy *copyOf, want imageQuery) error {
+	ctx := c.Request().Context()
+	img, content, err := s.copies.get(ctx, copy)
+	if err != nil {
+		return err
 	}
+	err = s.send(c, img, content, want)
+	content.Close()
+	if !errors.Is(err, db.ErrDamaged) {
+		return err
+	}
+	s.copies.damaged(copy, err)
+	img, content, again := s.copies.join(ctx, copy, true)
+	if again != nil {
+		return errors.Join(err, again)
+	}
+	defer content.Close()
+	if c.Response().Committed {
+		return err // who asks next gets a sound one
+	}
+	return s.send(c, img, content, want)
 }
 
 // present sets the header that describes an image.
@@ -117,6 +128,10 @@ func present(h http.Header, img db.Image, want imageQuery) {
 	}
 	if want.download {
 		h.Set(echo.HeaderContentDisposition, attachment(img.Name))
+	}
+	if want.copy != nil {
+		h.Set("X-Result-Width", strconv.Itoa(img.Width))
+		h.Set("X-Result-Height", strconv.Itoa(img.Height))
 	}
 }
 
@@ -135,7 +150,7 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 		w.commit()
 		return w.gone
 	}
-	for _, about := range []string{"Content-Disposition", "Content-Length", "Content-Type", "Etag", "Last-Modified"} {
+	for _, about := range []string{"Content-Disposition", "Content-Length", "Content-Type", "Etag", "Last-Modified", "X-Result-Width", "X-Result-Height"} {
 		h.Del(about) // it was the image, and not the error
 	}
 	h.Set(echo.HeaderCacheControl, "no-cache")

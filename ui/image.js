@@ -16,10 +16,15 @@ function thumbnail(image, pixels) {
   return `${address(image)}&w=${pixels}&h=${pixels}`;
 }
 
+// patience is how long a thumbnail waits before it asks again, in milliseconds:
+// the server may have too many to make.
+const patience = 5000;
+
 // picture makes a thumbnail that leads to the image. Where no copy can be made,
 // of a picture that is damaged, say, the browser may yet show the original. Some
 // formats are stored and served, but not every browser shows them.
 export function picture(image) {
+  let failures = 0;
   const img = el("img", {
     src: thumbnail(image, 320),
     srcset: `${thumbnail(image, 640)} 2x`,
@@ -29,8 +34,15 @@ export function picture(image) {
     width: image.width || null,
     height: image.height || null,
     onerror: () => {
-      if (img.srcset) {
-        img.removeAttribute("srcset");
+      failures += 1;
+      if (failures === 1) {
+        setTimeout(() => {
+          img.removeAttribute("srcset");
+          img.src = thumbnail(image, 320);
+        }, patience);
+        return;
+      }
+      if (failures === 2) {
         img.src = address(image);
         return;
       }

@@ -55,6 +55,9 @@ func decode(f *file, t format.Type) (m image.Image, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			m, err = nil, fmt.Errorf("%w: its decoder gave up (%v)", ErrDamaged, r)
+			if f.err != nil {
+				err = f.err
+			}
 		}
 	}()
 	d := decoders[t]
