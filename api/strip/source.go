@@ -1,0 +1,94 @@
+package strip
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"math"
+)
+
+// blockSize is how much is read at once, in bytes, and written at once.
+const blockSize = 32 << 10
+
+var errCutOff = errors.New("is cut off")
+
+// source is the image to strip. Where it ends too early its methods return
+// errCutOff, or any error once the caller's reader has failed.
+type source struct {
+	buf *bufio.Reader
+	r   io.Reader
+	err error // of r, other than io.EOF
+}
+
+func newSource(r io.Reader) *source {
+	s := &source{r: r}
+	s.buf = bufio.NewReaderSize(failing{s}, blockSize)
+	return s
+}
+
+// failing is the reader of a source. It remembers how that failed: an error of
+// bufio does not tell the end of a file from an io.ErrUnexpectedEOF of an upload.
+type failing struct{ s *source }
+
+func (f failing) Read(p []byte) (int, error) {
+	n, err := f.s.r.Read(p)
+	if err != io.EOF {
+		f.s.err = err
+	}
+	return n, err
+}
+
+// byte reads one byte.
+func (s *source) byte() (byte, error) {
+	b, err := s.buf.ReadByte()
+	if err != nil {
+		return 0, errCutOff
+	}
+	return b, nil
+}
+
+// full fills b.
+func (s *source) full(b []byte) error {
+	if _, err := io.ReadFull(s.buf, b); err != nil {
+		return errCutOff
+	}
+	return nil
+}
+
+// head reads n bytes, and returns the first most of them.
+func (s *source) head(n, most int64) ([]byte, error) {
+	b := make([]byte, min(n, most))
+	if err := s.full(b); err != nil {
+		return nil, err
+	}
+	return b, s.skip(n - int64(len(b)))
+}
+
+// skip passes over n bytes.
+func (s *source) skip(n int64) error {
+	for n > 0 {
+		skipped, err := s.buf.Discard(int(min(n, math.MaxInt32)))
+		if err != nil {
+			return errCutOff
+		}
+		n -= int64(skipped)
+	}
+	return nil
+}
+
+// peek returns what has been read ahead, at least n bytes.
+func (s *source) peek(n int) ([]byte, error) {
+	if _, err := s.buf.Peek(n); err != nil {
+		return nil, errCutOff
+	}
+	return s.buf.Peek(s.buf.Buffered())
+}
+
+// drain is a reader's last next. An upload that breaks off behind the end of the
+// image has failed, too.
+func (s *source) drain(out []byte) ([]byte, error) {
+	if _, err := io.Copy(io.Discard, s.buf); err != nil {
+		return out, err
+	}
+	return out, io.EOF
+}

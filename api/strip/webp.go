@@ -1,0 +1,203 @@
+package strip
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// webp strips a WebP: chunks in a RIFF (RFC 9649, 2.3 to 2.7).
+type webp struct {
+	in   *source
+	step func(out []byte) ([]byte, error)
+	kept spool
+
+	flags    int64 // where those of the header stand in kept, or 0
+	oriented bool  // an EXIF chunk has come: of several the first counts
+	exifKept bool  // what stays of it is in kept
+}
+
+// The flags of a VP8X chunk that speak of metadata (2.7).
+const (
+	webpXMP  = 1 << 2
+	webpExif = 1 << 3
+)
+
+// maxRIFF is the largest size of a RIFF (2.4) with the eight bytes before it.
+const maxRIFF = 8 + 1<<32 - 10
+
+func newWebP(in *source, memory int64) *webp {
+	w := &webp{in: in}
+	w.kept.most = min(memory, maxRIFF)
+	w.step = w.read
+	return w
+}
+
+func (w *webp) next(out []byte) ([]byte, error) { return w.step(out) }
+
+// read reads all of the file, and then knows its size.
+func (w *webp) read(out []byte) ([]byte, error) {
+	var head [12]byte
+	if err := w.in.full(head[:]); err != nil {
+		return out, err
+	}
+	if string(head[:4]) != "RIFF" || string(head[8:]) != "WEBP" {
+		return out, errors.New("does not begin like one")
+	}
+	if err := w.kept.write(head[:]); err != nil {
+		return out, err
+	}
+	size := int64(binary.LittleEndian.Uint32(head[4:]))
+	if err := w.chunks(size-4, w.chunk); err != nil {
+		return out, err
+	}
+	w.kept.putSize(4)
+	w.putFlags()
+	w.step = w.write
+	return out, nil
+}
+
+// write hands out what is kept.
+func (w *webp) write(out []byte) ([]byte, error) {
+	b := w.kept.shift()
+	if b == nil {
+		w.step = w.in.drain
+	}
+	return append(out, b...), nil
+}
+
+// chunks walks the chunks in the next n bytes (2.3). keep must read the content.
+// Behind an odd one is a byte to pad it, which some writers leave out at the end.
+func (w *webp) chunks(n int64, keep func(kind string, length int64) error) error {
+	for n > 0 {
+		var head [8]byte
+		if err := w.in.full(head[:min(n, 8)]); err != nil {
+			return err
+		}
+		kind, length := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
+		if n -= 8; length > n {
+			return errors.New("has a chunk that does not fit into it")
+		}
+		if err := keep(kind, length); err != nil {
+			return err
+		}
+		n -= length
+		pad := min(length%2, n)
+		if err := w.in.skip(pad); err != nil {
+			return err
+		}
+		n -= pad
+	}
+	return nil
+}
+
+// chunk copies a chunk of the file, or passes over it.
+func (w *webp) chunk(kind string, length int64) error {
+	switch {
+	case kind == "VP8X":
+		return w.header(length)
+	case kind == "ANMF":
+		return w.frame(length)
+	case kind == "EXIF" && !w.oriented:
+		w.oriented = true
+		return w.exif(length)
+	case kind == "ICCP", kind == "ANIM", isPicture(kind):
+		return w.copy(kind, length)
+	}
+	return w.in.skip(length)
+}
+
+// isPicture tells the chunks of a picture (2.5, 2.6, 2.7.1.2): it may be the only
+// one of the file, or one frame.
+func isPicture(kind string) bool {
+	return kind == "ALPH" || kind == "VP8 " || kind == "VP8L"
+}
+
+// copy copies a chunk.
+func (w *webp) copy(kind string, length int64) error {
+	if err := w.begin(kind, length); err != nil {
+		return err
+	}
+	if err := w.kept.fill(w.in, length); err != nil {
+		return err
+	}
+	return w.kept.write(make([]byte, length%2))
+}
+
+func (w *webp) begin(kind string, length int64) error {
+	return w.kept.write(binary.LittleEndian.AppendUint32([]byte(kind), uint32(length)))
+}
+
+// header copies the extended header (2.7), and remembers where its flags stand.
+func (w *webp) header(length int64) error {
+	const size = 10
+	switch {
+	case w.flags != 0:
+		return errors.New("has two headers")
+	case length < size:
+		return fmt.Errorf("has a header of %d bytes", length)
+	}
+	if err := w.begin("VP8X", size); err != nil {
+		return err
+	}
+	w.flags = w.kept.size
+	if err := w.kept.fill(w.in, size); err != nil {
+		return err
+	}
+	return w.in.skip(length - size)
+}
+
+// frame copies a frame of an animation (2.7.1.1): 16 bytes, and the chunks of its
+// picture.
+func (w *webp) frame(length int64) error {
+	const size = 16
+	if length < size {
+		return fmt.Errorf("has a frame of %d bytes", length)
+	}
+	if err := w.begin("ANMF", length); err != nil {
+		return err
+	}
+	start := w.kept.size
+	if err := w.kept.fill(w.in, size); err != nil {
+		return err
+	}
+	err := w.chunks(length-size, func(kind string, length int64) error {
+		if isPicture(kind) {
+			return w.copy(kind, length)
+		}
+		return w.in.skip(length)
+	})
+	w.kept.putSize(start - 4)
+	return err
+}
+
+// exif makes of the first EXIF chunk (2.7.1.5) one with the orientation alone. Some
+// writers have it begin as in a JPEG.
+func (w *webp) exif(length int64) error {
+	b, err := w.in.head(length, int64(len(exifName)+maxExif))
+	if err != nil {
+		return err
+	}
+	exif, _ := cutExifName(b)
+	minimal := minimalExif(exif)
+	if minimal == nil {
+		return nil
+	}
+	w.exifKept = true
+	if err := w.begin("EXIF", int64(len(minimal))); err != nil {
+		return err
+	}
+	return w.kept.write(minimal)
+}
+
+// putFlags makes the extended header, if there is one, tell the metadata that stay.
+func (w *webp) putFlags() {
+	if w.flags == 0 {
+		return
+	}
+	flags := w.kept.at(w.flags)
+	*flags &^= webpXMP | webpExif
+	if w.exifKept {
+		*flags |= webpExif
+	}
+}
