@@ -37,7 +37,7 @@ func (s brokenStore) Stat(context.Context, string) (db.Image, error) { return db
 func (s brokenStore) List(context.Context, db.ListOptions) ([]db.Image, string, error) {
 	return nil, "", s.fail()
 }
-func (s brokenStore) Delete(context.Context, string, db.Precondition) error { return s.fail() }
+func (s brokenStore) Delete(context.Context, string, db.DeleteOptions) error { return s.fail() }
 
 // storeRequests are requests that ask the store.
 func storeRequests(t testing.TB) map[string]request {

@@ -19,7 +19,7 @@ import (
 func (s *server) clear(t testing.TB) {
 	t.Helper()
 	for _, name := range s.stored(t) {
-		if err := s.store.Delete(context.Background(), name, nil); err != nil {
+		if err := s.store.Delete(context.Background(), name, db.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -112,7 +112,7 @@ func (s *Server) checkNow(c echo.Context, name string, allow db.Precondition) er
 
 // deleteImage answers 204.
 func (s *Server) deleteImage(c echo.Context) error {
-	if err := s.store.Delete(c.Request().Context(), imageName(c), precondition(c.Request().Header)); err != nil {
+	if err := s.store.Delete(c.Request().Context(), imageName(c), db.DeleteOptions{Allow: precondition(c.Request().Header)}); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -19,6 +19,19 @@ import (
 // [ErrName]. An image is one name bound to one immutable run of bytes: a Put
 // that replaces binds the name to other bytes and harms no reader of the
 // former ones. Equal bytes are kept once, whatever their names.
+//
+// An image may have an end: Image.Expires. From that moment on, by the store's
+// clock, it is in no answer any more, and its name is as good as free. The
+// store deletes it by itself soon after, without being asked. Until then Usage
+// may count it, and GetCopy may find the copies of its content. What has
+// expired never goes to the trash.
+//
+// An image that is deleted or replaced may rest in the trash, for as long as
+// the caller says. It is then in no answer but that of a List of the trash and
+// of [Store.Restore], its bytes are kept, and Usage counts it apart. Several of
+// one name may rest at once. At Image.KeptUntil it goes as an image does that
+// expires. Only a full disk ends this sooner: before a Put finds no room, the
+// copies give way to it, and then the trash, the longest deleted first.
 type Store interface {
 	// Put reads body to its end and binds name to the bytes. It returns nil
 	// only when the image is on stable storage, and until then no other call
@@ -29,6 +42,10 @@ type Store interface {
 	//
 	// The name may be one of [Numbered]'s when o.Conflict says Rename: the
 	// Image returned carries the name to use.
+	//
+	// Where the Outcome is Unchanged, what stands there stays as it is, except
+	// for its end: the later of the two holds from then on, and the Image
+	// returned tells it.
 	Put(ctx context.Context, name string, body io.Reader, o PutOptions) (Image, Outcome, error)
 
 	// Get returns an image and its bytes, or [ErrNotFound]. The body is the
@@ -47,12 +64,45 @@ type Store interface {
 	// last one. A page may be short, even empty, although more follow. An
 	// image stored or deleted between two pages is missed or absent, every
 	// other one appears exactly once.
+	//
+	// With o.Trash it lists what rests in the trash with the same promises,
+	// the most recently deleted first and equal times by name. A cursor is
+	// good for the list it came from; the other one answers [ErrCursor].
 	List(ctx context.Context, o ListOptions) (images []Image, next string, err error)
 
-	// Delete unbinds name; the bytes go with their last name. It returns
-	// [ErrNotFound] when there is no such image. When allow is not nil it is
-	// asked before that, in the transaction that deletes, and its error wins.
-	Delete(ctx context.Context, name string, allow Precondition) error
+	// ByDeleteHash returns the image whose DeleteHash is hash, or ErrNotFound.
+	// An image that is deleted, replaced or expired is not found, and one that
+	// is restored is again. No image has the zero hash. Where several have one
+	// hash it returns any of them.
+	ByDeleteHash(ctx context.Context, hash Digest) (Image, error)
+
+	// Delete unbinds name; the bytes go with their last name, or leave the
+	// trash with their last image there. It returns [ErrNotFound] when there
+	// is no such image. o.Allow is asked before that, and its error wins.
+	Delete(ctx context.Context, name string, o DeleteOptions) error
+
+	// Rename binds to to what from is bound to and unbinds from. All that is
+	// known of the image but its name stays, and open bodies read on. It
+	// returns ErrNotFound when from is no image; o.Allow is asked before that,
+	// and its error wins.
+	//
+	// A name that is taken is answered as in Put: by o.Conflict, and where the
+	// bytes there are the same ones the Outcome is Unchanged: from goes, and
+	// what stands there stays, with the later end. When from and to are one
+	// name nothing changes, and the Outcome is Unchanged too.
+	Rename(ctx context.Context, from, to string, o RenameOptions) (Image, Outcome, error)
+
+	// Restore takes the most recently deleted of the images called name out of
+	// the trash and binds it to that name again, as it was: with its Uploaded,
+	// Expires and DeleteHash. A taken name is answered as in a Put that
+	// renames. It returns ErrNotFound when none called name rests in the
+	// trash; o.Allow is asked before that, and its error wins.
+	Restore(ctx context.Context, name string, o RestoreOptions) (Image, Outcome, error)
+
+	// EmptyTrash deletes all that rests in the trash and returns how many that
+	// were, also when it returns an error. It may take a while, and other
+	// calls go on meanwhile; when ctx ends it stops half way.
+	EmptyTrash(ctx context.Context) (n int, err error)
 
 	// PutCopy keeps a copy that was derived from the content with the digest
 	// source (a smaller version, say) under key, in the place of an earlier
@@ -62,15 +112,22 @@ type Store interface {
 	// that is larger by itself gives [ErrBudget], and none goes.
 	//
 	// A copy lives no longer than its source: it goes with the last name of
-	// that content, and is not there when the content is stored again. When no
-	// image has the content (any more), PutCopy returns ErrNotFound. Callers
+	// that content, and is not there when the content is stored again or comes
+	// back from the trash. When no image has the content (any more), PutCopy
+	// returns ErrNotFound. Callers
 	// make a copy again that they miss, so a store may drop copies to have
 	// room for images, and for nothing else: a PutCopy that finds the disk
-	// full returns ErrFull.
+	// full returns ErrFull, and one that finds no memory for uploads free does
+	// not wait for it, as a Put does, but returns ErrBusy.
 	//
 	// A key has 1 to [MaxKeyBytes] bytes of any value; a method given another
 	// one returns [ErrKey].
 	PutCopy(ctx context.Context, source Digest, key string, body io.Reader, o CopyOptions) (Image, error)
+
+	// TrimCopies deletes copies, those made first before others, until all of
+	// them take at most n bytes together. It may take a while, and other calls
+	// go on meanwhile; when ctx ends it stops half way.
+	TrimCopies(ctx context.Context, n int64) error
 
 	// GetCopy returns a copy and its bytes, or ErrNotFound. The body has the
 	// promises of Get's: it outlives the copy, too. A damaged copy gives
@@ -98,7 +155,14 @@ type Image struct {
 	Width       int    // pixels; 0 where it is not known
 	Height      int
 	Orientation int       // as EXIF counts it, 1 to 8; 0 where it is not known
-	Uploaded    time.Time // when the name was bound to these bytes, or the copy made, UTC
+	Uploaded    time.Time // when the bytes were stored under a name, or the copy made, UTC
+	Expires     time.Time // when it goes by itself, UTC; zero for never
+	DeleteHash  Digest    // as in PutOptions; zero for none
+
+	// Deleted and KeptUntil are zero but for an image in the trash. It leaves
+	// the trash at KeptUntil, which is no later than Expires.
+	Deleted   time.Time // when the name was unbound, UTC; another time for each of one name
+	KeptUntil time.Time // UTC
 }
 
 // Digest is a SHA-256.
@@ -128,9 +192,9 @@ type Body interface {
 type PutOptions struct {
 	// Inspect, when not nil, is called once the whole of the bytes is staged
 	// and before any of it is visible. r holds them, img has its Name, Size
-	// and SHA256; it fills in ContentType, Width, Height and Orientation, or
-	// returns the error that refuses the image. r must not be used after it
-	// returns.
+	// and SHA256, and Expires of these options; it fills in ContentType,
+	// Width, Height and Orientation, may set another Expires, or returns the
+	// error that refuses the image. r must not be used after it returns.
 	Inspect func(r io.ReaderAt, img *Image) error
 
 	// Conflict is the answer to a name that holds other bytes. A name that
@@ -140,6 +204,39 @@ type PutOptions struct {
 	// Allow, when not nil, is asked before anything is changed, and also when
 	// nothing need be changed.
 	Allow Precondition
+
+	// Expires is when the image goes by itself; zero means never. With one
+	// that has passed by the end of the Put, the image is gone at once.
+	Expires time.Time
+
+	// DeleteHash is the SHA-256 of a secret that lets its holder delete the
+	// image, kept with it for ByDeleteHash; zero means that there is none.
+	// The caller compares it, in the Allow of a Delete. A Put that changes
+	// nothing leaves the one that is there: otherwise whoever has an image
+	// could get leave to delete it.
+	DeleteHash Digest
+
+	// Trash is for how long what a Replace takes the name from rests in the
+	// trash; with 0 it is deleted.
+	Trash time.Duration
+}
+
+// DeleteOptions says how to delete. The zero value deletes for good.
+type DeleteOptions struct {
+	Allow Precondition  // asked about the image, when not nil
+	Trash time.Duration // for how long the image rests in the trash
+}
+
+// RenameOptions says how to rename. The zero value renames on conflict.
+type RenameOptions struct {
+	Conflict Conflict      // the answer where to holds other bytes
+	Allow    Precondition  // asked about the image under from, when not nil
+	Trash    time.Duration // as in PutOptions, for what stood under to
+}
+
+// RestoreOptions says how to restore.
+type RestoreOptions struct {
+	Allow Precondition // asked about the image in the trash, when not nil
 }
 
 // Precondition decides on the image that stands under the name asked for, or
@@ -148,7 +245,7 @@ type PutOptions struct {
 // may be asked more than once, and must not call the store.
 type Precondition func(current *Image) error
 
-// Conflict is what a Put does when the name holds other bytes.
+// Conflict is what a Put or a Rename does when the name holds other bytes.
 type Conflict int
 
 const (
@@ -157,7 +254,8 @@ const (
 	Fail                    // return ErrExists
 )
 
-// Outcome is what a Put did.
+// Outcome is what a Put, a Rename or a Restore did to the name of the Image it
+// returned.
 type Outcome int
 
 const (
@@ -195,14 +293,18 @@ type ListOptions struct {
 	After string // the cursor of the page before, or empty for the first
 	Match string // a part of the names wanted, in any case; empty for all
 	Limit int    // images at most; at least 1
+	Trash bool   // list what rests in the trash instead
 }
 
 // Usage counts what is stored.
 type Usage struct {
 	Images int64 // names
 	Bytes  int64 // the sum of their sizes
-	Blobs  int64 // distinct contents
+	Blobs  int64 // distinct contents, of images and of what rests in the trash
 	Stored int64 // the sum of the distinct contents' sizes, bytes
+
+	Trash      int64 // images in the trash, which Images does not count
+	TrashBytes int64 // the sum of their sizes
 
 	Copies    int64 // counted nowhere above
 	CopyBytes int64 // the sum of their sizes

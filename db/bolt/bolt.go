@@ -5,7 +5,14 @@
 //	meta     "format" → version of this layout; "usage" → the counts of db.Usage
 //	images   name → record (protobuf wire format, see record)
 //	recent   upload time, newest first, + name → nothing: the order of List
-//	digests  SHA-256 + name → nothing: which names share one content
+//	digests  SHA-256 + name → nothing: which names share one content;
+//	         SHA-256 + NUL + key in trash → nothing: and what has it there
+//	tokens   DeleteHash + name → nothing: for ByDeleteHash
+//	trash    name + NUL + time of deletion, newest first → record
+//	deleted  time of deletion, newest first, + name → nothing: the order of
+//	         List for the trash
+//	due      end, earliest first, + name or key in trash → nothing: what the
+//	         sweeper deletes next
 //	chunks   blob id + chunk number → bucket { "c" → CRC-32C + bytes }
 //	orphans  blob id → nothing: uploads under way, and what was being read,
 //	         or was too long for one commit, when it was deleted
@@ -25,6 +32,10 @@
 // queued up during its last commit. Readers use one short transaction for
 // each chunk and never hold one while they wait for a client: a transaction
 // that stays open keeps every page freed since from being used again.
+//
+// What is past its end is in no answer, whether or not it has been deleted: the
+// record, of which each answer is made, tells. The sweeper (sweep.go) sleeps
+// until the first end in due has come, and deletes in commits of bounded size.
 package bolt
 
 import (

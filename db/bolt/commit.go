@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	bbolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -27,7 +28,7 @@ const (
 type change struct {
 	// check looks at the store as it is and decides. An error refuses this
 	// change alone; nothing is written when todo is false.
-	check func(tx *bbolt.Tx) (todo bool, err error)
+	check func(tx *txn) (todo bool, err error)
 	// apply writes. An error undoes the whole transaction.
 	apply func(tx *txn) error
 
@@ -40,13 +41,22 @@ type change struct {
 // txn is a write transaction and what must follow its end.
 type txn struct {
 	*bbolt.Tx
+	now   time.Time // of the whole commit; as stamp returns it
 	pins  *pins
 	usage db.Usage
-	doom  []uint64 // blobs that are deleted, in part or whole; see pins
-	left  []uint64 // blobs that became orphans
-	kept  []uint64 // orphans that became an image's or a copy's
+	first time.Time // the first end that was entered, or zero
+	doom  []uint64  // blobs that are deleted, in part or whole; see pins
+	left  []uint64  // blobs that became orphans
+	kept  []uint64  // orphans that became an image's or a copy's
 
 	deleted int // chunks; see dropChunks
+}
+
+// expect notes an end that has been entered.
+func (tx *txn) expect(end time.Time) {
+	if !end.IsZero() && (tx.first.IsZero() || end.Before(tx.first)) {
+		tx.first = end
+	}
 }
 
 // committer owns all writing.
@@ -134,7 +144,8 @@ func (s *Store) commitGroup(group []*change) {
 }
 
 // commitAlone commits one change. Where it finds no space, copies give way to
-// it: they can be made again. Each round drops some, so this ends.
+// it, which can be made again, and then the trash. Each round drops some, so
+// this ends.
 func (s *Store) commitAlone(c *change) error {
 	group := []*change{c}
 	err := s.commitTight(group)
@@ -212,7 +223,7 @@ func (s *Store) begin() (t *txn, err error) {
 	if tx, err = s.db.Begin(true); err != nil {
 		return nil, err
 	}
-	t = &txn{Tx: tx, pins: &s.pins}
+	t = &txn{Tx: tx, now: stamp(s.now()), pins: &s.pins}
 	t.usage, err = readUsage(tx)
 	return t, err
 }
@@ -233,7 +244,7 @@ func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 	before := tx.usage
 	for _, c := range group {
 		c.err = nil
-		do, err := c.check(tx.Tx)
+		do, err := c.check(tx)
 		if err != nil {
 			c.err = err
 			continue

@@ -27,7 +27,23 @@ func (s *Store) PutCopy(ctx context.Context, source db.Digest, key string, body 
 	if u.size > o.Budget {
 		return db.Image{}, fmt.Errorf("%w: %d bytes of at most %d", db.ErrBudget, u.size, o.Budget)
 	}
+	if err := s.makeRoom(ctx, o.Budget-u.size); err != nil {
+		return db.Image{}, err
+	}
 	return u.publishCopy(source, key, o)
+}
+
+// muchOver is how far copies may be above their budget for one commit to mend it.
+const muchOver = 16 << 20
+
+// makeRoom trims copies that are far above n bytes, as after a start with a
+// smaller budget. What is a little above the commit of the new copy deletes.
+func (s *Store) makeRoom(ctx context.Context, n int64) error {
+	u, err := s.Usage(ctx)
+	if err != nil || u.CopyBytes <= n+muchOver {
+		return err
+	}
+	return s.TrimCopies(ctx, n)
 }
 
 // GetCopy returns a copy and its bytes; see db.Store.
@@ -64,15 +80,9 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 	err := u.s.submit(&change{
 		bytes: u.heldBytes(),
 		copy:  true,
-		check: func(tx *bbolt.Tx) (todo bool, err error) {
-			twin, err := sameContent(tx, source)
-			if twin == nil && err == nil {
-				err = fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, source)
-			}
-			return true, err
-		},
+		check: func(tx *txn) (todo bool, err error) { return true, tx.demand(source) },
 		apply: func(tx *txn) error {
-			r.Uploaded = u.s.now().UTC()
+			r.Uploaded = tx.now
 			return errors.Join(
 				tx.dropCopy(k),
 				tx.evict(o.Budget-u.size),
@@ -85,6 +95,17 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 		return db.Image{}, err
 	}
 	return r.Image, nil
+}
+
+// demand returns db.ErrNotFound unless an image has the content.
+func (tx *txn) demand(content db.Digest) error {
+	c := tx.Bucket(digestsBucket).Cursor()
+	for k, _ := c.Seek(nameless(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
+		if r, err := tx.live(string(digestOwner(k))); r != nil || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, content)
 }
 
 // bindCopy enters the record of a copy under a key that is free.
@@ -158,6 +179,37 @@ func (tx *txn) evict(n int64) error {
 	return nil
 }
 
+// trimStep is how many copies one commit of TrimCopies deletes at most, so that no
+// upload waits long for it.
+const trimStep = 500
+
+// TrimCopies deletes the oldest copies; see db.Store.
+func (s *Store) TrimCopies(ctx context.Context, n int64) error {
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := s.submit(&change{
+			check: func(tx *txn) (todo bool, err error) {
+				more = tx.usage.CopyBytes > n
+				return more, nil
+			},
+			apply: func(tx *txn) (err error) {
+				for step := 0; more && step < trimStep && tx.usage.CopyBytes > n; step++ {
+					if more, err = tx.dropOldest(); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // dropOldest drops the copy made first and reports whether there was one.
 func (tx *txn) dropOldest() (some bool, err error) {
 	made := tx.Bucket(madeBucket)
@@ -171,23 +223,33 @@ func (tx *txn) dropOldest() (some bool, err error) {
 	return true, errors.Join(tx.dropCopy(k), made.Delete(id))
 }
 
-// giveWay drops the oldest copies, so that n bytes of an image find space, and
-// reports whether there were any. It is the committer's.
+// giveWay drops the oldest copies, or where there are none what has been in
+// the trash longest, so that n bytes of an image find space. It reports whether
+// there was any of the two. It is the committer's.
 func (s *Store) giveWay(n int64) (some bool) {
-	// What small copies leave lies scattered: twice the bytes needed will hold
+	// What small images leave lies scattered: twice the bytes needed will hold
 	// them more often, and make fewer commits.
 	need := 2 * (n + spaceSlack)
+	return s.dropSome(need, madeBucket, (*txn).dropOldest) ||
+		s.dropSome(need, deletedBucket, func(tx *txn) (bool, error) {
+			r, err := tx.purgeOldest()
+			return r != nil, err
+		})
+}
+
+// dropSome calls drop, which drops one of what the bucket lists, until need
+// bytes are free or it has been enough for one commit. It reports whether that
+// was done and there was any.
+func (s *Store) dropSome(need int64, bucket []byte, drop func(*txn) (bool, error)) (some bool) {
 	err := s.commitTight([]*change{{
-		check: func(tx *bbolt.Tx) (todo bool, err error) {
-			id, _ := tx.Bucket(madeBucket).Cursor().First()
-			some = id != nil
+		check: func(tx *txn) (todo bool, err error) {
+			some = !isEmpty(tx.Tx, bucket)
 			return some, nil
 		},
 		apply: func(tx *txn) error {
-			more, enough := true, tx.usage.CopyBytes-need
-			for more && tx.usage.CopyBytes > enough && tx.deleted < dropChunks {
-				var err error
-				if more, err = tx.dropOldest(); err != nil {
+			enough := held(tx.usage) - need
+			for i := 0; i < dropChunks && tx.deleted < dropChunks && held(tx.usage) > enough; i++ {
+				if more, err := drop(tx); !more || err != nil {
 					return err
 				}
 			}
@@ -196,3 +258,6 @@ func (s *Store) giveWay(n int64) (some bool) {
 	}})
 	return some && err == nil
 }
+
+// held is what contents and copies take, in bytes.
+func held(u db.Usage) int64 { return u.Stored + u.CopyBytes }

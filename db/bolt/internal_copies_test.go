@@ -109,7 +109,7 @@ func TestUpgradeVersion1(t *testing.T) {
 		s.Close()
 	}
 	s := openStore(t, path, Options{})
-	if err := s.Delete(ctx, "a.png", nil); err != nil {
+	if err := s.Delete(ctx, "a.png", db.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	wantUsage(t, s, db.Usage{})
@@ -175,7 +175,7 @@ func TestCopiesLeaveNothing(t *testing.T) {
 	wantUsage(t, s, usage)
 
 	mustPutCopy(t, s, source, "w=3", big, ample)
-	if err := s.Delete(ctx, "a.png", nil); err != nil {
+	if err := s.Delete(ctx, "a.png", db.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	wantChunks(t, s, 0)
@@ -198,7 +198,7 @@ func TestManyChunksGo(t *testing.T) {
 	wantChunks(t, s, n*dropChunks/2)
 	left := 0
 	err := s.submit(&change{
-		check: func(*bbolt.Tx) (bool, error) { return true, nil },
+		check: func(*txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			err := tx.evict(0)
 			c := tx.Bucket(chunksBucket).Cursor()
@@ -272,7 +272,7 @@ func TestDamagedCopy(t *testing.T) {
 			{"evicted", func(s *Store, source db.Digest) error {
 				return putCopy(s, source, "w=2", data, 2*int64(len(data)))
 			}, 2, 2},
-			{"deleted", func(s *Store, source db.Digest) error { return s.Delete(ctx, "a.png", nil) }, 1, 1},
+			{"deleted", func(s *Store, source db.Digest) error { return s.Delete(ctx, "a.png", db.DeleteOptions{}) }, 1, 1},
 		} {
 			t.Run(damage.name+" "+mend.name, func(t *testing.T) {
 				t.Parallel()
@@ -343,7 +343,8 @@ func TestCopiesGiveWay(t *testing.T) {
 }
 
 // testGiveWay fills a store that has room for size bytes. Copies take what is
-// left and no more, and make room for images, the oldest first.
+// left and no more, and make room for images, the oldest first; and so does
+// the trash when there are no more copies.
 func testGiveWay(t *testing.T, s *Store, size int64) {
 	source := mustPut(t, s, "a.png", content(0, 100)).SHA256
 	var err error
@@ -401,7 +402,7 @@ func testGiveWay(t *testing.T, s *Store, size int64) {
 		t.Error("an image reads wrong")
 	}
 	for i := range images {
-		if err := s.Delete(ctx, fmt.Sprintf("%d.png", i), nil); err != nil {
+		if err := s.Delete(ctx, fmt.Sprintf("%d.png", i), db.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,9 +7,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestCopiesGiveWayOnDisk fills a small disk.
-func TestCopiesGiveWayOnDisk(t *testing.T) {
+// TestGiveWayOnDisk fills small disks.
+func TestGiveWayOnDisk(t *testing.T) {
 	t.Parallel()
+	for what, test := range map[string]func(*testing.T, *Store, int64){"copies": testGiveWay, "trash": testTrashGivesWay} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			test(t, openStore(t, filepath.Join(mountSmall(t), "images.db"), Options{}), 24<<20)
+		})
+	}
+}
+
+// mountSmall returns a folder with room for 24 MiB.
+func mountSmall(t *testing.T) string {
+	t.Helper()
 	dir := t.TempDir()
 	if err := unix.Mount("imageserver-test", dir, "tmpfs", 0, "size=24m"); err != nil {
 		t.Skipf("mounting a file system needs root: %v", err)
@@ -19,5 +30,5 @@ func TestCopiesGiveWayOnDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	testGiveWay(t, openStore(t, filepath.Join(dir, "images.db"), Options{}), 24<<20)
+	return dir
 }

@@ -74,7 +74,7 @@ func content(seed byte, n int) []byte {
 // recordOf returns the record under name.
 func recordOf(t testing.TB, s *Store, name string) (r *record) {
 	t.Helper()
-	err := s.view(func(tx *bbolt.Tx) (err error) { r, err = findImage(tx, name); return err })
+	err := s.view(func(tx *bbolt.Tx) (err error) { r, err = s.findImage(tx, name); return err })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,10 +137,27 @@ func TestRecord(t *testing.T) {
 		}
 		r.Orientation = 0 // as in a record from before it was kept
 	}
-	without := len(r.marshal())
-	r.Orientation = 6
-	if got, want := len(r.marshal())-without, 2; got != want {
-		t.Errorf("the orientation takes %d bytes, want %d and none where it is not known", got, want)
+	end := time.Date(2262, 4, 11, 23, 47, 16, 854775807, time.UTC) // the last there is
+	for _, field := range []struct {
+		name string
+		size int
+		set  func()
+	}{
+		{"orientation", 2, func() { r.Orientation = 6 }},
+		{"end", 9, func() { r.Expires = end }},
+		{"hash", 34, func() { r.DeleteHash = db.Digest{31: 1} }},
+		{"deletion", 9, func() { r.Deleted = time.Unix(0, -1).UTC() }},
+		{"rest", 9, func() { r.KeptUntil = time.Unix(0, 0).UTC() }},
+	} {
+		without := len(r.marshal())
+		field.set()
+		if got := len(r.marshal()) - without; got != field.size {
+			t.Errorf("the %s takes %d bytes, want %d and none where there is none", field.name, got, field.size)
+		}
+		got, err := unmarshalRecord("a.png", r.marshal())
+		if diff := cmp.Diff(got, r, cmp.AllowUnexported(record{})); diff != "" || err != nil {
+			t.Errorf("record with the %s read back, error %v (-got +want):\n%s", field.name, err, diff)
+		}
 	}
 }
 
@@ -148,6 +165,9 @@ func FuzzRecord(f *testing.F) {
 	r := &record{Image: db.Image{Size: 5, ContentType: "image/png"}, blob: 1, chunkSize: chunkSize}
 	f.Add(r.marshal())
 	f.Add([]byte{})
+	r.Image = r.Trashed(time.Unix(2, 0), time.Hour)
+	r.Expires, r.DeleteHash = time.Unix(1, 0), db.Digest{1}
+	f.Add(r.marshal())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := unmarshalRecord("a.png", b)
 		if err != nil {
@@ -232,7 +252,7 @@ func TestBlobIDs(t *testing.T) {
 				t.Errorf("blob id %d was used twice", r.blob)
 			}
 			seen[r.blob] = true
-			if err := s.Delete(ctx, "a.png", nil); err != nil {
+			if err := s.Delete(ctx, "a.png", db.DeleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -327,8 +347,9 @@ func TestHeal(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, Options{})
 			want := content(1, segmentChunks*chunkSize+1)
-			mustPut(t, s, "a.png", want)
-			mustPut(t, s, "b.png", want)
+			ending := db.PutOptions{Expires: time.Now().Add(time.Hour)}
+			mustPutWith(t, s, "a.png", want, ending)
+			mustPutWith(t, s, "b.png", want, ending)
 			mustPut(t, s, "taken.png", content(2, 100))
 			r := recordOf(t, s, "a.png")
 			err := s.db.Update(func(tx *bbolt.Tx) error {
@@ -346,6 +367,9 @@ func TestHeal(t *testing.T) {
 				if !bytes.Equal(mustRead(t, s, name), want) {
 					t.Errorf("%s still reads wrong", name)
 				}
+			}
+			if img, err := s.Stat(ctx, test.again); err != nil || !img.Expires.IsZero() {
+				t.Errorf("%s ends at %v, error %v, want never, as its last upload said", test.again, img.Expires, err)
 			}
 			images, _, err := s.List(ctx, db.ListOptions{Limit: 10})
 			if err != nil {
@@ -420,7 +444,7 @@ func TestOrphans(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"a.png", "b.png"} {
-		if err := s.Delete(ctx, name, nil); err != nil {
+		if err := s.Delete(ctx, name, db.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -532,14 +556,14 @@ func TestGroupCommit(t *testing.T) {
 func TestGroupFails(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
-	yes := func(*bbolt.Tx) (bool, error) { return true, nil }
+	yes := func(*txn) (bool, error) { return true, nil }
 	refused, broken := errors.New("refused"), errors.New("broken")
 	applied := 0
 	group := []*change{
-		{check: func(*bbolt.Tx) (bool, error) { return false, refused }},
+		{check: func(*txn) (bool, error) { return false, refused }},
 		{check: yes, apply: func(*txn) error { return broken }},
 		{check: yes, apply: func(*txn) error { applied++; return nil }},
-		{check: func(*bbolt.Tx) (bool, error) { return false, nil }},
+		{check: func(*txn) (bool, error) { return false, nil }},
 	}
 	s.commitGroup(group)
 	for i, want := range []error{refused, broken, nil, nil} {
@@ -625,7 +649,7 @@ func TestPageLost(t *testing.T) {
 		}
 		s.List(ctx, db.ListOptions{Limit: 100})
 		s.Put(ctx, "new.png", strings.NewReader("new"), db.PutOptions{})
-		s.Delete(ctx, name(3), nil)
+		s.Delete(ctx, name(3), db.DeleteOptions{})
 	}
 	size := os.Getpagesize()
 	dir := t.TempDir()
@@ -676,7 +700,7 @@ func TestStorageFails(t *testing.T) {
 			t.Errorf("error %v, want ErrReadOnly", err)
 		}
 	}
-	if err := s.Delete(ctx, "a.png", nil); !errors.Is(err, db.ErrReadOnly) {
+	if err := s.Delete(ctx, "a.png", db.DeleteOptions{}); !errors.Is(err, db.ErrReadOnly) {
 		t.Errorf("delete: error %v, want ErrReadOnly", err)
 	}
 	if err := s.Ready(ctx); !errors.Is(err, db.ErrReadOnly) {
@@ -759,7 +783,7 @@ func TestLongBlob(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantChunks(t, s, dropChunks+10)
-	if err := s.Delete(ctx, "long.png", nil); err != nil {
+	if err := s.Delete(ctx, "long.png", db.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	wantChunks(t, s, 0)

@@ -1,10 +1,13 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
+	"slices"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
@@ -22,6 +25,10 @@ var (
 	orphansBucket = []byte("orphans")
 	copiesBucket  = []byte("copies")
 	madeBucket    = []byte("made")
+	trashBucket   = []byte("trash")
+	deletedBucket = []byte("deleted")
+	dueBucket     = []byte("due")
+	tokensBucket  = []byte("tokens")
 
 	formatKey = []byte("format")
 	usageKey  = []byte("usage")
@@ -77,16 +84,82 @@ func chunkPlace(id uint64, number int) (k [12]byte) {
 
 func idKey(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
 
+// timeSize is the length of a time in a key.
+const timeSize = 8
+
 // recentKey sorts by time, newest first, then by name.
-func recentKey(uploaded time.Time, name string) []byte {
-	// Flipping the sign bit makes times before 1970 sort before later ones;
-	// flipping all bits turns the order around.
-	k := binary.BigEndian.AppendUint64(nil, ^(uint64(uploaded.UnixNano()) ^ 1<<63))
-	return append(k, name...)
+func recentKey(t time.Time, name string) []byte {
+	return append(newestFirst(t), name...)
 }
 
 // recentName returns the name in a key made by recentKey.
-func recentName(key []byte) []byte { return key[min(8, len(key)):] }
+func recentName(key []byte) []byte { return key[min(timeSize, len(key)):] }
+
+// newestFirst is a time as a key in which later ones sort before earlier ones.
+func newestFirst(t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, ^timeBits(t))
+}
+
+// dueKey sorts by time, the earliest first, and then by the key of what is due.
+func dueKey(t time.Time, key []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, timeBits(t)), key...)
+}
+
+// dueTime returns the time in a key made by dueKey.
+func dueTime(key []byte) time.Time { return bitsTime(binary.BigEndian.Uint64(key)) }
+
+// timeBits sorts by time: flipping the sign bit makes those before 1970 sort
+// before later ones.
+func timeBits(t time.Time) uint64 { return uint64(t.UnixNano()) ^ 1<<63 }
+
+// bitsTime returns the time of which timeBits made bits.
+func bitsTime(bits uint64) time.Time { return time.Unix(0, int64(bits^1<<63)).UTC() }
+
+// stamp returns t as a record keeps it: in UTC, to the nanosecond, and no
+// later than the last time that takes, which is in the year 2262. Zero stays.
+func stamp(t time.Time) time.Time {
+	switch {
+	case t.IsZero():
+		return time.Time{}
+	case t.Before(firstTime):
+		return firstTime
+	case t.After(lastTime):
+		return lastTime
+	}
+	return time.Unix(0, t.UnixNano()).UTC()
+}
+
+var (
+	firstTime = time.Unix(0, math.MinInt64).UTC()
+	lastTime  = time.Unix(0, math.MaxInt64).UTC()
+)
+
+// trashMark stands in keys where a name cannot: no name holds a NUL, so a key
+// with one is that of an image in the trash.
+const trashMark = 0
+
+// trashKey is the key of an image in the trash bucket. Those of one name stand
+// together, the one deleted last first.
+func trashKey(name string, deleted time.Time) []byte {
+	return append(trashPrefix(name), newestFirst(deleted)...)
+}
+
+// trashPrefix is what the keys of all images in the trash called name begin with.
+func trashPrefix(name string) []byte { return append([]byte(name), trashMark) }
+
+// trashName returns the name in a key made by trashKey.
+func trashName(key []byte) string { return string(key[:max(0, len(key)-timeSize-1)]) }
+
+// trashTime returns the time in a key made by trashKey.
+func trashTime(key []byte) time.Time {
+	return bitsTime(^binary.BigEndian.Uint64(key[len(key)-timeSize:]))
+}
+
+// trashKeyOf returns the key in the trash bucket that goes with one in the
+// deleted bucket.
+func trashKeyOf(deleted []byte) []byte {
+	return slices.Concat(recentName(deleted), []byte{trashMark}, deleted[:min(timeSize, len(deleted))])
+}
 
 func digestKey(d db.Digest, name string) []byte {
 	return append(d[:len(d):len(d)], name...)
@@ -95,11 +168,11 @@ func digestKey(d db.Digest, name string) []byte {
 // copyKey is the key of a copy in the copies bucket.
 func copyKey(source db.Digest, key string) []byte { return digestKey(source, key) }
 
-// record is the value under a name in the images bucket and under a key in the
-// copies bucket: an image or a copy, and where its bytes are. The Name of a
-// copy's is what messages call it. A record is written in protobuf's wire
-// format, which says for every field where it ends, so that later versions can
-// add fields and earlier ones keep what they do not know.
+// record is the value under a key in the images, trash and copies buckets: an
+// image or a copy, and where its bytes are. The Name of a copy's is what
+// messages call it. A record is written in protobuf's wire format, which says
+// for every field where it ends, so that later versions can add fields and
+// earlier ones keep what they do not know.
 type record struct {
 	db.Image
 	blob      uint64
@@ -107,17 +180,22 @@ type record struct {
 	unknown   []byte
 }
 
-// The numbers of record's fields. A number, once used, keeps its meaning.
+// The numbers of record's fields. A number, once used, keeps its meaning. A
+// time that is zero is missing.
 const (
-	fieldBlob        = 1 // varint
-	fieldSHA256      = 2 // bytes
-	fieldSize        = 3 // varint
-	fieldContentType = 4 // string
-	fieldWidth       = 5 // varint
-	fieldHeight      = 6 // varint
-	fieldUploaded    = 7 // sfixed64, nanoseconds since 1970 UTC
-	fieldChunkSize   = 8 // varint
-	fieldOrientation = 9 // varint; missing for 0
+	fieldBlob        = 1  // varint
+	fieldSHA256      = 2  // bytes
+	fieldSize        = 3  // varint
+	fieldContentType = 4  // string
+	fieldWidth       = 5  // varint
+	fieldHeight      = 6  // varint
+	fieldUploaded    = 7  // sfixed64, nanoseconds since 1970 UTC
+	fieldChunkSize   = 8  // varint
+	fieldOrientation = 9  // varint; missing for 0
+	fieldExpires     = 10 // sfixed64, as fieldUploaded
+	fieldDeleteHash  = 11 // bytes; missing for none
+	fieldDeleted     = 12 // sfixed64
+	fieldKeptUntil   = 13 // sfixed64
 )
 
 func (r *record) marshal() []byte {
@@ -131,11 +209,22 @@ func (r *record) marshal() []byte {
 	b = protowire.AppendString(protowire.AppendTag(b, fieldContentType, protowire.BytesType), r.ContentType)
 	varint(fieldWidth, uint64(r.Width))
 	varint(fieldHeight, uint64(r.Height))
-	b = protowire.AppendFixed64(protowire.AppendTag(b, fieldUploaded, protowire.Fixed64Type), uint64(r.Uploaded.UnixNano()))
 	varint(fieldChunkSize, uint64(r.chunkSize))
 	if r.Orientation != 0 {
 		varint(fieldOrientation, uint64(r.Orientation))
 	}
+	if r.DeleteHash != (db.Digest{}) {
+		b = protowire.AppendBytes(protowire.AppendTag(b, fieldDeleteHash, protowire.BytesType), r.DeleteHash[:])
+	}
+	at := func(n protowire.Number, t time.Time) {
+		if !t.IsZero() {
+			b = protowire.AppendFixed64(protowire.AppendTag(b, n, protowire.Fixed64Type), uint64(t.UnixNano()))
+		}
+	}
+	at(fieldUploaded, r.Uploaded)
+	at(fieldExpires, r.Expires)
+	at(fieldDeleted, r.Deleted)
+	at(fieldKeptUntil, r.KeptUntil)
 	return append(b, r.unknown...)
 }
 
@@ -156,16 +245,17 @@ func unmarshalRecord(name string, b []byte) (*record, error) {
 		b = b[n+size:]
 		switch {
 		case number == fieldSHA256 && kind == protowire.BytesType:
-			v, _ := protowire.ConsumeBytes(value)
-			if copy(r.SHA256[:], v) != len(r.SHA256) {
+			if !setDigest(&r.SHA256, value) {
+				return nil, damagedRecord(name)
+			}
+		case number == fieldDeleteHash && kind == protowire.BytesType:
+			if !setDigest(&r.DeleteHash, value) {
 				return nil, damagedRecord(name)
 			}
 		case number == fieldContentType && kind == protowire.BytesType:
 			v, _ := protowire.ConsumeBytes(value)
 			r.ContentType = contentType(v)
-		case number == fieldUploaded && kind == protowire.Fixed64Type:
-			v, _ := protowire.ConsumeFixed64(value)
-			r.Uploaded = time.Unix(0, int64(v)).UTC()
+		case kind == protowire.Fixed64Type && r.setTime(number, value):
 		case kind == protowire.VarintType && r.setVarint(number, value):
 		default:
 			r.unknown = append(r.unknown, field...)
@@ -175,6 +265,31 @@ func unmarshalRecord(name string, b []byte) (*record, error) {
 		return nil, damagedRecord(name)
 	}
 	return r, nil
+}
+
+// setDigest stores a digest and reports whether value is one.
+func setDigest(d *db.Digest, value []byte) bool {
+	v, _ := protowire.ConsumeBytes(value)
+	return len(v) == len(d) && copy(d[:], v) == len(d)
+}
+
+// setTime stores a time and reports whether it knows the field.
+func (r *record) setTime(number protowire.Number, value []byte) bool {
+	v, _ := protowire.ConsumeFixed64(value)
+	t := time.Unix(0, int64(v)).UTC()
+	switch number {
+	case fieldUploaded:
+		r.Uploaded = t
+	case fieldExpires:
+		r.Expires = t
+	case fieldDeleted:
+		r.Deleted = t
+	case fieldKeptUntil:
+		r.KeptUntil = t
+	default:
+		return false
+	}
+	return true
 }
 
 // setVarint stores an integer field and reports whether it knows it.
@@ -226,11 +341,26 @@ func getRecord(tx *bbolt.Tx, name string) (*record, error) {
 	return unmarshalRecord(name, v)
 }
 
-// mustRecord returns the record under a name that an index holds.
-func mustRecord(tx *bbolt.Tx, name string) (*record, error) {
-	r, err := getRecord(tx, name)
+// getTrashed returns the record under k in the trash bucket, or nil when there
+// is none.
+func getTrashed(tx *bbolt.Tx, k []byte) (*record, error) {
+	v := tx.Bucket(trashBucket).Get(k)
+	if v == nil {
+		return nil, nil
+	}
+	return unmarshalRecord(trashName(k), v)
+}
+
+// mustRecord returns the record under a key that an index holds: the name of an
+// image, or the key of one in the trash.
+func mustRecord(tx *bbolt.Tx, k []byte) (r *record, err error) {
+	if bytes.IndexByte(k, trashMark) < 0 {
+		r, err = getRecord(tx, string(k))
+	} else {
+		r, err = getTrashed(tx, k)
+	}
 	if r == nil && err == nil {
-		err = damagedRecord(name)
+		err = damagedRecord(string(k))
 	}
 	return r, err
 }
@@ -252,8 +382,9 @@ func copyTitle(k []byte) string {
 }
 
 const (
-	usageSize  = 6 * 8 // six big-endian numbers
+	usageSize  = 8 * 8 // eight big-endian numbers
 	usageSize1 = 4 * 8 // in version 1 of the layout, which had no copies
+	usageSize2 = 6 * 8 // in version 2, which had no trash
 )
 
 var errCounts = fmt.Errorf("%w: no counts", db.ErrDamaged)
@@ -264,12 +395,15 @@ func readUsage(tx *bbolt.Tx) (db.Usage, error) {
 		return db.Usage{}, errCounts
 	}
 	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[8*i:])) }
-	return db.Usage{Images: n(0), Bytes: n(1), Blobs: n(2), Stored: n(3), Copies: n(4), CopyBytes: n(5)}, nil
+	return db.Usage{
+		Images: n(0), Bytes: n(1), Blobs: n(2), Stored: n(3),
+		Copies: n(4), CopyBytes: n(5), Trash: n(6), TrashBytes: n(7),
+	}, nil
 }
 
 func writeUsage(tx *bbolt.Tx, u db.Usage) error {
 	v := make([]byte, 0, usageSize)
-	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored, u.Copies, u.CopyBytes} {
+	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored, u.Copies, u.CopyBytes, u.Trash, u.TrashBytes} {
 		v = binary.BigEndian.AppendUint64(v, uint64(n))
 	}
 	return tx.Bucket(metaBucket).Put(usageKey, v)
@@ -289,14 +423,25 @@ var upgrades = []func(tx *bbolt.Tx) error{
 		if err := createBuckets(tx, copiesBucket, madeBucket); err != nil {
 			return err
 		}
-		old := tx.Bucket(metaBucket).Get(usageKey)
-		if len(old) < usageSize1 {
-			return errCounts
-		}
-		v := make([]byte, usageSize)
-		copy(v, old[:usageSize1])
-		return tx.Bucket(metaBucket).Put(usageKey, v)
+		return growUsage(tx, usageSize1, usageSize2)
 	},
+	func(tx *bbolt.Tx) error { // ends, the trash and its two counts, and delete tokens
+		if err := createBuckets(tx, trashBucket, deletedBucket, dueBucket, tokensBucket); err != nil {
+			return err
+		}
+		return growUsage(tx, usageSize2, usageSize)
+	},
+}
+
+// growUsage gives the counts, which take from bytes, zeros up to to bytes.
+func growUsage(tx *bbolt.Tx, from, to int) error {
+	old := tx.Bucket(metaBucket).Get(usageKey)
+	if len(old) < from {
+		return errCounts
+	}
+	v := make([]byte, to)
+	copy(v, old[:from])
+	return tx.Bucket(metaBucket).Put(usageKey, v)
 }
 
 func createBuckets(tx *bbolt.Tx, names ...[]byte) error {

@@ -2,47 +2,15 @@ package bolt
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"sync"
 
 	bbolt "go.etcd.io/bbolt"
-
-	"imageserver/db"
 )
 
 // dropChunks is how many chunks one commit deletes at most: 128 MiB. What is
 // more is left to the sweeper, so that no upload waits long for a delete.
 const dropChunks = 1024
-
-// Delete unbinds name; see db.Store.
-func (s *Store) Delete(_ context.Context, name string, allow db.Precondition) error {
-	name, err := db.CheckName(name)
-	if err != nil {
-		return err
-	}
-	var old *record
-	return s.submit(&change{
-		check: func(tx *bbolt.Tx) (todo bool, err error) {
-			old, err = getRecord(tx, name)
-			switch {
-			case err != nil:
-				return false, err
-			case allow != nil:
-				if err := allow(old.image()); err != nil {
-					return false, err
-				}
-			}
-			if old == nil {
-				return false, fmt.Errorf("%w: %q", db.ErrNotFound, name)
-			}
-			return true, nil
-		},
-		apply: func(tx *txn) error { return unbind(tx, old) },
-	})
-}
 
 // newBlob returns an id that no blob has had.
 func (s *Store) newBlob() uint64 { return s.lastBlob.Add(1) }
@@ -85,47 +53,9 @@ func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
 	return false, nil
 }
 
-// sweeper deletes orphans in the background: all of them when the store is
-// opened, and later each when it is no longer pinned.
-type sweeper struct {
-	bell chan struct{} // holds one ring
-	quit chan struct{}
-	done sync.WaitGroup
-}
-
-func (w *sweeper) wake() {
-	select {
-	case w.bell <- struct{}{}:
-	default:
-	}
-}
-
-func (w *sweeper) stop() {
-	close(w.quit)
-	w.done.Wait()
-}
-
-func (s *Store) startSweeper() {
-	s.sweep.bell = make(chan struct{}, 1)
-	s.sweep.quit = make(chan struct{})
-	s.sweep.wake()
-	s.sweep.done.Go(func() {
-		for {
-			select {
-			case <-s.sweep.quit:
-				return
-			case <-s.sweep.bell:
-			}
-			if err := s.sweepAll(); err != nil && !errors.Is(err, db.ErrClosed) {
-				s.log.Error("deleting what no image uses", "err", err)
-			}
-		}
-	})
-}
-
-// sweepAll deletes every orphan that is not pinned. One that cannot be deleted
-// does not keep the others.
-func (s *Store) sweepAll() error {
+// sweepOrphans deletes every orphan that is not pinned. One that cannot be
+// deleted does not keep the others.
+func (s *Store) sweepOrphans() error {
 	ids, err := s.orphans()
 	for _, id := range ids {
 		err = errors.Join(err, s.sweepOne(id))
@@ -137,7 +67,7 @@ func (s *Store) sweepAll() error {
 func (s *Store) sweepOne(id uint64) error {
 	for gone := false; !gone; {
 		err := s.submit(&change{
-			check: func(tx *bbolt.Tx) (todo bool, err error) {
+			check: func(tx *txn) (todo bool, err error) {
 				gone = true // unless apply finds more than it may delete
 				return tx.Bucket(orphansBucket).Get(idKey(id)) != nil, nil
 			},

@@ -70,7 +70,7 @@ func (p *pins) pinned(id uint64) bool {
 }
 
 // settle ends what doom began, keeps the list of orphans, and has those swept
-// that nobody reads.
+// that nobody reads, and in time what comes to its end.
 func (s *Store) settle(tx *txn, committed bool) {
 	if len(tx.doom) > 0 {
 		// Readers with a view from before the commit have pinned or seen the
@@ -102,5 +102,8 @@ func (s *Store) settle(tx *txn, committed bool) {
 	s.pins.mu.Unlock()
 	if sweep {
 		s.sweep.wake()
+	}
+	if committed {
+		s.sweep.expect(tx.first)
 	}
 }

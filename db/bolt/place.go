@@ -5,66 +5,87 @@ import (
 	"fmt"
 	"sort"
 
-	bbolt "go.etcd.io/bbolt"
-
 	"imageserver/db"
 )
 
-// place finds the name under which the bytes with digest sum go when name is
-// asked for, the record that now stands there, and what storing them means.
-func place(tx *bbolt.Tx, name string, sum db.Digest, o db.PutOptions) (string, *record, db.Outcome, error) {
-	old, err := getRecord(tx, name)
-	if err != nil {
-		return "", nil, 0, err
-	}
-	if o.Allow != nil {
-		if err := o.Allow(old.image()); err != nil {
-			return "", nil, 0, err
-		}
+// place is where bytes go that were to go under some name.
+type place struct {
+	name    string
+	record  *record // what stands there now, or nil
+	outcome db.Outcome
+}
+
+// place finds the place of the bytes with digest sum when name is asked for.
+// It asks allow, where that is not nil, about what stands under name.
+func (tx *txn) place(name string, sum db.Digest, conflict db.Conflict, allow db.Precondition) (place, error) {
+	old, err := tx.live(name)
+	if err == nil && allow != nil {
+		err = allow(old.image())
 	}
 	switch {
+	case err != nil:
+		return place{}, err
 	case old == nil:
-		return name, nil, db.Created, nil
+		return place{name, nil, db.Created}, nil
 	case old.SHA256 == sum:
-		return name, old, db.Unchanged, nil
-	case o.Conflict == db.Replace:
-		return name, old, db.Replaced, nil
-	case o.Conflict == db.Fail:
-		return "", nil, 0, fmt.Errorf("%w: %q", db.ErrExists, name)
+		return place{name, old, db.Unchanged}, nil
+	case conflict == db.Replace:
+		return place{name, old, db.Replaced}, nil
+	case conflict == db.Fail:
+		return place{}, fmt.Errorf("%w: %q", db.ErrExists, name)
 	}
 	// A client that repeats an upload which had to take another name must
 	// find that one, and not fill the store with copies.
-	if again := numberedTwin(tx, name, sum); again != "" {
-		old, err := mustRecord(tx, again)
-		return again, old, db.Unchanged, err
+	again, err := tx.numberedTwin(name, sum)
+	switch {
+	case err != nil:
+		return place{}, err
+	case again != nil:
+		return place{again.Name, again, db.Unchanged}, nil
 	}
-	return freeName(tx, name), nil, db.Created, nil
+	return place{tx.freeName(name), nil, db.Created}, nil
 }
 
-// numberedTwin returns a name that is numbered after name and holds the bytes
-// with digest sum, or an empty string.
-func numberedTwin(tx *bbolt.Tx, name string, sum db.Digest) string {
+// numberedTwin returns an image whose name is numbered after name and that
+// holds the bytes with digest sum, or nil.
+func (tx *txn) numberedTwin(name string, sum db.Digest) (*record, error) {
 	prefix := digestKey(sum, db.NumberedPrefix(name))
 	c := tx.Bucket(digestsBucket).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		if candidate := string(k[len(sum):]); db.IsNumbered(name, candidate) {
-			return candidate
+		candidate := string(k[len(sum):])
+		if !db.IsNumbered(name, candidate) {
+			continue
+		}
+		if r, err := tx.live(candidate); r != nil || err != nil {
+			return r, err
 		}
 	}
-	return ""
+	return nil, nil
 }
 
 // freeName returns a free name numbered after name. It doubles the number
 // until one is free and then halves the gap, so that the ten-thousandth
 // image.png takes thirty look-ups and not ten thousand. Deleted numbers
 // leave gaps, so the number found need not be the smallest.
-func freeName(tx *bbolt.Tx, name string) string {
-	images := tx.Bucket(imagesBucket)
-	free := func(n int) bool { return images.Get([]byte(db.Numbered(name, n))) == nil }
+func (tx *txn) freeName(name string) string {
+	free := func(n int) bool {
+		r, err := tx.live(db.Numbered(name, n))
+		return r == nil && err == nil // an unreadable one is in the way, too
+	}
 	high := 2
 	for !free(high) {
 		high *= 2
 	}
 	n := high/2 + sort.Search(high-high/2, func(i int) bool { return i > 0 && free(high/2+i) })
 	return db.Numbered(name, max(n, 2))
+}
+
+// live returns the record under name, or nil where there is none or it has
+// expired.
+func (tx *txn) live(name string) (*record, error) {
+	r, err := getRecord(tx.Tx, name)
+	if err != nil || r == nil || r.Ended(tx.now) {
+		return nil, err
+	}
+	return r, nil
 }

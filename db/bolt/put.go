@@ -31,12 +31,13 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 		return db.Image{}, 0, err
 	}
 	defer u.release()
-	img := db.Image{Name: name, Size: u.size, SHA256: u.sum()}
+	img := db.Image{Name: name, Size: u.size, SHA256: u.sum(), Expires: o.Expires}
 	if o.Inspect != nil {
 		if err := o.Inspect(u, &img); err != nil {
 			return db.Image{}, 0, err
 		}
 	}
+	img.Expires, img.DeleteHash = stamp(img.Expires), o.DeleteHash
 	return u.publish(img, o)
 }
 
@@ -74,7 +75,7 @@ func (u *upload) sum() (d db.Digest) {
 
 // read takes the body in, staging every segment that is followed by more.
 func (u *upload) read(ctx context.Context, body io.Reader) error {
-	c, err := u.s.memory.get(ctx)
+	c, err := u.first(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,6 +98,17 @@ func (u *upload) read(ctx context.Context, body io.Reader) error {
 			return err
 		}
 	}
+}
+
+// first returns the buffer to begin with. A copy is not worth to be waited for.
+func (u *upload) first(ctx context.Context) (*chunk, error) {
+	if !u.copy {
+		return u.s.memory.get(ctx)
+	}
+	if c := u.s.memory.tryGet(); c != nil {
+		return c, nil
+	}
+	return nil, db.ErrBusy
 }
 
 // dropEmpty gives the last buffer back when the body ended before it.
@@ -165,7 +177,7 @@ func (u *upload) stage() error {
 	err := u.s.submit(&change{
 		bytes: u.heldBytes(),
 		copy:  u.copy,
-		check: func(*bbolt.Tx) (bool, error) { return true, nil },
+		check: func(*txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			tx.left = append(tx.left, u.id)
 			if err := tx.Bucket(orphansBucket).Put(idKey(u.id), nil); err != nil {
@@ -229,55 +241,61 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	var (
-		wanted  = img.Name
-		rec     *record // what stands under the name in the end
-		old     *record // what stood there before, or nil
-		outcome db.Outcome
-	)
+	var to place
 	err = u.s.submit(&change{
 		bytes: u.heldBytes(),
-		check: func(tx *bbolt.Tx) (todo bool, err error) {
-			img.Name, old, outcome, err = place(tx, wanted, img.SHA256, o)
-			if err != nil || outcome != db.Unchanged {
+		check: func(tx *txn) (todo bool, err error) {
+			to, err = tx.place(img.Name, img.SHA256, o.Conflict, o.Allow)
+			if err != nil || to.outcome != db.Unchanged {
 				return true, err
 			}
-			rec = old
-			return damaged != 0 && old.blob == damaged, nil
+			return to.record.blob == damaged || outlives(img.Expires, to.record), nil
 		},
-		apply: func(tx *txn) error {
-			twin, err := sameContent(tx.Tx, img.SHA256)
-			if err != nil {
+		apply: func(tx *txn) (err error) {
+			if to.outcome == db.Unchanged {
+				to.record, err = u.renew(tx, to.name, img, damaged)
 				return err
 			}
-			if twin != nil && twin.blob == damaged {
-				if err := u.heal(tx, twin); err != nil {
-					return err
-				}
-				twin.blob, twin.chunkSize = u.id, chunkSize
+			named := img
+			named.Name, named.Uploaded = to.name, tx.now
+			// What stands there goes first: if it has expired it may be the
+			// last to have these bytes.
+			err = tx.vacate(to.name, o.Trash)
+			if err == nil {
+				to.record, err = u.enter(tx, named, damaged)
 			}
-			if outcome == db.Unchanged {
-				return nil
-			}
-			rec = &record{Image: img, blob: u.id, chunkSize: chunkSize}
-			rec.Uploaded = u.s.now().UTC()
-			if twin != nil {
-				rec.blob, rec.chunkSize = twin.blob, twin.chunkSize
-			} else if err := u.adoptContent(tx); err != nil {
-				return err
-			}
-			if old != nil {
-				if err := unbind(tx, old); err != nil {
-					return err
-				}
-			}
-			return bind(tx, rec)
+			return err
 		},
 	})
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	return rec.Image, outcome, nil
+	return to.record.Image, to.outcome, nil
+}
+
+// renew mends the image under name where its blob is damaged, gives it the
+// later end, and returns its record. It holds the bytes of img.
+func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*record, error) {
+	if _, err := u.mend(tx, img.SHA256, damaged); err != nil {
+		return nil, err
+	}
+	return tx.prolong(name, img.Expires)
+}
+
+// enter binds img, whose name is free, to the bytes that are there already, or
+// else to the upload's, and returns the record.
+func (u *upload) enter(tx *txn, img db.Image, damaged uint64) (*record, error) {
+	twin, err := u.mend(tx, img.SHA256, damaged)
+	if err != nil {
+		return nil, err
+	}
+	r := &record{Image: img, blob: u.id, chunkSize: chunkSize}
+	if twin != nil {
+		r.blob, r.chunkSize = twin.blob, twin.chunkSize
+	} else if err := u.adoptContent(tx); err != nil {
+		return nil, err
+	}
+	return r, bind(tx, r)
 }
 
 // damagedTwin returns the blob that should hold the bytes with digest sum and
@@ -306,17 +324,31 @@ func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	return 0, err
 }
 
-// heal puts the upload's chunks in the place of a damaged blob's.
+// mend returns a record that has the content, or nil, after healing its blob
+// where that is the damaged one.
+func (u *upload) mend(tx *txn, sum db.Digest, damaged uint64) (*record, error) {
+	twin, err := sameContent(tx.Tx, sum)
+	if err != nil || twin == nil || twin.blob != damaged {
+		return twin, err
+	}
+	if err := u.heal(tx, twin); err != nil {
+		return nil, err
+	}
+	return sameContent(tx.Tx, sum)
+}
+
+// heal puts the upload's chunks in the place of a damaged blob's, for all that
+// have the content, in the trash too.
 func (u *upload) heal(tx *txn, damaged *record) error {
 	prefix := damaged.SHA256[:]
 	c := tx.Bucket(digestsBucket).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		r, err := mustRecord(tx.Tx, string(k[len(prefix):]))
+		r, err := mustRecord(tx.Tx, digestOwner(k))
 		if err != nil {
 			return err
 		}
 		r.blob, r.chunkSize = u.id, chunkSize
-		if err := tx.Bucket(imagesBucket).Put([]byte(r.Name), r.marshal()); err != nil {
+		if err := tx.Bucket(r.bucket()).Put(r.key(), r.marshal()); err != nil {
 			return err
 		}
 	}
@@ -339,45 +371,4 @@ func (u *upload) adopt(tx *txn) error {
 		tx.kept = append(tx.kept, u.id)
 	}
 	return u.writeHeld(tx.Tx)
-}
-
-// sameContent returns a record whose blob has the digest sum, or nil.
-func sameContent(tx *bbolt.Tx, sum db.Digest) (*record, error) {
-	k, _ := tx.Bucket(digestsBucket).Cursor().Seek(sum[:])
-	if !bytes.HasPrefix(k, sum[:]) {
-		return nil, nil
-	}
-	return mustRecord(tx, string(k[len(sum):]))
-}
-
-// bind enters a record whose name is free.
-func bind(tx *txn, r *record) error {
-	tx.usage.Images++
-	tx.usage.Bytes += r.Size
-	return errors.Join(
-		tx.Bucket(imagesBucket).Put([]byte(r.Name), r.marshal()),
-		tx.Bucket(recentBucket).Put(recentKey(r.Uploaded, r.Name), nil),
-		tx.Bucket(digestsBucket).Put(digestKey(r.SHA256, r.Name), nil),
-	)
-}
-
-// unbind takes a record out, and with the last name of a content its blob and
-// the copies made of it.
-func unbind(tx *txn, r *record) error {
-	tx.usage.Images--
-	tx.usage.Bytes -= r.Size
-	err := errors.Join(
-		tx.Bucket(imagesBucket).Delete([]byte(r.Name)),
-		tx.Bucket(recentBucket).Delete(recentKey(r.Uploaded, r.Name)),
-		tx.Bucket(digestsBucket).Delete(digestKey(r.SHA256, r.Name)),
-	)
-	if err != nil {
-		return err
-	}
-	if twin, err := sameContent(tx.Tx, r.SHA256); twin != nil || err != nil {
-		return err
-	}
-	tx.usage.Blobs--
-	tx.usage.Stored -= r.Size
-	return errors.Join(tx.drop(r.blob), tx.dropCopies(r.SHA256))
 }

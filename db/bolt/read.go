@@ -19,7 +19,7 @@ func (s *Store) Stat(_ context.Context, name string) (img db.Image, err error) {
 		return db.Image{}, err
 	}
 	err = s.view(func(tx *bbolt.Tx) error {
-		r, err := findImage(tx, name)
+		r, err := s.findImage(tx, name)
 		if err == nil {
 			img = r.Image
 		}
@@ -34,7 +34,7 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	if err != nil {
 		return db.Image{}, nil, err
 	}
-	r, err := s.look(func(tx *bbolt.Tx) (*record, error) { return findImage(tx, name) })
+	r, err := s.look(func(tx *bbolt.Tx) (*record, error) { return s.findImage(tx, name) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -65,13 +65,20 @@ func (s *Store) look(find func(*bbolt.Tx) (*record, error)) (r *record, err erro
 }
 
 // findImage returns the record under name, or db.ErrNotFound.
-func findImage(tx *bbolt.Tx, name string) (*record, error) {
+func (s *Store) findImage(tx *bbolt.Tx, name string) (*record, error) {
 	r, err := getRecord(tx, name)
-	if r == nil && err == nil {
-		err = fmt.Errorf("%w: %q", db.ErrNotFound, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case r == nil || s.ended(r):
+		return nil, fmt.Errorf("%w: %q", db.ErrNotFound, name)
 	}
-	return r, err
+	return r, nil
 }
+
+// ended reports whether the record's image has gone by itself. It reads the
+// clock only for one that ever will.
+func (s *Store) ended(r *record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
 
 // image returns a copy of the record's image, or nil for no record.
 func (r *record) image() *db.Image {

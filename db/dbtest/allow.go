@@ -88,22 +88,23 @@ func testAllowDelete(t *testing.T, s db.Store) {
 	data := content(1, 100)
 	img := create(t, s, "cat.png", data)
 
-	wantError(t, "Delete", s.Delete(t.Context(), "cat.png", refuse), errRefused)
+	wantError(t, "Delete", s.Delete(t.Context(), "cat.png", db.DeleteOptions{Allow: refuse}), errRefused)
 	other := img
 	other.SHA256[0]++
-	wantError(t, "Delete of another", s.Delete(t.Context(), "cat.png", demand(&other)), errRefused)
+	wantError(t, "Delete of another", s.Delete(t.Context(), "cat.png", db.DeleteOptions{Allow: demand(&other)}), errRefused)
 	wantStored(t, s, img, data)
 	wantUsage(t, s, sum([]db.Image{img}))
 
 	var seen []*db.Image
-	err := s.Delete(t.Context(), "cat.png", func(current *db.Image) error {
+	see := func(current *db.Image) error {
 		if current == nil {
 			return errRefused
 		}
 		copied := *current
 		seen = append(seen, &copied)
 		return nil
-	})
+	}
+	err := s.Delete(t.Context(), "cat.png", db.DeleteOptions{Allow: see})
 	if err != nil {
 		t.Errorf("Delete that is allowed: %v", err)
 	}
@@ -112,7 +113,7 @@ func testAllowDelete(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 
 	// There is none to delete, whatever Allow thinks of that.
-	err = s.Delete(t.Context(), "cat.png", demand(nil))
+	err = s.Delete(t.Context(), "cat.png", db.DeleteOptions{Allow: demand(nil)})
 	wantError(t, "Delete of none", err, db.ErrNotFound)
 }
 

@@ -36,6 +36,7 @@ func testClosedStore(t *testing.T, s db.Store) {
 			_, err := s.PutCopy(ctx, source, "w=2", strings.NewReader("copy"), db.CopyOptions{Budget: ample})
 			return err
 		},
+		"TrimCopies": func() error { return s.TrimCopies(ctx, 0) },
 		"GetCopy": func() error {
 			_, body, err := s.GetCopy(ctx, source, "w=1")
 			if err == nil {
@@ -45,9 +46,19 @@ func testClosedStore(t *testing.T, s db.Store) {
 		},
 		"Stat":   func() error { _, err := s.Stat(ctx, "cat.png"); return err },
 		"List":   func() error { _, _, err := s.List(ctx, db.ListOptions{Limit: 1}); return err },
-		"Delete": func() error { return s.Delete(ctx, "cat.png", nil) },
-		"Usage":  func() error { _, err := s.Usage(ctx); return err },
-		"Ready":  func() error { return s.Ready(ctx) },
+		"Delete": func() error { return s.Delete(ctx, "cat.png", db.DeleteOptions{}) },
+		"Rename": func() error {
+			_, _, err := s.Rename(ctx, "cat.png", "dog.png", db.RenameOptions{})
+			return err
+		},
+		"Restore": func() error {
+			_, _, err := s.Restore(ctx, "cat.png", db.RestoreOptions{})
+			return err
+		},
+		"ByDeleteHash": func() error { _, err := s.ByDeleteHash(ctx, db.Digest{1}); return err },
+		"EmptyTrash":   func() error { _, err := s.EmptyTrash(ctx); return err },
+		"Usage":        func() error { _, err := s.Usage(ctx); return err },
+		"Ready":        func() error { return s.Ready(ctx) },
 	} {
 		wantError(t, what+" of a closed store", call(), db.ErrClosed)
 	}
@@ -133,10 +144,7 @@ func testCloseUnderLoad(t *testing.T, s db.Store) {
 				body.Close()
 				continue
 			}
-			do := step
-			if i%4 == 1 {
-				do = stepCopies
-			}
+			do := []func(context.Context, db.Store, *rand.Rand) error{step, stepCopies, stepTrash}[i/2%3]
 			err := do(ctx, s, rnd)
 			if errors.Is(err, db.ErrClosed) {
 				return

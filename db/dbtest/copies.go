@@ -264,7 +264,7 @@ func testCopiesHidden(t *testing.T, s db.Store) {
 	wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 1}), []db.Image{source})
 	create(t, s, "w=1", []byte("an image"))
 	remove(t, s, "w=1")
-	wantError(t, "Delete of a key", s.Delete(t.Context(), "w=1", nil), db.ErrNotFound)
+	wantError(t, "Delete of a key", s.Delete(t.Context(), "w=1", db.DeleteOptions{}), db.ErrNotFound)
 	wantUsage(t, s, withCopies(sum([]db.Image{source}), 3, int64(len(strings.Join(keys, "")))))
 }
 
@@ -378,6 +378,39 @@ func testCopyTooLarge(t *testing.T, s db.Store) {
 		wantUsage(t, s, withCopies(sum([]db.Image{cat}), 1, 100))
 	}
 	wantNoCopy(t, s, cat.SHA256, "b")
+}
+
+// testTrimCopies: the oldest go, and no more of them than must.
+func testTrimCopies(t *testing.T, s db.Store) {
+	const size = 100
+	data := content(2, size)
+	cat := create(t, s, "cat.png", content(1, 100))
+	trim := func(n int64) {
+		t.Helper()
+		if err := s.TrimCopies(t.Context(), n); err != nil {
+			t.Fatalf("TrimCopies(%d): %v", n, err)
+		}
+	}
+	trim(0)
+	for _, key := range "abcdefgh" {
+		putCopy(t, s, cat.SHA256, string(key), data, 1<<20)
+	}
+	for _, step := range []struct {
+		n    int64
+		want string
+	}{{1 << 20, "abcdefgh"}, {8 * size, "abcdefgh"}, {8*size - 1, "bcdefgh"}, {3*size + 99, "fgh"}, {3 * size, "fgh"}, {size, "h"}, {0, ""}, {0, ""}} {
+		trim(step.n)
+		wantCopies(t, s, []db.Image{cat}, cat.SHA256, size, "abcdefgh", step.want)
+	}
+
+	for i := range 1200 { // more than an engine will do at once
+		putCopy(t, s, cat.SHA256, fmt.Sprint(i), data[:1], 1<<20)
+	}
+	trim(3)
+	wantUsage(t, s, withCopies(sum([]db.Image{cat}), 3, 3))
+	ended, end := context.WithCancel(t.Context())
+	end()
+	wantError(t, "TrimCopies with a context that has ended", s.TrimCopies(ended, 0), context.Canceled)
 }
 
 // testCopyReaderFails: a copy that was cut off leaves nothing, and an earlier
@@ -498,7 +531,7 @@ func stepCopies(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 		_, _, err := tryPut(ctx, s, name, data, db.PutOptions{Conflict: db.Replace})
 		return err
 	case n < 35:
-		return unless(s.Delete(ctx, name, nil), db.ErrNotFound)
+		return unless(s.Delete(ctx, name, db.DeleteOptions{}), db.ErrNotFound)
 	case n < 65:
 		size := []int{0, 100, 130_000, 1<<20 + 1}[rnd.IntN(4)]
 		_, err := tryPutCopy(ctx, s, source, key, content(uint64(size), size), budget)

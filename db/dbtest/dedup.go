@@ -62,10 +62,10 @@ func testDedupConcurrent(t *testing.T, s db.Store) {
 				return
 			}
 			if round%3 == 0 {
-				if err := s.Delete(t.Context(), own, nil); err != nil {
+				if err := s.Delete(t.Context(), own, db.DeleteOptions{}); err != nil {
 					t.Errorf("Delete: %v", err)
 				}
-				s.Delete(t.Context(), "shared.png", nil) // may be gone already
+				s.Delete(t.Context(), "shared.png", db.DeleteOptions{}) // may be gone already
 			}
 			wantRest(t, "body", body, data)
 			body.Close()

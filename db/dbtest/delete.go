@@ -9,12 +9,12 @@ import (
 )
 
 func testDelete(t *testing.T, s db.Store) {
-	wantError(t, "Delete of none", s.Delete(t.Context(), "cat.png", nil), db.ErrNotFound)
+	wantError(t, "Delete of none", s.Delete(t.Context(), "cat.png", db.DeleteOptions{}), db.ErrNotFound)
 	for i, size := range []int{0, 100, 3 << 20} {
 		former := create(t, s, "cat.png", content(uint64(i), size))
 		remove(t, s, "cat.png")
 		wantAbsent(t, s, "cat.png")
-		wantError(t, "Delete again", s.Delete(t.Context(), "cat.png", nil), db.ErrNotFound)
+		wantError(t, "Delete again", s.Delete(t.Context(), "cat.png", db.DeleteOptions{}), db.ErrNotFound)
 		wantUsage(t, s, db.Usage{})
 
 		again := create(t, s, "cat.png", content(uint64(i), size)) // name and bytes are free
@@ -33,7 +33,7 @@ func testDeleteRace(t *testing.T, s db.Store) {
 		create(t, s, name, content(uint64(i), 1000))
 		var deleted atomic.Int64
 		race(16, func(int) {
-			if err := s.Delete(t.Context(), name, nil); err == nil {
+			if err := s.Delete(t.Context(), name, db.DeleteOptions{}); err == nil {
 				deleted.Add(1)
 			} else {
 				wantError(t, "Delete", err, db.ErrNotFound)

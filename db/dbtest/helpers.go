@@ -88,7 +88,7 @@ func create(t *testing.T, s db.Store, name string, data []byte) db.Image {
 // remove deletes name, which must be there.
 func remove(t *testing.T, s db.Store, name string) {
 	t.Helper()
-	if err := s.Delete(t.Context(), name, nil); err != nil {
+	if err := s.Delete(t.Context(), name, db.DeleteOptions{}); err != nil {
 		t.Fatalf("Delete(%q): %v", name, err)
 	}
 }
@@ -159,18 +159,25 @@ func verifyBody(img db.Image, body io.WriterTo) error {
 	return nil
 }
 
-// sum is the Usage of a store that holds images and no copies.
-func sum(images []db.Image) (u db.Usage) {
+// sum is the Usage of a store that holds images, an empty trash, and no copies.
+func sum(images []db.Image) (u db.Usage) { return sumWith(images, nil) }
+
+// sumWith is the Usage of a store that holds images and trash, and no copies.
+func sumWith(images, trash []db.Image) (u db.Usage) {
 	seen := map[db.Digest]bool{}
-	for _, img := range images {
-		u.Images++
-		u.Bytes += img.Size
-		if !seen[img.SHA256] {
-			seen[img.SHA256] = true
-			u.Blobs++
-			u.Stored += img.Size
+	count := func(all []db.Image, n, bytes *int64) {
+		for _, img := range all {
+			*n++
+			*bytes += img.Size
+			if !seen[img.SHA256] {
+				seen[img.SHA256] = true
+				u.Blobs++
+				u.Stored += img.Size
+			}
 		}
 	}
+	count(images, &u.Images, &u.Bytes)
+	count(trash, &u.Trash, &u.TrashBytes)
 	return u
 }
 
@@ -208,6 +215,11 @@ func listPage(t *testing.T, s db.Store, o db.ListOptions) (page []db.Image, next
 // newestFirst is the order of List.
 func newestFirst(a, b db.Image) int {
 	return cmp.Or(b.Uploaded.Compare(a.Uploaded), strings.Compare(a.Name, b.Name))
+}
+
+// lastDeletedFirst is the order of List for the trash.
+func lastDeletedFirst(a, b db.Image) int {
+	return cmp.Or(b.Deleted.Compare(a.Deleted), strings.Compare(a.Name, b.Name))
 }
 
 // namesOf returns the names of images, in their order.

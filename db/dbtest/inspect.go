@@ -42,6 +42,13 @@ func testInspectSees(t *testing.T, s db.Store) {
 	}
 }
 
+// describe is an Inspect that tells something of every kind.
+func describe(_ io.ReaderAt, img *db.Image) error {
+	img.ContentType, img.Width, img.Height = "image/png", int(img.Size), 1
+	img.Orientation = int(img.Size % 9)
+	return nil
+}
+
 // testInspectRefuses: bytes that are no image leave no trace, also when they
 // would have replaced one, and also when they are stored elsewhere.
 func testInspectRefuses(t *testing.T, s db.Store) {

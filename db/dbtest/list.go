@@ -112,7 +112,7 @@ func testListChurn(t *testing.T, s db.Store) {
 				if i%3 == 0 {
 					continue
 				}
-				if err := s.Delete(t.Context(), name, nil); err != nil {
+				if err := s.Delete(t.Context(), name, db.DeleteOptions{}); err != nil {
 					t.Errorf("Delete: %v", err)
 				}
 			}

@@ -43,7 +43,7 @@ func step(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 		}
 		return err
 	case n < 45:
-		return unless(s.Delete(ctx, name, nil), db.ErrNotFound)
+		return unless(s.Delete(ctx, name, db.DeleteOptions{}), db.ErrNotFound)
 	case n < 80:
 		_, err := verify(ctx, s, name)
 		return unless(err, db.ErrNotFound)

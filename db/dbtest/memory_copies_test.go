@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"time"
 
 	"imageserver/db"
 )
@@ -36,9 +35,9 @@ func (m *memory) PutCopy(ctx context.Context, source db.Digest, key string, body
 	img = db.Image{
 		Size: int64(len(data)), SHA256: sha256.Sum256(data),
 		ContentType: o.ContentType, Width: o.Width, Height: o.Height,
-		Uploaded: time.Now().UTC().Truncate(m.clock),
+		Uploaded: m.now(),
 	}
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	return img, m.commitCopy(copied{stored{img, data}, source, key}, o.Budget)
 }
@@ -48,6 +47,7 @@ func (m *memory) commitCopy(c copied, budget int64) error {
 	switch {
 	case m.closed:
 		return db.ErrClosed
+	case m.fault == "copies of what rests" && m.kept[c.source] > 0:
 	case m.names[c.source] == 0 && m.fault != "copies of nothing" && m.fault != "asks for the source before":
 		return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, c.source)
 	}
@@ -68,7 +68,7 @@ func (m *memory) commitCopy(c copied, budget int64) error {
 		return db.ErrBudget
 	}
 	if m.copies = append(m.copies, c); m.fault == "copies are images" {
-		c.Name = c.key
+		c.Name, c.Uploaded = c.key, m.now()
 		m.bind(c.stored)
 	}
 	return nil
@@ -85,11 +85,29 @@ func (m *memory) evict(n int64) {
 	}
 }
 
+func (m *memory) TrimCopies(ctx context.Context, n int64) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	m.lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return db.ErrClosed
+	}
+	if m.fault == "trims to nothing" {
+		n = 0
+	}
+	if m.fault != "does not trim" {
+		m.evict(n)
+	}
+	return nil
+}
+
 func (m *memory) GetCopy(_ context.Context, source db.Digest, key string) (img db.Image, _ db.Body, err error) {
 	if err := m.checkKey(key); err != nil {
 		return img, nil, err
 	}
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	i := m.findCopy(source, key)
 	switch {
@@ -125,7 +143,7 @@ func (m *memory) dropCopies(source db.Digest) {
 
 // countCopies returns the usage with the copies.
 func (m *memory) countCopies() db.Usage {
-	u := m.usage
+	u := m.countTrash()
 	u.Copies = int64(len(m.copies))
 	for _, c := range m.copies {
 		u.CopyBytes += c.Size

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,17 +16,21 @@ import (
 )
 
 func (m *memory) List(_ context.Context, o db.ListOptions) (page []db.Image, next string, err error) {
-	after, err := m.parseCursor(o.After)
+	after, err := m.parseCursor(o)
 	if err != nil {
 		return nil, "", err
 	}
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return nil, "", db.ErrClosed
 	}
+	listed := slices.Values(m.trash)
+	if !o.Trash {
+		listed = maps.Values(m.images)
+	}
 	var all []db.Image
-	for _, e := range m.images {
+	for e := range listed {
 		if m.match(e.Name, o.Match) {
 			all = append(all, e.Image)
 		}
@@ -47,8 +52,20 @@ func (m *memory) compare(a, b db.Image) int {
 		return strings.Compare(a.Name, b.Name)
 	case "oldest first":
 		a, b = b, a
+	case "trash by upload":
+		a.Deleted, b.Deleted = time.Time{}, time.Time{}
+	case "trash oldest first":
+		a.Deleted, b.Deleted = b.Deleted, a.Deleted
 	}
-	return cmp.Or(b.Uploaded.Compare(a.Uploaded), strings.Compare(a.Name, b.Name))
+	return cmp.Or(place(b).Compare(place(a)), strings.Compare(a.Name, b.Name))
+}
+
+// place is the time by which an image stands in its list.
+func place(img db.Image) time.Time {
+	if img.Deleted.IsZero() {
+		return img.Uploaded
+	}
+	return img.Deleted
 }
 
 func (m *memory) match(name, part string) bool {
@@ -74,25 +91,31 @@ func asciiLower(s string) string {
 	}, s)
 }
 
+// cursor holds what the order looks at: the times, and then the name.
 func cursor(img db.Image) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(img.Uploaded.Format(time.RFC3339Nano) + " " + img.Name))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %s %s",
+		img.Deleted.Format(time.RFC3339Nano), img.Uploaded.Format(time.RFC3339Nano), img.Name))
 }
 
-func (m *memory) parseCursor(cursor string) (img db.Image, err error) {
-	if cursor == "" {
+func (m *memory) parseCursor(o db.ListOptions) (img db.Image, err error) {
+	if o.After == "" {
 		return img, nil
 	}
-	plain, err := base64.RawURLEncoding.DecodeString(cursor)
-	uploaded, name, found := strings.Cut(string(plain), " ")
-	if err == nil && found {
-		img.Name = name
-		img.Uploaded, err = time.Parse(time.RFC3339Nano, uploaded)
+	plain, err := base64.RawURLEncoding.DecodeString(o.After)
+	fields := strings.SplitN(string(plain), " ", 3)
+	if err == nil && len(fields) == 3 {
+		var errDeleted error
+		img.Name = fields[2]
+		img.Deleted, errDeleted = time.Parse(time.RFC3339Nano, fields[0])
+		img.Uploaded, err = time.Parse(time.RFC3339Nano, fields[1])
+		err = cmp.Or(errDeleted, err)
 	}
 	if m.fault == "any cursor" {
 		return img, nil
 	}
-	if err != nil || !found {
-		return img, fmt.Errorf("%w: %.40q", db.ErrCursor, cursor)
+	other := img.Deleted.IsZero() == o.Trash && m.fault != "one kind of cursor"
+	if err != nil || len(fields) != 3 || other {
+		return img, fmt.Errorf("%w: %.40q", db.ErrCursor, o.After)
 	}
 	return img, nil
 }

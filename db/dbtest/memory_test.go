@@ -25,8 +25,10 @@ type memory struct {
 	mu     sync.Mutex
 	images map[string]stored
 	names  map[db.Digest]int // how many names hold the bytes
+	kept   map[db.Digest]int // how many names and images in the trash do
 	usage  db.Usage
 	copies []copied // in the order made
+	trash  []stored // in the order deleted
 	closed bool
 }
 
@@ -36,15 +38,18 @@ type stored struct {
 }
 
 func newMemory(fault string, clock time.Duration) *memory {
-	return &memory{fault: fault, clock: clock, images: map[string]stored{}, names: map[db.Digest]int{}}
+	return &memory{fault: fault, clock: clock, images: map[string]stored{}, names: map[db.Digest]int{}, kept: map[db.Digest]int{}}
 }
 
 // reopen returns a store that holds what m, which is closed, has held.
 func (m *memory) reopen() *memory {
-	again := &memory{fault: m.fault, clock: m.clock, images: m.images, names: m.names, usage: m.usage, copies: m.copies}
+	again := &memory{
+		fault: m.fault, clock: m.clock,
+		images: m.images, names: m.names, kept: m.kept, usage: m.usage, copies: m.copies, trash: m.trash,
+	}
 	switch m.fault {
 	case "forgets how many names":
-		again.names = map[db.Digest]int{}
+		again.kept = map[db.Digest]int{}
 	case "forgets the times":
 		for name, e := range m.images {
 			e.Uploaded = time.Now().UTC()
@@ -54,6 +59,18 @@ func (m *memory) reopen() *memory {
 		again.copies = nil
 	case "forgets the order of copies":
 		slices.Reverse(again.copies)
+	case "forgets ends":
+		for name, e := range m.images {
+			e.Expires = time.Time{}
+			m.images[name] = e
+		}
+	case "forgets tokens":
+		for name, e := range m.images {
+			e.DeleteHash = db.Digest{}
+			m.images[name] = e
+		}
+	case "forgets the trash":
+		again.trash = nil
 	}
 	return again
 }
@@ -73,7 +90,7 @@ func (m *memory) Put(ctx context.Context, name string, body io.Reader, o db.PutO
 	if err != nil {
 		return img, 0, err
 	}
-	img = db.Image{Name: name, Size: int64(len(data)), SHA256: sha256.Sum256(data)}
+	img = db.Image{Name: name, Size: int64(len(data)), SHA256: sha256.Sum256(data), Expires: o.Expires}
 	if o.Inspect != nil && m.fault != "no inspect" {
 		seen := data
 		if m.fault == "inspect sees a part" {
@@ -83,7 +100,14 @@ func (m *memory) Put(ctx context.Context, name string, body io.Reader, o db.PutO
 			return img, 0, err
 		}
 	}
-	m.mu.Lock()
+	img.Expires, img.DeleteHash = img.Expires.Round(0).UTC(), o.DeleteHash
+	switch m.fault {
+	case "ends by the second":
+		img.Expires = img.Expires.Truncate(time.Second)
+	case "inspect has no say in the end":
+		img.Expires = o.Expires.Round(0).UTC()
+	}
+	m.lock()
 	defer m.mu.Unlock()
 	return m.commit(stored{img, data}, o)
 }
@@ -98,70 +122,126 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 			return db.Image{}, 0, err
 		}
 	}
-	held, taken := m.images[e.Name]
+	name, outcome, err := m.place(e.Name, e.SHA256, o.Conflict)
+	if err != nil {
+		return db.Image{}, 0, err
+	}
+	held := m.images[name]
+	switch outcome {
+	case db.Unchanged:
+		return m.unchanged(held, e), outcome, nil
+	case db.Replaced:
+		if m.fault == "replace deletes for good" {
+			o.Trash = 0
+		}
+		m.remove(held, o.Trash)
+	}
+	e.Name, e.Uploaded = name, m.now()
+	if outcome == db.Replaced && m.fault == "replaced keeps its place" {
+		e.Uploaded = held.Uploaded
+	}
+	m.bind(e)
+	return e.Image, outcome, nil
+}
+
+// place returns the name for the bytes that are to go under name, and what
+// putting them there is.
+func (m *memory) place(name string, sum db.Digest, conflict db.Conflict) (string, db.Outcome, error) {
+	held, taken := m.images[name]
+	same := held.SHA256 == sum
 	switch {
 	case !taken:
-		return m.bind(e), db.Created, nil
-	case held.SHA256 == e.SHA256:
-		return m.unchanged(held, o)
-	case o.Conflict == db.Fail:
-		return db.Image{}, 0, fmt.Errorf("%w: %q", db.ErrExists, e.Name)
-	case o.Conflict == db.Replace:
-		m.unbind(held)
-		img := m.bind(e)
-		if m.fault == "replaced keeps its place" {
-			img.Uploaded = held.Uploaded
-			m.images[e.Name] = stored{img, e.data}
-		}
-		return img, db.Replaced, nil
+		return name, db.Created, nil
+	case same && (conflict != db.Fail || m.fault != "unchanged is a conflict"):
+		return name, db.Unchanged, nil
+	case conflict == db.Fail:
+		return "", 0, fmt.Errorf("%w: %q", db.ErrExists, name)
+	case conflict == db.Replace:
+		return name, db.Replaced, nil
 	}
-	for name, other := range m.images {
-		if db.IsNumbered(e.Name, name) && other.SHA256 == e.SHA256 && m.fault != "retry makes a copy" {
-			return other.Image, db.Unchanged, nil
+	for other, e := range m.images {
+		if db.IsNumbered(name, other) && e.SHA256 == sum && m.fault != "retry makes a copy" {
+			return other, db.Unchanged, nil
 		}
 	}
-	asked := e.Name
+	free := name
 	for n := 2; taken; n++ {
-		e.Name = db.Numbered(asked, n)
-		_, taken = m.images[e.Name]
+		free = db.Numbered(name, n)
+		_, taken = m.images[free]
 	}
-	return m.bind(e), db.Created, nil
+	return free, db.Created, nil
 }
 
-// unchanged answers the Put of bytes that stand under their name already.
-func (m *memory) unchanged(held stored, o db.PutOptions) (db.Image, db.Outcome, error) {
-	switch {
-	case m.fault == "unchanged is a conflict" && o.Conflict == db.Fail:
-		return db.Image{}, 0, fmt.Errorf("%w: %q", db.ErrExists, held.Name)
-	case m.fault == "unchanged is new":
+// unchanged answers the Put, or the Rename, of bytes that stand under their
+// name already, with what stands there then.
+func (m *memory) unchanged(held, e stored) db.Image {
+	switch m.fault {
+	case "unchanged is new":
 		m.unbind(held)
-		return m.bind(held), db.Unchanged, nil
+		held.Uploaded = m.now()
+		m.bind(held)
+	case "unchanged takes the token":
+		held.DeleteHash = e.DeleteHash
 	}
-	return held.Image, db.Unchanged, nil
+	switch m.fault {
+	case "unchanged keeps its end":
+	case "unchanged takes the new end":
+		held.Expires = e.Expires
+	case "never is the earliest end":
+		if held.Expires.Before(e.Expires) {
+			held.Expires = e.Expires
+		}
+	default:
+		held.Expires = db.LaterEnd(held.Expires, e.Expires)
+	}
+	m.images[held.Name] = held
+	if m.fault == "tells the end it was given" {
+		held.Expires = e.Expires
+	}
+	return held.Image
 }
 
-func (m *memory) bind(e stored) db.Image {
-	e.Uploaded = time.Now().UTC().Truncate(m.clock)
+// now is the time, as the engine keeps it.
+func (m *memory) now() time.Time { return time.Now().UTC().Truncate(m.clock) }
+
+// bind enters e under its name, which is free.
+func (m *memory) bind(e stored) {
 	m.images[e.Name] = e
 	m.usage.Images++
 	m.usage.Bytes += e.Size
-	if m.names[e.SHA256]++; m.names[e.SHA256] == 1 {
-		m.usage.Blobs++
-		m.usage.Stored += e.Size
-	}
-	return e.Image
+	m.names[e.SHA256]++
+	m.keep(e)
 }
 
+// unbind takes e from its name.
 func (m *memory) unbind(e stored) {
 	delete(m.images, e.Name)
 	m.usage.Images--
 	m.usage.Bytes -= e.Size
-	if m.names[e.SHA256]--; m.names[e.SHA256] == 0 || m.fault == "bytes go with a name" {
+	m.names[e.SHA256]--
+	m.letGo(e)
+	last := m.names[e.SHA256] == 0
+	if m.fault == "copies rest with their source" {
+		last = m.kept[e.SHA256] == 0
+	}
+	if last && m.fault != "copies outlive their source" || m.fault == "copies go with a name" {
+		m.dropCopies(e.SHA256)
+	}
+}
+
+// keep counts one more that has the bytes of e.
+func (m *memory) keep(e stored) {
+	if m.kept[e.SHA256]++; m.kept[e.SHA256] == 1 {
+		m.usage.Blobs++
+		m.usage.Stored += e.Size
+	}
+}
+
+// letGo counts one less that has the bytes of e.
+func (m *memory) letGo(e stored) {
+	if m.kept[e.SHA256]--; m.kept[e.SHA256] == 0 || m.fault == "bytes go with a name" {
 		m.usage.Blobs--
 		m.usage.Stored -= e.Size
-	}
-	if last := m.names[e.SHA256] == 0; last && m.fault != "copies outlive their source" || m.fault == "copies go with a name" {
-		m.dropCopies(e.SHA256)
 	}
 }
 
@@ -169,7 +249,7 @@ func (m *memory) unbind(e stored) {
 func (m *memory) read(ctx context.Context, name string, body io.Reader) (data []byte, err error) {
 	if m.fault == "visible while sent" {
 		m.mu.Lock()
-		m.bind(stored{Image: db.Image{Name: name}})
+		m.bind(stored{Image: db.Image{Name: name, Uploaded: m.now()}})
 		m.mu.Unlock()
 	}
 	if known, ok := body.(interface{ Len() int }); ok {
@@ -223,7 +303,7 @@ func (m *memory) find(name string) (stored, error) {
 	if err != nil {
 		return stored{}, err
 	}
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	e, ok := m.images[name]
 	switch {
@@ -248,19 +328,26 @@ func (m *memory) Get(_ context.Context, name string) (db.Image, db.Body, error) 
 	return e.Image, &body{r: bytes.NewReader(e.data), store: m, name: e.Name}, nil
 }
 
-func (m *memory) Delete(_ context.Context, name string, allow db.Precondition) error {
+func (m *memory) Delete(_ context.Context, name string, o db.DeleteOptions) error {
 	name, err := m.checkName(name)
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
+	if m.fault == "delete asks before the transaction" && o.Allow != nil {
+		if err := m.allow(name, o.Allow); err != nil {
+			return err
+		}
+		o.Allow = nil
+		time.Sleep(time.Millisecond)
+	}
+	m.lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return db.ErrClosed
 	}
 	e, ok := m.images[name]
-	if ok && allow != nil && m.fault != "delete without asking" {
-		if err := allow(&e.Image); err != nil {
+	if ok && o.Allow != nil && m.fault != "delete without asking" {
+		if err := o.Allow(&e.Image); err != nil {
 			return err
 		}
 	}
@@ -268,13 +355,13 @@ func (m *memory) Delete(_ context.Context, name string, allow db.Precondition) e
 		return fmt.Errorf("%w: %q", db.ErrNotFound, name)
 	}
 	if ok {
-		m.unbind(e)
+		m.remove(e, o.Trash)
 	}
 	return nil
 }
 
 func (m *memory) Usage(context.Context) (db.Usage, error) {
-	m.mu.Lock()
+	m.lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return db.Usage{}, db.ErrClosed

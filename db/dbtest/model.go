@@ -81,7 +81,7 @@ func (m model) allowsNumber(got answer, name string, digest db.Digest) bool {
 	return got == answer{db.Numbered(name, numbers+2), db.Created}
 }
 
-// testModel does 700 things at random to the store and to a model of it, and
+// testModel does 900 things at random to the store and to a model of it, and
 // compares. DBTEST_SEED repeats a run.
 func testModel(t *testing.T, s db.Store) {
 	seed := uint64(time.Now().UnixNano())
@@ -96,38 +96,53 @@ func testModel(t *testing.T, s db.Store) {
 	}
 	wanted := []string{"cat.png", "cat-2.png", "dög.jpg", "x"}
 	var copies copyModel
+	var trash trashModel
 
-	for op := 0; op < 700 && !t.Failed(); op++ {
+	for op := 0; op < 900 && !t.Failed(); op++ {
 		name := wanted[rnd.IntN(len(wanted))]
 		if held := slices.Sorted(maps.Keys(m)); len(held) > 0 && rnd.IntN(2) == 0 {
 			name = held[rnd.IntN(len(held))]
 		}
-		switch n := rnd.IntN(140); {
+		switch n := rnd.IntN(190); {
 		case n < 45:
 			data := contents[rnd.IntN(len(contents))]
 			conflict := []db.Conflict{db.Rename, db.Replace, db.Fail}[rnd.IntN(3)]
-			m.testPut(t, s, name, data, conflict)
+			m.testPut(t, s, name, data, putOptions(rnd, conflict), &trash)
 		case n < 70:
-			m.testDelete(t, s, name)
+			m.testDelete(t, s, name, rests(rnd), &trash)
 		case n < 90:
 			m.testGet(t, s, name)
 		case n < 100:
 			wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 1 + rnd.IntN(10)}), m.images())
-		default:
+		case n < 140:
 			source := db.Digest(sha256.Sum256(contents[rnd.IntN(len(contents))]))
 			copies.test(t, s, rnd, source, contents[rnd.IntN(len(contents))], m.holds(source))
+		case n < 155:
+			conflict := []db.Conflict{db.Rename, db.Replace, db.Fail}[rnd.IntN(3)]
+			m.testRename(t, s, name, wanted[rnd.IntN(len(wanted))], conflict, rests(rnd), &trash)
+		case n < 170:
+			m.testRestore(t, s, wanted[rnd.IntN(len(wanted))], &trash)
+		case n < 180:
+			m.testToken(t, s, tokens[rnd.IntN(len(tokens))])
+		case n < 189:
+			wantImages(t, "List of the trash", listAll(t, s, db.ListOptions{Limit: 1 + rnd.IntN(10), Trash: true}), trash.images())
+		default:
+			emptyTrash(t, s, len(trash))
+			trash = nil
 		}
 		copies.keep(m.holds)
-		wantUsage(t, s, withCopies(sum(m.images()), len(copies), copies.bytes()))
+		wantUsageSoon(t, s, withCopies(sumWith(m.images(), trash.images()), len(copies), copies.bytes()))
 		if t.Failed() {
 			t.Logf("at operation %d, on %q", op, name)
 		}
 	}
 	wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 7}), m.images())
+	wantImages(t, "List of the trash", listAll(t, s, db.ListOptions{Limit: 7, Trash: true}), trash.images())
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		m.testDelete(t, s, name)
+		m.testDelete(t, s, name, 0, &trash)
 	}
-	wantUsage(t, s, db.Usage{})
+	emptyTrash(t, s, len(trash))
+	wantUsageSoon(t, s, db.Usage{})
 }
 
 // holds reports whether an image has the content.
@@ -140,36 +155,56 @@ func (m model) holds(digest db.Digest) bool {
 	return false
 }
 
-func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, conflict db.Conflict) {
+func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, o db.PutOptions, trash *trashModel) {
 	t.Helper()
 	digest := db.Digest(sha256.Sum256(data))
-	img, outcome, err := tryPut(t.Context(), s, name, data, db.PutOptions{Conflict: conflict})
-	what := fmt.Sprintf("Put(%q, conflict %d)", name, conflict)
+	img, outcome, err := tryPut(t.Context(), s, name, data, o)
+	what := fmt.Sprintf("Put(%q, %+v)", name, o)
 	switch {
-	case m.refuses(name, digest, conflict):
+	case m.refuses(name, digest, o.Conflict):
 		wantError(t, what, err, db.ErrExists)
 		return
 	case err != nil:
 		t.Errorf("%s: %v", what, err)
 		return
-	case !m.allows(answer{img.Name, outcome}, name, digest, conflict):
+	case !m.allows(answer{img.Name, outcome}, name, digest, o.Conflict):
 		t.Errorf("%s of digest %s: got %q %s, with this in the store:\n%+v", what, digest, img.Name, outcomes[outcome], m.images())
 		return
 	}
-	if outcome == db.Unchanged {
-		wantImage(t, "Put again", img, m[img.Name].img)
+	want := img
+	want.Expires, want.DeleteHash = o.Expires, o.DeleteHash
+	switch outcome {
+	case db.Unchanged:
+		want = m[img.Name].img
+		want.Expires = db.LaterEnd(want.Expires, o.Expires)
+	case db.Replaced:
+		trash.add(t, s, m[name], o.Trash)
 	}
-	m[img.Name] = stored{img, data}
-	wantStored(t, s, img, data)
+	wantImage(t, what, img, want)
+	m.set(t, s, stored{img, data})
 }
 
-func (m model) testDelete(t *testing.T, s db.Store, name string) {
+// set enters what a call returned, unless that has ended already.
+func (m model) set(t *testing.T, s db.Store, e stored) {
 	t.Helper()
-	err := s.Delete(t.Context(), name, nil)
-	if _, held := m[name]; !held {
+	delete(m, e.img.Name)
+	if !e.img.Ended(time.Now()) {
+		m[e.img.Name] = e
+	}
+	m.testGet(t, s, e.img.Name)
+}
+
+func (m model) testDelete(t *testing.T, s db.Store, name string, rest time.Duration, trash *trashModel) {
+	t.Helper()
+	err := s.Delete(t.Context(), name, db.DeleteOptions{Trash: rest})
+	e, held := m[name]
+	switch {
+	case !held:
 		wantError(t, fmt.Sprintf("Delete(%q)", name), err, db.ErrNotFound)
-	} else if err != nil {
+	case err != nil:
 		t.Errorf("Delete(%q): %v", name, err)
+	default:
+		trash.add(t, s, e, rest)
 	}
 	delete(m, name)
 	wantMissing(t, s, name)

@@ -110,7 +110,7 @@ func testBadNames(t *testing.T, s db.Store) {
 		}
 		_, err = s.Stat(t.Context(), name)
 		wantError(t, fmt.Sprintf("Stat(%q)", name), err, db.ErrName)
-		err = s.Delete(t.Context(), name, nil)
+		err = s.Delete(t.Context(), name, db.DeleteOptions{})
 		wantError(t, fmt.Sprintf("Delete(%q)", name), err, db.ErrName)
 	}
 	wantUsage(t, s, db.Usage{})

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"imageserver/db"
 )
@@ -22,6 +23,7 @@ var reopenSuite = []struct {
 	{"Reopen/Cursor", testReopenCursor},
 	{"Reopen/Acknowledged", testReopenAcknowledged},
 	{"Reopen/Copies", testReopenCopies},
+	{"Reopen/Life", testReopenLife},
 }
 
 // closeStore closes s, which must succeed.
@@ -36,11 +38,6 @@ func closeStore(t *testing.T, s db.Store) {
 func testReopen(t *testing.T, open func() db.Store) {
 	s := open()
 	contents := map[string][]byte{}
-	describe := func(_ io.ReaderAt, img *db.Image) error {
-		img.ContentType, img.Width, img.Height = "image/png", int(img.Size), 1
-		img.Orientation = int(img.Size % 9)
-		return nil
-	}
 	for i, size := range []int{0, 1, 100, 128<<10 + 64, 1<<20 + 1, 5<<20 + 7, 100} {
 		name := fmt.Sprintf("%d %d.png", i*3%7, size)
 		contents[name] = content(uint64(i), size)
@@ -187,4 +184,48 @@ func testReopenAcknowledged(t *testing.T, open func() db.Store) {
 		}
 	}
 	wantConsistent(t, s)
+}
+
+// testReopenLife: ends, tokens and the trash are as they were; and what came
+// to its end while the store was closed is gone, and swept.
+func testReopenLife(t *testing.T, open func() db.Store) {
+	s := open()
+	end := time.Now().Add(100 * time.Millisecond)
+	cat := put(t, s, "cat.png", content(1, 2<<20), db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}}, db.Created)
+	put(t, s, "short.png", content(2, 2<<20), db.PutOptions{Expires: end, DeleteHash: db.Digest{2}}, db.Created)
+	put(t, s, "dog.png", content(3, 2<<20), db.PutOptions{Expires: future(), DeleteHash: db.Digest{3}}, db.Created)
+	dog := discard(t, s, "dog.png", time.Hour)
+	create(t, s, "cat-2.png", content(1, 2<<20))
+	trash := []db.Image{dog, discard(t, s, "cat-2.png", time.Hour)}
+	create(t, s, "gone.png", content(4, 2<<20))
+	if err := s.Delete(t.Context(), "gone.png", db.DeleteOptions{Trash: time.Until(end)}); err != nil {
+		t.Fatal(err)
+	}
+
+	for range 2 {
+		closeStore(t, s)
+		time.Sleep(time.Until(end))
+		s = open()
+		wantNoTrace(t, s, "short.png", db.Digest{2})
+		wantNoTrace(t, s, "gone.png", db.Digest{})
+		wantStored(t, s, cat, content(1, 2<<20))
+		wantToken(t, s, cat)
+		wantNoToken(t, s, db.Digest{3})
+		wantTrash(t, s, trash...)
+		wantUsageSoon(t, s, sumWith([]db.Image{cat}, trash))
+	}
+	wantImage(t, "Restore", restore(t, s, "dog.png", "dog.png", db.Created), untrashed(dog))
+	wantStored(t, s, untrashed(dog), content(3, 2<<20))
+	wantToken(t, s, untrashed(dog))
+	moved := rename(t, s, "cat.png", "tiger.png", db.RenameOptions{}, db.Created)
+	trash = append(trash[1:], discard(t, s, "dog.png", time.Hour))
+	closeStore(t, s)
+	s = open()
+	wantAbsent(t, s, "cat.png")
+	wantStored(t, s, moved, content(1, 2<<20))
+	wantTrash(t, s, trash...)
+	emptyTrash(t, s, 2)
+	closeStore(t, s)
+	s = open()
+	wantUsage(t, s, sum([]db.Image{moved}))
 }

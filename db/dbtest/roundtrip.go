@@ -21,14 +21,14 @@ var sizes = []int{
 }
 
 func testSizes(t *testing.T, s db.Store) {
-	describe := func(_ io.ReaderAt, img *db.Image) error {
+	rotated := func(_ io.ReaderAt, img *db.Image) error {
 		img.ContentType, img.Width, img.Height, img.Orientation = "image/png", 640, 480, 6
 		return nil
 	}
 	var images []db.Image
 	for i, size := range sizes {
 		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
-		img := put(t, s, name, data, db.PutOptions{Inspect: describe}, db.Created)
+		img := put(t, s, name, data, db.PutOptions{Inspect: rotated}, db.Created)
 		wantImage(t, "Put", img, db.Image{
 			Name: name, Size: int64(size), SHA256: img.SHA256, // the digest put has checked
 			ContentType: "image/png", Width: 640, Height: 480, Orientation: 6,

@@ -1,0 +1,40 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+
+	"imageserver/db"
+)
+
+// Delete unbinds name; see db.Store.
+func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error {
+	name, err := db.CheckName(name)
+	if err != nil {
+		return err
+	}
+	var old *record
+	return s.submit(&change{
+		check: func(tx *txn) (todo bool, err error) {
+			if old, err = tx.live(name); err != nil {
+				return false, err
+			}
+			return true, admit(old, name, o.Allow)
+		},
+		apply: func(tx *txn) error { return tx.remove(old, o.Trash) },
+	})
+}
+
+// admit asks allow about the image called name, or about none where r is nil,
+// and then returns db.ErrNotFound for none.
+func admit(r *record, name string, allow db.Precondition) error {
+	if allow != nil {
+		if err := allow(r.image()); err != nil {
+			return err
+		}
+	}
+	if r == nil {
+		return fmt.Errorf("%w: %q", db.ErrNotFound, name)
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package dbtest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// The tests of this file need no clock of their own. An image whose end has
+// passed before it is stored has none from the start; one that ends in an hour
+// is there to the end of the test.
+
+// past and future return ends on either side of the test.
+func past() time.Time   { return time.Now().Add(-time.Hour) }
+func future() time.Time { return time.Now().Add(time.Hour).Round(0) }
+
+// ending is how to store an image that ends at a time.
+func ending(at time.Time) db.PutOptions { return db.PutOptions{Expires: at} }
+
+// testExpiryKept: an end is told as it was given, to the nanosecond, in UTC.
+func testExpiryKept(t *testing.T, s db.Store) {
+	in := func(d time.Duration) time.Time { return time.Now().Add(d) } // with Go's monotonic clock
+	var images []db.Image
+	for i, end := range []time.Time{
+		{},
+		in(time.Hour),
+		in(time.Hour).Truncate(time.Hour).Add(2*time.Hour + 1),
+		in(time.Hour).In(time.FixedZone("far east", 14*60*60)),
+		time.Date(2200, 2, 29, 0, 0, 0, 0, time.UTC),
+	} {
+		name, data := fmt.Sprintf("%d.png", i), content(uint64(i), 100)
+		img := put(t, s, name, data, ending(end), db.Created)
+		if !img.Expires.Equal(end) || img.Expires.Location() != time.UTC || img.Expires.IsZero() != end.IsZero() {
+			t.Errorf("Expires: got %v, want %v in UTC", img.Expires, end)
+		}
+		if !img.Deleted.IsZero() || !img.KeptUntil.IsZero() {
+			t.Errorf("Put: got Deleted %v and KeptUntil %v, want zero", img.Deleted, img.KeptUntil)
+		}
+		wantStored(t, s, img, data)
+		images = append(images, img)
+	}
+	slices.SortFunc(images, newestFirst)
+	wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 2}), images)
+	wantUsage(t, s, sum(images))
+}
+
+// testExpiryInspected: Inspect knows the end it was given, and may decide on
+// another: the end may be told behind the bytes. It has no say in the rest.
+func testExpiryInspected(t *testing.T, s db.Store) {
+	early, late := future(), future().Add(time.Hour)
+	for i, c := range []struct{ given, set time.Time }{{early, late}, {late, early}, {early, time.Time{}}, {time.Time{}, early}} {
+		o := db.PutOptions{Expires: c.given, DeleteHash: db.Digest{1}, Inspect: func(_ io.ReaderAt, img *db.Image) error {
+			if !img.Expires.Equal(c.given) {
+				t.Errorf("Inspect: got Expires %v, want %v", img.Expires, c.given)
+			}
+			img.Expires, img.DeleteHash = c.set.Local(), db.Digest{2}
+			return nil
+		}}
+		img := put(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100), o, db.Created)
+		if !img.Expires.Equal(c.set) || img.Expires.Location() != time.UTC || img.DeleteHash != o.DeleteHash {
+			t.Errorf("Put: got Expires %v and DeleteHash %s, want %v in UTC and %s", img.Expires, img.DeleteHash, c.set, o.DeleteHash)
+		}
+		wantStored(t, s, img, content(uint64(i), 100))
+	}
+}
+
+// testExpired: what has ended is in no answer, at once, and is swept soon.
+func testExpired(t *testing.T, s db.Store) {
+	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
+	for i, size := range []int{0, 100, 3 << 20} {
+		token := db.Digest{byte(i + 1)}
+		img := put(t, s, "cat.png", content(uint64(i), size), db.PutOptions{Expires: past(), DeleteHash: token}, db.Created)
+		if img.Expires.After(time.Now()) {
+			t.Errorf("Expires: got %v, want the one given", img.Expires)
+		}
+		wantNoTrace(t, s, "cat.png", token)
+		wantUsageSoon(t, s, sum([]db.Image{lasting}))
+		wantNoTrace(t, s, "cat.png", token)
+		wantTrash(t, s)
+	}
+	wantStored(t, s, lasting, content(9, 100))
+	wantUsage(t, s, sum([]db.Image{lasting}))
+}
+
+// wantNoTrace fails if any call finds an image called name, or by its token.
+func wantNoTrace(t *testing.T, s db.Store, name string, token db.Digest) {
+	t.Helper()
+	wantAbsent(t, s, name)
+	wantNoToken(t, s, token)
+	wantError(t, "Delete", s.Delete(t.Context(), name, db.DeleteOptions{Trash: time.Hour}), db.ErrNotFound)
+	_, _, err := s.Rename(t.Context(), name, "other.png", db.RenameOptions{})
+	wantError(t, "Rename", err, db.ErrNotFound)
+	_, _, err = s.Restore(t.Context(), name, db.RestoreOptions{})
+	wantError(t, "Restore", err, db.ErrNotFound)
+}
+
+// testExpiryOnTime watches an image to its end: it is there until then, and in
+// no answer from then on. An answer given while the end came may be either.
+func testExpiryOnTime(t *testing.T, s db.Store) {
+	token := db.Digest{1}
+	lasting := put(t, s, "lasting.png", content(1, 100), ending(time.Now().Add(20*time.Second)), db.Created)
+	img := put(t, s, "cat.png", content(2, 100), db.PutOptions{Expires: time.Now().Add(50 * time.Millisecond), DeleteHash: token}, db.Created)
+	asks := map[string]func() error{
+		"Stat": func() error { _, err := s.Stat(t.Context(), "cat.png"); return err },
+		"Get": func() error {
+			_, body, err := s.Get(t.Context(), "cat.png")
+			if err == nil {
+				body.Close()
+			}
+			return err
+		},
+		"List": func() error {
+			if slices.ContainsFunc(listAll(t, s, db.ListOptions{Limit: 10}), named("cat.png")) {
+				return nil
+			}
+			return db.ErrNotFound
+		},
+		"ByDeleteHash": func() error { _, err := s.ByDeleteHash(t.Context(), token); return err },
+	}
+	for end := img.Expires.Add(30 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		for what, ask := range asks {
+			before := time.Now()
+			err := ask()
+			switch after := time.Now(); {
+			case after.Before(img.Expires) && err != nil:
+				t.Fatalf("%s, %v before the end: got %v, want the image", what, img.Expires.Sub(after), err)
+			case !before.Before(img.Expires) && !errors.Is(err, db.ErrNotFound):
+				t.Fatalf("%s, %v after the end: got %v, want %v", what, before.Sub(img.Expires), err, db.ErrNotFound)
+			}
+		}
+	}
+	_, err := s.Stat(t.Context(), "lasting.png")
+	if time.Now().Before(lasting.Expires) && err != nil {
+		t.Errorf("Stat of the lasting image: %v", err)
+	}
+}
+
+// testExpirySwept waits for images whose ends come in another order than they
+// were stored in, and asks for nothing but Usage meanwhile.
+func testExpirySwept(t *testing.T, s db.Store) {
+	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
+	for i, ms := range []int{60, 30, 90, 10, 61} {
+		end := time.Now().Add(time.Duration(ms) * time.Millisecond)
+		put(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100_000), ending(end), db.Created)
+	}
+	wantUsageSoon(t, s, sum([]db.Image{lasting}))
+	wantConsistent(t, s)
+}
+
+// testExpiredName: the name of what has ended is free for everything.
+func testExpiredName(t *testing.T, s db.Store) {
+	former, latter := content(1, 2<<20), content(2, 100)
+	for _, data := range [][]byte{latter, former} { // other bytes and the same ones
+		for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
+			put(t, s, "cat.png", former, ending(past()), db.Created)
+			img := put(t, s, "cat.png", data, db.PutOptions{Conflict: conflict, Allow: demand(nil), Trash: time.Hour}, db.Created)
+			if img.Name != "cat.png" || !img.Expires.IsZero() {
+				t.Errorf("Put: got %q until %v, want cat.png without an end", img.Name, img.Expires)
+			}
+			wantStored(t, s, img, data)
+			wantUsageSoon(t, s, sum([]db.Image{img}))
+			wantStored(t, s, img, data)
+			remove(t, s, "cat.png")
+
+			put(t, s, "cat.png", former, ending(past()), db.Created)
+			create(t, s, "dog.png", data)
+			img = rename(t, s, "dog.png", "cat.png", db.RenameOptions{Conflict: conflict, Trash: time.Hour}, db.Created)
+			wantStored(t, s, img, data)
+			wantUsageSoon(t, s, sum([]db.Image{img}))
+
+			discard(t, s, "cat.png", time.Hour)
+			put(t, s, "cat.png", former, ending(past()), db.Created)
+			img = restore(t, s, "cat.png", "cat.png", db.Created)
+			wantStored(t, s, img, data)
+			wantUsageSoon(t, s, sum([]db.Image{img}))
+			remove(t, s, "cat.png")
+			wantTrash(t, s)
+		}
+	}
+	wantUsageSoon(t, s, db.Usage{})
+}
+
+// testExpiredNumber: so are its numbers, and the same bytes sent again are not
+// answered with what has ended under one.
+func testExpiredNumber(t *testing.T, s db.Store) {
+	cat := create(t, s, "cat.png", content(1, 100))
+	img := put(t, s, "cat.png", content(2, 100), ending(past()), db.Created)
+	if img.Name != "cat-2.png" {
+		t.Errorf("Put: got name %q, want cat-2.png", img.Name)
+	}
+	again := put(t, s, "cat.png", content(2, 100), db.PutOptions{}, db.Created)
+	if again.Name != "cat-2.png" {
+		t.Errorf("Put again: got name %q, want cat-2.png", again.Name)
+	}
+	wantStored(t, s, again, content(2, 100))
+	wantUsageSoon(t, s, sum([]db.Image{cat, again}))
+}
+
+// testExpiryUnchanged: the same bytes again give an image the later end of the
+// two, and change nothing else.
+func testExpiryUnchanged(t *testing.T, s db.Store) {
+	never, soon, late := time.Time{}, future(), future().Add(time.Hour)
+	data := content(1, 2<<20)
+	create(t, s, "dog.png", content(2, 100))
+	for i, c := range []struct{ first, again, want time.Time }{
+		{soon, late, late},
+		{late, soon, late},
+		{soon, soon, soon},
+		{soon, never, never},
+		{never, soon, never},
+		{never, never, never},
+		{soon, past(), soon},
+		{never, past(), never},
+	} {
+		for _, name := range []string{"cat.png", "dog.png"} { // which takes the name dog-2.png
+			img := put(t, s, name, data, db.PutOptions{Expires: c.first, DeleteHash: db.Digest{7}}, db.Created)
+			for range 2 {
+				again := put(t, s, name, data, db.PutOptions{Expires: c.again, DeleteHash: db.Digest{8}}, db.Unchanged)
+				img.Expires = c.want
+				wantImage(t, fmt.Sprintf("%d: Put again", i), again, img)
+				wantStored(t, s, again, data)
+			}
+			wantToken(t, s, img)
+			wantConsistent(t, s)
+			remove(t, s, img.Name)
+		}
+	}
+}
+
+// testExpiryProlonged: the end an image had before is none any more.
+func testExpiryProlonged(t *testing.T, s db.Store) {
+	data := content(1, 100_000)
+	for d := 50 * time.Millisecond; ; d *= 2 { // until the second Put comes in time
+		first := put(t, s, "cat.png", data, ending(time.Now().Add(d)), db.Created)
+		img, outcome, err := tryPut(t.Context(), s, "cat.png", data, ending(future()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if outcome == db.Unchanged {
+			put(t, s, "dog.png", content(2, 100), ending(first.Expires.Add(time.Millisecond)), db.Created)
+			wantUsageSoon(t, s, sum([]db.Image{img})) // the dog is swept, and so would the cat be
+			wantStored(t, s, img, data)
+			return
+		}
+		remove(t, s, "cat.png")
+	}
+}
+
+// testExpiryShared: bytes go with the last of their names, however it goes, and
+// bodies read on.
+func testExpiryShared(t *testing.T, s db.Store) {
+	data := content(1, large)
+	soon := func() db.PutOptions { return ending(time.Now().Add(100 * time.Millisecond)) }
+	put(t, s, "cat.png", data, soon(), db.Created)
+	lasting := put(t, s, "lasting.png", data, ending(future()), db.Created)
+	kept := putCopy(t, s, lasting.SHA256, "w=1", content(2, 1000), ample)
+	wantUsageSoon(t, s, withCopies(sum([]db.Image{lasting}), 1, kept.Size))
+	wantStored(t, s, lasting, data)
+	wantCopy(t, s, lasting.SHA256, "w=1", kept, content(2, 1000))
+
+	put(t, s, "cat.png", data, soon(), db.Created)
+	fresh, begun := openBody(t, s, "lasting.png"), openBody(t, s, "lasting.png")
+	wantBytes(t, "begun", read(t, begun, 1000), data[:1000])
+	remove(t, s, "lasting.png")
+	wantUsageSoon(t, s, db.Usage{})
+	wantNoCopy(t, s, lasting.SHA256, "w=1")
+	create(t, s, "dog.png", content(3, large)) // may take the place of the bytes
+	wantRest(t, "body not read before", fresh, data)
+	wantRest(t, "body read in part before", begun, data[1000:])
+	closeBody(t, fresh)
+	closeBody(t, begun)
+	wantConsistent(t, s)
+}

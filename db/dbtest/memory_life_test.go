@@ -1,0 +1,270 @@
+package dbtest_test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"imageserver/db"
+)
+
+// lock locks the engine and drops what is past its end: it needs no sweeper
+// where nobody can look before.
+func (m *memory) lock() {
+	m.mu.Lock()
+	now := time.Now()
+	for _, name := range slices.Sorted(maps.Keys(m.images)) {
+		if e := m.images[name]; e.Ended(now.Add(m.early())) && m.fault != "never expires" {
+			m.expire(e)
+		}
+	}
+	if m.fault != "rests for ever" {
+		m.purge(func(e stored) bool { return e.Ended(now) })
+	}
+}
+
+// early is how much too early images go.
+func (m *memory) early() time.Duration {
+	if m.fault == "expires early" {
+		return time.Minute
+	}
+	return 0
+}
+
+func (m *memory) expire(e stored) {
+	switch m.fault {
+	case "expired go to the trash":
+		e.Expires = time.Time{}
+		m.remove(e, time.Hour)
+		return
+	case "expired are not swept":
+		m.usage.Images++
+		m.usage.Bytes += e.Size
+	}
+	m.unbind(e)
+}
+
+// remove takes e from its name, to the trash for rest or for good.
+func (m *memory) remove(e stored, rest time.Duration) {
+	if rest > 0 {
+		m.discard(e, rest)
+	}
+	m.unbind(e)
+}
+
+func (m *memory) discard(e stored, rest time.Duration) {
+	if m.fault == "one of a name rests" {
+		m.purge(func(t stored) bool { return t.Name == e.Name })
+	}
+	e.Image = e.Trashed(time.Now().UTC(), rest)
+	e.Deleted = e.Deleted.Truncate(m.clock)
+	if m.fault == "deleted at one time" {
+		e.Deleted = e.Deleted.Truncate(time.Hour)
+	}
+	for _, t := range m.trash {
+		if t.Name == e.Name && !t.Deleted.Before(e.Deleted) && m.fault != "deleted at one time" {
+			e.Deleted = t.Deleted.Add(1)
+		}
+	}
+	switch m.fault {
+	case "rests beyond its end":
+		e.KeptUntil = e.Deleted.Add(rest)
+	case "rests under another time":
+		e.Uploaded = e.Deleted
+	}
+	m.keep(e)
+	if m.trash = append(m.trash, e); m.fault == "bytes are not kept" {
+		m.letGo(e)
+	}
+}
+
+// purge deletes from the trash, and returns how many.
+func (m *memory) purge(which func(stored) bool) (n int) {
+	m.trash = slices.DeleteFunc(m.trash, func(e stored) bool {
+		if !which(e) {
+			return false
+		}
+		if n++; m.fault != "purged bytes stay" {
+			m.letGo(e)
+		}
+		return true
+	})
+	return n
+}
+
+// countTrash returns the usage with the trash.
+func (m *memory) countTrash() db.Usage {
+	u := m.usage
+	for _, e := range m.trash {
+		u.Trash++
+		u.TrashBytes += e.Size
+	}
+	if m.fault == "trash counts as images" {
+		u.Images += u.Trash
+		u.Bytes += u.TrashBytes
+	}
+	return u
+}
+
+func (m *memory) ByDeleteHash(_ context.Context, hash db.Digest) (db.Image, error) {
+	m.lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return db.Image{}, db.ErrClosed
+	}
+	among := slices.Collect(maps.Values(m.images))
+	if m.fault == "token outlives the image" {
+		among = append(among, m.trash...)
+	}
+	for _, e := range among {
+		match := e.DeleteHash == hash
+		if m.fault == "token by its beginning" {
+			match = e.DeleteHash[0] == hash[0]
+		}
+		if match && (hash != db.Digest{} || m.fault == "no token is a token") {
+			return e.Image, nil
+		}
+	}
+	return db.Image{}, db.ErrNotFound
+}
+
+func (m *memory) Rename(_ context.Context, from, to string, o db.RenameOptions) (img db.Image, outcome db.Outcome, err error) {
+	from, errFrom := m.checkName(from)
+	to, errTo := m.checkName(to)
+	if err := cmp.Or(errFrom, errTo); err != nil {
+		return img, 0, err
+	}
+	if m.fault == "rename asks before the transaction" && o.Allow != nil {
+		if err := m.allow(from, o.Allow); err != nil {
+			return img, 0, err
+		}
+		o.Allow = nil
+		time.Sleep(time.Millisecond)
+	}
+	m.lock()
+	defer m.mu.Unlock()
+	e, ok := m.images[from]
+	switch {
+	case m.closed:
+		return img, 0, db.ErrClosed
+	case o.Allow != nil:
+		asked := from
+		if m.fault == "rename asks about the other name" {
+			asked = to
+		}
+		if err := o.Allow(m.current(asked)); err != nil {
+			return img, 0, err
+		}
+	}
+	if !ok {
+		return img, 0, fmt.Errorf("%w: %q", db.ErrNotFound, from)
+	}
+	if m.fault == "rename replaces" {
+		o.Conflict = db.Replace
+	}
+	name, outcome, err := m.place(to, e.SHA256, o.Conflict)
+	if err != nil || name == from && m.fault != "rename to itself deletes" {
+		return e.Image, outcome, err
+	}
+	if m.fault == "rename goes over the trash" {
+		o.Trash = 0
+	}
+	if m.fault == "rename takes the copies" {
+		m.dropCopies(e.SHA256)
+	}
+	img = m.move(e, name, outcome, o.Trash)
+	if m.fault != "rename leaves the old name" {
+		m.unbind(e)
+	}
+	return img, outcome, nil
+}
+
+// move binds e to name, unless that holds the same bytes, and returns what
+// stands there then.
+func (m *memory) move(e stored, name string, outcome db.Outcome, rest time.Duration) db.Image {
+	held := m.images[name]
+	switch outcome {
+	case db.Unchanged:
+		return m.unchanged(held, e)
+	case db.Replaced:
+		m.remove(held, rest)
+	}
+	e.Name, e.Deleted, e.KeptUntil = name, time.Time{}, time.Time{}
+	switch m.fault {
+	case "moved is new":
+		e.Uploaded = m.now()
+	case "moved has no end":
+		e.Expires = time.Time{}
+	case "moved has no token":
+		e.DeleteHash = db.Digest{}
+	}
+	m.bind(e)
+	return e.Image
+}
+
+func (m *memory) Restore(_ context.Context, name string, o db.RestoreOptions) (img db.Image, outcome db.Outcome, err error) {
+	if name, err = m.checkName(name); err != nil {
+		return img, 0, err
+	}
+	m.lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return img, 0, db.ErrClosed
+	}
+	i := m.newest(name)
+	if o.Allow != nil && m.fault != "restore without asking" {
+		var current *db.Image
+		if i >= 0 {
+			current = &m.trash[i].Image
+		}
+		if err := o.Allow(current); err != nil {
+			return img, 0, err
+		}
+	}
+	if i < 0 {
+		return img, 0, fmt.Errorf("%w: %q", db.ErrNotFound, name)
+	}
+	e, conflict := m.trash[i], db.Rename
+	if m.fault == "restore replaces" {
+		conflict = db.Replace
+	}
+	name, outcome, err = m.place(name, e.SHA256, conflict)
+	if err != nil {
+		return img, 0, err
+	}
+	img = m.move(e, name, outcome, 0)
+	if m.fault != "restored rests on" {
+		m.trash = slices.Delete(m.trash, i, i+1)
+		m.letGo(e)
+	}
+	return img, outcome, nil
+}
+
+// newest returns the place in the trash of the image called name that was
+// deleted last, or -1.
+func (m *memory) newest(name string) (at int) {
+	at = -1
+	for i, e := range m.trash {
+		if e.Name == name && (at < 0 || m.fault != "restores the oldest") {
+			at = i
+		}
+	}
+	return at
+}
+
+func (m *memory) EmptyTrash(context.Context) (int, error) {
+	m.lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return 0, db.ErrClosed
+	}
+	first := true
+	return m.purge(func(stored) bool {
+		all := first || m.fault != "empties one"
+		first = false
+		return all
+	}), nil
+}

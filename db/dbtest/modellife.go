@@ -1,0 +1,132 @@
+package dbtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// trashModel is what ought to rest in the trash, the image deleted last first.
+type trashModel []stored
+
+func (m trashModel) images() (images []db.Image) {
+	for _, e := range m {
+		images = append(images, e.img)
+	}
+	return slices.SortedFunc(slices.Values(images), lastDeletedFirst)
+}
+
+// add enters an image that was just deleted to the trash for rest, as the store
+// shows it there.
+func (m *trashModel) add(t *testing.T, s db.Store, e stored, rest time.Duration) {
+	t.Helper()
+	if rest < time.Second {
+		return // it has left the trash by now
+	}
+	trashed := lastTrashed(t, s, e.img.Name)
+	wantImage(t, "in the trash", untrashed(trashed), e.img)
+	*m = slices.Insert(*m, 0, stored{trashed, e.data})
+}
+
+// The ends, rests and tokens of the model. None comes to its end on the way.
+var (
+	hourly = time.Now().Truncate(time.Hour).UTC()
+	ends   = []time.Time{{}, hourly.Add(-time.Hour), hourly.Add(2 * time.Hour), hourly.Add(3 * time.Hour)}
+	tokens = []db.Digest{{}, {1}, {2}, {31: 3}}
+)
+
+// rests returns for how long something is to rest in the trash.
+func rests(rnd *rand.Rand) time.Duration {
+	return []time.Duration{0, 1, time.Hour, time.Hour}[rnd.IntN(4)]
+}
+
+func putOptions(rnd *rand.Rand, conflict db.Conflict) db.PutOptions {
+	return db.PutOptions{
+		Conflict:   conflict,
+		Expires:    ends[rnd.IntN(len(ends))],
+		DeleteHash: tokens[rnd.IntN(len(tokens))],
+		Trash:      rests(rnd),
+	}
+}
+
+func (m model) testRename(t *testing.T, s db.Store, from, to string, conflict db.Conflict, rest time.Duration, trash *trashModel) {
+	t.Helper()
+	img, outcome, err := s.Rename(t.Context(), from, to, db.RenameOptions{Conflict: conflict, Trash: rest})
+	what := fmt.Sprintf("Rename(%q, %q, conflict %d)", from, to, conflict)
+	e, held := m[from]
+	switch {
+	case !held:
+		wantError(t, what, err, db.ErrNotFound)
+	case m.refuses(to, e.img.SHA256, conflict):
+		wantError(t, what, err, db.ErrExists)
+	case err != nil:
+		t.Errorf("%s: %v", what, err)
+	case img.Name == from:
+		wantImage(t, what, img, e.img)
+	default:
+		m.wantMoved(t, what, to, conflict, img, outcome, e)
+		if outcome == db.Replaced {
+			trash.add(t, s, m[to], rest)
+		}
+		delete(m, from)
+		wantMissing(t, s, from)
+		m.set(t, s, stored{img, e.data})
+		return
+	}
+	m.testGet(t, s, from)
+	m.testGet(t, s, to)
+}
+
+func (m model) testRestore(t *testing.T, s db.Store, name string, trash *trashModel) {
+	t.Helper()
+	img, outcome, err := s.Restore(t.Context(), name, db.RestoreOptions{})
+	what := fmt.Sprintf("Restore(%q)", name)
+	i := slices.IndexFunc(*trash, func(e stored) bool { return e.img.Name == name })
+	switch {
+	case i < 0:
+		wantError(t, what, err, db.ErrNotFound)
+	case err != nil:
+		t.Errorf("%s: %v", what, err)
+	default:
+		e := (*trash)[i]
+		e.img = untrashed(e.img)
+		m.wantMoved(t, what, name, db.Rename, img, outcome, e)
+		*trash = slices.Delete(*trash, i, i+1)
+		m.set(t, s, stored{img, e.data})
+	}
+}
+
+// wantMoved fails unless img is a good answer to a call that moves e to name.
+func (m model) wantMoved(t *testing.T, what, name string, conflict db.Conflict, img db.Image, outcome db.Outcome, e stored) {
+	t.Helper()
+	if !m.allows(answer{img.Name, outcome}, name, e.img.SHA256, conflict) {
+		t.Errorf("%s of digest %s: got %q %s, with this in the store:\n%+v", what, e.img.SHA256, img.Name, outcomes[outcome], m.images())
+		return
+	}
+	want := e.img
+	want.Name = img.Name
+	if outcome == db.Unchanged {
+		want = m[img.Name].img
+		want.Expires = db.LaterEnd(want.Expires, e.img.Expires)
+	}
+	wantImage(t, what, img, want)
+}
+
+// testToken: any image that has the token will do.
+func (m model) testToken(t *testing.T, s db.Store, token db.Digest) {
+	t.Helper()
+	has := func(img db.Image) bool { return img.DeleteHash == token && token != db.Digest{} }
+	img, err := s.ByDeleteHash(t.Context(), token)
+	switch {
+	case !slices.ContainsFunc(m.images(), has):
+		wantError(t, "ByDeleteHash", err, db.ErrNotFound)
+	case err != nil || !has(m[img.Name].img):
+		t.Errorf("ByDeleteHash(%s): got %q and %v, want one that has it", token, img.Name, err)
+	default:
+		wantImage(t, "ByDeleteHash", img, m[img.Name].img)
+	}
+}

@@ -1,0 +1,178 @@
+package dbtest
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// restore brings name back from the trash, which must succeed with the outcome
+// wanted, and under the name wanted.
+func restore(t *testing.T, s db.Store, name, wantName string, want db.Outcome) db.Image {
+	t.Helper()
+	img, got, err := s.Restore(t.Context(), name, db.RestoreOptions{})
+	if err != nil {
+		t.Fatalf("Restore(%q): %v", name, err)
+	}
+	if img.Name != wantName || got != want {
+		t.Fatalf("Restore(%q): got %q %s, want %q %s", name, img.Name, outcomes[got], wantName, outcomes[want])
+	}
+	return img
+}
+
+// testRestore: an image comes back as it was, to its place in the list.
+func testRestore(t *testing.T, s db.Store) {
+	for i, size := range []int{0, 100, 3 << 20} {
+		data := content(uint64(i), size)
+		o := db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}, Inspect: describe}
+		img := put(t, s, "dé.png", data, o, db.Created)
+		create(t, s, "later.png", content(10, 100))
+		list := listAll(t, s, db.ListOptions{Limit: 10})
+		discard(t, s, "dé.png", time.Hour)
+		wantAbsent(t, s, "dé.png")
+
+		back := restore(t, s, "de\u0301.png", "dé.png", db.Created)
+		wantImage(t, "Restore", back, img)
+		wantStored(t, s, img, data)
+		wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 10}), list)
+		wantTrash(t, s)
+		wantConsistent(t, s)
+		_, _, err := s.Restore(t.Context(), "dé.png", db.RestoreOptions{})
+		wantError(t, "Restore again", err, db.ErrNotFound)
+		remove(t, s, "dé.png")
+		remove(t, s, "later.png")
+		wantUsage(t, s, db.Usage{})
+	}
+}
+
+// testRestoreNewest: of several images of one name the one deleted last comes
+// back, then the one before it, each under the next free name.
+func testRestoreNewest(t *testing.T, s db.Store) {
+	for i := range 4 {
+		create(t, s, "cat.png", content(uint64(i), 100))
+		discard(t, s, "cat.png", time.Hour)
+	}
+	create(t, s, "cat.pn", content(10, 100)) // names that begin alike are others
+	discard(t, s, "cat.pn", time.Hour)
+	create(t, s, "cat.png2", content(11, 100))
+	discard(t, s, "cat.png2", time.Hour)
+	for i, name := range numbered("cat.png", 4) {
+		img := restore(t, s, "cat.png", name, db.Created)
+		wantStored(t, s, img, content(uint64(3-i), 100))
+	}
+	_, _, err := s.Restore(t.Context(), "cat.png", db.RestoreOptions{})
+	wantError(t, "Restore of one more", err, db.ErrNotFound)
+	wantConsistent(t, s)
+}
+
+// testRestoreTaken: what stands under the name meanwhile stays there; the same
+// bytes are no conflict, and then the image there gets the later end.
+func testRestoreTaken(t *testing.T, s db.Store) {
+	former, latter := content(1, large), content(2, 100)
+	put(t, s, "cat.png", former, ending(future().Add(time.Hour)), db.Created)
+	late := discard(t, s, "cat.png", 24*time.Hour).Expires
+	now := create(t, s, "cat.png", latter)
+	back := restore(t, s, "cat.png", "cat-2.png", db.Created)
+	wantStored(t, s, back, former)
+	wantStored(t, s, now, latter)
+	remove(t, s, "cat.png")
+
+	discard(t, s, "cat-2.png", 24*time.Hour)
+	same := put(t, s, "cat-2.png", former, db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}}, db.Created)
+	same.Expires = late
+	wantImage(t, "Restore", restore(t, s, "cat-2.png", "cat-2.png", db.Unchanged), same)
+	wantStored(t, s, same, former)
+	wantTrash(t, s)
+	wantUsage(t, s, sum([]db.Image{same}))
+	wantToken(t, s, same)
+
+	// As in a Put, the same bytes under one of the name's numbers will do.
+	create(t, s, "dog.png", former)
+	discard(t, s, "dog.png", time.Hour)
+	dog := create(t, s, "dog.png", latter)
+	dog2 := put(t, s, "dog.png", former, db.PutOptions{}, db.Created)
+	wantImage(t, "Restore", restore(t, s, "dog.png", "dog-2.png", db.Unchanged), dog2)
+	wantTrash(t, s)
+	wantUsage(t, s, sum([]db.Image{same, dog, dog2}))
+}
+
+// testRestoreNone: there is nothing to bring back under a name that was never
+// deleted, or was deleted for good, or is none.
+func testRestoreNone(t *testing.T, s db.Store) {
+	create(t, s, "cat.png", content(1, 100))
+	create(t, s, "dog.png", content(2, 100))
+	remove(t, s, "dog.png")
+	for _, rest := range []time.Duration{0, -time.Hour} { // which is as good as none
+		create(t, s, "dog.png", content(2, 100))
+		if err := s.Delete(t.Context(), "dog.png", db.DeleteOptions{Trash: rest}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create(t, s, "purged.png", content(3, 100))
+	discard(t, s, "purged.png", time.Hour)
+	emptyTrash(t, s, 1)
+	for _, name := range []string{"cat.png", "dog.png", "purged.png", "never.png"} {
+		_, _, err := s.Restore(t.Context(), name, db.RestoreOptions{})
+		wantError(t, "Restore of "+name, err, db.ErrNotFound)
+	}
+	_, _, err := s.Restore(t.Context(), "a/b", db.RestoreOptions{})
+	wantError(t, "Restore of a bad name", err, db.ErrName)
+	wantTrash(t, s)
+	wantConsistent(t, s)
+}
+
+// testRestoreAllow: Allow sees the image in the trash, or nil, and its refusal
+// leaves that there.
+func testRestoreAllow(t *testing.T, s db.Store) {
+	var seen []*db.Image
+	see := func(current *db.Image) error {
+		if current != nil {
+			copied := *current
+			current = &copied
+		}
+		seen = append(seen, current)
+		return errRefused
+	}
+	o := db.RestoreOptions{Allow: see}
+	_, _, err := s.Restore(t.Context(), "cat.png", o)
+	wantError(t, "Restore of none", err, errRefused)
+	wantSeen(t, seen, nil)
+
+	seen = nil
+	create(t, s, "cat.png", content(1, 100))
+	trashed := discard(t, s, "cat.png", time.Hour)
+	live := create(t, s, "cat.png", content(2, 100))
+	_, _, err = s.Restore(t.Context(), "cat.png", o)
+	wantError(t, "Restore", err, errRefused)
+	wantSeen(t, seen, &trashed)
+	wantTrash(t, s, trashed)
+	wantStored(t, s, live, content(2, 100))
+	wantUsage(t, s, sumWith([]db.Image{live}, []db.Image{trashed}))
+	if _, _, err := s.Restore(t.Context(), "cat.png", db.RestoreOptions{Allow: demand(&trashed)}); err != nil {
+		t.Errorf("Restore that is allowed: %v", err)
+	}
+}
+
+// testRestoreRace: of many callers that bring one image back one has done it.
+func testRestoreRace(t *testing.T, s db.Store) {
+	for range 4 {
+		img := create(t, s, "cat.png", content(1, 1000))
+		discard(t, s, "cat.png", time.Hour)
+		var restored atomic.Int64
+		race(16, func(int) {
+			if _, _, err := s.Restore(t.Context(), "cat.png", db.RestoreOptions{}); err == nil {
+				restored.Add(1)
+			} else {
+				wantError(t, "Restore", err, db.ErrNotFound)
+			}
+		})
+		if got := restored.Load(); got != 1 {
+			t.Errorf("Restore: got %d successes, want 1", got)
+		}
+		wantStored(t, s, img, content(1, 1000))
+		wantUsage(t, s, sum([]db.Image{img}))
+		remove(t, s, "cat.png")
+	}
+}
