@@ -26,6 +26,7 @@ import (
 
 	"imageserver/api"
 	"imageserver/api/format"
+	"imageserver/db"
 	"imageserver/db/bolt"
 	"imageserver/ui"
 )
@@ -104,6 +105,8 @@ type serve struct {
 	DB           string         `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
 	MaxUpload    size           `default:"64MiB" help:"The largest image that is taken."`
 	UploadMemory size           `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
+	Trash        life           `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
+	Strip        bool           `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
 	CopiesBudget budget         `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
 	ResizeMemory size           `default:"512MiB" help:"Memory for making resized copies; more of them wait."`
 	MaxPixels    int64          `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can be stored and shown."`
@@ -143,6 +146,8 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	}
 	handler := api.New(store, ui.Handler(), api.Options{
 		MaxUpload:      int64(cmd.MaxUpload),
+		Trash:          time.Duration(cmd.Trash),
+		Strip:          cmd.Strip,
 		CopiesBudget:   int64(cmd.CopiesBudget),
 		Resizers:       cores,
 		ResizeMemory:   int64(cmd.ResizeMemory),
@@ -162,6 +167,9 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       api.ConnContext,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	if cmd.CopiesBudget != 0 { // it may have been more before
+		go trim(ctx, store, max(0, int64(cmd.CopiesBudget)), log)
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(api.Listener(listener)) }()
@@ -202,6 +210,14 @@ const otherMemory = 128 << 20
 func (cmd *serve) limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(cmd.UploadMemory) + int64(cmd.ResizeMemory) + otherMemory)
+	}
+}
+
+// trim deletes copies above the budget.
+func trim(ctx context.Context, store db.Store, budget int64, log *slog.Logger) {
+	err := store.TrimCopies(ctx, budget)
+	if err != nil && ctx.Err() == nil {
+		log.Warn("copies above the budget stay for now", "err", err)
 	}
 }
 
@@ -287,6 +303,18 @@ func (s *size) UnmarshalText(text []byte) error {
 		return fmt.Errorf("%q is no size such as 64MiB", text)
 	}
 	*s = size(n)
+	return nil
+}
+
+// life is a time that an image is kept, written like 12h or 7d.
+type life time.Duration
+
+func (l *life) UnmarshalText(text []byte) error {
+	d, ok := api.ParseLife(string(text))
+	if !ok || d < 0 {
+		return fmt.Errorf("%q is no time such as 12h or 7d", text)
+	}
+	*l = life(d)
 	return nil
 }
 

@@ -479,15 +479,17 @@ func TestOptions(t *testing.T) {
 			s.want(t, 201, "PUT", "/images/a.png", "", png)
 			s.want(t, 200, "GET", "/images/a.png?w=16", "", "")
 			s.stop()
-			store, err := bolt.Open(path, bolt.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if u, err := store.Usage(t.Context()); err != nil || u.Copies != want {
-				t.Errorf("%s: got %d copies, %v, want %d", flag, u.Copies, err, want)
-			}
-			store.Close()
+			wantCopies(t, path, want)
 		}
+		path := newPath(t)
+		s := start(t, "--addr=127.0.0.1:0", "--db="+path)
+		s.want(t, 201, "PUT", "/images/a.png", "", png)
+		s.want(t, 200, "GET", "/images/a.png?w=16", "", "")
+		s.stop()
+		s = start(t, "--addr=127.0.0.1:0", "--db="+path, "--copies-budget=0")
+		s.want(t, 201, "PUT", "/images/b.png", "", png+"x") // the trimming came before
+		s.stop()
+		wantCopies(t, path, 0)
 	})
 	t.Run("token", func(t *testing.T) {
 		t.Parallel()
@@ -642,6 +644,19 @@ func TestProgram(t *testing.T) {
 	var exit *exec.ExitError
 	if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != exitUsage {
 		t.Errorf("with wrong usage: got %v, want exit status %d", err, exitUsage)
+	}
+}
+
+// wantCopies checks how many copies a data file has.
+func wantCopies(t *testing.T, path string, want int64) {
+	t.Helper()
+	store, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if u, err := store.Usage(t.Context()); err != nil || u.Copies != want {
+		t.Errorf("got %d copies, %v, want %d", u.Copies, err, want)
 	}
 }
 

@@ -91,9 +91,9 @@ func (s *Server) ours(host string) bool {
 	return strings.EqualFold(name, "localhost") || s.o.BaseURL != nil && strings.EqualFold(name, s.o.BaseURL.Hostname())
 }
 
-// cors opens uploading and looking to the pages of other origins, without
-// credentials, errors included. On a server with a token all of the API is
-// open to them: there the token decides.
+// cors opens uploading and looking, at the API's description too, to the pages
+// of other origins, without credentials, errors included. On a server with a
+// token all of the API is open to them: there the token decides.
 func (s *Server) cors() echo.MiddlewareFunc {
 	methods := []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	if s.o.Token != "" {
@@ -101,8 +101,7 @@ func (s *Server) cors() echo.MiddlewareFunc {
 	}
 	headers := middleware.CORSWithConfig(middleware.CORSConfig{
 		Skipper: func(c echo.Context) bool {
-			path := c.Request().URL.Path
-			return len(s.o.CORSOrigins) == 0 || s.o.Token == "" && path != "/upload" && !strings.HasPrefix(path, "/images/")
+			return len(s.o.CORSOrigins) == 0 || s.o.Token == "" && !shared(c.Request().URL.Path)
 		},
 		AllowOrigins:  s.o.CORSOrigins,
 		AllowMethods:  methods,
@@ -120,6 +119,11 @@ func (s *Server) cors() echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// shared reports whether a path is for the pages of other origins too.
+func shared(path string) bool {
+	return path == "/upload" || path == "/openapi.json" || strings.HasPrefix(path, "/images/")
 }
 
 // clientAddress finds the client's address: the peer's, or what the trusted

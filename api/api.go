@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+	"golang.org/x/sync/semaphore"
 
 	"imageserver/api/format"
 	"imageserver/db"
@@ -35,6 +36,11 @@ type Options struct {
 	BaseURL        *url.URL       // what the URLs in answers begin with; nil means as the client asked
 	CORSOrigins    []string       // the origins whose pages may upload and show; nil means all, which is "*"
 	TrustedProxies []netip.Prefix // whose X-Forwarded-… headers count
+
+	// Trash is for how long a deleted or replaced image can be brought back; with
+	// 0 it is gone at once.
+	Trash time.Duration
+	Strip bool // every upload of its metadata, and refuse those that cannot be
 
 	// CopiesBudget is how many bytes of the store resized copies may take; 0 means
 	// a tenth of the images', or 1 GiB if that is more, and less than 0 that none
@@ -59,6 +65,7 @@ type Server struct {
 	o        Options
 	allowed  map[format.Type]bool
 	token    [sha256.Size]byte           // the digest of Options.Token
+	strips   *semaphore.Weighted         // of WebPs at a time; see prepare
 	invited  *http.CrossOriginProtection // who may upload, unless all may
 	crossing *http.CrossOriginProtection // who may change and list
 	draining atomic.Bool
@@ -97,6 +104,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		o:        o,
 		allowed:  make(map[format.Type]bool),
 		token:    sha256.Sum256([]byte(o.Token)),
+		strips:   semaphore.NewWeighted(maxStrips),
 		invited:  http.NewCrossOriginProtection(),
 		crossing: http.NewCrossOriginProtection(),
 	}
@@ -115,6 +123,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 
 // routes is the API. Looking is public; uploading wants the token, when there
 // is one; what lists or changes images is besides not for other sites' pages.
+// Who has a key may delete its image, from anywhere.
 func (s *Server) routes(page http.Handler) {
 	e := s.echo
 	look := []string{http.MethodGet, http.MethodHead}
@@ -126,12 +135,22 @@ func (s *Server) routes(page http.Handler) {
 	e.PUT("/images", s.putNowhere, s.own, s.bearer)
 	e.PUT("/images/*", s.putImage, s.own, s.bearer)
 	e.DELETE("/images/*", s.deleteImage, s.own, s.bearer)
+	e.DELETE("/images", s.emptyTrash, s.own, s.bearer)
+	e.POST("/images/*", s.changeImage, s.own, s.bearer)
+
+	e.Match(look, deletePath+"*", s.askToDelete)
+	e.POST(deletePath+"*", s.deleteByKey)
+	e.DELETE(deletePath+"*", s.deleteByKey)
 
 	e.Match(look, "/livez", s.livez)
 	e.Match(look, "/readyz", s.readyz)
 	e.Match(look, "/healthz", s.readyz)
 
-	for _, path := range []string{"/", "/ui/*", "/favicon.ico"} {
+	e.Match(look, "/openapi.json", s.getDescription)
+	e.Match(look, "/sharex.sxcu", s.getShareX)
+
+	e.Match(look, "/", echo.WrapHandler(page), s.announce)
+	for _, path := range []string{"/ui/*", "/favicon.ico"} {
 		e.Match(look, path, echo.WrapHandler(page))
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"imageserver/api/format"
 	"imageserver/api/resize"
+	"imageserver/api/strip"
 	"imageserver/db"
 )
 
@@ -61,6 +62,8 @@ var answers = []struct {
 	{format.ErrUnknown, http.StatusUnsupportedMediaType, "not_an_image", ""},
 	{format.ErrMalformed, http.StatusUnprocessableEntity, "damaged_image", ""},
 	{resize.ErrDamaged, http.StatusUnprocessableEntity, "damaged_picture", "This picture is damaged and cannot be resized. The original can be shown."},
+	{strip.ErrUnsupported, http.StatusUnprocessableEntity, "cannot_strip", ""},
+	{strip.ErrTooLarge, http.StatusRequestEntityTooLarge, "cannot_strip", ""},
 	{errDigest, http.StatusUnprocessableEntity, "digest_mismatch", ""},
 	{db.ErrBusy, http.StatusServiceUnavailable, "busy", "The server has too many uploads under way. Try again in a few seconds."},
 	{errMoved, http.StatusServiceUnavailable, "busy", "The image was replaced while it was being resized. Ask again."},

@@ -33,17 +33,27 @@ type form struct {
 	left  int64         // how much more of it may be read
 	spent int64         // bytes of headers, and of parts that were passed over
 	files int           // how many there were
-	end   []byte        // the closing boundary
+
+	ahead     *multipart.Part // the file that life has found
+	aheadErr  error           // or why it found none
+	expiresIn string          // the field of that name
+	fieldErr  error           // of reading it
+	end       []byte          // the closing boundary
 }
 
 // formPool lends the buffers between the network and the parser, which asks for
 // 4 KiB at a time.
 var formPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
 
-func newForm(r *http.Request) (*form, error) {
+// newForm begins to read the form of a request. What it says of one that is none
+// has the server's URL in it, base.
+func newForm(r *http.Request, base string) (*form, error) {
 	kind, params, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
-	if kind != echo.MIMEMultipartForm || params["boundary"] == "" {
-		return nil, refuse(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@photo.jpg URL/upload")
+	switch {
+	case kind != echo.MIMEMultipartForm:
+		return nil, refuse(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@cat.png %s/upload", base)
+	case params["boundary"] == "": // set by hand, for a fetch that would have known it
+		return nil, refuse(http.StatusBadRequest, "not_a_form", "The Content-Type names no boundary of the form data. Leave the header out: clients that are given a form set it themselves.")
 	}
 	f := &form{
 		body: &tailReader{r: r.Body},
@@ -58,6 +68,53 @@ func newForm(r *http.Request) (*form, error) {
 func (f *form) close() {
 	f.buf.Reset(nil)
 	formPool.Put(f.buf)
+}
+
+// nextFile goes to the next part that is a file: one with a file name, or the
+// field “file”, which a browser sends without a name when it is left empty. It
+// notes the fields it passes. At the end of the form it returns io.EOF.
+func (f *form) nextFile() (*multipart.Part, error) {
+	if part, err := f.ahead, f.aheadErr; part != nil || err != nil {
+		f.ahead, f.aheadErr = nil, nil
+		return part, err
+	}
+	for {
+		part, err := f.next()
+		if err != nil || part.FileName() != "" || part.FormName() == "file" {
+			return part, err
+		}
+		if part.FormName() == "expires_in" {
+			if f.expiresIn, f.fieldErr = f.field(part); f.fieldErr != nil {
+				return nil, f.fieldErr
+			}
+		}
+	}
+}
+
+// life reads on behind a file that has been read to its end, up to the next one,
+// and returns the field expires_in: clients send the fields of a form before its
+// file or behind it.
+func (f *form) life() (string, error) {
+	said := f.expiresIn
+	f.ahead, f.aheadErr = f.nextFile() // what else is wrong behind the file is not its fault
+	if f.fieldErr != nil {
+		return "", f.fieldErr
+	}
+	if f.files > 1 && said != f.expiresIn {
+		return "", refuse(http.StatusBadRequest, "bad_expiry", "expires_in comes too late for the files before it. Put it before the first file, or into the URL.")
+	}
+	return f.expiresIn, nil
+}
+
+// maxField is the longest that a field may be, in bytes.
+const maxField = 100
+
+func (f *form) field(part *multipart.Part) (string, error) {
+	b, err := io.ReadAll(io.LimitReader(f, maxField+1))
+	if len(b) > maxField {
+		err = refuse(http.StatusBadRequest, "bad_form", "The field “%s” is too long.", part.FormName())
+	}
+	return string(b), err
 }
 
 // next goes to the next part, passing over what is left of the current one. At

@@ -25,6 +25,23 @@ type image struct {
 	Height      int       `json:"height"`
 	SHA256      string    `json:"sha256"`
 	UploadedAt  time.Time `json:"uploaded_at"`
+
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // when it goes by itself
+	DeletedAt time.Time `json:"deleted_at,omitzero"` // of one in the trash
+	KeptUntil time.Time `json:"kept_until,omitzero"` // and when it leaves that
+
+	DeleteURL string `json:"delete_url,omitempty"` // told once, to who stored it
+	Stripped  bool   `json:"stripped,omitempty"`   // of its metadata, as told to who stored it
+}
+
+// describeStored is describe for who has just stored the image.
+func (s *Server) describeStored(c echo.Context, img taken) image {
+	i := s.describe(c, img.Image)
+	i.Stripped = img.stripped
+	if img.key != "" {
+		i.DeleteURL = s.base(c) + deletePath + string(img.key)
+	}
+	return i
 }
 
 func (s *Server) describe(c echo.Context, img db.Image) image {
@@ -37,6 +54,9 @@ func (s *Server) describe(c echo.Context, img db.Image) image {
 		Height:      img.Height,
 		SHA256:      img.SHA256.String(),
 		UploadedAt:  img.Uploaded,
+		ExpiresAt:   img.Expires,
+		DeletedAt:   img.Deleted,
+		KeptUntil:   img.KeptUntil,
 	}
 }
 
@@ -73,22 +93,23 @@ func (s *Server) putImage(c echo.Context) error {
 			return err
 		}
 	}
-	img, outcome, err := s.take(c, r.Body, intake{
-		name:    func(format.Type) string { return name },
-		options: db.PutOptions{Conflict: db.Replace, Allow: allow},
-		digest:  digest,
+	img, err := s.take(c, r.Body, intake{
+		name:     func(format.Type) string { return name },
+		conflict: db.Replace,
+		allow:    allow,
+		digest:   digest,
 	})
 	if err != nil {
 		return err
 	}
-	a := uploaded{Message: "Image stored.", image: s.describe(c, img), Duplicate: outcome == db.Unchanged}
+	a := uploaded{Message: "Image stored.", image: s.describeStored(c, img), Duplicate: img.outcome == db.Unchanged}
 	a.Location = a.URL
 	code := http.StatusOK
-	if outcome == db.Created {
+	if img.outcome == db.Created {
 		code = http.StatusCreated
 		c.Response().Header().Set(echo.HeaderLocation, a.URL)
 	}
-	c.Response().Header().Set("ETag", etag(img))
+	c.Response().Header().Set("ETag", etag(img.Image))
 	return c.JSON(code, a)
 }
 
@@ -112,7 +133,7 @@ func (s *Server) checkNow(c echo.Context, name string, allow db.Precondition) er
 
 // deleteImage answers 204.
 func (s *Server) deleteImage(c echo.Context) error {
-	if err := s.store.Delete(c.Request().Context(), imageName(c), db.DeleteOptions{Allow: precondition(c.Request().Header)}); err != nil {
+	if err := s.store.Delete(c.Request().Context(), imageName(c), db.DeleteOptions{Allow: precondition(c.Request().Header), Trash: s.o.Trash}); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
@@ -123,7 +144,8 @@ const (
 	maxLimit     = 1000
 )
 
-// listImages answers a page of images, newest first. The way to the next page
+// listImages answers a page of images, newest first, or of those in the trash,
+// the most recently deleted first. The way to the next page
 // is in the JSON and in a Link header (RFC 8288).
 func (s *Server) listImages(c echo.Context) error {
 	limit := defaultLimit
@@ -134,7 +156,7 @@ func (s *Server) listImages(c echo.Context) error {
 		}
 		limit = min(n, maxLimit)
 	}
-	o := db.ListOptions{After: c.QueryParam("cursor"), Match: c.QueryParam("q"), Limit: limit}
+	o := db.ListOptions{After: c.QueryParam("cursor"), Match: c.QueryParam("q"), Limit: limit, Trash: c.QueryParams().Has("trash")}
 	images, next, err := s.store.List(c.Request().Context(), o)
 	if err != nil {
 		return err

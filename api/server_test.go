@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,11 +111,26 @@ func (s *server) try(t testing.TB, method, path, header string, body io.Reader) 
 		return answer{}, err
 	}
 	setHeader(r, header)
+	sent := remember(r)
 	res, err := s.client.Do(r)
 	if err != nil {
 		return answer{}, err
 	}
+	res.Request.GetBody = sent
 	return readAnswer(t, res)
+}
+
+// remember returns how to get the body again that a request is about to send.
+func remember(r *http.Request) func() (io.ReadCloser, error) {
+	if r.Body == nil || r.GetBody != nil {
+		return r.GetBody
+	}
+	sent := new(bytes.Buffer)
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.TeeReader(r.Body, sent), r.Body}
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(sent.Bytes())), nil }
 }
 
 // do is send with the body in a string, so with a Content-Length.
@@ -166,18 +182,20 @@ func (s *server) dial(t testing.TB) *conn {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &conn{c.(*net.TCPConn), bufio.NewReader(c)}
+	return &conn{TCPConn: c.(*net.TCPConn), r: bufio.NewReader(c)}
 }
 
 type conn struct {
 	*net.TCPConn
-	r *bufio.Reader
+	r    *bufio.Reader
+	line string // of the last request
 }
 
 // request writes a request's head: the request line, Host, and the header,
 // a line each.
 func (c *conn) request(t testing.TB, line, header string) {
 	t.Helper()
+	c.line = line
 	head := line + " HTTP/1.1\nHost: localhost\n" + header + "\n\n"
 	if header == "" {
 		head = line + " HTTP/1.1\nHost: localhost\n\n"
@@ -190,7 +208,11 @@ func (c *conn) request(t testing.TB, line, header string) {
 // answer reads the answer to a request of the method.
 func (c *conn) answer(t testing.TB, method string) answer {
 	t.Helper()
-	res, err := http.ReadResponse(c.r, &http.Request{Method: method})
+	r := &http.Request{Method: method}
+	if _, path, ok := strings.Cut(c.line, " "); ok {
+		r.URL, _ = url.ParseRequestURI(path) // nil where it is wrong on purpose
+	}
+	res, err := http.ReadResponse(c.r, r)
 	if err != nil {
 		t.Fatalf("read the answer: %v", err)
 	}
@@ -209,8 +231,9 @@ type answer struct {
 	body   string
 }
 
-// readAnswer reads res to its end, and checks what is true of every answer: an
-// error says what happened to people and to programs, and nothing else is one.
+// readAnswer reads res to its end, and checks what is true of every answer: it
+// is as the API's description has it, an error says what happened to people and
+// to programs, and nothing else is one.
 func readAnswer(t testing.TB, res *http.Response) (answer, error) {
 	t.Helper()
 	defer res.Body.Close()
@@ -219,8 +242,12 @@ func readAnswer(t testing.TB, res *http.Response) (answer, error) {
 		return answer{}, fmt.Errorf("read the %s: %w", res.Status, err)
 	}
 	a := answer{res.Request.Method, res.StatusCode, res.Header, string(body)}
+	conform(t, res.Request, a)
 	if a.method == http.MethodHead {
 		return a, nil
+	}
+	if a.status >= 400 && strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+		return a, nil // a page for a person
 	}
 	if a.status >= 400 {
 		r := a.reply(t)
@@ -313,6 +340,11 @@ type img struct {
 	Height      int
 	SHA256      string
 	UploadedAt  time.Time `json:"uploaded_at"`
+	ExpiresAt   time.Time `json:"expires_at"`
+	DeletedAt   time.Time `json:"deleted_at"`
+	KeptUntil   time.Time `json:"kept_until"`
+	DeleteURL   string    `json:"delete_url"`
+	Stripped    bool
 }
 
 func (a answer) reply(t testing.TB) (r reply) {

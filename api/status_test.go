@@ -20,6 +20,7 @@ import (
 
 	"imageserver/api/format"
 	"imageserver/api/resize"
+	"imageserver/api/strip"
 	"imageserver/db"
 )
 
@@ -44,6 +45,8 @@ var rows = []struct {
 	{"db.ErrBudget", db.ErrBudget, 500, "internal", "Internal Server Error"}, // nor waits for a copy to be kept
 	{"resize.ErrDamaged", resize.ErrDamaged, 422, "damaged_picture", "The original can be shown"},
 	{"resize.ErrUnsupported", resize.ErrUnsupported, 500, "internal", "Internal Server Error"}, // it is answered as it is
+	{"strip.ErrUnsupported", strip.ErrUnsupported, 422, "cannot_strip", "cannot be stripped"},
+	{"strip.ErrTooLarge", strip.ErrTooLarge, 413, "cannot_strip", "too large"},
 	{"format.ErrUnknown", format.ErrUnknown, 415, "not_an_image", "Not a known kind of image"},
 	{"format.ErrMalformed", format.ErrMalformed, 422, "damaged_image", "Damaged image"},
 
@@ -118,14 +121,14 @@ func TestOursSayLittle(t *testing.T) {
 	}
 }
 
-// TestEverySentinel: an error that db, format or resize declares has its row.
+// TestEverySentinel: an error that db, format, resize or strip declares has its row.
 func TestEverySentinel(t *testing.T) {
 	has := map[string]bool{}
 	for _, row := range rows {
 		has[row.name] = true
 	}
 	found := 0
-	for _, folder := range []string{"../db", "format", "resize"} {
+	for _, folder := range []string{"../db", "format", "resize", "strip"} {
 		for _, name := range sentinels(t, folder) {
 			found++
 			if !has[filepath.Base(folder)+"."+name] {
@@ -133,8 +136,8 @@ func TestEverySentinel(t *testing.T) {
 			}
 		}
 	}
-	if found < 15 {
-		t.Errorf("found %d sentinels, of 15 at least", found)
+	if found < 17 {
+		t.Errorf("found %d sentinels, of 17 at least", found)
 	}
 }
 

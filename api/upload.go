@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/labstack/echo/v4"
@@ -22,9 +23,23 @@ import (
 type uploaded struct {
 	Message string `json:"message"`
 	image
-	Location  string  `json:"location"`
-	Duplicate bool    `json:"duplicate,omitempty"` // these bytes already stood under this name
-	Images    []image `json:"images,omitempty"`    // all of them, when there are several
+	Location    string  `json:"location"`
+	Duplicate   bool    `json:"duplicate,omitempty"` // these bytes already stood under this name
+	Images      []image `json:"images,omitempty"`    // all of them, when there are several
+	*forEditors         // after a form
+}
+
+// forEditors is what some editors besides look for in the answer to a form:
+// Editor.js success and file, CKEditor 4 uploaded.
+type forEditors struct {
+	Success  int     `json:"success"`  // 1
+	Uploaded int     `json:"uploaded"` // 1
+	File     fileURL `json:"file"`
+}
+
+// fileURL has no more fields than this, for Editor.js keeps them with its text.
+type fileURL struct {
+	URL string `json:"url"`
 }
 
 // upload stores the files of a multipart/form-data body (RFC 7578) and answers
@@ -38,7 +53,7 @@ func (s *Server) upload(c echo.Context) error {
 	if conflict == db.Replace && s.foreign(s.crossing, c) {
 		return errCrossing // other sites' pages may add images, not replace them
 	}
-	form, err := newForm(c.Request())
+	form, err := newForm(c.Request(), s.base(c))
 	if err != nil {
 		return err
 	}
@@ -46,7 +61,7 @@ func (s *Server) upload(c echo.Context) error {
 	var stored []image
 	outcome := db.Unchanged
 	for {
-		img, o, err := s.nextFile(c, form, conflict)
+		img, err := s.nextFile(c, form, conflict)
 		if err == io.EOF {
 			break
 		}
@@ -56,9 +71,9 @@ func (s *Server) upload(c echo.Context) error {
 			}
 			return err
 		}
-		stored = append(stored, s.describe(c, img))
-		if o != db.Unchanged {
-			outcome = o
+		stored = append(stored, s.describeStored(c, img))
+		if img.outcome != db.Unchanged {
+			outcome = img.outcome
 		}
 	}
 	if len(stored) == 0 {
@@ -69,7 +84,13 @@ func (s *Server) upload(c echo.Context) error {
 
 func (s *Server) answerUpload(c echo.Context, stored []image, outcome db.Outcome) error {
 	last := stored[len(stored)-1]
-	a := uploaded{Message: "Image uploaded.", image: last, Location: last.URL, Duplicate: outcome == db.Unchanged}
+	a := uploaded{
+		Message:    "Image uploaded.",
+		image:      last,
+		Location:   last.URL,
+		Duplicate:  outcome == db.Unchanged,
+		forEditors: &forEditors{Success: 1, Uploaded: 1, File: fileURL{last.URL}},
+	}
 	code := http.StatusCreated
 	if a.Duplicate {
 		code = http.StatusOK
@@ -109,22 +130,20 @@ func (e *partlyStored) message(refusal string) string {
 }
 
 // nextFile stores the next file of the form, or returns io.EOF.
-func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (db.Image, db.Outcome, error) {
+func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (taken, error) {
 	for {
-		part, err := form.next()
+		part, err := form.nextFile()
 		if err != nil {
-			return db.Image{}, 0, err
+			return taken{}, err
 		}
 		name := part.FileName()
-		if name == "" && part.FormName() != "file" {
-			continue
-		}
 		if form.files++; form.files > maxFiles {
-			return db.Image{}, 0, refuse(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
+			return taken{}, refuse(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
 		}
-		img, outcome, err := s.take(c, form, intake{
-			name:    func(t format.Type) string { return db.CleanName(name, t.Ext()) },
-			options: db.PutOptions{Conflict: conflict},
+		img, err := s.take(c, form, intake{
+			name:     func(t format.Type) string { return db.CleanName(name, t.Ext()) },
+			conflict: conflict,
+			life:     form.life,
 		})
 		var nothing *emptyError
 		if name == "" && errors.As(err, &nothing) {
@@ -133,7 +152,7 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (db.
 		if err != nil && name != "" {
 			err = named(name, err)
 		}
-		return img, outcome, err
+		return img, err
 	}
 }
 
@@ -148,9 +167,19 @@ func named(file string, err error) error {
 
 // intake is how one image is to be stored.
 type intake struct {
-	name    func(format.Type) string
-	options db.PutOptions
-	digest  *db.Digest // what the client says the bytes have
+	name     func(format.Type) string
+	conflict db.Conflict
+	allow    db.Precondition
+	digest   *db.Digest             // what the client says the bytes have
+	life     func() (string, error) // expires_in, asked for when all of the bytes are there; nil for never said
+}
+
+// taken is an image that has been stored.
+type taken struct {
+	db.Image
+	outcome  db.Outcome
+	key      deleteKey // unless the image was there already
+	stripped bool
 }
 
 // emptyError is the refusal of a file without a byte.
@@ -163,36 +192,63 @@ var headPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, forma
 
 // take stores one image. Its type is decided by its first bytes, before any
 // more is read, and its dimensions by the whole, before it can be seen.
-func (s *Server) take(c echo.Context, body io.Reader, in intake) (db.Image, db.Outcome, error) {
+func (s *Server) take(c echo.Context, body io.Reader, in intake) (taken, error) {
 	r := headPool.Get().(*bufio.Reader)
 	defer func() { r.Reset(nil); headPool.Put(r) }()
 	r.Reset(&limited{r: body, left: s.o.MaxUpload, max: s.o.MaxUpload})
 	head, err := r.Peek(format.SniffLen)
 	switch {
 	case err != nil && err != io.EOF:
-		return db.Image{}, 0, fmt.Errorf("read image: %w", err)
+		return taken{}, fmt.Errorf("read image: %w", err)
 	case len(head) == 0:
-		return db.Image{}, 0, &emptyError{refuse(http.StatusBadRequest, "empty", "The file is empty.")}
+		return taken{}, &emptyError{refuse(http.StatusBadRequest, "empty", "The file is empty.")}
 	}
 	kind, err := format.Sniff(head)
 	if err != nil {
-		return db.Image{}, 0, err
+		return taken{}, err
 	}
 	if err := s.allow(kind); err != nil {
-		return db.Image{}, 0, err
+		return taken{}, err
 	}
-	in.options.Inspect = func(r io.ReaderAt, img *db.Image) error {
-		if in.digest != nil && *in.digest != img.SHA256 {
-			return errDigest
-		}
-		info, err := format.Detect(r, img.Size)
-		if err != nil {
+	content, err := s.prepare(c, r, kind, in.digest)
+	if err != nil {
+		return taken{}, err
+	}
+	defer content.close()
+	key := newDeleteKey()
+	img, outcome, err := s.store.Put(c.Request().Context(), in.name(kind), content, db.PutOptions{
+		Conflict:   in.conflict,
+		Allow:      in.allow,
+		DeleteHash: key.hash(),
+		Trash:      s.o.Trash,
+		Inspect: func(r io.ReaderAt, img *db.Image) error {
+			if err := content.check(); err != nil {
+				return err
+			}
+			return inspect(r, img, c.Request(), in.life)
+		},
+	})
+	if outcome == db.Unchanged {
+		key = ""
+	}
+	return taken{img, outcome, key, content.stripped}, err
+}
+
+// inspect fills in what the store does not know of an image.
+func inspect(r io.ReaderAt, img *db.Image, request *http.Request, life func() (string, error)) error {
+	info, err := format.Detect(r, img.Size)
+	if err != nil {
+		return err
+	}
+	img.ContentType, img.Width, img.Height, img.Orientation = info.Type.MIME(), info.Width, info.Height, info.Orientation
+	field := ""
+	if life != nil {
+		if field, err = life(); err != nil {
 			return err
 		}
-		img.ContentType, img.Width, img.Height, img.Orientation = info.Type.MIME(), info.Width, info.Height, info.Orientation
-		return nil
 	}
-	return s.store.Put(c.Request().Context(), in.name(kind), r, in.options)
+	img.Expires, err = expiry(expiresIn(request, field), time.Now())
+	return err
 }
 
 // allow refuses the types that --allow leaves out.

@@ -39,7 +39,7 @@ func TestUpload(t *testing.T) {
 	if age := time.Since(got.UploadedAt); age < 0 || age > time.Minute {
 		t.Errorf("uploaded_at is %v, %v ago", got.UploadedAt, age)
 	}
-	want.UploadedAt = got.UploadedAt
+	want.UploadedAt, want.DeleteURL = got.UploadedAt, got.DeleteURL
 	if diff := cmp.Diff(reply{Message: "Image uploaded.", img: want, Location: want.URL}, got, cmp.AllowUnexported(reply{})); diff != "" {
 		t.Errorf("the first time (-want +got):\n%s", diff)
 	}
@@ -47,6 +47,7 @@ func TestUpload(t *testing.T) {
 
 	a = s.upload(t, file("file", "cat.png", cat))
 	got = a.success(t, http.StatusOK)
+	want.DeleteURL = "" // it was told to the one who stored it
 	a.wantHeader(t, "Location", want.URL)
 	if diff := cmp.Diff(reply{Message: "This image was already here.", img: want, Location: want.URL, Duplicate: true}, got, cmp.AllowUnexported(reply{})); diff != "" {
 		t.Errorf("the second time (-want +got):\n%s", diff)

@@ -34,7 +34,7 @@ export const copyByHand = "This browser did not let the page copy. The link is s
 export const remove = "Delete";
 export const keep = "Keep";
 export const confirm = (name) => `Delete ${isolate(name)}?`;
-export const consequence = "Pages that show this image will no longer find it. This cannot be undone.";
+export const consequence = "Pages that show this image will no longer find it.";
 export const removed = (name) => `${isolate(name)} is deleted`;
 
 export const tokenTitle = "This server asks for an access token";

@@ -157,6 +157,32 @@ func (s *server) remove(name string) error {
 	return err
 }
 
+// rename gives an image another name, which must be free.
+func (s *server) rename(from, to string) error {
+	body, err := json.Marshal(map[string]string{"filename": to})
+	if err != nil {
+		return err
+	}
+	return s.change(from, "rename?conflict=error", body, to)
+}
+
+// restore brings back the image of this name that was deleted last.
+func (s *server) restore(name string) error { return s.change(name, "restore", nil, name) }
+
+// change posts to an image and checks the name that it has then.
+func (s *server) change(name, action string, body []byte, want string) error {
+	resp, err := s.send(http.MethodPost, imagePath(name)+"/"+action, bytes.NewReader(body), int64(len(body)), nil)
+	if err != nil {
+		return err
+	}
+	var img entry
+	err = read(resp, &img)
+	if err == nil && (resp.StatusCode != http.StatusOK || img.Filename != want) {
+		err = fmt.Errorf("%s of %q gives %d and %q, want 200 and %q", action, name, resp.StatusCode, img.Filename, want)
+	}
+	return err
+}
+
 // open asks for an image, or tells of the refusal.
 func (s *server) open(path string) (*http.Response, error) {
 	resp, err := s.send(http.MethodGet, path, nil, 0, nil)

@@ -22,7 +22,7 @@ func TestGrowth(t *testing.T) {
 	parallel(t)
 	const clients = 4
 	path := filepath.Join(t.TempDir(), "images.db")
-	s := start(t, path)
+	s := start(t, path, "--trash", "0")
 	full := pick[int64](60e6, 300e6)
 	names := make([]string, full/500e3)
 	for i := range names {

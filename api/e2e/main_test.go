@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"imageserver/api"
 	"imageserver/db/bolt"
@@ -42,7 +43,7 @@ func runChild(path string, noSync bool) error {
 		return err
 	}
 	fmt.Printf("Images at http://%s/\n", listener.Addr())
-	return http.Serve(listener, api.New(store, http.NotFoundHandler(), api.Options{}))
+	return http.Serve(listener, api.New(store, http.NotFoundHandler(), api.Options{Trash: time.Hour}))
 }
 
 var built struct {

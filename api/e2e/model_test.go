@@ -70,6 +70,35 @@ func (m *model) remove(s *server, name string) error {
 	return err
 }
 
+// rename gives the image under from the name to, which is free. What was sent
+// under from must be certain.
+func (m *model) rename(s *server, from, to string) error {
+	sum := m.certain(from)
+	leave, take := m.try(from, absent), m.try(to, sum)
+	err := s.rename(from, to)
+	leave(err)
+	take(err)
+	return err
+}
+
+// restore brings back an image that has just been deleted.
+func (m *model) restore(s *server, name, sum string) error {
+	settle := m.try(name, sum)
+	err := s.restore(name)
+	settle(err)
+	return err
+}
+
+// certain returns the content that name stands for, absent if that is open.
+func (m *model) certain(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if may := m.names[name]; len(may) == 1 {
+		return may[0]
+	}
+	return absent
+}
+
 // free reports whether no image was ever sent under name but the one under way.
 func (m *model) free(name string) bool {
 	m.mu.Lock()
@@ -182,10 +211,10 @@ func (m *model) begin(s *server, prefix string, clients int, limit int64) *load 
 	return l
 }
 
-// step does one request: mostly it uploads, sometimes it replaces or deletes
-// an image of its own.
+// step does one request: mostly it uploads, sometimes it replaces, renames or
+// deletes an image of its own, or brings it back.
 func (m *model) step(s *server, fresh string, own *[]string, l *load) error {
-	dice := rand.IntN(10)
+	dice := rand.IntN(12)
 	if dice < 6 || len(*own) == 0 {
 		*own = append(*own, fresh)
 		p := anyPicture()
@@ -199,8 +228,16 @@ func (m *model) step(s *server, fresh string, own *[]string, l *load) error {
 		l.bytes.Add(p.size)
 		return m.upload(s, name, p)
 	}
-	*own = slices.Delete(*own, i, i+1)
-	return m.remove(s, name)
+	if dice == 8 {
+		(*own)[i] = fresh
+		return m.rename(s, name, fresh)
+	}
+	sum := m.certain(name)
+	if err := m.remove(s, name); err != nil || dice < 11 {
+		*own = slices.Delete(*own, i, i+1)
+		return err
+	}
+	return m.restore(s, name, sum)
 }
 
 // end waits for the clients and returns their errors.

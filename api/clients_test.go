@@ -1,0 +1,180 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"imageserver/api"
+)
+
+// clients are how programs upload, and what of the answer they read. A path is
+// of keys with dots between.
+var clients = []struct {
+	name   string
+	path   string
+	header string // besides the form's
+	before string // parts before the file's
+	field  string
+	typed  bool   // whether the part has a Content-Type
+	url    string // the path to the image's URL
+	flag   string // the path to what must be true, and in an error false; or empty
+	error  string // the path to the error's message; empty where the status will do
+}{
+	{
+		name: "the contract's fetch", path: "/upload", header: crossOrigin, field: "file", typed: true,
+		url: "url", error: "message",
+	},
+	{ // https://www.tiny.cloud/docs/tinymce/latest/upload-images/
+		name: "TinyMCE", path: "/upload", header: crossOrigin, field: "file", typed: true,
+		url: "location",
+	},
+	{ // https://ckeditor.com/docs/ckeditor5/latest/features/images/image-upload/simple-upload-adapter.html
+		name: "CKEditor 5, SimpleUploadAdapter", path: "/upload", header: crossOrigin + "\nAccept: application/json", field: "upload", typed: true,
+		url: "url", error: "error.message",
+	},
+	{
+		name: "CKEditor 5, CKFinder adapter", path: "/upload?command=QuickUpload&type=Images&responseType=json", header: crossOrigin,
+		field: "upload", typed: true, before: text("ckCsrfToken", "x"),
+		url: "url", flag: "uploaded", error: "error.message",
+	},
+	{ // https://ckeditor.com/docs/ckeditor4/latest/guide/dev_file_upload.html
+		name: "CKEditor 4", path: "/upload?CKEditor=editor1&CKEditorFuncNum=1&langCode=en&responseType=json", header: crossOrigin,
+		field: "upload", typed: true, before: text("ckCsrfToken", "x"),
+		url: "url", flag: "uploaded", error: "error.message",
+	},
+	{ // https://github.com/editor-js/image#server-format
+		name: "Editor.js", path: "/upload", header: crossOrigin, field: "image", typed: true,
+		url: "file.url", flag: "success",
+	},
+	{ // https://github.com/yuki-xin/picgo-plugin-web-uploader
+		name: "PicGo, web-uploader", path: "/upload", header: "contentType: multipart/form-data\nUser-Agent: PicGo", field: "image", typed: true,
+		url: "url",
+	},
+	{
+		name: "uPic", path: "/upload", header: "User-Agent: uPic", field: "file", typed: true,
+		url: "url",
+	},
+	{ // as /sharex.sxcu sets it up
+		name: "ShareX", path: "/upload", header: "User-Agent: ShareX/17.0.0", field: "file", typed: true,
+		url: "url", error: "message",
+	},
+	{
+		name: "curl -F", path: "/upload", header: "User-Agent: curl/8.5.0\nAccept: */*", field: "file", typed: true,
+		url: "url", error: "message",
+	},
+	{
+		name: "Python requests", path: "/upload", header: "User-Agent: python-requests/2.32.0\nAccept: */*", field: "file",
+		url: "url", error: "message",
+	},
+	{ // which sends the fields that were left empty too
+		name: "an HTML form", path: "/upload", header: crossOrigin + "\nAccept: text/html,application/xhtml+xml,*/*;q=0.8", field: "photos[]", typed: true,
+		before: text("title", "") + "\r\n--" + boundary + "\r\n" + file("logo", "", ""),
+		url:    "url", error: "message",
+	},
+}
+
+// crossOrigin is what a browser says of a page that uploads.
+const crossOrigin = "Origin: https://app.example\nSec-Fetch-Site: cross-site"
+
+// TestClients: programs made for other servers find what they look for.
+func TestClients(t *testing.T) {
+	t.Parallel()
+	for _, c := range clients {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, api.Options{})
+			post := func(content string) answer {
+				sent := part(`Content-Disposition: form-data; name="`+c.field+`"; filename="my cat.png"`, content)
+				if c.typed {
+					sent = file(c.field, "my cat.png", content)
+				}
+				if c.before != "" {
+					sent = c.before + "\r\n--" + boundary + "\r\n" + sent
+				}
+				return s.do(t, "POST", c.path, formType+"\n"+c.header, form(sent))
+			}
+			cat := picture(t, 1, 0)
+			a := post(cat)
+			a.want(t, http.StatusCreated)
+			image, _ := a.at(t, c.url).(string)
+			s.do(t, "GET", s.path(t, image), "", "").wantImage(t, cat)
+			if c.flag != "" && a.at(t, c.flag) != 1.0 {
+				t.Errorf("%s: got %v, want 1 in %s", c.flag, a.at(t, c.flag), a)
+			}
+
+			a = post("no image")
+			a.want(t, http.StatusUnsupportedMediaType)
+			if message, _ := a.at(t, c.error).(string); c.error != "" && !strings.Contains(message, "my cat.png") {
+				t.Errorf("%s: got %q, want it to name the file", c.error, message)
+			}
+			if c.flag != "" && a.at(t, c.flag) != nil {
+				t.Errorf("%s: got %v in an error", c.flag, a.at(t, c.flag))
+			}
+		})
+	}
+}
+
+// at is the value at a path in an answer's JSON, or nil when there is none.
+func (a answer) at(t testing.TB, path string) any {
+	t.Helper()
+	var value any = a.decode(t)
+	for _, key := range strings.Split(path, ".") {
+		object, _ := value.(map[string]any)
+		value = object[key]
+	}
+	return value
+}
+
+// TestBareClients: those that send no form, or read no JSON.
+func TestBareClients(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	cat := picture(t, 1, 0)
+	const curl = "User-Agent: curl/8.5.0\nAccept: */*"
+	put := s.do(t, "PUT", "/images/cat.png", curl, cat) // curl -T cat.png URL/images/
+	put.want(t, http.StatusCreated)
+	if put.at(t, "url") != s.url+"/images/cat.png" {
+		t.Errorf("curl -T: got %s", put)
+	}
+	bare := s.do(t, "POST", "/upload", formType+"\nAccept: text/plain", form(file("file", "cat.png", cat)))
+	bare.want(t, http.StatusOK)
+	if bare.body != s.url+"/images/cat.png\n" {
+		t.Errorf("with Accept: text/plain: got %q, want the URL", bare.body)
+	}
+}
+
+// TestWrongBodies: what is no form is told how to become one, on this server.
+func TestWrongBodies(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	based := newServer(t, api.Options{BaseURL: baseURL(t, "https://img.example.com/pictures")})
+	cat := picture(t, 1, 0)
+	command := "curl -F file=@cat.png " + s.url + "/upload"
+	for name, c := range map[string]struct {
+		s                    *server
+		method, path, header string
+		body                 string
+		code, says           string
+	}{
+		"curl --data-binary @cat.png": {s, "POST", "/upload", "Content-Type: application/x-www-form-urlencoded", cat, "not_a_form", command},
+		"curl -d file=cat.png":        {s, "POST", "/upload", "Content-Type: application/x-www-form-urlencoded", "file=cat.png", "not_a_form", command},
+		"the bytes with their type":   {s, "POST", "/upload", "Content-Type: image/png", cat, "not_a_form", command},
+		"the bytes with any type":     {s, "POST", "/upload", "Content-Type: application/octet-stream", cat, "not_a_form", command},
+		"the bytes without a type":    {s, "POST", "/upload", "", cat, "not_a_form", command},
+		"a data URL in JSON":          {s, "POST", "/upload", "Content-Type: application/json", `{"image": "data:image/png;base64,iVBORw0KGgo="}`, "not_a_form", command},
+		"nothing":                     {s, "POST", "/upload", "", "", "not_a_form", command},
+		"by another name":             {based, "POST", "/upload", "Content-Type: image/png", cat, "not_a_form", "curl -F file=@cat.png https://img.example.com/pictures/upload"},
+		"fetch with a type by hand":   {s, "POST", "/upload", "Content-Type: multipart/form-data", form(file("file", "cat.png", cat)), "not_a_form", "Leave the header out"},
+		"a form without a file":       {s, "POST", "/upload", formType, form(text("file", "")), "no_file", "“file”"},
+		"curl -T cat.png URL/images":  {s, "PUT", "/images", "", cat, "bad_name", "ends in /images/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := c.s.do(t, c.method, c.path, c.header, c.body)
+			if got := a.refusal(t, http.StatusBadRequest, c.code).Message; !strings.Contains(got, c.says) {
+				t.Errorf("the message %q should say %q", got, c.says)
+			}
+		})
+	}
+}

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"imageserver/db"
+)
+
+// deleteKey is the secret in the URL that lets an uploader delete an image: 128
+// random bits. The store knows its digest alone.
+type deleteKey string
+
+func newDeleteKey() deleteKey {
+	var b [16]byte
+	rand.Read(b[:]) // it never fails
+	return deleteKey(base64.RawURLEncoding.EncodeToString(b[:]))
+}
+
+func (k deleteKey) hash() db.Digest { return sha256.Sum256([]byte(k)) }
+
+// deletePath is where delete keys are: DELETE deletes, and GET answers a page
+// that asks first, because programs that check links must not delete.
+const deletePath = "/delete/"
+
+// keyed returns the image that the key in the path deletes.
+func (s *Server) keyed(c echo.Context) (db.Image, error) {
+	key := deleteKey(strings.TrimPrefix(c.Request().URL.Path, deletePath))
+	img, err := s.store.ByDeleteHash(c.Request().Context(), key.hash())
+	if errors.Is(err, db.ErrNotFound) {
+		err = refuse(http.StatusNotFound, "not_found", "There is no image to delete here. It has been deleted or replaced, or the link is not complete.")
+	}
+	return img, err
+}
+
+// deleteByKey answers 204, and a browser's form with a page.
+func (s *Server) deleteByKey(c echo.Context) error {
+	img, err := s.keyed(c)
+	if err != nil {
+		return s.deletePage(c, deletion{}, err)
+	}
+	err = s.store.Delete(c.Request().Context(), img.Name, db.DeleteOptions{Trash: s.o.Trash, Allow: func(now *db.Image) error {
+		if now == nil || now.DeleteHash != img.DeleteHash {
+			return fmt.Errorf("%w: %q", db.ErrNotFound, img.Name) // renamed or replaced just now
+		}
+		return nil
+	}})
+	switch {
+	case c.Request().Method != http.MethodPost:
+		if err != nil {
+			return err
+		}
+		return c.NoContent(http.StatusNoContent)
+	case err == nil && s.o.Trash > 0:
+		return s.deletePage(c, deletion{Name: img.Name, Done: true, KeptFor: s.o.Trash}, nil)
+	}
+	return s.deletePage(c, deletion{Name: img.Name, Done: true}, err)
+}
+
+// askToDelete answers the page with the button.
+func (s *Server) askToDelete(c echo.Context) error {
+	img, err := s.keyed(c)
+	return s.deletePage(c, deletion{Name: img.Name, Image: "/images/" + url.PathEscape(img.Name) + "?w=640&h=640"}, err)
+}
+
+// deletion is what the page tells.
+type deletion struct {
+	Name    string
+	Image   string // where to see it
+	Done    bool
+	KeptFor time.Duration // in the trash, once it is done
+	Problem string
+}
+
+//go:embed deletion.html
+var deletionHTML string
+
+var deletionPage = template.Must(template.New("deletion").Parse(deletionHTML))
+
+// deletePage writes the page, with err's message in place of the rest. Nobody is
+// to keep it, nor to learn its address from it. Who asks for no page gets the
+// error as everywhere.
+func (s *Server) deletePage(c echo.Context, d deletion, err error) error {
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Robots-Tag", "noindex")
+	if err != nil && !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), echo.MIMETextHTML) {
+		return err
+	}
+	status := http.StatusOK
+	if err != nil {
+		e := explain(err)
+		status, d = e.status, deletion{Problem: e.message}
+	}
+	h.Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	var text strings.Builder
+	if err := deletionPage.Execute(&text, d); err != nil {
+		return err
+	}
+	return c.HTML(status, text.String())
+}

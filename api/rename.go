@@ -1,0 +1,57 @@
+package api
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"imageserver/db"
+)
+
+// changeImage is what POST does to an image: the last part of the path says what.
+// No name holds a slash, so that is clear.
+func (s *Server) changeImage(c echo.Context) error {
+	path := imageName(c)
+	if name, ok := strings.CutSuffix(path, "/rename"); ok {
+		return s.renameImage(c, name)
+	}
+	if name, ok := strings.CutSuffix(path, "/restore"); ok {
+		return s.restoreImage(c, name)
+	}
+	c.Response().Header().Set(echo.HeaderAllow, "GET, HEAD, PUT, DELETE")
+	return refuse(http.StatusMethodNotAllowed, "http_405", "There is nothing to POST to here. Upload to /upload, or POST to /images/NAME/rename or /images/NAME/restore.")
+}
+
+// maxRename is the size of a body that holds a name, in bytes.
+const maxRename = 4 << 10
+
+// renameImage gives an image another name.
+func (s *Server) renameImage(c echo.Context, name string) error {
+	conflict, err := conflictOf(c)
+	if err != nil {
+		return err
+	}
+	var body struct {
+		Filename *string `json:"filename"`
+	}
+	err = json.NewDecoder(io.LimitReader(c.Request().Body, maxRename)).Decode(&body)
+	if err != nil || body.Filename == nil {
+		return refuse(http.StatusBadRequest, "bad_json", `The new name is missing: send it as JSON, {"filename": "cat.png"}.`)
+	}
+	img, outcome, err := s.store.Rename(c.Request().Context(), name, *body.Filename, db.RenameOptions{
+		Conflict: conflict,
+		Allow:    precondition(c.Request().Header),
+		Trash:    s.o.Trash,
+	})
+	if err != nil {
+		return err
+	}
+	message := "Image renamed."
+	if outcome == db.Unchanged {
+		message = "The same image already has this name."
+	}
+	return s.answerMoved(c, message, img)
+}

@@ -1,0 +1,129 @@
+package api_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"imageserver/api"
+)
+
+// sxcu is what ShareX reads of a .sxcu file, its class CustomUploaderItem, with
+// its enumerations.
+type sxcu struct {
+	Version         string
+	Name            string
+	DestinationType string // None, ImageUploader, TextUploader, FileUploader, URLShortener, URLSharingService; several with commas
+	RequestMethod   string // GET, POST, PUT, PATCH, DELETE
+	RequestURL      string
+	Parameters      map[string]string
+	Headers         map[string]string
+	Body            string // None, MultipartFormData, FormURLEncoded, JSON, XML, Binary
+	Arguments       map[string]string
+	FileFormName    string
+	Data            string
+	URL             string
+	ThumbnailURL    string
+	DeletionURL     string
+	ErrorMessage    string
+}
+
+// TestShareX: the file, for each way to call the server.
+func TestShareX(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		o                    api.Options
+		host                 string
+		name, file, endpoint string
+		headers              map[string]string
+	}{
+		"an address":       {api.Options{}, "127.0.0.1:5000", "127.0.0.1", "127.0.0.1.sxcu", "http://127.0.0.1:5000/upload", nil},
+		"IPv6":             {api.Options{}, "[::1]:5000", "::1", "--1.sxcu", "http://[::1]:5000/upload", nil},
+		"a name":           {api.Options{}, "img.example.com", "img.example.com", "img.example.com.sxcu", "http://img.example.com/upload", nil},
+		"a base URL":       {api.Options{BaseURL: baseURL(t, "https://a.example/pictures")}, "localhost", "a.example", "a.example.sxcu", "https://a.example/pictures/upload", nil},
+		"with a token":     {api.Options{Token: "s3cret"}, "localhost", "localhost", "localhost.sxcu", "http://localhost/upload", map[string]string{"Authorization": "Bearer YOUR-TOKEN"}},
+		"no URL of a Host": {api.Options{}, "a:b:c", "imageserver", "imageserver.sxcu", "http://a:b:c/upload", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := newServer(t, c.o).do(t, "GET", "/sharex.sxcu", "Host: "+c.host, "")
+			a.want(t, http.StatusOK)
+			want := sxcu{
+				Version: "15.0.0", Name: c.name, DestinationType: "ImageUploader",
+				RequestMethod: "POST", RequestURL: c.endpoint, Headers: c.headers, Body: "MultipartFormData", FileFormName: "file",
+				URL: "{json:url}", ThumbnailURL: "{json:url}?w=320", DeletionURL: "{json:delete_url}", ErrorMessage: "{json:message}",
+			}
+			if diff := cmp.Diff(want, a.sxcu(t)); diff != "" {
+				t.Errorf("the uploader (-want +got):\n%s", diff)
+			}
+			_, parameters, err := mime.ParseMediaType(a.header.Get("Content-Disposition"))
+			if err != nil || parameters["filename"] != c.file {
+				t.Errorf("Content-Disposition %s means %q (%v), want %q", a.header.Get("Content-Disposition"), parameters["filename"], err, c.file)
+			}
+			if strings.Contains(a.body, "s3cret") {
+				t.Error("the file has the token in it")
+			}
+		})
+	}
+}
+
+// sxcu is the JSON of an uploader, which may have nothing that ShareX does not
+// know.
+func (a answer) sxcu(t testing.TB) (u sxcu) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(a.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&u); err != nil {
+		t.Fatalf("%v in %s", err, a)
+	}
+	return u
+}
+
+// TestShareXUploads does what ShareX does with the file.
+func TestShareXUploads(t *testing.T) {
+	t.Parallel()
+	for _, token := range []string{"", "s3cret"} {
+		t.Run("token "+token, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, api.Options{Token: token})
+			u := s.do(t, "GET", "/sharex.sxcu", "", "").sxcu(t)
+			header := formType
+			for key, value := range u.Headers {
+				header += fmt.Sprintf("\n%s: %s", key, strings.ReplaceAll(value, "YOUR-TOKEN", token))
+			}
+			post := func(content string) answer {
+				return s.do(t, u.RequestMethod, s.path(t, u.RequestURL), header, form(file(u.FileFormName, "cat.png", content)))
+			}
+			cat := sample(t, "photo-444.jpg")
+			a := post(cat)
+			a.want(t, http.StatusCreated)
+			s.do(t, "GET", s.path(t, filled(t, u.URL, a)), "", "").wantImage(t, cat)
+			s.do(t, "GET", s.path(t, filled(t, u.ThumbnailURL, a)), "", "").want(t, http.StatusOK)
+			s.do(t, "DELETE", s.path(t, filled(t, u.DeletionURL, a)), "", "").want(t, http.StatusNoContent)
+			if got := filled(t, u.ErrorMessage, post("no image")); !strings.Contains(got, "cat.png") {
+				t.Errorf("the error is shown as %q", got)
+			}
+		})
+	}
+}
+
+var functions = regexp.MustCompile(`\{json:([a-z_]+)\}`)
+
+// filled puts into ShareX's {json:…} what the answer has there.
+func filled(t testing.TB, syntax string, a answer) string {
+	t.Helper()
+	fields := a.decode(t)
+	return functions.ReplaceAllStringFunc(syntax, func(f string) string {
+		value, ok := fields[functions.FindStringSubmatch(f)[1]].(string)
+		if !ok {
+			t.Errorf("%s is no text in %s", f, a)
+		}
+		return value
+	})
+}

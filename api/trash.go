@@ -1,0 +1,49 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"imageserver/db"
+)
+
+// restoreImage brings back the image of this name that was deleted last.
+func (s *Server) restoreImage(c echo.Context, name string) error {
+	img, _, err := s.store.Restore(c.Request().Context(), name, db.RestoreOptions{Allow: precondition(c.Request().Header)})
+	if err != nil {
+		return err
+	}
+	return s.answerMoved(c, "Image restored.", img)
+}
+
+// answerMoved answers an image that has got its name in another way than by an
+// upload.
+func (s *Server) answerMoved(c echo.Context, message string, img db.Image) error {
+	a := moved{Message: message, image: s.describe(c, img)}
+	c.Response().Header().Set(echo.HeaderLocation, a.URL)
+	return c.JSON(http.StatusOK, a)
+}
+
+// moved is the JSON of an image that was renamed or restored.
+type moved struct {
+	Message string `json:"message"`
+	image
+}
+
+// emptyTrash deletes for good what rests in the trash.
+func (s *Server) emptyTrash(c echo.Context) error {
+	if !c.QueryParams().Has("trash") {
+		c.Response().Header().Set(echo.HeaderAllow, "GET, HEAD")
+		return refuse(http.StatusMethodNotAllowed, "http_405", "The name is missing: DELETE /images/NAME, or DELETE /images?trash to empty the trash.")
+	}
+	n, err := s.store.EmptyTrash(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, struct {
+		Message string `json:"message"`
+		Deleted int    `json:"deleted"`
+	}{fmt.Sprintf("The trash is empty: %d images are deleted for good.", n), n})
+}
