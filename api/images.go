@@ -38,8 +38,8 @@ type image struct {
 func (s *Server) describeStored(c echo.Context, img taken) image {
 	i := s.describe(c, img.Image)
 	i.Stripped = img.stripped
-	if img.key != "" {
-		i.DeleteURL = s.base(c) + deletePath + string(img.key)
+	if img.outcome != db.Unchanged {
+		i.DeleteURL = s.base(c) + deletePath + img.key.String()
 	}
 	return i
 }

@@ -152,7 +152,7 @@ func TestDeleteURL(t *testing.T) {
 		return s.do(t, "PUT", "/images/"+name, token, picture(t, seed, 0)).reply(t)
 	}
 	cat, dog := upload("cat.png", 1), upload("dog.png", 2)
-	if cat.DeleteURL == "" || cat.DeleteURL == dog.DeleteURL || len(cat.DeleteURL) < len(s.url)+len("/delete/")+22 {
+	if cat.DeleteURL == "" || cat.DeleteURL == dog.DeleteURL || len(cat.DeleteURL) < len(s.url)+len("/delete/")+32 {
 		t.Fatalf("the URLs are %q and %q", cat.DeleteURL, dog.DeleteURL)
 	}
 	path := s.path(t, cat.DeleteURL)
@@ -176,7 +176,7 @@ func TestDeleteURL(t *testing.T) {
 	s.do(t, "HEAD", path, "", "").want(t, http.StatusOK)
 	s.do(t, "GET", "/images/cat.png", "", "").want(t, http.StatusOK)
 
-	for _, wrong := range []string{"/delete/", "/delete/x", path[:len(path)-1], path + "x", "/delete/" + strings.Repeat("A", 22)} {
+	for _, wrong := range []string{"/delete/", "/delete/x", path[:len(path)-1], path + "x", "/delete/" + strings.Repeat("A", 32)} {
 		s.do(t, "DELETE", wrong, "", "").refusal(t, http.StatusNotFound, "not_found")
 	}
 	s.do(t, "DELETE", path, "Origin: https://app.example.com\nSec-Fetch-Site: cross-site", "").want(t, http.StatusNoContent)

@@ -178,7 +178,7 @@ type intake struct {
 type taken struct {
 	db.Image
 	outcome  db.Outcome
-	key      deleteKey // unless the image was there already
+	key      deleteKey // not good for anything if the image was there already
 	stripped bool
 }
 
@@ -215,7 +215,7 @@ func (s *Server) take(c echo.Context, body io.Reader, in intake) (taken, error) 
 		return taken{}, err
 	}
 	defer content.close()
-	key := newDeleteKey()
+	key := newDeleteKey(time.Now())
 	img, outcome, err := s.store.Put(c.Request().Context(), in.name(kind), content, db.PutOptions{
 		Conflict:   in.conflict,
 		Allow:      in.allow,
@@ -228,9 +228,6 @@ func (s *Server) take(c echo.Context, body io.Reader, in intake) (taken, error) 
 			return inspect(r, img, c.Request(), in.life)
 		},
 	})
-	if outcome == db.Unchanged {
-		key = ""
-	}
 	return taken{img, outcome, key, content.stripped}, err
 }
 
