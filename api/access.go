@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -95,22 +96,20 @@ func (s *Server) ours(host string) bool {
 // of other origins, without credentials, errors included. On a server with a
 // token all of the API is open to them: there the token decides.
 func (s *Server) cors() echo.MiddlewareFunc {
-	methods := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	look := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	keyed := append(look[:3:3], http.MethodDelete) // for who has the key of an image
+	methods := look
 	if s.o.Token != "" {
-		methods = append(methods, http.MethodPut, http.MethodDelete)
+		methods = append(keyed, http.MethodPut)
 	}
-	headers := middleware.CORSWithConfig(middleware.CORSConfig{
-		Skipper: func(c echo.Context) bool {
-			return len(s.o.CORSOrigins) == 0 || s.o.Token == "" && !shared(c.Request().URL.Path)
-		},
-		AllowOrigins:  s.o.CORSOrigins,
-		AllowMethods:  methods,
-		ExposeHeaders: []string{"Location", "ETag", "Link", "Retry-After", "Content-Disposition", "Content-Range", "X-Result-Width", "X-Result-Height"},
-		MaxAge:        86400,
-	})
+	ordinary, withKey := s.corsOf(methods), s.corsOf(keyed)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		next = headers(next)
+		plain, key := ordinary(next), withKey(next)
 		return func(c echo.Context) error {
+			next := plain
+			if strings.HasPrefix(c.Request().URL.Path, deletePath) {
+				next = key
+			}
 			// A public page that wants to reach a private address is asked
 			// for this by browsers with Private Network Access.
 			if c.Request().Header.Get("Access-Control-Request-Private-Network") == "true" {
@@ -121,9 +120,22 @@ func (s *Server) cors() echo.MiddlewareFunc {
 	}
 }
 
+// corsOf is the middleware for these methods.
+func (s *Server) corsOf(methods []string) echo.MiddlewareFunc {
+	return middleware.CORSWithConfig(middleware.CORSConfig{
+		Skipper: func(c echo.Context) bool {
+			return len(s.o.CORSOrigins) == 0 || s.o.Token == "" && !shared(c.Request().URL.Path)
+		},
+		AllowOrigins:  s.o.CORSOrigins,
+		AllowMethods:  methods,
+		ExposeHeaders: []string{"Location", "ETag", "Link", "Retry-After", "Content-Disposition", "Content-Range", "X-Result-Width", "X-Result-Height"},
+		MaxAge:        86400,
+	})
+}
+
 // shared reports whether a path is for the pages of other origins too.
 func shared(path string) bool {
-	return path == "/upload" || path == "/openapi.json" || strings.HasPrefix(path, "/images/")
+	return path == "/upload" || path == "/openapi.json" || strings.HasPrefix(path, "/images/") || strings.HasPrefix(path, deletePath)
 }
 
 // clientAddress finds the client's address: the peer's, or what the trusted
@@ -171,11 +183,17 @@ func (s *Server) base(c echo.Context) string {
 		if v := firstOf(r.Header.Get("X-Forwarded-Proto")); v == "http" || v == "https" {
 			scheme = v
 		}
-		if v := firstOf(r.Header.Get("X-Forwarded-Host")); v != "" {
+		if v := firstOf(r.Header.Get("X-Forwarded-Host")); isHost(v) {
 			host = v
 		}
 	}
 	return scheme + "://" + host
+}
+
+// isHost reports whether text can be the host of a URL, with or without a port.
+func isHost(text string) bool {
+	u, err := url.Parse("http://" + text)
+	return err == nil && text != "" && u.Host == text && !strings.ContainsAny(text, "\"<>\\")
 }
 
 func firstOf(list string) string {

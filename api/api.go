@@ -40,7 +40,7 @@ type Options struct {
 	// Trash is for how long a deleted or replaced image can be brought back; with
 	// 0 it is gone at once.
 	Trash time.Duration
-	Strip bool // every upload of its metadata, and refuse those that cannot be
+	Strip bool // take the metadata out of every upload, and refuse types of which it cannot be taken
 
 	// CopiesBudget is how many bytes of the store resized copies may take; 0 means
 	// a tenth of the images', or 1 GiB if that is more, and less than 0 that none
@@ -65,7 +65,7 @@ type Server struct {
 	o        Options
 	allowed  map[format.Type]bool
 	token    [sha256.Size]byte           // the digest of Options.Token
-	strips   *semaphore.Weighted         // of WebPs at a time; see prepare
+	strips   *semaphore.Weighted         // bytes of WebPs that are being stripped
 	invited  *http.CrossOriginProtection // who may upload, unless all may
 	crossing *http.CrossOriginProtection // who may change and list
 	draining atomic.Bool
@@ -104,7 +104,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		o:        o,
 		allowed:  make(map[format.Type]bool),
 		token:    sha256.Sum256([]byte(o.Token)),
-		strips:   semaphore.NewWeighted(maxStrips),
+		strips:   semaphore.NewWeighted(stripMemory),
 		invited:  http.NewCrossOriginProtection(),
 		crossing: http.NewCrossOriginProtection(),
 	}
@@ -128,15 +128,15 @@ func (s *Server) routes(page http.Handler) {
 	e := s.echo
 	look := []string{http.MethodGet, http.MethodHead}
 
-	e.POST("/upload", s.upload, s.guest, s.bearer)
+	e.POST("/upload", s.upload, s.guest, s.bearer, s.plainQuery)
 	e.Match(look, "/images/*", s.getImage)
 
-	e.Match(look, "/images", s.listImages, s.own, s.bearer)
+	e.Match(look, "/images", s.listImages, s.own, s.bearer, s.plainQuery)
 	e.PUT("/images", s.putNowhere, s.own, s.bearer)
-	e.PUT("/images/*", s.putImage, s.own, s.bearer)
+	e.PUT("/images/*", s.putImage, s.own, s.bearer, s.plainQuery)
 	e.DELETE("/images/*", s.deleteImage, s.own, s.bearer)
-	e.DELETE("/images", s.emptyTrash, s.own, s.bearer)
-	e.POST("/images/*", s.changeImage, s.own, s.bearer)
+	e.DELETE("/images", s.emptyTrash, s.own, s.bearer, s.plainQuery)
+	e.POST("/images/*", s.changeImage, s.own, s.bearer, s.plainQuery)
 
 	e.Match(look, deletePath+"*", s.askToDelete)
 	e.POST(deletePath+"*", s.deleteByKey)

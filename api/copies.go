@@ -129,10 +129,10 @@ func (s *copies) damaged(c *copyOf, err error) {
 	s.log.Warn("a copy is damaged and made again", "copy", c.String(), "err", err)
 }
 
-// describe completes what the store knows of a copy: it has the date of its
+// describe completes what the store knows of a copy: it has the dates of its
 // image, and the name, with an extension that fits.
 func (c *copyOf) describe(img db.Image) db.Image {
-	img.Name, img.Uploaded = c.image.Name, c.image.Uploaded
+	img.Name, img.Uploaded, img.Expires = c.image.Name, c.image.Uploaded, c.image.Expires
 	if img.ContentType != c.image.ContentType {
 		img.Name = strings.TrimSuffix(img.Name, extension(img.Name)) + format.ByMIME(img.ContentType).Ext()
 	}

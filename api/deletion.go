@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -62,32 +61,37 @@ func (s *Server) keyed(c echo.Context) (db.Image, error) {
 
 // deleteByKey answers 204, and a browser's form with a page.
 func (s *Server) deleteByKey(c echo.Context) error {
-	img, err := s.keyed(c)
-	if err != nil {
-		return s.deletePage(c, deletion{}, err)
-	}
-	err = s.store.Delete(c.Request().Context(), img.Name, db.DeleteOptions{Trash: s.o.Trash, Allow: func(now *db.Image) error {
-		if now == nil || now.DeleteHash != img.DeleteHash {
-			return fmt.Errorf("%w: %q", db.ErrNotFound, img.Name) // renamed or replaced just now
-		}
-		return nil
-	}})
-	switch {
-	case c.Request().Method != http.MethodPost:
-		if err != nil {
-			return err
-		}
+	name, err := s.deleteKeyed(c)
+	if err == nil && c.Request().Method == http.MethodDelete {
 		return c.NoContent(http.StatusNoContent)
-	case err == nil && s.o.Trash > 0:
-		return s.deletePage(c, deletion{Name: img.Name, Done: true, KeptFor: s.o.Trash}, nil)
 	}
-	return s.deletePage(c, deletion{Name: img.Name, Done: true}, err)
+	return s.deletePage(c, deletion{Name: name, Done: true, Kept: s.o.Trash > 0}, err)
+}
+
+// deleteKeyed deletes the image of the key in the path and returns its name. When
+// that changes between the look at it and the deletion, it looks again.
+func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
+	for {
+		img, err := s.keyed(c)
+		if err != nil {
+			return "", err
+		}
+		err = s.store.Delete(c.Request().Context(), img.Name, db.DeleteOptions{Trash: s.o.Trash, Allow: func(now *db.Image) error {
+			if now == nil || now.DeleteHash != img.DeleteHash {
+				return errMoved
+			}
+			return nil
+		}})
+		if !errors.Is(err, errMoved) {
+			return img.Name, err
+		}
+	}
 }
 
 // askToDelete answers the page with the button.
 func (s *Server) askToDelete(c echo.Context) error {
 	img, err := s.keyed(c)
-	return s.deletePage(c, deletion{Name: img.Name, Image: "/images/" + url.PathEscape(img.Name) + "?w=640&h=640"}, err)
+	return s.deletePage(c, deletion{Name: img.Name, Image: "../images/" + url.PathEscape(img.Name) + "?w=640&h=640"}, err)
 }
 
 // deletion is what the page tells.
@@ -95,7 +99,8 @@ type deletion struct {
 	Name    string
 	Image   string // where to see it
 	Done    bool
-	KeptFor time.Duration // in the trash, once it is done
+	Kept    bool   // in the trash, once it is done
+	Title   string // of a problem
 	Problem string
 }
 
@@ -104,9 +109,9 @@ var deletionHTML string
 
 var deletionPage = template.Must(template.New("deletion").Parse(deletionHTML))
 
-// deletePage writes the page, with err's message in place of the rest. Nobody is
-// to keep it, nor to learn its address from it. Who asks for no page gets the
-// error as everywhere.
+// deletePage writes the page, with err's message in place of the rest, and returns
+// err, for the log. Nobody is to keep the page, nor to learn its address from it.
+// Who asks for no page gets the error as everywhere.
 func (s *Server) deletePage(c echo.Context, d deletion, err error) error {
 	h := c.Response().Header()
 	h.Set("Cache-Control", "no-store")
@@ -118,7 +123,13 @@ func (s *Server) deletePage(c echo.Context, d deletion, err error) error {
 	status := http.StatusOK
 	if err != nil {
 		e := explain(err)
-		status, d = e.status, deletion{Problem: e.message}
+		status, d = e.status, deletion{Title: "That did not work", Problem: e.message}
+		switch e.status {
+		case http.StatusNotFound:
+			d.Title = "Nothing to delete"
+		case http.StatusServiceUnavailable:
+			h.Set(echo.HeaderRetryAfter, "5")
+		}
 	}
 	h.Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
@@ -126,5 +137,5 @@ func (s *Server) deletePage(c echo.Context, d deletion, err error) error {
 	if err := deletionPage.Execute(&text, d); err != nil {
 		return err
 	}
-	return c.HTML(status, text.String())
+	return errors.Join(err, c.HTML(status, text.String()))
 }

@@ -63,7 +63,7 @@ var answers = []struct {
 	{format.ErrMalformed, http.StatusUnprocessableEntity, "damaged_image", ""},
 	{resize.ErrDamaged, http.StatusUnprocessableEntity, "damaged_picture", "This picture is damaged and cannot be resized. The original can be shown."},
 	{strip.ErrUnsupported, http.StatusUnprocessableEntity, "cannot_strip", ""},
-	{strip.ErrTooLarge, http.StatusRequestEntityTooLarge, "cannot_strip", ""},
+	{strip.ErrTooLarge, http.StatusUnprocessableEntity, "cannot_strip", ""},
 	{errDigest, http.StatusUnprocessableEntity, "digest_mismatch", ""},
 	{db.ErrBusy, http.StatusServiceUnavailable, "busy", "The server has too many uploads under way. Try again in a few seconds."},
 	{errMoved, http.StatusServiceUnavailable, "busy", "The image was replaced while it was being resized. Ask again."},

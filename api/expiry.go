@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,16 +13,21 @@ const maxLife = 10 * 365 * 24 * time.Hour
 
 // expiresIn finds how long an image is to live: in the form's field, or else in
 // the query, or else in the header. It is empty for ever.
-func expiresIn(r *http.Request, field string) string {
+func expiresIn(r *http.Request, field string) (string, error) {
 	if field != "" {
-		return field
+		return field, nil
 	}
-	if r.URL.RawQuery != "" {
-		if v := r.URL.Query().Get("expires_in"); v != "" {
-			return v
-		}
+	said := r.Header.Values("Expires-In")
+	if q := r.URL.Query(); q.Get("expires_in") != "" || len(q["expires_in"]) > 1 {
+		said = q["expires_in"]
 	}
-	return r.Header.Get("Expires-In")
+	switch said = slices.Compact(said); len(said) {
+	case 0:
+		return "", nil
+	case 1:
+		return said[0], nil
+	}
+	return "", refuse(http.StatusBadRequest, "bad_expiry", "expires_in is given more than once, with different values. Give it once.")
 }
 
 // expiry returns when an image goes that is stored now and is to live as long as

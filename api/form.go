@@ -26,13 +26,14 @@ const (
 // form reads a multipart/form-data body (RFC 7578) as it comes. It is a reader
 // of its current part.
 type form struct {
-	parts *multipart.Reader
-	part  *multipart.Part // nil before the first
-	body  *tailReader
-	buf   *bufio.Reader // of body
-	left  int64         // how much more of it may be read
-	spent int64         // bytes of headers, and of parts that were passed over
-	files int           // how many there were
+	parts  *multipart.Reader
+	part   *multipart.Part // nil before the first
+	body   *tailReader
+	buf    *bufio.Reader // of body
+	left   int64         // how much more of it may be read
+	spent  int64         // bytes of headers, and of parts that were passed over
+	files  int           // how many there were
+	stored int           // and of them are stored
 
 	ahead     *multipart.Part // the file that life has found
 	aheadErr  error           // or why it found none
@@ -96,11 +97,15 @@ func (f *form) nextFile() (*multipart.Part, error) {
 // file or behind it.
 func (f *form) life() (string, error) {
 	said := f.expiresIn
-	f.ahead, f.aheadErr = f.nextFile() // what else is wrong behind the file is not its fault
-	if f.fieldErr != nil {
+	f.ahead, f.aheadErr = f.nextFile()
+	switch {
+	case f.fieldErr != nil:
 		return "", f.fieldErr
+	case errors.Is(f.aheadErr, io.ErrUnexpectedEOF), errors.Is(f.aheadErr, os.ErrDeadlineExceeded):
+		return "", f.aheadErr // the field may have been what is cut off
 	}
-	if f.files > 1 && said != f.expiresIn {
+	// What else is wrong behind the file is not its fault.
+	if f.stored > 0 && said != f.expiresIn {
 		return "", refuse(http.StatusBadRequest, "bad_expiry", "expires_in comes too late for the files before it. Put it before the first file, or into the URL.")
 	}
 	return f.expiresIn, nil

@@ -106,7 +106,7 @@ func TestForms(t *testing.T) {
 		"cut off in the header": {body: form(file("file", "cat.png", cat))[:60], status: 400, code: "cut_off"},
 		"cut off in the second file's header": {
 			body:   strings.SplitAfter(form(file("a", "cat.png", cat), file("b", "dog.png", cat)), `name="b"`)[0],
-			status: 400, code: "cut_off", stored: []string{"cat.png"},
+			status: 400, code: "cut_off", // what is cut off may have been the first one's expires_in
 		},
 		"no end of a boundary":   {body: "--" + boundary + "\r\n" + text("a", "1") + "\r\n--" + boundary + "--x\r\n", status: 400, code: "bad_form"},
 		"a header without colon": {body: form(part("Content-Disposition", cat)), status: 400, code: "bad_form"},

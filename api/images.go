@@ -156,7 +156,11 @@ func (s *Server) listImages(c echo.Context) error {
 		}
 		limit = min(n, maxLimit)
 	}
-	o := db.ListOptions{After: c.QueryParam("cursor"), Match: c.QueryParam("q"), Limit: limit, Trash: c.QueryParams().Has("trash")}
+	trash, err := flag(c.QueryParams(), "trash")
+	if err != nil {
+		return err
+	}
+	o := db.ListOptions{After: c.QueryParam("cursor"), Match: c.QueryParam("q"), Limit: limit, Trash: trash}
 	images, next, err := s.store.List(c.Request().Context(), o)
 	if err != nil {
 		return err

@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"imageserver/api"
+	"imageserver/db"
 )
 
 // fields makes form data of fields and files, in this order: "name=value", or
@@ -82,6 +85,13 @@ func TestBadExpiresIn(t *testing.T) {
 	}
 	s.do(t, "POST", "/upload", formType, fields(png, "file@a.png", "expires_in="+strings.Repeat("9", 200))).refusal(t, http.StatusBadRequest, "bad_form")
 	s.do(t, "PUT", "/images/b.png?expires_in=0", "", png).refusal(t, http.StatusBadRequest, "bad_expiry")
+	s.do(t, "PUT", "/images/b.png?expires_in=1h&expires_in=2h", "", png).refusal(t, http.StatusBadRequest, "bad_expiry")
+	for _, query := range []string{"expires_in=7%", "strip;expires_in=1h"} {
+		s.do(t, "PUT", "/images/b.png?"+query, "", png).refusal(t, http.StatusBadRequest, "bad_query")
+		s.do(t, "POST", "/upload?"+query, formType, fields(png, "file@b.png")).refusal(t, http.StatusBadRequest, "bad_query")
+	}
+	cut, _, _ := strings.Cut(fields(png, "file@b.png", "expires_in=60"), `ires_in`)
+	s.do(t, "POST", "/upload", formType, cut).refusal(t, http.StatusBadRequest, "cut_off")
 	if got := s.stored(t); len(got) != 0 {
 		t.Errorf("stored %q, want nothing", got)
 	}
@@ -89,6 +99,10 @@ func TestBadExpiresIn(t *testing.T) {
 	late := s.do(t, "POST", "/upload", formType, fields(png, "file@a.png", "file@b.png", "expires_in=60"))
 	if r := late.refusal(t, http.StatusBadRequest, "bad_expiry"); !strings.Contains(r.Message, "before the first file") || len(r.Images) != 1 {
 		t.Errorf("got %s, want it to say where the field goes, and what is stored", late)
+	}
+	empty := form(file("file", "", ""), file("file2", "e.png", png+"e"), text("expires_in", "60"))
+	if got := s.do(t, "POST", "/upload", formType, empty).success(t, http.StatusCreated); got.ExpiresAt.IsZero() {
+		t.Error("behind a field left empty: the image does not expire")
 	}
 	early := s.do(t, "POST", "/upload", formType, fields(png, "expires_in=60", "file@c.png", "file@d.png")).success(t, http.StatusCreated)
 	for _, i := range early.Images {
@@ -103,9 +117,15 @@ func TestExpired(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{Trash: time.Hour})
 	content := photo(t, 1, 90, 60)
-	stored := s.do(t, "PUT", "/images/a.jpg?expires_in=1", "", content).success(t, http.StatusCreated)
+	stored := s.do(t, "PUT", "/images/a.jpg?expires_in=3", "", content).success(t, http.StatusCreated)
 	s.do(t, "GET", "/images/a.jpg", "", "").wantImage(t, content)
-	s.do(t, "GET", "/images/a.jpg?w=16", "", "").want(t, http.StatusOK)
+	for _, query := range []string{"?v=" + stored.SHA256, "?w=16&v=" + stored.SHA256} {
+		a := s.do(t, "GET", "/images/a.jpg"+query, "", "")
+		a.want(t, http.StatusOK)
+		if age := a.header.Get("Cache-Control"); age != "public, max-age=2" && age != "public, max-age=1" && age != "public, max-age=0" {
+			t.Errorf("%s: caches may keep it: %s", query, age)
+		}
+	}
 	time.Sleep(time.Until(stored.ExpiresAt))
 	for _, path := range []string{"/images/a.jpg", "/images/a.jpg?w=16", "/images/a.jpg?v=" + stored.SHA256, s.path(t, stored.DeleteURL)} {
 		s.do(t, "GET", path, "", "").refusal(t, http.StatusNotFound, "not_found")
@@ -179,6 +199,13 @@ func TestDeleteURL(t *testing.T) {
 	for _, wrong := range []string{"/delete/", "/delete/x", path[:len(path)-1], path + "x", "/delete/" + strings.Repeat("A", 32)} {
 		s.do(t, "DELETE", wrong, "", "").refusal(t, http.StatusNotFound, "not_found")
 	}
+	if log := s.log.String(); strings.Contains(log, strings.TrimPrefix(path, "/delete/")) || !strings.Contains(log, "/delete/…") {
+		t.Error("the log has the key")
+	}
+	asked := s.do(t, "OPTIONS", path, "Origin: https://app.example.com\nAccess-Control-Request-Method: DELETE", "")
+	if got := asked.header.Get("Access-Control-Allow-Methods"); !strings.Contains(got, "DELETE") {
+		t.Errorf("pages of other origins may %q, want DELETE among it", got)
+	}
 	s.do(t, "DELETE", path, "Origin: https://app.example.com\nSec-Fetch-Site: cross-site", "").want(t, http.StatusNoContent)
 	s.do(t, "GET", "/images/cat.png", "", "").refusal(t, http.StatusNotFound, "not_found")
 	s.do(t, "DELETE", path, "", "").refusal(t, http.StatusNotFound, "not_found")
@@ -197,7 +224,7 @@ func TestDeleteURL(t *testing.T) {
 	if done.status != http.StatusOK || !strings.Contains(done.body, "is deleted") {
 		t.Errorf("got %s, want a page that says it is deleted", done)
 	}
-	if got, _ := s.do(t, "GET", "/images?trash", token, ""), 0; !strings.Contains(got.body, "cat.png") {
+	if got := s.do(t, "GET", "/images?trash", token, ""); !strings.Contains(got.body, "cat.png") {
 		t.Errorf("the trash is %s, want cat.png in it", got)
 	}
 
@@ -206,6 +233,26 @@ func TestDeleteURL(t *testing.T) {
 	upload("bird.png", 4)
 	s.do(t, "DELETE", s.path(t, old.DeleteURL), "", "").refusal(t, http.StatusNotFound, "not_found")
 	s.do(t, "GET", "/images/bird.png", "", "").want(t, http.StatusOK)
+}
+
+// undeletable is a store that deletes nothing.
+type undeletable struct{ db.Store }
+
+func (undeletable) Delete(context.Context, string, db.DeleteOptions) error {
+	return errors.New("the disk is on fire")
+}
+
+// TestDeleteFails: the page says what happened, and the log has why.
+func TestDeleteFails(t *testing.T) {
+	t.Parallel()
+	s := serve(t, undeletable{newStore(t)}, api.Options{})
+	path := s.path(t, s.put(t, "/images/cat.png", picture(t, 1, 0)).DeleteURL)
+	page := s.do(t, "POST", path, "Accept: text/html", "")
+	if page.status != http.StatusInternalServerError || !strings.Contains(page.body, "That did not work") || strings.Contains(page.body, "fire") {
+		t.Errorf("got %s, want a page that says it did not work, and no more", page)
+	}
+	s.do(t, "DELETE", path, "", "").refusal(t, http.StatusInternalServerError, "internal")
+	s.log.wait(t, "POST", "the disk is on fire")
 }
 
 // TestTrash: what is deleted or replaced can be brought back.
@@ -251,6 +298,8 @@ func TestTrash(t *testing.T) {
 		t.Errorf("the trash has %q, want nothing", got)
 	}
 	s.do(t, "DELETE", "/images", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
+	s.do(t, "DELETE", "/images?trash=0", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
+	s.do(t, "DELETE", "/images?trash=maybe", "", "").refusal(t, http.StatusBadRequest, "bad_flag")
 }
 
 // TestNoTrash: without one, what is deleted is gone.
@@ -309,6 +358,9 @@ func TestStrip(t *testing.T) {
 		if form.SHA256 != got.SHA256 || !form.Stripped {
 			t.Errorf("by POST: got %+v, want the same bytes", form.img)
 		}
+	}
+	if not := s.do(t, "PUT", "/images/not.jpg?strip=0", "", sample(t, "tagged.jpg")).success(t, http.StatusCreated); not.Stripped {
+		t.Error("strip=0: it is stripped")
 	}
 	s.do(t, "PUT", "/images/a.gif?strip", "", sample(t, "gradient.gif")).refusal(t, http.StatusUnprocessableEntity, "cannot_strip")
 	s.do(t, "PUT", "/images/a.jpg?strip", "", sample(t, "tagged.jpg")[:3000]).want(t, http.StatusUnprocessableEntity)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
@@ -31,7 +32,7 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 			}
 			attrs := []slog.Attr{
 				slog.String("method", v.Method),
-				slog.String("path", v.URIPath),
+				slog.String("path", loggedPath(v.URIPath)),
 				slog.Int("status", v.Status),
 				slog.Int64("bytes", v.ResponseSize),
 				slog.Duration("took", v.Latency),
@@ -50,6 +51,14 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 			return nil
 		},
 	})
+}
+
+// loggedPath is a path without the secret that it may hold.
+func loggedPath(path string) string {
+	if strings.HasPrefix(path, deletePath) {
+		return deletePath + "…"
+	}
+	return path
 }
 
 // recovery makes a panic in a handler an error of its request alone.

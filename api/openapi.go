@@ -24,7 +24,7 @@ const describedURL = "http://127.0.0.1:5000"
 // getDescription answers the description of the server as this client calls it.
 func (s *Server) getDescription(c echo.Context) error {
 	base, _ := json.Marshal(s.base(c)) // strings always can be
-	text := strings.ReplaceAll(description, describedURL, string(bytes.Trim(base, `"`)))
+	text := strings.ReplaceAll(description, describedURL, string(base[1:len(base)-1]))
 	return s.sendJSON(c, "openapi.json", []byte(text), imageQuery{})
 }
 

@@ -44,7 +44,8 @@ func TestServers(t *testing.T) {
 		"as asked":     {api.Options{}, "Host: localhost:5000", "http://localhost:5000"},
 		"odd":          {api.Options{}, "Host: a&b", "http://a&b"},
 		"proxied":      {api.Options{TrustedProxies: proxy}, "X-Forwarded-Proto: https\nX-Forwarded-Host: a.example", "https://a.example"},
-		"hostile":      {api.Options{TrustedProxies: proxy}, `X-Forwarded-Host: a"}]}\`, `http://a"}]}\`},
+		"hostile":      {api.Options{TrustedProxies: proxy}, "Host: localhost\nX-Forwarded-Host: a\"}]}\\", "http://localhost"},
+		"header":       {api.Options{TrustedProxies: proxy}, "Host: localhost\nX-Forwarded-Host: a>;rel=x", "http://localhost"},
 		"base URL":     {api.Options{BaseURL: baseURL(t, "https://a.example/pictures/")}, "Host: localhost", "https://a.example/pictures"},
 		"behind token": {api.Options{Token: "s3cret"}, "Host: localhost", "http://localhost"},
 	} {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -57,9 +58,9 @@ type imageQuery struct {
 }
 
 func parseImageQuery(raw string) (want imageQuery, err error) {
-	q, err := url.ParseQuery(raw)
+	q, err := parseQuery(raw)
 	if err != nil {
-		return want, refuse(http.StatusBadRequest, "bad_query", "The part of the URL behind the question mark cannot be read: parameters are separated by &, and %% begins an escape.")
+		return want, err
 	}
 	want.version, want.download = q.Get("v"), q.Has("download")
 	want.copy, err = copyRequest(q)
@@ -123,8 +124,13 @@ func (s *Server) answerCopy(c echo.Context, copy *copyOf, want imageQuery) error
 func present(h http.Header, img db.Image, want imageQuery) {
 	h.Set(echo.HeaderContentType, img.ContentType)
 	h.Set("ETag", etag(img))
-	if want.version != "" {
+	switch {
+	case want.version == "":
+	case img.Expires.IsZero():
 		h.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
+	default: // a cache must not keep it for longer than the store
+		left := min(time.Until(img.Expires), 365*24*time.Hour)
+		h.Set(echo.HeaderCacheControl, fmt.Sprintf("public, max-age=%d", int(left.Seconds())))
 	}
 	if want.download {
 		h.Set(echo.HeaderContentDisposition, attachment(img.Name))

@@ -46,7 +46,7 @@ var rows = []struct {
 	{"resize.ErrDamaged", resize.ErrDamaged, 422, "damaged_picture", "The original can be shown"},
 	{"resize.ErrUnsupported", resize.ErrUnsupported, 500, "internal", "Internal Server Error"}, // it is answered as it is
 	{"strip.ErrUnsupported", strip.ErrUnsupported, 422, "cannot_strip", "cannot be stripped"},
-	{"strip.ErrTooLarge", strip.ErrTooLarge, 413, "cannot_strip", "too large"},
+	{"strip.ErrTooLarge", strip.ErrTooLarge, 422, "cannot_strip", "too large"},
 	{"format.ErrUnknown", format.ErrUnknown, 415, "not_an_image", "Not a known kind of image"},
 	{"format.ErrMalformed", format.ErrMalformed, 422, "damaged_image", "Damaged image"},
 

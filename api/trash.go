@@ -34,7 +34,11 @@ type moved struct {
 
 // emptyTrash deletes for good what rests in the trash.
 func (s *Server) emptyTrash(c echo.Context) error {
-	if !c.QueryParams().Has("trash") {
+	trash, err := flag(c.QueryParams(), "trash")
+	if err != nil {
+		return err
+	}
+	if !trash {
 		c.Response().Header().Set(echo.HeaderAllow, "GET, HEAD")
 		return refuse(http.StatusMethodNotAllowed, "http_405", "The name is missing: DELETE /images/NAME, or DELETE /images?trash to empty the trash.")
 	}
@@ -45,5 +49,5 @@ func (s *Server) emptyTrash(c echo.Context) error {
 	return c.JSON(http.StatusOK, struct {
 		Message string `json:"message"`
 		Deleted int    `json:"deleted"`
-	}{fmt.Sprintf("The trash is empty: %d images are deleted for good.", n), n})
+	}{fmt.Sprintf("The trash is empty. Images deleted for good: %d.", n), n})
 }

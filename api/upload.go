@@ -44,7 +44,7 @@ type fileURL struct {
 
 // upload stores the files of a multipart/form-data body (RFC 7578) and answers
 // 201, or 200 when all of them were there already. Every field that carries a
-// file is taken; other fields are passed over.
+// file is taken; of other fields, expires_in is heeded.
 func (s *Server) upload(c echo.Context) error {
 	conflict, err := conflictOf(c)
 	if err != nil {
@@ -72,6 +72,7 @@ func (s *Server) upload(c echo.Context) error {
 			return err
 		}
 		stored = append(stored, s.describeStored(c, img))
+		form.stored++
 		if img.outcome != db.Unchanged {
 			outcome = img.outcome
 		}
@@ -228,7 +229,7 @@ func (s *Server) take(c echo.Context, body io.Reader, in intake) (taken, error) 
 			return inspect(r, img, c.Request(), in.life)
 		},
 	})
-	return taken{img, outcome, key, content.stripped}, err
+	return taken{Image: img, outcome: outcome, key: key, stripped: content.stripped}, content.explain(err)
 }
 
 // inspect fills in what the store does not know of an image.
@@ -244,7 +245,10 @@ func inspect(r io.ReaderAt, img *db.Image, request *http.Request, life func() (s
 			return err
 		}
 	}
-	img.Expires, err = expiry(expiresIn(request, field), time.Now())
+	text, err := expiresIn(request, field)
+	if err == nil {
+		img.Expires, err = expiry(text, time.Now())
+	}
 	return err
 }
 
