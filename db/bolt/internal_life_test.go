@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -441,33 +442,41 @@ func TestSweepLong(t *testing.T) {
 	wantChunks(t, s, 0)
 }
 
-// TestEmptyTrashInSteps empties a trash of more than one commit deletes.
+// TestEmptyTrashInSteps empties a trash of more than one commit deletes, and
+// one that goes in one commit though it takes several pages of each index.
 func TestEmptyTrashInSteps(t *testing.T) {
 	t.Parallel()
-	const n = 2*sweepRecords + 10
-	s := newStore(t, Options{NoSync: true})
-	kept := mustPut(t, s, "kept.png", content(1, 1000))
-	for i := range n {
-		mustPut(t, s, "a.png", content(byte(i), 1000+i/256))
-		mustTrash(t, s, "a.png")
-	}
-	wantSound(t, s)
-	var before, after int
-	txID := func(id *int) {
-		if err := s.view(func(tx *bbolt.Tx) error { *id = tx.ID(); return nil }); err != nil {
-			t.Fatal(err)
+	for _, n := range []int{2*sweepRecords + 10, sweepRecords - 1} {
+		s := newStore(t, Options{NoSync: true})
+		kept := mustPut(t, s, "kept.png", content(1, 1000))
+		name := strings.Repeat("n", 200)
+		for i := range n {
+			mustPut(t, s, name, content(byte(i), 1000+i/256))
+			mustTrash(t, s, name)
 		}
+		wantSound(t, s)
+		before := lastCommit(t, s)
+		within(t, func() {
+			if got, err := s.EmptyTrash(ctx); got != n || err != nil {
+				t.Errorf("emptied the trash of %d, error %v, want %d", got, err, n)
+			}
+		})
+		if got, want := lastCommit(t, s)-before, n/sweepRecords+1; got != want {
+			t.Errorf("%d commits, want %d of at most %d", got, want, sweepRecords)
+		}
+		wantUsage(t, s, db.Usage{Images: 1, Bytes: kept.Size, Blobs: 1, Stored: kept.Size})
+		wantSound(t, s)
+		wantChunks(t, s, 1)
 	}
-	txID(&before)
-	if got, err := s.EmptyTrash(ctx); got != n || err != nil {
-		t.Errorf("emptied the trash of %d, error %v, want %d", got, err, n)
+}
+
+// lastCommit returns the number of the last commit.
+func lastCommit(t *testing.T, s *Store) (id int) {
+	t.Helper()
+	if err := s.view(func(tx *bbolt.Tx) error { id = tx.ID(); return nil }); err != nil {
+		t.Fatal(err)
 	}
-	if txID(&after); after-before != 3 {
-		t.Errorf("%d commits, want 3 of at most %d", after-before, sweepRecords)
-	}
-	wantUsage(t, s, db.Usage{Images: 1, Bytes: kept.Size, Blobs: 1, Stored: kept.Size})
-	wantSound(t, s)
-	wantChunks(t, s, 1)
+	return id
 }
 
 // TestDeletedTwice deletes images of one name while the clock stands still and

@@ -106,12 +106,13 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 // can be neither shown nor restored, loses its place: it must not keep the
 // others.
 func (tx *txn) purgeOldest() (*record, error) {
-	k, _ := tx.Bucket(deletedBucket).Cursor().Last()
-	if k == nil {
+	// Where all pages of a bucket were emptied in this transaction, Last of
+	// bbolt v1.5.0 never returns. First does.
+	if isEmpty(tx.Tx, deletedBucket) {
 		return nil, nil
 	}
-	key := trashKeyOf(k)
-	r, err := getTrashed(tx.Tx, key)
+	k, _ := tx.Bucket(deletedBucket).Cursor().Last()
+	r, err := getTrashed(tx.Tx, trashKeyOf(k))
 	if r == nil || err != nil {
 		return &record{}, tx.Bucket(deletedBucket).Delete(bytes.Clone(k))
 	}
