@@ -26,6 +26,9 @@ func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (
 				return false, err
 			}
 			m.to, err = tx.place(to, m.from.SHA256, o.Conflict, nil)
+			if m.to.outcome == db.Unchanged && m.to.name != to && db.IsNumbered(to, from) {
+				m.to = place{name: from, record: m.from, outcome: db.Unchanged} // of several with the bytes, this one
+			}
 			return m.to.name != from, err
 		},
 		apply: m.apply,

@@ -150,6 +150,7 @@ func TestFaults(t *testing.T) {
 		{"rename leaves the old name", "Rename/Whole"},
 		{"rename leaves the old name", "Rename/Race"},
 		{"rename to itself deletes", "Rename/Nowhere"},
+		{"renamed to another number", "Rename/Nowhere"},
 		{"rename asks about the other name", "Rename/Allow"},
 		{"rename takes the copies", "Rename/Whole"},
 		{"forgets how many names", "Reopen/GoesOn"},

@@ -148,6 +148,19 @@ func testMoveNowhere(t *testing.T, s db.Store) {
 	wantImage(t, "Rename", rename(t, s, "cat-2.png", "cat.png", db.RenameOptions{}, db.Unchanged), number)
 	wantTrash(t, s)
 	wantUsage(t, s, sum([]db.Image{img, other, number}))
+
+	// Others may have a number and the same bytes: each stays what it is.
+	taken, same := create(t, s, "p.png", content(4, 100)), content(5, 100)
+	images := []db.Image{taken}
+	for _, name := range []string{"p-10.png", "p-2.png", "p-3.png"} {
+		images = append(images, put(t, s, name, same, db.PutOptions{Conflict: db.Fail}, db.Created))
+	}
+	for _, img := range images[1:] {
+		wantImage(t, "Rename", rename(t, s, img.Name, "p.png", db.RenameOptions{}, db.Unchanged), img)
+	}
+	for _, img := range images[1:] {
+		wantStored(t, s, img, same)
+	}
 }
 
 // testMoveMissing: what is not there cannot be renamed, to itself neither.
