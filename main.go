@@ -14,9 +14,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"runtime"
 	"runtime/debug"
-	"sync"
 	"syscall"
 	"time"
 
@@ -132,7 +130,6 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err := cmd.check(); err != nil {
 		return err
 	}
-	cores := tuneScheduler()
 	cmd.limitMemory()
 	log := cmd.logger(t.stderr)
 	listener, err := net.Listen("tcp", cmd.Addr)
@@ -149,7 +146,6 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		Trash:          time.Duration(cmd.Trash),
 		Strip:          cmd.Strip,
 		CopiesBudget:   int64(cmd.CopiesBudget),
-		Resizers:       cores,
 		ResizeMemory:   int64(cmd.ResizeMemory),
 		MaxPixels:      cmd.MaxPixels,
 		Allow:          cmd.Allow,
@@ -183,19 +179,6 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	}
 	return errors.Join(err, store.Close())
 }
-
-// tuneScheduler returns how many cores there are, and gives Go twice as many
-// processors, once. Its scheduler takes a processor from a goroutine that computes
-// only after 10 ms, so while copies are made on each of them requests would wait:
-// the 99th percentile was 45 ms on two cores. This way as many are left for
-// requests, and the kernel, which knows priorities, shares the cores out: 5 ms.
-var tuneScheduler = sync.OnceValue(func() (cores int) {
-	cores = runtime.GOMAXPROCS(0)
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(2 * cores)
-	}
-	return cores
-})
 
 // minResizeMemory is what a small picture takes.
 const minResizeMemory = 16 << 20
