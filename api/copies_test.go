@@ -680,6 +680,19 @@ func TestUnsupportedOnce(t *testing.T) {
 	}
 }
 
+// TestTooLongForJPEG: it is said, and does not keep the picture from being resized.
+func TestTooLongForJPEG(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	s.put(t, "/images/long.png", pngOf(t, image.NewGray(image.Rect(0, 0, 70_000, 17))))
+	r := s.do(t, "GET", "/images/long.png?h=16&format=jpeg", "", "").refusal(t, http.StatusUnprocessableEntity, "too_long")
+	if !strings.Contains(r.Message, "format=png") {
+		t.Errorf("the message is %q, want it to say what to do", r.Message)
+	}
+	s.do(t, "GET", "/images/long.png?h=16", "", "").wantCopy(t, "png", 65882, 16)
+	s.do(t, "GET", "/images/long.png?w=320&format=jpeg", "", "").wantCopy(t, "jpeg", 320, 1)
+}
+
 // TestDamagedSource: the trouble is the store's, not the picture's.
 func TestDamagedSource(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,7 @@ var rows = []struct {
 	{"db.ErrKey", db.ErrKey, 500, "internal", "Internal Server Error"},       // no client gives keys
 	{"db.ErrBudget", db.ErrBudget, 500, "internal", "Internal Server Error"}, // nor waits for a copy to be kept
 	{"resize.ErrDamaged", resize.ErrDamaged, 422, "damaged_picture", "The original can be shown"},
+	{"resize.ErrTooLong", resize.ErrTooLong, 422, "too_long", "format=png"},
 	{"resize.ErrUnsupported", resize.ErrUnsupported, 500, "internal", "Internal Server Error"}, // it is answered as it is
 	{"strip.ErrUnsupported", strip.ErrUnsupported, 422, "cannot_strip", "cannot be stripped"},
 	{"strip.ErrTooLarge", strip.ErrTooLarge, 422, "cannot_strip", "too large"},

@@ -366,8 +366,8 @@ func TestThin(t *testing.T) {
 		t.Errorf("got a %s, want a JPEG", c.Type)
 	}
 	_, err := resize.Make(t.Context(), s, resize.Plan{Width: 65536, Height: 1, Format: format.JPEG, Quality: 80})
-	if !errors.Is(err, resize.ErrUnsupported) {
-		t.Errorf("got %v, want ErrUnsupported", err)
+	if !errors.Is(err, resize.ErrTooLong) {
+		t.Errorf("got %v, want ErrTooLong", err)
 	}
 }
 

@@ -26,6 +26,10 @@ var (
 	// ErrUnsupported means that no decoder here reads this kind of image.
 	ErrUnsupported = errors.New("this kind of image cannot be resized")
 
+	// ErrTooLong means that a JPEG was asked for and that the copy, though small,
+	// is longer than a JPEG can be.
+	ErrTooLong = errors.New("a JPEG has at most 65535 pixels on a side")
+
 	// ErrDamaged means that the picture behind the header is broken.
 	ErrDamaged = errors.New("damaged picture")
 )

@@ -27,7 +27,7 @@ func encode(m image.Image, p Plan, icc []byte) (Copy, error) {
 		}
 	}
 	if c.Type == format.JPEG && !fits {
-		return Copy{}, fmt.Errorf("%w: a JPEG cannot have %d × %d pixels", ErrUnsupported, p.Width, p.Height)
+		return Copy{}, fmt.Errorf("%w, and not %d × %d", ErrTooLong, p.Width, p.Height)
 	}
 	var b bytes.Buffer
 	var err error
