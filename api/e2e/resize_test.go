@@ -11,7 +11,6 @@ import (
 	"math"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -31,24 +30,9 @@ func TestResizing(t *testing.T) {
 	small := newPicture(20e3)
 	mustPut(t, s, "small.png", small)
 
-	var copies, reads pace
-	var stop atomic.Bool
-	var reading, resizing sync.WaitGroup
-	want := small.sum()
-	for range 8 {
-		reading.Go(func() {
-			for !stop.Load() {
-				reads.time(t, func() error {
-					sum, _, err := s.get("small.png")
-					if err == nil && sum != want {
-						err = fmt.Errorf("the image read has the digest %s, want %s", sum, want)
-					}
-					return err
-				})
-				time.Sleep(10 * time.Millisecond)
-			}
-		})
-	}
+	var copies pace
+	var resizing sync.WaitGroup
+	stopReading := readBeside(t, s, "small.png", small, 8, 10*time.Millisecond)
 	sums := sync.Map{}
 	began := time.Now()
 	for i := range photos {
@@ -64,10 +48,9 @@ func TestResizing(t *testing.T) {
 	}
 	resizing.Wait()
 	took := time.Since(began)
-	stop.Store(true)
-	reading.Wait()
+	reads := stopReading()
 	t.Logf("copies of 12 megapixels: %s; %.1f a second", &copies, float64(len(copies.took))/took.Seconds())
-	t.Logf("reads beside them: %s", &reads)
+	t.Logf("reads beside them: %s", reads)
 	if p99 := reads.percentile(99); whole && p99 > quick {
 		t.Errorf("the 99th percentile of reads is %s, want at most %s", p99, quick)
 	}

@@ -41,24 +41,9 @@ func TestSlowReaders(t *testing.T) {
 	for i := range slow {
 		slow[i] = newSlowReader(t, s, "large.png")
 	}
-	var uploads, reads pace
-	var stop atomic.Bool
-	var reading, uploading sync.WaitGroup
-	want := small.sum()
-	for range readers {
-		reading.Go(func() {
-			for !stop.Load() {
-				reads.time(t, func() error {
-					sum, _, err := s.get("small.png")
-					if err == nil && sum != want {
-						err = fmt.Errorf("the image read has the digest %s, want %s", sum, want)
-					}
-					return err
-				})
-				time.Sleep(5 * time.Millisecond)
-			}
-		})
-	}
+	var uploads pace
+	var uploading sync.WaitGroup
+	stopReading := readBeside(t, s, "small.png", small, readers, 5*time.Millisecond)
 	began := time.Now()
 	total, enough := atomic.Int64{}, pick[int64](60e6, 500e6)
 	for c := range uploaders {
@@ -80,16 +65,15 @@ func TestSlowReaders(t *testing.T) {
 	took := time.Since(began)
 	// A short form on a fast disk would otherwise see but a few reads.
 	time.Sleep(time.Second - took)
-	stop.Store(true)
-	reading.Wait()
+	reads := stopReading()
 
 	t.Logf("%d MB uploaded in %.1f s (%.0f MB/s) beside %d slow readers", total.Load()/1e6, took.Seconds(), float64(total.Load())/1e6/took.Seconds(), len(slow))
-	t.Logf("reads:   %s", &reads)
+	t.Logf("reads:   %s", reads)
 	t.Logf("uploads: %s", &uploads)
 	if p99 := reads.percentile(99); whole && p99 > quick {
 		t.Errorf("the 99th percentile of reads is %s, want at most %s", p99, quick)
 	}
-	for what, p := range map[string]*pace{"read": &reads, "upload": &uploads} {
+	for what, p := range map[string]*pace{"read": reads, "upload": &uploads} {
 		if longest := p.percentile(100); longest > standstill {
 			t.Errorf("a %s took %s, want less than %s", what, longest, standstill)
 		}
@@ -168,6 +152,35 @@ func (r *slowReader) rest() (slowly int, sum string, err error) {
 	h := sha256.New()
 	_, err = io.Copy(h, resp.Body)
 	return slowly, hexSum(h), err
+}
+
+// readBeside has clients read an image, each again after a pause, until the function
+// returned is called, which tells how long they took.
+func readBeside(t *testing.T, s *server, name string, p picture, clients int, pause time.Duration) (stop func() *pace) {
+	t.Helper()
+	reads := new(pace)
+	want := p.sum()
+	var stopped atomic.Bool
+	var reading sync.WaitGroup
+	for range clients {
+		reading.Go(func() {
+			for !stopped.Load() {
+				reads.time(t, func() error {
+					sum, _, err := s.get(name)
+					if err == nil && sum != want {
+						err = fmt.Errorf("the image read has the digest %s, want %s", sum, want)
+					}
+					return err
+				})
+				time.Sleep(pause)
+			}
+		})
+	}
+	return func() *pace {
+		stopped.Store(true)
+		reading.Wait()
+		return reads
+	}
 }
 
 // pace collects how long requests took.

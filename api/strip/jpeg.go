@@ -27,8 +27,8 @@ const (
 
 // jpeg strips a JPEG: segments, and the data of a scan behind each SOS (T.81, B.2).
 type jpeg struct {
-	in       *source
-	step     func(out []byte) ([]byte, error)
+	in *source
+	steps
 	content  []byte // of the segment read last
 	oriented bool   // an Exif segment has come: of several the first counts
 }
@@ -38,8 +38,6 @@ func newJPEG(in *source) *jpeg {
 	j.step = j.begin
 	return j
 }
-
-func (j *jpeg) next(out []byte) ([]byte, error) { return j.step(out) }
 
 func (j *jpeg) begin(out []byte) ([]byte, error) {
 	var b [2]byte

@@ -27,8 +27,8 @@ var pngKept = map[string]bool{
 
 // png strips a PNG: chunks (5.3).
 type png struct {
-	in   *source
-	step func(out []byte) ([]byte, error)
+	in *source
+	steps
 	left int64 // of a chunk under way
 
 	oriented bool // an eXIf chunk has come: of several the first counts
@@ -39,8 +39,6 @@ func newPNG(in *source) *png {
 	p.step = p.begin
 	return p
 }
-
-func (p *png) next(out []byte) ([]byte, error) { return p.step(out) }
 
 func (p *png) begin(out []byte) ([]byte, error) {
 	var b [len(pngSignature)]byte

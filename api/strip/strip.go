@@ -100,6 +100,14 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// steps is the part of a format that its type has in common with the others: what
+// comes next depends on what has come.
+type steps struct {
+	step func(out []byte) ([]byte, error)
+}
+
+func (s *steps) next(out []byte) ([]byte, error) { return s.step(out) }
+
 // explain returns what Read says to an error of next.
 func (r *reader) explain(err error) error {
 	switch {

@@ -8,8 +8,8 @@ import (
 
 // webp strips a WebP: chunks in a RIFF (RFC 9649, 2.3 to 2.7).
 type webp struct {
-	in   *source
-	step func(out []byte) ([]byte, error)
+	in *source
+	steps
 	kept spool
 
 	flags    int64 // where those of the header stand in kept, or 0
@@ -32,8 +32,6 @@ func newWebP(in *source, memory int64) *webp {
 	w.step = w.read
 	return w
 }
-
-func (w *webp) next(out []byte) ([]byte, error) { return w.step(out) }
 
 // read reads all of the file, and then knows its size.
 func (w *webp) read(out []byte) ([]byte, error) {

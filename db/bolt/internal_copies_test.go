@@ -334,11 +334,18 @@ func TestCopyLost(t *testing.T) {
 	})
 }
 
+// newBoundedStore makes a store whose file may not grow beyond size.
+func newBoundedStore(t *testing.T, size int) *Store {
+	t.Helper()
+	s := newStore(t, Options{NoSync: true})
+	s.db.MaxSize = size + s.db.AllocSize // bbolt asks for that much more than it needs
+	return s
+}
+
 // TestCopiesGiveWay gives the file an end that it may not grow beyond.
 func TestCopiesGiveWay(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, Options{NoSync: true})
-	s.db.MaxSize = 24<<20 + s.db.AllocSize // bbolt asks for that much more than it needs
+	s := newBoundedStore(t, 24<<20)
 	testGiveWay(t, s, 24<<20)
 }
 

@@ -642,8 +642,7 @@ func TestDamagedTrash(t *testing.T) {
 // TestTrashGivesWay gives the file an end that it may not grow beyond.
 func TestTrashGivesWay(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, Options{NoSync: true})
-	s.db.MaxSize = 24<<20 + s.db.AllocSize // bbolt asks for that much more than it needs
+	s := newBoundedStore(t, 24<<20)
 	testTrashGivesWay(t, s, 24<<20)
 }
 
