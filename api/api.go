@@ -46,7 +46,6 @@ type Options struct {
 	// a tenth of the images', or 1 GiB if that is more, and less than 0 that none
 	// is kept.
 	CopiesBudget int64
-	Resizers     int   // copies made at a time; 0 means GOMAXPROCS
 	ResizeMemory int64 // bytes of memory while copies are made; 0 means 512 MiB
 	MaxPixels    int64 // of a picture that is resized; 0 means 100 million
 
@@ -79,9 +78,6 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	if o.Allow == nil {
 		o.Allow = format.Types()
 	}
-	if o.Resizers == 0 {
-		o.Resizers = runtime.GOMAXPROCS(0)
-	}
 	if o.ResizeMemory == 0 {
 		o.ResizeMemory = 512 << 20
 	}
@@ -100,7 +96,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	s := &Server{
 		echo:     echo.New(),
 		store:    store,
-		copies:   copies{store: store, log: o.Log, resizer: newResizer(o.Resizers, o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
+		copies:   copies{store: store, log: o.Log, resizer: newResizer(runtime.GOMAXPROCS(0), o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
 		o:        o,
 		allowed:  make(map[format.Type]bool),
 		token:    sha256.Sum256([]byte(o.Token)),
@@ -128,15 +124,15 @@ func (s *Server) routes(page http.Handler) {
 	e := s.echo
 	look := []string{http.MethodGet, http.MethodHead}
 
-	e.POST("/upload", s.upload, s.guest, s.bearer, s.plainQuery)
+	e.POST("/upload", s.upload, s.guest, s.bearer, plainQuery)
 	e.Match(look, "/images/*", s.getImage)
 
-	e.Match(look, "/images", s.listImages, s.own, s.bearer, s.plainQuery)
+	e.Match(look, "/images", s.listImages, s.own, s.bearer, plainQuery)
 	e.PUT("/images", s.putNowhere, s.own, s.bearer)
-	e.PUT("/images/*", s.putImage, s.own, s.bearer, s.plainQuery)
+	e.PUT("/images/*", s.putImage, s.own, s.bearer, plainQuery)
 	e.DELETE("/images/*", s.deleteImage, s.own, s.bearer)
-	e.DELETE("/images", s.emptyTrash, s.own, s.bearer, s.plainQuery)
-	e.POST("/images/*", s.changeImage, s.own, s.bearer, s.plainQuery)
+	e.DELETE("/images", s.emptyTrash, s.own, s.bearer, plainQuery)
+	e.POST("/images/*", s.changeImage, s.own, s.bearer, plainQuery)
 
 	e.Match(look, deletePath+"*", s.askToDelete)
 	e.POST(deletePath+"*", s.deleteByKey)

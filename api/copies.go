@@ -23,15 +23,9 @@ type copies struct {
 	store   db.Store
 	log     *slog.Logger
 	resizer *resizer
-	flights flights[made]
+	flights flights[resize.Copy]
 	budget  int64 // bytes of all copies; see Options.CopiesBudget
 	pixels  int64 // of a picture at most
-}
-
-// made is a copy that has just been made.
-type made struct {
-	db.Image
-	data []byte
 }
 
 // copyOf is a copy of an image: what the image is, and what is planned.
@@ -76,8 +70,8 @@ func plan(img db.Image, body db.Body, want resize.Request) (*copyOf, error) {
 	return &copyOf{img, info, p}, nil
 }
 
-// get returns a copy and its bytes, after making it if it is not there. It
-// returns errOriginal where the image cannot be resized but needs no apology.
+// get returns a copy and its bytes, after making it if it is not there, or
+// errOriginal.
 func (s *copies) get(ctx context.Context, c *copyOf) (db.Image, db.Body, error) {
 	img, content, err := s.find(ctx, c)
 	if !errors.Is(err, db.ErrNotFound) {
@@ -92,11 +86,11 @@ func (s *copies) join(ctx context.Context, c *copyOf, again bool) (db.Image, db.
 	if err := s.resizer.failures.of(c.image.SHA256); err != nil {
 		return db.Image{}, nil, err
 	}
-	m, err := s.flights.do(ctx, c.image.SHA256.String()+c.key(), func(ctx context.Context) (made, error) {
+	made, err := s.flights.do(ctx, c.image.SHA256.String()+c.key(), func(ctx context.Context) (resize.Copy, error) {
 		if !again { // it may have been made since the caller looked
 			if _, content, err := s.find(ctx, c); err == nil {
 				content.Close()
-				return made{}, nil
+				return resize.Copy{}, nil
 			}
 		}
 		return s.make(ctx, c)
@@ -108,11 +102,17 @@ func (s *copies) join(ctx context.Context, c *copyOf, again bool) (db.Image, db.
 	switch {
 	case !errors.Is(err, db.ErrNotFound):
 		return img, content, err
-	case m.data == nil:
+	case made.Data == nil:
 		return db.Image{}, nil, errMoved
 	}
-	content, err = s.resizer.lend(m.data) // it is not kept, or is gone already
-	return c.describe(m.Image), content, err
+	content, err = s.resizer.lend(made.Data) // it is not kept, or is gone already
+	return c.describe(db.Image{
+		Size:        int64(len(made.Data)),
+		SHA256:      sha256.Sum256(made.Data),
+		ContentType: made.Type.MIME(),
+		Width:       made.Width,
+		Height:      made.Height,
+	}), content, err
 }
 
 // find returns the copy, or db.ErrNotFound when the store does not have it sound.
@@ -150,14 +150,14 @@ func extension(name string) string {
 }
 
 // make makes the copy and has the store keep it.
-func (s *copies) make(ctx context.Context, c *copyOf) (made, error) {
+func (s *copies) make(ctx context.Context, c *copyOf) (resize.Copy, error) {
 	img, body, err := s.store.Get(ctx, c.image.Name)
 	if errors.Is(err, db.ErrNotFound) || err == nil && img.SHA256 != c.image.SHA256 {
 		// Those who wait may know the same bytes by another name.
 		err = errors.Join(errMoved, closed(body))
 	}
 	if err != nil {
-		return made{}, err
+		return resize.Copy{}, err
 	}
 	defer body.Close()
 	source := resize.Source{ReaderAt: body, Size: img.Size, Info: c.source}
@@ -170,21 +170,13 @@ func (s *copies) make(ctx context.Context, c *copyOf) (made, error) {
 		err = s.check(source)
 	}
 	if err != nil {
-		return made{}, err
+		return resize.Copy{}, err
 	}
-	copied, err := s.resizer.make(ctx, img.SHA256, source, c.Plan)
-	if err != nil {
-		return made{}, err
+	made, err := s.resizer.make(ctx, img.SHA256, source, c.Plan)
+	if err == nil {
+		s.keep(ctx, c, made)
 	}
-	m := made{data: copied.Data, Image: db.Image{
-		Size:        int64(len(copied.Data)),
-		SHA256:      sha256.Sum256(copied.Data),
-		ContentType: copied.Type.MIME(),
-		Width:       copied.Width,
-		Height:      copied.Height,
-	}}
-	s.keep(ctx, c, m)
-	return m, nil
+	return made, err
 }
 
 // closed closes the body if there is one.
@@ -205,11 +197,11 @@ func (s *copies) check(source resize.Source) error {
 }
 
 // keep stores a copy. One that cannot be kept can be shown even so.
-func (s *copies) keep(ctx context.Context, c *copyOf, m made) {
+func (s *copies) keep(ctx context.Context, c *copyOf, made resize.Copy) {
 	budget, err := s.room(ctx)
 	if err == nil && budget > 0 {
-		_, err = s.store.PutCopy(ctx, c.image.SHA256, c.key(), bytes.NewReader(m.data), db.CopyOptions{
-			ContentType: m.ContentType, Width: m.Width, Height: m.Height, Budget: budget,
+		_, err = s.store.PutCopy(ctx, c.image.SHA256, c.key(), bytes.NewReader(made.Data), db.CopyOptions{
+			ContentType: made.Type.MIME(), Width: made.Width, Height: made.Height, Budget: budget,
 		})
 	}
 	level := slog.LevelWarn

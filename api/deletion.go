@@ -52,12 +52,17 @@ const deletePath = "/delete/"
 // keyed returns the image that the key in the path deletes.
 func (s *Server) keyed(c echo.Context) (db.Image, error) {
 	key, ok := parseDeleteKey(strings.TrimPrefix(c.Request().URL.Path, deletePath))
+	if !ok {
+		return db.Image{}, errNoKey
+	}
 	img, err := s.store.ByDeleteHash(c.Request().Context(), key.hash())
-	if !ok || errors.Is(err, db.ErrNotFound) {
-		err = refuse(http.StatusNotFound, "not_found", "There is no image to delete here. It has been deleted or replaced, or the link is not complete.")
+	if errors.Is(err, db.ErrNotFound) {
+		err = errNoKey
 	}
 	return img, err
 }
+
+var errNoKey = refuse(http.StatusNotFound, "not_found", "There is no image to delete here. It has been deleted or replaced, or the link is not complete.")
 
 // deleteByKey answers 204, and a browser's form with a page.
 func (s *Server) deleteByKey(c echo.Context) error {

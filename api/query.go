@@ -10,7 +10,7 @@ import (
 // plainQuery refuses a query that cannot be read whole. What net/http makes of it
 // leaves out the pairs that are broken, and one of those may have said that the
 // image is to be stripped, or not to be kept.
-func (s *Server) plainQuery(next echo.HandlerFunc) echo.HandlerFunc {
+func plainQuery(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if raw := c.Request().URL.RawQuery; raw != "" {
 			if _, err := parseQuery(raw); err != nil {

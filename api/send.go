@@ -1,10 +1,8 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -14,111 +12,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"imageserver/api/resize"
 	"imageserver/db"
 )
-
-// imageHeader goes with every image: opened by itself, an SVG above all, it
-// runs and loads nothing; shown in any page it may be; and without ?v= it may
-// change, so that caches ask. Its values are shared by all answers.
-var imageHeader = http.Header{
-	"Content-Security-Policy":      {"default-src 'none'; style-src 'unsafe-inline'; sandbox"},
-	"X-Content-Type-Options":       {"nosniff"},
-	"Cross-Origin-Resource-Policy": {"cross-origin"},
-	"Cache-Control":                {"no-cache"},
-}
-
-// getImage answers an image's bytes or those of a resized copy, or a part of
-// them, for GET and HEAD.
-func (s *Server) getImage(c echo.Context) error {
-	maps.Copy(c.Response().Header(), imageHeader)
-	var want imageQuery
-	if q := c.Request().URL.RawQuery; q != "" { // most requests have none
-		var err error
-		if want, err = parseImageQuery(q); err != nil {
-			return err
-		}
-	}
-	err := s.answerImage(c, want)
-	if errors.Is(err, errMoved) {
-		err = s.answerImage(c, want)
-	}
-	if errors.Is(err, db.ErrDamaged) && c.Response().Committed {
-		s.o.Log.Error("image cut off", "image", imageName(c), "err", err)
-		panic(http.ErrAbortHandler) // the client must see that bytes are missing
-	}
-	return err
-}
-
-// imageQuery is what the parameters of a URL ask of an image.
-type imageQuery struct {
-	version  string          // the digest it must have, or empty
-	download bool            // as an attachment
-	copy     *resize.Request // or nil for the image itself
-}
-
-func parseImageQuery(raw string) (want imageQuery, err error) {
-	q, err := parseQuery(raw)
-	if err != nil {
-		return want, err
-	}
-	want.version, want.download = q.Get("v"), q.Has("download")
-	want.copy, err = copyRequest(q)
-	return want, err
-}
-
-// answerImage answers what is wanted of the image under the name in the path.
-func (s *Server) answerImage(c echo.Context, want imageQuery) error {
-	name := imageName(c)
-	img, body, err := s.store.Get(c.Request().Context(), name)
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if want.version != "" {
-		if d, err := db.ParseDigest(want.version); err != nil || d != img.SHA256 {
-			return fmt.Errorf("%w: %q in the version %.64s", db.ErrNotFound, name, want.version)
-		}
-	}
-	if want.copy == nil {
-		return s.send(c, img, body, want)
-	}
-	copy, err := plan(img, body, *want.copy)
-	if err == nil {
-		body.Close() // who waits for a copy holds no more than that
-		err = s.answerCopy(c, copy, want)
-	}
-	if errors.Is(err, errOriginal) {
-		want.copy = nil
-		return s.answerImage(c, want)
-	}
-	return err
-}
-
-// answerCopy answers a resized copy of an image. One that turns out to be damaged
-// is made again, and sent if nothing of the damaged one was.
-func (s *Server) answerCopy(c echo.Context, copy *copyOf, want imageQuery) error {
-	ctx := c.Request().Context()
-	img, content, err := s.copies.get(ctx, copy)
-	if err != nil {
-		return err
-	}
-	err = s.send(c, img, content, want)
-	content.Close()
-	if !errors.Is(err, db.ErrDamaged) {
-		return err
-	}
-	s.copies.damaged(copy, err)
-	img, content, again := s.copies.join(ctx, copy, true)
-	if again != nil {
-		return errors.Join(err, again)
-	}
-	defer content.Close()
-	if c.Response().Committed {
-		return err // who asks next gets a sound one
-	}
-	return s.send(c, img, content, want)
-}
 
 // present sets the header that describes an image.
 func present(h http.Header, img db.Image, want imageQuery) {
@@ -129,7 +24,7 @@ func present(h http.Header, img db.Image, want imageQuery) {
 	case img.Expires.IsZero():
 		h.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
 	default: // a cache must not keep it for longer than the store
-		left := min(time.Until(img.Expires), 365*24*time.Hour)
+		left := min(max(0, time.Until(img.Expires)), 365*24*time.Hour)
 		h.Set(echo.HeaderCacheControl, fmt.Sprintf("public, max-age=%d", int(left.Seconds())))
 	}
 	if want.download {

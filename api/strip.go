@@ -30,29 +30,31 @@ type content struct {
 	r        io.Reader
 	err      error // of r, but for its end
 	stripped bool
-	digest   *db.Digest // what the bytes as they are sent must have, or nil
-	sent     hash.Hash  // of those
+	sent     hash.Hash // of the bytes as they came, where others are stored and a digest is to be checked
 	close    func()
 }
 
 // prepare returns what is to be stored of an upload: all of it, or, where that is
-// asked for, what is left without its metadata. The caller closes it.
-func (s *Server) prepare(c echo.Context, r io.Reader, t format.Type, digest *db.Digest) (*content, error) {
-	p := &content{r: r, digest: digest, close: func() {}}
-	if digest != nil {
-		p.sent = sha256.New()
-		p.r = io.TeeReader(p.r, p.sent)
-	}
+// asked for, what is left without its metadata. Unless it fails the caller closes
+// what it returns. checked says that a digest will be checked.
+func (s *Server) prepare(c echo.Context, r io.Reader, t format.Type, checked bool) (*content, error) {
+	p := &content{r: r, close: func() {}}
 	asked, err := flag(c.QueryParams(), "strip")
 	if err != nil || !s.o.Strip && !asked {
 		return p, err
+	}
+	if checked {
+		p.sent = sha256.New()
+		p.r = io.TeeReader(p.r, p.sent)
 	}
 	if t == format.WebP {
 		m := &reserving{r: p.r, ctx: c.Request().Context(), memory: s.strips}
 		p.r, p.close = m, m.release
 	}
-	p.r, err = strip.Reader(p.r, t, maxWebP)
 	p.stripped = true
+	if p.r, err = strip.Reader(p.r, t, maxWebP); err != nil {
+		p.close()
+	}
 	return p, err
 }
 
@@ -73,12 +75,12 @@ func (p *content) explain(err error) error {
 	return err
 }
 
-// check compares the digest once all has been read.
-func (p *content) check() error {
-	if p.digest != nil && db.Digest(p.sent.Sum(nil)) != *p.digest {
-		return errDigest
+// digest is that of the bytes as they came, of which those stored have this one.
+func (p *content) digest(stored db.Digest) db.Digest {
+	if p.sent == nil {
+		return stored
 	}
-	return nil
+	return db.Digest(p.sent.Sum(nil))
 }
 
 // reserving reads what is then held in memory, and reserves that as it comes: who

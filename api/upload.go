@@ -211,7 +211,7 @@ func (s *Server) take(c echo.Context, body io.Reader, in intake) (taken, error) 
 	if err := s.allow(kind); err != nil {
 		return taken{}, err
 	}
-	content, err := s.prepare(c, r, kind, in.digest)
+	content, err := s.prepare(c, r, kind, in.digest != nil)
 	if err != nil {
 		return taken{}, err
 	}
@@ -223,8 +223,8 @@ func (s *Server) take(c echo.Context, body io.Reader, in intake) (taken, error) 
 		DeleteHash: key.hash(),
 		Trash:      s.o.Trash,
 		Inspect: func(r io.ReaderAt, img *db.Image) error {
-			if err := content.check(); err != nil {
-				return err
+			if in.digest != nil && *in.digest != content.digest(img.SHA256) {
+				return errDigest
 			}
 			return inspect(r, img, c.Request(), in.life)
 		},
