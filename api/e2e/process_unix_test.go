@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"io"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -23,7 +24,12 @@ func TestShutdown(t *testing.T) {
 	slow, feed := io.Pipe()
 	answered := make(chan error, 1)
 	go func() {
-		_, err := s.put("slow.png", slow, p.size)
+		// Without this the half might lie in a connection that the server
+		// has not accepted yet. So it is sent when the server reads.
+		resp, err := s.send(http.MethodPut, imagePath("slow.png"), slow, p.size, http.Header{"Expect": {"100-continue"}})
+		if err == nil {
+			err = read(resp, nil)
+		}
 		answered <- err
 	}()
 	content := p.open()

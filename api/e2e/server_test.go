@@ -112,7 +112,7 @@ func tryLaunch(t testing.TB, cmd *exec.Cmd) (*server, error) {
 		cmd:    cmd,
 		exited: make(chan struct{}),
 		client: &http.Client{
-			Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
+			Transport: &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true, ExpectContinueTimeout: requestTimeout},
 			Timeout:   requestTimeout,
 		},
 	}
