@@ -59,15 +59,15 @@ type Store interface {
 	// Stat returns the image under name, or [ErrNotFound].
 	Stat(ctx context.Context, name string) (Image, error)
 
-	// List returns images, the newest upload first and equal times by the
-	// bytes of their names, and a cursor for the next page: empty after the
-	// last one. A page may be short, even empty, although more follow. An
-	// image stored or deleted between two pages is missed or absent, every
-	// other one appears exactly once.
+	// List returns images in the order of o.Sort and o.Reverse, and a cursor
+	// for the next page: empty after the last one. A page may be short, even
+	// empty, although more follow. An image stored or deleted between two
+	// pages is missed or absent, every other one appears exactly once.
 	//
 	// With o.Trash it lists what rests in the trash with the same promises,
-	// the most recently deleted first and equal times by name. A cursor is
-	// good for the list it came from; the other one answers [ErrCursor].
+	// the most recently deleted first and equal times by name; that list has
+	// no other order, whatever o.Sort and o.Reverse say. A cursor is good for
+	// the list and the order it came from; all others answer [ErrCursor].
 	List(ctx context.Context, o ListOptions) (images []Image, next string, err error)
 
 	// ByDeleteHash returns the image whose DeleteHash is hash, or ErrNotFound.
@@ -294,7 +294,19 @@ type ListOptions struct {
 	Match string // a part of the names wanted, in any case; empty for all
 	Limit int    // images at most; at least 1
 	Trash bool   // list what rests in the trash instead
+
+	Sort    Sort
+	Reverse bool // turn the order of Sort round, that of equal ones too
 }
+
+// Sort is by what a List is ordered. Equal ones are in the order of ByName.
+type Sort int
+
+const (
+	ByUploaded Sort = iota // the newest first
+	ByName                 // by the bytes of the names, so A before a before Ä
+	BySize                 // the largest first; an engine may look at all images for a page
+)
 
 // Usage counts what is stored.
 type Usage struct {

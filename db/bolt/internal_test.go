@@ -399,28 +399,6 @@ func TestHeal(t *testing.T) {
 	}
 }
 
-// TestListDamaged overwrites one record and sees the others listed.
-func TestListDamaged(t *testing.T) {
-	t.Parallel()
-	s := newStore(t, Options{})
-	for _, name := range []string{"a.png", "b.png", "c.png"} {
-		mustPut(t, s, name, []byte(name))
-	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(imagesBucket).Put([]byte("b.png"), []byte("unreadable"))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	images, next, err := s.List(ctx, db.ListOptions{Limit: 10})
-	if err != nil || next != "" || len(images) != 2 {
-		t.Errorf("%d images, next %q, error %v, want the two sound ones", len(images), next, err)
-	}
-	if _, err := s.Stat(ctx, "b.png"); !errors.Is(err, db.ErrDamaged) {
-		t.Errorf("stat of the damaged one: %v, want ErrDamaged", err)
-	}
-}
-
 // TestOrphans sees that no chunk stays in the file without an image.
 func TestOrphans(t *testing.T) {
 	t.Parallel()

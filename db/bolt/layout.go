@@ -267,6 +267,27 @@ func unmarshalRecord(name string, b []byte) (*record, error) {
 	return r, nil
 }
 
+// recordSize returns the size in a record without reading the rest, and reports
+// whether it is there.
+func recordSize(b []byte) (int64, bool) {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			break
+		}
+		if number == fieldSize && kind == protowire.VarintType {
+			v, m := protowire.ConsumeVarint(b[n:])
+			return int64(v), m >= 0
+		}
+		size := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if size < 0 {
+			break
+		}
+		b = b[n+size:]
+	}
+	return 0, false
+}
+
 // setDigest stores a digest and reports whether value is one.
 func setDigest(d *db.Digest, value []byte) bool {
 	v, _ := protowire.ConsumeBytes(value)

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -12,77 +13,173 @@ import (
 	"imageserver/db"
 )
 
-// scanStep is how many names one transaction of List looks at.
-const scanStep = 4096
-
-// List returns a page of images; see db.Store. The cursor is the key in the
-// recent bucket, or in the deleted one, at which the page before ended.
+// List returns a page of images; see db.Store. Every order is that of keys, by
+// their bytes or against them, and a cursor is the key at which the page before
+// ended.
 func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, next string, err error) {
+	if o.Trash {
+		o.Sort, o.Reverse = db.ByUploaded, false
+	}
 	after, err := parseCursor(o)
 	if err != nil {
 		return nil, "", err
 	}
-	order := recentBucket
-	if o.Trash {
-		order = deletedBucket
+	o.Limit = max(o.Limit, 1)
+	o.Match = strings.ToLower(norm.NFC.String(o.Match)) // stored names are in NFC
+	var last []byte
+	if o.Sort == db.BySize {
+		images, last, err = s.listBySize(ctx, o, after)
+	} else {
+		images, last, err = s.listOrdered(ctx, orderOf(o), o, after)
 	}
-	limit := max(o.Limit, 1)
-	match := strings.ToLower(norm.NFC.String(o.Match)) // stored names are in NFC
-	more := true
-	for more && len(images) < limit {
+	switch {
+	case err != nil:
+		return nil, "", err
+	case last == nil:
+		return images, "", nil
+	}
+	return images, cursor(o, last), nil
+}
+
+// ordered is a bucket in whose order images are listed.
+type ordered struct {
+	bucket []byte
+	name   func(k []byte) []byte // of the image that a key stands for
+	record func(tx *bbolt.Tx, k, v []byte) (*record, error)
+}
+
+func orderOf(o db.ListOptions) ordered {
+	switch {
+	case o.Trash:
+		return ordered{deletedBucket, recentName, func(tx *bbolt.Tx, k, _ []byte) (*record, error) {
+			return mustRecord(tx, trashKeyOf(k))
+		}}
+	case o.Sort == db.ByName:
+		return ordered{imagesBucket, func(k []byte) []byte { return k }, func(_ *bbolt.Tx, k, v []byte) (*record, error) {
+			return unmarshalRecord(string(k), v)
+		}}
+	}
+	return ordered{recentBucket, recentName, func(tx *bbolt.Tx, k, _ []byte) (*record, error) {
+		return mustRecord(tx, recentName(k))
+	}}
+}
+
+// listOrdered returns the images behind the key after, and the key of the last
+// one looked at, or nil where none are left.
+func (s *Store) listOrdered(ctx context.Context, in ordered, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
+	last, err = s.scan(ctx, in.bucket, after, o.Reverse, func(tx *bbolt.Tx, k, v []byte) (enough bool) {
+		if name := in.name(k); matches(name, o.Match) {
+			if r, err := in.record(tx, k, v); s.listed(name, r, err) {
+				images = append(images, r.Image)
+			}
+		}
+		return len(images) == o.Limit
+	})
+	return images, last, err
+}
+
+// matches reports whether a name has the part, which is in lower case.
+func matches(name []byte, part string) bool {
+	return part == "" || strings.Contains(strings.ToLower(string(name)), part)
+}
+
+// listed reports whether the record that was read for name belongs in a list.
+// One that cannot be read must not hide the others.
+func (s *Store) listed(name []byte, r *record, err error) bool {
+	if err != nil {
+		s.log.Error("left out of a list", "image", string(name), "err", err)
+		return false
+	}
+	return !s.ended(r)
+}
+
+// scanStep is how many keys one transaction of a list looks at.
+const scanStep = 4096
+
+// scan calls visit with the keys behind after in a bucket, in their order or
+// against it, until that has enough. It returns the last key visited, or nil
+// where none are left. The transactions are short, and others go on between them.
+func (s *Store) scan(ctx context.Context, bucket, after []byte, reverse bool, visit func(tx *bbolt.Tx, k, v []byte) (enough bool)) (last []byte, err error) {
+	last = after
+	more, enough := true, false
+	for more && !enough {
 		if err := ctx.Err(); err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		err := s.view(func(tx *bbolt.Tx) error {
-			c := tx.Bucket(order).Cursor()
-			k, _ := c.Seek(after) // the first key, when after is empty
-			if k != nil && string(k) == string(after) {
-				k, _ = c.Next()
-			}
-			for n := 0; k != nil && n < scanStep && len(images) < limit; n++ {
-				after = append(after[:0], k...)
-				if name := string(recentName(k)); strings.Contains(strings.ToLower(name), match) {
-					r, err := listed(tx, k, o.Trash)
-					switch {
-					case err != nil: // it must not hide the others
-						s.log.Error("left out of a list", "image", name, "err", err)
-					case !s.ended(r):
-						images = append(images, r.Image)
-					}
-				}
-				k, _ = c.Next()
+			w := walk{tx.Bucket(bucket).Cursor(), reverse}
+			k, v := w.behind(last)
+			for n := 0; k != nil && n < scanStep && !enough; n++ {
+				last = append(last[:0], k...)
+				enough = visit(tx, k, v)
+				k, v = w.next()
 			}
 			more = k != nil
 			return nil
 		})
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 	}
-	if more {
-		next = cursor(after, o.Trash)
+	if !more {
+		return nil, nil
 	}
-	return images, next, nil
+	return last, nil
 }
 
-// listed returns the record that a key in the recent bucket stands for, or in
-// the deleted one for the trash.
-func listed(tx *bbolt.Tx, k []byte, trash bool) (*record, error) {
-	if trash {
-		return mustRecord(tx, trashKeyOf(k))
-	}
-	return mustRecord(tx, recentName(k))
+// walk goes over the keys of a bucket, in their order or against it.
+type walk struct {
+	c       *bbolt.Cursor
+	reverse bool
 }
 
-// trashCursor begins the cursors of the trash: base64 has no such character.
-const trashCursor = "~"
-
-func cursor(key []byte, trash bool) string {
-	next := base64.RawURLEncoding.EncodeToString(key)
-	if trash {
-		return trashCursor + next
+func (w walk) next() (k, v []byte) {
+	if w.reverse {
+		return w.c.Prev()
 	}
-	return next
+	return w.c.Next()
+}
+
+// behind goes to the first key behind after, which may be gone, or to the first
+// of all when after is empty.
+func (w walk) behind(after []byte) (k, v []byte) {
+	if len(after) == 0 && w.reverse {
+		return w.c.Last()
+	}
+	k, v = w.c.Seek(after) // the first key, when after is empty
+	switch {
+	case w.reverse && k == nil:
+		return w.c.Last() // after was the last one
+	case w.reverse, bytes.Equal(k, after):
+		return w.next()
+	}
+	return k, v
+}
+
+// cursorMarks begin the cursors of each order, and of its reverse.
+var cursorMarks = map[db.Sort][2]string{
+	db.ByUploaded: {"", "~o"},
+	db.ByName:     {"~a", "~z"},
+	db.BySize:     {"~l", "~s"},
+}
+
+// trashCursors is what those of the trash begin with.
+const trashCursors = "~t"
+
+// cursorMark returns what begins the cursors of a list: base64 has no ~.
+func cursorMark(o db.ListOptions) string {
+	switch marks := cursorMarks[o.Sort]; {
+	case o.Trash:
+		return trashCursors
+	case o.Reverse:
+		return marks[1]
+	default:
+		return marks[0]
+	}
+}
+
+func cursor(o db.ListOptions, key []byte) string {
+	return cursorMark(o) + base64.RawURLEncoding.EncodeToString(key)
 }
 
 // parseCursor returns the key in o.After, or nil where that is empty.
@@ -90,9 +187,13 @@ func parseCursor(o db.ListOptions) ([]byte, error) {
 	if o.After == "" {
 		return nil, nil
 	}
-	plain, trash := strings.CutPrefix(o.After, trashCursor)
+	shortest := timeSize + 1 // the time, or the size, and a name
+	if o.Sort == db.ByName {
+		shortest = 1
+	}
+	plain, ok := strings.CutPrefix(o.After, cursorMark(o))
 	key, err := base64.RawURLEncoding.DecodeString(plain)
-	if err != nil || trash != o.Trash || len(key) <= timeSize {
+	if !ok || err != nil || len(key) < shortest {
 		return nil, fmt.Errorf("%w: %q", db.ErrCursor, o.After)
 	}
 	return key, nil

@@ -71,6 +71,8 @@ var suite = []struct {
 
 	{"List/Order", testListOrder},
 	{"List/Pages", testListPages},
+	{"List/Orders", testOrders},
+	{"List/OrderOfTrash", testOrderOfTrash},
 	{"List/Cursor", testListCursor},
 	{"List/Churn", testListChurn},
 	{"List/BadCursor", testListBadCursor},

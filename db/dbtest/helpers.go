@@ -212,7 +212,7 @@ func listPage(t *testing.T, s db.Store, o db.ListOptions) (page []db.Image, next
 	return page, next
 }
 
-// newestFirst is the order of List.
+// newestFirst is the order of List by itself.
 func newestFirst(a, b db.Image) int {
 	return cmp.Or(b.Uploaded.Compare(a.Uploaded), strings.Compare(a.Name, b.Name))
 }

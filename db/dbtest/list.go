@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -55,90 +54,9 @@ func testListPages(t *testing.T, s db.Store) {
 	wantImages(t, "List at once", listAll(t, s, db.ListOptions{Limit: 1 << 30}), images)
 }
 
-// testListCursor changes the list between two pages, also where the cursor
-// points. What is there all the while appears once, in its place.
-func testListCursor(t *testing.T, s db.Store) {
-	var images []db.Image
-	for i := range 40 {
-		images = append(images, create(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100)))
-	}
-	slices.SortFunc(images, newestFirst)
-
-	var got []db.Image
-	want := slices.Clone(images)
-	o := db.ListOptions{Limit: 3}
-	for {
-		page, next := listPage(t, s, o)
-		// Where a clock is slow, new images may come after the cursor too.
-		page = slices.DeleteFunc(page, func(img db.Image) bool { return strings.HasPrefix(img.Name, "new") })
-		got = append(got, page...)
-		if next == "" {
-			break
-		}
-		o.After = next
-		if len(page) < 2 {
-			continue
-		}
-		first, last := page[0], page[len(page)-1]
-		put(t, s, first.Name, []byte("new "+first.Name), db.PutOptions{Conflict: db.Replace}, db.Replaced)
-		remove(t, s, last.Name)
-		create(t, s, "new "+first.Name, []byte("new "+first.Name))
-		if i := 1 + slices.IndexFunc(images, named(last.Name)); i < len(images) {
-			remove(t, s, images[i].Name) // the one that would come next
-			want = slices.DeleteFunc(want, named(images[i].Name))
-		}
-	}
-	wantImages(t, "List with changes between the pages", got, want)
-	wantConsistent(t, s)
-}
-
-// testListChurn reads the list while others store and delete.
-func testListChurn(t *testing.T, s db.Store) {
-	var want []db.Image
-	for i := range 30 {
-		want = append(want, create(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100)))
-	}
-	slices.SortFunc(want, newestFirst)
-
-	var others sync.WaitGroup
-	t.Cleanup(others.Wait)
-	for caller := range 3 {
-		others.Go(func() {
-			for i := range 12 {
-				name := fmt.Sprintf("other %d %d.png", caller, i)
-				if _, _, err := tryPut(t.Context(), s, name, []byte(name), db.PutOptions{}); err != nil {
-					t.Errorf("Put: %v", err)
-				}
-				if i%3 == 0 {
-					continue
-				}
-				if err := s.Delete(t.Context(), name, db.DeleteOptions{}); err != nil {
-					t.Errorf("Delete: %v", err)
-				}
-			}
-		})
-	}
-	for range 12 {
-		got := listAll(t, s, db.ListOptions{Limit: 4})
-		got = slices.DeleteFunc(got, func(img db.Image) bool { return strings.HasPrefix(img.Name, "other") })
-		wantImages(t, "List during changes", got, want)
-	}
-	others.Wait()
-	wantConsistent(t, s)
-}
-
 // named finds an image among others.
 func named(name string) func(db.Image) bool {
 	return func(img db.Image) bool { return img.Name == name }
-}
-
-// testListBadCursor: a cursor comes from a URL, so it may be anything.
-func testListBadCursor(t *testing.T, s db.Store) {
-	create(t, s, "cat.png", content(1, 100))
-	for _, cursor := range []string{"!", "no cursor", "\x00", "\xff\xfe", "🐈", "../..", strings.Repeat("%", 10_000)} {
-		_, _, err := s.List(t.Context(), db.ListOptions{After: cursor, Limit: 10})
-		wantError(t, fmt.Sprintf("List after %.20q", cursor), err, db.ErrCursor)
-	}
 }
 
 func testListMatch(t *testing.T, s db.Store) {
@@ -171,10 +89,15 @@ func testListMatch(t *testing.T, s db.Store) {
 		{strings.Repeat("cat", 1000), nil},
 		{"", namesOf(images)},
 	} {
+		want := slices.DeleteFunc(slices.Clone(images), func(img db.Image) bool { return !slices.Contains(c.want, img.Name) })
 		for _, limit := range []int{1, 2, 100} {
 			got := listAll(t, s, db.ListOptions{Match: c.match, Limit: limit})
-			want := slices.DeleteFunc(slices.Clone(images), func(img db.Image) bool { return !slices.Contains(c.want, img.Name) })
 			wantImages(t, fmt.Sprintf("List(match %.20q, limit %d)", c.match, limit), got, want)
+		}
+		for _, o := range orders {
+			o.Match, o.Limit = c.match, 2
+			slices.SortFunc(want, inOrder(o))
+			wantImages(t, fmt.Sprintf("List(%+v)", o), listAll(t, s, o), want)
 		}
 	}
 }

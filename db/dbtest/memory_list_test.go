@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 )
 
 func (m *memory) List(_ context.Context, o db.ListOptions) (page []db.Image, next string, err error) {
+	if o.Trash && m.fault != "trash in any order" {
+		o.Sort, o.Reverse = db.ByUploaded, false
+	}
 	after, err := m.parseCursor(o)
 	if err != nil {
 		return nil, "", err
@@ -35,18 +39,67 @@ func (m *memory) List(_ context.Context, o db.ListOptions) (page []db.Image, nex
 			all = append(all, e.Image)
 		}
 	}
-	slices.SortFunc(all, m.compare)
+	slices.SortFunc(all, m.order(o))
 	if o.After != "" {
-		all = slices.DeleteFunc(all, func(img db.Image) bool { return m.compare(img, after) <= 0 })
+		all = slices.DeleteFunc(all, func(img db.Image) bool { return !m.behind(o, img, after) })
 	}
 	if len(all) <= o.Limit {
 		return all, "", nil
 	}
 	page = all[:o.Limit]
-	return page, cursor(page[o.Limit-1]), nil
+	return page, m.cursor(o, page[o.Limit-1]), nil
 }
 
-func (m *memory) compare(a, b db.Image) int {
+// behind reports whether an image comes after the one at which a page ended.
+func (m *memory) behind(o db.ListOptions, img, end db.Image) bool {
+	switch {
+	case m.fault == "a cursor is a size" && o.Sort == db.BySize:
+		img.Name, end.Name = "", ""
+	case m.fault == "a cursor is an image":
+		if e, ok := m.images[end.Name]; ok {
+			end = e.Image
+		} else if !o.Trash {
+			return true // as if from the beginning
+		}
+	}
+	return m.order(o)(img, end) > 0
+}
+
+// order compares images as o orders them.
+func (m *memory) order(o db.ListOptions) func(a, b db.Image) int {
+	return func(a, b db.Image) int {
+		if o.Reverse && m.fault != "one direction" {
+			a, b = b, a
+		}
+		switch o.Sort {
+		case db.ByName:
+			return m.compareNames(a, b)
+		case db.BySize:
+			return m.compareSizes(o, a, b)
+		}
+		return m.compareTimes(a, b)
+	}
+}
+
+func (m *memory) compareNames(a, b db.Image) int {
+	if m.fault == "names without case" {
+		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.Name, b.Name))
+	}
+	return strings.Compare(a.Name, b.Name)
+}
+
+func (m *memory) compareSizes(o db.ListOptions, a, b db.Image) int {
+	names := strings.Compare(a.Name, b.Name)
+	switch {
+	case m.fault == "sizes as text":
+		return cmp.Or(strings.Compare(fmt.Sprint(b.Size), fmt.Sprint(a.Size)), names)
+	case m.fault == "equal sizes do not turn" && o.Reverse:
+		names = -names
+	}
+	return cmp.Or(cmp.Compare(b.Size, a.Size), names)
+}
+
+func (m *memory) compareTimes(a, b db.Image) int {
 	switch m.fault {
 	case "list by name":
 		return strings.Compare(a.Name, b.Name)
@@ -91,31 +144,41 @@ func asciiLower(s string) string {
 	}, s)
 }
 
-// cursor holds what the order looks at: the times, and then the name.
-func cursor(img db.Image) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %s %s",
-		img.Deleted.Format(time.RFC3339Nano), img.Uploaded.Format(time.RFC3339Nano), img.Name))
+// cursor holds what the order looks at, behind what it is: the times, the size,
+// and then the name.
+func (m *memory) cursor(o db.ListOptions, img db.Image) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %t %s %s %d %s", o.Sort, o.Reverse,
+		img.Deleted.Format(time.RFC3339Nano), img.Uploaded.Format(time.RFC3339Nano), img.Size, img.Name))
 }
 
 func (m *memory) parseCursor(o db.ListOptions) (img db.Image, err error) {
-	if o.After == "" {
+	if o.After == "" || m.fault == "any cursor" {
 		return img, nil
 	}
 	plain, err := base64.RawURLEncoding.DecodeString(o.After)
-	fields := strings.SplitN(string(plain), " ", 3)
-	if err == nil && len(fields) == 3 {
-		var errDeleted error
-		img.Name = fields[2]
-		img.Deleted, errDeleted = time.Parse(time.RFC3339Nano, fields[0])
-		img.Uploaded, err = time.Parse(time.RFC3339Nano, fields[1])
-		err = cmp.Or(errDeleted, err)
-	}
-	if m.fault == "any cursor" {
-		return img, nil
+	if err == nil {
+		var order string
+		if order, img, err = readCursor(string(plain)); err == nil && order != fmt.Sprint(int(o.Sort), o.Reverse) && m.fault != "a cursor for all orders" {
+			err = db.ErrCursor
+		}
 	}
 	other := img.Deleted.IsZero() == o.Trash && m.fault != "one kind of cursor"
-	if err != nil || len(fields) != 3 || other {
+	if err != nil || other {
 		return img, fmt.Errorf("%w: %.40q", db.ErrCursor, o.After)
 	}
 	return img, nil
+}
+
+// readCursor returns the order and the image in what cursor writes.
+func readCursor(plain string) (order string, img db.Image, err error) {
+	fields := strings.SplitN(plain, " ", 6)
+	if len(fields) < 6 {
+		return "", img, db.ErrCursor
+	}
+	var errs [3]error
+	img.Deleted, errs[0] = time.Parse(time.RFC3339Nano, fields[2])
+	img.Uploaded, errs[1] = time.Parse(time.RFC3339Nano, fields[3])
+	img.Size, errs[2] = strconv.ParseInt(fields[4], 10, 64)
+	img.Name = fields[5]
+	return fields[0] + " " + fields[1], img, cmp.Or(errs[:]...)
 }

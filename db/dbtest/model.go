@@ -113,7 +113,7 @@ func testModel(t *testing.T, s db.Store) {
 		case n < 90:
 			m.testGet(t, s, name)
 		case n < 100:
-			wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: 1 + rnd.IntN(10)}), m.images())
+			m.testList(t, s, orders[rnd.IntN(len(orders))], 1+rnd.IntN(10))
 		case n < 140:
 			source := db.Digest(sha256.Sum256(contents[rnd.IntN(len(contents))]))
 			copies.test(t, s, rnd, source, contents[rnd.IntN(len(contents))], m.holds(source))
@@ -208,6 +208,12 @@ func (m model) testDelete(t *testing.T, s db.Store, name string, rest time.Durat
 	}
 	delete(m, name)
 	wantMissing(t, s, name)
+}
+
+func (m model) testList(t *testing.T, s db.Store, o db.ListOptions, limit int) {
+	t.Helper()
+	o.Limit = limit
+	wantImages(t, fmt.Sprintf("List(%+v)", o), listAll(t, s, o), slices.SortedFunc(slices.Values(m.images()), inOrder(o)))
 }
 
 func (m model) testGet(t *testing.T, s db.Store, name string) {

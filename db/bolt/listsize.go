@@ -1,0 +1,114 @@
+package bolt
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"encoding/binary"
+	"slices"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// listBySize is listOrdered by size, for which there is no index: each upload
+// would have to write to it for a list that few ask for. It looks at every
+// record, so a page costs the same wherever it lies, and keeps the best o.Limit
+// of those behind the key after.
+func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
+	best := &bestSizes{limit: o.Limit, reverse: o.Reverse, after: after}
+	_, err = s.scan(ctx, imagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
+		if !matches(name, o.Match) {
+			return false
+		}
+		// Most do not belong on the page, and to see that needs no more than this.
+		if size, ok := recordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
+			return false
+		}
+		if r, err := unmarshalRecord(string(name), v); s.listed(name, r, err) {
+			best.add(r.Image)
+		}
+		return false
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	images, last = best.page()
+	return images, last, nil
+}
+
+// sizeKey appends a key to b that sorts by size, the largest first, then by name.
+func sizeKey(b []byte, size int64, name []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(b, ^uint64(size)), name...)
+}
+
+// bestSizes collects the images that stand first behind a key in the order of
+// sizeKey, or against it. It is a heap.Interface with the last of them on top.
+type bestSizes struct {
+	limit   int
+	reverse bool
+	after   []byte // empty for the beginning
+	more    bool   // whether others stand behind them
+
+	found []sized
+	key   [timeSize + db.MaxNameBytes]byte // room for the key of the image looked at
+}
+
+type sized struct {
+	key []byte
+	db.Image
+}
+
+// compare is in the order of the list.
+func (b *bestSizes) compare(x, y []byte) int {
+	if b.reverse {
+		x, y = y, x
+	}
+	return bytes.Compare(x, y)
+}
+
+// wants reports whether an image with the key belongs among those found so far.
+func (b *bestSizes) wants(key []byte) bool {
+	switch {
+	case len(b.after) > 0 && b.compare(key, b.after) <= 0:
+		return false
+	case len(b.found) < b.limit || b.compare(key, b.found[0].key) < 0:
+		return true
+	}
+	b.more = true
+	return false
+}
+
+// add takes in an image that is wanted. Of one too many the last goes.
+func (b *bestSizes) add(img db.Image) {
+	heap.Push(b, sized{sizeKey(nil, img.Size, []byte(img.Name)), img})
+	if len(b.found) > b.limit {
+		heap.Pop(b)
+		b.more = true
+	}
+}
+
+// page returns the images in the order of the list, and the key of the last
+// one, or nil where no others stand behind it.
+func (b *bestSizes) page() (images []db.Image, last []byte) {
+	slices.SortFunc(b.found, func(x, y sized) int { return b.compare(x.key, y.key) })
+	for _, f := range b.found {
+		images = append(images, f.Image)
+	}
+	if b.more {
+		last = b.found[len(b.found)-1].key
+	}
+	return images, last
+}
+
+func (b *bestSizes) Len() int           { return len(b.found) }
+func (b *bestSizes) Less(i, j int) bool { return b.compare(b.found[i].key, b.found[j].key) > 0 }
+func (b *bestSizes) Swap(i, j int)      { b.found[i], b.found[j] = b.found[j], b.found[i] }
+func (b *bestSizes) Push(x any)         { b.found = append(b.found, x.(sized)) }
+
+func (b *bestSizes) Pop() any {
+	last := b.found[len(b.found)-1]
+	b.found = b.found[:len(b.found)-1]
+	return last
+}
