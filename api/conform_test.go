@@ -81,9 +81,9 @@ func faultsOfRequest(in *openapi3filter.RequestValidationInput, a answer) []stri
 	}
 	r := in.Request.Clone(in.Request.Context())
 	q := r.URL.Query()
-	for _, key := range []string{"limit", "conflict"} {
+	for _, key := range []string{"limit", "sort", "order", "conflict"} {
 		if q.Get(key) == "" {
-			q.Del(key) // empty is as if it were not there, which OpenAPI cannot say of a number
+			q.Del(key) // empty is as if it were not there, which OpenAPI cannot say of numbers and enums
 		}
 	}
 	r.URL.RawQuery = q.Encode()

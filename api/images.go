@@ -2,10 +2,8 @@ package api
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -137,48 +135,4 @@ func (s *Server) deleteImage(c echo.Context) error {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
-}
-
-const (
-	defaultLimit = 50
-	maxLimit     = 1000
-)
-
-// listImages answers a page of images, newest first, or of those in the trash,
-// the most recently deleted first. The way to the next page
-// is in the JSON and in a Link header (RFC 8288).
-func (s *Server) listImages(c echo.Context) error {
-	limit := defaultLimit
-	if v := c.QueryParam("limit"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 1 {
-			return refuse(http.StatusBadRequest, "bad_limit", "limit=%s is no number from 1 to %d.", v, maxLimit)
-		}
-		limit = min(n, maxLimit)
-	}
-	trash, err := flag(c.QueryParams(), "trash")
-	if err != nil {
-		return err
-	}
-	o := db.ListOptions{After: c.QueryParam("cursor"), Match: c.QueryParam("q"), Limit: limit, Trash: trash}
-	images, next, err := s.store.List(c.Request().Context(), o)
-	if err != nil {
-		return err
-	}
-	page := struct {
-		Images []image `json:"images"`
-		Next   string  `json:"next,omitempty"`
-	}{make([]image, len(images)), next}
-	for i, img := range images {
-		page.Images[i] = s.describe(c, img)
-	}
-	h := c.Response().Header()
-	if next != "" {
-		q := c.QueryParams()
-		q.Set("cursor", next)
-		h.Set("Link", fmt.Sprintf(`<%s/images?%s>; rel="next"`, s.base(c), q.Encode()))
-	}
-	h.Set(echo.HeaderCacheControl, "no-store")
-	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
-	return c.JSON(http.StatusOK, page)
 }

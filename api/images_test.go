@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,6 +137,82 @@ func TestListQueries(t *testing.T) {
 		"?cursor=../../etc/passwd":    "bad_cursor",
 	} {
 		s.do(t, "GET", "/images"+query, "", "").refusal(t, http.StatusBadRequest, code)
+	}
+}
+
+// TestListOrders: in which order, and that the next pages keep to it.
+func TestListOrders(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	for i, name := range []string{"b.png", "a.png", "C.png", "ä.png", "d.png"} {
+		s.put(t, "/images/"+url.PathEscape(name), picture(t, uint64(i), []int{2000, 9000, 2000, 30000, 4000}[i]))
+	}
+	uploaded := []string{"d.png", "ä.png", "C.png", "a.png", "b.png"}
+	byName := []string{"C.png", "a.png", "b.png", "d.png", "ä.png"}
+	bySize := []string{"ä.png", "a.png", "d.png", "C.png", "b.png"}
+	reversed := func(names []string) []string {
+		names = slices.Clone(names)
+		slices.Reverse(names)
+		return names
+	}
+	for _, c := range []struct {
+		query string
+		want  []string
+	}{
+		{"sort=&order=", uploaded},
+		{"sort=uploaded", uploaded},
+		{"order=desc", uploaded},
+		{"order=asc", reversed(uploaded)},
+		{"sort=uploaded&order=asc", reversed(uploaded)},
+		{"sort=name", byName},
+		{"sort=name&order=asc", byName},
+		{"sort=name&order=desc", reversed(byName)},
+		{"sort=size", bySize},
+		{"sort=size&order=desc", bySize},
+		{"sort=size&order=asc", reversed(bySize)},
+		{"sort=size&q=A", []string{"a.png"}},
+	} {
+		for limit := 1; limit <= 6; limit++ {
+			var got []string
+			for path := fmt.Sprintf("/images?%s&limit=%d", c.query, limit); path != ""; {
+				a := s.do(t, "GET", path, "", "")
+				got = append(got, names(a.success(t, http.StatusOK).Images)...)
+				path = ""
+				if link := a.header.Get("Link"); link != "" {
+					path = s.path(t, strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`))
+				}
+			}
+			if !cmp.Equal(c.want, got) {
+				t.Errorf("GET /images?%s by %d: got %q, want %q", c.query, limit, got, c.want)
+			}
+		}
+	}
+
+	_, a := s.page(t, "?sort=name&limit=2")
+	next := url.QueryEscape(a.reply(t).Next)
+	for query, code := range map[string]string{
+		"sort=date":                           "bad_sort",
+		"sort=Name":                           "bad_sort",
+		"sort=name,size":                      "bad_sort",
+		"order=up":                            "bad_order",
+		"sort=name&order=ASC":                 "bad_order",
+		"trash&sort=name":                     "bad_sort",
+		"trash&sort=size&order=desc":          "bad_sort",
+		"trash&order=asc":                     "bad_sort",
+		"sort=size&limit=2&cursor=" + next:    "bad_cursor",
+		"limit=2&cursor=" + next:              "bad_cursor",
+		"trash&limit=2&cursor=" + next:        "bad_cursor",
+		"sort=name&order=desc&cursor=" + next: "bad_cursor",
+		"sort=name&order=asc&cursor=" + next:  "",
+		"trash&sort=uploaded&order=desc":      "",
+		"trash&sort=&order=":                  "",
+		"trash=0&sort=name":                   "",
+	} {
+		if a := s.do(t, "GET", "/images?"+query, "", ""); code == "" {
+			a.want(t, http.StatusOK)
+		} else {
+			a.refusal(t, http.StatusBadRequest, code)
+		}
 	}
 }
 

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"imageserver/db"
+)
+
+const (
+	defaultLimit = 50
+	maxLimit     = 1000
+)
+
+// listImages answers a page of images, or of those in the trash. The way to the
+// next page is in the JSON and in a Link header (RFC 8288).
+func (s *Server) listImages(c echo.Context) error {
+	o, err := listOptions(c)
+	if err != nil {
+		return err
+	}
+	images, next, err := s.store.List(c.Request().Context(), o)
+	if err != nil {
+		return err
+	}
+	return s.answerPage(c, images, next)
+}
+
+func (s *Server) answerPage(c echo.Context, images []db.Image, next string) error {
+	page := struct {
+		Images []image `json:"images"`
+		Next   string  `json:"next,omitempty"`
+	}{make([]image, len(images)), next}
+	for i, img := range images {
+		page.Images[i] = s.describe(c, img)
+	}
+	h := c.Response().Header()
+	if next != "" {
+		q := c.QueryParams()
+		q.Set("cursor", next)
+		h.Set("Link", fmt.Sprintf(`<%s/images?%s>; rel="next"`, s.base(c), q.Encode()))
+	}
+	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	return c.JSON(http.StatusOK, page)
+}
+
+// listOptions reads what a page is asked for.
+func listOptions(c echo.Context) (o db.ListOptions, err error) {
+	o.After, o.Match = c.QueryParam("cursor"), c.QueryParam("q")
+	if o.Limit, err = limitOf(c); err != nil {
+		return o, err
+	}
+	if o.Sort, err = sortOf(c); err != nil {
+		return o, err
+	}
+	if o.Reverse, err = reverses(c, o.Sort); err != nil {
+		return o, err
+	}
+	if o.Trash, err = flag(c.QueryParams(), "trash"); err != nil {
+		return o, err
+	}
+	if o.Trash && (o.Sort != db.ByUploaded || o.Reverse) {
+		return o, refuse(http.StatusBadRequest, "bad_sort", "The trash is listed in one order, the most recently deleted first: leave out sort and order.")
+	}
+	return o, nil
+}
+
+func limitOf(c echo.Context) (int, error) {
+	v := c.QueryParam("limit")
+	if v == "" {
+		return defaultLimit, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 {
+		return 0, refuse(http.StatusBadRequest, "bad_limit", "limit=%.40s is no number from 1 to %d.", v, maxLimit)
+	}
+	return min(n, maxLimit), nil
+}
+
+func sortOf(c echo.Context) (db.Sort, error) {
+	switch v := c.QueryParam("sort"); v {
+	case "", "uploaded":
+		return db.ByUploaded, nil
+	case "name":
+		return db.ByName, nil
+	case "size":
+		return db.BySize, nil
+	default:
+		return 0, refuse(http.StatusBadRequest, "bad_sort", "sort=%.40s is unknown: it is uploaded, name or size.", v)
+	}
+}
+
+// reverses reports whether the order asked for is not the usual one: names go up,
+// times and sizes down.
+func reverses(c echo.Context, by db.Sort) (bool, error) {
+	switch v := c.QueryParam("order"); v {
+	case "":
+		return false, nil
+	case "asc":
+		return by != db.ByName, nil
+	case "desc":
+		return by == db.ByName, nil
+	default:
+		return false, refuse(http.StatusBadRequest, "bad_order", "order=%.40s is unknown: it is asc or desc.", v)
+	}
+}
