@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -214,6 +215,49 @@ func TestListOrders(t *testing.T) {
 			a.refusal(t, http.StatusBadRequest, code)
 		}
 	}
+}
+
+// TestListName: one image by its exact name, for which the store lists nothing.
+func TestListName(t *testing.T) {
+	t.Parallel()
+	s := serve(t, noList{newStore(t)}, api.Options{})
+	cat := s.put(t, "/images/caf%C3%A9.png", picture(t, 1, 0))
+	cat.DeleteURL = ""
+	for query, want := range map[string][]img{
+		"name=caf%C3%A9.png":                         {cat.img},
+		"name=cafe%CC%81.png":                        {cat.img}, // NFD
+		"name=caf%C3%A9.png&q=&sort=&order=&cursor=": {cat.img},
+		"name=caf%C3%A9.png&limit=1&trash=0":         {cat.img},
+		"name=Caf%C3%A9.png":                         {},
+		"name=caf%C3%A9":                             {},
+		"name=cat.png":                               {},
+	} {
+		a := s.do(t, "GET", "/images?"+query, "", "")
+		a.wantHeader(t, "Cache-Control", "no-store")
+		a.wantHeader(t, "Link", "")
+		if diff := cmp.Diff(want, a.success(t, http.StatusOK).Images); diff != "" {
+			t.Errorf("GET /images?%s (-want +got):\n%s", query, diff)
+		}
+	}
+	for query, code := range map[string]string{
+		"name=cat.png&q=cat":         "bad_combination",
+		"name=cat.png&sort=uploaded": "bad_combination",
+		"name=cat.png&order=desc":    "bad_combination",
+		"name=cat.png&cursor=AAAA":   "bad_combination",
+		"name=cat.png&trash":         "bad_combination",
+		"name=cat.png&trash=x":       "bad_flag",
+		"name=a/b.png":               "bad_name",
+		"name=%FF":                   "bad_name",
+	} {
+		s.do(t, "GET", "/images?"+query, "", "").refusal(t, http.StatusBadRequest, code)
+	}
+}
+
+// noList cannot list.
+type noList struct{ db.Store }
+
+func (noList) List(context.Context, db.ListOptions) ([]db.Image, string, error) {
+	return nil, "", errors.New("a List")
 }
 
 // TestListLimit: the default and the most that the store is asked for.

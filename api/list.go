@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -18,6 +19,9 @@ const (
 // listImages answers a page of images, or of those in the trash. The way to the
 // next page is in the JSON and in a Link header (RFC 8288).
 func (s *Server) listImages(c echo.Context) error {
+	if name := c.QueryParam("name"); name != "" {
+		return s.listImage(c, name)
+	}
 	o, err := listOptions(c)
 	if err != nil {
 		return err
@@ -27,6 +31,27 @@ func (s *Server) listImages(c echo.Context) error {
 		return err
 	}
 	return s.answerPage(c, images, next)
+}
+
+// listImage answers a page of the image with exactly this name, or of none. It
+// costs one look, while q goes through all names.
+func (s *Server) listImage(c echo.Context, name string) error {
+	q := c.QueryParams()
+	trash, err := flag(q, "trash")
+	if err != nil {
+		return err
+	}
+	if trash || q.Get("q") != "" || q.Get("sort") != "" || q.Get("order") != "" || q.Get("cursor") != "" {
+		return refuse(http.StatusBadRequest, "bad_combination", "name asks for one image: leave out q, sort, order, cursor and trash.")
+	}
+	img, err := s.store.Stat(c.Request().Context(), name)
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return s.answerPage(c, nil, "")
+	case err != nil:
+		return err
+	}
+	return s.answerPage(c, []db.Image{img}, "")
 }
 
 func (s *Server) answerPage(c echo.Context, images []db.Image, next string) error {
