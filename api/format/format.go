@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/h2non/filetype/matchers"
@@ -56,8 +57,8 @@ const (
 // format is what the package knows of one type.
 type format struct {
 	Type
-	mime string // as registered with IANA
-	ext  string
+	mime string   // as registered with IANA
+	exts []string // of file names, in lower case without the dot; the first is the one to use
 
 	// known is filetype's look at the first bytes. It is nil where filetype
 	// knows nothing of the type, or too little: one brand of HEIC in eight, and
@@ -104,16 +105,16 @@ func (e extent) turn(turned bool) extent {
 // bytes: an ftyp box of 256 bytes begins like an ICO, so AVIF and HEIC stand
 // before it.
 var formats = [...]format{
-	{JPEG, "image/jpeg", ".jpg", matchers.Jpeg, beginsJPEG, measureJPEG, nil},
-	{PNG, "image/png", ".png", matchers.Png, beginsPNG, measurePNG, animatedPNG},
-	{GIF, "image/gif", ".gif", matchers.Gif, beginsGIF, noExif(measureGIF), animatedGIF},
-	{WebP, "image/webp", ".webp", matchers.Webp, beginsWebP, measureWebP, animatedWebP},
-	{AVIF, "image/avif", ".avif", nil, beginsAVIF, noExif(measureHEIF), animatedHEIF},
-	{HEIC, "image/heic", ".heic", nil, beginsHEIC, noExif(measureHEIF), animatedHEIF},
-	{BMP, "image/bmp", ".bmp", matchers.Bmp, beginsBMP, noExif(measureBMP), nil},
-	{ICO, "image/vnd.microsoft.icon", ".ico", matchers.Ico, beginsICO, noExif(measureICO), nil},
-	{TIFF, "image/tiff", ".tif", nil, beginsTIFF, measureTIFF, nil},
-	{SVG, "image/svg+xml", ".svg", nil, beginsSVG, noExif(measureSVG), nil},
+	{JPEG, "image/jpeg", []string{"jpg", "jpeg", "jfif"}, matchers.Jpeg, beginsJPEG, measureJPEG, nil},
+	{PNG, "image/png", []string{"png", "apng"}, matchers.Png, beginsPNG, measurePNG, animatedPNG},
+	{GIF, "image/gif", []string{"gif"}, matchers.Gif, beginsGIF, noExif(measureGIF), animatedGIF},
+	{WebP, "image/webp", []string{"webp"}, matchers.Webp, beginsWebP, measureWebP, animatedWebP},
+	{AVIF, "image/avif", []string{"avif"}, nil, beginsAVIF, noExif(measureHEIF), animatedHEIF},
+	{HEIC, "image/heic", []string{"heic", "heif", "hif"}, nil, beginsHEIC, noExif(measureHEIF), animatedHEIF},
+	{BMP, "image/bmp", []string{"bmp", "dib"}, matchers.Bmp, beginsBMP, noExif(measureBMP), nil},
+	{ICO, "image/vnd.microsoft.icon", []string{"ico"}, matchers.Ico, beginsICO, noExif(measureICO), nil},
+	{TIFF, "image/tiff", []string{"tif", "tiff"}, nil, beginsTIFF, measureTIFF, nil},
+	{SVG, "image/svg+xml", []string{"svg"}, nil, beginsSVG, noExif(measureSVG), nil},
 }
 
 // strangers are files people take for images, named in the refusal.
@@ -141,12 +142,13 @@ func Types() []Type {
 	return types
 }
 
-// Parse returns the type with the given name or file extension, in any case:
-// "jpeg" and "jpg" are both [JPEG].
+// Parse returns the type with the given name or one of its [Type.Extensions],
+// in any case: "jpeg" and "jpg" are both [JPEG].
 func Parse(name string) (Type, error) {
 	names := make([]string, len(formats))
+	lower := strings.ToLower(name)
 	for i, f := range formats {
-		if strings.EqualFold(name, string(f.Type)) || strings.EqualFold("."+name, f.ext) {
+		if lower == string(f.Type) || slices.Contains(f.exts, lower) {
 			return f.Type, nil
 		}
 		names[i] = string(f.Type)
@@ -173,8 +175,19 @@ func ByMIME(mime string) Type {
 	return ""
 }
 
-// Ext returns the file extension of this type with its dot, such as ".jpg".
-func (t Type) Ext() string { return t.format().ext }
+// Ext returns the file extension to use for this type with its dot, such as
+// ".jpg"; it is empty for a Type that is none of the constants.
+func (t Type) Ext() string {
+	exts := t.format().exts
+	if len(exts) == 0 {
+		return ""
+	}
+	return "." + exts[0]
+}
+
+// Extensions returns all that files of this type are found under, without the
+// dot and in lower case, the one of Ext first.
+func (t Type) Extensions() []string { return slices.Clone(t.format().exts) }
 
 // format returns the zero format for a Type that is none of the constants.
 func (t Type) format() (f format) {

@@ -33,29 +33,35 @@ func ExampleDetect() {
 func TestTypes(t *testing.T) {
 	var got []string
 	for _, typ := range format.Types() {
-		got = append(got, fmt.Sprint(typ, " ", typ.MIME(), " ", typ.Ext()))
+		got = append(got, fmt.Sprint(typ, " ", typ.MIME(), " ", typ.Ext(), " ", typ.Extensions()))
 	}
 	want := []string{
-		"jpeg image/jpeg .jpg",
-		"png image/png .png",
-		"gif image/gif .gif",
-		"webp image/webp .webp",
-		"avif image/avif .avif",
-		"heic image/heic .heic",
-		"bmp image/bmp .bmp",
-		"ico image/vnd.microsoft.icon .ico",
-		"tiff image/tiff .tif",
-		"svg image/svg+xml .svg",
+		"jpeg image/jpeg .jpg [jpg jpeg jfif]",
+		"png image/png .png [png apng]",
+		"gif image/gif .gif [gif]",
+		"webp image/webp .webp [webp]",
+		"avif image/avif .avif [avif]",
+		"heic image/heic .heic [heic heif hif]",
+		"bmp image/bmp .bmp [bmp dib]",
+		"ico image/vnd.microsoft.icon .ico [ico]",
+		"tiff image/tiff .tif [tif tiff]",
+		"svg image/svg+xml .svg [svg]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
+func TestNoType(t *testing.T) {
+	if none := format.ByMIME("text/plain"); none.Ext() != "" || none.MIME() != "" || len(none.Extensions()) > 0 {
+		t.Errorf("a type that is none: got %q, %q, %q", none.Ext(), none.MIME(), none.Extensions())
+	}
+}
+
 func TestParse(t *testing.T) {
 	for name, want := range map[string]format.Type{
-		"jpeg": format.JPEG, "jpg": format.JPEG, "JPG": format.JPEG,
-		"tiff": format.TIFF, "tif": format.TIFF, "svg": format.SVG,
+		"jpeg": format.JPEG, "jpg": format.JPEG, "JPG": format.JPEG, "jfif": format.JPEG,
+		"tiff": format.TIFF, "tif": format.TIFF, "svg": format.SVG, "HEIF": format.HEIC, "WebP": format.WebP,
 	} {
 		if got, err := format.Parse(name); got != want || err != nil {
 			t.Errorf("Parse(%q) = %q, %v, want %q", name, got, err, want)
