@@ -92,7 +92,7 @@ func (s *Server) ours(host string) bool {
 	return strings.EqualFold(name, "localhost") || s.o.BaseURL != nil && strings.EqualFold(name, s.o.BaseURL.Hostname())
 }
 
-// cors opens uploading and looking, at the API's description too, to the pages
+// cors opens uploading and looking, at the API's limits and description too, to the pages
 // of other origins, without credentials, errors included. On a server with a
 // token all of the API is open to them: there the token decides.
 func (s *Server) cors() echo.MiddlewareFunc {
@@ -135,7 +135,7 @@ func (s *Server) corsOf(methods []string) echo.MiddlewareFunc {
 
 // shared reports whether a path is for the pages of other origins too.
 func shared(path string) bool {
-	return path == "/upload" || path == "/openapi.json" || strings.HasPrefix(path, "/images/") || strings.HasPrefix(path, deletePath)
+	return path == "/upload" || path == "/limits" || path == "/openapi.json" || strings.HasPrefix(path, "/images/") || strings.HasPrefix(path, deletePath)
 }
 
 // clientAddress finds the client's address: the peer's, or what the trusted

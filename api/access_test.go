@@ -29,6 +29,7 @@ func requests(t testing.TB) map[string]request {
 		"list":    {"GET", "/images", "", ""},
 		"get":     {"GET", "/images/cat.png", "", ""},
 		"head":    {"HEAD", "/images/cat.png", "", ""},
+		"limits":  {"GET", "/limits", "", ""},
 		"page":    {"GET", "/", "", ""},
 		"livez":   {"GET", "/livez", "", ""},
 		"readyz":  {"GET", "/readyz", "", ""},
@@ -174,6 +175,7 @@ func TestPreflight(t *testing.T) {
 		{"POST", "/upload?conflict=error", "x-requested-with", true, true},
 		{"GET", "/images/cat.png", "range", true, true},
 		{"HEAD", "/images/cat.png", "x-requested-with", true, true},
+		{"GET", "/limits", "x-requested-with", true, true},
 		{"PUT", "/images/cat.png", "", false, true},
 		{"PUT", "/images/cat.png", "authorization,content-digest", false, true},
 		{"DELETE", "/images/cat.png", "authorization", false, true},
@@ -282,10 +284,10 @@ func TestCrossOrigin(t *testing.T) {
 		{"Origin: http://localhost:3000\nHost: localhost:5000", refused},
 		{"Origin: null", refused},
 	} {
-		for _, which := range []string{"replace", "put", "delete", "list", "upload", "get", "page"} {
+		for _, which := range []string{"replace", "put", "delete", "list", "upload", "get", "limits", "page"} {
 			t.Run(which+" "+c.header, func(t *testing.T) {
 				t.Parallel()
-				want := map[string]int{"put": 201, "delete": 204, "list": 200, "upload": 201, "replace": 201, "get": 200, "page": 200}[which]
+				want := map[string]int{"put": 201, "delete": 204, "list": 200, "upload": 201, "replace": 201, "get": 200, "limits": 200, "page": 200}[which]
 				if status, ok := c.status[which]; ok {
 					want = status
 				}
@@ -307,7 +309,7 @@ func TestToken(t *testing.T) {
 	t.Parallel()
 	o := api.Options{Token: "s3cret"}
 	guarded := map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200}
-	public := []string{"get", "head", "page", "livez", "readyz", "healthz"}
+	public := []string{"get", "head", "limits", "page", "livez", "readyz", "healthz"}
 	for _, header := range []string{
 		"Authorization: Bearer s3cret",
 		"Authorization: bearer s3cret",

@@ -142,6 +142,7 @@ func (s *Server) routes(page http.Handler) {
 	e.Match(look, "/readyz", s.readyz)
 	e.Match(look, "/healthz", s.readyz)
 
+	e.Match(look, "/limits", s.getLimits)
 	e.Match(look, "/openapi.json", s.getDescription)
 	e.Match(look, "/sharex.sxcu", s.getShareX)
 

@@ -7,10 +7,12 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/api/format"
 )
 
 // baseURL is a BaseURL for options.
@@ -119,6 +121,8 @@ func TestExamples(t *testing.T) {
 		"Well":         s.do(t, "GET", "/readyz", "", ""),
 		"ShareX":       s.do(t, "GET", "/sharex.sxcu", "", ""),
 	}
+	two := newServer(t, api.Options{Trash: 24 * time.Hour, Allow: []format.Type{format.JPEG, format.PNG}})
+	answers["Limits"] = two.do(t, "GET", "/limits", "", "")
 	answers["Page"] = s.do(t, "GET", "/images", "", "")
 	s.do(t, "DELETE", "/images/cat.png", "", "").want(t, http.StatusNoContent)
 	answers["Uploaded"] = s.upload(t, file("file", "cat.png", cat))

@@ -1,0 +1,78 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"imageserver/api"
+	"imageserver/api/format"
+)
+
+type limits struct {
+	MaxUpload int64 `json:"max_upload"`
+	MaxFiles  int   `json:"max_files"`
+	Token     bool
+	Trash     int64
+	Strip     bool
+	Types     []limitType
+}
+
+type limitType struct {
+	Name        string
+	ContentType string `json:"content_type"`
+	Extensions  []string
+}
+
+// limits returns what the server says of itself, to anybody.
+func (s *server) limits(t testing.TB) (l limits) {
+	t.Helper()
+	a := s.do(t, "GET", "/limits", "Origin: https://app.example\nSec-Fetch-Site: cross-site", "")
+	a.want(t, http.StatusOK)
+	a.wantHeaders(t, "Access-Control-Allow-Origin: *\nCache-Control: no-cache\nX-Content-Type-Options: nosniff")
+	if err := json.Unmarshal([]byte(a.body), &l); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	got := newServer(t, api.Options{}).limits(t)
+	if len(got.Types) != len(format.Types()) {
+		t.Errorf("types: got %v, want all", got.Types)
+	}
+	got.Types = got.Types[:1]
+	want := limits{64 << 20, 1000, false, 0, false, []limitType{{"jpeg", "image/jpeg", []string{"jpg", "jpeg", "jfif"}}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("of a server without options (-want +got):\n%s", diff)
+	}
+
+	got = newServer(t, api.Options{
+		MaxUpload: 1234, Token: "s3cret", Trash: 90 * time.Minute, Strip: true, Allow: []format.Type{format.WebP, format.PNG},
+	}).limits(t)
+	want = limits{1234, 1000, true, 5400, true, []limitType{{"png", "image/png", []string{"png", "apng"}}, {"webp", "image/webp", []string{"webp"}}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("of a server with options (-want +got):\n%s", diff)
+	}
+
+	none := newServer(t, api.Options{Allow: []format.Type{}}).limits(t)
+	if none.Types == nil || len(none.Types) > 0 {
+		t.Errorf("types of a server that takes none: got %v, want []", none.Types)
+	}
+}
+
+// TestLimitsHold: what they promise is what happens.
+func TestLimitsHold(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{MaxUpload: 2000})
+	max := int(s.limits(t).MaxUpload)
+	s.put(t, "/images/exact.png", picture(t, 1, max))
+	s.do(t, "PUT", "/images/more.png", "", picture(t, 1, max+1)).refusal(t, http.StatusRequestEntityTooLarge, "too_large")
+	tag := s.do(t, "HEAD", "/limits", "", "").header.Get("ETag")
+	s.do(t, "GET", "/limits", "If-None-Match: "+tag, "").want(t, http.StatusNotModified)
+	s.do(t, "POST", "/limits", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
+}
