@@ -29,6 +29,7 @@ func requests(t testing.TB) map[string]request {
 		"list":    {"GET", "/images", "", ""},
 		"get":     {"GET", "/images/cat.png", "", ""},
 		"head":    {"HEAD", "/images/cat.png", "", ""},
+		"archive": {"POST", "/archive", namesType, namesForm("cat.png")},
 		"limits":  {"GET", "/limits", "", ""},
 		"page":    {"GET", "/", "", ""},
 		"livez":   {"GET", "/livez", "", ""},
@@ -284,10 +285,10 @@ func TestCrossOrigin(t *testing.T) {
 		{"Origin: http://localhost:3000\nHost: localhost:5000", refused},
 		{"Origin: null", refused},
 	} {
-		for _, which := range []string{"replace", "put", "delete", "list", "upload", "get", "limits", "page"} {
+		for _, which := range []string{"replace", "put", "delete", "list", "archive", "upload", "get", "limits", "page"} {
 			t.Run(which+" "+c.header, func(t *testing.T) {
 				t.Parallel()
-				want := map[string]int{"put": 201, "delete": 204, "list": 200, "upload": 201, "replace": 201, "get": 200, "limits": 200, "page": 200}[which]
+				want := map[string]int{"put": 201, "delete": 204, "list": 200, "archive": 200, "upload": 201, "replace": 201, "get": 200, "limits": 200, "page": 200}[which]
 				if status, ok := c.status[which]; ok {
 					want = status
 				}
@@ -302,14 +303,14 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-var refused = map[string]int{"replace": 403, "put": 403, "delete": 403, "list": 403}
+var refused = map[string]int{"replace": 403, "put": 403, "delete": 403, "list": 403, "archive": 403}
 
 // TestToken: with a token everything but looking wants it.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	o := api.Options{Token: "s3cret"}
 	guarded := map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200}
-	public := []string{"get", "head", "limits", "page", "livez", "readyz", "healthz"}
+	public := []string{"get", "head", "archive", "limits", "page", "livez", "readyz", "healthz"}
 	for _, header := range []string{
 		"Authorization: Bearer s3cret",
 		"Authorization: bearer s3cret",

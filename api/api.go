@@ -134,6 +134,8 @@ func (s *Server) routes(page http.Handler) {
 	e.DELETE("/images", s.emptyTrash, s.own, s.bearer, plainQuery)
 	e.POST("/images/*", s.changeImage, s.own, s.bearer, plainQuery)
 
+	e.POST("/archive", s.sendArchive, s.own) // from a form, which cannot send the token, and looking needs none
+
 	e.Match(look, deletePath+"*", s.askToDelete)
 	e.POST(deletePath+"*", s.deleteByKey)
 	e.DELETE(deletePath+"*", s.deleteByKey)

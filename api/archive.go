@@ -1,0 +1,150 @@
+package api
+
+import (
+	"archive/zip"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"imageserver/db"
+)
+
+// maxArchiveForm is the size of a form with the names for an archive, in bytes:
+// each of them has three for every byte that is escaped.
+const maxArchiveForm = maxFiles * (len("name=&") + 3*db.MaxNameBytes)
+
+// sendArchive answers a ZIP of the images that the form names. It is sent while
+// it is made, so its length is not known before. All images are looked up first:
+// each is in it as it was then, whatever becomes of it meanwhile.
+func (s *Server) sendArchive(c echo.Context) error {
+	names, err := archiveNames(c.Request())
+	if err != nil {
+		return err
+	}
+	entries, err := s.openAll(c.Request().Context(), names)
+	defer closeAll(entries)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, "application/zip")
+	h.Set(echo.HeaderContentDisposition, attachment(time.Now().UTC().Format("images-2006-01-02-150405.zip")))
+	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	w := &archiveWriter{w: c.Response()}
+	err = writeArchive(w, entries)
+	switch {
+	case err == nil || w.gone != nil:
+		return w.gone
+	case !c.Response().Committed:
+		h.Del(echo.HeaderContentDisposition) // it was the archive, and not the error
+		return err
+	}
+	s.o.Log.Error("archive cut off", "err", err)
+	panic(http.ErrAbortHandler) // the client must see that images are missing
+}
+
+// archiveNames reads the names in a form, each of them once.
+func archiveNames(r *http.Request) ([]string, error) {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	if kind != echo.MIMEApplicationForm {
+		return nil, refuse(http.StatusBadRequest, "not_a_form", "An archive is asked for with a form (application/x-www-form-urlencoded) that has a field “name” for each image.")
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(maxArchiveForm)+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read form: %w", err)
+	case len(body) > maxArchiveForm:
+		return nil, refuse(http.StatusRequestEntityTooLarge, "too_large", "The form is too large: it may have %d bytes.", maxArchiveForm)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, &refusal{http.StatusBadRequest, "bad_form", "The form cannot be read: fields are separated by &, and % begins an escape.", err}
+	}
+	switch n := len(form["name"]); {
+	case n == 0:
+		return nil, refuse(http.StatusBadRequest, "no_file", "The form names no image. Send a field “name” for each that is to be in the archive.")
+	case n > maxFiles:
+		return nil, refuse(http.StatusBadRequest, "too_many_files", "An archive may hold %d images. Ask for the others in another one.", maxFiles)
+	}
+	return distinct(form["name"])
+}
+
+// distinct returns the names in normal form, the first of equal ones.
+func distinct(all []string) (names []string, err error) {
+	seen := make(map[string]bool, len(all))
+	for _, name := range all {
+		if name, err = db.CheckName(name); err != nil {
+			return nil, err
+		}
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// entry is an image that is to be in an archive.
+type entry struct {
+	db.Image
+	body db.Body
+}
+
+// openAll opens images, or returns the error of the first that it cannot open,
+// and the ones before it. Nothing of them is read yet.
+func (s *Server) openAll(ctx context.Context, names []string) (entries []entry, err error) {
+	for _, name := range names {
+		img, body, err := s.store.Get(ctx, name)
+		if err != nil {
+			return entries, err
+		}
+		entries = append(entries, entry{img, body})
+	}
+	return entries, nil
+}
+
+func closeAll(entries []entry) {
+	for _, e := range entries {
+		e.body.Close()
+	}
+}
+
+// writeArchive writes a ZIP of the images, stored as they are, for hardly one
+// would become smaller. The bytes of each go straight from the chunk that the
+// store has checked to w. Only a whole archive gets its directory, without which
+// it is none (APPNOTE.TXT 4.3.12, of PKWARE).
+func writeArchive(w io.Writer, entries []entry) error {
+	z := zip.NewWriter(w)
+	for _, e := range entries {
+		file, err := z.CreateHeader(&zip.FileHeader{Name: e.Name, Method: zip.Store, Modified: e.Uploaded})
+		if err == nil {
+			_, err = e.body.WriteTo(file)
+		}
+		if err != nil {
+			return fmt.Errorf("archive %q: %w", e.Name, err)
+		}
+		e.body.Close() // gives back the chunk, and what only this archive kept
+	}
+	return z.Close()
+}
+
+// archiveWriter tells an error of the client's connection from one of the store.
+type archiveWriter struct {
+	w    io.Writer
+	gone error // what the connection said
+}
+
+func (w *archiveWriter) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	if err != nil {
+		w.gone = fmt.Errorf("send archive: %w", err)
+	}
+	return n, err
+}

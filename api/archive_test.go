@@ -1,0 +1,357 @@
+package api_test
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"imageserver/api"
+	"imageserver/db"
+)
+
+const namesType = "Content-Type: application/x-www-form-urlencoded"
+
+// archive asks for an archive of these images.
+func (s *server) archive(t testing.TB, names ...string) answer {
+	t.Helper()
+	return s.do(t, "POST", "/archive", namesType, namesForm(names...))
+}
+
+func namesForm(names ...string) string { return url.Values{"name": names}.Encode() }
+
+// unzip checks that the answer is an archive and returns its files.
+func (a answer) unzip(t testing.TB) []*zip.File {
+	t.Helper()
+	a.want(t, http.StatusOK)
+	z, err := zip.NewReader(strings.NewReader(a.body), int64(len(a.body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z.File
+}
+
+// wantFile checks that a file in an archive has this content; the reader checks
+// its CRC-32.
+func wantFile(t testing.TB, f *zip.File, content string) {
+	t.Helper()
+	r, err := f.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(r)
+	if err != nil || string(got) != content {
+		t.Errorf("%s: got %d bytes, %v, want the %d of the image", f.Name, len(got), err, len(content))
+	}
+}
+
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	contents := map[string]string{
+		"cat.png":                picture(t, 1, 0),
+		"写真 🌄.png":               picture(t, 2, 3<<20+17), // many chunks
+		"a+b & c=d;e%f.png":      picture(t, 3, 1000),
+		"café.png":               picture(t, 4, 131035), // one chunk
+		"Cat.png":                picture(t, 5, 0),
+		strings.Repeat("é", 127): picture(t, 6, 0),
+	}
+	stored := map[string]reply{}
+	for name, content := range contents {
+		stored[name] = s.put(t, "/images/"+url.PathEscape(name), content)
+	}
+	want := []string{"写真 🌄.png", "cat.png", "café.png", "Cat.png", strings.Repeat("é", 127), "a+b & c=d;e%f.png"}
+	a := s.archive(t, append(want, "cat.png", "cafe\u0301.png")...) // and two of them again
+	a.wantHeaders(t, "Content-Type: application/zip\nCache-Control: no-store\nX-Content-Type-Options: nosniff")
+	if got := a.header.Get("Content-Disposition"); !regexp.MustCompile(`^attachment; filename="images-20\d\d-\d\d-\d\d-\d{6}\.zip"$`).MatchString(got) {
+		t.Errorf("Content-Disposition: got %q", got)
+	}
+	var got []string
+	for _, f := range a.unzip(t) {
+		got = append(got, f.Name)
+		wantFile(t, f, contents[f.Name])
+		if f.Method != zip.Store || f.NonUTF8 {
+			t.Errorf("%s: got method %d, not UTF-8 %t, want it stored under UTF-8", f.Name, f.Method, f.NonUTF8)
+		}
+		if at := stored[f.Name].UploadedAt.Truncate(time.Second); !f.Modified.Equal(at) {
+			t.Errorf("%s: modified %v, want when it was uploaded, %v", f.Name, f.Modified, at)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// TestArchiveRefused: what is refused is, before a byte of it is sent.
+func TestArchiveRefused(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	s.put(t, "/images/cat.png", picture(t, 1, 0))
+	thousand := slices.Repeat([]string{"cat.png"}, 1000)
+	longest := slices.Repeat([]string{strings.Repeat("é", 127)}, 1000)
+	for what, c := range map[string]struct {
+		header, body string
+		status       int
+		code         string
+	}{
+		"nothing":       {namesType, "", 400, "no_file"},
+		"other fields":  {namesType, "names=cat.png&file=cat.png", 400, "no_file"},
+		"no name":       {namesType, "name=", 400, "bad_name"},
+		"a bad name":    {namesType, namesForm("cat.png", "../cat.png"), 400, "bad_name"},
+		"a bad escape":  {namesType, "name=cat.png&name=%zz", 400, "bad_form"},
+		"a semicolon":   {namesType, "name=cat.png;name=dog.png", 400, "bad_form"},
+		"one too many":  {namesType, namesForm(append(thousand, "cat.png")...), 400, "too_many_files"},
+		"the most":      {namesType, namesForm(longest...), 404, "not_found"},
+		"too long":      {namesType, "x=" + strings.Repeat("x", 1<<20), 413, "too_large"},
+		"a JSON":        {"Content-Type: application/json", `{"name": ["cat.png"]}`, 400, "not_a_form"},
+		"an upload":     {formType, form(text("name", "cat.png")), 400, "not_a_form"},
+		"no type":       {"", namesForm("cat.png"), 400, "not_a_form"},
+		"a missing one": {namesType, namesForm("cat.png", "first.png", "second.png"), 404, "not_found"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			got := s.do(t, "POST", "/archive", c.header, c.body).refusal(t, c.status, c.code)
+			if what == "a missing one" && (!strings.Contains(got.Message, "first.png") || strings.Contains(got.Message, "second.png")) {
+				t.Errorf("got the message %q, want it to name the first", got.Message)
+			}
+		})
+	}
+	if files := s.archive(t, thousand...).unzip(t); len(files) != 1 {
+		t.Errorf("one image a thousand times: got %d files, want 1", len(files))
+	}
+	for _, method := range []string{"GET", "HEAD", "PUT"} {
+		a := s.do(t, method, "/archive", "", "")
+		a.want(t, http.StatusMethodNotAllowed)
+		a.wantHeader(t, "Allow", "OPTIONS, POST")
+	}
+	c := s.dial(t)
+	c.request(t, "POST /archive", namesType+"\nContent-Length: 100")
+	io.WriteString(c, "name=cat.png")
+	if err := c.CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	c.answer(t, http.MethodPost).refusal(t, http.StatusBadRequest, "cut_off")
+}
+
+// TestArchiveDamaged: an archive that lacks an image is none. What is found at
+// once is an error, and what is found later cuts it off.
+func TestArchiveDamaged(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	whole := serve(t, store, api.Options{})
+	for i, name := range []string{"a.png", "b.png", "c.png"} {
+		whole.put(t, "/images/"+name, picture(t, uint64(i), 300<<10))
+	}
+	for what, c := range map[string]struct {
+		damaged string
+		good    int64
+	}{
+		"at once":        {"a.png", 0},
+		"in the first":   {"a.png", 200 << 10},
+		"in the middle":  {"b.png", 200 << 10},
+		"the last":       {"c.png", 0},
+		"its last bytes": {"c.png", 300<<10 - 1},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, oneDamaged{store, c.damaged, c.good}, api.Options{})
+			a, err := s.try(t, "POST", "/archive", namesType, strings.NewReader(namesForm("a.png", "b.png", "c.png")))
+			if what == "at once" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				a.refusal(t, http.StatusInternalServerError, "damaged")
+			} else if !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("got %s, %v, want it cut off", a, err)
+			}
+			s.log.wait(t, c.damaged, "chunk 0", `"level":"ERROR"`)
+		})
+	}
+}
+
+// oneDamaged finds one image damaged behind its first good bytes.
+type oneDamaged struct {
+	db.Store
+	name string
+	good int64
+}
+
+func (s oneDamaged) Get(ctx context.Context, name string) (db.Image, db.Body, error) {
+	if name == s.name {
+		return damagedStore{s.Store, s.good}.Get(ctx, name)
+	}
+	return s.Store.Get(ctx, name)
+}
+
+// TestArchiveChanges: an archive has the images that were there when it was
+// asked for, and however many they are, one of them is being read at a time.
+func TestArchiveChanges(t *testing.T) {
+	t.Parallel()
+	store := &watched{Store: newStore(t)}
+	s := serve(t, store, api.Options{})
+	var names []string
+	for i := range 10 {
+		names = append(names, fmt.Sprintf("%d.png", i))
+		s.put(t, "/images/"+names[i], picture(t, uint64(i), 200<<10))
+	}
+	store.begins = func() {
+		for _, name := range names[1:] {
+			if err := store.Delete(context.Background(), name, db.DeleteOptions{}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	files := s.archive(t, names...).unzip(t)
+	if len(files) != len(names) {
+		t.Fatalf("got %d files, want %d", len(files), len(names))
+	}
+	for i, f := range files {
+		wantFile(t, f, picture(t, uint64(i), 200<<10))
+	}
+	s.archive(t, names...).refusal(t, http.StatusNotFound, "not_found")
+	store.mu.Lock()
+	defer store.mu.Unlock()
+	if store.most != 1 || len(store.open) > 0 {
+		t.Errorf("%d images were read at a time, and %d are still open, want 1 and none", store.most, len(store.open))
+	}
+}
+
+// watched sees which bodies are open, and how many of them have been read.
+type watched struct {
+	db.Store
+	begins func() // called once, when the first is about to be read
+
+	mu   sync.Mutex
+	open map[*watchedBody]bool // whether it has been read
+	most int                   // read and open at a time
+}
+
+type watchedBody struct {
+	db.Body
+	s *watched
+}
+
+func (s *watched) Get(ctx context.Context, name string) (db.Image, db.Body, error) {
+	img, body, err := s.Store.Get(ctx, name)
+	if err != nil {
+		return img, nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open == nil {
+		s.open = map[*watchedBody]bool{}
+	}
+	b := &watchedBody{body, s}
+	s.open[b] = false
+	return img, b, nil
+}
+
+func (b *watchedBody) WriteTo(w io.Writer) (int64, error) {
+	b.s.mu.Lock()
+	if b.s.begins != nil {
+		b.s.begins()
+		b.s.begins = nil
+	}
+	b.s.open[b] = true
+	n := 0
+	for _, read := range b.s.open {
+		if read {
+			n++
+		}
+	}
+	b.s.most = max(b.s.most, n)
+	b.s.mu.Unlock()
+	return b.Body.WriteTo(w)
+}
+
+func (b *watchedBody) Close() error {
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	delete(b.s.open, b)
+	return b.Body.Close()
+}
+
+// TestArchiveGone: a client that leaves, and one that stops reading, end the work.
+func TestArchiveGone(t *testing.T) {
+	t.Parallel()
+	for what, leaves := range map[string]bool{"leaves": true, "stops reading": false} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			o := api.Options{}
+			if !leaves {
+				o.Stall = stall
+			}
+			store := &watched{Store: newStore(t)}
+			s := serve(t, store, o)
+			for i := range 3 {
+				s.put(t, fmt.Sprintf("/images/%d.png", i), picture(t, 1, 16<<20)) // more than the sockets hold
+			}
+			c := s.dial(t)
+			if err := c.SetReadBuffer(4096); err != nil {
+				t.Fatal(err)
+			}
+			body := namesForm("0.png", "1.png", "2.png")
+			c.request(t, "POST /archive", fmt.Sprintf("%s\nContent-Length: %d", namesType, len(body)))
+			if _, err := io.WriteString(c, body); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.r.Peek(100); err != nil {
+				t.Fatal(err)
+			}
+			if leaves {
+				c.Close()
+			}
+			s.log.wait(t, `"path":"/archive"`, "send archive") // the line is written when the handler ends
+			store.mu.Lock()
+			defer store.mu.Unlock()
+			if store.most != 1 || len(store.open) > 0 {
+				t.Errorf("%d images are still open, want none", len(store.open))
+			}
+		})
+	}
+}
+
+// TestSlowArchive: a client that reads slowly gets it all.
+func TestSlowArchive(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{Stall: stall})
+	content := picture(t, 1, 6<<20)
+	s.put(t, "/images/0.png", content)
+	s.put(t, "/images/1.png", content)
+	c := s.dial(t)
+	if err := c.SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	body := namesForm("0.png", "1.png")
+	c.request(t, "POST /archive", fmt.Sprintf("%s\nContent-Length: %d", namesType, len(body)))
+	if _, err := io.WriteString(c, body); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(c.r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	var got strings.Builder
+	for err == nil {
+		_, err = io.CopyN(&got, res.Body, 2<<20)
+		time.Sleep(2 * stall / 5)
+	}
+	if took := time.Since(begin); err != io.EOF || took < 2*stall {
+		t.Fatalf("got %d bytes, %v, after %v, want all of it, slowly", got.Len(), err, took)
+	}
+	for _, f := range (answer{status: http.StatusOK, body: got.String()}).unzip(t) {
+		wantFile(t, f, content)
+	}
+}
