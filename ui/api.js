@@ -3,14 +3,19 @@
 import * as token from "./token.js";
 import * as words from "./words.js";
 
-const PAGE = 24; // images: full rows of two, three, four or six
+// How many images a page of the list has: full rows of two, three, four or six,
+// at first as many as a window shows (early.js asks for those).
+const FIRST = 24;
+const PAGE = 60;
 
 // Refusal is any answer but a success, and no answer at all (status 0). Its
-// message is written for people.
+// message is written for people; wait is how many seconds the server wants to
+// be left alone, 0 where it does not say.
 export class Refusal extends Error {
-  constructor(message, status = 0) {
+  constructor(message, status = 0, wait = 0) {
     super(message);
     this.status = status;
+    this.wait = wait;
   }
 
   // mayPass says whether the same request can succeed later.
@@ -19,25 +24,46 @@ export class Refusal extends Error {
   }
 }
 
-// list returns a page of the newest images, {images, next}; next is the cursor
-// of the page after it, empty or absent on the last one. watch is as for upload.
-export function list(cursor = "", watch) {
-  const query = new URLSearchParams({ limit: PAGE });
-  if (cursor !== "") {
-    query.set("cursor", cursor);
-  }
-  return request("GET", `/images?${query}`, { watch });
+// limits returns what the server takes: {max_upload, types, …}.
+export function limits() {
+  return request("GET", "/limits");
 }
 
-// remove deletes the image. One that is gone already is no error.
-export async function remove(name) {
-  try {
-    await request("DELETE", `/images/${encodeURIComponent(name)}`);
-  } catch (error) {
-    if (error.status !== 404) {
-      throw error;
+// list returns a page of images, {images, next}: those whose name contains
+// what is looked for, in the given order. next is the cursor of the page after
+// it, absent on the last one. watch.locked is called when it waits for the token.
+export function list({ search, sort, order, cursor }, watch, signal) {
+  const query = new URLSearchParams({ limit: cursor ? PAGE : FIRST });
+  for (const [name, value] of Object.entries({ q: search, sort, order, cursor })) {
+    if (value) {
+      query.set(name, value);
     }
   }
+  return request("GET", `/images?${query}`, { watch, signal });
+}
+
+// find returns the image of that name, or undefined.
+export async function find(name) {
+  const { images } = await request("GET", `/images?${new URLSearchParams({ name })}`);
+  return images[0];
+}
+
+// remove deletes the image, unless another one has its name by now (412). One
+// that is gone already is no error. It is sent even when the page is left.
+export async function remove(image) {
+  const headers = { ...token.header(), "If-Match": `"${image.sha256}"` };
+  const response = await fetch(path(image.filename), { method: "DELETE", headers, keepalive: true })
+    .catch(() => { throw new Refusal(words.unreachable); });
+  if (response.status !== 404) {
+    read(response.status, await response.text());
+  }
+}
+
+// rename gives the image another name and returns it as it is then.
+export function rename(image, filename) {
+  return request("POST", `${path(image.filename)}/rename?conflict=error`, {
+    body: JSON.stringify({ filename }), kind: "application/json",
+  });
 }
 
 // upload sends the file and returns the image as stored. Meanwhile it calls
@@ -45,49 +71,78 @@ export async function remove(name) {
 // and watch.locked when it waits for the token. Aborted by the signal it
 // throws the signal's reason.
 export function upload(file, watch, signal) {
-  const form = new FormData();
-  form.append("file", file);
-  return request("POST", "/upload", { form, watch, signal });
+  const body = new FormData();
+  body.append("file", file, file.name);
+  return request("POST", "/upload", { body, watch, signal });
+}
+
+// reachable reports whether the server answers, and not a proxy in its place.
+export async function reachable() {
+  try {
+    return (await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(5000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+function path(name) {
+  return `/images/${encodeURIComponent(name)}`;
 }
 
 // request sends what is asked for, with the token where there is one, and
 // asks for a token until the server takes it.
-async function request(method, url, { form, watch, signal } = {}) {
+async function request(method, url, { watch, signal, ...rest } = {}) {
   for (;;) {
     const used = token.current();
-    const { status, text } = await send(method, url, { used, form, watch, signal });
+    const { status, text, wait } = await send(method, url, { watch, signal, ...rest });
     if (status !== 401) {
-      return read(status, text);
+      return read(status, text, wait);
     }
-    watch?.locked();
+    watch?.locked?.();
     await Promise.race([token.ask(used), aborted(signal)]);
   }
 }
 
-// send makes one exchange. It uses XMLHttpRequest because fetch does not say
-// how much of an upload is sent.
-function send(method, url, { used, form, watch, signal }) {
+// send makes one exchange, unless early.js has made it.
+async function send(method, url, options) {
+  const { early } = globalThis;
+  if (method === "GET" && early?.url === url) {
+    globalThis.early = null; // it was for once
+    return (await early.answer) ?? exchange(method, url, options);
+  }
+  return exchange(method, url, options);
+}
+
+// exchange uses XMLHttpRequest because fetch does not say how much of an upload
+// is sent.
+function exchange(method, url, { body, kind, watch, signal }) {
   return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
     const xhr = new XMLHttpRequest();
     xhr.open(method, url);
-    if (used !== "") {
-      xhr.setRequestHeader("Authorization", `Bearer ${used}`);
+    for (const [name, value] of Object.entries(token.header())) {
+      xhr.setRequestHeader(name, value);
     }
-    if (form) {
+    if (kind) {
+      xhr.setRequestHeader("Content-Type", kind);
+    }
+    if (watch?.sending) {
       xhr.upload.onprogress = (event) => watch.sending(event.loaded / event.total);
       xhr.upload.onload = () => watch.saving();
     }
-    xhr.onload = () => resolve({ status: xhr.status, text: xhr.responseText });
-    xhr.onerror = () => reject(new Refusal(form ? words.brokeOff : words.unreachable));
+    xhr.onload = () => resolve({
+      status: xhr.status, text: xhr.responseText, wait: Number(xhr.getResponseHeader("Retry-After")) || 0,
+    });
+    xhr.onerror = () => reject(new Refusal(words.unreachable));
     xhr.onabort = () => reject(signal.reason);
     signal?.addEventListener("abort", () => xhr.abort());
-    xhr.send(form);
+    xhr.send(body);
   });
 }
 
 // read returns the JSON of a success, null where it has no body, and throws
 // everything else as a Refusal.
-function read(status, text) {
+function read(status, text, wait) {
   const success = status >= 200 && status < 300;
   if (success && text === "") {
     return null;
@@ -96,7 +151,7 @@ function read(status, text) {
   if (success && body) {
     return body;
   }
-  throw new Refusal(body?.message || words.unexplained(status), status);
+  throw new Refusal(body?.message || words.unexplained(status), status, wait);
 }
 
 // parse returns null for what is not JSON, such as a proxy's error page.

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	patience  = 15 * time.Second // for anything the page is to do
+	patience  = 30 * time.Second // for anything the page is to do
 	untrusted = "images.test"    // a name for 127.0.0.1 on which the page has no clipboard API
 )
 

@@ -58,6 +58,7 @@ func newClient(t *testing.T, base string) string {
 // The contract with a microservice on any origin: upload a file, read message
 // and filename from the answer, show the image by its name.
 func TestContract(t *testing.T) {
+	t.Parallel()
 	onLocalhost := func(url string) string { return strings.Replace(url, "127.0.0.1", "localhost", 1) }
 	base := newServer(t, "")
 	port := newClient(t, base)

@@ -1,20 +1,28 @@
-// The three ways files come in: chosen, dropped, pasted.
+// The ways files come in: chosen, dropped, pasted.
 
-import { el } from "./dom.js";
+import { el, hoist } from "./dom.js";
+import { byName, filesIn } from "./folder.js";
 import * as words from "./words.js";
 
-// intake calls take with an array of Files each time some come in. A folder is
-// a File with its name and the mark folder: browsers hand it over as a file
-// that cannot be read.
-export function intake(input, take) {
-  choose(input, take);
-  drop(take);
-  paste(take);
+// intake calls take with an array of Files each time some come in. One that
+// cannot be read is marked with its objection, see filesIn. A dialog that is
+// open closes, for it hides what becomes of them.
+export function intake(inputs, take) {
+  const receive = (files) => {
+    if (files.length > 0) {
+      document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.requestClose?.());
+      take(files);
+    }
+  };
+  inputs.forEach((input) => choose(input, receive));
+  drop(receive);
+  paste(receive);
 }
 
 function choose(input, take) {
   input.addEventListener("change", () => {
-    take([...input.files]);
+    // Those of a folder come in no order. Others have no such path, and keep theirs.
+    take([...input.files].sort((a, b) => byName(a.webkitRelativePath, b.webkitRelativePath)));
     input.value = ""; // or the same file could not be chosen again
   });
 }
@@ -24,15 +32,15 @@ function choose(input, take) {
 // nothing flickers. A picture dragged from this page also counts as a file for
 // some browsers; it is here already.
 function drop(take) {
-  const overlay = el("div", { id: "overlay", hidden: true }, el("p", {}, words.drop));
-  document.body.append(overlay);
+  const overlay = el("div", { id: "overlay", hidden: true, "aria-hidden": "true" }, el("p", {}, words.drop));
   let own = false;
   const files = (event) => !own && event.dataTransfer.types.includes("Files");
 
   addEventListener("dragstart", () => { own = true; });
   addEventListener("dragend", () => { own = false; });
   addEventListener("dragenter", (event) => {
-    if (files(event) && !document.querySelector("dialog[open]")) {
+    if (files(event) && overlay.hidden) {
+      hoist(overlay);
       overlay.hidden = false;
     }
   });
@@ -43,26 +51,20 @@ function drop(take) {
       event.dataTransfer.dropEffect = "copy";
     }
   });
-  addEventListener("drop", (event) => {
+  addEventListener("drop", async (event) => {
     overlay.hidden = true;
     if (files(event)) {
       event.preventDefault();
-      take(dropped(event.dataTransfer));
+      const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
+      take(await filesIn(items));
     }
-  });
-}
-
-function dropped(transfer) {
-  return [...transfer.items].filter((item) => item.kind === "file").map((item) => {
-    const entry = item.webkitGetAsEntry();
-    return entry?.isDirectory ? Object.assign(new File([], entry.name), { folder: true }) : item.getAsFile();
   });
 }
 
 function paste(take) {
   addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files];
-    if (files.length > 0 && !event.target.closest?.("input:not([type=file])")) {
+    if (files.length > 0 && !event.target.closest?.("input:not([type=file], [type=checkbox])")) {
       event.preventDefault();
       take(files.map(named));
     }

@@ -1,136 +1,146 @@
-// One upload: all that is known of it, from the choice of the file to the
-// image on the server.
+// One upload on the page.
 
-import { upload } from "./api.js";
-import { announce, button, el } from "./dom.js";
-import { copyButton, facts, picture } from "./image.js";
+import { button, el } from "./dom.js";
+import { facts, picture } from "./image.js";
+import { size } from "./intl.js";
+import { copyButton } from "./links.js";
 import * as words from "./words.js";
 
-// Row shows one upload. Its state is also the class of its element: waiting,
-// sending, saving, locked, and in the end stored, failed or cancelled.
+// What can be done with an upload that has ended. Others can be cancelled.
+const actions = { stored: "copy", failed: "retry", cancelled: "retry", refused: "none" };
+
+// Row shows one Upload: its class is the upload's state. does has what its
+// buttons do: cancel(upload), retry(upload), and open(image).
 export class Row {
-  state;
-  filename; // on the server, once it is stored
-  #file;
-  #again;
-  #abort;
+  upload;
+  #does;
+  #previews;
+  #canvas;
   #picture = el("div", { class: "picture" });
-  #name;
-  #bar;
+  #name = el("p", { class: "name", dir: "auto" });
+  #bar = null;
   #status = el("p", { class: "status" });
   #actions = el("div", { class: "actions" });
+  #state = "";
+  #offered = ""; // the action that is there
 
-  // again is called with the row when it is to run once more.
-  constructor(file, again) {
-    this.#file = file;
-    this.#again = again;
-    this.#name = el("p", { class: "name", dir: "auto" }, file.name);
-    this.#bar = el("progress", { max: 1, "aria-label": words.progress(file.name) });
+  constructor(upload, previews, does) {
+    this.upload = upload;
+    this.#does = does;
+    this.#previews = previews;
+    this.#name.textContent = upload.name;
     this.element = el("li", {},
       this.#picture,
-      el("div", { class: "about" }, this.#name, this.#bar, this.#status),
+      el("div", { class: "about" }, this.#name, this.#status),
       this.#actions);
-    this.#wait();
+    this.#canvas = previews.canvas(upload);
+    this.#picture.append(extension(upload.name), this.#canvas);
+    this.render();
   }
 
-  // run uploads the file and returns the image stored, or null. It throws
-  // nothing: what goes wrong stands in the row.
-  async run() {
-    if (this.state !== "waiting") {
-      return null; // cancelled in the queue
+  // render brings the row up to date.
+  render() {
+    const { upload } = this;
+    const anew = this.#state !== upload.state;
+    this.#state = upload.state;
+    this.element.className = upload.state;
+    this.#progress();
+    const status = this.#text();
+    if (this.#status.textContent !== status) {
+      this.#status.textContent = status;
     }
-    if (this.#file.folder) {
-      this.#fail(words.folder, false);
-      return null;
-    }
-    const { signal } = this.#abort;
-    this.sending(0);
-    try {
-      const image = await upload(this.#file, this, signal);
-      this.#done(image);
-      return image;
-    } catch (error) {
-      if (!signal.aborted) {
-        this.#fail(error.message, error.mayPass);
-      }
-      return null;
+    if (anew) {
+      this.#settle();
     }
   }
 
-  // sending, saving and locked are the watch of upload.
-  sending(share) {
-    this.#bar.value = share;
-    this.#set("sending", this.#sized(words.sending(share)));
+  // free lets go of what the row holds.
+  free() {
+    if (this.#canvas) {
+      this.#previews.free(this.#canvas);
+      this.#canvas = null;
+    }
   }
 
-  saving() {
-    this.#bar.value = 1;
-    this.#set("saving", this.#sized(words.saving));
+  // progress shows the bar while there is progress to show.
+  #progress() {
+    if (this.upload.active && !this.#bar) {
+      this.#bar = el("progress", { max: 1, "aria-label": words.progress(this.upload.name) });
+      this.#name.after(this.#bar);
+    } else if (!this.upload.active && this.#bar) {
+      this.#bar.remove();
+      this.#bar = null;
+    }
+    if (this.#bar) {
+      this.#bar.value = this.upload.sent;
+    }
   }
 
-  locked() {
-    this.#set("locked", this.#sized(words.locked));
+  #text() {
+    const { upload } = this;
+    const sized = (text) => `${size(upload.size)} · ${text}`;
+    switch (upload.state) {
+    case "sending":
+      return sized(words.sending(upload.sent));
+    case "cancelled":
+      return sized(upload.late ? words.cancelledLate : words.cancelled);
+    case "failed":
+    case "refused":
+      return words.reasonAlone(upload.name, upload.reason);
+    case "stored":
+      return this.#outcome();
+    default:
+      return sized(words[upload.state]);
+    }
   }
 
-  #wait() {
-    this.#abort = new AbortController();
-    this.#bar.value = 0;
-    this.#show("waiting", this.#sized(words.waiting), this.#button(words.cancel, () => this.#cancel()));
-  }
-
-  #done(image) {
-    this.filename = image.filename;
-    this.#name.textContent = image.filename;
-    this.#picture.replaceWith(picture(image));
+  #outcome() {
+    const { image, name } = this.upload;
     const notes = [facts(image)];
-    if (image.filename !== this.#file.name.normalize("NFC")) {
-      notes.push(words.renamed(this.#file.name, image.filename));
+    if (image.filename !== name.normalize("NFC")) {
+      notes.push(words.renamed(name, image.filename));
     }
     if (image.duplicate) {
       notes.push(words.duplicate);
     }
-    this.#show("stored", notes.join(". "), copyButton(image));
+    return notes.join(". ");
   }
 
-  #fail(reason, mayPass) {
-    this.#show("failed", words.reasonAlone(this.#file.name, reason), mayPass && this.#retryButton());
-    announce(words.failed(this.#file.name, reason));
-  }
-
-  #cancel() {
-    const late = this.state === "saving";
-    this.#abort.abort();
-    this.#show("cancelled", this.#sized(late ? words.cancelledLate : words.cancelled), this.#retryButton());
-  }
-
-  #sized(text) {
-    return `${words.size(this.#file.size)} · ${text}`;
-  }
-
-  #retryButton() {
-    return this.#button(words.retry, () => {
-      this.#wait();
-      this.#again(this);
-    });
-  }
-
-  #button(text, onclick) {
-    return button(text, onclick, { about: this.#file.name });
-  }
-
-  // show changes the state and with it what can be done. The button that is
-  // there now takes the focus of the one before.
-  #show(state, status, action) {
-    const focused = this.#actions.contains(document.activeElement);
-    this.#actions.replaceChildren(...(action ? [action] : []));
-    if (focused && action) {
-      action.focus();
+  // settle shows what goes with a new state: the picture that is stored, and
+  // what can be done now.
+  #settle() {
+    const { upload } = this;
+    if (upload.state === "stored") {
+      this.free();
+      this.#name.textContent = upload.image.filename;
+      const stored = picture(upload.image, this.#does.open);
+      this.#picture.replaceWith(stored);
+      this.#picture = stored;
     }
-    this.#set(state, status);
+    this.#offer();
   }
 
-  #set(state, status) {
-    this.state = this.element.className = state;
-    this.#status.textContent = status;
+  // offer shows the button for what can be done now. The same button stays, or
+  // a click that has begun would be lost. Another takes over its focus.
+  #offer() {
+    const { upload } = this;
+    const action = actions[upload.state] ?? "cancel";
+    if (action === this.#offered) {
+      return;
+    }
+    this.#offered = action;
+    const focused = this.#actions.contains(document.activeElement);
+    const act = action === "copy" ? copyButton(upload.image)
+      : action !== "none" && button(words[action], () => this.#does[action](upload), { about: upload.name });
+    this.#actions.replaceChildren(...(act ? [act] : []));
+    if (focused) {
+      (act || this.element.closest("[tabindex]")).focus();
+    }
   }
+}
+
+// extension stands behind the preview, and in its place where there is none.
+function extension(name) {
+  const dot = name.lastIndexOf(".");
+  return dot < 0 ? "" : name.slice(dot + 1, dot + 5).toUpperCase();
 }

@@ -2,6 +2,8 @@ package ui_test
 
 import (
 	"log/slog"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
@@ -15,13 +17,55 @@ import (
 // asks for the token if there is one.
 func newServer(t *testing.T, token string) string {
 	t.Helper()
+	return newServerWith(t, api.Options{Token: token})
+}
+
+func newServerWith(t *testing.T, o api.Options) string {
+	t.Helper()
+	server := httptest.NewServer(newAPI(t, o))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// newAPI returns the real server's handler, with a fresh store.
+func newAPI(t *testing.T, o api.Options) http.Handler {
+	t.Helper()
 	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	log := slog.New(slog.NewTextHandler(t.Output(), nil)) // seen where a test fails
-	server := httptest.NewServer(api.New(store, ui.Handler(), api.Options{Token: token, Log: log}))
-	t.Cleanup(server.Close)
-	return server.URL
+	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil)) // seen where a test fails
+	return api.New(store, ui.Handler(), o)
 }
+
+// machine is a real server that can be stopped, in the middle of whatever it
+// does, and started again in the same place.
+type machine struct {
+	t       *testing.T
+	handler http.Handler
+	address string
+	server  *http.Server
+}
+
+func newMachine(t *testing.T) *machine {
+	m := &machine{t: t, handler: newAPI(t, api.Options{}), address: "127.0.0.1:0"}
+	m.start()
+	t.Cleanup(m.stop)
+	return m
+}
+
+func (m *machine) start() {
+	m.t.Helper()
+	l, err := net.Listen("tcp", m.address)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.address = l.Addr().String()
+	m.server = &http.Server{Handler: m.handler}
+	go m.server.Serve(l)
+}
+
+func (m *machine) stop() { m.server.Close() }
+
+func (m *machine) url() string { return "http://" + m.address }

@@ -1,16 +1,29 @@
-// The access token: asked for once, kept for this tab.
+// The access token: asked for once, kept for this tab or on this machine.
 
 import { announce, el } from "./dom.js";
+import { keep, recall } from "./storage.js";
 import * as words from "./words.js";
 
 const KEY = "token";
 
-let token = stored();
+let token = recall("sessionStorage", KEY) || recall("localStorage", KEY);
 let asking = null; // the promise of the form on the page, or null
 
 // current returns the token to send, empty when there is none.
 export function current() {
   return token;
+}
+
+// header returns what a request carries, as fetch takes it (RFC 6750).
+export function header() {
+  return token === "" ? {} : { Authorization: `Bearer ${token}` };
+}
+
+// forget takes the token away wherever it is kept.
+export function forget() {
+  token = "";
+  keep("sessionStorage", KEY, "");
+  keep("localStorage", KEY, "");
 }
 
 // ask resolves when there is a token other than refused, the one the server
@@ -19,10 +32,11 @@ export function ask(refused) {
   if (token !== refused) {
     return Promise.resolve();
   }
-  asking ??= form(refused !== "").then((entered) => {
+  forget();
+  asking ??= form(refused !== "").then(({ entered, stays }) => {
     asking = null;
     token = entered;
-    store(entered);
+    keep(stays ? "localStorage" : "sessionStorage", KEY, entered);
   });
   return asking;
 }
@@ -40,35 +54,21 @@ function form(wrong) {
       "aria-describedby": "token-hint",
       "aria-invalid": wrong && "true",
     });
+    const stays = el("input", { type: "checkbox" });
     const submit = (event) => {
       event.preventDefault();
       panel.remove();
-      resolve(input.value.trim());
+      resolve({ entered: input.value.trim(), stays: stays.checked });
     };
     const panel = el("form", { class: "panel", onsubmit: submit },
       el("h2", {}, words.tokenTitle),
       el("p", { id: "token-hint", class: wrong ? "error" : "hint" }, wrong ? words.tokenWrong : words.tokenHint),
       el("label", { for: "token-input" }, words.tokenLabel),
-      el("div", { class: "actions" }, input, el("button", { class: "primary" }, words.tokenSubmit)));
+      input,
+      el("label", { class: "check" }, stays, words.tokenKeep),
+      el("button", { class: "primary" }, words.tokenSubmit));
     document.getElementById("token").append(panel);
     input.focus();
     announce(wrong ? words.tokenWrong : words.tokenTitle);
   });
-}
-
-// A browser that forbids storage asks again after a reload, no more.
-function stored() {
-  try {
-    return sessionStorage.getItem(KEY) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-function store(value) {
-  try {
-    sessionStorage.setItem(KEY, value);
-  } catch {
-    // see stored
-  }
 }

@@ -1,15 +1,17 @@
 // Package ui is the page that the server shows to people: one HTML file, its
-// style sheet and a few JavaScript modules, embedded in the executable and
-// sent as they are.
+// style sheet and its JavaScript modules, embedded in the executable.
 package ui
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"net/http"
 	"path"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -20,21 +22,19 @@ var files embed.FS
 // turn every string that would become markup or code into an error, so a file
 // name cannot be more than text.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+	"frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 // Handler serves the page at /, its files under /ui/ and its icon also at
-// /favicon.ico, where browsers look when they show a bare image.
+// /favicon.ico, where browsers look when they show a bare image. The modules go
+// as one, see bundled. The browser asks for each file anew each time: a new
+// executable is a new page at once.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", serve("index.html"))
 	mux.Handle("GET /favicon.ico", serve("favicon.svg"))
-	entries, err := files.ReadDir(".")
-	if err != nil {
-		panic(err) // the root of an embed.FS is always there
-	}
-	for _, e := range entries {
-		mux.Handle("GET /ui/"+e.Name(), serve(e.Name()))
+	for _, name := range []string{"style.css", "early.js", "main.js", "favicon.svg"} {
+		mux.Handle("GET /ui/"+name, serve(name))
 	}
 	return secure(mux)
 }
@@ -51,23 +51,63 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// serve answers with one embedded file. Its ETag is made from its content,
-// since embedded files carry no date, and the browser asks for it anew each
-// time: a new executable is a new page at once.
+// serve answers with one embedded file, compressed for who takes that.
 func serve(name string) http.Handler {
-	content, err := files.ReadFile(name)
-	if err != nil {
-		panic(err) // name is one of the files embedded above
-	}
-	sum := sha256.Sum256(content)
-	etag := `"` + hex.EncodeToString(sum[:16]) + `"`
+	load := sync.OnceValue(func() asset { return newAsset(name) })
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := load()
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache")
 		h.Set("Content-Type", contentType(name))
+		h.Set("Vary", "Accept-Encoding")
+		body, etag := a.plain, `"`+a.tag+`"`
+		if acceptsGzip(r) {
+			// Other bytes, so another strong ETag (RFC 9110, section 8.8.3.3).
+			body, etag = a.gzip, `"`+a.tag+`-gzip"`
+			h.Set("Content-Encoding", "gzip")
+		}
 		h.Set("ETag", etag)
-		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
+		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(body))
 	})
+}
+
+// asset is an embedded file as it is sent: without comments and spaces.
+type asset struct {
+	plain, gzip []byte
+	tag         string // made from the content: embedded files carry no date
+}
+
+func newAsset(name string) asset {
+	plain, err := content(name)
+	if err != nil {
+		panic(err) // the tests read all of them
+	}
+	var compressed bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&compressed, gzip.BestCompression) // which is a level
+	w.Write(plain)                                                 // writing to a buffer does not fail
+	w.Close()
+	sum := sha256.Sum256(plain)
+	return asset{plain, compressed.Bytes(), hex.EncodeToString(sum[:16])}
+}
+
+func content(name string) ([]byte, error) {
+	switch path.Ext(name) {
+	case ".js", ".css":
+		return bundled(files, name)
+	}
+	return files.ReadFile(name)
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3) as far as it
+// matters here. Browsers list gzip by name; who says it with a weight gets the
+// plain file, and so does who wants a part of it.
+func acceptsGzip(r *http.Request) bool {
+	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		if strings.TrimSpace(coding) == "gzip" {
+			return r.Header.Get("Range") == ""
+		}
+	}
+	return false
 }
 
 // contentType knows the kinds of files embedded here. Package mime would ask

@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"compress/gzip"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -50,6 +51,8 @@ func TestHandler(t *testing.T) {
 		{"GET", "/ui", 404, "text/plain; charset=utf-8"},
 		{"GET", "/ui/", 404, "text/plain; charset=utf-8"},
 		{"GET", "/ui/ui.go", 404, "text/plain; charset=utf-8"},
+		{"GET", "/ui/early.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/ui/words.js", 404, "text/plain; charset=utf-8"}, // it goes within main.js
 		{"GET", "/ui/nothing.js", 404, "text/plain; charset=utf-8"},
 		{"GET", "/nothing", 404, "text/plain; charset=utf-8"},
 		{"POST", "/", 405, "text/plain; charset=utf-8"},
@@ -133,19 +136,70 @@ func TestETag(t *testing.T) {
 	}
 }
 
-// Every file that the page, the style sheet or a module names is served.
+// Who takes gzip gets it, under an ETag of its own; who asks for a part gets
+// that of the plain file.
+func TestCompression(t *testing.T) {
+	for _, path := range []string{"/", "/ui/main.js", "/ui/style.css", "/ui/favicon.svg"} {
+		plain := get(t, "GET", path, nil)
+		want := body(t, plain)
+		for _, accept := range []string{"gzip, deflate, br, zstd", "br,gzip", "gzip"} {
+			res := get(t, "GET", path, http.Header{"Accept-Encoding": {accept}})
+			if got := res.Header.Get("Content-Encoding"); got != "gzip" {
+				t.Fatalf("%s for %q: Content-Encoding %q, want gzip", path, accept, got)
+			}
+			if got := res.Header.Get("Content-Type"); got != plain.Header.Get("Content-Type") {
+				t.Errorf("%s: Content-Type %q with gzip, %q without", path, got, plain.Header.Get("Content-Type"))
+			}
+			r, err := gzip.NewReader(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r); err != nil || string(got) != want {
+				t.Errorf("%s: gzip holds other bytes than the plain file, %v", path, err)
+			}
+			etag := res.Header.Get("ETag")
+			if etag == "" || etag == plain.Header.Get("ETag") {
+				t.Errorf("%s: ETag %s for both encodings", path, etag)
+			}
+			res = get(t, "GET", path, http.Header{"Accept-Encoding": {accept}, "If-None-Match": {etag}})
+			if res.StatusCode != http.StatusNotModified || res.Header.Get("Vary") != "Accept-Encoding" {
+				t.Errorf("%s with its ETag: status %d, Vary %q, want 304 and Accept-Encoding", path, res.StatusCode, res.Header.Get("Vary"))
+			}
+		}
+		for _, accept := range []string{"", "identity", "br", "gzip;q=0", "gzip;q=0.5, *", "x-gzip"} {
+			res := get(t, "GET", path, http.Header{"Accept-Encoding": {accept}})
+			if got := res.Header.Get("Content-Encoding"); got != "" || body(t, res) != want {
+				t.Errorf("%s for %q: Content-Encoding %q, want the plain file", path, accept, got)
+			}
+			if got := res.Header.Get("Vary"); got != "Accept-Encoding" {
+				t.Errorf("%s for %q: Vary %q, want Accept-Encoding", path, accept, got)
+			}
+		}
+		res := get(t, "GET", path, http.Header{"Accept-Encoding": {"gzip"}, "Range": {"bytes=10-19"}})
+		if got := body(t, res); res.StatusCode != http.StatusPartialContent || res.Header.Get("Content-Encoding") != "" || got != want[10:20] {
+			t.Errorf("%s, bytes 10 to 19: status %d, %q, want 206 and %q", path, res.StatusCode, got, want[10:20])
+		}
+	}
+}
+
+// All that the first paint and the page after it need is sent in 30 kB.
+func TestBudget(t *testing.T) {
+	total := 0
+	for _, path := range []string{"/", "/ui/style.css", "/ui/early.js", "/ui/main.js", "/ui/favicon.svg"} {
+		n := len(body(t, get(t, "GET", path, http.Header{"Accept-Encoding": {"gzip"}})))
+		t.Logf("%6d bytes for %s", n, path)
+		total += n
+	}
+	if total > 30_000 {
+		t.Errorf("the page takes %d bytes, want at most 30000", total)
+	}
+}
+
+// Every file that the page names is served.
 func TestReferences(t *testing.T) {
-	reference := regexp.MustCompile(`(?:src|href)="(/ui/[^"]+)"|from "\./([^"]+)"`)
-	sources := append(files(t, "*.js"), "index.html")
-	for _, source := range sources {
-		for _, m := range reference.FindAllStringSubmatch(read(t, source), -1) {
-			path := m[1]
-			if path == "" {
-				path = "/ui/" + m[2]
-			}
-			if res := get(t, "GET", path, nil); res.StatusCode != http.StatusOK {
-				t.Errorf("%s refers to %s: status %d, want 200", source, path, res.StatusCode)
-			}
+	for _, m := range regexp.MustCompile(`(?:src|href)="(/ui/[^"]+)"`).FindAllStringSubmatch(read(t, "index.html"), -1) {
+		if res := get(t, "GET", m[1], nil); res.StatusCode != http.StatusOK {
+			t.Errorf("index.html refers to %s: status %d, want 200", m[1], res.StatusCode)
 		}
 	}
 }
@@ -162,6 +216,19 @@ func TestNoMarkupFromStrings(t *testing.T) {
 	inline := regexp.MustCompile(`(?i)<script[^>]*>[^<]|<style|\sstyle=|\son[a-z]+=|javascript:`)
 	if m := inline.FindString(read(t, "index.html")); m != "" {
 		t.Errorf("index.html has inline script or style: %s", m)
+	}
+}
+
+// Every module is one that the page needs.
+func TestEveryModuleIsImported(t *testing.T) {
+	var sources strings.Builder
+	for _, name := range append(files(t, "*.js"), "index.html") {
+		sources.WriteString(read(t, name))
+	}
+	for _, name := range files(t, "*.js") {
+		if !strings.Contains(sources.String(), `from "./`+name+`"`) && !strings.Contains(sources.String(), `src="/ui/`+name+`"`) {
+			t.Errorf("%s is imported by nobody", name)
+		}
 	}
 }
 

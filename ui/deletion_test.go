@@ -1,0 +1,179 @@
+package ui_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// hasten has messages stay for so many milliseconds, not for eight seconds.
+func (p *page) hasten(life string) {
+	p.t.Helper()
+	eval[*string](p, `(() => { const real = setTimeout; setTimeout = (f, wait, ...rest) => real(f, wait === 8000 ? `+life+` : wait, ...rest); })()`)
+}
+
+func has(t *testing.T, url, name string) bool {
+	t.Helper()
+	return slices.Contains(list(t, url), name)
+}
+
+// gone returns when the server has the image no more.
+func gone(t *testing.T, url, name string) {
+	t.Helper()
+	for end := time.Now().Add(patience); has(t, url, name); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the server still has %s", name)
+		}
+	}
+}
+
+// TestDelete: an image is gone from the page at once, and from the server when
+// the message is gone; until then it can be brought back.
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	for _, name := range []string{"e.png", "d.png", "c.png", "b.png"} {
+		upload(t, url, name, picture(20, 20))
+	}
+	p := newPage(t, url)
+	cat := file(t, "a.png", picture(10, 10))
+	p.choose(cat)
+	p.see("#uploads .stored", "a.png")
+	p.gallery("a.png", "b.png", "c.png", "d.png", "e.png")
+
+	p.click("#gallery li", "b.png", "Delete")
+	p.see(".toast", "b.png is deleted.")
+	p.see("#announcements", "Ctrl+Z brings it back")
+	p.gallery("a.png", "c.png", "d.png", "e.png")
+	p.focusIn(card("c.png"))
+	p.click(".toast", "b.png", "Undo")
+	p.gallery("a.png", "b.png", "c.png", "d.png", "e.png")
+	p.focusIn(card("b.png"))
+	p.await(`!document.querySelector(".toast")`)
+
+	p.click("#gallery li", "e.png", "Delete")
+	p.focusIn(card("d.png")) // the last one's neighbour stands before it
+	p.press("z", chromedp.ModifierCtrl)
+	p.gallery("a.png", "b.png", "c.png", "d.png", "e.png")
+	p.press("z", chromedp.ModifierCtrl) // nothing to undo
+	if got := list(t, url); len(got) != 5 {
+		t.Errorf("after both were undone the server has %q", got)
+	}
+
+	// The message stays while the pointer or the focus is on it.
+	p.hasten("300")
+	p.click("#gallery li", "b.png", "Delete")
+	p.do(chromedp.Focus(chromedp.CSS(".toast button")))
+	at := eval[[]float64](p, `(r => [r.x + 8, r.y + 8])(document.querySelector(".toast").getBoundingClientRect())`)
+	p.do(chromedp.MouseEvent("mouseMoved", at[0], at[1]))
+	p.do(chromedp.MouseEvent("mouseMoved", 5, 5)) // the focus stays
+	time.Sleep(900 * time.Millisecond)
+	if !has(t, url, "b.png") {
+		t.Error("b.png was deleted while the focus was on the message")
+	}
+	p.do(chromedp.MouseEvent("mouseMoved", at[0], at[1]))
+	eval[*string](p, `document.activeElement.blur()`)
+	time.Sleep(900 * time.Millisecond)
+	if !has(t, url, "b.png") {
+		t.Error("b.png was deleted while the pointer was on the message")
+	}
+	p.do(chromedp.MouseEvent("mouseMoved", 5, 5))
+	gone(t, url, "b.png")
+	p.await(`!document.querySelector(".toast")`)
+
+	// Uploaded again meanwhile, it stays.
+	p.hasten("1e9")
+	p.click("#gallery li", "a.png", "Delete")
+	p.gallery("c.png", "d.png", "e.png")
+	p.choose(cat)
+	p.gallery("a.png", "c.png", "d.png", "e.png")
+	p.await(`!document.querySelector(".toast")`)
+
+	// In the view, on to the next, or back to the page.
+	p.do(chromedp.Click(chromedp.CSS(card("c.png") + " .picture")))
+	p.viewing("c.png")
+	p.press(kb.Delete)
+	p.viewing("d.png")
+	p.see("#view .toast", "c.png is deleted.") // where it can be reached
+	p.click("#view", "", "Delete")
+	p.viewing("e.png")
+	p.focusIn("#view .actions")
+	p.click("#view", "", "Delete")
+	p.viewing("a.png")
+	p.click("#view", "", "Delete")
+	p.closed()
+	p.see("#gallery", "No images yet")
+	p.focusIn("#gallery-title")
+	p.see("body > #toasts", "c.png is deleted.")
+	p.click(".toast", "a.png", "Undo")
+	p.gallery("a.png")
+	if got := list(t, url); len(got) != 4 {
+		t.Errorf("before the messages are gone the server has %q", got)
+	}
+	p.click(".toast", "c.png", "Dismiss")
+	gone(t, url, "c.png")
+
+	// Who leaves the page has not undone it.
+	p.visit("about:blank")
+	gone(t, url, "d.png")
+	gone(t, url, "e.png")
+	p.visit(url)
+	p.gallery("a.png")
+	p.click("#gallery li", "a.png", "Delete")
+	p.see("#gallery", "No images yet")
+	p.reload()
+	gone(t, url, "a.png")
+	p.see("#gallery", "No images yet")
+}
+
+// TestDeleteRefused: what is another image by now is kept, and what could not
+// be deleted comes back.
+func TestDeleteRefused(t *testing.T) {
+	t.Parallel()
+	behind := newServer(t, "")
+	var failing atomic.Bool
+	url := newFront(t, behind, func(w http.ResponseWriter, r *http.Request) bool {
+		if failing.Load() && r.Method == "DELETE" {
+			w.WriteHeader(http.StatusInternalServerError)
+			w.Write([]byte(`{"message": "The storage failed."}`))
+			return true
+		}
+		return false
+	})
+	for _, name := range []string{"c.png", "b.png", "a.png"} {
+		upload(t, url, name, picture(20, 20))
+	}
+	p := newPage(t, url)
+	p.click("#gallery li", "a.png", "Delete")
+	req, err := http.NewRequest("PUT", url+"/images/a.png", strings.NewReader(string(picture(33, 22))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := http.DefaultClient.Do(req); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatal(res, err)
+	}
+	p.click(".toast", "a.png is deleted", "Dismiss")
+	p.see(".toast", "a.png was not deleted. It was replaced in the meantime.")
+	p.see(card("a.png"), "33 × 22")
+	p.await(`document.querySelector("#gallery [alt='a.png']").naturalWidth === 33`)
+	p.click(".toast", "a.png", "Dismiss")
+
+	failing.Store(true)
+	p.click("#gallery li", "b.png", "Delete")
+	p.gallery("a.png", "c.png")
+	p.click(".toast", "b.png is deleted", "Dismiss")
+	p.see(".toast", "b.png was not deleted. The storage failed.")
+	p.gallery("a.png", "b.png", "c.png")
+	p.click(".toast", "b.png", "Dismiss")
+	eval[*string](p, `document.querySelectorAll("#gallery .pick input").forEach(box => box.click())`)
+	p.click("#selection", "", "Delete")
+	p.click(".toast", "3 images are deleted", "Dismiss")
+	p.see(".toast", "a.png was not deleted. The storage failed. The same goes for 2 images more.")
+	p.gallery("a.png", "b.png", "c.png")
+}

@@ -1,0 +1,267 @@
+package ui_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+// press presses keys, one after the other, as a keyboard does: a key that the
+// page takes for itself writes nothing.
+func (p *page) press(keys string, modifiers ...chromedp.Modifier) {
+	p.t.Helper()
+	for _, key := range keys {
+		if key < ' ' || key > '~' || len(modifiers) > 0 {
+			p.do(chromedp.KeyEvent(string(key), chromedp.KeyModifiers(modifiers...)))
+			continue
+		}
+		for _, event := range []input.DispatchKeyEventParams{
+			{Type: input.DispatchKeyEventTypeKeyDown, Key: string(key), Text: string(key)},
+			{Type: input.DispatchKeyEventTypeKeyUp, Key: string(key)},
+		} {
+			if _, err := chromedp.Call(p.ctx, input.DispatchKeyEvent, event); err != nil {
+				p.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// galleryNames is a JavaScript expression of the names in the gallery, in their order.
+const galleryNames = `[...document.querySelectorAll("#gallery .name")].map(e => e.innerText).join(", ")`
+
+// gallery returns when the gallery has these images, in this order.
+func (p *page) gallery(names ...string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf("%s === %q", galleryNames, strings.Join(names, ", ")))
+}
+
+// card is the selector of the card of an image.
+func card(name string) string { return fmt.Sprintf("#gallery li:has([alt=%q])", name) }
+
+// focusIn returns when the focus is inside an element that matches the selector.
+func (p *page) focusIn(selector string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf("document.activeElement.closest(%q)", selector))
+}
+
+// TestThumbnails: the page loads small copies.
+func TestThumbnails(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	upload(t, url, "photo.png", picture(1000, 600))
+	scan, err := os.ReadFile("../testdata/little.tif") // browsers show no TIFF
+	if err != nil {
+		t.Fatal(err)
+	}
+	upload(t, url, "scan.tif", scan)
+	upload(t, url, "cut.png", picture(1000, 600)[:300_000])
+	p := newPage(t, url)
+	// 240: of a choice the browser says how wide it is meant to be, 15rem.
+	for name, width := range map[string]int{"photo.png": 240, "scan.tif": 60} {
+		img := fmt.Sprintf(`document.querySelector('#gallery img[alt="%s"]')`, name)
+		p.await(img + "?.naturalWidth > 0")
+		if got := eval[int](p, img+".naturalWidth"); got != width {
+			t.Errorf("%s: got a picture %d pixels wide, want %d", name, got, width)
+		}
+	}
+	// Of a damaged picture no copy is made; the browser shows what is there of it.
+	p.await(`document.querySelector('#gallery img[alt="cut.png"]')?.naturalWidth > 320`)
+	photo := `document.querySelector('#gallery img[alt="photo.png"]')`
+	if got, want := eval[string](p, photo+`.getAttribute("width") + "×" + `+photo+`.getAttribute("height")`), "1000×600"; got != want {
+		t.Errorf("the picture says that it is %s, want %s", got, want)
+	}
+	if got := eval[string](p, photo+`.srcset`); !strings.Contains(got, "w=640&h=640 640w") {
+		t.Errorf("srcset is %q", got)
+	}
+	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.includes("photo.png")).reduce((sum, e) => sum + e.encodedBodySize, 0)`); got > 200_000 {
+		t.Errorf("the page loaded %d bytes for the thumbnail of an image of 1.8 MB", got)
+	}
+}
+
+// TestSearchAndSort: the gallery from empty to full, looked through, in every
+// order; what was looked for stands in the URL.
+func TestSearchAndSort(t *testing.T) {
+	t.Parallel()
+	behind := newServer(t, "")
+	slow := make(chan struct{})
+	url := newFront(t, behind, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("q") == "cat" {
+			select {
+			case <-slow:
+			case <-r.Context().Done():
+			}
+		}
+		return false
+	})
+	p := newPage(t, url)
+	p.see("#gallery", "No images yet. Drop one anywhere on this page, paste one, or choose files.")
+	p.choose(file(t, "cat.png", picture(10, 10)))
+	p.gallery("cat.png") // without a reload
+	p.choose(file(t, "Dog.png", picture(60, 60)))
+	p.gallery("Dog.png", "cat.png")
+	p.choose(file(t, "bird.png", picture(30, 30)))
+	p.gallery("bird.png", "Dog.png", "cat.png")
+
+	sort := func(order string, names ...string) {
+		t.Helper()
+		eval[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector(".tools select"); s.value = %q; return s.dispatchEvent(new Event("change")); })()`, order))
+		p.gallery(names...)
+	}
+	sort("oldest", "cat.png", "Dog.png", "bird.png")
+	sort("name", "Dog.png", "bird.png", "cat.png")
+	sort("name-desc", "cat.png", "bird.png", "Dog.png")
+	sort("smallest", "cat.png", "bird.png", "Dog.png")
+	sort("largest", "Dog.png", "bird.png", "cat.png")
+
+	p.press("/")
+	p.press("cat") // the answer to this comes late
+	p.await(`location.search.includes("q=cat")`)
+	p.see("#gallery > p", "Loading…")
+	p.gallery("Dog.png", "bird.png", "cat.png") // what was there stays meanwhile
+	eval[*string](p, `document.querySelector("#search").select()`)
+	p.press("Do")
+	p.gallery("Dog.png")
+	close(slow)
+	time.Sleep(300 * time.Millisecond)
+	p.gallery("Dog.png")
+	p.see("#announcements", "1 image")
+	p.reload()
+	p.gallery("Dog.png")
+	if got, want := eval[string](p, `document.querySelector("#search").value + " " + document.querySelector(".tools select").value`), "Do largest"; got != want {
+		t.Errorf("after a reload the search and the order are %q, want %q", got, want)
+	}
+	upload(t, url, "another.png", picture(5, 5))
+	p.choose(file(t, "mouse.png", picture(5, 5)), file(t, "condor.png", picture(6, 6)))
+	p.see("#uploads .stored", "mouse.png")
+	p.gallery("condor.png", "Dog.png") // those that match alone
+
+	p.press("/")
+	p.press("xyz")
+	p.see("#gallery", "No image has “xyz” in its name.")
+	p.see("#announcements", "No image has “xyz” in its name.")
+
+	// Back and Forward show the list that their URL speaks of.
+	eval[bool](p, `history.pushState(null, "", "/?q=bird"), history.pushState(null, "", "/?q=mouse"), history.back(), true`)
+	p.gallery("bird.png")
+	if got := eval[string](p, `document.querySelector("#search").value`); got != "bird" {
+		t.Errorf("the field has %q, want bird", got)
+	}
+	p.visit("about:blank")
+	p.visit(url + "/?sort=constructor")
+	p.await(`document.querySelectorAll("#gallery li").length === 6`)
+}
+
+// TestLoadMore: the next page comes by itself when its end is near, and by a
+// button, from which the focus goes on to it; what cannot be loaded can be
+// retried; nothing moves.
+func TestLoadMore(t *testing.T) {
+	t.Parallel()
+	var failing atomic.Bool
+	var lists atomic.Int32
+	url := newFront(t, newLargeGallery(t, 240), func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/images" {
+			return false
+		}
+		lists.Add(1)
+		if failing.Load() {
+			http.Error(w, `{"message": "Not today."}`, http.StatusServiceUnavailable)
+			return true
+		}
+		return false
+	})
+	p := newPage(t, "about:blank")
+	p.size(500, 700)
+	failing.Store(true)
+	p.visit(url)
+	p.see("#gallery .error", "Not today.")
+	failing.Store(false)
+	p.do(chromedp.Focus(chromedp.CSS("#gallery > button:last-of-type")))
+	p.press("\r")
+	p.focusIn(card("image 00000.png"))
+
+	p.visit("about:blank")
+	p.visit(url)
+	eval[bool](p, `(window.shift = 0, new PerformanceObserver(l => l.getEntries().forEach(e => { shift += e.value; })).observe({type: "layout-shift", buffered: true}), true)`)
+	cards := func(n int) string { return fmt.Sprintf(`document.querySelectorAll("#gallery li").length === %d`, n) }
+	p.await(cards(24))
+	time.Sleep(200 * time.Millisecond)
+	if got := lists.Load(); got > 4 {
+		t.Errorf("the page asked %d times for lists, although nobody scrolled", got)
+	}
+	bottom := `void scrollTo(0, document.documentElement.scrollHeight)`
+	eval[*string](p, bottom)
+	p.await(cards(84))
+	failing.Store(true)
+	eval[*string](p, bottom)
+	p.see("#gallery .error", "Not today.")
+	asked := lists.Load()
+	eval[*string](p, `void scrollTo(0, 0)`)
+	eval[*string](p, bottom)
+	time.Sleep(300 * time.Millisecond)
+	if got := lists.Load(); got != asked {
+		t.Errorf("the page asked again by itself after an error")
+	}
+	failing.Store(false)
+	p.click("#gallery", "", "Retry")
+	p.focusIn(card("image 00084.png"))
+	p.see("#announcements", "60 more images")
+	if got := eval[float64](p, `shift`); got != 0 {
+		t.Errorf("the layout shifted by %g", got)
+	}
+	p.await(`(scrollTo(0, document.documentElement.scrollHeight), document.querySelector('[alt="image 00239.png"]'))`)
+	p.await(`!document.querySelector("#gallery > button:last-of-type").checkVisibility()`)
+}
+
+// TestPlace: Back from another page and a reload lead to where the reader was.
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	url := newLargeGallery(t, 1000)
+	p := newPage(t, url)
+	top := `[...document.querySelectorAll("#gallery li")].find(e => e.getBoundingClientRect().bottom > 20)?.querySelector(".name").innerText`
+	p.see("#gallery .name", "image 00059.png")
+	for _, n := range []int{20, 700} {
+		name := fmt.Sprintf("image %05d.png", n)
+		for end := time.Now().Add(patience); !eval[bool](p, fmt.Sprintf(`(() => {
+			const e = document.querySelector('#gallery li:has([alt=%q])');
+			e ? e.scrollIntoView() : scrollTo(0, document.documentElement.scrollHeight);
+			return !!e;
+		})()`, name)); time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("never came to", name)
+			}
+		}
+		before := eval[string](p, top)
+		p.await(fmt.Sprintf(`history.state?.top === %q`, before))
+		p.reload()
+		p.await(fmt.Sprintf("%s === %q && scrollY > 0", top, before))
+		eval[*string](p, `void addEventListener("unload", () => {})`) // so the browser keeps no page as it was
+		p.visit("about:blank")
+		p.do(chromedp.NavigateBack())
+		p.await(fmt.Sprintf("%s === %q && scrollY > 0", top, before))
+	}
+	if got := eval[string](p, `location.search`); !strings.HasPrefix(got, "?from=") {
+		t.Errorf("deep in the list the URL has %q, want from", got)
+	}
+	eval[*string](p, `void scrollTo(0, 0)`)
+	time.Sleep(500 * time.Millisecond)
+	p.reload()
+	p.see("#gallery", "Back to the first images") // still not the first page
+	p.click("#gallery", "", "Back to the first images")
+	p.see("#gallery .name", "image 00000.png")
+	p.focusIn("#gallery-title")
+	p.await(`location.search === ""`)
+
+	// A place of another list, or none.
+	url = newServer(t, "")
+	upload(t, url, "cat.png", picture(10, 10))
+	p.visit(url + "/?from=nonsense&sort=name")
+	p.gallery("cat.png")
+	p.await(`location.search === "?sort=name"`)
+}

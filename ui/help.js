@@ -1,0 +1,75 @@
+// The help sheet: how to use this very server without the page, and the keys.
+
+import { button, el, sheet } from "./dom.js";
+import * as keys from "./keys.js";
+import * as token from "./token.js";
+import * as words from "./words.js";
+
+// help shows the sheet.
+export function help() {
+  const dialog = el("dialog", { class: "sheet", id: "help", "aria-labelledby": "help-title" },
+    el("div", { class: "head" },
+      el("h2", { id: "help-title", tabindex: -1, autofocus: true }, words.help),
+      button(words.close, () => dialog.close(), { icon: "close" })),
+    section(words.helpTerminal, ...terminal()),
+    section(words.helpPage, code(snippet())),
+    section(words.helpShareX, ...sharex()),
+    section(words.helpKeys, keyList(), keySwitch()),
+    token.current() !== "" && button(words.tokenForget, () => {
+      token.forget();
+      location.reload();
+    }));
+  sheet(dialog);
+}
+
+function section(title, ...children) {
+  return el("section", {}, el("h3", {}, title), ...children);
+}
+
+function code(text) {
+  // What scrolls can be reached by keyboard as well.
+  return el("pre", { tabindex: 0 }, el("code", {}, text));
+}
+
+function terminal() {
+  const { origin } = location;
+  const auth = token.current() === "" ? "" : " -H 'Authorization: Bearer YOUR-TOKEN'";
+  const lines = {
+    [words.helpUpload]: `curl -F file=@cat.png${auth} ${origin}/upload`,
+    [words.helpRetrieve]: `curl -O ${origin}/images/cat.png`,
+    [words.helpSmall]: `curl -o small.png '${origin}/images/cat.png?w=320'`,
+    [words.helpExact]: `curl -T cat.png${auth} ${origin}/images/`,
+    [words.helpList]: `curl${auth} ${origin}/images`,
+  };
+  return Object.entries(lines).flatMap(([what, line]) => [el("p", {}, what), code(line)]);
+}
+
+function snippet() {
+  const { origin } = location;
+  const headers = token.current() === "" ? "" : ",\n  headers: {Authorization: 'Bearer YOUR-TOKEN'}";
+  return `const form = new FormData();
+form.append('file', input.files[0]);
+const response = await fetch('${origin}/upload', {
+  method: 'POST', body: form${headers}
+});
+const answer = await response.json();
+if (!response.ok) throw new Error(answer.message);
+img.src = '${origin}/images/' + encodeURIComponent(answer.filename);`;
+}
+
+function sharex() {
+  return [
+    el("p", {}, el("a", { href: "/sharex.sxcu", download: "" }, words.helpShareXFile), ". ", words.helpShareXThen),
+    token.current() !== "" && el("p", {}, words.helpShareXToken),
+  ].filter(Boolean);
+}
+
+function keyList() {
+  return el("dl", { class: "keys" }, ...Object.entries(words.keys).map(([key, what]) =>
+    el("div", {}, el("dt", {}, el("kbd", {}, key)), el("dd", {}, what))));
+}
+
+function keySwitch() {
+  const box = el("input", { type: "checkbox", checked: keys.plain.value === "on", onchange: () => { keys.plain.value = box.checked ? "on" : "off"; } });
+  return el("label", { class: "check" }, box, words.keysOn);
+}

@@ -1,0 +1,28 @@
+// The page's icons, drawn on a grid of 24 with a stroke (style.css).
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const paths = {
+  check: "M5 12.5l4.5 4.5L19 7.5",
+  close: "M6 6l12 12M18 6L6 18",
+  copy: "M9 9h10v10H9zM15 9V5H5v10h4",
+  download: "M12 4v11m-4.5-4.5L12 15l4.5-4.5M5 19.5h14",
+  next: "M9.5 5l7 7-7 7",
+  previous: "M14.5 5l-7 7 7 7",
+  remove: "M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7M10.3 10.5v5.5M13.7 10.5v5.5",
+  rename: "M5 19l.8-3.6L16 5.200l2.800 2.800L8.600 18.200z",
+  zoom: "M14.500 4.500h5v5M9.500 19.500h-5v-5M19.500 4.500l-6 6M4.500 19.500l6-6",
+};
+
+// icon makes one of them. It says nothing to who does not see it: the control
+// it stands in has a name.
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", paths[name]);
+  svg.append(path);
+  return svg;
+}

@@ -1,0 +1,178 @@
+package ui_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+)
+
+const (
+	enter = input.DispatchDragEventTypeDragEnter
+	over  = input.DispatchDragEventTypeDragOver
+	drop  = input.DispatchDragEventTypeDrop
+)
+
+func TestDrop(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	upload(t, url, "there.png", picture(30, 30))
+	p := newPage(t, url)
+	p.see("#gallery", "there.png")
+	files := []string{file(t, "dropped.png", picture(16, 16)), file(t, "another.png", picture(16, 16))}
+	p.await(`document.querySelector("#overlay") === null`)
+
+	// However the pointer moves, the overlay comes once and goes once.
+	p.drag(files, enter, over)
+	overlay := `document.querySelector("#overlay")?.checkVisibility()`
+	p.await(overlay)
+	eval[bool](p, `window.changes = 0, new MutationObserver(() => changes++).observe(document.querySelector("#overlay"), { attributes: true }), true`)
+	p.drag(files, over, over, over, over, over, over, over, over)
+	if got := eval[int](p, "changes"); got != 0 {
+		t.Errorf("the overlay changed %d times while files were dragged", got)
+	}
+	// DevTools cannot take a drag out of the window.
+	eval[bool](p, `document.querySelector("#overlay").dispatchEvent(new DragEvent("dragleave"))`)
+	p.await("!" + overlay)
+
+	// Text is not for the page, nor is a picture of its own.
+	eval[bool](p, `(() => {
+		const data = new DataTransfer();
+		data.setData("text/plain", "words");
+		return document.body.dispatchEvent(new DragEvent("dragenter", { bubbles: true, dataTransfer: data }));
+	})()`)
+	p.await("!" + overlay)
+	eval[bool](p, `(() => {
+		const data = new DataTransfer();
+		data.items.add(new File(["x"], "own.png"));
+		const drag = (type) => document.querySelector("#gallery img").dispatchEvent(new DragEvent(type, { bubbles: true, dataTransfer: data }));
+		["dragstart", "dragenter", "dragover", "drop", "dragend"].forEach(drag);
+		return true;
+	})()`)
+	p.await("!" + overlay)
+
+	p.drag(files, enter, over, drop)
+	p.await(state("stored") + " === 2")
+	p.await("!" + overlay)
+	if got, want := eval[[]string](p, rows), []string{"dropped.png", "another.png"}; !slices.Equal(got, want) {
+		t.Errorf("the rows are %q, want %q", got, want)
+	}
+
+	// Over a dialog as well, which would hide what becomes of them.
+	p.click("#tools", "", "Help")
+	p.await(`document.querySelector("#help[open]")`)
+	late := []string{file(t, "late.png", picture(16, 16))}
+	p.drag(late, enter, over)
+	p.await(`document.querySelector("#help[open] #overlay")?.checkVisibility()`)
+	p.drag(late, drop)
+	p.await(state("stored") + " === 3 && !document.querySelector('dialog[open]')")
+	p.await("!" + overlay + ` && document.querySelector("body > #announcements")`)
+}
+
+// TestFolders drops and chooses a folder of 250 files, some of them in a folder
+// inside it.
+func TestFolders(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	p := newPage(t, url)
+	top, empty := t.TempDir(), t.TempDir()
+	inner := filepath.Join(top, "inner")
+	if err := os.Mkdir(inner, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	small := picture(2, 2) // all alike: names are what is looked at here
+	want := []string{}
+	for i := range 250 {
+		name := fmt.Sprintf("%d.png", i+1)
+		want = append(want, name)
+		if i < 120 {
+			write(t, top, name, small)
+		} else {
+			write(t, inner, name, small)
+		}
+	}
+	p.drag([]string{top, empty}, enter, over, drop)
+	p.await(`document.querySelector("#uploads .refused .status")?.textContent === "There is no file in this folder."`)
+	p.await(state("stored") + " === 250")
+	if got := eval[[]string](p, rows); !slices.Equal(got[:250], want) {
+		t.Errorf("the rows are %q, want the files in the order of their paths", got)
+	}
+	p.see("#uploads .summary", "250 uploaded, 1 not")
+
+	p.click("#uploads", "", "Clear finished")
+	p.await(`!document.querySelector("#uploads").checkVisibility()`)
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("#folder"), []string{top}))
+	p.await(state("stored") + " === 250")
+	if got := eval[[]string](p, rows); !slices.Equal(got, want) {
+		t.Errorf("the rows are %q, want the files in the order of their paths", got)
+	}
+}
+
+func TestPaste(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServer(t, ""))
+	p.allowClipboard()
+	eval[*string](p, `(async () => {
+		const canvas = new OffscreenCanvas(24, 18);
+		canvas.getContext("2d").fillRect(2, 2, 10, 10);
+		await navigator.clipboard.write([new ClipboardItem({ "image/png": canvas.convertToBlob() })]);
+	})()`)
+	p.paste()
+	p.see("#uploads .stored", "24 × 18")
+	if got, want := p.shown("#uploads"), regexp.MustCompile(`^pasted-\d{4}(-\d\d){5}\.png$`); !want.MatchString(got) {
+		t.Errorf("the uploads show %q, want %v", got, want)
+	}
+
+	// A file copied in a file manager keeps its name. Text goes where it belongs.
+	eval[bool](p, `(() => {
+		const data = new DataTransfer();
+		data.items.add(new File(["x"], "holiday.txt"));
+		document.body.dispatchEvent(new ClipboardEvent("paste", { bubbles: true, clipboardData: data }));
+		return true;
+	})()`)
+	p.see("#uploads .refused", "holiday.txt")
+	eval[*string](p, `navigator.clipboard.writeText("words")`)
+	p.do(chromedp.Focus(chromedp.CSS("#search")))
+	p.paste()
+	p.await(`document.querySelector("#search").value === "words" && ` + rows + `.length === 2`)
+}
+
+// TestCamera: the button for it is there on phones only.
+func TestCamera(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServer(t, ""))
+	seen := func(selector string) string {
+		return fmt.Sprintf(`document.querySelector(%q).checkVisibility()`, selector)
+	}
+	p.await("!" + seen("label.camera") + " && !" + seen("#camera") + " && " + seen("label.folder"))
+	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	p.await(seen("label.camera") + " && " + seen("#camera") + " && !" + seen("label.folder"))
+	p.await(`document.querySelector("#camera").getAttribute("capture") === "environment"`) // desktop Chromium has no property for it
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("#camera"), []string{file(t, "image.png", picture(30, 40))}))
+	p.see("#uploads .stored", "30 × 40")
+}
+
+func TestWithoutJavaScript(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	p := newPage(t, "about:blank")
+	_, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.visit(url)
+	p.choose(file(t, "plain.png", picture(10, 10)), file(t, "simple.png", picture(10, 10)))
+	if _, err := chromedp.RunResponse(p.ctx, chromedp.Click(chromedp.CSS("#zone button"))); err != nil {
+		t.Fatal(err)
+	}
+	p.see("body", "plain.png")
+	if got, want := sorted(list(t, url)), []string{"plain.png", "simple.png"}; !slices.Equal(got, want) {
+		t.Errorf("the server has %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,38 @@
+// How numbers, sizes, times and dates are written where the reader lives.
+
+const percentage = new Intl.NumberFormat(undefined, { style: "percent" });
+const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const whole = new Intl.NumberFormat();
+
+export const percent = (share) => percentage.format(share);
+export const date = (iso) => dateAndTime.format(new Date(iso));
+export const number = (n) => whole.format(n);
+
+// size writes a number of bytes in decimal units, as file managers do.
+export function size(bytes) {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
+  let i = 0;
+  while (bytes >= 999.5 && i < units.length - 1) {
+    bytes /= 1000;
+    i++;
+  }
+  return unit(bytes, units[i], i === 0 ? "long" : "short", bytes < 10 ? 1 : 0);
+}
+
+// duration writes seconds in the largest unit that keeps them readable.
+export function duration(seconds) {
+  const [n, name] = seconds < 60 ? [seconds, "second"] : seconds < 3600 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
+  return unit(Math.ceil(n), name, "short", 0);
+}
+
+const formats = new Map(); // making one costs more than using it
+
+function unit(n, name, display, digits) {
+  const key = `${name} ${digits}`;
+  if (!formats.has(key)) {
+    formats.set(key, new Intl.NumberFormat(undefined, {
+      style: "unit", unit: name, unitDisplay: display, maximumFractionDigits: digits,
+    }));
+  }
+  return formats.get(key).format(n);
+}

@@ -1,0 +1,221 @@
+package ui_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// TestReflow: in every state and at every width nothing sticks out to the
+// sides (WCAG 2.2, 1.4.10), and what can be pressed is at least 24 pixels wide
+// and high (2.5.8). Links within a sentence need not be.
+func TestReflow(t *testing.T) {
+	t.Parallel()
+	states(t, func(p *page, state string) {
+		for _, width := range []int64{320, 390, 768, 1440, 2560} {
+			p.size(width, 900)
+			for _, problem := range eval[[]string](p, `(() => {
+				const problems = [];
+				const say = (what, e) => {
+					const {left, right, width, height} = e.getBoundingClientRect();
+					problems.push(what + ": " + e.outerHTML.slice(0, 120) + " from " + left + " to " + right + ", " + width + " × " + height);
+				};
+				const root = document.scrollingElement;
+				if (root.scrollWidth > root.clientWidth) say("the page scrolls sideways", root);
+				const within = document.querySelector("dialog[open]") ?? document.body;
+				for (const e of within.querySelectorAll("*")) {
+					if (!e.checkVisibility() || e.closest(".unseen, #announcements, .stage.zoomed, pre, svg")) continue;
+					const {left, right, width, height} = e.getBoundingClientRect();
+					if (width <= 1) continue; // as .unseen: the label beside it is seen
+					if (left < -0.5 || right > innerWidth + 0.5) say("sticks out", e);
+					if (e.matches("button, select, input, label[for]:not(.panel label), a:not(p a)")) {
+						const target = (e.closest("label") ?? e).getBoundingClientRect();
+						if (target.width < 24 || target.height < 24) say("small target", e);
+					}
+				}
+				return problems;
+			})()`) {
+				t.Errorf("%s, %d pixels wide: %s", state, width, problem)
+			}
+		}
+		p.size(1280, 900)
+	})
+}
+
+// TestFocusIsSeen: wherever Tab leads, what has the focus is marked, and
+// neither the bar of the selection nor a message covers it (WCAG 2.2, 2.4.7
+// and 2.4.11).
+func TestFocusIsSeen(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	for i, name := range names {
+		upload(t, url, name, gradient(i, 320, 240))
+	}
+	p := newPage(t, url)
+	for _, width := range []int64{1280, 390} {
+		p.size(width, 700)
+		p.reload()
+		p.see("#gallery", "photo (1).jpg")
+		eval[*string](p, `document.querySelector("#gallery .pick input").click(), null`)
+		p.click("#gallery li:nth-child(2)", "", "Delete")
+		p.await(`document.querySelector(".toast")`)
+		eval[*string](p, `document.querySelector(".toast").dispatchEvent(new PointerEvent("pointerenter")), scrollTo(0, 0), document.activeElement.blur(), document.querySelector("h1").tabIndex = -1, document.querySelector("h1").focus(), null`)
+		seen := 0
+		for range 100 {
+			p.do(chromedp.KeyEvent("\t"))
+			problem := eval[string](p, `(() => {
+				const e = document.activeElement;
+				if (e === document.body) return "end";
+				const label = e.labels?.[0];
+				const shown = e.getBoundingClientRect().width > 1 ? e : label;
+				const {left, top, width, height} = shown.getBoundingClientRect();
+				const marked = [e, shown].some((x) => getComputedStyle(x).outlineStyle !== "none" && parseFloat(getComputedStyle(x).outlineWidth) >= 2);
+				if (!marked) return "without an outline: " + e.outerHTML;
+				const points = [[0.5, 0.5], [0.1, 0.1], [0.9, 0.1], [0.1, 0.9], [0.9, 0.9]];
+				const covered = points.some(([x, y]) => {
+					const at = document.elementFromPoint(left + x * width, top + y * height);
+					const above = at?.closest("#selection, .toast");
+					return !at || (above && !above.contains(e));
+				});
+				return covered ? "covered: " + e.outerHTML.slice(0, 200) : "";
+			})()`)
+			if problem == "end" {
+				break
+			}
+			seen++
+			if problem != "" {
+				t.Errorf("%d pixels wide, %d. stop: %s", width, seen, problem)
+			}
+		}
+		if want := 4 * len(names); seen < want {
+			t.Errorf("%d pixels wide: Tab stopped at %d places, want %d or more", width, seen, want)
+		}
+	}
+}
+
+// TestWishes: the page moves nothing for who wants that, and what is selected
+// shows where the system takes the colours.
+func TestWishes(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	upload(t, url, "a.png", picture(20, 20))
+	p := newPage(t, url)
+	p.see("#gallery", "a.png")
+	moving := `(document.querySelector("#gallery .pick input").click(),
+		document.querySelector("#gallery li .actions button:last-child").click(),
+		document.getAnimations().length)`
+	if eval[int](p, moving) == 0 {
+		t.Error("nothing moves when it may: this test sees nothing")
+	}
+	p.reload()
+	p.prefer("prefers-reduced-motion", "reduce")
+	p.see("#gallery", "No images yet") // the one above went with the page
+	upload(t, url, "b.png", picture(20, 20))
+	p.reload()
+	p.see("#gallery", "b.png")
+	if n := eval[int](p, moving); n != 0 {
+		t.Errorf("%d things move although the reader wants none to", n)
+	}
+	p.click("#toasts", "", "Undo")
+	p.await(`document.querySelector("#gallery li")?.checkVisibility()`)
+	eval[*string](p, `{ const box = document.querySelector("#gallery .pick input"); if (!box.checked) box.click(); null }`)
+	p.prefer("forced-colors", "active")
+	if !eval[bool](p, `document.querySelector("#gallery .picked").checkVisibility() && getComputedStyle(document.querySelector("#gallery .picked")).outlineStyle !== "none"`) {
+		t.Error("with forced colours nothing shows that an image is selected")
+	}
+	if got := eval[string](p, `getComputedStyle(document.querySelector("#gallery .copy .icon")).stroke`); got == "none" {
+		t.Error("with forced colours the icons are not drawn")
+	}
+}
+
+// TestNothingJumps: the page is laid out once. Neither loading it nor uploads
+// that come in move what is there, except by the reader's own doing.
+func TestNothingJumps(t *testing.T) {
+	url := newServer(t, "")
+	for i, name := range names {
+		upload(t, url, name, gradient(i, 320+240*(i%2), 240+160*(i%3)))
+	}
+	p := newPage(t, "about:blank")
+	for _, width := range []int64{1280, 390} {
+		p.size(width, 800)
+		p.visit("about:blank")
+		p.visit(url)
+		p.see("#gallery", "photo (1).jpg")
+		p.await(`[...document.querySelectorAll("#gallery img")].slice(0, 4).every((img) => img.naturalWidth > 0)`)
+		shift := `new Promise((resolve) => {
+			new PerformanceObserver((list) => resolve(list.getEntries().filter((e) => !e.hadRecentInput).map((e) => e.value + " " + e.sources.map((s) => s.node?.outerHTML?.slice(0, 100)).join())))
+				.observe({type: "layout-shift", buffered: true});
+			setTimeout(() => resolve([]), 700);
+		})`
+		for _, found := range eval[[]string](p, shift) {
+			t.Errorf("%d pixels wide: a shift of %s", width, found)
+		}
+	}
+}
+
+// TestColours: the page is light or dark as the system says, or as chosen;
+// what was chosen is there from the first paint on, on every page.
+func TestColours(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	p := newPage(t, url)
+	background := `getComputedStyle(document.body).backgroundColor`
+	p.prefer("prefers-color-scheme", "light")
+	light := eval[string](p, background)
+	p.prefer("prefers-color-scheme", "dark")
+	dark := eval[string](p, background)
+	if light == dark {
+		t.Fatalf("the page is %s whatever the system says", light)
+	}
+	choose := func(colours string) {
+		p.do(chromedp.Evaluate[chromedp.Void](`{
+			const select = document.querySelector("#tools select");
+			select.value = "` + colours + `";
+			select.dispatchEvent(new Event("change"));
+		}`))
+	}
+	choose("light")
+	if got := eval[string](p, background); got != light {
+		t.Errorf("light by choice is %s, want %s", got, light)
+	}
+	// Without the modules only early.js is left, which runs before the first paint.
+	p.block("*://*:*/ui/main.js")
+	p.reload()
+	if got := eval[string](p, background); got != light {
+		t.Errorf("after a reload light by choice is %s, want %s", got, light)
+	}
+	p.block()
+	p.reload()
+	p.see("#gallery", "No images yet")
+	if got := eval[string](p, `document.querySelector("#tools select").value`); got != "light" {
+		t.Errorf("after a reload the switch is at %s, want light", got)
+	}
+	choose("system")
+	if got := eval[string](p, background); got != dark {
+		t.Errorf("as the system says is %s, want %s", got, dark)
+	}
+}
+
+// TestPlainPage: without JavaScript there is nothing that needs it, and the
+// form is that of any page.
+func TestPlainPage(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, "about:blank")
+	if _, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.size(320, 800)
+	p.visit(newServer(t, ""))
+	p.see("#gallery", "needs it")
+	controls := `[...document.querySelectorAll("button, input, label, select")].filter((e) => e.checkVisibility()).map((e) => e.innerText || e.type).join()`
+	if got, want := eval[string](p, controls), "Choose images,file,Upload"; got != want {
+		t.Errorf("the page offers %s, want %s", got, want)
+	}
+	if got := eval[int](p, `document.querySelector("#file").getBoundingClientRect().width`); got < 150 {
+		t.Errorf("the file input is %d pixels wide", got)
+	}
+	if got := eval[int](p, `document.scrollingElement.scrollWidth`); got > 320 {
+		t.Errorf("at 320 pixels the page is %d wide", got)
+	}
+}

@@ -1,0 +1,36 @@
+// What the server takes, as far as the page can tell before it sends anything.
+
+import * as api from "./api.js";
+import * as words from "./words.js";
+
+let limits = null; // as the server says; null until it has
+
+// learn asks the server. Without an answer nothing is refused here: the server
+// says the same later. The file input offers what the server takes.
+export async function learn(input) {
+  try {
+    limits = await api.limits();
+  } catch {
+    return;
+  }
+  input.accept = limits.types.flatMap((type) => [type.content_type, ...type.extensions.map((e) => `.${e}`)]).join();
+}
+
+// objection returns why the server would refuse the file, in words, or an
+// empty string. What is in the file is for the server to judge; here a file
+// is wrong only when neither its kind nor its extension is right.
+export function objection(file) {
+  if (file.size === 0) {
+    return words.emptyFile;
+  }
+  if (!limits) {
+    return "";
+  }
+  const extension = file.name.toLowerCase().split(".").at(-1);
+  const known = limits.types.some((type) => type.content_type === file.type || type.extensions.includes(extension));
+  const unclear = file.type === "" && !file.name.includes(".");
+  if (!known && !unclear) {
+    return words.notAnImage(limits.types.map((type) => type.name));
+  }
+  return file.size > limits.max_upload ? words.tooLarge(file.size, limits.max_upload) : "";
+}

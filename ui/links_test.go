@@ -1,0 +1,60 @@
+package ui_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestCopyLink: every form of a link, of a name that has all that could break
+// one; the choice stays; and what was not copied is not said to be.
+func TestCopyLink(t *testing.T) {
+	t.Parallel()
+	const name = "a [b](c) `d` \"e\" <f>&amp;.png"
+	url := newServer(t, "")
+	link := upload(t, url, name, picture(10, 20))
+	p := newPage(t, strings.Replace(url, "127.0.0.1", untrusted, 1))
+	if eval[bool](p, "isSecureContext || Boolean(navigator.clipboard)") {
+		t.Fatal("the page could use the clipboard API")
+	}
+	clipboard := func() string {
+		t.Helper()
+		p.visit(url) // where the clipboard can be read
+		p.allowClipboard()
+		return eval[string](p, `navigator.clipboard.readText()`)
+	}
+	p.await(`document.querySelector("#gallery li .copy")`)
+	eval[*string](p, `document.querySelector("#gallery li .copy").focus()`)
+	p.click("#gallery li", "", "Copy URL")
+	p.see("#gallery li button", "Copied")
+	p.see("#announcements", "Copied")
+	p.focusIn("#gallery li .copy")
+	p.see("#gallery li button", "Copy URL")
+	if got, want := clipboard(), strings.Replace(link, "127.0.0.1", untrusted, 1); got != want {
+		t.Errorf("without the clipboard API: copied %q, want %q", got, want)
+	}
+
+	for form, want := range map[string]string{
+		"Markdown": "![a \\[b\\](c) \\`d\\` \"e\" \\<f>\\&amp;.png](" + strings.NewReplacer("(", "%28", ")", "%29").Replace(link) + ")",
+		"HTML":     `<img src="` + strings.ReplaceAll(link, "&", "&amp;") + `" alt="a [b](c) ` + "`d`" + ` &quot;e&quot; &lt;f&gt;&amp;amp;.png" width="10" height="20">`,
+	} {
+		eval[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector(".tools select:last-child"); s.value = %q; return s.dispatchEvent(new Event("change")); })()`, strings.ToLower(form)))
+		p.reload() // the choice stays
+		p.click("#gallery li", "", "Copy "+form)
+		p.see("#gallery li button", "Copied")
+		if got := clipboard(); got != want {
+			t.Errorf("copied as %s:\n got %s\nwant %s", form, got, want)
+		}
+	}
+
+	eval[*string](p, `navigator.clipboard.writeText = () => Promise.reject(), document.execCommand = () => false, null`)
+	p.click("#gallery li", "", "Copy")
+	p.await(`document.activeElement.selectionEnd === document.activeElement.value?.length && document.activeElement.value.includes("/images/a%20")`)
+	if eval[bool](p, `document.body.innerText.includes("Copied")`) {
+		t.Error("the page claims to have copied")
+	}
+	p.click("dialog[open]", "", "Close")
+	p.focusIn("#gallery li .copy")
+	p.choose(file(t, "later.png", picture(5, 5))) // and goes on
+	p.see("#announcements", "1 uploaded")
+}

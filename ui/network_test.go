@@ -1,0 +1,170 @@
+package ui_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// TestOffline: the queue waits for the network, and goes on by itself.
+func TestOffline(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServer(t, ""))
+	p.see("#gallery", "No images yet")
+	p.connect(network.Conditions{Offline: true, DownloadThroughput: -1, UploadThroughput: -1})
+	p.choose(file(t, "cat.png", picture(10, 10)), file(t, "dog.png", picture(10, 10)))
+	p.see("#uploads .note", "The server cannot be reached. The uploads wait and go on by themselves.")
+	p.await(state("waiting") + " === 2")
+	p.see("#uploads .summary", "0 of 2")
+	p.throttle(-1)
+	p.await(state("stored") + " === 2")
+	p.await(`!document.querySelector("#uploads .note").checkVisibility()`)
+}
+
+// TestServerDown: uploads that break off because the server goes away begin
+// anew when it is back.
+func TestServerDown(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	p := newPage(t, m.url())
+	p.throttle(100_000)
+	p.choose(file(t, "large.png", picture(300, 300)), file(t, "small.png", picture(100, 100)), file(t, "gone.png", picture(300, 300)))
+	p.await(`document.querySelector("#uploads .sending progress")?.value > 0.1`)
+	m.stop()
+	p.see("#uploads .note", "The server cannot be reached.")
+	p.throttle(-1)
+	p.click("#uploads li", "gone.png", "Cancel")
+	m.start()
+	p.await(state("stored") + " === 2 && " + state("cancelled") + " === 1")
+	if got, want := sorted(list(t, m.url())), []string{"large.png", "small.png"}; !slices.Equal(got, want) {
+		t.Errorf("the server has %q, want %q", got, want)
+	}
+
+	// Nobody looks for a server that nothing is left to send to.
+	m.stop()
+	p.choose(file(t, "never.png", picture(10, 10)))
+	p.see("#uploads .note", "The server cannot be reached.")
+	p.click("#uploads", "", "Cancel all")
+	time.Sleep(1500 * time.Millisecond) // the look that is under way
+	probes := `performance.getEntriesByType("resource").filter(e => e.name.endsWith("/livez")).length`
+	before := eval[int](p, probes)
+	time.Sleep(2500 * time.Millisecond)
+	if after := eval[int](p, probes); after != before {
+		t.Errorf("the page went on asking for the server")
+	}
+}
+
+// TestBrokenOff: an upload that breaks off while the server is there is tried
+// three times, and can be retried with the others.
+func TestBrokenOff(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	broken.Store(true)
+	url := newFront(t, newServer(t, ""), func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/upload" && broken.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		return false
+	})
+	p := newPage(t, url)
+	p.choose(file(t, "a.png", picture(10, 10)), file(t, "b.png", picture(10, 10)))
+	p.await(state("failed") + " === 2")
+	p.see("#uploads .failed", "The upload broke off. Try again.")
+	p.see("#announcements", "b.png: The upload broke off.")
+	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.endsWith("/upload")).length`); got != 6 {
+		t.Errorf("%d tries, want three of each", got)
+	}
+	broken.Store(false)
+	p.click("#uploads", "", "Retry failed")
+	p.await(state("stored") + " === 2")
+	p.await(`document.activeElement.matches(".rows")`)
+}
+
+// TestBusy: 429 and 503 are retried when the server wants that.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	refusals := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}
+	var mu sync.Mutex
+	var came []time.Time
+	url := newFront(t, newServer(t, ""), func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/upload" {
+			return false
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		came = append(came, time.Now())
+		if len(came) > len(refusals) {
+			return false
+		}
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(refusals[len(came)-1])
+		w.Write([]byte(`{"message": "Too much at once."}`))
+		return true
+	})
+	p := newPage(t, url)
+	p.choose(file(t, "a.png", picture(10, 10)))
+	p.see("#uploads .note", "Too much at once. The uploads go on in 1 sec.")
+	p.await(state("stored") + " === 1")
+	mu.Lock()
+	defer mu.Unlock()
+	if len(came) != 3 {
+		t.Fatalf("%d tries, want 3", len(came))
+	}
+	for i, status := range refusals {
+		if got := came[i+1].Sub(came[i]); got < time.Second {
+			t.Errorf("after %d the page came again after %v, want 1 s", status, got)
+		}
+	}
+}
+
+// TestLeaving: the browser asks before uploads are given up, and before nothing
+// else. Between the last byte and the answer the server is saving.
+func TestLeaving(t *testing.T) {
+	t.Parallel()
+	answer := make(chan struct{})
+	url := newFront(t, newServer(t, ""), func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/upload" && strings.Contains(r.Header.Get("Content-Type"), "multipart") {
+			<-answer
+		}
+		return false
+	})
+	release := sync.OnceFunc(func() { close(answer) })
+	t.Cleanup(release) // or a test that fails would wait for it
+	p := newPage(t, url)
+	asked := make(chan struct{}, 8)
+	if err := chromedp.Listen(p.ctx, func(ev any) {
+		if _, ok := ev.(*cdppage.EventJavascriptDialogOpening); ok {
+			asked <- struct{}{}
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p.do(chromedp.Click(chromedp.CSS("h1"))) // browsers ask only who has done something here
+	p.choose(file(t, "cat.png", picture(10, 10)))
+	p.see("#uploads .saving .status", "Saving…")
+	eval[bool](p, `setTimeout(() => location.reload()), true`)
+	select {
+	case <-asked:
+	case <-time.After(patience):
+		t.Fatal("the browser does not ask")
+	}
+	if _, err := chromedp.Call(p.ctx, cdppage.HandleJavaScriptDialog, cdppage.HandleJavaScriptDialogParams{Accept: false}); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	p.see("#uploads .stored", "cat.png")
+	p.see("#uploads .summary", "1 uploaded")
+	p.reload()
+	p.see("#gallery", "cat.png")
+	if len(asked) > 0 {
+		t.Error("the browser asks although all is stored")
+	}
+}

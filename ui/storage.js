@@ -1,0 +1,25 @@
+// What the browser keeps for this page: in a tab ("sessionStorage") or on this
+// machine ("localStorage"). Where that is forbidden, even to be named, nothing
+// is kept.
+
+// recall returns what is kept under key, or an empty string.
+export function recall(area, key) {
+  try {
+    return globalThis[area].getItem(key) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+// keep keeps the value, or takes away what is there when it is empty.
+export function keep(area, key, value) {
+  try {
+    if (value === "") {
+      globalThis[area].removeItem(key);
+    } else {
+      globalThis[area].setItem(key, value);
+    }
+  } catch {
+    // The choice lasts as long as the page.
+  }
+}

@@ -1,0 +1,66 @@
+package ui_test
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestToken: it is asked for once, however many wait for it, and kept for the
+// tab or, when ticked, on this machine, until it is forgotten.
+func TestToken(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "s3cret")
+	p := newPage(t, url)
+	p.see("#token", "asks for an access token")
+	p.see("#gallery > p", "Waiting for the access token")
+	p.focusIn("#token")
+	p.choose(file(t, "cat.png", picture(10, 10)), file(t, "dog.png", picture(10, 10)))
+	p.await(`document.querySelectorAll("#uploads .locked").length === 2`)
+	p.await(`document.querySelectorAll("#token form").length === 1`)
+	enter := func(token string) {
+		t.Helper()
+		p.do(
+			chromedp.SendKeys(chromedp.CSS("#token-input"), token),
+			chromedp.Click(chromedp.CSS("#token button")),
+		)
+	}
+	enter("with space")
+	p.await(`document.querySelector("#token-input:invalid")`) // it could not even be sent
+	eval[*string](p, `document.querySelector("#token-input").value = ""`)
+	enter("wrong")
+	p.see("#token .error", "That token is wrong. Check it and try again.")
+	p.see("#announcements", "That token is wrong")
+	p.await(`document.querySelectorAll("#token form").length === 1 && document.querySelector("#token-input").ariaInvalid === "true"`)
+	enter(" s3cret ") // as pasted
+	p.see("#uploads .stored", "cat.png")
+	p.see("#uploads .stored", "dog.png")
+	p.await(`document.querySelectorAll("#gallery li").length === 2`)
+	p.reload()
+	p.see("#gallery", "cat.png")
+	p.await(`document.querySelector("#token").childElementCount === 0`)
+	if eval[bool](p, `Object.values(localStorage).includes("s3cret")`) {
+		t.Error("the token is kept on the machine, although nobody ticked that")
+	}
+
+	p.click("#gallery li", "dog.png", "Delete") // is sent with it
+	p.click(".toast", "dog.png", "Dismiss")
+	p.await(`document.querySelectorAll("#gallery li").length === 1 && !document.querySelector(".toast")`)
+	p.click("#tools", "", "Help")
+	p.see("#help", "Authorization: Bearer YOUR-TOKEN")
+	p.see("#help", "Put the access token in the place of YOUR-TOKEN")
+	p.click("#help", "", "Forget the access token")
+	p.see("#token", "asks for an access token")
+	eval[*string](p, `document.querySelector("#token [type=checkbox]").click()`)
+	enter("s3cret")
+	p.see("#gallery", "cat.png")
+	eval[*string](p, `sessionStorage.clear()`) // as in another tab
+	p.reload()
+	p.see("#gallery", "cat.png")
+	eval[*string](p, `localStorage.setItem("token", "stale")`)
+	p.reload()
+	p.see("#token .error", "That token is wrong")
+	if eval[bool](p, `Object.values(localStorage).includes("stale")`) {
+		t.Error("a wrong token is still kept")
+	}
+}

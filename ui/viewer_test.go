@@ -1,0 +1,211 @@
+package ui_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// viewing returns when the image of that name is open, and shown.
+func (p *page) viewing(name string) {
+	p.t.Helper()
+	p.await(fmt.Sprintf(`document.querySelector("#view[open] h2")?.innerText === %q && new URLSearchParams(location.search).get("image") === %[1]q &&
+		document.querySelector("#view .stage img").naturalWidth > 0 && document.title.includes(%[1]q)`, name))
+}
+
+// closed returns when no dialog is open.
+func (p *page) closed() {
+	p.t.Helper()
+	p.await(`!document.querySelector("dialog[open]") && !location.search.includes("image")`)
+}
+
+// swipe moves a finger over the picture by so many pixels.
+func (p *page) swipe(x, y float64) {
+	p.t.Helper()
+	at := func(x, y float64) []*input.TouchPoint { return []*input.TouchPoint{{X: 500 + x, Y: 400 + y}} }
+	for _, touch := range []input.DispatchTouchEventParams{
+		{Type: input.DispatchTouchEventTypeTouchStart, TouchPoints: at(0, 0)},
+		{Type: input.DispatchTouchEventTypeTouchMove, TouchPoints: at(x/2, y/2)},
+		{Type: input.DispatchTouchEventTypeTouchMove, TouchPoints: at(x, y)},
+		{Type: input.DispatchTouchEventTypeTouchEnd, TouchPoints: []*input.TouchPoint{}},
+	} {
+		if _, err := chromedp.Call(p.ctx, input.DispatchTouchEvent, touch); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// TestView: an image is opened by a click, its URL, Back and Forward, and left
+// in as many ways; one goes from it to those beside it.
+func TestView(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	for _, name := range []string{"c.png", "b.png", "a.png"} {
+		upload(t, url, name, picture(40, 30))
+	}
+	p := newPage(t, url)
+	p.gallery("a.png", "b.png", "c.png")
+	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
+	p.viewing("b.png")
+	for _, fact := range []string{"PNG", "40 × 30", "3.", "Uploaded", "SHA-256"} {
+		p.see("#view dl", fact)
+	}
+	p.press(kb.ArrowRight)
+	p.viewing("c.png")
+	p.press(kb.ArrowRight) // there is none
+	p.viewing("c.png")
+	p.await(`!document.querySelector("#view .next").checkVisibility()`)
+	p.click("#view", "", "Previous image")
+	p.viewing("b.png")
+	p.click("#view", "", "Previous image")
+	p.viewing("a.png")
+	p.focusIn("#view h2") // the button is gone
+	p.press(kb.Escape)
+	p.closed()
+	p.focusIn(card("a.png"))
+	p.await(`document.title === "Image server"`)
+
+	p.do(chromedp.NavigateForward())
+	p.viewing("a.png")
+	p.press("?")
+	p.see("#help", "From a terminal")
+	p.press(kb.Delete) // is not for the image beneath
+	p.press(kb.Escape)
+	p.viewing("a.png")
+	p.do(chromedp.NavigateBack())
+	p.closed()
+	p.gallery("a.png", "b.png", "c.png")
+	p.press("\r")
+	p.viewing("a.png")
+	p.reload()
+	p.viewing("a.png")
+	p.click("#view", "", "Close")
+	p.closed()
+	p.focusIn(card("a.png"))
+	if got := eval[int](p, `history.length`); got > 3 {
+		t.Errorf("the history has %d entries, want 3: about:blank, the page, the image", got)
+	}
+
+	// By its URL alone: nothing to go back to.
+	p.visit("about:blank")
+	p.visit(url + "/?q=b&image=b.png")
+	p.viewing("b.png")
+	p.await(`!document.querySelector("#view .next").checkVisibility()`) // the search has only this one
+	p.press(kb.Escape)
+	p.closed()
+	p.await(`location.search === "?q=b"`)
+	p.focusIn(card("b.png"))
+	p.visit(url + "/?image=gone.png")
+	p.see(".toast", "There is no image called gone.png.")
+	p.closed()
+
+	// A new upload is beside the one that is open.
+	if _, err := chromedp.Call(p.ctx, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
+	p.viewing("b.png")
+	p.swipe(-200, 20)
+	p.viewing("c.png")
+	p.swipe(200, 20)
+	p.viewing("b.png")
+	p.swipe(-30, 0)
+	p.swipe(-100, 200)
+	p.viewing("b.png")
+	p.swipe(200, 0)
+	p.viewing("a.png")
+}
+
+// TestZoom: full size is that of the original, and can be scrolled by keys.
+func TestZoom(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	upload(t, url, "small.png", picture(100, 80))
+	upload(t, url, "large.png", picture(3000, 1400))
+	p := newPage(t, url+"/?image=large.png")
+	p.viewing("large.png")
+	img := `document.querySelector("#view .stage img")`
+	if got := eval[int](p, img+".naturalWidth"); got != 1280 {
+		t.Errorf("fit to the window it is loaded %d pixels wide, want 1280", got)
+	}
+	p.press("z")
+	p.await(img + `.naturalWidth === 3000 && ` + img + `.clientWidth === 3000 && ` + img + `.clientHeight === 1400`)
+	stage := `document.querySelector("#view .stage")`
+	p.await(fmt.Sprintf(`Math.abs(%s.scrollLeft - (3000 - %[1]s.clientWidth) / 2) < 2`, stage)) // its middle first
+	p.focusIn(".stage")
+	before := eval[float64](p, stage+".scrollLeft")
+	p.press(kb.ArrowRight)
+	p.await(fmt.Sprintf("%s.scrollLeft > %g", stage, before))
+	p.viewing("large.png")
+	p.click("#view", "", "Fit to window")
+	p.await(img + `.clientWidth <= ` + stage + `.clientWidth`)
+	p.press(kb.ArrowRight)
+	p.viewing("small.png")
+	p.do(chromedp.Click(chromedp.CSS("#view .stage img")))
+	p.await(fmt.Sprintf(`%s.clientWidth === 100 && Math.abs(%[1]s.getBoundingClientRect().left - %s.getBoundingClientRect().left - (%[2]s.clientWidth - 100) / 2) < 2`, img, stage))
+}
+
+// TestRename: in the view; the old name is free then.
+func TestRename(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	same := picture(20, 20)
+	upload(t, url, "twin.png", same)
+	upload(t, url, "taken.png", picture(10, 10))
+	upload(t, url, "cat.png", same)
+	p := newPage(t, url)
+	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .pick")))
+	p.see("#selection", "1 selected")
+	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .picture")))
+	p.viewing("cat.png")
+	rename := func(name string) {
+		t.Helper()
+		p.click("#view", "", "Rename")
+		p.await(`document.activeElement.matches(".rename input") && document.activeElement.selectionEnd === document.activeElement.value.lastIndexOf(".")`)
+		eval[*string](p, `document.activeElement.select()`)
+		p.press(name + "\r")
+	}
+	rename("taken.png")
+	p.see("#view .rename .error", "taken")
+	p.press(kb.Escape) // leaves the name alone, not the image
+	p.viewing("cat.png")
+	p.focusIn("#view .actions")
+	rename("a/b.png")
+	p.await(`document.querySelector("#view .rename .error").innerText !== ""`)
+	p.click("#view", "", "Cancel")
+	rename("cat.png")
+	p.await(`!document.querySelector(".rename")`)
+	rename("dog.png")
+	p.viewing("dog.png")
+	p.see("#announcements", "It is called dog.png now")
+	p.focusIn("#view .actions")
+	rename("twin.png") // the same bytes: the two are one
+	p.viewing("twin.png")
+	p.press(kb.Escape)
+	p.closed()
+	p.gallery("twin.png", "taken.png")
+	p.focusIn(card("twin.png"))
+	p.see("#selection", "1 selected")
+	if got, want := strings.Join(list(t, url), ", "), "taken.png, twin.png"; got != want {
+		t.Errorf("the server has %s, want %s", got, want)
+	}
+
+	// Somebody else deletes it.
+	p.press("\r")
+	p.viewing("twin.png")
+	req, err := http.NewRequest("DELETE", url+"/images/twin.png", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := http.DefaultClient.Do(req); err != nil || res.StatusCode != http.StatusNoContent {
+		t.Fatal(res, err)
+	}
+	rename("late.png")
+	p.await(`document.querySelector("#view .rename .error").innerText.length > 10`)
+}
