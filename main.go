@@ -24,6 +24,7 @@ import (
 
 	"imageserver/api"
 	"imageserver/api/format"
+	"imageserver/api/listen"
 	"imageserver/db"
 	"imageserver/db/bolt"
 	"imageserver/ui"
@@ -132,9 +133,9 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	}
 	cmd.limitMemory()
 	log := cmd.logger(t.stderr)
-	listener, err := net.Listen("tcp", cmd.Addr)
+	listener, err := cmd.listen()
 	if err != nil {
-		return listenError(cmd.Addr, err)
+		return err
 	}
 	defer listener.Close()
 	store, err := bolt.Open(cmd.DB, bolt.Options{UploadMemory: int64(cmd.UploadMemory), Log: log})
@@ -169,11 +170,15 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(api.Listener(listener)) }()
-	fmt.Fprintf(t.stdout, "Images at http://%s/ in the data file %s\n", listener.Addr(), cmd.DB)
+	status := fmt.Sprintf("Images at http://%s/ in the data file %s", listener.Addr(), cmd.DB)
+	fmt.Fprintln(t.stdout, status)
+	listen.Ready(status, log)
+	go listen.Watch(ctx, store.Ready, log)
 
 	select {
 	case err = <-served:
 	case <-ctx.Done():
+		listen.Stopping("Finishing the requests under way", log)
 		handler.Drain()
 		err = shutdown(server, log)
 	}
@@ -217,12 +222,53 @@ func shutdown(server *http.Server, log *slog.Logger) error {
 	return err
 }
 
-// check refuses what would open the server to the network by accident.
-func (cmd *serve) check() error {
-	host, _, err := net.SplitHostPort(cmd.Addr)
+// listen returns the socket that systemd passes or, without one, a new one for
+// --addr. It refuses what would open the server to the network by accident.
+func (cmd *serve) listen() (net.Listener, error) {
+	l, err := listen.Inherited()
 	if err != nil {
-		return usageError{fmt.Errorf("--addr=%s: want HOST:PORT, such as 127.0.0.1:5000", cmd.Addr)}
+		return nil, err
 	}
+	where := "the socket that systemd passes"
+	if l == nil {
+		if l, err = cmd.bind(); err != nil {
+			return nil, err
+		}
+		where = "--addr=" + cmd.Addr
+	}
+	if !loopback(l.Addr()) && !cmd.guarded() {
+		l.Close()
+		return nil, errExposed(where)
+	}
+	return l, nil
+}
+
+// bind listens on --addr.
+func (cmd *serve) bind() (net.Listener, error) {
+	host, _, err := net.SplitHostPort(cmd.Addr)
+	switch {
+	case err != nil:
+		return nil, usageError{fmt.Errorf("--addr=%s: want HOST:PORT, such as 127.0.0.1:5000", cmd.Addr)}
+	case !localName(host) && !cmd.guarded():
+		return nil, errExposed("--addr=" + cmd.Addr)
+	}
+	l, err := net.Listen("tcp", cmd.Addr)
+	if err != nil {
+		return nil, listenError(cmd.Addr, err)
+	}
+	return l, nil
+}
+
+// guarded reports whether it is said who may change images on a server that
+// other machines reach.
+func (cmd *serve) guarded() bool { return cmd.Token != "" || cmd.Open }
+
+func errExposed(where string) error {
+	return usageError{fmt.Errorf("%s can be reached from other machines: give --token=SECRET to ask for a token, or --open to let everybody upload and delete", where)}
+}
+
+// check refuses values of flags that make no sense.
+func (cmd *serve) check() error {
 	if cmd.DB == "" {
 		return usageError{errors.New("--db: want the path of a file")}
 	}
@@ -242,9 +288,6 @@ func (cmd *serve) check() error {
 	}
 	if cmd.MaxPixels <= 0 {
 		return usageError{fmt.Errorf("--max-pixels=%d: want a number of pixels such as 100000000", cmd.MaxPixels)}
-	}
-	if cmd.Token == "" && !cmd.Open && !localName(host) {
-		return usageError{fmt.Errorf("--addr=%s can be reached from other machines: give --token=SECRET to ask for a token, or --open to let everybody upload and delete", cmd.Addr)}
 	}
 	return nil
 }

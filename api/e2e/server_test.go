@@ -90,7 +90,7 @@ func environment() (env []string) {
 }
 
 // address finds the server's URL in the line it prints.
-var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+`)
+var address = regexp.MustCompile(`http://[\d.]+:\d+`)
 
 // launch starts a server and waits until it listens.
 func launch(t testing.TB, cmd *exec.Cmd) *server {

@@ -1,0 +1,43 @@
+// Package listen has what a server listens with: a socket that systemd has
+// bound, word to systemd, and certificates.
+package listen
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/coreos/go-systemd/v22/activation"
+)
+
+// Inherited returns the socket that systemd has bound for this process
+// (sd_listen_fds(3)), or nil if there is none. It takes the variables that tell
+// of it out of the environment, so a second call returns nil.
+func Inherited() (net.Listener, error) {
+	files := activation.Files(true)
+	defer func() {
+		for _, f := range files {
+			f.Close() // the listener has a descriptor of its own
+		}
+	}()
+	switch len(files) {
+	case 0:
+		return nil, nil
+	case 1:
+		return fromFile(files[0])
+	}
+	return nil, fmt.Errorf("systemd passes %d sockets; leave one ListenStream in the socket unit", len(files))
+}
+
+func fromFile(f *os.File) (net.Listener, error) {
+	l, err := net.FileListener(f)
+	if err == nil {
+		if _, ok := l.(*net.TCPListener); ok {
+			return l, nil
+		}
+		l.Close()
+		err = errors.New("it is no TCP socket")
+	}
+	return nil, fmt.Errorf("cannot listen on the socket %s that systemd passes: %w; give the socket unit a ListenStream such as 127.0.0.1:5000", f.Name(), err)
+}
