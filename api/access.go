@@ -85,7 +85,8 @@ func (s *Server) ours(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
 	}
-	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
+	// After the % of a zone anything may stand.
+	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && a.Zone() == "" {
 		return true
 	}
 	name = strings.TrimSuffix(name, ".")

@@ -87,7 +87,7 @@ func TestHost(t *testing.T) {
 		t.Errorf("%q are stored, want nothing", got)
 	}
 
-	for _, host := range []string{"", " "} {
+	for _, host := range []string{"", " ", "[::1%25eth0].evil.com"} { // of which net/http's client leaves out the zone
 		c := s.dial(t)
 		io.WriteString(c, "GET /images HTTP/1.1\r\nHost:"+host+"\r\n\r\n")
 		c.answer(t, http.MethodGet).refusal(t, 421, "wrong_host")
@@ -401,14 +401,14 @@ func TestURLs(t *testing.T) {
 		header string
 		want   string
 	}{
-		"as asked":                 {api.Options{}, "Host: localhost:5000", "http://localhost:5000"},
-		"as asked, IPv6":           {api.Options{}, "Host: [::1]:5000", "http://[::1]:5000"},
-		"no proxy is trusted":      {api.Options{}, "Host: localhost:5000\n" + forwarded, "http://localhost:5000"},
-		"another proxy is trusted": {api.Options{TrustedProxies: proxy[:1]}, "Host: localhost:5000\n" + forwarded, "http://localhost:5000"},
+		"as asked":                 {api.Options{}, "Host: localhost:5000", scheme() + "localhost:5000"},
+		"as asked, IPv6":           {api.Options{}, "Host: [::1]:5000", scheme() + "[::1]:5000"},
+		"no proxy is trusted":      {api.Options{}, "Host: localhost:5000\n" + forwarded, scheme() + "localhost:5000"},
+		"another proxy is trusted": {api.Options{TrustedProxies: proxy[:1]}, "Host: localhost:5000\n" + forwarded, scheme() + "localhost:5000"},
 		"this proxy is trusted":    {api.Options{TrustedProxies: proxy}, forwarded, "https://img.example.com"},
-		"trusted, says nothing":    {api.Options{TrustedProxies: proxy}, "Host: img.example.com", "http://img.example.com"},
+		"trusted, says nothing":    {api.Options{TrustedProxies: proxy}, "Host: img.example.com", scheme() + "img.example.com"},
 		"proxies in a row":         {api.Options{TrustedProxies: proxy}, "X-Forwarded-Proto: https, http\nX-Forwarded-Host: img.example.com, inner:8080", "https://img.example.com"},
-		"a scheme of nonsense":     {api.Options{TrustedProxies: proxy}, "Host: a.example\nX-Forwarded-Proto: javascript", "http://a.example"},
+		"a scheme of nonsense":     {api.Options{TrustedProxies: proxy}, "Host: a.example\nX-Forwarded-Proto: javascript", scheme() + "a.example"},
 		"base URL":                 {api.Options{BaseURL: parse("https://img.example.com")}, "Host: localhost:5000", "https://img.example.com"},
 		"base URL with a path":     {api.Options{BaseURL: parse("https://example.com/pictures/")}, "Host: localhost:5000", "https://example.com/pictures"},
 		"base URL and proxy":       {api.Options{BaseURL: parse("https://a.example"), TrustedProxies: proxy}, forwarded, "https://a.example"},

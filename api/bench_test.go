@@ -85,7 +85,7 @@ func BenchmarkGetBare(b *testing.B) {
 				w.Header().Set("Content-Type", "image/png")
 				w.Header().Set("Content-Length", fmt.Sprint(len(image)))
 				w.Write(image)
-			})))
+			})), false)
 			s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
 			benchmarkGet(b, s, "/images/cat.png", size.size)
 		})

@@ -25,7 +25,7 @@ func TestSteadyReader(t *testing.T) {
 	conn := s.dial(t)
 	// A large receive buffer, once full, is offered to the sender again only
 	// when a sixteenth of it is free.
-	if err := conn.SetReadBuffer(128 << 10); err != nil {
+	if err := conn.tcp.SetReadBuffer(128 << 10); err != nil {
 		t.Fatal(err)
 	}
 	conn.request(t, "GET /images/cat.png", "")

@@ -154,6 +154,9 @@ func answerEarly(c echo.Context, status int, text []byte, limit int64) {
 	if unread && !waits && !body.large() {
 		unread = !body.drain(spare, inFlight)
 	}
+	// In HTTP/2 the answer comes beside the body, and after it what still comes
+	// is called off without an error (RFC 9113 section 8.1).
+	unread = unread && r.ProtoMajor == 1
 	if unread {
 		// net/http would read first and answer then, and it would take what
 		// comes after a deadline for the next request.

@@ -112,7 +112,7 @@ func FuzzImagePath(f *testing.F) {
 	content := picture(f, 1, 0)
 	f.Fuzz(func(t *testing.T, path string) {
 		u, err := url.Parse(s.url + "/images/" + path)
-		if err != nil || len(path) > 10_000 || "http://"+u.Host != s.url {
+		if err != nil || len(path) > 10_000 || scheme()+u.Host != s.url {
 			t.Skip("no URL, or too long a one")
 		}
 		name, err := db.CheckName(strings.TrimPrefix(u.Path, "/images/"))

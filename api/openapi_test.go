@@ -43,13 +43,13 @@ func TestServers(t *testing.T) {
 		header string
 		want   string
 	}{
-		"as asked":     {api.Options{}, "Host: localhost:5000", "http://localhost:5000"},
-		"odd":          {api.Options{}, "Host: a&b", "http://a&b"},
+		"as asked":     {api.Options{}, "Host: localhost:5000", scheme() + "localhost:5000"},
+		"odd":          {api.Options{}, "Host: a&b", scheme() + "a&b"},
 		"proxied":      {api.Options{TrustedProxies: proxy}, "X-Forwarded-Proto: https\nX-Forwarded-Host: a.example", "https://a.example"},
-		"hostile":      {api.Options{TrustedProxies: proxy}, "Host: localhost\nX-Forwarded-Host: a\"}]}\\", "http://localhost"},
-		"header":       {api.Options{TrustedProxies: proxy}, "Host: localhost\nX-Forwarded-Host: a>;rel=x", "http://localhost"},
+		"hostile":      {api.Options{TrustedProxies: proxy}, "Host: localhost\nX-Forwarded-Host: a\"}]}\\", scheme() + "localhost"},
+		"header":       {api.Options{TrustedProxies: proxy}, "Host: localhost\nX-Forwarded-Host: a>;rel=x", scheme() + "localhost"},
 		"base URL":     {api.Options{BaseURL: baseURL(t, "https://a.example/pictures/")}, "Host: localhost", "https://a.example/pictures"},
-		"behind token": {api.Options{Token: "s3cret"}, "Host: localhost", "http://localhost"},
+		"behind token": {api.Options{Token: "s3cret"}, "Host: localhost", scheme() + "localhost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -21,7 +22,24 @@ const (
 	spare = 256 << 10
 	// inFlight is how long such a body may take to arrive.
 	inFlight = 200 * time.Millisecond
+	// maxStreams is how many requests of one HTTP/2 connection may be under way:
+	// what RFC 9113 section 6.5.2 asks for at least.
+	maxStreams = 100
+	// streamStride takes the place of stride, and of an answer's chunk, in HTTP/2,
+	// where requests share a connection: a page of so many images must get each of
+	// them a little further within Options.Stall. It is the size of a frame.
+	streamStride = 16 << 10
 )
+
+// HTTP2 is for the field of that name in an http.Server that serves s over TLS.
+func (s *Server) HTTP2() *http.HTTP2Config {
+	return &http.HTTP2Config{
+		MaxConcurrentStreams: maxStreams,
+		// The deadline of a stream ends what waits for the client to grant it more
+		// data. It ends nothing that waits for the connection, which has its own.
+		WriteByteTimeout: s.o.Stall,
+	}
+}
 
 // pace gives the request's body and the answer deadlines that move on with
 // what is transferred: a slow client finishes, a stalled one is dropped.
@@ -29,11 +47,19 @@ func (s *Server) pace(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, w := c.Request(), c.Response()
 		control := http.NewResponseController(w.Writer)
-		w.Writer = &pacedWriter{w.Writer, control, s.o.Stall, gatherer(r.Context())}
+		paced := &pacedWriter{w.Writer, control, s.o.Stall, gatherer(r.Context())}
+		step := int64(stride)
+		w.Writer = paced
+		if r.ProtoMajor > 1 {
+			w.Writer, step = streamWriter{paced}, streamStride
+		}
 		if r.Body != http.NoBody {
-			body := &pacedBody{ReadCloser: r.Body, control: control, stall: s.o.Stall, size: r.ContentLength}
+			body := &pacedBody{ReadCloser: r.Body, control: control, stall: s.o.Stall, stride: step, size: r.ContentLength}
 			body.extend() // net/http may read it too, for a handler that does not
 			r.Body = body
+			// net/http sends an answer from its buffer, and before that waits for
+			// a body that nobody has read: as long as its deadline allows.
+			defer func() { _ = control.SetWriteDeadline(time.Now().Add(2 * s.o.Stall)) }()
 		}
 		return next(c)
 	}
@@ -59,10 +85,25 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	return n, errors.Join(err, w.conn.release())
 }
 
+// streamWriter moves the deadline on with each frame.
+type streamWriter struct{ *pacedWriter }
+
+func (w streamWriter) Write(p []byte) (n int, err error) {
+	for part := range slices.Chunk(p, streamStride) {
+		k, err := w.pacedWriter.Write(part)
+		n += k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 type pacedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	stall   time.Duration
+	stride  int64
 	size    int64 // as announced, -1 when it was not
 	read    int64
 	due     int64 // the deadline moves on once so much has been read
@@ -89,7 +130,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 }
 
 func (b *pacedBody) extend() {
-	b.due = b.read + stride
+	b.due = b.read + b.stride
 	_ = b.control.SetReadDeadline(time.Now().Add(b.stall))
 }
 

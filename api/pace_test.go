@@ -135,7 +135,7 @@ func TestStoppedReader(t *testing.T) {
 	statuses := map[string]int{"": 200, "Range: bytes=1-": 206}
 	for header := range statuses {
 		conn := s.dial(t)
-		if err := conn.SetReadBuffer(4096); err != nil {
+		if err := conn.tcp.SetReadBuffer(4096); err != nil {
 			t.Fatal(err)
 		}
 		conn.request(t, "GET /images/cat.png", header)
@@ -159,7 +159,7 @@ func TestSlowReader(t *testing.T) {
 	content := picture(t, 1, 12<<20)
 	s.put(t, "/images/cat.png", content)
 	conn := s.dial(t)
-	if err := conn.SetReadBuffer(64 << 10); err != nil {
+	if err := conn.tcp.SetReadBuffer(64 << 10); err != nil {
 		t.Fatal(err)
 	}
 	conn.request(t, "GET /images/cat.png", "")
@@ -182,7 +182,7 @@ func TestSlowReader(t *testing.T) {
 }
 
 // TestUnreadBody: a request that is answered without its body does not wait
-// for it for ever. The connection ends, after a whole answer if after any.
+// for it for ever. The connection ends after the answer.
 func TestUnreadBody(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{Stall: stall, Token: "secret"})
@@ -210,9 +210,6 @@ func TestUnreadBody(t *testing.T) {
 	}
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := conns[i].r.Peek(1); err == io.EOF {
-				return
-			}
 			method, _, _ := strings.Cut(c.line, " ")
 			conns[i].answer(t, method).want(t, c.status)
 			if rest, err := io.ReadAll(conns[i].r); len(rest) > 0 || err != nil {

@@ -287,7 +287,7 @@ func TestReset(t *testing.T) {
 	conn.request(t, "PUT /images/cat.png", "Content-Length: 1000000")
 	io.WriteString(conn, picture(t, 1, 10_000))
 	time.Sleep(50 * time.Millisecond) // for the upload to begin
-	if err := conn.SetLinger(0); err != nil {
+	if err := conn.tcp.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
 	conn.Close()

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,6 +31,18 @@ import (
 
 // patience is how long any test waits for anything.
 const patience = 10 * time.Second
+
+// secure has these tests run over TLS: over HTTP/2 where net/http's client sends
+// the requests, and over HTTP/1.1 where a test writes to the connection itself.
+var secure = flag.Bool("tls", false, "run the tests over TLS and HTTP/2")
+
+// scheme is how the URLs of the server begin.
+func scheme() string {
+	if *secure {
+		return "https://"
+	}
+	return "http://"
+}
 
 // server is the real server on a fresh store and a port of its own.
 type server struct {
@@ -61,27 +75,39 @@ func newStore(t testing.TB) db.Store {
 // serve starts a server for store. Its log is kept unless o has one.
 func serve(t testing.TB, store db.Store, o api.Options) *server {
 	t.Helper()
+	return serveOver(t, store, o, *secure)
+}
+
+// serveOver is serve over TLS or without.
+func serveOver(t testing.TB, store db.Store, o api.Options, secure bool) *server {
+	t.Helper()
 	log := new(logged)
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewJSONHandler(log, nil))
 	}
-	s := listen(t, api.New(store, ui.Handler(), o))
+	s := listen(t, api.New(store, ui.Handler(), o), secure)
 	s.store, s.log = store, log
 	return s
 }
 
 // listen starts a server for handler, on connections as main makes them.
-func listen(t testing.TB, handler http.Handler) *server {
+func listen(t testing.TB, handler *api.Server, secure bool) *server {
 	t.Helper()
 	h := httptest.NewUnstartedServer(handler)
 	h.Listener = api.Listener(h.Listener)
 	h.Config.ConnContext = api.ConnContext
-	return start(t, h)
+	h.Config.HTTP2 = handler.HTTP2()
+	h.EnableHTTP2 = true
+	return start(t, h, secure)
 }
 
-func start(t testing.TB, h *httptest.Server) *server {
+func start(t testing.TB, h *httptest.Server, secure bool) *server {
 	t.Helper()
-	h.Start()
+	if secure {
+		h.StartTLS()
+	} else {
+		h.Start()
+	}
 	t.Cleanup(h.Close)
 	client := h.Client()
 	client.Timeout = patience
@@ -90,7 +116,7 @@ func start(t testing.TB, h *httptest.Server) *server {
 }
 
 // host is the server's address with its port.
-func (s *server) host() string { return strings.TrimPrefix(s.url, "http://") }
+func (s *server) host() string { return s.url[strings.Index(s.url, "//")+2:] }
 
 // send sends a request. The path goes out as it is written, escapes included;
 // header is a "Name: value" a line. A body that is an unknown kind of reader
@@ -182,11 +208,23 @@ func (s *server) dial(t testing.TB) *conn {
 	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &conn{TCPConn: c.(*net.TCPConn), r: bufio.NewReader(c)}
+	tcp := c.(*net.TCPConn)
+	if strings.HasPrefix(s.url, "https:") {
+		trusts := s.client.Transport.(*http.Transport).TLSClientConfig.RootCAs
+		c = tls.Client(c, &tls.Config{RootCAs: trusts, ServerName: "127.0.0.1"})
+	}
+	return &conn{c.(duplex), tcp, bufio.NewReader(c), ""}
+}
+
+// duplex is a *net.TCPConn or *tls.Conn.
+type duplex interface {
+	net.Conn
+	CloseWrite() error
 }
 
 type conn struct {
-	*net.TCPConn
+	duplex
+	tcp  *net.TCPConn
 	r    *bufio.Reader
 	line string // of the last request
 }

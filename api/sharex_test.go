@@ -43,12 +43,12 @@ func TestShareX(t *testing.T) {
 		name, file, endpoint string
 		headers              map[string]string
 	}{
-		"an address":       {api.Options{}, "127.0.0.1:5000", "127.0.0.1", "127.0.0.1.sxcu", "http://127.0.0.1:5000/upload", nil},
-		"IPv6":             {api.Options{}, "[::1]:5000", "::1", "--1.sxcu", "http://[::1]:5000/upload", nil},
-		"a name":           {api.Options{}, "img.example.com", "img.example.com", "img.example.com.sxcu", "http://img.example.com/upload", nil},
+		"an address":       {api.Options{}, "127.0.0.1:5000", "127.0.0.1", "127.0.0.1.sxcu", scheme() + "127.0.0.1:5000/upload", nil},
+		"IPv6":             {api.Options{}, "[::1]:5000", "::1", "--1.sxcu", scheme() + "[::1]:5000/upload", nil},
+		"a name":           {api.Options{}, "img.example.com", "img.example.com", "img.example.com.sxcu", scheme() + "img.example.com/upload", nil},
 		"a base URL":       {api.Options{BaseURL: baseURL(t, "https://a.example/pictures")}, "localhost", "a.example", "a.example.sxcu", "https://a.example/pictures/upload", nil},
-		"with a token":     {api.Options{Token: "s3cret"}, "localhost", "localhost", "localhost.sxcu", "http://localhost/upload", map[string]string{"Authorization": "Bearer YOUR-TOKEN"}},
-		"no URL of a Host": {api.Options{}, "a:b:c", "imageserver", "imageserver.sxcu", "http://a:b:c/upload", nil},
+		"with a token":     {api.Options{Token: "s3cret"}, "localhost", "localhost", "localhost.sxcu", scheme() + "localhost/upload", map[string]string{"Authorization": "Bearer YOUR-TOKEN"}},
+		"no URL of a Host": {api.Options{}, "a:b:c", "imageserver", "imageserver.sxcu", scheme() + "a:b:c/upload", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
