@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -115,6 +117,7 @@ type serve struct {
 	CORSOrigin   []string       `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
 	TrustedProxy []netip.Prefix `help:"Networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8."`
 	Allow        []format.Type  `help:"Types of images to take. The default is all: ${types}."`
+	TLS          tlsFlags       `embed:""`
 	Log          string         `enum:"auto,text,json" default:"auto" help:"Form of the log: text or json; auto is text on a terminal."`
 }
 
@@ -138,6 +141,11 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer listener.Close()
+	acme := cmd.TLS.acme(cmd.DB+".certs", log) // beside the data file
+	https, err := cmd.TLS.config(acme, log)
+	if err != nil {
+		return err
+	}
 	store, err := bolt.Open(cmd.DB, bolt.Options{UploadMemory: int64(cmd.UploadMemory), Log: log})
 	if err != nil {
 		return err
@@ -163,14 +171,23 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ConnContext:       api.ConnContext,
+		TLSConfig:         https,
+		HTTP2:             handler.HTTP2(),
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	if cmd.CopiesBudget != 0 { // it may have been more before
 		go trim(ctx, store, max(0, int64(cmd.CopiesBudget)), log)
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(api.Listener(listener)) }()
-	status := fmt.Sprintf("Images at http://%s/ in the data file %s", listener.Addr(), cmd.DB)
+	go func() {
+		if https != nil {
+			served <- server.ServeTLS(api.Listener(listener), "", "")
+		} else {
+			served <- server.Serve(api.Listener(listener))
+		}
+	}()
+	go acme.Fetch(https)
+	status := fmt.Sprintf("Images at %s/ in the data file %s", cmd.TLS.origin(listener.Addr()), cmd.DB)
 	fmt.Fprintln(t.stdout, status)
 	listen.Ready(status, log)
 	go listen.Watch(ctx, store.Ready, log)
@@ -289,7 +306,7 @@ func (cmd *serve) check() error {
 	if cmd.MaxPixels <= 0 {
 		return usageError{fmt.Errorf("--max-pixels=%d: want a number of pixels such as 100000000", cmd.MaxPixels)}
 	}
-	return nil
+	return cmd.TLS.check()
 }
 
 // localName reports whether host can only mean this machine.
@@ -318,6 +335,65 @@ func (cmd *serve) logger(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, nil))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
+}
+
+// tlsFlags say where the certificate comes from: from files, from a CA, or from
+// nowhere, and then the server speaks plain HTTP.
+type tlsFlags struct {
+	Cert      string   `name:"tls-cert" placeholder:"FILE" help:"Serve https with the certificate chain in this PEM file, and --tls-key. Both are read again when they change."`
+	Key       string   `name:"tls-key" placeholder:"FILE" help:"The PEM file with the key of --tls-cert."`
+	Hosts     []string `name:"autocert" placeholder:"HOST" help:"Serve https with certificates for these host names that a CA gives by ACME. You accept its terms of service. It must reach this server at port 443 of each host."`
+	Directory *url.URL `name:"acme-directory" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA of --autocert. The default is Let's Encrypt."`
+	Email     string   `name:"acme-email" help:"Where the CA of --autocert may write to."`
+}
+
+// check refuses flags that do not belong together.
+func (f *tlsFlags) check() error {
+	for _, host := range f.Hosts {
+		if err := listen.CheckHost(host); err != nil {
+			return usageError{fmt.Errorf("--autocert=%s: %w", host, err)}
+		}
+	}
+	switch {
+	case (f.Cert == "") != (f.Key == ""):
+		return usageError{errors.New("--tls-cert and --tls-key belong together: give both files, or none")}
+	case f.Cert != "" && len(f.Hosts) > 0:
+		return usageError{errors.New("--autocert and --tls-cert: want one of them")}
+	case f.Email != "" && len(f.Hosts) == 0:
+		return usageError{errors.New("--acme-email: want --autocert with it")}
+	case f.Directory.Scheme != "https" || f.Directory.Host == "":
+		return usageError{fmt.Errorf("--acme-directory=%s: want a URL such as https://ca.example.com/directory", f.Directory)}
+	}
+	return nil
+}
+
+// acme says how to get certificates, which are kept in the folder dir.
+func (f *tlsFlags) acme(dir string, log *slog.Logger) listen.ACME {
+	return listen.ACME{Hosts: f.Hosts, Dir: dir, Directory: f.Directory.String(), Email: f.Email, Log: log}
+}
+
+// config returns the configuration of TLS, or nil for plain HTTP.
+func (f *tlsFlags) config(acme listen.ACME, log *slog.Logger) (*tls.Config, error) {
+	switch {
+	case f.Cert != "":
+		return listen.FromFiles(f.Cert, f.Key, log)
+	case len(f.Hosts) > 0:
+		return acme.Config()
+	}
+	return nil, nil
+}
+
+// origin is how the server's own URLs begin, without a slash. A CA's certificate
+// is for a name and not for the address that the server listens on.
+func (f *tlsFlags) origin(addr net.Addr) string {
+	switch {
+	case len(f.Hosts) > 0:
+		_, port, _ := net.SplitHostPort(addr.String())
+		return strings.TrimSuffix("https://"+f.Hosts[0]+":"+port, ":443")
+	case f.Cert != "":
+		return "https://" + addr.String()
+	}
+	return "http://" + addr.String()
 }
 
 // size is a number of bytes, written like 64MiB.

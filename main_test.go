@@ -278,7 +278,7 @@ func TestStartErrors(t *testing.T) {
 	t.Cleanup(func() { taken.Close() })
 
 	for name, c := range map[string]struct {
-		addr, file string
+		addr, file string // more flags may follow
 		says       []string
 	}{
 		"port taken":         {taken.Addr().String(), filepath.Join(dir, "new.db"), []string{taken.Addr().String(), "in use", "--addr"}},
@@ -290,6 +290,7 @@ func TestStartErrors(t *testing.T) {
 		"another program's":  {"", other, []string{other, "another program", "recipes"}},
 		"empty":              {"", write("empty.db", ""), []string{"empty.db", "0 bytes", "backup"}},
 		"folder missing":     {"", filepath.Join(dir, "none", "images.db"), []string{"there is no folder " + filepath.Join(dir, "none")}},
+		"no certificate":     {"", filepath.Join(dir, "new.db") + " --tls-cert=none.pem --tls-key=none.pem", []string{"none.pem", "certificate"}},
 		"a folder":           {"", dir, []string{dir, "is a folder"}},
 		"a file as a folder": {"", filepath.Join(write("file", "x"), "images.db"), []string{"images.db"}},
 	} {
@@ -298,7 +299,7 @@ func TestStartErrors(t *testing.T) {
 			if c.addr == "" {
 				c.addr = "127.0.0.1:0"
 			}
-			code, stdout, stderr := try(t, "--open", "--addr="+c.addr, "--db="+c.file)
+			code, stdout, stderr := try(t, append([]string{"--open", "--addr=" + c.addr}, strings.Fields("--db="+c.file)...)...)
 			wantExit(t, code, exitFailed, stdout, stderr, c.says...)
 		})
 	}
@@ -382,6 +383,14 @@ func TestUsage(t *testing.T) {
 		{"--base-url=https://img.example.com/?a=b", []string{"--base-url"}}, // names go behind it
 		{"--trusted-proxy=10.0.0.1/99", []string{"--trusted-proxy"}},
 		{"--trusted-proxy=proxy", []string{"--trusted-proxy"}},
+		{"--tls-cert=cert.pem", []string{"--tls-cert", "--tls-key"}},
+		{"--tls-key=key.pem", []string{"--tls-cert", "--tls-key"}},
+		{"--tls-cert=cert.pem --tls-key=key.pem --autocert=img.example.com", []string{"--autocert", "--tls-cert"}},
+		{"--autocert=localhost", []string{"--autocert", "img.example.com"}},
+		{"--autocert=*.example.com", []string{"--autocert", "img.example.com"}},
+		{"--acme-email=a@example.com", []string{"--acme-email", "--autocert"}},
+		{"--autocert=img.example.com --acme-directory=ca.example.com", []string{"--acme-directory", "https://"}},
+		{"--autocert=img.example.com --acme-directory=http://ca.example.com", []string{"--acme-directory", "https://"}},
 		{"--log=loud", []string{"--log", "json"}},
 		{"--nonsense", []string{"--nonsense", "--help"}},
 		{"nonsense", []string{"nonsense", "--help"}},

@@ -238,4 +238,4 @@ func mustPut(t testing.TB, s *server, name string, p picture) {
 }
 
 // host is the server's address.
-func (s *server) host() string { return strings.TrimPrefix(s.url, "http://") }
+func (s *server) host() string { return s.url[strings.Index(s.url, "//")+2:] }

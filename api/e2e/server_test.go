@@ -90,7 +90,7 @@ func environment() (env []string) {
 }
 
 // address finds the server's URL in the line it prints.
-var address = regexp.MustCompile(`http://[\d.]+:\d+`)
+var address = regexp.MustCompile(`https?://[\w.-]+:\d+`)
 
 // launch starts a server and waits until it listens.
 func launch(t testing.TB, cmd *exec.Cmd) *server {

@@ -1,0 +1,193 @@
+package listen_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/pem"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"imageserver/api/listen"
+	"imageserver/api/listen/listentest"
+)
+
+// patience is how long any test waits for anything.
+const patience = 10 * time.Second
+
+// TestRenew replaces a certificate as certbot does, and a text editor, and the
+// worst of scripts. At no moment is there none.
+func TestRenew(t *testing.T) {
+	t.Parallel()
+	first, second, third := listentest.NewCertificate(t), listentest.NewCertificate(t), listentest.NewCertificate(t)
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "fullchain.pem"), filepath.Join(dir, "privkey.pem")
+	write(t, cert, first.Cert)
+	write(t, key, first.Key)
+	log := new(logged)
+	config, err := listen.FromFiles(cert, key, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := served(t, config); !bytes.Equal(got, first.Cert) {
+		t.Fatalf("another certificate is served than the file's")
+	}
+
+	stays := func(want listentest.Certificate, why string) {
+		t.Helper()
+		await(t, "the log says "+why, func() bool {
+			if got := served(t, config); !bytes.Equal(got, want.Cert) {
+				t.Fatalf("%s: another certificate is served, want the last good one", why)
+			}
+			return strings.Contains(log.String(), why)
+		})
+	}
+	becomes := func(want listentest.Certificate) {
+		t.Helper()
+		await(t, "the new certificate is served", func() bool { return bytes.Equal(served(t, config), want.Cert) })
+	}
+	write(t, cert, second.Cert)
+	stays(first, "does not match")
+	for begin := time.Now(); time.Since(begin) < 2200*time.Millisecond; time.Sleep(50 * time.Millisecond) {
+		served(t, config) // so that the files are looked at again
+	}
+	if n := strings.Count(log.String(), "does not match"); n != 1 {
+		t.Errorf("one fault is told %d times", n)
+	}
+	write(t, key, second.Key[:100])
+	stays(first, "failed to find any PEM")
+	write(t, key, second.Key)
+	becomes(second)
+	if err := os.Remove(key); err != nil {
+		t.Fatal(err)
+	}
+	stays(second, "read the certificate's key")
+	write(t, cert, nil)
+	write(t, key, third.Key)
+	stays(second, "failed to find any PEM data in certificate")
+	write(t, cert, third.Cert)
+	becomes(third)
+}
+
+// TestRenewByLink replaces a certificate as Kubernetes does with a secret's: the
+// files are links through a link to a folder, which changes in one step.
+func TestRenewByLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	link := func(folder string, c listentest.Certificate) {
+		t.Helper()
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, folder, "tls.crt"), c.Cert)
+		write(t, filepath.Join(dir, folder, "tls.key"), c.Key)
+		if err := os.Symlink(folder, filepath.Join(dir, "..data_tmp")); err != nil {
+			t.Skip("there are no symbolic links here:", err)
+		}
+		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := listentest.NewCertificate(t), listentest.NewCertificate(t)
+	link("..1", first)
+	for _, name := range []string{"tls.crt", "tls.key"} {
+		if err := os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := listen.FromFiles(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	link("..2", second)
+	if err := os.RemoveAll(filepath.Join(dir, "..1")); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the new certificate is served", func() bool { return bytes.Equal(served(t, config), second.Cert) })
+}
+
+// TestFromFilesErrors: what cannot be served is refused at the start.
+func TestFromFilesErrors(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, other := listentest.NewCertificate(t), listentest.NewCertificate(t)
+	file := func(name string, content []byte) string {
+		path := filepath.Join(dir, name)
+		write(t, path, content)
+		return path
+	}
+	cert, key := file("cert.pem", one.Cert), file("key.pem", one.Key)
+	for name, c := range map[string]struct{ cert, key, says string }{
+		"no certificate file": {filepath.Join(dir, "none.pem"), key, "none.pem"},
+		"no key file":         {cert, filepath.Join(dir, "none.pem"), "none.pem"},
+		"another's key":       {cert, file("other.pem", other.Key), "other.pem"},
+		"the wrong way round": {key, cert, "cert.pem"},
+		"empty":               {file("empty.pem", nil), key, "empty.pem"},
+	} {
+		if _, err := listen.FromFiles(c.cert, c.key, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: got %v, want %s named", name, err, c.says)
+		}
+	}
+}
+
+func TestCheckHost(t *testing.T) {
+	t.Parallel()
+	for host, ok := range map[string]bool{
+		"img.example.com": true, "IMG.example.com": true, "bücher.example": true, "xn--bcher-kva.example": true,
+		"": false, "localhost": false, "*.example.com": false, "https://img.example.com": false, "img.example.com:443": false,
+		"192.0.2.1": false, "::1": false, "a b.example": false, "com.": false,
+	} {
+		if err := listen.CheckHost(host); (err == nil) != ok {
+			t.Errorf("%q: got %v, want it taken: %v", host, err, ok)
+		}
+	}
+}
+
+// served returns the certificate that a client gets, in PEM.
+func served(t *testing.T, config *tls.Config) []byte {
+	t.Helper()
+	cert, err := config.GetCertificate(&tls.ClientHelloInfo{ServerName: "img.example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// await returns when ok comes true.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not so: %s", what)
+		}
+	}
+}
+
+// logged keeps a log.
+type logged struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}

@@ -1,0 +1,66 @@
+// Package listentest makes certificates for tests.
+package listentest
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"testing"
+	"time"
+)
+
+// Certificate is one that its own key has signed, for 127.0.0.1, and its key.
+type Certificate struct {
+	Cert, Key []byte // in PEM
+}
+
+// NewCertificate makes another certificate each time.
+func NewCertificate(t testing.TB) Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber:          serial,
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Certificate{
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+	}
+}
+
+// Trust is a client's configuration that trusts only these certificates, which
+// are in PEM.
+func Trust(t testing.TB, certs ...[]byte) *tls.Config {
+	t.Helper()
+	roots := x509.NewCertPool()
+	for _, c := range certs {
+		if !roots.AppendCertsFromPEM(c) {
+			t.Fatalf("no certificate: %s", c)
+		}
+	}
+	return &tls.Config{RootCAs: roots}
+}
