@@ -155,7 +155,7 @@ type Image struct {
 	Width       int    // pixels; 0 where it is not known
 	Height      int
 	Orientation int       // as EXIF counts it, 1 to 8; 0 where it is not known
-	Uploaded    time.Time // when the bytes were stored under a name, or the copy made, UTC
+	Uploaded    time.Time // when the bytes were stored under a name, or as PutOptions said, or when the copy was made; UTC
 	Expires     time.Time // when it goes by itself, UTC; zero for never
 	DeleteHash  Digest    // as in PutOptions; zero for none
 
@@ -204,6 +204,11 @@ type PutOptions struct {
 	// Allow, when not nil, is asked before anything is changed, and also when
 	// nothing need be changed.
 	Allow Precondition
+
+	// Uploaded is when the image was first stored, kept to the nanosecond, for
+	// one that comes from elsewhere; zero, and what lies ahead of the store's
+	// clock, means now. A Put that changes nothing leaves the time that is there.
+	Uploaded time.Time
 
 	// Expires is when the image goes by itself; zero means never. With one
 	// that has passed by the end of the Put, the image is gone at once.

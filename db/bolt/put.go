@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"time"
 
 	bbolt "go.etcd.io/bbolt"
 
@@ -257,7 +258,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 				return err
 			}
 			named := img
-			named.Name, named.Uploaded = to.name, tx.now
+			named.Name, named.Uploaded = to.name, tx.uploaded(o.Uploaded)
 			// What stands there goes first: if it has expired it may be the
 			// last to have these bytes.
 			err = tx.vacate(to.name, o.Trash)
@@ -271,6 +272,15 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 		return db.Image{}, 0, err
 	}
 	return to.record.Image, to.outcome, nil
+}
+
+// uploaded returns when an image was uploaded of which that is said: now, if
+// nothing is or it cannot be.
+func (tx *txn) uploaded(said time.Time) time.Time {
+	if said = stamp(said); said.IsZero() || said.After(tx.now) {
+		return tx.now
+	}
+	return said
 }
 
 // renew mends the image under name where its blob is damaged, gives it the

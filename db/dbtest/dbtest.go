@@ -18,6 +18,7 @@ var suite = []struct {
 }{
 	{"RoundTrip/Sizes", testSizes},
 	{"RoundTrip/Uploaded", testUploaded},
+	{"RoundTrip/UploadedBefore", testUploadedBefore},
 	{"RoundTrip/Empty", testEmptyStore},
 
 	{"Body/Ranges", testRanges},

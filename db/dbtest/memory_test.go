@@ -129,6 +129,7 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 	held := m.images[name]
 	switch outcome {
 	case db.Unchanged:
+		e.Uploaded = m.uploaded(o.Uploaded)
 		return m.unchanged(held, e), outcome, nil
 	case db.Replaced:
 		if m.fault == "replace deletes for good" {
@@ -136,7 +137,7 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 		}
 		m.remove(held, o.Trash)
 	}
-	e.Name, e.Uploaded = name, m.now()
+	e.Name, e.Uploaded = name, m.uploaded(o.Uploaded)
 	if outcome == db.Replaced && m.fault == "replaced keeps its place" {
 		e.Uploaded = held.Uploaded
 	}
@@ -180,6 +181,8 @@ func (m *memory) unchanged(held, e stored) db.Image {
 		m.unbind(held)
 		held.Uploaded = m.now()
 		m.bind(held)
+	case "unchanged takes the time":
+		held.Uploaded = e.Uploaded
 	case "unchanged takes the token":
 		held.DeleteHash = e.DeleteHash
 	}
@@ -203,6 +206,17 @@ func (m *memory) unchanged(held, e stored) db.Image {
 
 // now is the time, as the engine keeps it.
 func (m *memory) now() time.Time { return time.Now().UTC().Truncate(m.clock) }
+
+// uploaded is the time of an upload of which said is told.
+func (m *memory) uploaded(said time.Time) time.Time {
+	switch {
+	case m.fault == "uploaded is always now", said.IsZero(), said.After(time.Now()) && m.fault != "uploaded at any time":
+		return m.now()
+	case m.fault == "uploaded by the second":
+		return said.Truncate(time.Second).UTC()
+	}
+	return said.Round(0).UTC()
+}
 
 // bind enters e under its name, which is free.
 func (m *memory) bind(e stored) {

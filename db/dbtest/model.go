@@ -173,6 +173,9 @@ func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, o db.
 	}
 	want := img
 	want.Expires, want.DeleteHash = o.Expires, o.DeleteHash
+	if !o.Uploaded.IsZero() {
+		want.Uploaded = o.Uploaded
+	}
 	switch outcome {
 	case db.Unchanged:
 		want = m[img.Name].img

@@ -32,11 +32,12 @@ func (m *trashModel) add(t *testing.T, s db.Store, e stored, rest time.Duration)
 	*m = slices.Insert(*m, 0, stored{trashed, e.data})
 }
 
-// The ends, rests and tokens of the model. None comes to its end on the way.
+// The times, ends, rests and tokens of the model. None comes to its end on the way.
 var (
-	hourly = time.Now().Truncate(time.Hour).UTC()
-	ends   = []time.Time{{}, hourly.Add(-time.Hour), hourly.Add(2 * time.Hour), hourly.Add(3 * time.Hour)}
-	tokens = []db.Digest{{}, {1}, {2}, {31: 3}}
+	uploads = []time.Time{{}, {}, time.Unix(0, 1).UTC(), hourly.Add(-time.Hour)}
+	hourly  = time.Now().Truncate(time.Hour).UTC()
+	ends    = []time.Time{{}, hourly.Add(-time.Hour), hourly.Add(2 * time.Hour), hourly.Add(3 * time.Hour)}
+	tokens  = []db.Digest{{}, {1}, {2}, {31: 3}}
 )
 
 // rests returns for how long something is to rest in the trash.
@@ -47,6 +48,7 @@ func rests(rnd *rand.Rand) time.Duration {
 func putOptions(rnd *rand.Rand, conflict db.Conflict) db.PutOptions {
 	return db.PutOptions{
 		Conflict:   conflict,
+		Uploaded:   uploads[rnd.IntN(len(uploads))],
 		Expires:    ends[rnd.IntN(len(ends))],
 		DeleteHash: tokens[rnd.IntN(len(tokens))],
 		Trash:      rests(rnd),

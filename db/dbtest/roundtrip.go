@@ -3,6 +3,7 @@ package dbtest
 import (
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,43 @@ func testUploaded(t *testing.T, s db.Store) {
 			t.Errorf("Uploaded: got location %v, want UTC", got.Uploaded.Location())
 		}
 	}
+}
+
+// testUploadedBefore: a time that is given is kept, to the nanosecond, in UTC,
+// and is the image's place in the list. One that has not come yet is not.
+func testUploadedBefore(t *testing.T, s db.Store) {
+	past := time.Now().Add(-time.Hour) // with Go's monotonic clock
+	var images []db.Image
+	for i, given := range []time.Time{
+		past.Truncate(time.Hour).Add(1),
+		past,
+		past.Add(-time.Minute).In(time.FixedZone("far east", 14*60*60)),
+		time.Date(1961, 4, 12, 6, 7, 0, 1, time.UTC),
+		time.Unix(0, 0),
+	} {
+		name, data := fmt.Sprintf("%d.png", i), content(uint64(i), 100)
+		img := put(t, s, name, data, db.PutOptions{Uploaded: given}, db.Created)
+		if !img.Uploaded.Equal(given) || img.Uploaded.Location() != time.UTC {
+			t.Errorf("Uploaded: got %v, want %v in UTC", img.Uploaded, given)
+		}
+		wantStored(t, s, img, data)
+		images = append(images, img)
+	}
+	ahead := put(t, s, "ahead.png", content(9, 100), db.PutOptions{Uploaded: time.Now().Add(time.Hour)}, db.Created)
+	if ahead.Uploaded.After(time.Now()) {
+		t.Errorf("Uploaded: got %v, want no time that has not come yet", ahead.Uploaded)
+	}
+	put(t, s, "1.png", content(1, 100), db.PutOptions{Uploaded: time.Unix(7, 0)}, db.Unchanged)
+	images[0] = put(t, s, "0.png", content(8, 100), db.PutOptions{Uploaded: time.Unix(7, 0), Conflict: db.Replace}, db.Replaced)
+	if !images[0].Uploaded.Equal(time.Unix(7, 0)) {
+		t.Errorf("Uploaded after Replace: got %v, want the one given", images[0].Uploaded)
+	}
+	images = append(images, ahead)
+	slices.SortFunc(images, newestFirst)
+	for _, limit := range []int{1, 2, 100} {
+		wantImages(t, "List", listAll(t, s, db.ListOptions{Limit: limit}), images)
+	}
+	wantConsistent(t, s)
 }
 
 // testEmptyStore looks around in a store that holds nothing yet.
