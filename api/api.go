@@ -13,9 +13,9 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
-	"golang.org/x/sync/semaphore"
 
 	"imageserver/api/format"
+	"imageserver/api/intake"
 	"imageserver/db"
 )
 
@@ -60,11 +60,10 @@ type Options struct {
 type Server struct {
 	echo     *echo.Echo
 	store    db.Store
+	intake   *intake.Intake
 	copies   copies
 	o        Options
-	allowed  map[format.Type]bool
 	token    [sha256.Size]byte           // the digest of Options.Token
-	strips   *semaphore.Weighted         // bytes of WebPs that are being stripped
 	invited  *http.CrossOriginProtection // who may upload, unless all may
 	crossing *http.CrossOriginProtection // who may change and list
 	draining atomic.Bool
@@ -74,9 +73,6 @@ type Server struct {
 func New(store db.Store, page http.Handler, o Options) *Server {
 	if o.MaxUpload == 0 {
 		o.MaxUpload = 64 << 20
-	}
-	if o.Allow == nil {
-		o.Allow = format.Types()
 	}
 	if o.ResizeMemory == 0 {
 		o.ResizeMemory = 512 << 20
@@ -96,19 +92,15 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	s := &Server{
 		echo:     echo.New(),
 		store:    store,
+		intake:   intake.New(intake.Rules{MaxSize: o.MaxUpload, Allow: o.Allow, Strip: o.Strip}),
 		copies:   copies{store: store, log: o.Log, resizer: newResizer(runtime.GOMAXPROCS(0), o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
 		o:        o,
-		allowed:  make(map[format.Type]bool),
 		token:    sha256.Sum256([]byte(o.Token)),
-		strips:   semaphore.NewWeighted(stripMemory),
 		invited:  http.NewCrossOriginProtection(),
 		crossing: http.NewCrossOriginProtection(),
 	}
 	for _, origin := range o.CORSOrigins {
 		_ = s.invited.AddTrustedOrigin(origin) // what is no origin is nobody's
-	}
-	for _, t := range o.Allow {
-		s.allowed[t] = true
 	}
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.IPExtractor = clientAddress(o.TrustedProxies)

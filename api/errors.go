@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/format"
+	"imageserver/api/intake"
 	"imageserver/api/resize"
 	"imageserver/api/strip"
 	"imageserver/db"
@@ -59,6 +60,9 @@ var answers = []struct {
 	{db.ErrNotFound, http.StatusNotFound, "not_found", ""},
 	{db.ErrExists, http.StatusConflict, "exists", ""},
 	{errPrecondition, http.StatusPreconditionFailed, "precondition_failed", ""},
+	{intake.ErrEmpty, http.StatusBadRequest, "empty", ""},
+	{intake.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large", ""},
+	{intake.ErrNotAllowed, http.StatusUnsupportedMediaType, "not_allowed", ""},
 	{format.ErrUnknown, http.StatusUnsupportedMediaType, "not_an_image", ""},
 	{format.ErrMalformed, http.StatusUnprocessableEntity, "damaged_image", ""},
 	{resize.ErrTooLong, http.StatusUnprocessableEntity, "too_long", "This picture is too long for a JPEG, which has at most 65535 pixels on a side. Ask for format=png."},

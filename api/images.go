@@ -82,8 +82,8 @@ func (s *Server) putImage(c echo.Context) error {
 		return refuse(http.StatusBadRequest, "content_range", "An image is sent whole, without Content-Range.")
 	case r.Header.Get(echo.HeaderContentEncoding) != "":
 		return refuse(http.StatusUnsupportedMediaType, "content_encoding", "An image is sent as it is, without Content-Encoding.")
-	case r.ContentLength > s.o.MaxUpload:
-		return tooLarge(s.o.MaxUpload)
+	case !s.intake.Fits(r.ContentLength):
+		return s.intake.TooLarge()
 	}
 	allow := precondition(r.Header)
 	if allow != nil {
@@ -91,7 +91,7 @@ func (s *Server) putImage(c echo.Context) error {
 			return err
 		}
 	}
-	img, err := s.take(c, r.Body, intake{
+	img, err := s.take(c, r.Body, incoming{
 		name:     func(format.Type) string { return name },
 		conflict: db.Replace,
 		allow:    allow,

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-
-	"imageserver/api/format"
 )
 
 // limits is the JSON of what the server takes, for pages and programs that look
@@ -36,10 +34,8 @@ func (s *Server) getLimits(c echo.Context) error {
 		Strip:     s.o.Strip,
 		Types:     []limitType{},
 	}
-	for _, t := range format.Types() {
-		if s.allowed[t] {
-			l.Types = append(l.Types, limitType{string(t), t.MIME(), t.Extensions()})
-		}
+	for _, t := range s.intake.Types() {
+		l.Types = append(l.Types, limitType{string(t), t.MIME(), t.Extensions()})
 	}
 	text, err := json.Marshal(l)
 	if err != nil {

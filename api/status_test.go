@@ -19,6 +19,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/format"
+	"imageserver/api/intake"
 	"imageserver/api/resize"
 	"imageserver/api/strip"
 	"imageserver/db"
@@ -48,6 +49,9 @@ var rows = []struct {
 	{"resize.ErrUnsupported", resize.ErrUnsupported, 500, "internal", "Internal Server Error"}, // it is answered as it is
 	{"strip.ErrUnsupported", strip.ErrUnsupported, 422, "cannot_strip", "cannot be stripped"},
 	{"strip.ErrTooLarge", strip.ErrTooLarge, 422, "cannot_strip", "too large"},
+	{"intake.ErrEmpty", intake.ErrEmpty, 400, "empty", "The file is empty"},
+	{"intake.ErrTooLarge", intake.New(intake.Rules{MaxSize: 64 << 20}).TooLarge(), 413, "too_large", "The image is too large: the limit is 64 MiB."},
+	{"intake.ErrNotAllowed", intake.ErrNotAllowed, 415, "not_allowed", "not taken"},
 	{"format.ErrUnknown", format.ErrUnknown, 415, "not_an_image", "Not a known kind of image"},
 	{"format.ErrMalformed", format.ErrMalformed, 422, "damaged_image", "Damaged image"},
 
@@ -59,7 +63,6 @@ var rows = []struct {
 	{"errEndless", errEndless, 422, "damaged_picture", "too long"},
 	{"errToken", errToken, 401, "token", "Bearer"},
 	{"errCrossing", errCrossing, 403, "cross_origin", "another site"},
-	{"tooLarge", tooLarge(64 << 20), 413, "too_large", "64 MiB"},
 	{"partlyStored", &partlyStored{nil, db.ErrFull}, 507, "full", "no space left"},
 	{"named", named("dir/cat.png", format.ErrUnknown), 415, "not_an_image", "cat.png: Not a known"},
 	{"named, ours", named("cat.png", db.ErrFull), 507, "full", "no space left"},
@@ -122,14 +125,14 @@ func TestOursSayLittle(t *testing.T) {
 	}
 }
 
-// TestEverySentinel: an error that db, format, resize or strip declares has its row.
+// TestEverySentinel: an error that db, format, intake, resize or strip declares has its row.
 func TestEverySentinel(t *testing.T) {
 	has := map[string]bool{}
 	for _, row := range rows {
 		has[row.name] = true
 	}
 	found := 0
-	for _, folder := range []string{"../db", "format", "resize", "strip"} {
+	for _, folder := range []string{"../db", "format", "intake", "resize", "strip"} {
 		for _, name := range sentinels(t, folder) {
 			found++
 			if !has[filepath.Base(folder)+"."+name] {
@@ -137,8 +140,8 @@ func TestEverySentinel(t *testing.T) {
 			}
 		}
 	}
-	if found < 17 {
-		t.Errorf("found %d sentinels, of 17 at least", found)
+	if found < 20 {
+		t.Errorf("found %d sentinels, of 20 at least", found)
 	}
 }
 

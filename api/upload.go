@@ -1,19 +1,17 @@
 package api
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/format"
+	"imageserver/api/intake"
 	"imageserver/db"
 )
 
@@ -141,13 +139,12 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (tak
 		if form.files++; form.files > maxFiles {
 			return taken{}, refuse(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
 		}
-		img, err := s.take(c, form, intake{
+		img, err := s.take(c, form, incoming{
 			name:     func(t format.Type) string { return db.CleanName(name, t.Ext()) },
 			conflict: conflict,
 			life:     form.life,
 		})
-		var nothing *emptyError
-		if name == "" && errors.As(err, &nothing) {
+		if name == "" && errors.Is(err, intake.ErrEmpty) {
 			continue // what a browser sends for a file field left empty
 		}
 		if err != nil && name != "" {
@@ -166,8 +163,8 @@ func named(file string, err error) error {
 	return &refusal{e.status, e.code, fmt.Sprintf("%s: %s", db.CleanName(file, ""), e.message), err}
 }
 
-// intake is how one image is to be stored.
-type intake struct {
+// incoming is how one image is to be stored.
+type incoming struct {
 	name     func(format.Type) string
 	conflict db.Conflict
 	allow    db.Precondition
@@ -183,62 +180,39 @@ type taken struct {
 	stripped bool
 }
 
-// emptyError is the refusal of a file without a byte.
-type emptyError struct{ error }
-
-func (e *emptyError) Unwrap() error { return e.error }
-
-// headPool lends readers that can peek at as much as format.Sniff wants.
-var headPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, format.SniffLen) }}
-
-// take stores one image. Its type is decided by its first bytes, before any
-// more is read, and its dimensions by the whole, before it can be seen.
-func (s *Server) take(c echo.Context, body io.Reader, in intake) (taken, error) {
-	r := headPool.Get().(*bufio.Reader)
-	defer func() { r.Reset(nil); headPool.Put(r) }()
-	r.Reset(&limited{r: body, left: s.o.MaxUpload, max: s.o.MaxUpload})
-	head, err := r.Peek(format.SniffLen)
-	switch {
-	case err != nil && err != io.EOF:
-		return taken{}, fmt.Errorf("read image: %w", err)
-	case len(head) == 0:
-		return taken{}, &emptyError{refuse(http.StatusBadRequest, "empty", "The file is empty.")}
-	}
-	kind, err := format.Sniff(head)
+// take stores one image.
+func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error) {
+	ctx := c.Request().Context()
+	strip, err := flag(c.QueryParams(), "strip")
 	if err != nil {
 		return taken{}, err
 	}
-	if err := s.allow(kind); err != nil {
-		return taken{}, err
-	}
-	content, err := s.prepare(c, r, kind, in.digest != nil)
+	content, err := s.intake.Open(ctx, body, intake.Options{Strip: strip, Digest: in.digest != nil})
 	if err != nil {
 		return taken{}, err
 	}
-	defer content.close()
+	defer content.Close()
 	key := newDeleteKey(time.Now())
-	img, outcome, err := s.store.Put(c.Request().Context(), in.name(kind), content, db.PutOptions{
+	img, outcome, err := s.store.Put(ctx, in.name(content.Type), content, db.PutOptions{
 		Conflict:   in.conflict,
 		Allow:      in.allow,
 		DeleteHash: key.hash(),
 		Trash:      s.o.Trash,
 		Inspect: func(r io.ReaderAt, img *db.Image) error {
-			if in.digest != nil && *in.digest != content.digest(img.SHA256) {
+			if in.digest != nil && *in.digest != content.Digest(img.SHA256) {
 				return errDigest
 			}
-			return inspect(r, img, c.Request(), in.life)
+			if err := intake.Describe(r, img); err != nil {
+				return err
+			}
+			return setExpiry(img, c.Request(), in.life)
 		},
 	})
-	return taken{Image: img, outcome: outcome, key: key, stripped: content.stripped}, content.explain(err)
+	return taken{Image: img, outcome: outcome, key: key, stripped: content.Stripped}, content.Explain(err)
 }
 
-// inspect fills in what the store does not know of an image.
-func inspect(r io.ReaderAt, img *db.Image, request *http.Request, life func() (string, error)) error {
-	info, err := format.Detect(r, img.Size)
-	if err != nil {
-		return err
-	}
-	img.ContentType, img.Width, img.Height, img.Orientation = info.Type.MIME(), info.Width, info.Height, info.Orientation
+// setExpiry gives img the end that the request asks for.
+func setExpiry(img *db.Image, request *http.Request, life func() (string, error)) (err error) {
 	field := ""
 	if life != nil {
 		if field, err = life(); err != nil {
@@ -250,38 +224,6 @@ func inspect(r io.ReaderAt, img *db.Image, request *http.Request, life func() (s
 		img.Expires, err = expiry(text, time.Now())
 	}
 	return err
-}
-
-// allow refuses the types that --allow leaves out.
-func (s *Server) allow(t format.Type) error {
-	if s.allowed[t] {
-		return nil
-	}
-	names := make([]string, len(s.o.Allow))
-	for i, t := range s.o.Allow {
-		names[i] = strings.ToUpper(string(t))
-	}
-	return refuse(http.StatusUnsupportedMediaType, "not_allowed", "This server does not take %s images, only %s.", strings.ToUpper(string(t)), strings.Join(names, ", "))
-}
-
-// limited reads at most left bytes and then fails.
-type limited struct {
-	r    io.Reader
-	left int64
-	max  int64
-}
-
-func (l *limited) Read(p []byte) (int, error) {
-	// One byte more than allowed tells a file that fits from one that does not.
-	n, err := l.r.Read(p[:min(int64(len(p)), l.left+1)])
-	if l.left -= int64(n); l.left < 0 {
-		return 0, tooLarge(l.max)
-	}
-	return n, err
-}
-
-func tooLarge(limit int64) error {
-	return refuse(http.StatusRequestEntityTooLarge, "too_large", "The image is too large: the limit is %s.", humanize.IBytes(uint64(limit)))
 }
 
 func conflictOf(c echo.Context) (db.Conflict, error) {
