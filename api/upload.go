@@ -48,8 +48,9 @@ func (s *Server) upload(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if conflict == db.Replace && s.foreign(s.crossing, c) {
-		return errCrossing // other sites' pages may add images, not replace them
+	dated := len(c.Request().Header.Values("Uploaded-At")) > 0
+	if (dated || conflict == db.Replace) && s.foreign(s.crossing, c) {
+		return errCrossing // other sites' pages may add images, as the newest, not replace them
 	}
 	form, err := newForm(c.Request(), s.base(c))
 	if err != nil {
@@ -187,6 +188,10 @@ func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error
 	if err != nil {
 		return taken{}, err
 	}
+	uploaded, err := uploadedAt(c.Request().Header, time.Now())
+	if err != nil {
+		return taken{}, err
+	}
 	content, err := s.intake.Open(ctx, body, intake.Options{Strip: strip, Digest: in.digest != nil})
 	if err != nil {
 		return taken{}, err
@@ -196,6 +201,7 @@ func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error
 	img, outcome, err := s.store.Put(ctx, in.name(content.Type), content, db.PutOptions{
 		Conflict:   in.conflict,
 		Allow:      in.allow,
+		Uploaded:   uploaded,
 		DeleteHash: key.hash(),
 		Trash:      s.o.Trash,
 		Inspect: func(r io.ReaderAt, img *db.Image) error {

@@ -1,0 +1,110 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"imageserver/api"
+)
+
+// TestUploadedAt: an image that comes from elsewhere keeps its time, and its
+// place in the list with it.
+func TestUploadedAt(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	s.put(t, "/images/now.png", picture(t, 0, 0))
+	for i, c := range []struct {
+		name, header string
+		want         time.Time
+	}{
+		{"zoned.png", "2024-05-01T14:00:00.123456789+02:00", time.Date(2024, 5, 1, 12, 0, 0, 123456789, time.UTC)},
+		{"second.png", "2023-05-01T12:00:00Z", time.Date(2023, 5, 1, 12, 0, 0, 0, time.UTC)},
+		{"negative.png", "1961-04-12T06:07:00Z", time.Date(1961, 4, 12, 6, 7, 0, 0, time.UTC)},
+	} {
+		header := "Uploaded-At: " + c.header
+		put := s.do(t, "PUT", "/images/put-"+c.name, header, picture(t, uint64(2*i+1), 0)).success(t, http.StatusCreated)
+		post := s.do(t, "POST", "/upload", formType+"\n"+header, form(file("file", c.name, picture(t, uint64(2*i+2), 0)))).success(t, http.StatusCreated)
+		for _, got := range []reply{put, post} {
+			if !got.UploadedAt.Equal(c.want) {
+				t.Errorf("%s: uploaded_at is %v, want %v", got.Filename, got.UploadedAt, c.want)
+			}
+		}
+	}
+	want := []string{"now.png", "put-zoned.png", "zoned.png", "put-second.png", "second.png", "negative.png", "put-negative.png"}
+	if diff := cmp.Diff(want, s.stored(t)); diff != "" {
+		t.Errorf("the list (-want +got):\n%s", diff)
+	}
+	again := s.do(t, "PUT", "/images/now.png", "Uploaded-At: 2020-01-01T00:00:00Z", picture(t, 0, 0)).success(t, http.StatusOK)
+	if again.UploadedAt.Year() == 2020 {
+		t.Error("an image that was there already took the time of another upload of it")
+	}
+}
+
+// TestBadUploadedAt: what is no time, and one that is still to come. A clock that
+// is a little ahead is borne.
+func TestBadUploadedAt(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	png := picture(t, 1, 0)
+	for _, value := range []string{
+		"", "yesterday", "1714564800", "Wed, 01 May 2024 12:00:00 GMT", "2024-05-01", "2024-05-01T12:00:00", "2024-13-01T12:00:00Z",
+		"0001-01-01T00:00:00Z", "1699-12-31T23:59:59Z", "9999-12-31T23:59:59Z",
+		time.Now().Add(2 * time.Minute).Format(time.RFC3339),
+		"2024-05-01T12:00:00Z\nUploaded-At: 2024-05-02T12:00:00Z",
+	} {
+		for _, a := range []answer{
+			s.do(t, "PUT", "/images/a.png", "Uploaded-At: "+value, png),
+			s.do(t, "POST", "/upload", formType+"\nUploaded-At: "+value, form(file("file", "a.png", png))),
+		} {
+			a.refusal(t, http.StatusBadRequest, "bad_uploaded_at")
+		}
+	}
+	if got := s.stored(t); len(got) != 0 {
+		t.Errorf("stored %q, want nothing", got)
+	}
+	ahead := time.Now().Add(30 * time.Second)
+	got := s.do(t, "PUT", "/images/a.png", "Uploaded-At: "+ahead.Format(time.RFC3339), png).success(t, http.StatusCreated)
+	if got.UploadedAt.After(time.Now()) {
+		t.Errorf("uploaded_at is %v, which has not come yet", got.UploadedAt)
+	}
+}
+
+// TestWhoMaySayUploadedAt: those who may replace and delete images. A page of
+// another site may add some, but not put them where it likes in the list.
+func TestWhoMaySayUploadedAt(t *testing.T) {
+	t.Parallel()
+	const said = "Uploaded-At: 2024-05-01T12:00:00Z"
+	png := picture(t, 1, 0)
+	for _, c := range []struct {
+		name   string
+		o      api.Options
+		header string
+		status int
+		code   string
+	}{
+		{"a program", api.Options{}, said, 201, ""},
+		{"a page of another site", api.Options{}, said + "\n" + crossOrigin, 403, "cross_origin"},
+		{"a page of an invited site", api.Options{CORSOrigins: []string{"https://app.example"}}, said + "\n" + crossOrigin, 403, "cross_origin"},
+		{"that page without a time", api.Options{}, crossOrigin, 201, ""},
+		{"a program without the token", api.Options{Token: "secret"}, said, 401, "token"},
+		{"a page with the token", api.Options{Token: "secret"}, said + "\nAuthorization: Bearer secret\n" + crossOrigin, 201, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, c.o)
+			a := s.do(t, "POST", "/upload", formType+"\n"+c.header, form(file("file", "a.png", png)))
+			if c.code != "" {
+				a.refusal(t, c.status, c.code)
+				return
+			}
+			got := a.success(t, c.status)
+			if told := strings.Contains(c.header, "Uploaded-At"); told != (got.UploadedAt.Year() == 2024) {
+				t.Errorf("uploaded_at is %v", got.UploadedAt)
+			}
+		})
+	}
+}
