@@ -1,0 +1,153 @@
+package transfer
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"imageserver/db"
+)
+
+// Export writes all images into the folder dir, which it makes if there is none,
+// under their names and with the times of their upload. A file that holds the
+// same bytes is left as it is, and one that holds others too, unless overwrite
+// says so. It returns an error if an image could not be written, or if it had to
+// stop.
+func Export(ctx context.Context, from Images, dir string, overwrite bool, o Output) error {
+	images, err := listAll(ctx, from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("%s: %w", printable(dir), plain(err))
+	}
+	if err := removeParts(dir); err != nil {
+		return fmt.Errorf("%s: %w", printable(dir), plain(err))
+	}
+	slices.Reverse(images) // now the earliest upload is the first
+	names := fileNames(images)
+	r := newReport(o, "Exporting", len(images))
+	defer r.display.Close()
+	err = each(ctx, len(images), func(ctx context.Context, i int) error {
+		return r.exportImage(ctx, from, images[i], target{filepath.Join(dir, names[i]), overwrite})
+	})
+	err = errors.Join(err, syncDir(dir))
+	r.end(map[result]string{done: "written", present: "already there", gone: "gone meanwhile", failed: "failed"})
+	switch {
+	case err != nil:
+		return r.stopped(err, len(images))
+	case r.counts[failed] > 0:
+		return fmt.Errorf("%s could not be exported", quantity(r.counts[failed], "image"))
+	}
+	return nil
+}
+
+func listAll(ctx context.Context, from Images) (all []db.Image, err error) {
+	for after := ""; ; {
+		page, next, err := from.List(ctx, after)
+		if err != nil {
+			return nil, err
+		}
+		for _, img := range page { // without what is not needed: there may be a million
+			all = append(all, db.Image{Name: img.Name, Size: img.Size, SHA256: img.SHA256, Uploaded: img.Uploaded})
+		}
+		if next == "" {
+			return all, nil
+		}
+		after = next
+	}
+}
+
+// target is where an image is written to.
+type target struct {
+	path      string
+	overwrite bool
+}
+
+// exportImage writes one image and reports what became of it. An error it returns
+// is one for all images.
+func (r *report) exportImage(ctx context.Context, from Images, img db.Image, to target) error {
+	what, err := tryExport(ctx, from, img, to)
+	file := filepath.Base(to.path)
+	var own *fileError
+	switch {
+	case errors.As(err, &own):
+		r.add(failed, img.Name, own.Error())
+	case errors.Is(err, db.ErrDamaged):
+		r.add(failed, img.Name, err.Error())
+	case errors.Is(err, db.ErrNotFound):
+		r.add(gone, img.Name, "deleted or replaced meanwhile")
+	case err != nil:
+		return err
+	case file != img.Name:
+		r.add(what, img.Name, under(what, "written", file))
+	default:
+		r.add(what, img.Name, "")
+	}
+	return nil
+}
+
+// tryExport writes one image, if it is not there already.
+func tryExport(ctx context.Context, from Images, img db.Image, to target) (result, error) {
+	same, err := to.holds(img)
+	if same || err != nil {
+		return present, err
+	}
+	part, err := newPart(filepath.Dir(to.path))
+	if err != nil {
+		return failed, err
+	}
+	defer part.discard()
+	switch err := from.Fetch(ctx, img, part); {
+	case part.err != nil:
+		return failed, part.err
+	case err != nil:
+		return failed, err
+	case part.digest() != img.SHA256:
+		return failed, fmt.Errorf("%w: its bytes are not those of its SHA-256", db.ErrDamaged)
+	}
+	return done, part.publish(to, img.Uploaded)
+}
+
+// holds reports whether the bytes of img are in the file already. Where something
+// else is, it returns an error, unless that may be overwritten.
+func (to target) holds(img db.Image) (bool, error) {
+	info, err := os.Lstat(to.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, &fileError{err}
+	case !info.Mode().IsRegular():
+		return false, &fileError{errors.New("what is called so in the folder is no file; move it away")}
+	}
+	if info.Size() == img.Size {
+		digest, err := fileDigest(to.path)
+		if err != nil || digest == img.SHA256 {
+			return err == nil, err
+		}
+	}
+	if !to.overwrite {
+		return false, &fileError{errors.New("another file of this name is in the folder; move it away, or use --overwrite")}
+	}
+	return false, nil
+}
+
+func fileDigest(path string) (d db.Digest, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return d, &fileError{err}
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		return d, &fileError{err}
+	}
+	return db.Digest(hash.Sum(nil)), nil
+}

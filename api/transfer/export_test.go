@@ -1,0 +1,451 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"imageserver/api"
+	"imageserver/api/intake"
+	"imageserver/api/transfer"
+	"imageserver/db"
+)
+
+// odd are names that images can have, and what their files are called.
+var odd = map[string]string{
+	"cat.png":                         "cat.png",
+	"Cat.png":                         "Cat-2.png",
+	"two words.png":                   "two words.png",
+	"café.png":                        "café.png",
+	"日本 🐈.png":                        "日本 🐈.png",
+	"10:30.png":                       "10_30.png",
+	"a?b*c|\"<>.png":                  "a_b_c____.png",
+	"con.png":                         "_con.png",
+	"50% #1 & +.png":                  "50% #1 & +.png",
+	"-rf.png":                         "-rf.png",
+	"no extension":                    "no extension",
+	"a.b.c.tar.gz":                    "a.b.c.tar.gz",
+	"🏳️.png":                          "🏳️.png",
+	strings.Repeat("l", 251) + ".png": strings.Repeat("l", 251) + ".png",
+	strings.Repeat("é", 125) + ".png": strings.Repeat("é", 125) + ".png",
+}
+
+// fill stores an image under each of the odd names, and a large one.
+func fill(t *testing.T, p place) map[string][]byte {
+	t.Helper()
+	contents := map[string][]byte{"large.png": picture(t, 1000, 5<<20)}
+	for name := range odd {
+		contents[name] = picture(t, uint64(len(contents)), len(contents)*10_000)
+	}
+	for name, data := range contents {
+		at := longAgo.Add(time.Duration(len(p.stored(t))) * time.Second)
+		if name == "cat.png" {
+			at = longAgo.Add(-time.Hour) // before Cat.png
+		}
+		p.put(t, name, data, at)
+	}
+	return contents
+}
+
+// TestExport: every image becomes a file with its bytes and its time, under its
+// name where a file can have it; and a second run writes nothing.
+func TestExport(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		contents := fill(t, p)
+		var lines []string
+		for name, file := range odd {
+			if name != file {
+				lines = append(lines, fmt.Sprintf("%s: written as %s", quoted(name), file))
+			}
+		}
+		dir := filepath.Join(t.TempDir(), "new", "folder")
+		said, err := doExport(t.Context(), p, dir, false)
+		must(t, said, err, fmt.Sprintf("%d written, 0 already there.", len(contents)))
+		wantLines(t, said, lines...)
+		before := look(t, dir)
+		if len(before) != len(contents) {
+			t.Errorf("the folder has %d files, want %d", len(before), len(contents))
+		}
+		for name, data := range contents {
+			file, changed := odd[name]
+			if !changed {
+				file = name
+			}
+			img, _ := p.read(t, name)
+			got, ok := before[file]
+			switch {
+			case !ok:
+				t.Errorf("%s: there is no file %q", name, file)
+			case got.data != string(data):
+				t.Errorf("%s: got %d other bytes", name, len(got.data))
+			case !near(got.at, img.Uploaded):
+				t.Errorf("%s: the file is of %v, want when it was uploaded, %v", name, got.at, img.Uploaded)
+			}
+		}
+
+		said, err = doExport(t.Context(), p, dir, false)
+		must(t, said, err, fmt.Sprintf("0 written, %d already there.", len(contents)))
+		for i := range lines {
+			lines[i] = strings.Replace(lines[i], ": written as", ": already there as", 1)
+		}
+		wantLines(t, said, lines...)
+		if diff := cmp.Diff(before, look(t, dir), cmp.AllowUnexported(found{})); diff != "" {
+			t.Errorf("the second run changed (-first +second):\n%.2000s", diff)
+		}
+
+		p.put(t, "later.png", picture(t, 2000, 0), time.Time{})
+		said, err = doExport(t.Context(), p, dir, false)
+		must(t, said, err, fmt.Sprintf("1 written, %d already there.", len(contents)))
+	})
+}
+
+// quoted is a name as lines show it.
+func quoted(name string) string {
+	if strings.ContainsAny(name, `"\`) {
+		return fmt.Sprintf("%q", name)
+	}
+	return name
+}
+
+// near reports whether times are the same to a file system.
+func near(a, b time.Time) bool { return a.Sub(b).Abs() < time.Microsecond || runtime.GOOS == "windows" }
+
+// found is a file.
+type found struct {
+	data string
+	at   time.Time
+	mode os.FileMode
+}
+
+// look returns all that is in dir.
+func look(t *testing.T, dir string) map[string]found {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]found{}
+	for _, e := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = found{string(data), info.ModTime(), info.Mode()}
+	}
+	return files
+}
+
+// TestRoundTrip: what is exported and imported elsewhere is the same, between all
+// kinds of places. An image whose name no file can have has that of the file.
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	for from, open := range places {
+		for to, openOther := range places {
+			t.Run(from+" to "+to, func(t *testing.T) {
+				t.Parallel()
+				p, other := open(t, intake.Rules{}), openOther(t, intake.Rules{})
+				contents := fill(t, p)
+				dir := t.TempDir()
+				if _, err := doExport(t.Context(), p, dir, false); err != nil {
+					t.Fatal(err)
+				}
+				said, err := doImport(t.Context(), other, dir)
+				must(t, said, err, fmt.Sprintf("%d stored, 0 already there.", len(contents)))
+				want := p.stored(t)
+				for i, img := range want {
+					if file := odd[img.Name]; file != "" {
+						want[i].Name = file
+					}
+				}
+				times := cmpopts.EquateApproxTime(map[bool]time.Duration{true: time.Microsecond}[runtime.GOOS == "windows"])
+				if diff := cmp.Diff(want, other.stored(t), times, cmpopts.IgnoreFields(db.Image{}, "DeleteHash")); diff != "" {
+					t.Errorf("images (-exported +imported):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestExportDamaged: a damaged image is named and not written, and all others are.
+func TestExportDamaged(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("there, no other handle may write to the data file")
+	}
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		for i := range 20 {
+			p.put(t, fmt.Sprintf("%d.png", i), picture(t, uint64(i), 300_000), longAgo)
+		}
+		small, large := picture(t, 100, 10_000), picture(t, 101, 3<<20)
+		p.put(t, "small.png", small, longAgo)
+		p.put(t, "large.png", large, longAgo)
+		flip(t, p.file, small, 5000)
+		flip(t, p.file, large, 2<<20)
+		dir := t.TempDir()
+		said, err := doExport(t.Context(), p, dir, false)
+		wantError(t, err, "2 images could not be exported")
+		wantEnd(t, said, "20 written, 0 already there, 2 failed.")
+		for _, name := range []string{"small.png: ", "large.png: "} {
+			if !strings.Contains(said, name) || !strings.Contains(said, "damaged") {
+				t.Errorf("it said\n%s", said)
+			}
+		}
+		files := look(t, dir)
+		if len(files) != 20 || files["small.png"].data != "" || files["large.png"].data != "" {
+			t.Errorf("there are %d files, want one for each sound image", len(files))
+		}
+	})
+}
+
+// flip changes a byte of an image in a data file.
+func flip(t *testing.T, path string, content []byte, at int) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const around = 16
+	i := bytes.Index(data, content[at-around:at+around])
+	if i < 0 {
+		t.Fatal("the data file does not hold the image")
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte{^content[at]}, int64(i+around)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wrong is Images that give the bytes of an image with one changed, or without
+// the last.
+type wrong struct {
+	transfer.Images
+	change func([]byte) []byte
+}
+
+func (w wrong) Fetch(ctx context.Context, img db.Image, to io.Writer) error {
+	var b bytes.Buffer
+	if err := w.Images.Fetch(ctx, img, &b); err != nil {
+		return err
+	}
+	_, err := to.Write(w.change(b.Bytes()))
+	return err
+}
+
+// TestExportVerifies: bytes that are not those of the SHA-256 become no file,
+// wherever they went wrong.
+func TestExportVerifies(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		p.put(t, "cat.png", picture(t, 1, 0), longAgo)
+		for name, change := range map[string]func([]byte) []byte{
+			"one is changed": func(b []byte) []byte { b[100] ^= 1; return b },
+			"one is missing": func(b []byte) []byte { return b[:len(b)-1] },
+			"one is more":    func(b []byte) []byte { return append(b, 0) },
+			"none is there":  func([]byte) []byte { return nil },
+		} {
+			dir := t.TempDir()
+			said, err := doExport(t.Context(), wrong{p, change}, dir, false)
+			wantError(t, err, "1 image could not be exported")
+			if !strings.Contains(said, "cat.png: ") || !strings.Contains(said, "SHA-256") {
+				t.Errorf("%s: it said\n%s", name, said)
+			}
+			if files := look(t, dir); len(files) != 0 {
+				t.Errorf("%s: %d files are left", name, len(files))
+			}
+		}
+	})
+}
+
+// TestExportTaken: what is in the folder already is never lost unasked.
+func TestExportTaken(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		cat := picture(t, 1, 0)
+		for _, name := range []string{"cat.png", "same size.png", "folder.png", "link.png", "free.png"} {
+			p.put(t, name, append(cat[:len(cat):len(cat)], name...), longAgo)
+		}
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "cat.png"), []byte("mine"), longAgo)
+		write(t, filepath.Join(dir, "same size.png"), append(cat[:len(cat):len(cat)], "SAME SIZE.PNG"...), longAgo)
+		if err := os.Mkdir(filepath.Join(dir, "folder.png"), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		outside := filepath.Join(t.TempDir(), "outside")
+		write(t, outside, []byte("mine"), longAgo)
+		if err := os.Symlink(outside, filepath.Join(dir, "link.png")); err != nil {
+			t.Skip(err)
+		}
+		const other = ": another file of this name is in the folder; move it away, or use --overwrite"
+		const noFile = ": what is called so in the folder is no file; move it away"
+
+		said, err := doExport(t.Context(), p, dir, false)
+		wantError(t, err, "4 images could not be exported")
+		wantLines(t, said, "cat.png"+other, "same size.png"+other, "folder.png"+noFile, "link.png"+noFile)
+		wantEnd(t, said, "1 written, 0 already there, 4 failed.")
+		if data, _ := os.ReadFile(filepath.Join(dir, "cat.png")); string(data) != "mine" {
+			t.Error("a file was overwritten that was not to be")
+		}
+
+		said, err = doExport(t.Context(), p, dir, true)
+		wantError(t, err, "2 images could not be exported")
+		wantLines(t, said, "folder.png"+noFile, "link.png"+noFile)
+		wantEnd(t, said, "2 written, 1 already there, 2 failed.")
+		for _, name := range []string{"cat.png", "same size.png"} {
+			data, _ := os.ReadFile(filepath.Join(dir, name))
+			if _, want := p.read(t, name); !bytes.Equal(data, want) {
+				t.Errorf("%s was not overwritten", name)
+			}
+		}
+		if data, _ := os.ReadFile(outside); string(data) != "mine" {
+			t.Error("a file was written through a link")
+		}
+	})
+}
+
+// TestExportMeanwhile: an image that is deleted or replaced after the list was read
+// is no failure, nor is a file that appears overwritten.
+func TestExportMeanwhile(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		for i, name := range []string{"deleted.png", "replaced.png", "appears.png", "kept.png"} {
+			p.put(t, name, picture(t, uint64(i), 0), longAgo)
+		}
+		dir := t.TempDir()
+		said, err := doExport(t.Context(), hooked{Images: p, fetch: func(name string) error {
+			switch name {
+			case "deleted.png":
+				return p.store.Delete(t.Context(), name, db.DeleteOptions{})
+			case "replaced.png":
+				_, _, err := p.store.Put(t.Context(), name, bytes.NewReader(picture(t, 50, 0)), db.PutOptions{Conflict: db.Replace})
+				return err
+			case "appears.png":
+				write(t, filepath.Join(dir, name), []byte("mine"), longAgo)
+			}
+			return nil
+		}}, dir, false)
+		wantError(t, err, "1 image could not be exported")
+		wantLines(t, said,
+			"deleted.png: deleted or replaced meanwhile", "replaced.png: deleted or replaced meanwhile",
+			"appears.png: another file of this name has come into the folder")
+		wantEnd(t, said, "1 written, 0 already there, 2 gone meanwhile, 1 failed.")
+		if files := look(t, dir); len(files) != 2 || files["appears.png"].data != "mine" {
+			t.Errorf("the folder has %d files", len(files))
+		}
+	})
+}
+
+// TestExportInterrupted stops an export half way: there are only whole files, and
+// the next run does the rest.
+func TestExportInterrupted(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		const n = 100
+		for i := range n {
+			p.put(t, fmt.Sprintf("%d.png", i), picture(t, uint64(i), 200_000), longAgo)
+		}
+		dir := t.TempDir()
+		ctx, cancel := context.WithCancel(t.Context())
+		var fetched atomic.Int64
+		_, err := doExport(ctx, hooked{Images: p, fetch: func(string) error {
+			if fetched.Add(1) == 40 {
+				cancel()
+			}
+			return nil
+		}}, dir, false)
+		wantError(t, err, "interrupted; stopped after ", " of 100, run it again to go on")
+		files := look(t, dir)
+		if len(files) < 30 || len(files) > 60 {
+			t.Errorf("%d files were written, want about as many as before it was stopped", len(files))
+		}
+		for name, file := range files {
+			if _, want := p.read(t, name); file.data != string(want) {
+				t.Errorf("%s is not whole", name)
+			}
+		}
+		said, err := doExport(t.Context(), p, dir, false)
+		must(t, said, err, fmt.Sprintf("%d written, %d already there.", n-len(files), len(files)))
+	})
+}
+
+// TestExportLeftovers: what a killed export leaves goes after a day, and an import
+// does not see it before.
+func TestExportLeftovers(t *testing.T) {
+	t.Parallel()
+	p := newDataFile(t, intake.Rules{})
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, ".imageserver-OLD.part"), picture(t, 1, 0), time.Now().Add(-25*time.Hour))
+	write(t, filepath.Join(dir, ".imageserver-NEW.part"), picture(t, 2, 0), time.Now())
+	write(t, filepath.Join(dir, ".imageserver-OLD.png"), picture(t, 3, 0), time.Now().Add(-25*time.Hour))
+	said, err := doExport(t.Context(), p, dir, false)
+	must(t, said, err, "0 written, 0 already there.")
+	if files := look(t, dir); len(files) != 2 || files[".imageserver-OLD.part"].data != "" {
+		t.Errorf("%d files are left, want those that may still be needed", len(files))
+	}
+	said, err = doImport(t.Context(), p, dir)
+	must(t, said, err, "0 stored, 0 already there, 2 hidden.")
+}
+
+// TestExportFails: what goes wrong for all images ends the export.
+func TestExportFails(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		for i := range 100 {
+			p.put(t, fmt.Sprintf("%d.png", i), picture(t, uint64(i), 0), longAgo)
+		}
+		file := filepath.Join(t.TempDir(), "file")
+		write(t, file, nil, longAgo)
+		_, err := doExport(t.Context(), p, file, false)
+		wantError(t, err, file)
+
+		var fetched atomic.Int64
+		dir := t.TempDir()
+		_, err = doExport(t.Context(), hooked{Images: p, fetch: func(string) error {
+			if fetched.Add(1) > 10 {
+				return errTest
+			}
+			return nil
+		}}, dir, false)
+		wantError(t, err, errTest.Error(), "stopped after")
+		if n := fetched.Load(); n > 40 {
+			t.Errorf("it went on with %d more", n-10)
+		}
+
+		gone := filepath.Join(t.TempDir(), "gone")
+		_, err = doExport(t.Context(), hooked{Images: p, fetch: func(string) error { return os.RemoveAll(gone) }}, gone, false)
+		wantError(t, err, "stopped after")
+	})
+}
+
+// TestServerBehindPath: a proxy may have the server under a path of its own.
+func TestServerBehindPath(t *testing.T) {
+	t.Parallel()
+	p := newDataFile(t, intake.Rules{})
+	images := serveAt(t, http.StripPrefix("/img", api.New(p.store, http.NotFoundHandler(), api.Options{Log: quiet})), "/img/")
+	path := filepath.Join(t.TempDir(), "50% #1.png")
+	write(t, path, picture(t, 1, 0), longAgo)
+	said, err := doImport(t.Context(), images, path)
+	must(t, said, err, "1 stored, 0 already there.")
+	said, err = doExport(t.Context(), images, t.TempDir(), false)
+	must(t, said, err, "1 written, 0 already there.")
+}

@@ -1,0 +1,459 @@
+package transfer_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"imageserver/api"
+	"imageserver/api/format"
+	"imageserver/api/intake"
+	"imageserver/db"
+)
+
+// long ago is when the files of the tests were changed; each has a second more.
+var longAgo = time.Date(2014, 5, 1, 12, 0, 0, 123456789, time.UTC)
+
+// TestImport: images keep their bytes, names and times; the rest is left alone;
+// and a second run finds everything there.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		dir := t.TempDir()
+		files := map[string]string{ // to the name of the image
+			"cat.png":                         "cat.png",
+			"2024/cat.png":                    "2024_cat.png",
+			"2024/May Day/gradient.jpg":       "2024_May Day_gradient.jpg",
+			"50% off & more; +=,~!()@$'.png":  "50% off & more; +=,~!()@$'.png",
+			"#1.png":                          "#1.png",
+			"cafe\u0301.png":                  "café.png",
+			"日本/🐈.png":                        "日本_🐈.png",
+			"no extension":                    "no extension",
+			strings.Repeat("l", 251) + ".png": strings.Repeat("l", 251) + ".png",
+		}
+		if runtime.GOOS != "windows" {
+			files["a?b:c*.png"] = "a?b:c*.png"
+			files["con.png"] = "con.png"
+		}
+		contents := map[string][]byte{}
+		for path, name := range files {
+			contents[name] = picture(t, uint64(len(contents)), 10_000*len(contents)*len(contents))
+			write(t, filepath.Join(dir, path), contents[name], longAgo.Add(time.Duration(len(contents))*time.Second))
+		}
+		write(t, filepath.Join(dir, "notes.txt"), []byte("hello"), longAgo)
+		write(t, filepath.Join(dir, "empty.png"), nil, longAgo)
+		write(t, filepath.Join(dir, ".hidden.png"), picture(t, 100, 0), longAgo)
+		write(t, filepath.Join(dir, ".git", "icon.png"), picture(t, 101, 0), longAgo)
+		end := "%d stored, %d already there, 2 passed over, 2 hidden."
+		lines := []string{
+			filepath.Join(dir, "notes.txt") + ": not a known kind of image",
+			filepath.Join(dir, "empty.png") + ": an empty file",
+		}
+		if os.Symlink(filepath.Join(dir, "2024"), filepath.Join(dir, "link")) == nil {
+			end = "%d stored, %d already there, 3 passed over, 2 hidden."
+			lines = append(lines, filepath.Join(dir, "link")+": a link, which is not followed")
+		}
+
+		said, err := doImport(t.Context(), p, dir)
+		must(t, said, err, fmt.Sprintf(end, len(files), 0))
+		wantLines(t, said, lines...)
+		first := p.stored(t)
+		if len(first) != len(files) {
+			t.Errorf("got %q", names(first))
+		}
+		for path, name := range files {
+			img, data := p.read(t, name)
+			info, err := os.Stat(filepath.Join(dir, path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(data, contents[name]) {
+				t.Errorf("%s: got %d other bytes", name, len(data))
+			}
+			if !img.Uploaded.Equal(info.ModTime()) {
+				t.Errorf("%s: uploaded %v, want when the file was changed, %v", name, img.Uploaded, info.ModTime())
+			}
+			if img.ContentType != "image/png" || img.Width != 60 || img.Height != 40 {
+				t.Errorf("%s: got %s of %d × %d", name, img.ContentType, img.Width, img.Height)
+			}
+		}
+
+		said, err = doImport(t.Context(), p, dir)
+		must(t, said, err, fmt.Sprintf(end, 0, len(files)))
+		wantLines(t, said, lines...)
+		if diff := cmp.Diff(first, p.stored(t)); diff != "" {
+			t.Errorf("the second run changed (-first +second):\n%s", diff)
+		}
+	})
+}
+
+// TestImportNamed: what is named itself is taken, hidden or a link or not, as
+// often as it is named.
+func TestImportNamed(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "a", "one.png"), picture(t, 1, 0), longAgo)
+		write(t, filepath.Join(dir, "a", ".two.png"), picture(t, 2, 0), longAgo)
+		paths := []string{filepath.Join(dir, "a", ".two.png"), filepath.Join(dir, "a")}
+		if link := filepath.Join(dir, "link"); os.Symlink(paths[1], link) == nil {
+			paths[1] = link
+		}
+		said, err := doImport(t.Context(), p, paths...)
+		must(t, said, err, "2 stored, 0 already there, 1 hidden.")
+		wantLines(t, said, paths[0]+": stored as two.png")
+		p.read(t, "one.png")
+		p.read(t, "two.png")
+
+		_, err = doImport(t.Context(), p, dir, filepath.Join(dir, "none"))
+		wantError(t, err, filepath.Join(dir, "none"), "no")
+		if got := len(p.stored(t)); got != 2 {
+			t.Errorf("%d images are there, want none more where a path is wrong", got)
+		}
+	})
+}
+
+// TestImportTaken: an image of the same name is never replaced. The number that
+// the other gets is found again, and so is what came to one name from two folders.
+func TestImportTaken(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		mine := picture(t, 1, 0)
+		p.put(t, "cat.png", mine, longAgo)
+		p.put(t, "cat-2.png", picture(t, 2, 0), longAgo)
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "cat.png"), picture(t, 3, 0), longAgo) // as long as mine
+		write(t, filepath.Join(dir, "a", "b_c.png"), picture(t, 4, 2<<20), longAgo)
+		write(t, filepath.Join(dir, "a_b", "c.png"), picture(t, 5, 2<<20), longAgo)
+
+		said, err := doImport(t.Context(), p, dir)
+		must(t, said, err, "3 stored, 0 already there.")
+		if !strings.Contains(said, "cat.png: stored as cat-3.png, since cat.png is another image\n") || !strings.Contains(said, ": stored as a_b_c-2.png, since a_b_c.png is another image\n") {
+			t.Errorf("it said\n%s", said)
+		}
+		if _, data := p.read(t, "cat.png"); !bytes.Equal(data, mine) {
+			t.Error("an image was replaced")
+		}
+		if img, _ := p.read(t, "cat-3.png"); !img.Uploaded.Equal(longAgo) {
+			t.Errorf("the one with a number was uploaded %v, want %v", img.Uploaded, longAgo)
+		}
+		first := p.stored(t)
+		said, err = doImport(t.Context(), p, dir)
+		must(t, said, err, "0 stored, 3 already there.")
+		if !strings.Contains(said, "cat.png: already there as cat-3.png, since cat.png is another image\n") {
+			t.Errorf("it said\n%s", said)
+		}
+		if diff := cmp.Diff(first, p.stored(t)); diff != "" {
+			t.Errorf("the second run changed (-first +second):\n%s", diff)
+		}
+	})
+}
+
+// TestImportRules: what is an image but not taken has failed, and the rest goes on.
+func TestImportRules(t *testing.T) {
+	t.Parallel()
+	rules := intake.Rules{MaxSize: 100_000, Allow: []format.Type{format.PNG, format.JPEG}}
+	everywhere(t, rules, func(t *testing.T, p place) {
+		dir := t.TempDir()
+		png := sample(t, "gradient.png")
+		write(t, filepath.Join(dir, "a.png"), picture(t, 1, 100_000), longAgo)
+		write(t, filepath.Join(dir, "cut.png"), png[:20], longAgo)
+		write(t, filepath.Join(dir, "large.png"), picture(t, 2, 100_001), longAgo)
+		write(t, filepath.Join(dir, "moving.gif"), sample(t, "animated.gif"), longAgo)
+		write(t, filepath.Join(dir, "z.jpg"), sample(t, "gradient.jpg"), longAgo)
+		said, err := doImport(t.Context(), p, dir)
+		wantError(t, err, "3 files could not be imported")
+		wantEnd(t, said, "2 stored, 0 already there, 3 failed.")
+		for _, part := range []string{"cut.png: ", "amaged image", "large.png: ", "he limit is 98 KiB", "moving.gif: ", "only PNG, JPEG are"} {
+			if !strings.Contains(said, part) {
+				t.Errorf("it said\n%swant it to say %q", said, part)
+			}
+		}
+		if got := names(p.stored(t)); len(got) != 2 {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// TestImportStripped: where metadata goes, what is stored is not what is in the
+// file, and still a second run finds it.
+func TestImportStripped(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{Strip: true}, func(t *testing.T, p place) {
+		dir := t.TempDir()
+		tagged := sample(t, "tagged.jpg")
+		write(t, filepath.Join(dir, "tagged.jpg"), tagged, longAgo)
+		for _, end := range []string{"1 stored, 0 already there.", "0 stored, 1 already there.", "0 stored, 1 already there."} {
+			said, err := doImport(t.Context(), p, dir)
+			must(t, said, err, end)
+			wantLines(t, said)
+		}
+		if img, data := p.read(t, "tagged.jpg"); len(data) >= len(tagged) || !img.Uploaded.Equal(longAgo) {
+			t.Errorf("got %d bytes of %d, uploaded %v", len(data), len(tagged), img.Uploaded)
+		}
+		if got := names(p.stored(t)); len(got) != 1 {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+// TestImportFuture: a time that has not come yet is none.
+func TestImportFuture(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		path := filepath.Join(t.TempDir(), "cat.png")
+		write(t, path, picture(t, 1, 0), time.Now().Add(24*time.Hour))
+		said, err := doImport(t.Context(), p, path)
+		must(t, said, err, "1 stored, 0 already there.")
+		if img, _ := p.read(t, "cat.png"); time.Since(img.Uploaded) < 0 || time.Since(img.Uploaded) > time.Minute {
+			t.Errorf("uploaded %v, want now", img.Uploaded)
+		}
+	})
+}
+
+// TestImportChanging: of a file that changes while it is read nothing is stored,
+// and no part of it.
+func TestImportChanging(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(path string) error{
+		"grows": func(path string) error {
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteString("more")
+				f.Close()
+			}
+			return err
+		},
+		"shrinks": func(path string) error { return os.Truncate(path, 2<<20) },
+		"is written over": func(path string) error {
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err == nil {
+				_, err = f.WriteAt([]byte("other"), 1<<20)
+				f.Close()
+			}
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+				dir := t.TempDir()
+				path := filepath.Join(dir, "changing.png")
+				write(t, path, picture(t, 1, 3<<20), longAgo)
+				write(t, filepath.Join(dir, "taken.png"), picture(t, 2, 3<<20), longAgo)
+				write(t, filepath.Join(dir, "sound.png"), picture(t, 3, 0), longAgo)
+				p.put(t, "taken.png", picture(t, 4, 0), longAgo)
+				said, err := doImport(t.Context(), hooked{Images: p, put: func(name string) error {
+					if name == "sound.png" {
+						return nil
+					}
+					return change(filepath.Join(dir, name))
+				}}, dir)
+				wantError(t, err, "2 files could not be imported")
+				wantLines(t, said,
+					path+": it changed while it was read; import it again",
+					filepath.Join(dir, "taken.png")+": it changed while it was read; import it again")
+				wantEnd(t, said, "1 stored, 0 already there, 2 failed.")
+				if got := names(p.stored(t)); len(got) != 2 {
+					t.Errorf("got %q", got)
+				}
+				said, err = doImport(t.Context(), p, dir)
+				must(t, said, err, "2 stored, 1 already there.")
+			})
+		})
+	}
+}
+
+// TestImportUnreadable: a file that cannot be read, and one whose name cannot, do
+// not keep the others from being stored.
+func TestImportUnreadable(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems have no file that cannot be read by root, nor names of any bytes")
+	}
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		dir := t.TempDir()
+		latin := filepath.Join(dir, "caf\xe9.png")
+		write(t, latin, picture(t, 1, 0), longAgo)
+		write(t, filepath.Join(dir, "cat.png"), picture(t, 2, 0), longAgo)
+		gone := filepath.Join(dir, "gone.png")
+		write(t, gone, picture(t, 3, 0), longAgo)
+		const memory = "/proc/self/mem" // a file whose first byte is an I/O error
+		var once sync.Once
+		said, err := doImport(t.Context(), hooked{Images: p, stat: func(string) {
+			once.Do(func() { os.Remove(gone) })
+		}}, memory, filepath.Join(dir, "cat.png"), dir)
+		if err == nil || !strings.Contains(err.Error(), "could not be imported") {
+			t.Errorf("got %v", err)
+		}
+		for _, line := range []string{
+			memory + ": input/output error\n",
+			fmt.Sprintf("%q: its name is not valid UTF-8; rename it\n", latin),
+		} {
+			if !strings.Contains(said, line) {
+				t.Errorf("it said\n%swant %q", said, line)
+			}
+		}
+		p.read(t, "cat.png")
+	})
+}
+
+// TestImportInterrupted stops an import half way. What was stored stays, and the
+// next run does the rest.
+func TestImportInterrupted(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		const n = 100
+		dir := t.TempDir()
+		for i := range n {
+			write(t, filepath.Join(dir, fmt.Sprintf("%d.png", i)), picture(t, uint64(i), 1000), longAgo)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var puts atomic.Int64
+		said, err := doImport(ctx, hooked{Images: p, put: func(string) error {
+			if puts.Add(1) == 40 {
+				cancel()
+			}
+			return nil
+		}}, dir)
+		wantError(t, err, "interrupted; stopped after ", " files of 100, run it again to go on")
+		kept := len(p.stored(t))
+		if kept < 30 || kept > 60 {
+			t.Errorf("%d images were stored, want about as many as before it was stopped", kept)
+		}
+		if strings.Contains(said, "failed") {
+			t.Errorf("it said\n%s", said)
+		}
+		said, err = doImport(t.Context(), p, dir)
+		// A server may go on for a moment with what it was sent.
+		var rest, there int
+		if _, scanErr := fmt.Sscanf(said, "%d stored, %d already there.", &rest, &there); err != nil || scanErr != nil || rest+there != n || there < kept {
+			t.Errorf("got %v; it said\n%s", err, said)
+		}
+		if got := len(p.stored(t)); got != n {
+			t.Errorf("%d images are there, want %d", got, n)
+		}
+	})
+}
+
+// TestImportFatal: what goes wrong for all files ends the import at once.
+func TestImportFatal(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		dir := t.TempDir()
+		for i := range 100 {
+			write(t, filepath.Join(dir, fmt.Sprintf("%d.png", i)), picture(t, uint64(i), 1000), longAgo)
+		}
+		for _, cause := range []error{db.ErrFull, db.ErrReadOnly, errTest} {
+			var puts atomic.Int64
+			_, err := doImport(t.Context(), hooked{Images: p, put: func(string) error {
+				if puts.Add(1) > 10 {
+					return cause
+				}
+				return nil
+			}}, dir)
+			wantError(t, err, cause.Error(), "stopped after")
+			if n := puts.Load(); n > 40 {
+				t.Errorf("after %v it tried %d more", cause, n-10)
+			}
+		}
+	})
+}
+
+// failing is a store that has no room.
+type failing struct{ db.Store }
+
+func (failing) Put(context.Context, string, io.Reader, db.PutOptions) (db.Image, db.Outcome, error) {
+	return db.Image{}, 0, db.ErrFull
+}
+
+// TestImportRefused: why a server takes nothing, in its words.
+func TestImportRefused(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cat.png")
+	write(t, path, picture(t, 1, 0), longAgo)
+	p := newDataFile(t, intake.Rules{})
+	page := http.NotFoundHandler()
+	other := func(w http.ResponseWriter, r *http.Request) { http.Error(w, "hello", http.StatusOK) }
+	for name, c := range map[string]struct {
+		handler http.Handler
+		says    []string
+	}{
+		"another token":  {api.New(p.store, page, api.Options{Token: "another", Log: quiet}), []string{"http://127.0.0.1:", "401: This server wants its token"}},
+		"a full disk":    {api.New(failing{p.store}, page, api.Options{Log: quiet}), []string{"507: The server has no space left"}},
+		"another server": {http.HandlerFunc(other), []string{"is no imageserver"}},
+		"another's path": {http.NotFoundHandler(), []string{"404"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := doImport(t.Context(), serve(t, c.handler), path)
+			wantError(t, err, c.says...)
+		})
+	}
+}
+
+// TestImportRetries: a server that asks for time gets it, and an answer that was
+// lost makes no second copy.
+func TestImportRetries(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "cat.png"), picture(t, 1, 100_000), longAgo)
+	write(t, filepath.Join(dir, "taken.png"), picture(t, 2, 100_000), longAgo)
+	p := newDataFile(t, intake.Rules{})
+	p.put(t, "taken.png", picture(t, 3, 0), longAgo)
+	server := api.New(p.store, http.NotFoundHandler(), api.Options{Log: quiet})
+	var mu sync.Mutex
+	tries := map[string]int{}
+	images := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		operation := r.Method + " " + r.URL.Path
+		tries[operation]++
+		try := tries[operation]
+		mu.Unlock()
+		w.Header().Set("Retry-After", "0")
+		switch {
+		case r.Method == http.MethodHead:
+			server.ServeHTTP(w, r)
+		case try == 1:
+			http.Error(w, "slowly", http.StatusTooManyRequests)
+		case try == 2:
+			http.Error(w, "a moment", http.StatusServiceUnavailable)
+		case try == 3 && r.Method == http.MethodPut: // its answer is lost
+			server.ServeHTTP(&lost{header: http.Header{}}, r)
+			panic(http.ErrAbortHandler)
+		default:
+			server.ServeHTTP(w, r)
+		}
+	}))
+	said, err := doImport(t.Context(), images, dir)
+	if err != nil {
+		t.Fatalf("got %v; it said\n%s", err, said)
+	}
+	if got := names(p.stored(t)); len(got) != 3 {
+		t.Errorf("got %q, want cat.png, taken.png and taken-2.png", got)
+	}
+	for operation, n := range tries {
+		if !strings.HasPrefix(operation, "HEAD") && n < 3 {
+			t.Errorf("%s was tried %d times", operation, n)
+		}
+	}
+}
+
+// lost is an answer that does not arrive.
+type lost struct{ header http.Header }
+
+func (l *lost) Header() http.Header         { return l.header }
+func (l *lost) Write(b []byte) (int, error) { return len(b), nil }
+func (l *lost) WriteHeader(int)             {}

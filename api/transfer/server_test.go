@@ -1,0 +1,48 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"testing"
+)
+
+// TestWorthRetrying: what may pass is tried again, and nothing else.
+func TestWorthRetrying(t *testing.T) {
+	over, end := context.WithCancel(t.Context())
+	end()
+	broken := func(err error) error { return &url.Error{Op: "Put", URL: "http://127.0.0.1/", Err: err} }
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		status int
+		err    error
+		want   bool
+	}{
+		"stored":              {t.Context(), 201, nil, false},
+		"refused":             {t.Context(), 415, nil, false},
+		"too many":            {t.Context(), 429, nil, true},
+		"a fault":             {t.Context(), 500, nil, false},
+		"a proxy alone":       {t.Context(), 502, nil, true},
+		"busy":                {t.Context(), 503, nil, true},
+		"full":                {t.Context(), 507, nil, false},
+		"the connection ends": {t.Context(), 0, broken(io.EOF), true},
+		"nobody is there":     {t.Context(), 0, broken(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), false},
+		"the file changes":    {t.Context(), 0, broken(fmt.Errorf("read: %w", errChanged)), false},
+		"interrupted":         {over, 0, broken(io.EOF), false},
+		"interrupted, busy":   {over, 503, nil, false},
+	} {
+		var resp *http.Response
+		if c.status != 0 {
+			resp = &http.Response{StatusCode: c.status}
+		}
+		got, err := worthRetrying(c.ctx, resp, c.err)
+		if got != c.want || (c.ctx == over) != errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %t, %v, want %t", name, got, err, c.want)
+		}
+	}
+}
