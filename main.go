@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,7 +27,9 @@ import (
 
 	"imageserver/api"
 	"imageserver/api/format"
+	"imageserver/api/intake"
 	"imageserver/api/listen"
+	"imageserver/api/transfer"
 	"imageserver/db"
 	"imageserver/db/bolt"
 	"imageserver/ui"
@@ -50,6 +53,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var commands struct {
 		Serve   serve   `cmd:"" default:"withargs" help:"Serve images over HTTP. This is what it does when no command is given."`
+		Import  imports `cmd:"" help:"imageserver import ~/Pictures: store the images in folders and files."`
+		Export  exports `cmd:"" help:"imageserver export ~/Backup: write all images into a folder."`
 		Version version `cmd:"" help:"Print the version."`
 	}
 	exit := -1
@@ -66,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case exit >= 0:
 		return exit
 	case err != nil:
-		fmt.Fprintf(stderr, "imageserver: %v; see imageserver serve --help\n", err)
+		fmt.Fprintf(stderr, "imageserver: %v; see imageserver %s --help\n", err, selected(err))
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
@@ -81,6 +86,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// selected is the command that a wrong usage is of.
+func selected(err error) string {
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context.Selected() != nil {
+		return parse.Context.Selected().Name
+	}
+	return "serve"
 }
 
 // terminal is where a command writes.
@@ -287,10 +301,10 @@ func errExposed(where string) error {
 // check refuses values of flags that make no sense.
 func (cmd *serve) check() error {
 	if cmd.DB == "" {
-		return usageError{errors.New("--db: want the path of a file")}
+		return errNoPath
 	}
-	if u := cmd.BaseURL; u != nil && (u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "") {
-		return usageError{fmt.Errorf("--base-url=%s: want a URL such as https://img.example.com", u)}
+	if cmd.BaseURL != nil && !webAddress(cmd.BaseURL) {
+		return usageError{fmt.Errorf("--base-url=%s: want a URL such as https://img.example.com", cmd.BaseURL)}
 	}
 	for _, origin := range cmd.CORSOrigin {
 		if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil && origin != "*" {
@@ -307,6 +321,13 @@ func (cmd *serve) check() error {
 		return usageError{fmt.Errorf("--max-pixels=%d: want a number of pixels such as 100000000", cmd.MaxPixels)}
 	}
 	return cmd.TLS.check()
+}
+
+var errNoPath = usageError{errors.New("--db: want the path of a file")}
+
+// webAddress reports whether u is one that paths can be added to.
+func webAddress(u *url.URL) bool {
+	return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.RawQuery == "" && u.Fragment == ""
 }
 
 // localName reports whether host can only mean this machine.
@@ -394,6 +415,83 @@ func (f *tlsFlags) origin(addr net.Addr) string {
 		return "https://" + addr.String()
 	}
 	return "http://" + addr.String()
+}
+
+// place is where the images of a command are.
+type place struct {
+	DB     string   `name:"db" default:"images.db" help:"The data file, which no server may have open."`
+	Server *url.URL `help:"Use the running server at this address instead, such as http://127.0.0.1:5000."`
+	Token  string   `help:"The token of that server."`
+}
+
+// use has do work on the images. The data file must be there already, unless it
+// may be made.
+func (p *place) use(t *terminal, rules intake.Rules, mayMake bool, do func(transfer.Images, transfer.Output) error) error {
+	o := transfer.Output{Out: t.stdout, Progress: t.stderr}
+	if p.Server != nil {
+		if !webAddress(p.Server) {
+			return usageError{fmt.Errorf("--server=%s: want a URL such as http://127.0.0.1:5000", p.Server)}
+		}
+		images := transfer.Server(p.Server, p.Token)
+		defer images.Close()
+		return do(images, o)
+	}
+	if p.DB == "" {
+		return errNoPath
+	}
+	if _, err := os.Stat(p.DB); errors.Is(err, fs.ErrNotExist) && !mayMake {
+		return fmt.Errorf("there is no data file %s; name it with --db", p.DB)
+	}
+	store, err := bolt.Open(p.DB, bolt.Options{Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
+	if errors.Is(err, bolt.ErrInUse) {
+		return fmt.Errorf("data file %s: another process is using it; if that is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(transfer.Store(store, rules), o), store.Close())
+}
+
+// imports is the command import.
+type imports struct {
+	place
+	MaxUpload size          `default:"64MiB" help:"The largest image that is taken into the data file. A server has its own limit."`
+	Strip     bool          `help:"Take the metadata out of what goes into the data file, as serve --strip does."`
+	Allow     []format.Type `help:"Types of images to take into the data file. The default is all: ${types}."`
+	Paths     []string      `arg:"" name:"path" help:"Folders and files."`
+}
+
+// Help is what import --help says below the first line.
+func (*imports) Help() string {
+	return `Images keep their names; those of sub-folders begin with the folder's name and "_", as in 2024_cat.jpg. The time a file was changed becomes the time of upload. Nothing is replaced, and what is there already is left alone, so it can be run again at any time. Hidden files and links are passed over, and what is no image is listed.`
+}
+
+func (cmd *imports) Run(ctx context.Context, t *terminal) error {
+	if cmd.MaxUpload <= 0 {
+		return usageError{errors.New("--max-upload: want a size such as 64MiB")}
+	}
+	rules := intake.Rules{MaxSize: int64(cmd.MaxUpload), Allow: cmd.Allow, Strip: cmd.Strip}
+	return cmd.use(t, rules, true, func(to transfer.Images, o transfer.Output) error {
+		return transfer.Import(ctx, to, cmd.Paths, o)
+	})
+}
+
+// exports is the command export.
+type exports struct {
+	place
+	Overwrite bool   `help:"Replace files that hold something else than the image of their name."`
+	Dir       string `arg:"" help:"The folder to write to. It is made when there is none."`
+}
+
+// Help is what export --help says below the first line.
+func (*exports) Help() string {
+	return `Files get the names of the images and the times of their upload. Each is checked against its SHA-256 while it is written. Files that are there already are left alone, so it can be run again at any time. A name that Windows could not hold, or that differs from another in case alone, is changed and listed.`
+}
+
+func (cmd *exports) Run(ctx context.Context, t *terminal) error {
+	return cmd.use(t, intake.Rules{}, false, func(from transfer.Images, o transfer.Output) error {
+		return transfer.Export(ctx, from, cmd.Dir, cmd.Overwrite, o)
+	})
 }
 
 // size is a number of bytes, written like 64MiB.

@@ -394,7 +394,7 @@ func TestUsage(t *testing.T) {
 		{"--log=loud", []string{"--log", "json"}},
 		{"--nonsense", []string{"--nonsense", "--help"}},
 		{"nonsense", []string{"nonsense", "--help"}},
-		{"serve nonsense", []string{"nonsense", "--help"}},
+		{"serve nonsense", []string{"nonsense", "serve --help"}},
 		{"--db", []string{"--db"}},
 		{"--db=", []string{"--db"}}, // as from --db=$UNSET
 	} {
@@ -419,9 +419,11 @@ func TestHelp(t *testing.T) {
 	t.Parallel()
 	flags := []string{"--addr", "127.0.0.1:5000", "--db", "--max-upload", "--token", "--open", "--allow", "jpeg", "IMAGESERVER_ADDR"}
 	for args, says := range map[string][]string{
-		"--help":       {"POST /upload", "serve", "version"},
-		"-h":           {"POST /upload", "serve", "version"},
-		"serve --help": flags,
+		"--help":        {"POST /upload", "serve", "version"},
+		"-h":            {"POST /upload", "serve", "version"},
+		"serve --help":  flags,
+		"import --help": {"imageserver import ~/Pictures", "2024_cat.jpg", "--server", "--token", "IMAGESERVER_DB", "64MiB"},
+		"export --help": {"imageserver export ~/Backup", "--overwrite", "--server", "IMAGESERVER_TOKEN"},
 	} {
 		code, stdout, stderr := try(t, strings.Fields(args)...)
 		if code != 0 || stderr != "" {
@@ -432,6 +434,92 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%s does not tell of %s:\n%s", args, words, stdout)
 			}
 		}
+	}
+}
+
+// TestImportAndExport: from a folder into a data file, from there into another
+// folder and through a running server into a third.
+func TestImportAndExport(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	transfer := func(want int, says string, args ...string) {
+		t.Helper()
+		code, stdout, stderr := try(t, args...)
+		if code != want || !strings.Contains(stdout+stderr, says) {
+			t.Fatalf("%q: got exit code %d, %q and %q, want %d and %q", args, code, stdout, stderr, want, says)
+		}
+	}
+	png := sample(t, "gradient.png")
+	in, out, again := t.TempDir(), t.TempDir(), t.TempDir()
+	changed := time.Date(2014, 5, 1, 12, 0, 0, 0, time.UTC)
+	for name, content := range map[string]string{"cat.png": png, "notes.txt": "notes", "con.png": png + "2"} {
+		if err := os.WriteFile(filepath.Join(in, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(filepath.Join(in, name), changed, changed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	transfer(1, "there is no data file "+path, "export", "--db="+path, out)
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a data file was made for an export")
+	}
+	transfer(0, "2 stored, 0 already there, 1 passed over.", "import", "--db="+path, in)
+	transfer(0, "0 stored, 2 already there, 1 passed over.", "import", "--db="+path, in)
+	transfer(0, "con.png: written as _con.png", "export", "--db="+path, out)
+
+	s := start(t, "--addr=127.0.0.1:0", "--db="+path, "--token=secret")
+	transfer(1, "--server", "import", "--db="+path, in)
+	transfer(1, "--server", "export", "--db="+path, out)
+	transfer(1, "401", "export", "--server="+s.url, out)
+	transfer(0, "0 written, 2 already there.", "export", "--server="+s.url, "--token=secret", out)
+	transfer(0, "2 written, 0 already there.", "export", "--server="+s.url+"/", "--token=secret", again)
+	transfer(0, "1 stored, 1 already there.", "import", "--server="+s.url, "--token=secret", again) // _con.png is new
+	for _, dir := range []string{out, again} {
+		file := filepath.Join(dir, "cat.png")
+		content, err := os.ReadFile(file)
+		if err != nil || string(content) != png {
+			t.Errorf("%s: got %d bytes, %v", file, len(content), err)
+		}
+		if info, err := os.Stat(file); err != nil || !info.ModTime().Equal(changed) {
+			t.Errorf("%s: got %v, %v, want the time of the first file", file, info, err)
+		}
+		if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	transfer(1, "cat.png: another file of this name", "export", "--server="+s.url, "--token=secret", out)
+	transfer(0, "1 written, 2 already there.", "export", "--server="+s.url, "--token=secret", "--overwrite", out)
+	if code := s.stop(); code != 0 {
+		t.Errorf("stopped with %d: %s", code, s.stderr)
+	}
+	transfer(1, "refused", "import", "--server="+s.url, "--token=secret", in)
+	transfer(1, "1 file could not be imported", "import", "--db="+path, "--allow=jpeg", filepath.Join("testdata", "gradient.gif"))
+	transfer(1, "no such file", "import", "--db="+path, filepath.Join(in, "none"))
+}
+
+// TestTransferUsage: what is wrong with the command lines of import and export.
+func TestTransferUsage(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	for args, says := range map[string]string{
+		"import --db=" + path:                       "import --help",
+		"export --db=" + path:                       "export --help",
+		"export a b --db=" + path:                   "export --help",
+		"import x --db=":                            "--db",
+		"export x --db=":                            "--db",
+		"import x --max-upload=0 --db=" + path:      "--max-upload",
+		"import x --allow=docx --db=" + path:        "--allow",
+		"export x --server=127.0.0.1:5000":          "--server",
+		"export x --server=ftp://127.0.0.1":         "--server",
+		"import x --server=http://127.0.0.1/?a=b":   "--server",
+		"import x --server=http://127.0.0.1 --what": "--what",
+	} {
+		code, stdout, stderr := try(t, strings.Fields(args)...)
+		wantExit(t, code, exitUsage, stdout, stderr, says)
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("a data file was made for a wrong command line")
 	}
 }
 

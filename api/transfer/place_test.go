@@ -83,7 +83,9 @@ func serveAt(t *testing.T, handler http.Handler, path string) transfer.Images {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return transfer.Server(base, token)
+	images := transfer.Server(base, token)
+	t.Cleanup(images.Close)
+	return images
 }
 
 // everywhere runs a test for each of the places.

@@ -19,9 +19,9 @@ import (
 	"imageserver/db"
 )
 
-// Server is the Images of the server at base, such as https://img.example.com.
+// Server returns the Images of the server at base, such as https://img.example.com.
 // The token may be empty.
-func Server(base *url.URL, token string) Images {
+func Server(base *url.URL, token string) *Remote {
 	client := retryablehttp.NewClient()
 	client.Logger = nil
 	client.RetryWaitMin, client.RetryWaitMax, client.RetryMax = 200*time.Millisecond, 10*time.Second, 10
@@ -31,7 +31,7 @@ func Server(base *url.URL, token string) Images {
 	transport.MaxIdleConnsPerHost = workers
 	transport.DisableCompression = true // the bytes are wanted as they are stored
 	transport.ResponseHeaderTimeout = 5 * time.Minute
-	return &remote{base: base, token: token, client: client}
+	return &Remote{base: base, token: token, client: client}
 }
 
 // worthRetrying reports whether a request may do better later: the connection
@@ -54,14 +54,18 @@ func worthRetrying(ctx context.Context, resp *http.Response, err error) (bool, e
 	return false, nil
 }
 
-type remote struct {
+// Remote is the Images of a server.
+type Remote struct {
 	base   *url.URL
 	token  string
 	client *retryablehttp.Client
 }
 
+// Close lets go of the connections.
+func (r *Remote) Close() { r.client.HTTPClient.CloseIdleConnections() }
+
 // url is that of a path on the server, the elements of which are escaped here.
-func (r *remote) url(elements ...string) string {
+func (r *Remote) url(elements ...string) string {
 	for i, e := range elements {
 		elements[i] = url.PathEscape(e)
 	}
@@ -70,7 +74,7 @@ func (r *remote) url(elements ...string) string {
 
 // do sends a request; the answer is the caller's to close. What is no success is
 // a *failure, unless its status is among others.
-func (r *remote) do(ctx context.Context, method, url string, header http.Header, body retryablehttp.ReaderFunc, others ...int) (*http.Response, error) {
+func (r *Remote) do(ctx context.Context, method, url string, header http.Header, body retryablehttp.ReaderFunc, others ...int) (*http.Response, error) {
 	var raw any
 	if body != nil {
 		raw = body
@@ -147,7 +151,7 @@ func (f *failure) Unwrap() error {
 	return nil
 }
 
-func (r *remote) Stat(ctx context.Context, name string) (img db.Image, err error) {
+func (r *Remote) Stat(ctx context.Context, name string) (img db.Image, err error) {
 	resp, err := r.do(ctx, http.MethodHead, r.url("images", name), nil, nil)
 	if err != nil {
 		return img, err
@@ -161,12 +165,12 @@ func (r *remote) Stat(ctx context.Context, name string) (img db.Image, err error
 }
 
 // foreign is the error for an answer that no imageserver gives.
-func (r *remote) foreign() error { return fmt.Errorf("%s is no imageserver", r.base) }
+func (r *Remote) foreign() error { return fmt.Errorf("%s is no imageserver", r.base) }
 
 // Put uses PUT, which keeps the name as it is, for one that is free. For a taken
 // one it uploads, and the server finds a number, or that the bytes have one: they
 // may be others there than here, if it takes metadata out.
-func (r *remote) Put(ctx context.Context, name string, content Content, uploaded time.Time) (db.Image, db.Outcome, error) {
+func (r *Remote) Put(ctx context.Context, name string, content Content, uploaded time.Time) (db.Image, db.Outcome, error) {
 	header := http.Header{"If-None-Match": {"*"}}
 	if !uploaded.IsZero() {
 		header.Set("Uploaded-At", uploaded.UTC().Format(time.RFC3339Nano))
@@ -202,7 +206,7 @@ func (r *remote) Put(ctx context.Context, name string, content Content, uploaded
 }
 
 // upload sends the content as a form.
-func (r *remote) upload(ctx context.Context, name string, content Content, header http.Header) (*http.Response, error) {
+func (r *Remote) upload(ctx context.Context, name string, content Content, header http.Header) (*http.Response, error) {
 	var form bytes.Buffer
 	parts := multipart.NewWriter(&form)
 	if _, err := parts.CreateFormFile("file", name); err != nil {
@@ -248,7 +252,7 @@ func (i *image) parse() (img db.Image, err error) {
 	return img, err
 }
 
-func (r *remote) List(ctx context.Context, after string) (images []db.Image, next string, err error) {
+func (r *Remote) List(ctx context.Context, after string) (images []db.Image, next string, err error) {
 	query := url.Values{"limit": {fmt.Sprint(pageSize)}, "cursor": {after}}
 	resp, err := r.do(ctx, http.MethodGet, r.url("images")+"?"+query.Encode(), nil, nil)
 	if err != nil {
@@ -274,7 +278,7 @@ func (r *remote) List(ctx context.Context, after string) (images []db.Image, nex
 
 // Fetch asks for the image with the digest that was listed. A server cuts the
 // answer off where it finds that the image is damaged.
-func (r *remote) Fetch(ctx context.Context, img db.Image, w io.Writer) error {
+func (r *Remote) Fetch(ctx context.Context, img db.Image, w io.Writer) error {
 	resp, err := r.do(ctx, http.MethodGet, r.url("images", img.Name)+"?v="+img.SHA256.String(), nil, nil)
 	if err != nil {
 		return err

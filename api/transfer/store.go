@@ -12,7 +12,7 @@ import (
 	"imageserver/db"
 )
 
-// Store is the Images of a store in this process.
+// Store returns the Images of a store in this process, which rules are for.
 func Store(store db.Store, rules intake.Rules) Images {
 	return &local{store, intake.New(rules)}
 }

@@ -136,6 +136,9 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 	return bdb, file, nil
 }
 
+// ErrInUse means that another process has the data file open.
+var ErrInUse = errors.New("another process is using it; stop that one, or choose another file with --db")
+
 var errDamaged = errors.New("is damaged; restore your backup, and keep this file: its images may be recoverable")
 
 // explain turns what bbolt says into what a person can act on.
@@ -144,7 +147,7 @@ func explain(err error) error {
 	case err == nil, errors.Is(err, errDamaged):
 		return err
 	case errors.Is(err, berrors.ErrTimeout):
-		return errors.New("another process is using it; stop that one, or choose another file with --db")
+		return ErrInUse
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch):
 		return errors.New("is not a data file of this program; choose another path")
 	case errors.Is(err, berrors.ErrChecksum):
