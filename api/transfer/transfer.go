@@ -58,8 +58,10 @@ func (r *Refusal) Error() string { return r.Err.Error() }
 func (r *Refusal) Unwrap() error { return r.Err }
 
 // workers is how many files are under way at once: enough that a commit of the
-// store takes in several.
-const workers = 8
+// store takes in several. Of 2,000 files of 100 kB a data file took 1,100/s with
+// 8 workers, 1,600/s with 16 and 2,300/s with 32; but those who use a server
+// meanwhile are to find memory for uploads free.
+const workers = 16
 
 // each calls work for 0 to n-1, workers at once, until one fails or ctx ends.
 func each(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
