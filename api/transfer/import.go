@@ -57,22 +57,28 @@ func (r *report) importFile(ctx context.Context, to Images, f file) error {
 		r.add(passedOver, f.path, refusal.Error())
 	case errors.As(err, &refusal):
 		r.add(failed, f.path, refusal.Error())
+	case errors.Is(err, db.ErrDamaged): // what the store knows of that name
+		r.add(failed, f.path, err.Error())
 	case err != nil:
 		return err
+	case outcome == db.Unchanged:
+		r.add(present, f.path, renamed(present, f, name, img.Name))
 	default:
-		what, say := done, ""
-		if outcome == db.Unchanged {
-			what = present
-		}
-		if img.Name != keptName(f.rel) {
-			say = under(what, "stored", img.Name)
-		}
-		if img.Name != name {
-			say += fmt.Sprintf(", since %s is another image", name)
-		}
-		r.add(what, f.path, say)
+		r.add(done, f.path, renamed(done, f, name, img.Name))
 	}
 	return nil
+}
+
+// renamed says under which name a file is stored for which the name asked for was
+// meant, if that is not the file's own.
+func renamed(what result, f file, asked, got string) string {
+	if got != asked {
+		return fmt.Sprintf("%s, since %s is another image", under(what, "stored", got), asked)
+	}
+	if got != keptName(f.rel) {
+		return under(what, "stored", got)
+	}
+	return ""
 }
 
 // keptName is the name of a file for which nothing has to be changed.

@@ -372,6 +372,26 @@ func TestImportFatal(t *testing.T) {
 	})
 }
 
+// TestImportDamaged: what a damaged store cannot tell of one name is no reason not
+// to store the others.
+func TestImportDamaged(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		dir := t.TempDir()
+		for i := range 20 {
+			write(t, filepath.Join(dir, fmt.Sprintf("%d.png", i)), picture(t, uint64(i), 1000), longAgo)
+		}
+		said, err := doImport(t.Context(), hooked{Images: p, put: func(name string) error {
+			if name == "7.png" {
+				return fmt.Errorf("%w: %q", db.ErrDamaged, name)
+			}
+			return nil
+		}}, dir)
+		wantError(t, err, "1 file could not be imported")
+		wantEnd(t, said, "19 stored, 0 already there, 1 failed.")
+	})
+}
+
 // failing is a store that has no room.
 type failing struct{ db.Store }
 
