@@ -120,6 +120,7 @@ type serve struct {
 	DB           string         `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
 	MaxUpload    size           `default:"64MiB" help:"The largest image that is taken."`
 	UploadMemory size           `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
+	MaxDBSize    size           `name:"max-db-size" default:"0" help:"The largest that the data file may become, such as 10GiB; 0 leaves it to the disk."`
 	Trash        life           `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
 	Strip        bool           `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
 	CopiesBudget budget         `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
@@ -160,7 +161,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	store, err := bolt.Open(cmd.DB, bolt.Options{UploadMemory: int64(cmd.UploadMemory), Log: log})
+	store, err := bolt.Open(cmd.DB, bolt.Options{UploadMemory: int64(cmd.UploadMemory), MaxSize: int64(cmd.MaxDBSize), Log: log})
 	if err != nil {
 		return err
 	}
@@ -218,6 +219,10 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 
 // minResizeMemory is what a small picture takes.
 const minResizeMemory = 16 << 20
+
+// minDBSize leaves room for images beside what the data file keeps free for
+// deletes.
+const minDBSize = 16 << 20
 
 // otherMemory is what the server takes besides uploads and resizing, in bytes,
 // with room for the garbage collector.
@@ -313,6 +318,9 @@ func (cmd *serve) check() error {
 	}
 	if cmd.MaxUpload <= 0 || cmd.UploadMemory <= 0 {
 		return usageError{errors.New("--max-upload and --upload-memory: want a size such as 64MiB")}
+	}
+	if cmd.MaxDBSize != 0 && cmd.MaxDBSize < minDBSize {
+		return usageError{errors.New("--max-db-size: want 16MiB or more, such as 10GiB, or 0 for no limit")}
 	}
 	if cmd.ResizeMemory < minResizeMemory {
 		return usageError{errors.New("--resize-memory: want 16MiB or more, such as 512MiB")}

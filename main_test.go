@@ -374,6 +374,8 @@ func TestUsage(t *testing.T) {
 		{"--resize-memory=1MiB", []string{"--resize-memory", "16MiB"}},
 		{"--copies-budget=-1", []string{"--copies-budget", "auto", "10GiB"}},
 		{"--copies-budget=10%", []string{"--copies-budget", "auto", "10GiB"}},
+		{"--max-db-size=1MiB", []string{"--max-db-size", "16MiB"}},
+		{"--max-db-size=some", []string{"--max-db-size"}},
 		{"--max-pixels=0", []string{"--max-pixels", "100000000"}},
 		{"--max-pixels=many", []string{"--max-pixels"}},
 		{"--allow=jpeg,docx", []string{"--allow", "docx", "png"}},
@@ -587,6 +589,21 @@ func TestOptions(t *testing.T) {
 		s.want(t, 201, "PUT", "/images/b.png", "", png+"x") // the trimming came before
 		s.stop()
 		wantCopies(t, path, 0)
+	})
+	t.Run("max-db-size", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-db-size=16MiB", "--trash=0")
+		large := png + strings.Repeat("x", 5<<20)
+		s.want(t, 201, "PUT", "/images/a.png", "", large)
+		s.want(t, 201, "PUT", "/images/b.png", "", large+"b")
+		status, answer := s.do(t, "PUT", "/images/c.png", "", large+"c")
+		if status != 507 || !strings.Contains(answer, "16 MiB") {
+			t.Errorf("got %d %s, want 507 that tells the limit", status, answer)
+		}
+		s.want(t, 200, "GET", "/readyz", "", "")
+		s.want(t, 200, "GET", "/images/a.png", "", "")
+		s.want(t, 204, "DELETE", "/images/a.png", "", "")
+		s.want(t, 201, "PUT", "/images/c.png", "", large+"c")
 	})
 	t.Run("token", func(t *testing.T) {
 		t.Parallel()

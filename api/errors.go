@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/dustin/go-humanize"
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/format"
@@ -86,6 +87,11 @@ func explain(err error) *refusal {
 	var own *refusal
 	if errors.As(err, &own) {
 		return own
+	}
+	var limit *db.LimitError
+	if errors.As(err, &limit) {
+		return &refusal{http.StatusInsufficientStorage, "full",
+			fmt.Sprintf("The store is full: the limit is %s. Nothing that is stored was lost; once images are deleted, uploads work again.", humanize.IBytes(uint64(limit.Limit))), err}
 	}
 	for _, a := range answers {
 		if errors.Is(err, a.err) {

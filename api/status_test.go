@@ -38,6 +38,7 @@ var rows = []struct {
 	{"db.ErrName", db.ErrName, 400, "bad_name", "Bad image name"},
 	{"db.ErrCursor", db.ErrCursor, 400, "bad_cursor", "cursor"},
 	{"db.ErrFull", db.ErrFull, 507, "full", "no space left"},
+	{"db.LimitError", &db.LimitError{Limit: 10 << 30}, 507, "full", "full: the limit is 10 GiB"},
 	{"db.ErrBusy", db.ErrBusy, 503, "busy", "Try again"},
 	{"db.ErrDamaged", db.ErrDamaged, 500, "damaged", "damaged"},
 	{"db.ErrReadOnly", db.ErrReadOnly, 503, "read_only", "takes no uploads"},

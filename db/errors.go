@@ -1,6 +1,9 @@
 package db
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a store refuses and what can befall it. Engines wrap these with the
 // name or the cause; callers ask with [errors.Is].
@@ -25,3 +28,12 @@ var (
 	// ErrClosed: the store has been closed.
 	ErrClosed = errors.New("store is closed")
 )
+
+// LimitError is an ErrFull for want of leave and not of disk: the store may
+// take Limit bytes.
+type LimitError struct{ Limit int64 }
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%v: the limit is %d bytes", ErrFull, e.Limit)
+}
+func (e *LimitError) Unwrap() error { return ErrFull }

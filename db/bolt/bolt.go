@@ -62,6 +62,10 @@ type Options struct {
 	UploadMemory int64
 	UploadWait   time.Duration // 0 means 10 s
 
+	// MaxSize bounds the data file, in bytes; 0 means that the disk does. Past
+	// it a Put gives db.ErrFull, and all else goes on as on a full disk.
+	MaxSize int64
+
 	Now func() time.Time // the clock; nil means time.Now
 	Log *slog.Logger     // what happens in the background; nil means slog.Default
 
@@ -110,6 +114,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
 	s := &Store{db: bdb, file: file, now: o.Now, log: o.Log}
+	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
 		unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
 		file.Close()

@@ -3,14 +3,12 @@ package bolt
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 
 	"imageserver/db"
 )
@@ -49,7 +47,8 @@ type txn struct {
 	left  []uint64  // blobs that became orphans
 	kept  []uint64  // orphans that became an image's or a copy's
 
-	deleted int // chunks; see dropChunks
+	bytes   int64 // of image data
+	deleted int   // chunks; see dropChunks
 }
 
 // expect notes an end that has been entered.
@@ -185,13 +184,13 @@ func (s *Store) commit(group []*change) (err error) {
 	}()
 	todo, err := s.applyAll(tx, group)
 	if err != nil {
-		return fullOr(err)
+		return s.space.fullOr(err)
 	}
 	if !todo {
 		return tx.Rollback()
 	}
 	if err := s.finish(tx); err != nil {
-		if full := fullOr(err); errors.Is(full, db.ErrFull) {
+		if full := s.space.fullOr(err); errors.Is(full, db.ErrFull) {
 			s.space.tight = true
 			return full
 		}
@@ -232,12 +231,11 @@ func (s *Store) begin() (t *txn, err error) {
 func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recoverDamage(&err)
-	var bytes int64
 	for _, c := range group {
-		bytes += c.bytes
+		tx.bytes += c.bytes
 	}
-	if bytes > 0 {
-		if err := s.space.reserve(s.file, tx.Tx, bytes); err != nil {
+	if tx.bytes > 0 {
+		if err := s.space.reserve(s.file, tx.Tx, tx.bytes); err != nil {
 			return false, err
 		}
 	}
@@ -269,6 +267,7 @@ func (s *Store) finish(tx *txn) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recoverDamage(&err)
 	s.db.NoFreelistSync = s.space.tight
+	s.db.MaxSize = s.space.bound(tx.bytes > 0)
 	return tx.Commit()
 }
 
@@ -285,14 +284,4 @@ func (s *Store) failure() error {
 		return *p
 	}
 	return nil
-}
-
-// fullOr returns db.ErrFull for an error that says there is no space and
-// that cannot come from a sync: those carry no path.
-func fullOr(err error) error {
-	var path *fs.PathError
-	if errors.Is(err, berrors.ErrMaxSizeReached) || isFull(err) && errors.As(err, &path) {
-		return fmt.Errorf("%w: %w", db.ErrFull, err)
-	}
-	return err
 }

@@ -335,11 +335,9 @@ func TestCopyLost(t *testing.T) {
 }
 
 // newBoundedStore makes a store whose file may not grow beyond size.
-func newBoundedStore(t *testing.T, size int) *Store {
+func newBoundedStore(t *testing.T, size int64) *Store {
 	t.Helper()
-	s := newStore(t, Options{NoSync: true})
-	s.db.MaxSize = size + s.db.AllocSize // bbolt asks for that much more than it needs
-	return s
+	return newStore(t, Options{NoSync: true, MaxSize: size})
 }
 
 // TestCopiesGiveWay gives the file an end that it may not grow beyond.

@@ -708,7 +708,7 @@ func TestFullOr(t *testing.T) {
 		{"sync on a full disk", errNoSpace, false},
 		{"another error", closed, false},
 	} {
-		if got := errors.Is(fullOr(test.err), db.ErrFull); got != test.full {
+		if got := errors.Is(new(space).fullOr(test.err), db.ErrFull); got != test.full {
 			t.Errorf("%s: full is %v, want %v", test.name, got, test.full)
 		}
 	}

@@ -3,10 +3,12 @@ package bolt
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 
 	bbolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"imageserver/db"
 )
@@ -24,7 +26,8 @@ const (
 // space sees to it that the disk has room for a commit before it is begun,
 // and that deletes find some when uploads no longer do. It is the committer's.
 type space struct {
-	end int64 // the file has disk space up to here
+	limit int64 // of the file, or 0; see Options.MaxSize
+	end   int64 // the file has disk space up to here
 
 	// tight: commits leave out the list of free pages. bbolt writes it anew in
 	// each one, 8 bytes a page in one run, and on a full disk there may be no
@@ -47,14 +50,14 @@ func (p *space) reserve(f *os.File, tx *bbolt.Tx, n int64) error {
 	if want <= p.end {
 		return nil
 	}
-	err := p.grow(f, high, want+max(spaceStep, high/16))
+	err := p.grow(f, high, max(want, min(want+max(spaceStep, high/16), p.most())))
 	if errors.Is(err, db.ErrFull) {
 		err = p.grow(f, high, want)
 	}
 	if !errors.Is(err, db.ErrFull) {
 		return err
 	}
-	// The disk is full, but there are pages that deletes have freed. They may
+	// There is no more, but there are pages that deletes have freed. They may
 	// be too scattered: then some of what is kept is used, but not all.
 	free := int64(freePages(tx)) * int64(tx.DB().Info().PageSize)
 	if free+p.end-high >= n+spaceKept/2 {
@@ -82,11 +85,14 @@ func (p *space) measure(f *os.File, high int64) error {
 
 // grow gives the file disk space from off up to end.
 func (p *space) grow(f *os.File, off, end int64) error {
+	if end > p.most() {
+		return &db.LimitError{Limit: p.limit}
+	}
 	off = max(off, p.end)
 	ok, err := allocate(f, off, end-off)
 	switch {
 	case !ok:
-		p.end = math.MaxInt64 // the system cannot tell: leave it to the write
+		p.end = p.most() // the system cannot tell: leave it to the write
 	case isFull(err):
 		return fmt.Errorf("%w: %w", db.ErrFull, err)
 	case err != nil:
@@ -101,4 +107,50 @@ func (p *space) grow(f *os.File, off, end int64) error {
 func freePages(tx *bbolt.Tx) int {
 	stats := tx.DB().Stats()
 	return stats.FreePageN + stats.PendingPageN
+}
+
+// limitSize keeps the file at n bytes, if that is not 0.
+func (s *Store) limitSize(n int64) {
+	s.space.limit = n
+	if n > 0 {
+		// bbolt asks for so much more than it needs. Where the file system has
+		// no allocate, this makes one more sync for each commit that grows the
+		// file.
+		s.db.AllocSize = 0
+	}
+}
+
+// most is how far the file may grow.
+func (p *space) most() int64 {
+	if p.limit > 0 {
+		return p.limit
+	}
+	return math.MaxInt64
+}
+
+// bound is the MaxSize of bbolt's for one commit, which ends a commit of
+// uploads that finds too few pages in one run. Others stay below the limit,
+// too, while there is a list of free pages to leave out. What deletes take
+// after that is a few pages, and they must go through.
+func (p *space) bound(uploads bool) int {
+	switch {
+	case p.limit == 0 || !uploads && p.tight:
+		return 0
+	case uploads:
+		return int(max(1, p.limit-spaceKept/2))
+	}
+	return int(p.limit)
+}
+
+// fullOr returns db.ErrFull for an error that says there is no space and
+// that cannot come from a sync: those carry no path.
+func (p *space) fullOr(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, berrors.ErrMaxSizeReached):
+		return &db.LimitError{Limit: p.limit}
+	case isFull(err) && errors.As(err, &path):
+		return fmt.Errorf("%w: %w", db.ErrFull, err)
+	}
+	return err
 }
