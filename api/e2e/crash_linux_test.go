@@ -97,12 +97,3 @@ func shutdown(t *testing.T, dir string) {
 		unavailable(t, "EXT4_IOC_SHUTDOWN: %v", err)
 	}
 }
-
-// failed checks that the server lives on without its disk and says so.
-func (s *server) failed(t *testing.T) {
-	t.Helper()
-	s.alive(t)
-	if err := s.call(http.MethodGet, "/readyz", nil, nil); refusal(err) != http.StatusServiceUnavailable {
-		t.Errorf("GET /readyz on a disk that failed: %v, want 503", err)
-	}
-}

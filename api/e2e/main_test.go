@@ -19,12 +19,17 @@ import (
 const (
 	childVar  = "IMAGESERVER_E2E_CHILD"  // the data file
 	noSyncVar = "IMAGESERVER_E2E_NOSYNC" // not empty: bolt.Options.NoSync
+	bareVar   = "IMAGESERVER_E2E_BARE"   // a data file that is only read; see readBare
 )
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childVar); path != "" {
 		err := runChild(path, os.Getenv(noSyncVar) != "")
 		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if path := os.Getenv(bareVar); path != "" {
+		fmt.Fprintln(os.Stderr, readBare(path))
 		os.Exit(1)
 	}
 	code := m.Run()

@@ -264,3 +264,12 @@ func eventually(ok func() bool) bool {
 	}
 	return true
 }
+
+// failed checks that the server lives on without its data file and says so.
+func (s *server) failed(t *testing.T) {
+	t.Helper()
+	s.alive(t)
+	if err := s.call(http.MethodGet, "/readyz", nil, nil); refusal(err) != http.StatusServiceUnavailable {
+		t.Errorf("GET /readyz without its data file: %v, want 503", err)
+	}
+}

@@ -77,6 +77,7 @@ type Options struct {
 // Store is a db.Store in one bbolt file.
 type Store struct {
 	db   *bbolt.DB
+	path string
 	file *os.File // bbolt's own, for reserving disk space
 	now  func() time.Time
 	log  *slog.Logger
@@ -113,7 +114,7 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
-	s := &Store{db: bdb, file: file, now: o.Now, log: o.Log}
+	s := &Store{db: bdb, path: path, file: file, now: o.Now, log: o.Log}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
 		unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
@@ -140,6 +141,7 @@ func (s *Store) prepare() (err error) {
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
 		s.lastBlob.Store(tx.Bucket(chunksBucket).Sequence())
+		s.lastTx.Store(uint64(tx.ID()))
 		return nil
 	})
 }
@@ -154,7 +156,7 @@ func (s *Store) Close() error {
 			s.closeErr = s.file.Close()
 			return
 		}
-		if s.space.tight {
+		if s.space.tight && s.named() == nil {
 			// With the list of free pages the next Open is quick. Without it,
 			// where the disk is still full, it is just as right.
 			s.db.NoFreelistSync = false
@@ -166,11 +168,13 @@ func (s *Store) Close() error {
 }
 
 // Ready reads from the file and returns why it cannot be read or written.
-func (s *Store) Ready(ctx context.Context) error {
-	if _, err := s.Usage(ctx); err != nil {
-		return err
-	}
-	return s.failure()
+func (s *Store) Ready(context.Context) error {
+	last := s.lastTx.Load() // the view may see later ones, and one that is not yet counted
+	err := s.view(func(tx *bbolt.Tx) error {
+		_, err := readUsage(tx)
+		return errors.Join(err, s.inPlace(tx, last, s.lastTx.Load()+1))
+	})
+	return errors.Join(err, s.failure())
 }
 
 // Usage returns the counts kept in the file.
@@ -192,7 +196,7 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if !begun && errors.Is(err, db.ErrDamaged) {
-			s.breakdown(err)
+			err = s.breakdown(err)
 		}
 	}()
 	defer recoverDamage(&err)
@@ -208,12 +212,13 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 
 // breakdown notes that bbolt panicked where a transaction begins, because the
 // file was cut short or overwritten under it. It then still holds its locks:
-// every further call of it would wait for ever.
-func (s *Store) breakdown(err error) {
+// every further call of it would wait for ever. It returns what to say of it.
+func (s *Store) breakdown(err error) error {
 	err = fmt.Errorf("%w; the data file was changed by another program: stop the server and restore a backup", err)
 	if s.brokenBy.CompareAndSwap(nil, &err) {
 		s.log.Error("the data file can no longer be read", "err", err)
 	}
+	return s.broken()
 }
 
 // broken returns what breakdown was told, or nil.

@@ -65,6 +65,7 @@ type committer struct {
 	closed  atomic.Bool   // set with closing held for writing
 	idle    chan struct{} // closed when the goroutine has ended
 	failed  atomic.Pointer[error]
+	lastTx  atomic.Uint64 // number of the last transaction that was committed
 	space   space
 }
 
@@ -168,7 +169,7 @@ func (s *Store) commitTight(group []*change) error {
 // commit runs the changes in one transaction. Refusals are left in the
 // changes; an error returned means that nothing was done, or, when the store
 // has stopped writing, that it is not known.
-func (s *Store) commit(group []*change) (err error) {
+func (s *Store) commit(group []*change) error {
 	if err := s.failure(); err != nil {
 		return err
 	}
@@ -176,19 +177,21 @@ func (s *Store) commit(group []*change) (err error) {
 	if err != nil {
 		return err
 	}
+	committed := false
 	defer func() {
-		if err != nil {
-			tx.Rollback() // a second one, after a failed commit, does nothing
+		if !committed {
+			tx.Rollback() // a second one does nothing
 		}
-		s.settle(tx, err == nil)
+		s.settle(tx, committed)
 	}()
 	todo, err := s.applyAll(tx, group)
 	if err != nil {
 		return s.space.fullOr(err)
 	}
 	if !todo {
-		return tx.Rollback()
+		return nil
 	}
+	id := uint64(tx.ID())
 	if err := s.finish(tx); err != nil {
 		if full := s.space.fullOr(err); errors.Is(full, db.ErrFull) {
 			s.space.tight = true
@@ -199,7 +202,9 @@ func (s *Store) commit(group []*change) (err error) {
 		s.fail(err)
 		return s.failure()
 	}
-	return nil
+	committed = true
+	s.lastTx.Store(id)
+	return readOnly(s.named())
 }
 
 // begin starts the write transaction.
@@ -215,11 +220,15 @@ func (s *Store) begin() (t *txn, err error) {
 		case tx != nil:
 			tx.Rollback()
 		case errors.Is(err, db.ErrDamaged):
-			s.breakdown(err)
+			err = s.breakdown(err)
 		}
 	}()
 	defer recoverDamage(&err)
 	if tx, err = s.db.Begin(true); err != nil {
+		return nil, err
+	}
+	next := s.lastTx.Load() + 1
+	if err := s.inPlace(tx, next, next); err != nil {
 		return nil, err
 	}
 	t = &txn{Tx: tx, now: stamp(s.now()), pins: &s.pins}

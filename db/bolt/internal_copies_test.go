@@ -281,7 +281,7 @@ func TestDamagedCopy(t *testing.T) {
 				other := mustPut(t, s, "b.png", content(3, 100)).SHA256
 				mustPutCopy(t, s, source, "w=1", data, ample)
 				mustPutCopy(t, s, other, "w=1", data, ample)
-				err := s.db.Update(func(tx *bbolt.Tx) error {
+				err := tamper(s, func(tx *bbolt.Tx) error {
 					r, err := findCopy(tx, k)
 					return errors.Join(err, damage.do(tx, r.blob))
 				})
@@ -324,7 +324,7 @@ func TestCopyLost(t *testing.T) {
 	for _, key := range []string{"lost", "b", "c"} {
 		mustPutCopy(t, s, source, key, content(2, 1000), ample)
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(copiesBucket).Delete(copyKey(source, "lost")) })
+	err := tamper(s, func(tx *bbolt.Tx) error { return tx.Bucket(copiesBucket).Delete(copyKey(source, "lost")) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -566,7 +566,7 @@ func TestHealTrash(t *testing.T) {
 		if !live {
 			mustTrash(t, s, "b.png")
 		}
-		err := s.db.Update(func(tx *bbolt.Tx) error {
+		err := tamper(s, func(tx *bbolt.Tx) error {
 			place := chunkPlace(blob, 3)
 			return tx.Bucket(chunksBucket).Bucket(place[:]).Put(chunkKey, []byte("what is left of it"))
 		})
@@ -602,7 +602,7 @@ func TestDamagedTrash(t *testing.T) {
 			mustTrash(t, s, fmt.Sprintf("%d.png", i))
 		}
 		mustPut(t, s, "live.png", content(0, 100))
-		err := s.db.Update(func(tx *bbolt.Tx) error {
+		err := tamper(s, func(tx *bbolt.Tx) error {
 			trash := tx.Bucket(trashBucket)
 			k, _ := trash.Cursor().First() // of 0.png
 			if value == nil {

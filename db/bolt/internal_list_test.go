@@ -28,7 +28,7 @@ func TestListDamaged(t *testing.T) {
 	for _, name := range []string{"a.png", "b.png", "c.png"} {
 		mustPut(t, s, name, []byte(name))
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := tamper(s, func(tx *bbolt.Tx) error {
 		return tx.Bucket(imagesBucket).Put([]byte("b.png"), []byte("unreadable"))
 	})
 	if err != nil {
@@ -56,7 +56,7 @@ func fill(t testing.TB, s *Store, n int) (images []db.Image) {
 			Width: 4000, Height: 3000, Orientation: 1, Uploaded: at.Add(time.Duration(i*104729%n) * time.Second),
 		})
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := tamper(s, func(tx *bbolt.Tx) error {
 		for _, img := range images {
 			r := record{Image: img, blob: 1, chunkSize: chunkSize}
 			if err := errors.Join(

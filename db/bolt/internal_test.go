@@ -71,6 +71,15 @@ func content(seed byte, n int) []byte {
 	return b
 }
 
+// tamper changes the file behind the store's back, but not so that it notices.
+func tamper(s *Store, fn func(tx *bbolt.Tx) error) error {
+	err := s.db.Update(fn)
+	if err == nil {
+		s.lastTx.Add(1)
+	}
+	return err
+}
+
 // recordOf returns the record under name.
 func recordOf(t testing.TB, s *Store, name string) (r *record) {
 	t.Helper()
@@ -276,7 +285,7 @@ func TestDamage(t *testing.T) {
 		s := openStore(t, path, Options{})
 		defer s.Close()
 		r := recordOf(t, s, "damaged.png")
-		err := s.db.Update(func(tx *bbolt.Tx) error { return fn(tx.Bucket(chunksBucket), r.blob) })
+		err := tamper(s, func(tx *bbolt.Tx) error { return fn(tx.Bucket(chunksBucket), r.blob) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -352,7 +361,7 @@ func TestHeal(t *testing.T) {
 			mustPutWith(t, s, "b.png", want, ending)
 			mustPut(t, s, "taken.png", content(2, 100))
 			r := recordOf(t, s, "a.png")
-			err := s.db.Update(func(tx *bbolt.Tx) error {
+			err := tamper(s, func(tx *bbolt.Tx) error {
 				place := chunkPlace(r.blob, 3)
 				return tx.Bucket(chunksBucket).Bucket(place[:]).Put(chunkKey, []byte("what is left of it"))
 			})

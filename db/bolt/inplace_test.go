@@ -1,0 +1,172 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// under is what can happen to a data file under an open store.
+var under = []struct {
+	name string
+	do   func(t *testing.T, path string)
+	says string
+	back bool // the former file can be put back, and reads go on
+}{
+	{"removed", func(t *testing.T, path string) { must(t, os.Rename(path, path+".old")) }, "removed", true},
+	{"folder removed", func(t *testing.T, path string) {
+		must(t, os.Rename(filepath.Dir(path), filepath.Dir(path)+".old"))
+	}, "removed", true},
+	{"replaced", func(t *testing.T, path string) {
+		must(t, os.Rename(path, path+".old"))
+		must(t, os.WriteFile(path, []byte("another file"), 0o600))
+	}, "replaced", true},
+	{"replaced by a copy", func(t *testing.T, path string) {
+		data, err := os.ReadFile(path)
+		must(t, err)
+		must(t, os.Rename(path, path+".old"))
+		must(t, os.WriteFile(path, data, 0o600))
+	}, "replaced", true},
+	{"cut to nothing", func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }, "changed by another", false},
+	{"cut to a page", func(t *testing.T, path string) { must(t, os.Truncate(path, 4096)) }, "", false},
+	{"cut to three pages", func(t *testing.T, path string) { must(t, os.Truncate(path, 3*4096)) }, "", false},
+	{"cut in half", func(t *testing.T, path string) { must(t, os.Truncate(path, 300_000)) }, "cut short", false},
+	{"overwritten", func(t *testing.T, path string) { // as cp restores a backup
+		other := filepath.Join(t.TempDir(), "other.db")
+		s, err := Open(other, Options{})
+		must(t, err)
+		for i := range byte(30) {
+			mustPut(t, s, string('a'+rune(i)), content(i, 100_000))
+		}
+		must(t, s.Close())
+		data, err := os.ReadFile(other)
+		must(t, err)
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		must(t, err)
+		defer f.Close()
+		_, err = f.WriteAt(data, 0)
+		must(t, err)
+	}, "overwritten", false},
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestInPlace does to the data file of an open store what people do by mistake.
+// Nothing crashes or hangs, nothing more is acknowledged, and Ready says why.
+func TestInPlace(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file cannot be moved there")
+	}
+	for _, c := range under {
+		for _, noticed := range []string{"by Ready", "by Put", "by Delete"} {
+			t.Run(c.name+" "+noticed, func(t *testing.T) {
+				t.Parallel()
+				within(t, func() { testInPlace(t, c.do, c.says, c.back, noticed) })
+			})
+		}
+	}
+}
+
+func testInPlace(t *testing.T, do func(*testing.T, string), says string, back bool, noticed string) {
+	path := filepath.Join(t.TempDir(), "store", "images.db")
+	must(t, os.Mkdir(filepath.Dir(path), 0o700))
+	s := openStore(t, path, Options{Log: slog.New(slog.DiscardHandler)})
+	want := content(1, 500_000)
+	mustPut(t, s, "a.png", want)
+	mustPut(t, s, "b.png", content(2, 500_000))
+	do(t, path)
+
+	before, _ := os.Stat(path)
+	put := func() error {
+		_, _, err := s.Put(ctx, "c.png", bytes.NewReader(content(3, 3_000_000)), db.PutOptions{})
+		return err
+	}
+	remove := func() error { return s.Delete(ctx, "b.png", db.DeleteOptions{}) }
+	for range 2 {
+		switch noticed {
+		case "by Put":
+			wantStopped(t, put(), says)
+		case "by Delete":
+			wantStopped(t, remove(), says)
+		}
+		wantStopped(t, s.Ready(ctx), says)
+		wantStopped(t, put(), says)
+		wantStopped(t, remove(), says)
+	}
+	_, body, err := s.Get(ctx, "a.png")
+	var got []byte
+	if err == nil {
+		got, err = io.ReadAll(body)
+		body.Close()
+	}
+	if err == nil && !bytes.Equal(got, want) {
+		t.Error("the image reads wrong")
+	}
+	if back && err != nil {
+		t.Errorf("read: %v, want it to go on", err)
+	}
+	if after, _ := os.Stat(path); before != nil && (after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+		t.Errorf("the file was written to: %d bytes, %d before", after.Size(), before.Size())
+	}
+	if back {
+		putBack(t, s, path)
+	}
+	s.Close()
+}
+
+// putBack undoes what was done to the name of the file: the store goes on.
+func putBack(t *testing.T, s *Store, path string) {
+	t.Helper()
+	os.RemoveAll(path)
+	if _, err := os.Stat(path + ".old"); err == nil {
+		must(t, os.Rename(path+".old", path))
+	} else {
+		must(t, os.Rename(filepath.Dir(path)+".old", filepath.Dir(path)))
+	}
+	if err := s.Ready(ctx); err != nil {
+		t.Errorf("after the file was put back: %v", err)
+	}
+	mustPut(t, s, "d.png", content(4, 100_000))
+}
+
+// wantStopped fails unless err is one of a store that has stopped writing or
+// cannot be read, and says why.
+func wantStopped(t *testing.T, err error, says string) {
+	t.Helper()
+	if !errors.Is(err, db.ErrReadOnly) && !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), says) {
+		t.Errorf("error %v, want ErrReadOnly or ErrDamaged that says %q", err, says)
+	}
+}
+
+// TestMovedDuringCommit: an image that went into a file without a name is not
+// acknowledged.
+func TestMovedDuringCommit(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	var s *Store
+	s = openStore(t, path, Options{Now: func() time.Time {
+		if s != nil { // the clock is read in every commit, after it has begun
+			os.Rename(path, path+".old")
+		}
+		return time.Now()
+	}})
+	_, _, err := s.Put(ctx, "a.png", strings.NewReader("a"), db.PutOptions{})
+	if !errors.Is(err, db.ErrReadOnly) {
+		t.Errorf("error %v, want ErrReadOnly", err)
+	}
+}
