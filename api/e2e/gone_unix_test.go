@@ -24,14 +24,15 @@ func TestFileGone(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(t *testing.T, path, other string) (unharmed string)
+		idle bool // a commit under way would make the file long again, with holes
 	}{
 		{"renamed", func(t *testing.T, path, _ string) string {
 			return renamed(t, path, path+".old")
-		}},
+		}, false},
 		{"folder renamed", func(t *testing.T, path, _ string) string {
 			dir := filepath.Dir(path)
 			return filepath.Join(renamed(t, dir, dir+".old"), filepath.Base(path))
-		}},
+		}, false},
 		{"folder removed", func(t *testing.T, path, _ string) string {
 			kept := filepath.Join(t.TempDir(), "kept.db")
 			if err := os.Link(path, kept); err != nil { // to look at it afterwards
@@ -41,12 +42,12 @@ func TestFileGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			return kept
-		}},
+		}, false},
 		{"replaced", func(t *testing.T, path, other string) string {
 			kept := renamed(t, path, path+".old")
 			renamed(t, other, path)
 			return kept
-		}},
+		}, false},
 		{"overwritten", func(t *testing.T, path, other string) string { // as cp does
 			data, err := os.ReadFile(other)
 			if err == nil {
@@ -56,10 +57,10 @@ func TestFileGone(t *testing.T) {
 				t.Fatal(err)
 			}
 			return ""
-		}},
-		{"cut to nothing", func(t *testing.T, path, _ string) string { return truncated(t, path, 0) }},
-		{"cut to a page", func(t *testing.T, path, _ string) string { return truncated(t, path, 4096) }},
-		{"cut to a megabyte", func(t *testing.T, path, _ string) string { return truncated(t, path, 1<<20) }},
+		}, false},
+		{"cut to nothing", func(t *testing.T, path, _ string) string { return truncated(t, path, 0) }, false},
+		{"cut to a page", func(t *testing.T, path, _ string) string { return truncated(t, path, 4096) }, false},
+		{"cut to a megabyte", func(t *testing.T, path, _ string) string { return truncated(t, path, 1<<20) }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			parallel(t)
@@ -82,7 +83,13 @@ func TestFileGone(t *testing.T) {
 			if !eventually(func() bool { return l.acks.Load() > 50 }) {
 				t.Error("the uploads do not get on")
 			}
+			if c.idle {
+				l.end()
+			}
 			unharmed := c.do(t, path, other)
+			if c.idle {
+				l = m.begin(s, "after", 8, 64<<20)
+			}
 			l.done.Wait() // each client gets an error
 			for _, err := range l.end() {
 				if code := refusal(err); code/100 == 4 || code == http.StatusInsufficientStorage {

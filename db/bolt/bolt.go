@@ -79,6 +79,7 @@ type Store struct {
 	db   *bbolt.DB
 	path string
 	file *os.File // bbolt's own, for reserving disk space
+	head *head
 	now  func() time.Time
 	log  *slog.Logger
 
@@ -121,6 +122,7 @@ func Open(path string, o Options) (*Store, error) {
 		file.Close()
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
+	s.head = mapHead(file, 2*bdb.Info().PageSize)
 	s.memory.init(o.UploadMemory, o.UploadWait)
 	s.pins.init()
 	s.startCommitter()
@@ -151,6 +153,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.stopCommitter()
 		s.sweep.stop()
+		s.head.unmap()
 		if s.broken() != nil {
 			unlock(s.file)
 			s.closeErr = s.file.Close()
@@ -196,6 +199,7 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if !begun && errors.Is(err, db.ErrDamaged) {
+			unlockRead(s.db)
 			err = s.breakdown(err)
 		}
 	}()
@@ -211,8 +215,8 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 }
 
 // breakdown notes that bbolt panicked where a transaction begins, because the
-// file was cut short or overwritten under it. It then still holds its locks:
-// every further call of it would wait for ever. It returns what to say of it.
+// file was cut short or overwritten under it, and returns what to say of it.
+// bbolt is called no more.
 func (s *Store) breakdown(err error) error {
 	err = fmt.Errorf("%w; the data file was changed by another program: stop the server and restore a backup", err)
 	if s.brokenBy.CompareAndSwap(nil, &err) {

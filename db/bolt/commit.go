@@ -191,8 +191,13 @@ func (s *Store) commit(group []*change) error {
 	if !todo {
 		return nil
 	}
-	id := uint64(tx.ID())
-	if err := s.finish(tx); err != nil {
+	id, before := uint64(tx.ID()), s.head.txids()
+	err = s.finish(tx)
+	if err == nil {
+		err = s.head.wrote(before, id)
+		committed = err == nil
+	}
+	if err != nil {
 		if full := s.space.fullOr(err); errors.Is(full, db.ErrFull) {
 			s.space.tight = true
 			return full
@@ -202,7 +207,6 @@ func (s *Store) commit(group []*change) error {
 		s.fail(err)
 		return s.failure()
 	}
-	committed = true
 	s.lastTx.Store(id)
 	return readOnly(s.named())
 }
@@ -220,6 +224,7 @@ func (s *Store) begin() (t *txn, err error) {
 		case tx != nil:
 			tx.Rollback()
 		case errors.Is(err, db.ErrDamaged):
+			unlockWrite(s.db)
 			err = s.breakdown(err)
 		}
 	}()

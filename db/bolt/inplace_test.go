@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -168,5 +169,40 @@ func TestMovedDuringCommit(t *testing.T) {
 	_, _, err := s.Put(ctx, "a.png", strings.NewReader("a"), db.PutOptions{})
 	if !errors.Is(err, db.ErrReadOnly) {
 		t.Errorf("error %v, want ErrReadOnly", err)
+	}
+}
+
+// TestLocks faults where transactions begin, while others are open. Those end,
+// and new ones are refused. The locks are bbolt's own: when its version changes
+// this test sees whether they still have these names.
+func TestLocks(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file cannot be cut there")
+	}
+	for _, begin := range []struct {
+		name string
+		do   func(s *Store) error
+	}{
+		{"to read", func(s *Store) error { return s.Ready(ctx) }},
+		{"to write", func(s *Store) error { return s.Delete(ctx, "a.png", db.DeleteOptions{}) }},
+	} {
+		t.Run(begin.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "images.db")
+			s := openStore(t, path, Options{Log: slog.New(slog.DiscardHandler)})
+			open, err := s.db.Begin(false)
+			must(t, err)
+			must(t, os.Truncate(path, 0))
+			within(t, func() {
+				wantStopped(t, begin.do(s), "changed by another")
+				must(t, open.Rollback())
+				if !lockOf[sync.Mutex](s.db, "rwlock").TryLock() {
+					t.Error("bbolt's lock of writers is held")
+				}
+				wantStopped(t, s.Ready(ctx), "changed by another")
+				s.Close()
+			})
+		})
 	}
 }

@@ -30,6 +30,21 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
+// mapHead maps the first n bytes of the file.
+func mapHead(f *os.File, n int) *head {
+	b, err := unix.Mmap(int(f.Fd()), 0, n, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return nil
+	}
+	return &head{b}
+}
+
+func (h *head) unmap() {
+	if h != nil {
+		_ = unix.Munmap(h.bytes)
+	}
+}
+
 // unlock takes the lock off a file that bbolt opened and could not close: its
 // memory map would keep the lock for as long as the process lives.
 func unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -18,5 +18,10 @@ func isFull(err error) bool {
 // folder cannot be opened for syncing.
 func syncDir(string) error { return nil }
 
+// mapHead returns none: there a file that is mapped cannot be cut.
+func mapHead(*os.File, int) *head { return nil }
+
+func (*head) unmap() {}
+
 // unlock does nothing: closing the file lets its lock go.
 func unlock(*os.File) {}
