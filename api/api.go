@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,7 @@ type Server struct {
 	invited  *http.CrossOriginProtection // who may upload, unless all may
 	crossing *http.CrossOriginProtection // who may change and list
 	draining atomic.Bool
+	backups  sync.Mutex // held while one is made and sent
 }
 
 // New returns a Server for the images in store. The page answers / and /ui/.
@@ -131,6 +133,8 @@ func (s *Server) routes(page http.Handler) {
 	e.Match(look, deletePath+"*", s.askToDelete)
 	e.POST(deletePath+"*", s.deleteByKey)
 	e.DELETE(deletePath+"*", s.deleteByKey)
+
+	e.GET("/backup", s.getBackup, s.own, s.bearer)
 
 	e.Match(look, "/livez", s.livez)
 	e.Match(look, "/readyz", s.readyz)

@@ -124,14 +124,13 @@ var copyPool = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b 
 // chunk by chunk, straight from the buffers it was checked in. An error that is
 // not of the client's connection is the store's.
 func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
-	onlyWriter := struct{ io.Writer }{s}
 	body, whole := wholeBody(r, s.size)
 	if whole {
-		n, err = body.WriteTo(onlyWriter)
+		n, err = body.WriteTo(onlyWriter{s})
 	} else {
 		buf := copyPool.Get().(*[]byte)
 		defer copyPool.Put(buf)
-		n, err = io.CopyBuffer(onlyWriter, r, *buf)
+		n, err = io.CopyBuffer(onlyWriter{s}, r, *buf)
 	}
 	if s.gone == nil {
 		s.damage = err

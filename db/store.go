@@ -146,6 +146,17 @@ type Store interface {
 	Close() error
 }
 
+// Backuper is a Store that can copy itself whole while it goes on.
+type Backuper interface {
+	// Backup returns a copy of the store as it is at some moment after the call,
+	// and its size in bytes: all that was acknowledged before is in it, and a
+	// store that is opened on those bytes is like this one was then. The copy is
+	// the caller's to close; however slowly it is read, the store goes on as
+	// ever. Without room to make it the error is ErrFull, and no harm is done.
+	// When ctx ends, Backup returns its error.
+	Backup(ctx context.Context) (copy io.ReadCloser, size int64, err error)
+}
+
 // Image is what the store knows of one image, or of one copy.
 type Image struct {
 	Name        string // in Unicode normal form C; a copy has none

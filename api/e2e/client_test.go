@@ -12,6 +12,8 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -239,3 +241,24 @@ func mustPut(t testing.TB, s *server, name string, p picture) {
 
 // host is the server's address.
 func (s *server) host() string { return s.url[strings.Index(s.url, "//")+2:] }
+
+// backup stores a backup of the server in a file.
+func backup(t *testing.T, s *server) (path string, err error) {
+	t.Helper()
+	resp, err := s.send(http.MethodGet, "/backup", nil, 0, nil)
+	if err != nil {
+		return "", err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", read(resp, nil)
+	}
+	defer resp.Body.Close()
+	path = filepath.Join(t.TempDir(), "backup.db")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	_, err = io.Copy(f, resp.Body)
+	return path, err
+}

@@ -194,3 +194,45 @@ func occupy(t *testing.T, path string) {
 		_, err = f.Write(make([]byte, 4096))
 	}
 }
+
+// TestBackupFull asks for backups on disks with ever less room: each is whole or
+// refused with 507, nothing is left behind, and uploads go on.
+func TestBackupFull(t *testing.T) {
+	parallel(t)
+	for _, size := range []string{"12m", "60m", "100m", "200m"}[:pick(3, 4)] {
+		t.Run(size, func(t *testing.T) {
+			dir := mountTmpfs(t, size)
+			path := filepath.Join(dir, "images.db")
+			s := start(t, path)
+			m := newModel()
+			made, refusedOnes := 0, 0
+			for i := 0; ; i++ {
+				err := m.upload(s, fmt.Sprintf("%d.png", i), newPicture(1e6))
+				if err != nil {
+					checkFull(t, err)
+					break
+				}
+				copied, err := backup(t, s)
+				if err == nil {
+					made++
+				} else if refusedOnes++; refusal(err) != http.StatusInsufficientStorage || !strings.Contains(err.Error(), "room for a backup") {
+					t.Fatalf("backup: %v, want 507 that speaks of it", err)
+				}
+				if err == nil && i%5 == 0 {
+					c := start(t, copied)
+					m.matches(t, c)
+					c.kill()
+				}
+			}
+			if files, err := os.ReadDir(dir); err != nil || len(files) != 1 {
+				t.Errorf("the disk has %v, %v, want the data file alone", files, err)
+			}
+			s.check(t)
+			m.matches(t, s)
+			t.Logf("%d backups made, %d refused", made, refusedOnes)
+			if refusedOnes == 0 {
+				t.Error("no backup met a full disk")
+			}
+		})
+	}
+}

@@ -98,8 +98,16 @@ func TestFileGone(t *testing.T) {
 			}
 			s.failed(t)
 			wantNoneWrong(t, s, m)
+			copied := ""
+			if unharmed != "" { // what nobody finds any more can still be saved
+				var err error
+				if copied, err = backup(t, s); err != nil {
+					t.Fatalf("backup with the file %s: %v", c.name, err)
+				}
+			}
 			s.kill()
 			if unharmed != "" {
+				m.matches(t, start(t, copied))
 				s = start(t, unharmed)
 				s.check(t)
 				m.matches(t, s)

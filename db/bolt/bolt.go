@@ -94,7 +94,10 @@ type Store struct {
 	closeErr error
 }
 
-var _ db.Store = (*Store)(nil)
+var _ interface {
+	db.Store
+	db.Backuper
+} = (*Store)(nil)
 
 // Open opens the data file at path, or makes a new one. Errors are one line
 // that says what to do.
@@ -123,6 +126,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
 	s.head = mapHead(file, 2*bdb.Info().PageSize)
+	removeSpooled(path)
 	s.memory.init(o.UploadMemory, o.UploadWait)
 	s.pins.init()
 	s.startCommitter()

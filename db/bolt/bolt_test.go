@@ -1,6 +1,9 @@
 package bolt_test
 
 import (
+	"errors"
+	"io"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -36,5 +39,20 @@ func TestReopen(t *testing.T) {
 	dbtest.RunReopen(t, func(t *testing.T) func() db.Store {
 		path := filepath.Join(t.TempDir(), "images.db")
 		return func() db.Store { return openStore(t, path) }
+	})
+}
+
+func TestBackup(t *testing.T) {
+	t.Parallel()
+	dbtest.RunBackup(t, func(t *testing.T) db.Store { return newStore(t) }, func(t *testing.T, copy io.Reader) db.Store {
+		path := filepath.Join(t.TempDir(), "images.db")
+		f, err := os.Create(path)
+		if err == nil {
+			_, err = io.Copy(f, copy)
+		}
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return openStore(t, path)
 	})
 }
