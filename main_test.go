@@ -376,6 +376,9 @@ func TestUsage(t *testing.T) {
 		{"--copies-budget=10%", []string{"--copies-budget", "auto", "10GiB"}},
 		{"--max-db-size=1MiB", []string{"--max-db-size", "16MiB"}},
 		{"--max-db-size=some", []string{"--max-db-size"}},
+		{"--rate=60", []string{"--rate", "60/m"}},
+		{"--rate=0/s", []string{"--rate", "60/m"}},
+		{"--rate=1/d", []string{"--rate", "60/m"}},
 		{"--max-pixels=0", []string{"--max-pixels", "100000000"}},
 		{"--max-pixels=many", []string{"--max-pixels"}},
 		{"--allow=jpeg,docx", []string{"--allow", "docx", "png"}},
@@ -604,6 +607,13 @@ func TestOptions(t *testing.T) {
 		s.want(t, 200, "GET", "/images/a.png", "", "")
 		s.want(t, 204, "DELETE", "/images/a.png", "", "")
 		s.want(t, 201, "PUT", "/images/c.png", "", large+"c")
+	})
+	t.Run("rate", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--rate=1/h")
+		s.want(t, 201, "PUT", "/images/a.png", "", png)
+		s.want(t, 429, "PUT", "/images/b.png", "", png)
+		s.want(t, 200, "GET", "/images/a.png", "", "")
 	})
 	t.Run("token", func(t *testing.T) {
 		t.Parallel()

@@ -50,6 +50,10 @@ type Options struct {
 	ResizeMemory int64 // bytes of memory while copies are made; 0 means 512 MiB
 	MaxPixels    int64 // of a picture that is resized; 0 means 100 million
 
+	// Rate is how often a client may upload, whether or not it has the token. A
+	// client is an IPv4 address or an IPv6 /64.
+	Rate Rate
+
 	// Stall is how long a client may take for the next 64 KiB of an upload, or
 	// for a chunk of an answer; 0 means 60 s.
 	Stall time.Duration
@@ -68,6 +72,7 @@ type Server struct {
 	invited  *http.CrossOriginProtection // who may upload, unless all may
 	crossing *http.CrossOriginProtection // who may change and list
 	draining atomic.Bool
+	uploads  *limiter
 	backups  sync.Mutex // held while one is made and sent
 }
 
@@ -100,6 +105,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		token:    sha256.Sum256([]byte(o.Token)),
 		invited:  http.NewCrossOriginProtection(),
 		crossing: http.NewCrossOriginProtection(),
+		uploads:  newLimiter(o.Rate),
 	}
 	for _, origin := range o.CORSOrigins {
 		_ = s.invited.AddTrustedOrigin(origin) // what is no origin is nobody's
@@ -118,12 +124,12 @@ func (s *Server) routes(page http.Handler) {
 	e := s.echo
 	look := []string{http.MethodGet, http.MethodHead}
 
-	e.POST("/upload", s.upload, s.guest, s.bearer, plainQuery)
+	e.POST("/upload", s.upload, s.guest, s.bearer, s.counted, plainQuery)
 	e.Match(look, "/images/*", s.getImage)
 
 	e.Match(look, "/images", s.listImages, s.own, s.bearer, plainQuery)
 	e.PUT("/images", s.putNowhere, s.own, s.bearer)
-	e.PUT("/images/*", s.putImage, s.own, s.bearer, plainQuery)
+	e.PUT("/images/*", s.putImage, s.own, s.bearer, s.counted, plainQuery)
 	e.DELETE("/images/*", s.deleteImage, s.own, s.bearer)
 	e.DELETE("/images", s.emptyTrash, s.own, s.bearer, plainQuery)
 	e.POST("/images/*", s.changeImage, s.own, s.bearer, plainQuery)

@@ -140,6 +140,11 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (tak
 		if form.files++; form.files > maxFiles {
 			return taken{}, refuse(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
 		}
+		if form.files > 1 { // the request counts for the first
+			if err := s.mayUpload(c); err != nil {
+				return taken{}, err
+			}
+		}
 		img, err := s.take(c, form, incoming{
 			name:     func(t format.Type) string { return db.CleanName(name, t.Ext()) },
 			conflict: conflict,

@@ -1,0 +1,123 @@
+package api
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
+)
+
+// Rate is how often something may be done: Count times in Per, all of them at
+// once if nothing was done before. The zero Rate is no limit.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+// UnmarshalText reads what people write: 10/s, 60/m, 1000/h. 0 is no limit.
+func (r *Rate) UnmarshalText(text []byte) error {
+	count, unit, _ := strings.Cut(string(text), "/")
+	n, err := strconv.ParseUint(count, 10, 31)
+	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	switch {
+	case string(text) == "0":
+	case err != nil, n == 0, per == 0:
+		return errors.New("want a number of uploads such as 60/m, 10/s or 1000/h, or 0 for no limit")
+	}
+	*r = Rate{int(n), per}
+	return nil
+}
+
+// maxClients is how many clients each of the two generations of a limiter may
+// have: some 20 MB.
+const maxClients = 50_000
+
+// limiter counts what each client does. A client that has done nothing for as
+// long as its bucket takes to fill is as good as a new one: so there are two
+// generations of clients, and the older one is forgotten each time that has
+// passed, or when the younger one is full.
+type limiter struct {
+	rate Rate
+	now  func() time.Time
+
+	mu         sync.Mutex
+	young, old map[netip.Prefix]*rate.Limiter
+	until      time.Time // when the young become the old
+}
+
+func newLimiter(r Rate) *limiter { return &limiter{rate: r, now: time.Now} }
+
+// take counts one more for the client, or returns how long it has to wait.
+func (l *limiter) take(client netip.Prefix) (wait time.Duration) {
+	if l.rate.Count == 0 {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.now()
+	r := l.bucket(client, now).ReserveN(now, 1)
+	if wait = r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+	}
+	return wait
+}
+
+// bucket returns the client's, as one of the young generation.
+func (l *limiter) bucket(client netip.Prefix, now time.Time) *rate.Limiter {
+	if now.After(l.until) || len(l.young) >= maxClients {
+		l.old, l.young = l.young, make(map[netip.Prefix]*rate.Limiter)
+		l.until = now.Add(l.rate.Per)
+	}
+	b := l.young[client]
+	if b == nil {
+		if b = l.old[client]; b == nil {
+			b = rate.NewLimiter(rate.Every(l.rate.Per/time.Duration(l.rate.Count)), l.rate.Count)
+		}
+		l.young[client] = b
+	}
+	return b
+}
+
+// clientNetwork is whom a limit is for: an IPv4 address, or the /64 that one
+// IPv6 client has. What is no address is all one client.
+func clientNetwork(address string) netip.Prefix {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	ip = ip.Unmap()
+	bits := ip.BitLen()
+	if ip.Is6() {
+		bits = 64
+	}
+	p, _ := ip.Prefix(bits) // drops the zone, too
+	return p
+}
+
+// mayUpload counts an upload of the request's client, or refuses it.
+func (s *Server) mayUpload(c echo.Context) error {
+	wait := s.uploads.take(clientNetwork(c.RealIP()))
+	if wait == 0 {
+		return nil
+	}
+	seconds := max(1, int(math.Ceil(wait.Seconds())))
+	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(seconds))
+	return refuse(http.StatusTooManyRequests, "too_many_uploads", "You are uploading too much at once. Try again in %d s.", seconds)
+}
+
+// counted is for the routes that upload. It refuses before the body is read.
+func (s *Server) counted(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if err := s.mayUpload(c); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}

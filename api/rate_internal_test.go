@@ -1,0 +1,97 @@
+package api
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+func TestClientNetwork(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"192.0.2.1":               "192.0.2.1/32",
+		"::ffff:192.0.2.1":        "192.0.2.1/32",
+		"2001:db8:1:2:3:4:5:6":    "2001:db8:1:2::/64",
+		"2001:db8:1:2:ffff::":     "2001:db8:1:2::/64",
+		"2001:db8:1:3::":          "2001:db8:1:3::/64",
+		"fe80::1%eth0":            "fe80::/64",
+		"":                        "invalid Prefix",
+		"@":                       "invalid Prefix",
+		"not an address, but big": "invalid Prefix",
+	} {
+		if got := clientNetwork(address).String(); got != want {
+			t.Errorf("%q: got %s, want %s", address, got, want)
+		}
+	}
+}
+
+func TestRateText(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Rate{"0": {}, "60/m": {60, time.Minute}, "10/s": {10, time.Second}, "1000/h": {1000, time.Hour}} {
+		var got Rate
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "60", "0/s", "-1/s", "1/d", "1/ms", "/s", "1/", "x/s", "99999999999/s", "1.5/s", "00/s"} {
+		if err := new(Rate).UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q was taken for a rate", text)
+		}
+	}
+}
+
+// TestLimiter goes by a clock of its own.
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1e9, 0)
+	l := newLimiter(Rate{3, time.Minute})
+	l.now = func() time.Time { return now }
+	a, b := clientNetwork("192.0.2.1"), clientNetwork("192.0.2.2")
+	take := func(c netip.Prefix, want time.Duration) {
+		t.Helper()
+		if got := l.take(c); got != want {
+			t.Errorf("after %s: told to wait %s, want %s", now.Sub(time.Unix(1e9, 0)), got, want)
+		}
+	}
+	for range 3 {
+		take(a, 0)
+	}
+	for range 2 { // what is refused does not count
+		take(a, 20*time.Second)
+	}
+	take(b, 0)
+	now = now.Add(15 * time.Second)
+	take(a, 5*time.Second)
+	now = now.Add(5 * time.Second)
+	take(a, 0)
+	take(a, 20*time.Second)
+	for range 200 { // across the generations
+		now = now.Add(10 * time.Second)
+		take(a, 10*time.Second)
+		now = now.Add(10 * time.Second)
+		take(a, 0)
+	}
+	if _, known := l.young[b]; known || l.old[b] != nil {
+		t.Error("a client that went away an hour ago is still known")
+	}
+	now = now.Add(time.Hour)
+	for range 3 {
+		take(a, 0)
+	}
+	take(a, 20*time.Second)
+}
+
+// TestLimiterBounded: no number of clients takes more than so much memory.
+func TestLimiterBounded(t *testing.T) {
+	t.Parallel()
+	l := newLimiter(Rate{1, time.Hour})
+	for i := range 3*maxClients + 10 {
+		if wait := l.take(clientNetwork(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff))); wait != 0 {
+			t.Fatalf("a new client was told to wait %s", wait)
+		}
+	}
+	if n := len(l.young) + len(l.old); n > 2*maxClients {
+		t.Errorf("%d clients are known, want %d at most", n, 2*maxClients)
+	}
+}
