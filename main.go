@@ -162,7 +162,13 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	store, err := bolt.Open(cmd.DB, bolt.Options{UploadMemory: int64(cmd.UploadMemory), MaxSize: int64(cmd.MaxDBSize), Log: log})
+	metrics := api.NewMetrics()
+	store, err := bolt.Open(cmd.DB, bolt.Options{
+		UploadMemory: int64(cmd.UploadMemory),
+		MaxSize:      int64(cmd.MaxDBSize),
+		Committed:    metrics.Commit,
+		Log:          log,
+	})
 	if err != nil {
 		return err
 	}
@@ -180,6 +186,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		BaseURL:        cmd.BaseURL,
 		CORSOrigins:    cmd.CORSOrigin,
 		TrustedProxies: cmd.TrustedProxy,
+		Metrics:        metrics,
 		Log:            log,
 	})
 	server := &http.Server{

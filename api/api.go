@@ -58,7 +58,8 @@ type Options struct {
 	// for a chunk of an answer; 0 means 60 s.
 	Stall time.Duration
 
-	Log *slog.Logger // requests and what went wrong; nil means slog.Default
+	Metrics *Metrics     // what is told at /metrics; nil means that nothing is counted
+	Log     *slog.Logger // requests and what went wrong; nil means slog.Default
 }
 
 // Server answers the API's requests. It is safe for concurrent use.
@@ -112,8 +113,12 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	}
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.IPExtractor = clientAddress(o.TrustedProxies)
-	s.echo.Use(s.logRequests(), s.pace, middleware.RecoverWithConfig(recovery(o.Log)), s.local, s.cors())
+	s.echo.Use(s.measure, s.logRequests(), s.pace, middleware.RecoverWithConfig(recovery(o.Log)), s.local, s.cors())
 	s.routes(page)
+	if o.Metrics != nil {
+		s.copies.resizer.metrics = o.Metrics
+		o.Metrics.watch(s)
+	}
 	return s
 }
 
@@ -124,12 +129,12 @@ func (s *Server) routes(page http.Handler) {
 	e := s.echo
 	look := []string{http.MethodGet, http.MethodHead}
 
-	e.POST("/upload", s.upload, s.guest, s.bearer, s.counted, plainQuery)
+	e.POST("/upload", s.upload, s.tally, s.guest, s.bearer, s.counted, plainQuery)
 	e.Match(look, "/images/*", s.getImage)
 
 	e.Match(look, "/images", s.listImages, s.own, s.bearer, plainQuery)
 	e.PUT("/images", s.putNowhere, s.own, s.bearer)
-	e.PUT("/images/*", s.putImage, s.own, s.bearer, s.counted, plainQuery)
+	e.PUT("/images/*", s.putImage, s.tally, s.own, s.bearer, s.counted, plainQuery)
 	e.DELETE("/images/*", s.deleteImage, s.own, s.bearer)
 	e.DELETE("/images", s.emptyTrash, s.own, s.bearer, plainQuery)
 	e.POST("/images/*", s.changeImage, s.own, s.bearer, plainQuery)
@@ -140,6 +145,7 @@ func (s *Server) routes(page http.Handler) {
 	e.POST(deletePath+"*", s.deleteByKey)
 	e.DELETE(deletePath+"*", s.deleteByKey)
 
+	e.GET("/metrics", s.getMetrics, s.own, s.bearer)
 	e.GET("/backup", s.getBackup, s.own, s.bearer)
 
 	e.Match(look, "/livez", s.livez)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"imageserver/api"
 )
@@ -124,3 +125,44 @@ func (s *server) discard(method, path, header string, body io.Reader, status int
 	_, err = io.Copy(io.Discard, res.Body)
 	return err
 }
+
+// BenchmarkMetrics fetches a small image from a server that counts and from one
+// that does not, by turns, and reports how many times as long the first takes.
+// There is no network in it, beside which the difference could not be seen.
+func BenchmarkMetrics(b *testing.B) {
+	store := newStore(b)
+	log := slog.New(slog.DiscardHandler)
+	handlers := []http.Handler{
+		api.New(store, http.NotFoundHandler(), api.Options{Log: log}),
+		api.New(store, http.NotFoundHandler(), api.Options{Log: log, Metrics: api.NewMetrics()}),
+	}
+	put := httptest.NewRequest("PUT", "/images/cat.png", strings.NewReader(picture(b, 1, 1000)))
+	handlers[0].ServeHTTP(httptest.NewRecorder(), put)
+	var took [2]time.Duration
+	for i := 0; b.Loop(); i++ {
+		for k := range handlers {
+			k = (k + i) % 2
+			r := httptest.NewRequest("GET", "/images/cat.png", nil)
+			w := &discarded{header: http.Header{}}
+			began := time.Now()
+			handlers[k].ServeHTTP(w, r)
+			took[k] += time.Since(began)
+			if w.status != http.StatusOK {
+				b.Fatalf("got status %d", w.status)
+			}
+		}
+	}
+	b.ReportMetric(float64(took[0].Nanoseconds())/float64(b.N), "ns/plain")
+	b.ReportMetric(float64(took[1].Nanoseconds())/float64(b.N), "ns/counted")
+	b.ReportMetric(float64(took[1])/float64(took[0]), "ratio")
+}
+
+// discarded is an answer of which only the status is kept.
+type discarded struct {
+	header http.Header
+	status int
+}
+
+func (w *discarded) Header() http.Header         { return w.header }
+func (w *discarded) WriteHeader(status int)      { w.status = status }
+func (w *discarded) Write(p []byte) (int, error) { return len(p), nil }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -14,12 +15,20 @@ func (s *Server) livez(c echo.Context) error {
 // readyz says whether the store can be read and written, by reading from it,
 // and whether the server means to go on.
 func (s *Server) readyz(c echo.Context) error {
+	if err := s.unready(c.Request().Context()); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, map[string]string{"message": "ready"})
+}
+
+// unready returns why the server should get no new requests, or nil.
+func (s *Server) unready(ctx context.Context) error {
 	if s.draining.Load() {
 		return &refusal{status: http.StatusServiceUnavailable, code: "draining", message: "The server is shutting down."}
 	}
-	if err := s.store.Ready(c.Request().Context()); err != nil {
+	if err := s.store.Ready(ctx); err != nil {
 		s.o.Log.Error("not ready", "err", err)
 		return &refusal{status: http.StatusServiceUnavailable, code: "not_ready", message: "The store is not ready: " + err.Error() + "."}
 	}
-	return c.JSON(http.StatusOK, map[string]string{"message": "ready"})
+	return nil
 }

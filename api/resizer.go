@@ -43,6 +43,7 @@ type resizer struct {
 	turns    *semaphore.Weighted // of copies
 	closing  context.Context     // ends when the queue is no longer served
 	drain    context.CancelCauseFunc
+	metrics  *Metrics
 
 	mu     sync.Mutex
 	queued int // those being made with them
@@ -94,7 +95,9 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 	limit := decodeTime + time.Duration(s.Width*s.Height/1e6)*decodeMegapixel
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errEndless)
 	defer cancel()
+	began := time.Now()
 	c, err := inBackground(func() (resize.Copy, error) { return resize.Make(ctx, s, p) })
+	r.metrics.resized(time.Since(began))
 	return c, r.remember(d, err)
 }
 
@@ -176,6 +179,13 @@ func (r *resizer) enter(d db.Digest) (*lane, error) {
 	r.queued++
 	l.queued++
 	return l, nil
+}
+
+// length is how many copies are being made or wait for it.
+func (r *resizer) length() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.queued
 }
 
 func (r *resizer) leave(d db.Digest, l *lane) {

@@ -219,7 +219,11 @@ func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error
 			return setExpiry(img, c.Request(), in.life)
 		},
 	})
-	return taken{Image: img, outcome: outcome, key: key, stripped: content.Stripped}, content.Explain(err)
+	stored := taken{Image: img, outcome: outcome, key: key, stripped: content.Stripped}
+	if err == nil {
+		s.o.Metrics.stored(stored, in.name(content.Type))
+	}
+	return stored, content.Explain(err)
 }
 
 // setExpiry gives img the end that the request asks for.

@@ -157,6 +157,19 @@ type Backuper interface {
 	Backup(ctx context.Context) (copy io.ReadCloser, size int64, err error)
 }
 
+// Measured is a Store that tells how it fares.
+type Measured interface {
+	// Stats is cheap, and tells what it can also of a store that has failed.
+	Stats() Stats
+}
+
+// Stats is what a Store is like at a moment.
+type Stats struct {
+	FileSize int64 // bytes that the store takes on its disk
+	FileFree int64 // bytes of them that are free for new images
+	Waiting  int64 // uploads that wait for memory
+}
+
 // Image is what the store knows of one image, or of one copy.
 type Image struct {
 	Name        string // in Unicode normal form C; a copy has none

@@ -66,6 +66,10 @@ type Options struct {
 	// it a Put gives db.ErrFull, and all else goes on as on a full disk.
 	MaxSize int64
 
+	// Committed, when not nil, is told of each commit how long it took and how
+	// many changes went into it. It must be quick.
+	Committed func(took time.Duration, changes int)
+
 	Now func() time.Time // the clock; nil means time.Now
 	Log *slog.Logger     // what happens in the background; nil means slog.Default
 
@@ -80,8 +84,12 @@ type Store struct {
 	path string
 	file *os.File // bbolt's own, for reserving disk space
 	head *head
-	now  func() time.Time
-	log  *slog.Logger
+
+	pageSize  int64 // bytes
+	committed func(took time.Duration, changes int)
+
+	now func() time.Time
+	log *slog.Logger
 
 	committer
 	lastBlob atomic.Uint64 // the highest id given to a blob
@@ -97,6 +105,7 @@ type Store struct {
 var _ interface {
 	db.Store
 	db.Backuper
+	db.Measured
 } = (*Store)(nil)
 
 // Open opens the data file at path, or makes a new one. Errors are one line
@@ -108,6 +117,9 @@ func Open(path string, o Options) (*Store, error) {
 	if o.UploadWait == 0 {
 		o.UploadWait = 10 * time.Second
 	}
+	if o.Committed == nil {
+		o.Committed = func(time.Duration, int) {}
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -118,7 +130,15 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
-	s := &Store{db: bdb, path: path, file: file, now: o.Now, log: o.Log}
+	s := &Store{
+		db:        bdb,
+		path:      path,
+		file:      file,
+		pageSize:  int64(bdb.Info().PageSize),
+		committed: o.Committed,
+		now:       o.Now,
+		log:       o.Log,
+	}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
 		unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
@@ -191,6 +211,17 @@ func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 		return err
 	})
 	return u, err
+}
+
+// Stats tells how the store fares; see db.Measured.
+func (s *Store) Stats() db.Stats {
+	stats := db.Stats{Waiting: s.memory.waiting.Load()}
+	if info, err := s.file.Stat(); err == nil {
+		stats.FileSize = info.Size()
+	}
+	pages := s.db.Stats()
+	stats.FileFree = int64(pages.FreePageN+pages.PendingPageN) * s.pageSize
+	return stats
 }
 
 // view runs fn in a read transaction of its own. Damage that makes bbolt, or

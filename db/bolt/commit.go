@@ -173,6 +173,7 @@ func (s *Store) commit(group []*change) error {
 	if err := s.failure(); err != nil {
 		return err
 	}
+	began := time.Now()
 	tx, err := s.begin()
 	if err != nil {
 		return err
@@ -208,6 +209,7 @@ func (s *Store) commit(group []*change) error {
 		return s.failure()
 	}
 	s.lastTx.Store(id)
+	s.committed(time.Since(began), len(group))
 	return readOnly(s.named())
 }
 

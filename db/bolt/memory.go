@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"imageserver/db"
@@ -14,6 +15,8 @@ type memory struct {
 	free chan struct{} // a token for each buffer that may yet be lent
 	wait time.Duration
 	pool sync.Pool
+
+	waiting atomic.Int64 // who waits in get
 }
 
 func (m *memory) init(bytes int64, wait time.Duration) {
@@ -31,6 +34,8 @@ func (m *memory) get(ctx context.Context) (*chunk, error) {
 	if c := m.tryGet(); c != nil {
 		return c, nil
 	}
+	m.waiting.Add(1)
+	defer m.waiting.Add(-1)
 	timeout := time.NewTimer(m.wait)
 	defer timeout.Stop()
 	select {
