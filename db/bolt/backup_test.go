@@ -1,0 +1,64 @@
+package bolt
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"imageserver/db"
+)
+
+// TestBackupLeavesNothing: neither a backup that is closed, nor one that failed,
+// nor one of a process that was killed, leaves a file. Other files stay.
+func TestBackupLeavesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "images.db")
+	want := []string{"images.db", "images.db.old", "other.db.backup-1"}
+	for _, name := range append(want[1:], "images.db"+spoolMark+"123", "images.db"+spoolMark+"456") {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte("left"), 0o600))
+	}
+	s := openStore(t, path, Options{})
+	files := func() (names []string) {
+		entries, err := os.ReadDir(dir)
+		must(t, err)
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+	if got := files(); !slices.Equal(got, want) {
+		t.Errorf("after Open there are %q, want %q", got, want)
+	}
+	mustPut(t, s, "a.png", content(1, 1_000_000))
+	backup, _, err := s.Backup(ctx)
+	must(t, err)
+	if got := files(); runtime.GOOS != "windows" && !slices.Equal(got, want) {
+		t.Errorf("while a backup is read there are %q, want %q", got, want)
+	}
+	_, err = io.Copy(io.Discard, backup)
+	must(t, errors.Join(err, backup.Close()))
+	if got := files(); !slices.Equal(got, want) {
+		t.Errorf("after a backup there are %q, want %q", got, want)
+	}
+}
+
+// TestBackupOfShort: of a file that was cut there is no copy that looks whole.
+func TestBackupOfShort(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file cannot be cut there")
+	}
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{Log: slog.New(slog.DiscardHandler)})
+	mustPut(t, s, "a.png", content(1, 1_000_000))
+	must(t, os.Truncate(path, 500_000))
+	if _, _, err := s.Backup(ctx); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("error %v, want ErrDamaged", err)
+	}
+}
