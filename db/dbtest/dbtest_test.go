@@ -3,6 +3,7 @@ package dbtest_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -22,6 +23,9 @@ func TestMemory(t *testing.T) {
 		clock = time.Nanosecond
 	}
 	dbtest.Run(t, func(*testing.T) db.Store { return newMemory(fault, clock) })
+	dbtest.RunBackup(t,
+		func(*testing.T) db.Store { return newMemory(fault, clock) },
+		func(_ *testing.T, copy io.Reader) db.Store { return restored(copy) })
 	dbtest.RunReopen(t, func(*testing.T) func() db.Store {
 		s := newMemory(fault, clock)
 		return func() db.Store {
@@ -167,6 +171,12 @@ func TestFaults(t *testing.T) {
 		{"renamed to another number", "Rename/Nowhere"},
 		{"rename asks about the other name", "Rename/Allow"},
 		{"rename takes the copies", "Rename/Whole"},
+		{"backups lack the trash", "Backup/Whole"},
+		{"backups go on changing", "Backup/Whole"},
+		{"backups are shorter", "Backup/Whole"},
+		{"backups are old", "Backup/Load"},
+		{"backups go on", "Backup/Cancelled"},
+		{"backups of what is closed", "Backup/Closed"},
 		{"forgets how many names", "Reopen/GoesOn"},
 		{"forgets the times", "Reopen/Everything"},
 		{"forgets copies", "Reopen/Copies"},

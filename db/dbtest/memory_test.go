@@ -30,6 +30,8 @@ type memory struct {
 	copies []copied // in the order made
 	trash  []stored // in the order deleted
 	closed bool
+
+	backedUp *memory // the first copy, for one of the faults
 }
 
 type stored struct {

@@ -1,0 +1,72 @@
+package dbtest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+
+	"imageserver/db"
+)
+
+// saved are the copies that backups stand for: their bytes are no more than a
+// number.
+var saved struct {
+	sync.Mutex
+	stores []*memory
+}
+
+func (m *memory) Backup(ctx context.Context) (io.ReadCloser, int64, error) {
+	if err := ctx.Err(); err != nil && m.fault != "backups go on" {
+		return nil, 0, err
+	}
+	m.lock()
+	defer m.mu.Unlock()
+	if m.closed && m.fault != "backups of what is closed" {
+		return nil, 0, db.ErrClosed
+	}
+	saved.Lock()
+	defer saved.Unlock()
+	copied := m.clone()
+	switch m.fault {
+	case "backups lack the trash":
+		copied.trash = nil
+	case "backups go on changing":
+		copied = m
+	case "backups are old":
+		if m.backedUp == nil {
+			m.backedUp = copied
+		}
+		copied = m.backedUp
+	}
+	saved.stores = append(saved.stores, copied)
+	content := binary.BigEndian.AppendUint64(nil, uint64(len(saved.stores)-1))
+	size := int64(len(content))
+	if m.fault == "backups are shorter" {
+		size++
+	}
+	return io.NopCloser(bytes.NewReader(content)), size, nil
+}
+
+// clone returns a store of its own that is like m.
+func (m *memory) clone() *memory {
+	return &memory{
+		fault: m.fault, clock: m.clock, usage: m.usage,
+		images: maps.Clone(m.images), names: maps.Clone(m.names), kept: maps.Clone(m.kept),
+		copies: slices.Clone(m.copies), trash: slices.Clone(m.trash),
+	}
+}
+
+// restored returns the store that the bytes of a backup stand for.
+func restored(copy io.Reader) db.Store {
+	content, err := io.ReadAll(copy)
+	if err != nil {
+		panic(err)
+	}
+	saved.Lock()
+	defer saved.Unlock()
+	return saved.stores[binary.BigEndian.Uint64(content)].clone()
+}
