@@ -122,7 +122,7 @@ type serve struct {
 	UploadMemory size           `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
 	MaxDBSize    size           `name:"max-db-size" default:"0" help:"The largest that the data file may become, such as 10GiB; 0 leaves it to the disk."`
 	Trash        life           `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
-	Rate         api.Rate       `default:"0" placeholder:"60/m" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`
+	Rate         api.Rate       `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`
 	Strip        bool           `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
 	CopiesBudget budget         `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
 	ResizeMemory size           `default:"512MiB" help:"Memory for making resized copies; more of them wait."`
