@@ -72,7 +72,12 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // it, a chunk that ends up where another belongs is found out too.
 func (c *chunk) checksum(id uint64, number int) uint32 {
 	c.place = chunkPlace(id, number)
-	return crc32.Update(crc32.Checksum(c.place[:], castagnoli), castagnoli, c.data())
+	return checksum(c.place[:], c.data())
+}
+
+// checksum is that of a chunk with the key place.
+func checksum(place, data []byte) uint32 {
+	return crc32.Update(crc32.Checksum(place, castagnoli), castagnoli, data)
 }
 
 // chunkPlace is the key of a chunk in the chunks bucket.
@@ -94,6 +99,9 @@ func recentKey(t time.Time, name string) []byte {
 
 // recentName returns the name in a key made by recentKey.
 func recentName(key []byte) []byte { return key[min(timeSize, len(key)):] }
+
+// recentTime returns the time in a key made by recentKey.
+func recentTime(key []byte) time.Time { return bitsTime(^binary.BigEndian.Uint64(key)) }
 
 // newestFirst is a time as a key in which later ones sort before earlier ones.
 func newestFirst(t time.Time) []byte {
@@ -411,7 +419,10 @@ const (
 var errCounts = fmt.Errorf("%w: no counts", db.ErrDamaged)
 
 func readUsage(tx *bbolt.Tx) (db.Usage, error) {
-	v := tx.Bucket(metaBucket).Get(usageKey)
+	return parseUsage(tx.Bucket(metaBucket).Get(usageKey))
+}
+
+func parseUsage(v []byte) (db.Usage, error) {
 	if len(v) < usageSize {
 		return db.Usage{}, errCounts
 	}
@@ -474,32 +485,46 @@ func createBuckets(tx *bbolt.Tx, names ...[]byte) error {
 	return nil
 }
 
+// formatValue is what stands in a file of that version.
+func formatValue(version int) []byte {
+	return binary.BigEndian.AppendUint32(nil, uint32(version))
+}
+
+// parseFormat returns the version that a file says it has, of which newest is
+// the highest that is known.
+func parseFormat(v []byte, newest int) (int, error) {
+	if len(v) != 4 {
+		return 0, errors.New("a bbolt file of another program; choose another path")
+	}
+	have := int(binary.BigEndian.Uint32(v))
+	if have > newest {
+		return 0, fmt.Errorf("made by a newer version of this program (format %d, this one reads up to %d); use that version", have, newest)
+	}
+	return have, nil
+}
+
+// foreignFile is the error for a file with a bucket that is none of ours.
+func foreignFile(bucket []byte) error {
+	return fmt.Errorf("a bbolt file of another program (it has a bucket %q); choose another path", bucket)
+}
+
 // upgrade brings the file to the newest version that steps lead to. A newer
 // file, and one that holds something else, it refuses.
 func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 	have := 0
-	err := bdb.View(func(tx *bbolt.Tx) error {
+	err := bdb.View(func(tx *bbolt.Tx) (err error) {
 		meta := tx.Bucket(metaBucket)
 		if meta == nil {
 			if k, _ := tx.Cursor().First(); k != nil {
-				return fmt.Errorf("a bbolt file of another program (it has a bucket %q); choose another path", k)
+				return foreignFile(k)
 			}
 			return nil
 		}
-		v := meta.Get(formatKey)
-		if len(v) != 4 {
-			return errors.New("a bbolt file of another program; choose another path")
-		}
-		have = int(binary.BigEndian.Uint32(v))
-		return nil
-	})
-	switch {
-	case err != nil:
+		have, err = parseFormat(meta.Get(formatKey), len(steps))
 		return err
-	case have > len(steps):
-		return fmt.Errorf("made by a newer version of this program (format %d, this one reads up to %d); use that version", have, len(steps))
-	case have == len(steps):
-		return nil
+	})
+	if err != nil || have == len(steps) {
+		return err
 	}
 	return bdb.Update(func(tx *bbolt.Tx) error {
 		for i, step := range steps[have:] {
@@ -507,7 +532,6 @@ func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 				return fmt.Errorf("upgrade to format %d: %w", have+i+1, err)
 			}
 		}
-		v := binary.BigEndian.AppendUint32(nil, uint32(len(steps)))
-		return tx.Bucket(metaBucket).Put(formatKey, v)
+		return tx.Bucket(metaBucket).Put(formatKey, formatValue(len(steps)))
 	})
 }

@@ -19,22 +19,32 @@ const lockTimeout = time.Second
 
 // openFile opens the bbolt file at path, making it first if there is none.
 func openFile(path string, noSync bool) (*bbolt.DB, *os.File, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := create(path); err != nil {
+	if err := look(path); errors.Is(err, fs.ErrNotExist) {
+		err = create(path)
+		if err != nil {
 			return nil, nil, err
 		}
+	} else if err != nil {
+		return nil, nil, err
+	}
+	return openMapped(path, noSync)
+}
+
+// look returns why there is no store at path, as far as a look from outside
+// tells; an error that wraps fs.ErrNotExist where there is nothing.
+func look(path string) error {
+	info, err := os.Stat(path)
+	switch {
 	case err != nil:
-		return nil, nil, plain(err)
+		return plain(err)
 	case info.IsDir():
-		return nil, nil, errors.New("is a folder; name a file in it")
+		return errors.New("is a folder; name a file in it")
 	case info.Size() == 0:
 		// bbolt would take it for a new store, and a file that was cut to
 		// nothing by a full disk or a bad copy would pass for an empty one.
-		return nil, nil, errors.New("is empty (0 bytes), so it is no store; restore your backup, or delete it to begin anew")
+		return errors.New("is empty (0 bytes), so it is no store; restore your backup, or delete it to begin anew")
 	}
-	return openMapped(path, noSync)
+	return nil
 }
 
 // create makes an empty store appear at path whole or not at all: a file with
@@ -80,7 +90,45 @@ func openMapped(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err err
 			break
 		}
 	}
+	if err == nil && !isAt(file, path) {
+		// While this waited for the lock, Compact put another file there.
+		err = bdb.Close()
+		if err == nil {
+			return openMapped(path, noSync)
+		}
+	}
 	return bdb, file, explain(err)
+}
+
+// openLocked opens an existing data file and takes its lock, without bbolt.
+func openLocked(path string) (*os.File, error) {
+	if err := look(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if err := waitLock(f, lockTimeout); err != nil {
+		f.Close()
+		return nil, err
+	}
+	if !isAt(f, path) {
+		f.Close()
+		return openLocked(path)
+	}
+	return f, nil
+}
+
+// isAt reports whether f is the file at path, and not one that stood there
+// before.
+func isAt(f *os.File, path string) bool {
+	at, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && os.SameFile(info, at)
 }
 
 // mapSizes lists the sizes of the memory map to try, in bytes, largest first.
@@ -122,8 +170,15 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 			// Never with O_CREATE: a file that has gone meanwhile must not
 			// come back as an empty store.
 			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
+			if err != nil {
+				return nil, err
+			}
+			if err := inspectLocked(f); err != nil {
+				f.Close()
+				return nil, err
+			}
 			file = f
-			return f, err
+			return f, nil
 		},
 	})
 	if err != nil {
@@ -139,7 +194,7 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 // ErrInUse means that another process has the data file open.
 var ErrInUse = errors.New("another process is using it; stop that one, or choose another file with --db")
 
-var errDamaged = errors.New("is damaged; restore your backup, and keep this file: its images may be recoverable")
+var errDamaged = errors.New("is damaged; restore your backup, and keep this file: imageserver check says which of its images can be read")
 
 // explain turns what bbolt says into what a person can act on.
 func explain(err error) error {

@@ -5,6 +5,7 @@ package bolt
 import (
 	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,6 +44,27 @@ func (h *head) unmap() {
 	if h != nil {
 		_ = unix.Munmap(h.bytes)
 	}
+}
+
+// lock takes the lock that bbolt takes on a file it opens to write. It returns
+// false where somebody has it.
+func lock(f *os.File) (ok bool, err error) {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// keepOwner gives f the owner, group and permissions in info.
+func keepOwner(f *os.File, info os.FileInfo) error {
+	want, ok := info.Sys().(*syscall.Stat_t)
+	if ok && (int(want.Uid) != os.Geteuid() || int(want.Gid) != os.Getegid()) {
+		if err := f.Chown(int(want.Uid), int(want.Gid)); err != nil {
+			return plain(err)
+		}
+	}
+	return f.Chmod(info.Mode().Perm())
 }
 
 // unlock takes the lock off a file that bbolt opened and could not close: its

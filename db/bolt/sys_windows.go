@@ -23,5 +23,25 @@ func mapHead(*os.File, int) *head { return nil }
 
 func (*head) unmap() {}
 
-// unlock does nothing: closing the file lets its lock go.
-func unlock(*os.File) {}
+// lock takes the lock that bbolt takes on a file it opens to write: of one byte
+// far behind its end. It returns false where somebody has it.
+func lock(f *os.File) (ok bool, err error) {
+	const flags = windows.LOCKFILE_FAIL_IMMEDIATELY | windows.LOCKFILE_EXCLUSIVE_LOCK
+	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, lockedByte())
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func lockedByte() *windows.Overlapped {
+	return &windows.Overlapped{Offset: 1<<32 - 1, OffsetHigh: 1<<32 - 1}
+}
+
+// unlock takes the lock off. Closing the file would do so a little later.
+func unlock(f *os.File) {
+	_ = windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, lockedByte())
+}
+
+// keepOwner does nothing: a new file has the rights that its folder gives.
+func keepOwner(*os.File, os.FileInfo) error { return nil }

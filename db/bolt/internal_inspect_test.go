@@ -1,0 +1,192 @@
+package bolt
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"imageserver/db"
+)
+
+// fillStore makes a data file with something of everything the layout has, and
+// returns its path and the images.
+func fillStore(t testing.TB) (path string, images map[string][]byte) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	images = map[string][]byte{}
+	put := func(name string, b []byte, o db.PutOptions) {
+		t.Helper()
+		if _, _, err := s.Put(ctx, name, bytes.NewReader(b), o); err != nil {
+			t.Fatal(err)
+		}
+		images[name] = b
+	}
+	for i, size := range []int{0, 1, 500, 5000, chunkSize, chunkSize + 1, 3*chunkSize + 7, 10 * chunkSize} {
+		put(fmt.Sprintf("%d.png", i), content(byte(i), size), db.PutOptions{})
+	}
+	for i := range 60 {
+		put(fmt.Sprintf("small %d.png", i), content(byte(i), 300+i), db.PutOptions{DeleteHash: db.Digest{byte(i), 1}})
+	}
+	put("twin.png", images["3.png"], db.PutOptions{})
+	put("ends.png", content(70, 2000), db.PutOptions{Expires: time.Now().Add(time.Hour)})
+	for i := range 5 {
+		name := fmt.Sprintf("gone %d.png", i%3)
+		put(name, content(byte(80+i), 3000), db.PutOptions{})
+		if err := s.Delete(ctx, name, db.DeleteOptions{Trash: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		delete(images, name)
+	}
+	img, err := s.Stat(ctx, "6.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		_, err := s.PutCopy(ctx, img.SHA256, fmt.Sprint("w=", i), bytes.NewReader(content(byte(90+i), 4000)), db.CopyOptions{Budget: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("freed.png", content(99, 2e6), db.PutOptions{})
+	if err := s.Delete(ctx, "freed.png", db.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	delete(images, "freed.png")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path, images
+}
+
+// pagesOf reads the meta pages of a file.
+func pagesOf(t testing.TB, path string) *pageFile {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := readPages(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// overwrite writes b at off of a file.
+func overwrite(t testing.TB, path string, off int64, b []byte) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(b, off); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOpenInspects opens files that bbolt would loop on, or die of where nobody
+// can help, or write over images in.
+func TestOpenInspects(t *testing.T) {
+	t.Parallel()
+	number := func(n uint64) []byte { return order.AppendUint64(nil, n) }
+	for _, test := range []struct {
+		name   string
+		damage func(t *testing.T, path string, p *pageFile)
+		want   string
+	}{
+		{"free list with a huge count", func(t *testing.T, path string, p *pageFile) {
+			off := int64(p.meta.free) * p.meta.pageSize
+			overwrite(t, path, off+10, []byte{0xff, 0xff})
+			overwrite(t, path, off+pageHeader, number(1<<40))
+		}, "list of free pages"},
+		{"free list with a count that overflows", func(t *testing.T, path string, p *pageFile) {
+			off := int64(p.meta.free) * p.meta.pageSize
+			overwrite(t, path, off+10, []byte{0xff, 0xff})
+			overwrite(t, path, off+pageHeader, number(1<<61+1))
+		}, "do not fit"},
+		{"free list with a meta page", func(t *testing.T, path string, p *pageFile) {
+			overwrite(t, path, int64(p.meta.free)*p.meta.pageSize+pageHeader, number(1))
+		}, "is not in order"},
+		{"free list with a page behind the end", func(t *testing.T, path string, p *pageFile) {
+			free, _, _ := p.freeList()
+			overwrite(t, path, int64(p.meta.free)*p.meta.pageSize+pageHeader+8*int64(len(free)-1), number(1<<50))
+		}, "is not in order"},
+		{"cut short", func(t *testing.T, path string, p *pageFile) {
+			if err := os.Truncate(path, int64(p.meta.high)*p.meta.pageSize-1); err != nil {
+				t.Fatal(err)
+			}
+		}, "has been cut short"},
+		{"no free list, and a page is damaged", func(t *testing.T, path string, p *pageFile) {
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := p.dropFreeList(f); err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, path, int64(p.meta.root.root)*p.meta.pageSize+8, []byte{0x77})
+		}, "neither leaf nor branch"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path, _ := fillStore(t)
+			test.damage(t, path, pagesOf(t, path))
+			s, err := Open(path, Options{})
+			if err == nil {
+				s.Close()
+				t.Fatal("it was opened")
+			}
+			if got := err.Error(); !strings.Contains(got, test.want) || !strings.Contains(got, "imageserver check") {
+				t.Errorf("error %q, want %q and what to do", got, test.want)
+			}
+		})
+	}
+}
+
+// TestOpenReplaced replaces the data file while a store waits for its lock, as
+// compacting it does. What would be stored in the old one would be lost.
+func TestOpenReplaced(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	openStore(t, path, Options{}).Close()
+	f, err := openLocked(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan *Store)
+	go func() {
+		s, err := Open(path, Options{})
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- s
+	}()
+	time.Sleep(lockTimeout / 4) // to have it wait for the lock; without that the test passes too
+	other := filepath.Join(t.TempDir(), "other.db")
+	s := openStore(t, other, Options{})
+	want := content(1, 1000)
+	mustPut(t, s, "a.png", want)
+	s.Close()
+	if err := os.Rename(other, path); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if s := <-opened; s != nil {
+		defer s.Close()
+		if got := mustRead(t, s, "a.png"); !bytes.Equal(got, want) {
+			t.Error("the image is another")
+		}
+	}
+}
