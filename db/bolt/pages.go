@@ -50,6 +50,7 @@ const (
 
 	pageBranch   = 0x01
 	pageLeaf     = 0x02
+	pageMetaFlag = 0x04
 	pageFreeList = 0x10
 )
 
@@ -117,7 +118,7 @@ func (f *pageFile) readMeta(slot int, pageSize int64) (m pageMeta, err error) {
 		}
 		return m, plain(err)
 	}
-	id := order.Uint64(b)
+	id, flags := order.Uint64(b), order.Uint16(b[8:])
 	b = b[pageHeader:]
 	switch {
 	case order.Uint32(b) != metaMagic || order.Uint32(b[4:]) != metaVersion:
@@ -136,7 +137,7 @@ func (f *pageFile) readMeta(slot int, pageSize int64) (m pageMeta, err error) {
 	if m.pageSize < minPageSize || m.pageSize > maxPageSize || m.high > 1<<50 {
 		return m, errors.New("impossible numbers")
 	}
-	if id != uint64(slot) {
+	if id != uint64(slot) || flags != pageMetaFlag {
 		return m, errors.New("belongs elsewhere")
 	}
 	return m, nil

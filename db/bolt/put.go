@@ -326,7 +326,11 @@ func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	}
 	b := &body{s: s, record: twin}
 	defer b.Close()
-	_, err = b.WriteTo(io.Discard)
+	h := sha256.New()
+	_, err = b.WriteTo(h)
+	if err == nil && !bytes.Equal(h.Sum(nil), sum[:]) {
+		err = fmt.Errorf("%w: its SHA-256 is another one", db.ErrDamaged)
+	}
 	if errors.Is(err, db.ErrDamaged) {
 		s.log.Warn("damaged image found; the same bytes are being uploaded and take its place", "image", twin.Name, "err", err)
 		return twin.blob, nil

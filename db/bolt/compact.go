@@ -1,0 +1,481 @@
+package bolt
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+const (
+	// compactSuffix is what the copy is called while it is made.
+	compactSuffix = ".compact"
+
+	// compactBytes is about how much one commit of the copy holds.
+	compactBytes = 16 << 20
+)
+
+// copyKey in the meta bucket marks a file that Compact has begun and not ended.
+var unfinishedKey = []byte("unfinished copy")
+
+// Compact puts a copy in the place of the data file at path that holds the same
+// and has no free pages, and returns the sizes of both in bytes. Whatever stops
+// it, one of the two whole files stands at path: the copy is synced, read again
+// and compared before it is renamed.
+//
+// It carries every key and value as it is, also bytes of images that no longer
+// match their checksum, which it does not look at. A file with damaged pages it
+// refuses: what they held might be recoverable from the original alone.
+//
+// It takes the file's lock, so it refuses one that a server uses. On a full
+// disk it returns an error that wraps db.ErrFull.
+func Compact(ctx context.Context, path string, watch Watch) (before, after int64, err error) {
+	before, after, err = compact(ctx, path, watch)
+	if err != nil {
+		err = fmt.Errorf("data file %s: %w", path, err)
+	}
+	return before, after, err
+}
+
+func compact(ctx context.Context, path string, watch Watch) (before, after int64, err error) {
+	path, err = filepath.EvalSymlinks(path) // the file is replaced, not the link
+	if err != nil {
+		return 0, 0, plain(err)
+	}
+	f, err := openLocked(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, 0, plain(err)
+	}
+	pages, err := readPages(f, info.Size())
+	if err == nil {
+		err = pages.inspect()
+	}
+	if err == nil {
+		err = pages.ours()
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	c, err := newCopy(path+compactSuffix, pages, info)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer c.discard()
+	if err := c.fill(ctx, watch); err != nil {
+		return 0, 0, err
+	}
+	if err := c.compare(ctx, watch); err != nil {
+		return 0, 0, err
+	}
+	if after, err = c.replace(path, f); err != nil {
+		return 0, 0, err
+	}
+	return info.Size(), after, nil
+}
+
+// ours returns an error for a file of another program or of a newer version.
+func (f *pageFile) ours() error {
+	var format []byte
+	var damage error
+	w := newWalker(f, func(err error) { damage = err }, func(int64) {})
+	w.bucket(f.meta.root, func(k, _ []byte, nested *bucket) {
+		if nested == nil || !bytes.Equal(k, metaBucket) {
+			return
+		}
+		w.bucket(*nested, func(k, v []byte, _ *bucket) {
+			if bytes.Equal(k, formatKey) {
+				format = bytes.Clone(v)
+			}
+		})
+	})
+	if damage != nil {
+		return damagedFile(damage)
+	}
+	_, err := parseFormat(format, len(upgrades))
+	return err
+}
+
+// copy is a data file that is being made of the pages of another one.
+type copyFile struct {
+	path string
+	from *pageFile
+	like os.FileInfo // whose owner and permissions it takes
+	db   *bbolt.DB
+	tx   *bbolt.Tx
+	size int64 // of what tx has written, about
+	sum  fingerprint
+	kept bool // it has taken its place
+}
+
+// newCopy begins a copy at path. What an earlier one that was interrupted left
+// there it removes, and nothing else.
+func newCopy(path string, from *pageFile, like os.FileInfo) (*copyFile, error) {
+	if err := removeLeftOver(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("make %s: %w", path, plain(err))
+	}
+	c := &copyFile{path: path, from: from, like: like}
+	if err := f.Close(); err != nil {
+		c.discard()
+		return nil, plain(err)
+	}
+	c.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, PageSize: int(from.meta.pageSize),
+		InitialMmapSize: mapSizeFor(from.size),
+	})
+	if err == nil {
+		err = c.db.Update(func(tx *bbolt.Tx) error {
+			meta, err := tx.CreateBucket(metaBucket)
+			if err != nil {
+				return err
+			}
+			return meta.Put(unfinishedKey, nil)
+		})
+	}
+	if err != nil {
+		c.discard()
+		return nil, c.explain(err)
+	}
+	return c, nil
+}
+
+// mapSizeFor is the size of the memory map for a file that will be that long.
+func mapSizeFor(size int64) int {
+	if runtime.GOOS == "windows" { // would make the file as long
+		return 0
+	}
+	return int(size)
+}
+
+// removeLeftOver removes the copy that a Compact which was interrupted left at path.
+func removeLeftOver(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, plain(err))
+	}
+	defer f.Close()
+	if ok, err := isLeftOver(f); err != nil || !ok {
+		return fmt.Errorf("%s is in the way and was not left by an earlier run; move it away", path)
+	}
+	f.Close() // or Windows does not remove it
+	return plain(os.Remove(path))
+}
+
+// isLeftOver reports whether f has Compact's mark, or nothing in it: then it was
+// interrupted before it could set that.
+func isLeftOver(f *os.File) (bool, error) {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return false, err
+	}
+	if blank, err := isBlank(f, info.Size()); blank || err != nil {
+		return blank, err
+	}
+	pages, err := readPages(f, info.Size())
+	if err != nil {
+		return false, err
+	}
+	empty, marked := true, false
+	w := newWalker(pages, func(err error) { empty = false }, func(int64) {})
+	w.bucket(pages.meta.root, func(k, _ []byte, nested *bucket) {
+		empty = false
+		if nested != nil && bytes.Equal(k, metaBucket) {
+			w.bucket(*nested, func(k, _ []byte, _ *bucket) { marked = marked || bytes.Equal(k, unfinishedKey) })
+		}
+	})
+	return empty || marked, nil
+}
+
+// isBlank reports whether a file has nothing but a few zeros in it, as one that
+// a power cut kept from being written.
+func isBlank(f *os.File, size int64) (bool, error) {
+	if size > 1<<20 {
+		return false, nil
+	}
+	b := make([]byte, size)
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return false, err
+	}
+	return len(bytes.Trim(b, "\x00")) == 0, nil
+}
+
+// discard removes a copy that has not taken its place.
+func (c *copyFile) discard() {
+	if c.tx != nil {
+		_ = c.tx.Rollback()
+	}
+	if c.db != nil {
+		_ = c.db.Close()
+	}
+	if !c.kept {
+		_ = os.Remove(c.path)
+	}
+}
+
+// fill copies everything, and stops at the first page that is damaged.
+func (c *copyFile) fill(ctx context.Context, watch Watch) error {
+	var damage error
+	err := c.transfer(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *bucket) bool {
+		return damage == nil && !isMark(path, k)
+	})
+	if damage != nil {
+		return damagedFile(damage)
+	}
+	return err
+}
+
+// transfer copies the entries that take says, in the order of keys, in commits
+// of bounded size.
+func (c *copyFile) transfer(ctx context.Context, watch Watch, damage func(error), take func(path [][]byte, k []byte, nested *bucket) bool) (err error) {
+	meter := watch.begin("Copying", c.from.inUse())
+	defer meter.Close()
+	if c.tx, err = c.db.Begin(true); err != nil {
+		return err
+	}
+	w := newWalker(c.from, damage, meter.Add)
+	w.stop = func() bool { return err != nil || ctx.Err() != nil }
+	w.all(c.from.meta.root, nil, func(path [][]byte, k, v []byte, nested *bucket) {
+		if !w.stop() && take(path, k, nested) {
+			err = c.put(path, k, v, nested)
+		}
+	})
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = c.commit()
+	}
+	return c.explain(err)
+}
+
+// isMark reports whether the entry is the mark of an unfinished copy. One that
+// was interrupted after its renaming still has it.
+func isMark(path [][]byte, k []byte) bool {
+	return len(path) == 1 && bytes.Equal(path[0], metaBucket) && bytes.Equal(k, unfinishedKey)
+}
+
+// put copies an entry.
+func (c *copyFile) put(path [][]byte, k, v []byte, nested *bucket) error {
+	c.sum.add(path, k, v, nested)
+	b := c.bucket(path)
+	switch {
+	case nested != nil && b == nil: // one of the buckets that hold all others
+		made, err := c.tx.CreateBucketIfNotExists(k)
+		if err != nil {
+			return err
+		}
+		return made.SetSequence(nested.sequence)
+	case nested != nil:
+		made, err := b.CreateBucketIfNotExists(k)
+		if err != nil || nested.sequence == 0 {
+			return err
+		}
+		return made.SetSequence(nested.sequence)
+	case b == nil:
+		return fmt.Errorf("a value %q outside of all buckets", k)
+	}
+	c.size += int64(len(k) + len(v))
+	if err := b.Put(k, bytes.Clone(v)); err != nil { // bbolt keeps what it is given until the commit
+		return err
+	}
+	if c.size < compactBytes {
+		return nil
+	}
+	if err := c.commit(); err != nil {
+		return err
+	}
+	c.size = 0
+	var err error
+	c.tx, err = c.db.Begin(true)
+	return err
+}
+
+func (c *copyFile) commit() error {
+	tx := c.tx
+	c.tx = nil
+	return tx.Commit()
+}
+
+// bucket returns the bucket of the copy at path, or nil for the root.
+func (c *copyFile) bucket(path [][]byte) *bbolt.Bucket {
+	if len(path) == 0 {
+		return nil
+	}
+	b := c.tx.Bucket(path[0])
+	b.FillPercent = fillPercent(path[0])
+	for _, name := range path[1:] {
+		b = b.Bucket(name)
+	}
+	return b
+}
+
+// fillPercent is how full the pages of a bucket are made. What is added to
+// those whose keys only rise goes to new pages; where it goes to any page, some
+// room in it saves that page from being split.
+func fillPercent(bucket []byte) float64 {
+	for _, rises := range [][]byte{chunksBucket, madeBucket, orphansBucket} {
+		if bytes.Equal(bucket, rises) {
+			return 1
+		}
+	}
+	return 0.8
+}
+
+// compare reads the copy, as it is on the disk, and finds the same in it.
+func (c *copyFile) compare(ctx context.Context, watch Watch) error {
+	if err := c.close(); err != nil {
+		return c.explain(err)
+	}
+	f, err := os.Open(c.path)
+	if err != nil {
+		return plain(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return plain(err)
+	}
+	pages, err := readPages(f, info.Size())
+	if err != nil {
+		return fmt.Errorf("the copy: %w", err)
+	}
+	if err := pages.inspect(); err != nil {
+		return fmt.Errorf("the copy: %w", err)
+	}
+	meter := watch.begin("Comparing", pages.inUse())
+	defer meter.Close()
+	var sum fingerprint
+	w := newWalker(pages, func(damage error) { err = cmp.Or(err, damage) }, meter.Add)
+	w.stop = func() bool { return ctx.Err() != nil }
+	w.all(pages.meta.root, nil, func(path [][]byte, k, v []byte, nested *bucket) {
+		if !isMark(path, k) {
+			sum.add(path, k, v, nested)
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("the copy: %w", err)
+	case sum != c.sum:
+		return errors.New("the copy came out different: the disk or the memory of this machine is not sound")
+	}
+	return nil
+}
+
+func (c *copyFile) close() error {
+	bdb := c.db
+	c.db = nil
+	return bdb.Close()
+}
+
+// replace renames the copy to path, where the file stands that it was made of and that is
+// locked, and returns its size.
+func (c *copyFile) replace(path string, old *os.File) (size int64, err error) {
+	if err := c.finish(); err != nil {
+		return 0, c.explain(err)
+	}
+	if runtime.GOOS == "windows" {
+		old.Close() // an open file is not replaced: not one that a server has opened meanwhile, either
+	}
+	if err := os.Rename(c.path, path); err != nil {
+		return 0, fmt.Errorf("put the copy in its place: %w", plain(err))
+	}
+	c.kept = true
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return 0, err
+	}
+	c.unmark(path)
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, plain(err)
+	}
+	return info.Size(), nil
+}
+
+// finish gives the copy its length, its owner and its permissions, and syncs it.
+func (c *copyFile) finish() error {
+	f, err := os.OpenFile(c.path, os.O_RDWR, 0)
+	if err != nil {
+		return plain(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return plain(err)
+	}
+	pages, err := readPages(f, info.Size())
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(int64(pages.meta.high) * pages.meta.pageSize); err != nil {
+		return plain(err)
+	}
+	if err := keepOwner(f, c.like); err != nil {
+		return fmt.Errorf("give the copy its owner and permissions: %w", err)
+	}
+	return f.Sync()
+}
+
+// unmark takes the mark of an unfinished copy off. Where that fails, because a
+// server has the file already, say, it does no harm.
+func (c *copyFile) unmark(path string) {
+	bdb, _, err := openBolt(path, 0, false)
+	if err != nil {
+		return
+	}
+	defer bdb.Close()
+	bdb.NoFreelistSync = false
+	bdb.AllocSize = 0 // a few pages, and not 16 MiB for what may come
+	_ = bdb.Update(func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Delete(unfinishedKey) })
+}
+
+// explain turns an error of the file system into one that says what to do.
+func (c *copyFile) explain(err error) error {
+	if isFull(err) {
+		return fmt.Errorf("%w: the copy needs as much as the images take; the data file is as it was", db.ErrFull)
+	}
+	return err
+}
+
+// fingerprint is a sum of entries in their order.
+type fingerprint uint64
+
+var fingerprintSeed = maphash.MakeSeed()
+
+func (f *fingerprint) add(path [][]byte, k, v []byte, nested *bucket) {
+	var h maphash.Hash
+	h.SetSeed(fingerprintSeed)
+	number := func(n uint64) { maphash.WriteComparable(&h, n) }
+	number(uint64(*f))
+	number(uint64(len(path)))
+	number(uint64(len(k)))
+	h.Write(k)
+	if nested != nil {
+		number(nested.sequence)
+	} else {
+		h.Write(v)
+	}
+	*f = fingerprint(h.Sum64())
+}

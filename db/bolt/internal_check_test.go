@@ -1,0 +1,314 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// checkFile runs Check and returns what it found, a line each.
+func checkFile(t testing.TB, path string) (*Report, string) {
+	t.Helper()
+	var found strings.Builder
+	r, err := Check(context.Background(), path, Watch{Found: func(p Problem) { fmt.Fprintln(&found, p) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(found.String(), "\n"); lines != r.Problems {
+		t.Errorf("%d problems were told, and %d counted", lines, r.Problems)
+	}
+	return r, found.String()
+}
+
+func TestCheckSound(t *testing.T) {
+	t.Parallel()
+	path, images := fillStore(t)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, found := checkFile(t, path)
+	if r.Problems != 0 || r.Images != int64(len(images)) || r.Trash != 5 || r.Copies != 5 {
+		t.Errorf("found %+v\n%s", r, found)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the check changed the file, %v", err)
+	}
+}
+
+// TestNoFreeList opens a file without a list of free pages, as a crash on a full
+// disk leaves it.
+func TestNoFreeList(t *testing.T) {
+	t.Parallel()
+	path, images := fillStore(t)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := pagesOf(t, path).dropFreeList(f); err != nil {
+		t.Fatal(err)
+	}
+	if r, found := checkFile(t, path); r.Problems > 0 {
+		t.Error(found)
+	}
+	wantStored(t, path, images)
+}
+
+// edit runs fn in a write transaction of a data file that no store has open.
+func edit(t testing.TB, path string, fn func(tx *bbolt.Tx) error) {
+	t.Helper()
+	bdb, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bdb.Close()
+	if err := bdb.Update(fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// must returns b, or fails where it is nil.
+func must(t testing.TB, b []byte) []byte {
+	t.Helper()
+	if b == nil {
+		t.Fatal("the store does not hold what the test is about")
+	}
+	return bytes.Clone(b)
+}
+
+// blobOf returns the blob of an image in a file.
+func blobOf(t testing.TB, tx *bbolt.Tx, name string) uint64 {
+	t.Helper()
+	r, err := getRecord(tx, name)
+	if err != nil || r == nil {
+		t.Fatalf("record of %s: %v, %v", name, r, err)
+	}
+	return r.blob
+}
+
+// changeChunk has fn change a chunk of a blob in place.
+func changeChunk(tx *bbolt.Tx, id uint64, number int, fn func(v []byte)) error {
+	place := chunkPlace(id, number)
+	b := tx.Bucket(chunksBucket).Bucket(place[:])
+	v := bytes.Clone(b.Get(chunkKey))
+	fn(v)
+	return b.Put(chunkKey, v)
+}
+
+func flipLast(v []byte) { v[len(v)-1] ^= 1 }
+
+// TestCheckAndRepair does one kind of damage after the other to a file. The
+// check must name it, and repairing must mend all of it but damaged bytes, and
+// leave every sound image as it is.
+func TestCheckAndRepair(t *testing.T) {
+	t.Parallel()
+	first := func(tx *bbolt.Tx, bucket []byte) []byte {
+		k, _ := tx.Bucket(bucket).Cursor().First()
+		return must(t, k)
+	}
+	for _, test := range []struct {
+		name   string
+		damage func(tx *bbolt.Tx) error
+		want   string   // what the check says
+		broken []string // images that stay damaged
+		gone   []string // images that do not come back
+	}{
+		{name: "missing in the list", damage: func(tx *bbolt.Tx) error {
+			return tx.Bucket(recentBucket).Delete(first(tx, recentBucket))
+		}, want: `the index "recent" has 69 entries, and not the 70`},
+		{name: "too much in the list", damage: func(tx *bbolt.Tx) error {
+			return errors.Join(tx.Bucket(recentBucket).Put(recentKey(time.Now(), "none.png"), nil), tx.Bucket(recentBucket).Put([]byte("x"), nil))
+		}, want: `the index "recent" has 72 entries`},
+		{name: "another in the list", damage: func(tx *bbolt.Tx) error {
+			k := first(tx, recentBucket)
+			return errors.Join(tx.Bucket(recentBucket).Delete(k), tx.Bucket(recentBucket).Put(recentKey(time.Now(), "1.png"), nil))
+		}, want: `the index "recent" has 70 entries`},
+		{name: "digests", damage: func(tx *bbolt.Tx) error {
+			return errors.Join(tx.Bucket(digestsBucket).Delete(first(tx, digestsBucket)), tx.Bucket(digestsBucket).Put([]byte("short"), nil))
+		}, want: `the index "digests"`},
+		{name: "tokens", damage: func(tx *bbolt.Tx) error {
+			return errors.Join(tx.Bucket(tokensBucket).Delete(first(tx, tokensBucket)), tx.Bucket(tokensBucket).Put([]byte("short"), nil))
+		}, want: `the index "tokens"`},
+		{name: "trash", damage: func(tx *bbolt.Tx) error {
+			return tx.Bucket(deletedBucket).Delete(first(tx, deletedBucket))
+		}, want: `the index "deleted" has 4 entries, and not the 5`},
+		{name: "ends", damage: func(tx *bbolt.Tx) error {
+			return errors.Join(tx.Bucket(dueBucket).Delete(first(tx, dueBucket)), tx.Bucket(dueBucket).Put(dueKey(time.Unix(0, 0), []byte("1.png")), nil), tx.Bucket(dueBucket).Put([]byte("short"), nil))
+		}, want: `the index "due"`},
+		{name: "order of copies", damage: func(tx *bbolt.Tx) error {
+			k := first(tx, madeBucket)
+			return errors.Join(tx.Bucket(madeBucket).Put(k, []byte("no copy")), tx.Bucket(madeBucket).Put([]byte("x"), []byte("y")))
+		}, want: `the index "made"`},
+		{name: "an index emptied", damage: func(tx *bbolt.Tx) error {
+			_, err := tx.CreateBucket([]byte("x"))
+			return errors.Join(err, tx.DeleteBucket([]byte("x")), tx.DeleteBucket(digestsBucket), createBuckets(tx, digestsBucket))
+		}, want: `the index "digests" has 0 entries, and not the 75`},
+		{name: "counts", damage: func(tx *bbolt.Tx) error {
+			return writeUsage(tx, db.Usage{Images: 3})
+		}, want: "the counts are wrong"},
+		{name: "no counts", damage: func(tx *bbolt.Tx) error {
+			return tx.Bucket(metaBucket).Delete(usageKey)
+		}, want: "the counts cannot be read"},
+		{name: "listed to be deleted", damage: func(tx *bbolt.Tx) error {
+			return errors.Join(tx.Bucket(orphansBucket).Put(idKey(blobOf(t, tx, "6.png")), nil), tx.Bucket(orphansBucket).Put([]byte("short"), nil))
+		}, want: "6.png: its bytes are listed to be deleted"},
+		{name: "numbers used twice", damage: func(tx *bbolt.Tx) error {
+			return tx.Bucket(chunksBucket).SetSequence(3)
+		}, want: "numbers that are in use"},
+		{name: "bytes of no image", damage: func(tx *bbolt.Tx) error {
+			c := chunk{n: 1000}
+			c.seal(7000, 0)
+			place := chunkPlace(7000, 0)
+			b, err := tx.Bucket(chunksBucket).CreateBucket(place[:])
+			return errors.Join(err, b.Put(chunkKey, c.sealed()), tx.Bucket(chunksBucket).SetSequence(7000))
+		}, want: "blob 7000: 1000 bytes that belong to no image"},
+		{name: "copy of no image", damage: func(tx *bbolt.Tx) error {
+			k, v := tx.Bucket(copiesBucket).Cursor().First()
+			other := copyKey(db.Digest{1}, "w=1")
+			r, err := unmarshalRecord("", v)
+			return errors.Join(err, tx.Bucket(copiesBucket).Put(other, bytes.Clone(v)), tx.Bucket(copiesBucket).Delete(bytes.Clone(k)), tx.Bucket(madeBucket).Put(idKey(r.blob), other))
+		}, want: "it is of no image that is there"},
+		{name: "copy damaged", damage: func(tx *bbolt.Tx) error {
+			_, v := tx.Bucket(copiesBucket).Cursor().First()
+			r, err := unmarshalRecord("", v)
+			return errors.Join(err, changeChunk(tx, r.blob, 0, flipLast))
+		}, want: "the checksum of chunk 0 is wrong; --repair drops it"},
+		{name: "record of a copy unreadable", damage: func(tx *bbolt.Tx) error {
+			return tx.Bucket(copiesBucket).Put(first(tx, copiesBucket), []byte("?"))
+		}, want: "its record cannot be read; --repair drops it"},
+		{name: "bytes flipped", damage: func(tx *bbolt.Tx) error {
+			return changeChunk(tx, blobOf(t, tx, "6.png"), 2, flipLast)
+		}, want: "6.png: the checksum of chunk 2 is wrong; upload the same bytes again", broken: []string{"6.png"}},
+		{name: "bytes flipped that two have", damage: func(tx *bbolt.Tx) error {
+			return changeChunk(tx, blobOf(t, tx, "twin.png"), 0, flipLast)
+		}, want: "twin.png: the checksum of chunk 0", broken: []string{"3.png", "twin.png"}},
+		{name: "bytes flipped in the trash", damage: func(tx *bbolt.Tx) error {
+			_, v := tx.Bucket(trashBucket).Cursor().First()
+			r, err := unmarshalRecord("", v)
+			return errors.Join(err, changeChunk(tx, r.blob, 0, flipLast))
+		}, want: "gone 0.png (in the trash): the checksum of chunk 0", broken: []string{"gone 0.png (in the trash)"}},
+		{name: "other bytes, well sealed", damage: func(tx *bbolt.Tx) error {
+			id := blobOf(t, tx, "6.png")
+			return changeChunk(tx, id, 0, func(v []byte) {
+				c := chunk{n: len(v) - crcSize}
+				copy(c.data(), v[crcSize:])
+				c.data()[5] ^= 1
+				c.seal(id, 0)
+				copy(v, c.sealed())
+			})
+		}, want: "6.png: its SHA-256 is not that of the upload", broken: []string{"6.png"}},
+		{name: "chunk missing", damage: func(tx *bbolt.Tx) error {
+			place := chunkPlace(blobOf(t, tx, "6.png"), 1)
+			return tx.Bucket(chunksBucket).DeleteBucket(place[:])
+		}, want: "6.png: chunk 1 is missing", broken: []string{"6.png"}},
+		{name: "last chunk missing", damage: func(tx *bbolt.Tx) error {
+			place := chunkPlace(blobOf(t, tx, "6.png"), 3)
+			return tx.Bucket(chunksBucket).DeleteBucket(place[:])
+		}, want: "6.png: it has 393105 bytes, want 393112", broken: []string{"6.png"}},
+		{name: "all bytes missing", damage: func(tx *bbolt.Tx) error {
+			place := chunkPlace(blobOf(t, tx, "2.png"), 0)
+			return tx.Bucket(chunksBucket).DeleteBucket(place[:])
+		}, want: "2.png: its bytes are missing", broken: []string{"2.png"}},
+		{name: "record missing", damage: func(tx *bbolt.Tx) error {
+			return errors.Join(tx.Bucket(imagesBucket).Delete([]byte("small 7.png")), tx.Bucket(imagesBucket).Delete([]byte("ends.png")))
+		}, want: "small 7.png: its record is lost, and its bytes are there"},
+		{name: "record unreadable", damage: func(tx *bbolt.Tx) error {
+			return tx.Bucket(imagesBucket).Put([]byte("small 7.png"), []byte("?"))
+		}, want: "small 7.png: its record is lost, and its bytes are there"},
+		{name: "record of a twin missing", damage: func(tx *bbolt.Tx) error {
+			return tx.Bucket(imagesBucket).Delete([]byte("twin.png"))
+		}, want: "twin.png: its record is lost, and its bytes are there"},
+		{name: "record and digest lost", damage: func(tx *bbolt.Tx) error {
+			r, _ := getRecord(tx, "small 7.png")
+			return errors.Join(tx.Bucket(imagesBucket).Put([]byte("small 7.png"), []byte("?")), tx.Bucket(digestsBucket).Delete(digestKey(r.SHA256, r.Name)))
+		}, want: "small 7.png: its record cannot be read; restore your backup", broken: []string{"small 7.png"}},
+		{name: "image gone but for its bytes", damage: func(tx *bbolt.Tx) error {
+			r, err := getRecord(tx, "small 7.png")
+			for _, e := range r.entries() {
+				err = errors.Join(err, tx.Bucket(e.bucket).Delete(e.key))
+			}
+			return err
+		}, want: "307 bytes that belong to no image", gone: []string{"small 7.png"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path, images := fillStore(t)
+			edit(t, path, test.damage)
+			r, found := checkFile(t, path)
+			if r.Problems == 0 || r.Structural || !strings.Contains(found, test.want) {
+				t.Errorf("found %d problems:\n%swant %q", r.Problems, found, test.want)
+			}
+			var described []string
+			done, err := Repair(ctx, path, RepairOptions{Inspect: func(r io.ReaderAt, img *db.Image) error {
+				described = append(described, img.Name)
+				img.ContentType = "image/of-old"
+				_, err := io.Copy(io.Discard, io.NewSectionReader(r, 0, img.Size))
+				return err
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, found := checkFile(t, path)
+			if again.Damaged != len(test.broken) || (again.Problems > 0) != (len(test.broken) > 0) || done.After.Problems != again.Problems {
+				t.Errorf("after repairing, %d problems:\n%s", again.Problems, found)
+			}
+			for _, name := range test.broken {
+				if !strings.Contains(found, name+": ") {
+					t.Errorf("after repairing %s is not named:\n%s", name, found)
+				}
+				delete(images, name)
+			}
+			for _, name := range test.gone {
+				delete(images, name)
+			}
+			wantStored(t, path, images)
+			wantListed(t, path, images)
+			s := openStore(t, path, Options{})
+			for _, name := range described {
+				if img, err := s.Stat(ctx, name); err != nil || img.ContentType != "image/of-old" || img.Uploaded.IsZero() ||
+					strings.HasPrefix(name, "small") == (img.DeleteHash == db.Digest{}) || (name == "ends.png") == img.Expires.IsZero() {
+					t.Errorf("the record made again is %+v, %v", img, err)
+				}
+			}
+			if strings.HasPrefix(test.want, "6.png: ") && len(test.broken) > 0 {
+				mustPut(t, s, "6.png", content(6, 3*chunkSize+7))
+				s.Close()
+				if r, found := checkFile(t, path); r.Problems > 0 {
+					t.Errorf("after the same bytes were uploaded:\n%s", found)
+				}
+			}
+		})
+	}
+}
+
+// wantListed finds all images in the list, and those without an unreadable
+// record alone.
+func wantListed(t testing.TB, path string, images map[string][]byte) {
+	t.Helper()
+	s := openStore(t, path, Options{})
+	defer s.Close()
+	list, _, err := s.List(ctx, db.ListOptions{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, img := range list {
+		listed[img.Name] = true
+	}
+	for name := range images {
+		if !listed[name] {
+			t.Errorf("%s is not in the list", name)
+		}
+	}
+}

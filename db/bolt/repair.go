@@ -1,0 +1,402 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// RepairOptions tunes Repair. The zero value is ready to use.
+type RepairOptions struct {
+	Watch
+
+	// Inspect finds out what kind of image it is whose record was lost, as in
+	// db.PutOptions. Where it is nil or returns an error, that stays unknown.
+	Inspect func(r io.ReaderAt, img *db.Image) error
+}
+
+// Repaired is what Repair did.
+type Repaired struct {
+	Before *Report
+	After  *Report
+	Kept   string // where the damaged file is kept, or empty: it was mended in place
+}
+
+// Repair checks the data file at path as Check does and mends what it can:
+// it makes indices, counts and the list of free pages again from the records,
+// makes lost records again from the indices, and deletes bytes that belong to
+// no image, and copies that are damaged or of no image. A sound image is left
+// as it is, and so is the record of a damaged one: when the same bytes are
+// uploaded again they take the place of the damaged ones.
+//
+// All this is done in bbolt's transactions, each of which is of use by itself:
+// it may be interrupted at any moment and run again. A file with damaged pages
+// is not written to. What can be read of it is put in a new file, and that in
+// its place; the damaged one is kept under another name.
+func Repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
+	r, err := repair(ctx, path, o)
+	if err != nil {
+		return nil, fmt.Errorf("data file %s: %w", path, err)
+	}
+	return r, nil
+}
+
+func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
+	f, err := openLocked(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	c, err := check(ctx, f, o.Watch)
+	if err != nil {
+		return nil, err
+	}
+	if c.Problems == 0 {
+		return &Repaired{Before: &c.Report, After: &c.Report}, nil
+	}
+	if c.Structural {
+		return salvage(ctx, path, f, c, o)
+	}
+	if err := c.mend(ctx, path, f, o); err != nil {
+		return nil, err
+	}
+	after, err := recheck(ctx, path, o.Watch)
+	return &Repaired{Before: &c.Report, After: after}, err
+}
+
+// recheck checks a file that has been mended.
+func recheck(ctx context.Context, path string, watch Watch) (*Report, error) {
+	f, err := openLocked(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	c, err := check(ctx, f, watch)
+	if err != nil {
+		return nil, err
+	}
+	return &c.Report, nil
+}
+
+var errChanged = errors.New("was changed by another program meanwhile; run this again")
+
+// mend does what c has planned for the file at path, whose lock f holds. It
+// closes f, for bbolt takes the lock.
+func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOptions) error {
+	txid := c.meta.txid
+	if c.plan.freeList {
+		if err := c.dropFreeList(f); err != nil {
+			return err
+		}
+		txid++
+	}
+	unlock(f)
+	f.Close()
+	bdb, _, err := openMapped(path, false)
+	if err != nil {
+		return err
+	}
+	defer bdb.Close()
+	bdb.NoFreelistSync = false
+	m := &mender{ctx: ctx, db: bdb, checker: c, inspect: o.Inspect}
+	if err := bdb.View(func(tx *bbolt.Tx) error {
+		if uint64(tx.ID()) != txid {
+			return errChanged
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, step := range []func() error{m.keep, m.rescueRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mender writes what a checker has planned.
+type mender struct {
+	ctx     context.Context
+	db      *bbolt.DB
+	inspect func(r io.ReaderAt, img *db.Image) error
+	*checker
+}
+
+// keep takes images off the list of what is to be deleted, and what cannot be
+// read of that list, and sees to it that no number of a blob is used twice.
+// This comes first: whoever starts the server next loses nothing.
+func (m *mender) keep() error {
+	return m.db.Update(func(tx *bbolt.Tx) error {
+		orphans, chunks := tx.Bucket(orphansBucket), tx.Bucket(chunksBucket)
+		var gone [][]byte
+		err := orphans.ForEach(func(k, _ []byte) error {
+			if len(k) != 8 || m.plan.rescued[binary.BigEndian.Uint64(k)] {
+				gone = append(gone, bytes.Clone(k))
+			}
+			return nil
+		})
+		for _, k := range gone {
+			err = errors.Join(err, orphans.Delete(k))
+		}
+		if chunks.Sequence() < m.plan.sequence {
+			err = errors.Join(err, chunks.SetSequence(m.plan.sequence))
+		}
+		return err
+	})
+}
+
+// rescueRecords writes records that were lost. Their entries follow with all
+// others.
+func (m *mender) rescueRecords() error {
+	if len(m.plan.rescue) == 0 {
+		return nil
+	}
+	return m.db.Update(func(tx *bbolt.Tx) error {
+		for _, r := range m.plan.rescue {
+			img := r.Image
+			if m.inspect != nil && m.inspect(blobReader{tx, r}, &img) == nil {
+				r.ContentType, r.Width, r.Height, r.Orientation = img.ContentType, img.Width, img.Height, img.Orientation
+			}
+			if err := tx.Bucket(imagesBucket).Put(r.key(), r.marshal()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// blobReader reads a blob in a transaction.
+type blobReader struct {
+	tx *bbolt.Tx
+	r  *record
+}
+
+func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
+	c := new(chunk)
+	return readChunks(p, off, b.r.Size, b.r.chunkSize, func(number int, read func([]byte)) error {
+		err := c.load(b.tx, b.r.blob, number)
+		if err == nil {
+			read(c.data())
+		}
+		return err
+	})
+}
+
+// dropCopies drops the records of copies. Their blobs belong to no one then.
+func (m *mender) dropCopies() error {
+	for _, r := range m.plan.copies {
+		if r.blob != 0 {
+			m.plan.lost[r.blob] = lost{id: r.blob}
+		}
+	}
+	return m.db.Update(func(tx *bbolt.Tx) error {
+		for _, r := range m.plan.copies {
+			if err := tx.Bucket(copiesBucket).Delete([]byte(r.key)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// mendStep is how many entries one transaction looks at.
+const mendStep = 10000
+
+// each calls fn with all entries of a bucket, so many to a transaction that each
+// takes little memory. fn may change any bucket, also this one.
+func (m *mender) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) error {
+	var after []byte
+	for more := true; more; {
+		if err := m.ctx.Err(); err != nil {
+			return err
+		}
+		err := m.db.Update(func(tx *bbolt.Tx) error {
+			var step []entry
+			c := tx.Bucket(bucket).Cursor()
+			k, v := c.Seek(after)
+			for ; k != nil && len(step) < mendStep; k, v = c.Next() {
+				step = append(step, entry{key: bytes.Clone(k), value: bytes.Clone(v)})
+			}
+			more = k != nil
+			after = bytes.Clone(k)
+			for _, e := range step {
+				if err := fn(tx, e.key, e.value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addEntries enters what the records ask for and is missing.
+func (m *mender) addEntries() error {
+	if len(m.plan.indices) == 0 && len(m.plan.rescue) == 0 && len(m.plan.copies) == 0 {
+		return nil
+	}
+	for _, bucket := range [][]byte{imagesBucket, trashBucket, copiesBucket} {
+		err := m.each(bucket, func(tx *bbolt.Tx, k, v []byte) error {
+			for _, e := range entriesOf(bucket, k, v) {
+				b := tx.Bucket(e.bucket)
+				if have := b.Get(e.key); have != nil && bytes.Equal(have, e.value) {
+					continue
+				}
+				if err := b.Put(e.key, e.value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entriesOf returns what a record asks to be in the indices; nothing for one
+// that cannot be read.
+func entriesOf(bucket, k, v []byte) []entry {
+	r, err := unmarshalRecord(string(k), v)
+	switch {
+	case err != nil:
+		return nil
+	case bytes.Equal(bucket, copiesBucket):
+		return []entry{{madeBucket, idKey(r.blob), k}}
+	case bytes.Equal(bucket, trashBucket):
+		r.Name = trashName(k)
+	}
+	if !bytes.Equal(r.key(), k) || !bytes.Equal(r.bucket(), bucket) {
+		return nil
+	}
+	return r.entries()[1:]
+}
+
+// dropEntries deletes what no record asks for. What is said of an image whose
+// record cannot be read stays: it may be all that is left of it.
+func (m *mender) dropEntries() error {
+	if len(m.plan.indices) == 0 && len(m.plan.copies) == 0 {
+		return nil
+	}
+	for _, index := range [][]byte{recentBucket, digestsBucket, tokensBucket, deletedBucket, dueBucket, madeBucket} {
+		err := m.each(index, func(tx *bbolt.Tx, k, v []byte) error {
+			bucket, owner := ownerOf(index, k, v)
+			record := tx.Bucket(bucket).Get(owner)
+			if record != nil {
+				wanted := entriesOf(bucket, owner, record)
+				if wanted == nil {
+					return nil
+				}
+				for _, e := range wanted {
+					if bytes.Equal(e.bucket, index) && bytes.Equal(e.key, k) {
+						return nil
+					}
+				}
+			}
+			return tx.Bucket(index).Delete(k)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ownerOf returns the key of the record that an entry of an index stands for,
+// and its bucket.
+func ownerOf(index, k, v []byte) (bucket, owner []byte) {
+	digest := len(db.Digest{})
+	switch string(index) {
+	case string(madeBucket):
+		return copiesBucket, v
+	case string(deletedBucket):
+		return trashBucket, trashKeyOf(k)
+	case string(digestsBucket):
+		if len(k) > digest {
+			owner = digestOwner(k)
+		}
+	case string(tokensBucket):
+		owner = k[min(digest, len(k)):]
+	default:
+		owner = recentName(k) // what a time stands before
+	}
+	if bytes.IndexByte(owner, trashMark) >= 0 {
+		return trashBucket, owner
+	}
+	return imagesBucket, owner
+}
+
+// dropLost deletes bytes that belong to no image, unless an image has lost its
+// record: they may be its.
+func (m *mender) dropLost() error {
+	if len(m.plan.unreadable) > 0 {
+		return nil
+	}
+	for id := range m.plan.lost {
+		for gone := false; !gone; {
+			err := m.db.Update(func(tx *bbolt.Tx) (err error) {
+				t := &txn{Tx: tx}
+				gone, err = t.deleteChunks(id)
+				return err
+			})
+			if err := errors.Join(err, m.ctx.Err()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// count counts anew, in the last transaction.
+func (m *mender) count() error {
+	return m.db.Update(func(tx *bbolt.Tx) error {
+		u, err := countAll(tx)
+		if err != nil {
+			return err
+		}
+		return writeUsage(tx, u)
+	})
+}
+
+// countAll counts what the records say is there.
+func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
+	for _, bucket := range [][]byte{imagesBucket, trashBucket} {
+		err = errors.Join(err, tx.Bucket(bucket).ForEach(func(k, v []byte) error {
+			if r, err := unmarshalRecord("", v); err == nil && entriesOf(bucket, k, v) != nil {
+				r.count(&u, 1)
+			}
+			return nil
+		}))
+	}
+	err = errors.Join(err, tx.Bucket(copiesBucket).ForEach(func(_, v []byte) error {
+		if r, err := unmarshalRecord("", v); err == nil {
+			u.Copies++
+			u.CopyBytes += r.Size
+		}
+		return nil
+	}))
+	var last db.Digest
+	err = errors.Join(err, tx.Bucket(digestsBucket).ForEach(func(k, _ []byte) error {
+		bucket, owner := ownerOf(digestsBucket, k, nil)
+		if r, err := unmarshalRecord("", tx.Bucket(bucket).Get(owner)); err == nil && r.SHA256 != last {
+			last = r.SHA256
+			u.Blobs++
+			u.Stored += r.Size
+		}
+		return nil
+	}))
+	return u, err
+}

@@ -1,0 +1,128 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	bbolt "go.etcd.io/bbolt"
+)
+
+// salvage puts what can be read of the file at path, whose lock f holds and in
+// which c found damaged pages, in a new file, mends that, and puts it in the
+// place of the damaged one, which is kept.
+func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairOptions) (*Repaired, error) {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, plain(err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, plain(err)
+	}
+	to, err := newCopy(path+compactSuffix, c.pageFile, info)
+	if err != nil {
+		return nil, err
+	}
+	defer to.discard()
+	if err := to.salvage(ctx, o.Watch); err != nil {
+		return nil, err
+	}
+	found, err := to.mend(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if found.Images+found.Trash == 0 {
+		return nil, errors.New("is damaged, and none of its images can be read; restore your backup")
+	}
+	kept, err := keepDamaged(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := to.replace(path, f); err != nil {
+		return nil, err
+	}
+	return &Repaired{Before: &c.Report, After: found, Kept: kept}, nil
+}
+
+// salvage copies whatever can be read into the buckets of this layout.
+func (c *copyFile) salvage(ctx context.Context, watch Watch) error {
+	// What upgrades make of an empty file are the buckets and the counts.
+	err := c.db.Update(func(tx *bbolt.Tx) error {
+		if err := tx.DeleteBucket(metaBucket); err != nil {
+			return err
+		}
+		for _, step := range upgrades {
+			if err := step(tx); err != nil {
+				return err
+			}
+		}
+		meta := tx.Bucket(metaBucket)
+		return errors.Join(meta.Put(formatKey, formatValue(len(upgrades))), meta.Put(unfinishedKey, nil))
+	})
+	if err != nil {
+		return c.explain(err)
+	}
+	return c.transfer(ctx, watch, func(error) {}, belongs)
+}
+
+// belongs reports whether the layout has a place for such an entry. What
+// damaged pages hold may be anything.
+func belongs(path [][]byte, k []byte, nested *bucket) bool {
+	if len(k) == 0 || len(k) > bbolt.MaxKeySize {
+		return false
+	}
+	isChunk := len(path) > 0 && bytes.Equal(path[0], chunksBucket)
+	switch len(path) {
+	case 0:
+		return nested != nil && isOurs(k)
+	case 1:
+		return isOurs(path[0]) && !bytes.Equal(path[0], metaBucket) && (nested != nil) == isChunk
+	}
+	return len(path) == 2 && isChunk && nested == nil && bytes.Equal(k, chunkKey)
+}
+
+// mend checks and mends the copy, and checks it again.
+func (c *copyFile) mend(ctx context.Context, o RepairOptions) (*Report, error) {
+	if err := c.close(); err != nil {
+		return nil, c.explain(err)
+	}
+	f, err := openLocked(c.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	found, err := check(ctx, f, Watch{Begin: o.Begin})
+	if err != nil {
+		return nil, err
+	}
+	if found.Structural {
+		return nil, errors.New("the copy is damaged: the disk or the memory of this machine is not sound")
+	}
+	if err := found.mend(ctx, c.path, f, o); err != nil {
+		return nil, c.explain(err)
+	}
+	return recheck(ctx, c.path, o.Watch)
+}
+
+// keepDamaged gives the file at path a second name, and returns it.
+func keepDamaged(path string) (string, error) {
+	for n := 1; ; n++ {
+		kept := path + ".damaged"
+		if n > 1 {
+			kept = fmt.Sprintf("%s.damaged-%d", path, n)
+		}
+		err := os.Link(path, kept)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("keep the damaged file as %s: %w", kept, plain(err))
+		}
+		return kept, nil
+	}
+}
