@@ -477,8 +477,12 @@ func (c *checker) chunk(place []byte, b *bucket) {
 	number := int(binary.BigEndian.Uint32(place[8:]))
 	seen := false
 	c.bucket(*b, func(k, v []byte, nested *bucket) {
-		if seen || !bytes.Equal(k, chunkKey) || nested != nil || len(v) < crcSize {
-			c.badPage(fmt.Errorf("chunk %d of blob %d is none", number, c.blob.id))
+		if nested != nil { // which bbolt would walk to delete the chunk
+			c.badPage(fmt.Errorf("chunk %d of blob %d is a bucket", number, c.blob.id))
+			return
+		}
+		if !bytes.Equal(k, chunkKey) || len(v) < crcSize {
+			c.blob.fail(fmt.Errorf("chunk %d holds something else", number))
 			return
 		}
 		seen = true

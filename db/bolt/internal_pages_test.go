@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -222,7 +223,8 @@ func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 			os.Remove(f)
 		}
 	}()
-	limit := time.AfterFunc(time.Minute, func() {
+	limit := time.AfterFunc(20*time.Second, func() {
+		pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
 		panic(c.name + ": does not end") // a loop ends by nothing else
 	})
 	defer limit.Stop()
@@ -240,7 +242,7 @@ func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 		}
 		return
 	case report.Problems == 0:
-		if !slices.Equal(dump(t, path), d.entries) {
+		if !slices.EqualFunc(dump(t, path), d.entries, sameButForFields) {
 			t.Errorf("%s: found sound, and it holds something else", c.name)
 		}
 		if !boltFindsSound(t, path) {
@@ -252,6 +254,22 @@ func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 	}
 	d.use(t, c, path)
 	d.repair(t, c, path, report, named.String(), left)
+}
+
+// sameButForFields compares two lines of a dump. The fields of a record that
+// nothing else in the file depends on, such as the width of an image, have no
+// checksum; nor have the numbers that bbolt keeps for the bucket of a chunk and
+// nobody uses.
+func sameButForFields(a, b string) bool {
+	for _, bucket := range [][]byte{imagesBucket, trashBucket, copiesBucket} {
+		if strings.HasPrefix(a, string(bucket)+"\x00|") {
+			a, _, _ = strings.Cut(a, "\x00=")
+			b, _, _ = strings.Cut(b, "\x00=")
+		}
+	}
+	a, _, _ = strings.Cut(a, "\x00#")
+	b, _, _ = strings.Cut(b, "\x00#")
+	return a == b
 }
 
 // use opens the file as the server does, and reads and writes.

@@ -31,6 +31,8 @@ type pageMeta struct {
 	free     uint64 // the page of the free list, or noFreeList
 	high     uint64 // all pages are below this one
 	txid     uint64
+
+	misplaced bool // the header of its page is that of another one, which bbolt does not look at
 }
 
 // The layout of pages, as in bbolt's internal/common. All numbers are in the
@@ -80,6 +82,9 @@ func readPages(r io.ReaderAt, size int64) (*pageFile, error) {
 		if err != nil {
 			f.torn = fmt.Errorf("meta page %d is damaged", slot)
 			continue
+		}
+		if m.misplaced {
+			f.torn = fmt.Errorf("the header of meta page %d is damaged", slot)
 		}
 		valid = append(valid, m)
 	}
@@ -133,12 +138,11 @@ func (f *pageFile) readMeta(slot int, pageSize int64) (m pageMeta, err error) {
 		free:     order.Uint64(b[32:]),
 		high:     order.Uint64(b[40:]),
 		txid:     order.Uint64(b[48:]),
+
+		misplaced: id != uint64(slot) || flags != pageMetaFlag,
 	}
 	if m.pageSize < minPageSize || m.pageSize > maxPageSize || m.high > 1<<50 {
 		return m, errors.New("impossible numbers")
-	}
-	if id != uint64(slot) || flags != pageMetaFlag {
-		return m, errors.New("belongs elsewhere")
 	}
 	return m, nil
 }
@@ -212,6 +216,7 @@ type element struct {
 	key, value []byte
 	nested     bool // the value is a bucket
 	child      uint64
+	end        uint64 // where it ends in the page
 }
 
 // element returns the one at i of a leaf or a branch.
@@ -233,6 +238,7 @@ func (p *page) element(i int) (e element, err error) {
 	if begin+key+value > uint64(len(p.data)) || begin < uint64(pageHeader+p.count*elementSize) {
 		return e, p.errorf("element %d lies outside", i)
 	}
+	e.end = begin + key + value
 	e.key = p.data[begin : begin+key : begin+key]
 	e.value = p.data[begin+key : begin+key+value : begin+key+value]
 	return e, nil
@@ -314,6 +320,7 @@ func (w *walker) tree(id uint64, low, high []byte, visit func(key, value []byte,
 	p, err := w.readPage(id, w.bufs[w.depth])
 	if err == nil {
 		w.bufs[w.depth] = p.data
+		w.trim(p)
 		err = w.take(p)
 	}
 	if err != nil {
@@ -330,6 +337,22 @@ func (w *walker) tree(id uint64, low, high []byte, visit func(key, value []byte,
 		w.branch(p, low, high, visit)
 	default:
 		w.damage(p.errorf("neither leaf nor branch (flags %#x)", p.flags))
+	}
+}
+
+// trim shortens a page that says it is longer than what it holds: the rest are
+// pages of others, which would be lost with it.
+func (w *walker) trim(p *page) {
+	end := uint64(pageHeader)
+	for i := range p.count {
+		if e, err := p.element(i); err == nil {
+			end = max(end, e.end)
+		}
+	}
+	size := uint64(w.meta.pageSize)
+	if need := (end + size - 1) / size * size; need < uint64(len(p.data)) {
+		w.damage(p.errorf("says that it is %d bytes long, and holds %d", len(p.data), end))
+		p.data = p.data[:need]
 	}
 }
 
@@ -378,12 +401,15 @@ func (w *walker) branch(p *page, low, high []byte, visit func(key, value []byte,
 func (w *walker) elements(p *page, low, high []byte, fn func(e, next element)) {
 	var all []element
 	var first error
-	last := low
+	var last []byte
 	for i := range p.count {
 		e, err := p.element(i)
 		switch {
 		case err != nil:
-		case last != nil && (i > 0 && bytes.Compare(last, e.key) >= 0 || bytes.Compare(last, e.key) > 0):
+		case i == 0 && low != nil && !bytes.Equal(e.key, low):
+			// bbolt finds a page by its first key when it puts it in another place.
+			err = p.errorf("it does not begin with the key that leads to it")
+		case i > 0 && last != nil && bytes.Compare(last, e.key) >= 0:
 			err = p.errorf("the key of element %d is out of order", i)
 		case high != nil && bytes.Compare(e.key, high) >= 0:
 			err = p.errorf("the key of element %d belongs elsewhere", i)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	bbolt "go.etcd.io/bbolt"
 
@@ -100,27 +101,36 @@ func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOpt
 	}
 	unlock(f)
 	f.Close()
-	bdb, _, err := openMapped(path, false)
+	bdb, file, err := openMapped(path, false)
 	if err != nil {
 		return err
 	}
-	defer bdb.Close()
-	bdb.NoFreelistSync = false
 	m := &mender{ctx: ctx, db: bdb, checker: c, inspect: o.Inspect}
-	if err := bdb.View(func(tx *bbolt.Tx) error {
+	err = m.mend(txid)
+	if errors.Is(err, db.ErrDamaged) {
+		unlock(file) // a panic may have left bbolt's locks, for which Close would wait
+		return errors.Join(err, file.Close())
+	}
+	return errors.Join(err, bdb.Close())
+}
+
+// mend does all that is planned for a file whose last transaction was txid.
+func (m *mender) mend(txid uint64) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer recoverDamage(&err)
+	m.db.NoFreelistSync = false
+	err = m.db.View(func(tx *bbolt.Tx) error {
 		if uint64(tx.ID()) != txid {
 			return errChanged
 		}
 		return nil
-	}); err != nil {
-		return err
-	}
+	})
 	for _, step := range []func() error{m.keep, m.rescueRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
-		if err := step(); err != nil {
-			return err
+		if err == nil {
+			err = step()
 		}
 	}
-	return nil
+	return err
 }
 
 // mender writes what a checker has planned.

@@ -81,7 +81,10 @@ func belongs(path [][]byte, k []byte, nested *bucket) bool {
 	case 0:
 		return nested != nil && isOurs(k)
 	case 1:
-		return isOurs(path[0]) && !bytes.Equal(path[0], metaBucket) && (nested != nil) == isChunk
+		if isChunk {
+			return nested != nil && len(k) == len(chunkPlace(0, 0))
+		}
+		return nested == nil && isOurs(path[0]) && !bytes.Equal(path[0], metaBucket)
 	}
 	return len(path) == 2 && isChunk && nested == nil && bytes.Equal(k, chunkKey)
 }

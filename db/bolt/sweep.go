@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -142,11 +143,22 @@ func (tx *txn) dropDue() (more bool, err error) {
 	r, err := mustRecord(tx.Tx, k[timeSize:])
 	if err != nil || !r.End().Equal(dueTime(k)) {
 		// It cannot be found by its end, and must not keep the others.
-		err = tx.Bucket(dueBucket).Delete(bytes.Clone(k))
+		err = tx.deleteKey(dueBucket, k)
 	} else {
 		err = unbind(tx, r)
 	}
 	return err == nil && tx.isDue(), err
+}
+
+// deleteKey deletes a key that was just read, or returns db.ErrDamaged: in a
+// damaged page keys may be out of order, and are then read but not found. Who
+// deletes until nothing is left would never end.
+func (tx *txn) deleteKey(bucket, k []byte) error {
+	b := tx.Bucket(bucket)
+	if b.Get(k) == nil {
+		return fmt.Errorf("%w: the keys in %q are out of order", db.ErrDamaged, bucket)
+	}
+	return b.Delete(bytes.Clone(k))
 }
 
 // some calls next until it reports that there is no more, or until it has been

@@ -114,7 +114,7 @@ func (tx *txn) purgeOldest() (*record, error) {
 	k, _ := tx.Bucket(deletedBucket).Cursor().Last()
 	r, err := getTrashed(tx.Tx, trashKeyOf(k))
 	if r == nil || err != nil {
-		return &record{}, tx.Bucket(deletedBucket).Delete(bytes.Clone(k))
+		return &record{}, tx.deleteKey(deletedBucket, k)
 	}
 	return r, unbind(tx, r)
 }
