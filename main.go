@@ -23,12 +23,14 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/mattn/go-isatty"
 
 	"imageserver/api"
 	"imageserver/api/format"
 	"imageserver/api/intake"
 	"imageserver/api/listen"
+	"imageserver/api/progress"
 	"imageserver/api/transfer"
 	"imageserver/db"
 	"imageserver/db/bolt"
@@ -53,8 +55,10 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var commands struct {
 		Serve   serve   `cmd:"" default:"withargs" help:"Serve images over HTTP. This is what it does when no command is given."`
-		Import  imports `cmd:"" help:"imageserver import ~/Pictures: store the images in folders and files."`
-		Export  exports `cmd:"" help:"imageserver export ~/Backup: write all images into a folder."`
+		Import  imports `cmd:"" help:"Store the images in folders and files."`
+		Export  exports `cmd:"" help:"Write all images into a folder."`
+		Check   check   `cmd:"" help:"Read the whole data file and say what is damaged."`
+		Compact compact `cmd:"" help:"Give back to the disk what is free in the data file."`
 		Version version `cmd:"" help:"Print the version."`
 	}
 	exit := -1
@@ -71,7 +75,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case exit >= 0:
 		return exit
 	case err != nil:
-		fmt.Fprintf(stderr, "imageserver: %v; see imageserver %s --help\n", err, selected(err))
+		fmt.Fprintf(stderr, "imageserver: %v; see imageserver %s --help\n", err, meant(err))
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
@@ -88,17 +92,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// selected is the command that a wrong usage is of.
-func selected(err error) string {
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context.Selected() != nil {
-		return parse.Context.Selected().Name
+// meant returns the command that a command line was meant for.
+func meant(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context.Selected() != nil {
+		return wrong.Context.Selected().Name
 	}
 	return "serve"
 }
 
 // terminal is where a command writes.
 type terminal struct{ stdout, stderr io.Writer }
+
+// watch shows how far work on the data file is, and what it finds.
+func (t *terminal) watch() bolt.Watch {
+	var shown *progress.Display
+	return bolt.Watch{
+		Begin: func(what string, bytes int64) bolt.Meter {
+			shown = progress.NewBytes(t.stderr, what, bytes)
+			return shown
+		},
+		Found: func(p bolt.Problem) {
+			if shown == nil {
+				fmt.Fprintln(t.stdout, p)
+				return
+			}
+			shown.Printf(t.stdout, "%v", p)
+		},
+	}
+}
 
 // usageError is a combination of flags that makes no sense.
 type usageError struct{ error }
@@ -111,6 +133,88 @@ func (version) Run(t *terminal) error {
 		v = info.Main.Version
 	}
 	_, err := fmt.Fprintln(t.stdout, "imageserver", v)
+	return err
+}
+
+// check reads the data file and says what is damaged.
+type check struct {
+	DB     string `name:"db" default:"images.db" help:"The data file."`
+	Repair bool   `help:"Mend what can be mended."`
+}
+
+// Help is shown by --help.
+func (*check) Help() string {
+	return `Example:
+
+    imageserver check --db images.db
+
+It reads every page, every checksum and the SHA-256 of every image, and changes nothing. Stop the server first. The exit code is 0 when all is sound, 1 when something is damaged, 2 for wrong usage.
+
+With --repair it makes indices, counts and lost records again, and deletes what belongs to no image. It never touches a sound image; a damaged one stays, and is mended when the same bytes are uploaded again. Where pages of the file are damaged it puts all that can be read in a new file, which needs as much disk space again, and keeps the damaged one. It can be interrupted at any moment and run again.`
+}
+
+func (cmd *check) Run(ctx context.Context, t *terminal) error {
+	if cmd.DB == "" {
+		return errNoPath
+	}
+	if !cmd.Repair {
+		found, err := bolt.Check(ctx, cmd.DB, t.watch())
+		if err != nil {
+			return err
+		}
+		return t.verdict(cmd.DB, found, "imageserver check --repair mends what can be mended")
+	}
+	done, err := bolt.Repair(ctx, cmd.DB, bolt.RepairOptions{Watch: t.watch(), Inspect: intake.Describe})
+	if err != nil {
+		return err
+	}
+	if done.Kept != "" {
+		fmt.Fprintf(t.stdout, "%s is kept as it was: delete it when nothing in it is missed\n", done.Kept)
+	}
+	if done.After != done.Before && done.After.Problems == 0 {
+		fmt.Fprintf(t.stdout, "%s has been repaired\n", cmd.DB)
+	}
+	return t.verdict(cmd.DB, done.After, "this could not be mended")
+}
+
+// verdict says what Check found, and returns an error with the advice where
+// that is a problem.
+func (t *terminal) verdict(path string, r *bolt.Report, advice string) error {
+	count := func(n int64, one, more string) string {
+		return humanize.Comma(n) + " " + english.PluralWord(int(n), one, more)
+	}
+	if r.Problems > 0 {
+		return fmt.Errorf("%s: %s; %s damaged, of %s; %s", path, count(int64(r.Problems), "problem", ""),
+			count(int64(r.Damaged), "image is", "images are"), humanize.Comma(max(r.Images+r.Trash, int64(r.Damaged))), advice)
+	}
+	_, err := fmt.Fprintf(t.stdout, "%s is sound: %s of %s, %s in the trash, %s\n", path, count(r.Images, "image", ""),
+		progress.Bytes(r.Bytes), humanize.Comma(r.Trash), count(r.Copies, "resized copy", "resized copies"))
+	return err
+}
+
+// compact makes the data file as small as what is in it.
+type compact struct {
+	DB string `name:"db" default:"images.db" help:"The data file."`
+}
+
+// Help is shown by --help.
+func (*compact) Help() string {
+	return `Example:
+
+    imageserver compact --db images.db
+
+What deleted images leave free in the data file is used again, but the file never shrinks by itself. This writes a copy without it beside the file, compares the two, and puts the copy in the place of the file. Stop the server first; the disk must have room for the copy. It can be interrupted at any moment: the file is then as it was, and what is left of the copy goes with the next run.`
+}
+
+func (cmd *compact) Run(ctx context.Context, t *terminal) error {
+	if cmd.DB == "" {
+		return errNoPath
+	}
+	before, after, err := bolt.Compact(ctx, cmd.DB, t.watch())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(t.stdout, "%s: from %s to %s, %s less\n", cmd.DB, progress.Bytes(before), progress.Bytes(after), progress.Bytes(before-after))
 	return err
 }
 
@@ -480,7 +584,11 @@ type imports struct {
 
 // Help is what import --help says below the first line.
 func (*imports) Help() string {
-	return `Images keep their names; those of sub-folders begin with the folder's name and "_", as in 2024_cat.jpg. The time a file was changed becomes the time of upload. Nothing is replaced, and what is there already is left alone, so it can be run again at any time. Hidden files and links are passed over, and what is no image is listed.`
+	return `Example:
+
+    imageserver import ~/Pictures
+
+Images keep their names; those of sub-folders begin with the folder's name and "_", as in 2024_cat.jpg. The time a file was changed becomes the time of upload. Nothing is replaced, and what is there already is left alone, so it can be run again at any time. Hidden files and links are passed over, and what is no image is listed.`
 }
 
 func (cmd *imports) Run(ctx context.Context, t *terminal) error {
@@ -502,7 +610,11 @@ type exports struct {
 
 // Help is what export --help says below the first line.
 func (*exports) Help() string {
-	return `Files get the names of the images and the times of their upload. Each is checked against its SHA-256 while it is written. Files that are there already are left alone, so it can be run again at any time. A name that Windows could not hold, or that differs from another in case alone, is changed and listed.`
+	return `Example:
+
+    imageserver export ~/Backup
+
+Files get the names of the images and the times of their upload. Each is checked against its SHA-256 while it is written. Files that are there already are left alone, so it can be run again at any time. A name that Windows could not hold, or that differs from another in case alone, is changed and listed.`
 }
 
 func (cmd *exports) Run(ctx context.Context, t *terminal) error {

@@ -429,6 +429,8 @@ func TestHelp(t *testing.T) {
 		"serve --help":  flags,
 		"import --help": {"imageserver import ~/Pictures", "2024_cat.jpg", "--server", "--token", "IMAGESERVER_DB", "64MiB"},
 		"export --help": {"imageserver export ~/Backup", "--overwrite", "--server", "IMAGESERVER_TOKEN"},
+		"check --help":  {"Example:\n\n    imageserver check --db images.db", "--repair", "IMAGESERVER_DB"},
+		"compact -h":    {"Example:\n\n    imageserver compact --db images.db"},
 	} {
 		code, stdout, stderr := try(t, strings.Fields(args)...)
 		if code != 0 || stderr != "" {
@@ -792,4 +794,109 @@ func largePNG(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// TestCheck runs the commands for a data file on a sound one, a damaged one and
+// what is none.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := start(t, "--db="+path, "--addr=127.0.0.1:0")
+	png := sample(t, "gradient.png")
+	for _, name := range []string{"a.png", "b.png"} {
+		s.do(t, http.MethodPut, "/images/"+name, "", png+name)
+	}
+	for _, command := range []string{"check", "check --repair", "compact"} {
+		code, stdout, stderr := try(t, append(strings.Fields(command), "--db="+path)...)
+		wantExit(t, code, exitFailed, stdout, stderr, path, "another process is using it")
+	}
+	s.stop()
+
+	code, stdout, stderr := try(t, "check", "--db="+path)
+	if code != 0 || !strings.Contains(stdout, path+" is sound: 2 images of ") || !strings.HasPrefix(stderr, "Checking: 0 B of ") {
+		t.Errorf("a sound file: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.ReplaceAll(data, []byte(png+"a.png"), []byte(png+"A.png")) // also in pages that are free
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"check", "check --repair"} {
+		code, stdout, stderr = try(t, append(strings.Fields(command), "--db="+path)...)
+		if code != exitFailed || !strings.Contains(stdout, "a.png: the checksum of chunk 0 is wrong; upload the same bytes again") ||
+			strings.Contains(stdout, "b.png") || !strings.Contains(stderr, "1 problem; 1 image is damaged, of 2; ") {
+			t.Errorf("%s of a damaged file: exit code %d\n%s%s", command, code, stdout, stderr)
+		}
+	}
+	code, stdout, stderr = try(t, "compact", "--db="+path)
+	if code != 0 || !strings.Contains(stdout, " less\n") {
+		t.Errorf("compact: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	s = start(t, "--db="+path, "--addr=127.0.0.1:0")
+	s.do(t, http.MethodPut, "/images/a.png", "", png+"a.png")
+	s.stop()
+	editFile(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Delete([]byte("usage")) })
+	code, stdout, stderr = try(t, "check", "--repair", "--db="+path)
+	if code != 0 || !strings.Contains(stdout, path+" has been repaired\n"+path+" is sound: 2 images") {
+		t.Errorf("check --repair: exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+// TestCheckRefuses gives the commands what is no data file.
+func TestCheckRefuses(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"check", "check --repair", "compact"} {
+		for says, content := range map[string]string{
+			"no such file":            "",
+			"is empty (0 bytes)":      "empty",
+			"not a data file":         strings.Repeat("text\n", 10000),
+			"is a folder":             "folder",
+			"of another program":      "foreign",
+			"a newer version of this": "newer",
+		} {
+			path := filepath.Join(t.TempDir(), "images.db")
+			var err error
+			switch content {
+			case "":
+			case "empty":
+				err = os.WriteFile(path, nil, 0o600)
+			case "folder":
+				err = os.Mkdir(path, 0o700)
+			case "foreign":
+				editFile(t, path, func(tx *bbolt.Tx) error { _, err := tx.CreateBucket([]byte("widgets")); return err })
+			case "newer":
+				editFile(t, path, func(tx *bbolt.Tx) error {
+					meta, err := tx.CreateBucket([]byte("meta"))
+					return errors.Join(err, meta.Put([]byte("format"), []byte{0, 0, 1, 0}))
+				})
+			default:
+				err = os.WriteFile(path, []byte(content), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, stdout, stderr := try(t, append(strings.Fields(command), "--db="+path)...)
+			wantExit(t, code, exitFailed, stdout, stderr, path, says)
+		}
+		code, stdout, stderr := try(t, append(strings.Fields(command), "--db=")...)
+		wantExit(t, code, exitUsage, stdout, stderr, "--db")
+		code, stdout, stderr = try(t, append(strings.Fields(command), "--bd=x")...)
+		wantExit(t, code, exitUsage, stdout, stderr, "see imageserver "+strings.Fields(command)[0]+" --help")
+	}
+}
+
+// editFile runs fn in a write transaction of a bbolt file.
+func editFile(t *testing.T, path string, fn func(tx *bbolt.Tx) error) {
+	t.Helper()
+	bdb, err := bbolt.Open(path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bdb.Close()
+	if err := bdb.Update(fn); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -78,8 +78,8 @@ func edit(t testing.TB, path string, fn func(tx *bbolt.Tx) error) {
 	}
 }
 
-// must returns b, or fails where it is nil.
-func must(t testing.TB, b []byte) []byte {
+// found returns b, or fails where it is nil.
+func found(t testing.TB, b []byte) []byte {
 	t.Helper()
 	if b == nil {
 		t.Fatal("the store does not hold what the test is about")
@@ -115,7 +115,7 @@ func TestCheckAndRepair(t *testing.T) {
 	t.Parallel()
 	first := func(tx *bbolt.Tx, bucket []byte) []byte {
 		k, _ := tx.Bucket(bucket).Cursor().First()
-		return must(t, k)
+		return found(t, k)
 	}
 	for _, test := range []struct {
 		name   string
