@@ -278,7 +278,10 @@ func isMark(path [][]byte, k []byte) bool {
 // put copies an entry.
 func (c *copyFile) put(path [][]byte, k, v []byte, nested *bucket) error {
 	c.sum.add(path, k, v, nested)
-	b := c.bucket(path)
+	b, err := c.bucket(path)
+	if err != nil {
+		return err
+	}
 	switch {
 	case nested != nil && b == nil: // one of the buckets that hold all others
 		made, err := c.tx.CreateBucketIfNotExists(k)
@@ -306,7 +309,6 @@ func (c *copyFile) put(path [][]byte, k, v []byte, nested *bucket) error {
 		return err
 	}
 	c.size = 0
-	var err error
 	c.tx, err = c.db.Begin(true)
 	return err
 }
@@ -317,17 +319,20 @@ func (c *copyFile) commit() error {
 	return tx.Commit()
 }
 
-// bucket returns the bucket of the copy at path, or nil for the root.
-func (c *copyFile) bucket(path [][]byte) *bbolt.Bucket {
+// bucket returns the bucket of the copy at path, or nil for the root. It makes
+// what is missing inside those that are there.
+func (c *copyFile) bucket(path [][]byte) (b *bbolt.Bucket, err error) {
 	if len(path) == 0 {
-		return nil
+		return nil, nil
 	}
-	b := c.tx.Bucket(path[0])
+	b = c.tx.Bucket(path[0])
 	b.FillPercent = fillPercent(path[0])
 	for _, name := range path[1:] {
-		b = b.Bucket(name)
+		if b, err = b.CreateBucketIfNotExists(name); err != nil {
+			return nil, err
+		}
 	}
-	return b
+	return b, nil
 }
 
 // fillPercent is how full the pages of a bucket are made. What is added to

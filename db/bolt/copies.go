@@ -218,9 +218,12 @@ func (tx *txn) dropOldest() (some bool, err error) {
 		tx.usage.Copies, tx.usage.CopyBytes = 0, 0 // whatever damage made of them
 		return false, nil
 	}
-	k = bytes.Clone(k) // the page it lies in changes
-	// The first is for a copy whose record is gone: evict would not end there.
-	return true, errors.Join(tx.deleteKey(madeBucket, id), tx.dropCopy(k))
+	if err := tx.canFind(madeBucket, id); err != nil {
+		return false, err
+	}
+	id, k = bytes.Clone(id), bytes.Clone(k) // the pages they lie in change
+	// The second is for a copy whose record is gone: evict would not end there.
+	return true, errors.Join(tx.dropCopy(k), made.Delete(id))
 }
 
 // giveWay drops the oldest copies, or where there are none what has been in

@@ -40,9 +40,11 @@ func waitLock(f *os.File, timeout time.Duration) error {
 	}
 }
 
-// inspect returns why bbolt must not open the file. It is quick: what it reads
-// is what bbolt reads at that moment, the list of free pages. A wrong one would
-// have bbolt loop, or write over images.
+// inspect returns why bbolt must not open the file: it would loop, or write over
+// images. It is quick: it reads the list of free pages, which bbolt reads at
+// that moment too, and of the trees what is above the leaves. Damage that makes
+// bbolt panic where that is recovered is no reason: what is elsewhere in the
+// file can be served.
 //
 // Without that list bbolt visits all pages to make one, in a goroutine in which
 // a panic ends the process; so all pages are looked at here before.
@@ -53,16 +55,85 @@ func (f *pageFile) inspect() error {
 	if _, _, err := f.freeList(); err != nil {
 		return damagedFile(err)
 	}
-	if f.meta.free != noFreeList {
-		return nil
+	look := (*walker).tops
+	if f.meta.free == noFreeList {
+		look = (*walker).everything
 	}
 	var first error
 	w := newWalker(f, func(err error) { first = cmp.Or(first, err) }, func(int64) {})
-	w.all(f.meta.root, nil, func([][]byte, []byte, []byte, *bucket) {})
+	look(w)
 	if first != nil {
 		return damagedFile(first)
 	}
 	return nil
+}
+
+// everything visits all pages.
+func (w *walker) everything() {
+	w.all(w.meta.root, nil, func([][]byte, []byte, []byte, *bucket) {})
+}
+
+// tops looks at the pages that hold the root of each bucket, and then for
+// circles in the trees below.
+func (w *walker) tops() {
+	var roots []uint64
+	w.bucket(w.meta.root, func(_, _ []byte, nested *bucket) {
+		switch {
+		case nested == nil:
+		case nested.root != 0:
+			roots = append(roots, nested.root)
+		default: // all of it is in this page
+			w.bucket(*nested, func(_, _ []byte, _ *bucket) {})
+		}
+	})
+	for _, root := range roots {
+		w.circles(root, w.height(root))
+	}
+}
+
+// height returns how many branches lead to the leaves of a tree, which is the
+// same for all of them.
+func (w *walker) height(id uint64) (n int) {
+	for ; n < 64; n++ {
+		p, err := w.readPage(id, nil)
+		if err != nil || p.flags != pageBranch {
+			return n
+		}
+		e, err := p.element(0)
+		if err != nil {
+			return n
+		}
+		id = e.child
+	}
+	return n
+}
+
+// circles tells of pages that are used twice, among the branches and as what they take
+// for their leaves, which it does not read.
+func (w *walker) circles(id uint64, height int) {
+	p := &page{id: id, data: make([]byte, w.meta.pageSize)}
+	if id >= w.meta.high {
+		return // of which bbolt panics
+	}
+	if height > 0 {
+		read, err := w.readPage(id, nil)
+		if err != nil || read.flags != pageBranch {
+			return
+		}
+		p = read
+	}
+	if err := w.take(p); err != nil {
+		w.damage(err)
+		return
+	}
+	if height == 0 {
+		return
+	}
+	for i := range p.count {
+		if e, err := p.element(i); err == nil {
+			w.circles(e.child, height-1)
+		}
+	}
 }
 
 func damagedFile(err error) error { return fmt.Errorf("%w (%w)", errDamaged, err) }

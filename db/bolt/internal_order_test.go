@@ -3,7 +3,10 @@ package bolt
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +39,7 @@ func TestKeysOutOfOrder(t *testing.T) {
 	err := s.commit([]*change{{
 		check: func(tx *txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
-			for i := range uint64(9) { // entries of nothing, so that they alone are deleted
+			for i := range uint64(60) { // entries of nothing, and too many to stand in the page of the root
 				err := errors.Join(
 					tx.Bucket(madeBucket).Put(idKey(i+1), []byte("none")),
 					tx.Bucket(dueBucket).Put(dueKey(time.Unix(int64(i+1), 0), []byte("none")), nil),
@@ -52,9 +55,9 @@ func TestKeysOutOfOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close()
-	first, last := dueKey(time.Unix(1, 0), []byte("none")), dueKey(time.Unix(9, 0), []byte("none"))
+	first, last := dueKey(time.Unix(1, 0), []byte("none")), dueKey(time.Unix(60, 0), []byte("none"))
 	swapKeys(t, path, first, last)
-	swapKeys(t, path, append(idKey(1), "none"...), append(idKey(9), "none"...))
+	swapKeys(t, path, append(idKey(1), "none"...), append(idKey(60), "none"...))
 	if r, found := checkFile(t, path); !r.Structural {
 		t.Fatalf("the check does not see that keys are out of order:\n%s", found)
 	}
@@ -64,5 +67,55 @@ func TestKeysOutOfOrder(t *testing.T) {
 	}
 	if err := s.TrimCopies(ctx, 0); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("copies: error %v, want ErrDamaged", err)
+	}
+}
+
+// TestCircle opens a file in whose tree a page leads to itself, and one in which
+// the bucket of a chunk, all in one page, is no leaf. bbolt goes round in both
+// until the memory is full.
+func TestCircle(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	for i := range 300 {
+		mustPut(t, s, fmt.Sprintf("%d.png", i), append(content(byte(i), 50), idKey(uint64(i))...))
+	}
+	s.Close()
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := pagesOf(t, path)
+	var chunks bucket
+	newWalker(p, func(err error) { t.Error(err) }, func(int64) {}).bucket(p.meta.root, func(k, _ []byte, nested *bucket) {
+		if bytes.Equal(k, chunksBucket) {
+			chunks = *nested
+		}
+	})
+	branch, err := p.readPage(chunks.root, nil)
+	if err != nil || branch.flags != pageBranch {
+		t.Fatalf("the root of the chunks is %+v, %v, want a branch", branch, err)
+	}
+	overwrite(t, path, int64(branch.id)*p.meta.pageSize+pageHeader+8, order.AppendUint64(nil, branch.id))
+	if s, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), "used twice") {
+		if s != nil {
+			s.Close()
+		}
+		t.Errorf("opened a file with a circle: %v", err)
+	}
+
+	if err := os.WriteFile(path, sound, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The chunk of 0.png: the bucket's header, the page's, with its flags, and an element.
+	at := bytes.Index(sound, content(0, 50)) - crcSize - len(chunkKey) - elementSize - pageHeader
+	overwrite(t, path, int64(at)+8, make([]byte, 8))            // neither leaf nor branch
+	overwrite(t, path, int64(at)+pageHeader+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
+	s = openStore(t, path, Options{})
+	if err := s.Delete(ctx, "0.png", db.DeleteOptions{}); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("delete of a damaged chunk: error %v, want ErrDamaged", err)
+	}
+	if err := s.Delete(ctx, "1.png", db.DeleteOptions{}); err != nil {
+		t.Errorf("delete of a sound one beside it: %v", err)
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
 )
 
 // dropChunks is how many chunks one commit deletes at most: 128 MiB. What is
@@ -45,6 +48,11 @@ func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
 		k, _ := chunks.Cursor().Seek(prefix)
 		if !bytes.HasPrefix(k, prefix) {
 			return true, nil
+		}
+		// Before it deletes a bucket bbolt looks for others in it, and where its
+		// page is damaged may never end. Get checks that page.
+		if b := chunks.Bucket(k); b == nil || b.Get(chunkKey) == nil {
+			return false, fmt.Errorf("%w: a chunk of blob %d cannot be deleted", db.ErrDamaged, id)
 		}
 		if err := chunks.DeleteBucket(bytes.Clone(k)); err != nil {
 			return false, err

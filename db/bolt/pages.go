@@ -162,6 +162,10 @@ func (f *pageFile) checkSize() error {
 	return nil
 }
 
+// errTwice is for a page to which two others lead. Where one of them is below
+// the page itself, bbolt goes in a circle.
+var errTwice = errors.New("used twice")
+
 // page is a page with its overflow. Its bytes are the reader's.
 type page struct {
 	id    uint64
@@ -360,7 +364,7 @@ func (w *walker) trim(p *page) {
 func (w *walker) take(p *page) error {
 	for i := range uint64(len(p.data)) / uint64(w.meta.pageSize) {
 		if w.used.has(p.id + i) {
-			return (&page{id: p.id + i}).errorf("used twice")
+			return (&page{id: p.id + i}).errorf("%w", errTwice)
 		}
 	}
 	for i := range uint64(len(p.data)) / uint64(w.meta.pageSize) {

@@ -81,12 +81,10 @@ func belongs(path [][]byte, k []byte, nested *bucket) bool {
 	case 0:
 		return nested != nil && isOurs(k)
 	case 1:
-		if isChunk {
-			return nested != nil && len(k) == len(chunkPlace(0, 0))
-		}
-		return nested == nil && isOurs(path[0]) && !bytes.Equal(path[0], metaBucket)
+		// The bucket of a chunk is made when there is something to put in it.
+		return nested == nil && !isChunk && isOurs(path[0]) && !bytes.Equal(path[0], metaBucket)
 	}
-	return len(path) == 2 && isChunk && nested == nil && bytes.Equal(k, chunkKey)
+	return len(path) == 2 && isChunk && len(path[1]) == len(chunkPlace(0, 0)) && nested == nil && bytes.Equal(k, chunkKey)
 }
 
 // mend checks and mends the copy, and checks it again.

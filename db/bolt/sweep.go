@@ -150,15 +150,22 @@ func (tx *txn) dropDue() (more bool, err error) {
 	return err == nil && tx.isDue(), err
 }
 
-// deleteKey deletes a key that was just read, or returns db.ErrDamaged: in a
-// damaged page keys may be out of order, and are then read but not found. Who
-// deletes until nothing is left would never end.
+// deleteKey deletes a key that was just read from a bucket.
 func (tx *txn) deleteKey(bucket, k []byte) error {
-	b := tx.Bucket(bucket)
-	if b.Get(k) == nil {
+	if err := tx.canFind(bucket, k); err != nil {
+		return err
+	}
+	return tx.Bucket(bucket).Delete(bytes.Clone(k))
+}
+
+// canFind returns db.ErrDamaged where a key that was just read is not found: in
+// a damaged page keys may be out of order. Who deletes until nothing is left
+// would never end.
+func (tx *txn) canFind(bucket, k []byte) error {
+	if tx.Bucket(bucket).Get(k) == nil {
 		return fmt.Errorf("%w: the keys in %q are out of order", db.ErrDamaged, bucket)
 	}
-	return b.Delete(bytes.Clone(k))
+	return nil
 }
 
 // some calls next until it reports that there is no more, or until it has been
