@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	bbolt "go.etcd.io/bbolt"
+
 	"imageserver/db"
 )
 
@@ -35,33 +37,25 @@ func swapKeys(t *testing.T, path string, a, b []byte) {
 func TestKeysOutOfOrder(t *testing.T) {
 	t.Parallel()
 	path, _ := fillStore(t)
-	s := openStore(t, path, Options{})
-	err := s.commit([]*change{{
-		check: func(tx *txn) (bool, error) { return true, nil },
-		apply: func(tx *txn) error {
-			for i := range uint64(60) { // entries of nothing, and too many to stand in the page of the root
-				err := errors.Join(
-					tx.Bucket(madeBucket).Put(idKey(i+1), []byte("none")),
-					tx.Bucket(dueBucket).Put(dueKey(time.Unix(int64(i+1), 0), []byte("none")), nil),
-				)
-				if err != nil {
-					return err
-				}
+	edit(t, path, func(tx *bbolt.Tx) error {
+		for i := range uint64(60) { // entries of nothing, and too many to stand in the page of the root
+			err := errors.Join(
+				tx.Bucket(madeBucket).Put(idKey(i+1), []byte("none")),
+				tx.Bucket(dueBucket).Put(dueKey(time.Unix(int64(i+1), 0), []byte("none")), nil),
+			)
+			if err != nil {
+				return err
 			}
-			return nil
-		},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
+		}
+		return nil
+	})
 	first, last := dueKey(time.Unix(1, 0), []byte("none")), dueKey(time.Unix(60, 0), []byte("none"))
 	swapKeys(t, path, first, last)
 	swapKeys(t, path, append(idKey(1), "none"...), append(idKey(60), "none"...))
 	if r, found := checkFile(t, path); !r.Structural {
 		t.Fatalf("the check does not see that keys are out of order:\n%s", found)
 	}
-	s = openStore(t, path, Options{})
+	s := openStore(t, path, Options{})
 	if _, err := s.sweepDue(); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("what is due: error %v, want ErrDamaged", err)
 	}
