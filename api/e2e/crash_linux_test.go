@@ -72,6 +72,8 @@ func cutOffDisk(t *testing.T, rounds int, run func(path string) *exec.Cmd) (lost
 			return lost
 		}
 	}
+	s.kill()
+	isSound(t, path)
 	t.Logf("%d requests acknowledged, %d images in the end", acks, len(m.stored()))
 	if acks == 0 {
 		t.Error("the disk was cut off before there was anything on it")

@@ -34,6 +34,8 @@ func TestKill(t *testing.T) {
 	s := start(t, path)
 	s.check(t)
 	m.matches(t, s)
+	s.stop(t)
+	isSound(t, path)
 	t.Logf("%d requests acknowledged, %d cut off, %d images in the end", acks, open, len(m.stored()))
 	if acks == 0 || open == 0 {
 		t.Error("the kills met no uploads")

@@ -62,6 +62,8 @@ func TestDiskFull(t *testing.T) {
 			s = start(t, path)
 			s.check(t)
 			m.matches(t, s)
+			s.stop(t)
+			isSound(t, path)
 			t.Logf("images until the disk was full, and again after half of them was deleted: %d", found)
 		})
 	}

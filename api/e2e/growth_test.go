@@ -62,6 +62,8 @@ func TestGrowth(t *testing.T) {
 			t.Errorf("after %d MB the file has %d MB and %d MB of images", written.Load()/1e6, info.Size()/1e6, live/1e6)
 		}
 	}
+	s.stop(t)
+	isSound(t, path)
 	t.Logf("%d MB written: the file had at most %.2f times the bytes of its images", written.Load()/1e6, worst)
 }
 
