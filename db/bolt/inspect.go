@@ -108,25 +108,22 @@ func (w *walker) height(id uint64) (n int) {
 	return n
 }
 
-// circles tells of pages that are used twice, among the branches and as what they take
-// for their leaves, which it does not read.
+// circles tells of pages that are used twice, among the branches and what they
+// take for their leaves, which it does not read.
 func (w *walker) circles(id uint64, height int) {
-	p := &page{id: id, data: make([]byte, w.meta.pageSize)}
 	if id >= w.meta.high {
 		return // of which bbolt panics
 	}
-	if height > 0 {
-		read, err := w.readPage(id, nil)
-		if err != nil || read.flags != pageBranch {
-			return
-		}
-		p = read
-	}
-	if err := w.take(p); err != nil {
-		w.damage(err)
+	if w.used.has(id) {
+		w.damage((&page{id: id}).errorf("%w", errTwice))
 		return
 	}
+	w.used.set(id)
 	if height == 0 {
+		return
+	}
+	p, err := w.readPage(id, nil)
+	if err != nil || p.flags != pageBranch {
 		return
 	}
 	for i := range p.count {
