@@ -82,7 +82,7 @@ type Report struct {
 // Check reads the whole of the data file at path: every page, every chunk and
 // its checksum, every image and its SHA-256, and whatever refers to another
 // thing, in both directions. It changes nothing. It takes the file's lock, so
-// it refuses one that a server uses, and about 150 bytes of memory an image.
+// it refuses one that a server uses, and some 300 bytes of memory an image.
 //
 // It reads the pages by itself and not through bbolt, whose own check may loop
 // or kill the process where a file is damaged, and takes 40 bytes of memory a
@@ -306,6 +306,9 @@ const (
 
 // records reads all records, and notes what they refer to.
 func (c *checker) records() {
+	if kept, err := parseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
+		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.meta.high)*16, 1<<22)))
+	}
 	for _, bucket := range [][]byte{imagesBucket, trashBucket} {
 		c.visit(bucket, func(k, v []byte) {
 			r, err := unmarshalRecord(title(bucket, k), v)

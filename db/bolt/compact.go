@@ -25,7 +25,8 @@ const (
 	compactBytes = 16 << 20
 )
 
-// copyKey in the meta bucket marks a file that Compact has begun and not ended.
+// unfinishedKey in the meta bucket marks a file that Compact has begun and not
+// ended.
 var unfinishedKey = []byte("unfinished copy")
 
 // Compact puts a copy in the place of the data file at path that holds the same
@@ -110,7 +111,7 @@ func (f *pageFile) ours() error {
 	return err
 }
 
-// copy is a data file that is being made of the pages of another one.
+// copyFile is a data file that is being made of the pages of another one.
 type copyFile struct {
 	path string
 	from *pageFile
@@ -139,7 +140,7 @@ func newCopy(path string, from *pageFile, like os.FileInfo) (*copyFile, error) {
 	}
 	c.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, PageSize: int(from.meta.pageSize),
-		InitialMmapSize: mapSizeFor(from.size),
+		InitialMmapSize: mapSizeFor(from.size), // so that it need not be mapped anew
 	})
 	if err == nil {
 		err = c.db.Update(func(tx *bbolt.Tx) error {
@@ -395,8 +396,8 @@ func (c *copyFile) close() error {
 	return bdb.Close()
 }
 
-// replace renames the copy to path, where the file stands that it was made of and that is
-// locked, and returns its size.
+// replace renames the copy to path, where old stands, of which it was made, and
+// whose lock is held until then. It returns the size of the copy.
 func (c *copyFile) replace(path string, old *os.File) (size int64, err error) {
 	if err := c.finish(); err != nil {
 		return 0, c.explain(err)
@@ -420,6 +421,7 @@ func (c *copyFile) replace(path string, old *os.File) (size int64, err error) {
 }
 
 // finish gives the copy its length, its owner and its permissions, and syncs it.
+// bbolt has made the file longer than it is in use.
 func (c *copyFile) finish() error {
 	f, err := os.OpenFile(c.path, os.O_RDWR, 0)
 	if err != nil {

@@ -64,6 +64,7 @@ var order = binary.NativeEndian
 
 var (
 	errNoPages  = errors.New("is not a data file of this program; choose another path")
+	errNoMeta   = errors.New("is damaged where it says what is in it, so nothing can be read; restore your backup")
 	errCutShort = errors.New("has been cut short")
 )
 
@@ -105,11 +106,11 @@ func (f *pageFile) findPageSize() (int64, error) {
 		case err == nil && m.pageSize == size:
 			return size, nil
 		case !errors.Is(err, errNoPages):
-			first = errDamaged // it was a meta page once
+			first = errNoMeta // it was a meta page once
 		}
 	}
 	if !errors.Is(first, errNoPages) {
-		return 0, errDamaged
+		return 0, errNoMeta
 	}
 	return 0, errNoPages
 }

@@ -65,7 +65,7 @@ func (c *checker) rescuable() (all []*record) {
 	again.walker = newWalker(c.pageFile, func(error) {}, func(int64) {})
 	again.stop = c.stop
 
-	missing := map[string]*record{} // of names in the order of the list; without a blob for now
+	missing := map[string]*record{} // by name; of those in the list, without a blob for now
 	again.visit(recentBucket, func(k, _ []byte) {
 		if name := string(recentName(k)); len(k) > timeSize && !known[name] {
 			missing[name] = &record{Image: db.Image{Name: name, Uploaded: recentTime(k)}}
