@@ -2,55 +2,66 @@ package e2e_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// TestDiskCutOff takes the disk away in the middle of uploads, like a power
-// cut: everything that was not synced is gone. What was acknowledged is there
-// after the next start. A server that does not sync must lose some of it, or
-// this test would prove nothing.
+// TestDiskCutOff takes the disk away from the server in the middle of uploads,
+// replacements and deletes, like a power cut: everything that was not synced is
+// gone. After the next start what was acknowledged is there, what was deleted or
+// replaced does not come back, and the check finds the file sound before that.
+// A server that does not sync must lose some of it, or this test would prove
+// nothing; the one beside it differs in the syncing alone.
 func TestDiskCutOff(t *testing.T) {
-	rounds := pick(2, 5)
 	t.Run("program", func(t *testing.T) {
 		parallel(t)
-		lost := cutOffDisk(t, 1, func(path string) *exec.Cmd { return serve(t, path) })
-		report(t, lost)
+		report(t, cutOffDisk(t, pick(2, 30), func(path string) *exec.Cmd { return serve(t, path, "--trash", "10s") }))
 	})
 	t.Run("synced", func(t *testing.T) {
 		parallel(t)
-		lost := cutOffDisk(t, rounds, func(path string) *exec.Cmd { return serveChild(t, path, false) })
-		report(t, lost)
+		report(t, cutOffDisk(t, pick(1, 5), func(path string) *exec.Cmd { return serveChild(t, path, false) }))
 	})
 	t.Run("not synced", func(t *testing.T) {
 		parallel(t)
-		lost := cutOffDisk(t, rounds, func(path string) *exec.Cmd { return serveChild(t, path, true) })
-		if len(lost) == 0 {
-			t.Error("nothing was lost without syncing, so the disk was not cut off")
+		lost := cutOffDisk(t, pick(2, 5), func(path string) *exec.Cmd { return serveChild(t, path, true) })
+		for _, kind := range []string{isLost, isBack, isOther} {
+			n := strings.Count(strings.Join(lost, "\n"), kind)
+			if t.Logf("without syncing: %d times %q", n, kind); n == 0 {
+				t.Errorf("without syncing nothing %s, so that would not be seen: %.2000q", kind, lost)
+			}
 		}
-		t.Logf("without syncing %d images differ, as they must", len(lost))
 	})
 }
 
 // cutOffDisk cuts the disk off from servers that run starts, until one has
-// lost something, and returns what.
+// lost something, and returns what. The disk has images on it before.
 func cutOffDisk(t *testing.T, rounds int, run func(path string) *exec.Cmd) (lost []string) {
 	const clients = 16
-	disk, dir := newDisk(t, 1<<30), t.TempDir()
+	disk, dir := newDisk(t, 4<<30), t.TempDir() // a file with holes
 	path := filepath.Join(dir, "images.db")
 	m := newModel()
-	acks := 0
+	var acks, replaced, deleted, open int64
 	mount(t, dir, "-o", "loop", disk)
-	s := launch(t, run(path))
+	s := start(t, path)
+	for i := range 10 * clients {
+		if err := m.upload(s, fmt.Sprintf("before-%d.png", i), newPicture(20e3)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.stop(t)
+	s = launch(t, run(path))
 	for round := range rounds {
-		l := m.begin(s, fmt.Sprint(round), clients, 64<<20)
-		time.Sleep(time.Second) // the kernel writes of itself only after five
+		l := m.begin(s, fmt.Sprint(round), clients, 32<<20)
+		// The kernel writes of itself only after five seconds.
+		time.Sleep(300*time.Millisecond + rand.N(700*time.Millisecond))
 		shutdown(t, dir)
 		l.done.Wait() // each client gets an error
 		for _, err := range l.end() {
@@ -58,11 +69,15 @@ func cutOffDisk(t *testing.T, rounds int, run func(path string) *exec.Cmd) (lost
 				t.Errorf("on a disk that failed: %v", err)
 			}
 		}
-		acks += int(l.acks.Load())
+		acks, replaced, deleted = acks+l.acks.Load(), replaced+l.replaced.Load(), deleted+l.deleted.Load()
+		open += int64(m.undecided())
 		s.failed(t)
 		s.kill()
 		unmount(t, dir)
 		mount(t, dir, "-o", "loop", disk) // which replays the journal
+		if code, findings := execute(t, "check", "--db", path); code != 0 {
+			return []string{"imageserver check: " + findings}
+		}
 		var err error
 		if s, err = tryLaunch(t, run(path)); err != nil {
 			return []string{err.Error()}
@@ -74,9 +89,10 @@ func cutOffDisk(t *testing.T, rounds int, run func(path string) *exec.Cmd) (lost
 	}
 	s.kill()
 	isSound(t, path)
-	t.Logf("%d requests acknowledged, %d images in the end", acks, len(m.stored()))
-	if acks == 0 {
-		t.Error("the disk was cut off before there was anything on it")
+	t.Logf("%d requests acknowledged, of them %d that replaced and %d that deleted, %d cut off, %d images in the end",
+		acks, replaced, deleted, open, len(m.stored()))
+	if replaced == 0 || deleted == 0 || open == 0 {
+		t.Error("the disk was cut off while nothing was replaced or deleted")
 	}
 	return nil
 }

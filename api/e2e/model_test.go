@@ -106,17 +106,25 @@ func (m *model) free(name string) bool {
 	return len(m.names[name]) == 2 && m.names[name][0] == absent
 }
 
-// stored returns the names of all images that are there for certain.
+// stored returns the names of all images that are there for certain, and of
+// which it is certain what they hold.
 func (m *model) stored() (names []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for name, may := range m.names {
-		if !slices.Contains(may, absent) {
+		if len(may) == 1 && may[0] != absent {
 			names = append(names, name)
 		}
 	}
 	return names
 }
+
+// What compare says of an image that is not as it must be.
+const (
+	isLost  = "is lost"
+	isBack  = "should not be there"
+	isOther = "holds other bytes"
+)
 
 // compare reads everything on the server and returns how it differs from what
 // may be there. What it found is from then on what must be there.
@@ -136,12 +144,15 @@ func (m *model) compare(s *server) (differences []string) {
 	defer m.mu.Unlock()
 	for name, may := range m.names {
 		if found[name] == nil && !slices.Contains(may, absent) {
-			differences = append(differences, fmt.Sprintf("%q is lost", name))
+			differences = append(differences, fmt.Sprintf("%q %s", name, isLost))
 		}
 	}
 	for _, img := range images {
-		if may := m.names[img.Filename]; !slices.Contains(may, img.SHA256) {
-			differences = append(differences, fmt.Sprintf("%q has the digest %s, want one of %q", img.Filename, img.SHA256, may))
+		switch may := m.names[img.Filename]; {
+		case len(may) == 0, len(may) == 1 && may[0] == absent:
+			differences = append(differences, fmt.Sprintf("%q %s", img.Filename, isBack))
+		case !slices.Contains(may, img.SHA256):
+			differences = append(differences, fmt.Sprintf("%q %s, with the digest %s; want one of %q", img.Filename, isOther, img.SHA256, may))
 		}
 	}
 	differences = append(differences, readAll(s, images)...)
@@ -179,21 +190,29 @@ func each[T any](n int, items []T, f func(T)) {
 
 // load is clients that upload, replace and delete.
 type load struct {
-	stop   atomic.Bool
-	done   sync.WaitGroup
-	bytes  atomic.Int64 // that were sent
-	acks   atomic.Int64 // requests that were acknowledged
-	mu     sync.Mutex
-	errors []error // what ended each client
+	stop     atomic.Bool
+	done     sync.WaitGroup
+	bytes    atomic.Int64 // that were sent
+	acks     atomic.Int64 // requests that were acknowledged
+	replaced atomic.Int64 // of them, those that put other bytes under a name
+	deleted  atomic.Int64 // and those that freed one
+	mu       sync.Mutex
+	errors   []error // what ended each client
 }
 
-// begin starts clients, each of which goes on until the first error. After
-// limit bytes they only trickle.
+// maxOwn bounds the images of one client, and with them the size of the store.
+const maxOwn = 40
+
+// begin starts clients, each of which goes on until the first error. They share
+// among them the images that are there. After limit bytes they only trickle.
 func (m *model) begin(s *server, prefix string, clients int, limit int64) *load {
 	l := &load{}
-	for c := range clients {
+	owned := make([][]string, clients)
+	for i, name := range m.stored() {
+		owned[i%clients] = append(owned[i%clients], name)
+	}
+	for c, own := range owned {
 		l.done.Go(func() {
-			var own []string
 			for i := 0; !l.stop.Load(); i++ {
 				err := m.step(s, fmt.Sprintf("%s-%d-%d.png", prefix, c, i), &own, l)
 				if err != nil {
@@ -215,29 +234,42 @@ func (m *model) begin(s *server, prefix string, clients int, limit int64) *load 
 // deletes an image of its own, or brings it back.
 func (m *model) step(s *server, fresh string, own *[]string, l *load) error {
 	dice := rand.IntN(12)
-	if dice < 6 || len(*own) == 0 {
+	if dice < 6 && len(*own) < maxOwn || len(*own) == 0 {
 		*own = append(*own, fresh)
-		p := anyPicture()
-		l.bytes.Add(p.size)
-		return m.upload(s, fresh, p)
+		return m.send(s, fresh, l)
 	}
 	i := rand.IntN(len(*own))
 	name := (*own)[i]
-	if dice < 8 {
-		p := anyPicture()
-		l.bytes.Add(p.size)
-		return m.upload(s, name, p)
-	}
-	if dice == 8 {
+	switch {
+	case dice < 8:
+		err := m.send(s, name, l)
+		count(&l.replaced, err)
+		return err
+	case dice == 8:
 		(*own)[i] = fresh
 		return m.rename(s, name, fresh)
 	}
 	sum := m.certain(name)
 	if err := m.remove(s, name); err != nil || dice < 11 {
 		*own = slices.Delete(*own, i, i+1)
+		count(&l.deleted, err)
 		return err
 	}
 	return m.restore(s, name, sum)
+}
+
+// send uploads a picture of any size.
+func (m *model) send(s *server, name string, l *load) error {
+	p := anyPicture()
+	l.bytes.Add(p.size)
+	return m.upload(s, name, p)
+}
+
+// count counts what was acknowledged.
+func count(n *atomic.Int64, err error) {
+	if err == nil {
+		n.Add(1)
+	}
 }
 
 // end waits for the clients and returns their errors.
