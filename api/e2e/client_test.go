@@ -207,20 +207,23 @@ func (s *server) get(name string) (sum string, size int64, err error) {
 }
 
 // list walks the whole list of images.
-func (s *server) list() (images []entry, err error) {
-	for cursor := ""; ; {
+func (s *server) list() ([]entry, error) { return s.listBy(url.Values{"limit": {"100"}}) }
+
+// listBy walks the whole list that a query asks for.
+func (s *server) listBy(q url.Values) (images []entry, err error) {
+	for {
 		var page struct {
 			Images []entry
 			Next   string
 		}
-		q := url.Values{"limit": {"100"}, "cursor": {cursor}}
 		if err := s.call(http.MethodGet, "/images?"+q.Encode(), nil, &page); err != nil {
 			return nil, err
 		}
 		images = append(images, page.Images...)
-		if cursor = page.Next; cursor == "" {
+		if page.Next == "" {
 			return images, nil
 		}
+		q.Set("cursor", page.Next)
 	}
 }
 
@@ -245,20 +248,24 @@ func (s *server) host() string { return s.url[strings.Index(s.url, "//")+2:] }
 // backup stores a backup of the server in a file.
 func backup(t *testing.T, s *server) (path string, err error) {
 	t.Helper()
+	path = filepath.Join(t.TempDir(), "backup.db")
+	return path, s.backup(path)
+}
+
+// backup stores a backup at path.
+func (s *server) backup(path string) error {
 	resp, err := s.send(http.MethodGet, "/backup", nil, 0, nil)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return "", read(resp, nil)
+		return read(resp, nil)
 	}
 	defer resp.Body.Close()
-	path = filepath.Join(t.TempDir(), "backup.db")
 	f, err := os.Create(path)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer f.Close()
 	_, err = io.Copy(f, resp.Body)
-	return path, err
+	return errors.Join(err, f.Close())
 }

@@ -27,11 +27,11 @@ func TestDiskCutOff(t *testing.T) {
 	})
 	t.Run("synced", func(t *testing.T) {
 		parallel(t)
-		report(t, cutOffDisk(t, pick(1, 5), func(path string) *exec.Cmd { return serveChild(t, path, false) }))
+		report(t, cutOffDisk(t, pick(1, 5), func(path string) *exec.Cmd { return serveChild(t, path) }))
 	})
 	t.Run("not synced", func(t *testing.T) {
 		parallel(t)
-		lost := cutOffDisk(t, pick(2, 5), func(path string) *exec.Cmd { return serveChild(t, path, true) })
+		lost := cutOffDisk(t, pick(2, 5), func(path string) *exec.Cmd { return serveChild(t, path, noSyncVar) })
 		for _, kind := range []string{isLost, isBack, isOther} {
 			n := strings.Count(strings.Join(lost, "\n"), kind)
 			if t.Logf("without syncing: %d times %q", n, kind); n == 0 {

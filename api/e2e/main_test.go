@@ -1,12 +1,14 @@
 package e2e_test
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -19,12 +21,13 @@ import (
 const (
 	childVar  = "IMAGESERVER_E2E_CHILD"  // the data file
 	noSyncVar = "IMAGESERVER_E2E_NOSYNC" // not empty: bolt.Options.NoSync
+	leakVar   = "IMAGESERVER_E2E_LEAK"   // not empty: each request leaks; see leaking
 	bareVar   = "IMAGESERVER_E2E_BARE"   // a data file that is only read; see readBare
 )
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(childVar); path != "" {
-		err := runChild(path, os.Getenv(noSyncVar) != "")
+		err := runChild(path)
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -38,17 +41,34 @@ func TestMain(m *testing.M) {
 }
 
 // runChild is the server but for the program's flags, until it is killed.
-func runChild(path string, noSync bool) error {
+func runChild(path string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	store, err := bolt.Open(path, bolt.Options{NoSync: noSync})
+	store, err := bolt.Open(path, bolt.Options{NoSync: os.Getenv(noSyncVar) != ""})
 	if err != nil {
 		return err
 	}
 	fmt.Printf("Images at http://%s/\n", listener.Addr())
-	return http.Serve(listener, api.New(store, http.NotFoundHandler(), api.Options{Trash: time.Hour}))
+	var handler http.Handler = api.New(store, http.NotFoundHandler(), api.Options{Trash: time.Hour, Metrics: api.NewMetrics()})
+	if os.Getenv(leakVar) != "" {
+		handler = leaking(handler)
+	}
+	return http.Serve(listener, handler)
+}
+
+// leaking keeps 64 KiB and a goroutine of every request.
+func leaking(h http.Handler) http.Handler {
+	never := make(chan struct{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		kept := bytes.Repeat([]byte{1}, 64<<10)
+		go func() {
+			<-never
+			runtime.KeepAlive(kept)
+		}()
+		h.ServeHTTP(w, r)
+	})
 }
 
 var built struct {

@@ -1,7 +1,9 @@
 package e2e_test
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -59,6 +61,14 @@ func (m *model) upload(s *server, name string, p picture) error {
 	if err == nil && (img.Filename != name || img.SHA256 != sum || img.Size != p.size) {
 		err = fmt.Errorf("%q, %d bytes, digest %s is stored as %+v", name, p.size, sum, img)
 	}
+	settle(err)
+	return err
+}
+
+// store puts content under a name, from a reader of it that may be slow.
+func (m *model) store(s *server, name string, content []byte, body io.Reader) error {
+	settle := m.try(name, fmt.Sprintf("%x", sha256.Sum256(content)))
+	_, err := s.put(name, body, int64(len(content)))
 	settle(err)
 	return err
 }

@@ -55,9 +55,9 @@ func serve(t testing.TB, path string, flags ...string) *exec.Cmd {
 	return command(t, args...)
 }
 
-// serveChild makes the command by which this test binary serves a data file:
-// it can leave out syncing.
-func serveChild(t testing.TB, path string, noSync bool) *exec.Cmd {
+// serveChild makes the command by which this test binary serves a data file,
+// with faults that are named by environment variables.
+func serveChild(t testing.TB, path string, faults ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -65,8 +65,8 @@ func serveChild(t testing.TB, path string, noSync bool) *exec.Cmd {
 	}
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Env = append(environment(), childVar+"="+path)
-	if noSync {
-		cmd.Env = append(cmd.Env, noSyncVar+"=1")
+	for _, fault := range faults {
+		cmd.Env = append(cmd.Env, fault+"=1")
 	}
 	return cmd
 }
