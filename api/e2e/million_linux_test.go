@@ -1,0 +1,217 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	be "encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"imageserver/db"
+	"imageserver/db/bolt"
+)
+
+// What is promised of a store of a million images. In the short form there are
+// fewer of them and the processors have other work, so that only ratios count.
+const (
+	openWithin    = 50 * time.Millisecond
+	pageWithin    = 3 * time.Millisecond
+	getRatio      = 1.1 // of the time that it takes with a thousand
+	millionMemory = 100 << 20
+
+	shortRatio     = 2 // of any answer, in the short form
+	shortOpenRatio = 5 // db/bolt looks at the pages above the leaves first; a large file has more of them
+)
+
+// TestMillion compares a store of a million images with one of a thousand. All
+// times are medians of many that were taken in turns. What has to look at all
+// images is the control: it must take longer, or the others prove nothing.
+func TestMillion(t *testing.T) {
+	parallel(t)
+	few := newFilled(t, 1000)
+	many := newFilled(t, pick(20_000, 1_000_000))
+
+	t.Run("open", func(t *testing.T) {
+		ratio := pick(shortOpenRatio, math.Inf(1))
+		compare(t, pick(20, 50), func(f *filled) error { return f.open(false) }, few, many).want(t, ratio, openWithin)
+		compare(t, pick(5, 10), func(f *filled) error { return f.open(true) }, few, many).wantMore(t, ratio, openWithin)
+	})
+	for _, f := range []*filled{few, many} {
+		f.s = start(t, f.path)
+		t.Logf("the program with %d images is ready after %s", f.n, f.s.ready.Round(100*time.Microsecond))
+	}
+	ratio := pick(shortRatio, getRatio)
+	t.Run("image", func(t *testing.T) {
+		get := func(f *filled) error { return f.get(imagePath(f.name(rand.IntN(f.n)))) }
+		compare(t, pick(500, 20_000), get, few, many).want(t, ratio, 0)
+		compare(t, pick(20, 20), func(f *filled) error { return f.get("/images?limit=1&sort=size") }, few, many).wantMore(t, ratio, 0)
+	})
+	for _, q := range []string{"", "sort=name", "sort=name&order=desc", "order=asc"} {
+		t.Run("page "+q, func(t *testing.T) {
+			compare(t, pick(100, 1000), func(f *filled) error { return f.get("/images?" + q) }, few, many).want(t, shortRatio, pageWithin)
+		})
+		t.Run("page "+q+" further on", func(t *testing.T) {
+			paths := map[*filled]string{few: few.next(t, q), many: many.next(t, q)}
+			compare(t, pick(100, 1000), func(f *filled) error { return f.get(paths[f]) }, few, many).want(t, shortRatio, pageWithin)
+		})
+	}
+	for _, f := range []*filled{few, many} {
+		memory := f.s.memory(t)
+		t.Logf("%d images: %.1f MiB of memory after serving", f.n, float64(memory)/(1<<20))
+		if memory > millionMemory {
+			t.Errorf("with %d images the server has %d bytes of memory, want at most %d", f.n, memory, millionMemory)
+		}
+	}
+	t.Run("page by size", func(t *testing.T) {
+		compare(t, pick(20, 20), func(f *filled) error { return f.get("/images?sort=size") }, few, many).wantMore(t, shortRatio, pageWithin)
+	})
+}
+
+// filled is a data file with n small images.
+type filled struct {
+	n    int
+	path string
+	s    *server
+}
+
+// newFilled makes one, through the store itself but without syncing each commit.
+func newFilled(t *testing.T, n int) *filled {
+	t.Helper()
+	f := &filled{n: n, path: filepath.Join(t.TempDir(), "images.db")}
+	began := time.Now()
+	store, err := bolt.Open(f.path, bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers := make([]int, n)
+	for i := range numbers {
+		numbers[i] = i
+	}
+	first := began.Add(-time.Duration(n) * time.Second)
+	each(256, numbers, func(i int) { // which go into one commit
+		content := be.BigEndian.AppendUint64(bytes.Clone(onePixel), uint64(i))
+		_, _, err := store.Put(context.Background(), f.name(i), bytes.NewReader(content), db.PutOptions{
+			Uploaded: first.Add(time.Duration(i) * time.Second),
+			Inspect: func(_ io.ReaderAt, img *db.Image) error {
+				img.ContentType, img.Width, img.Height = "image/png", 1, 1
+				return nil
+			},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	free := store.Stats().FileFree
+	if err := store.Close(); err != nil || t.Failed() {
+		t.Fatalf("Close: %v", err)
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := file.Sync(); err != nil { // now, and not beside what is measured
+		t.Fatal(err)
+	}
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d images, %d MB and %d MB of them free, made in %.1f s", n, info.Size()/1e6, free/1e6, time.Since(began).Seconds())
+	return f
+}
+
+// name is that of an image: neighbours in time are none by name.
+func (f *filled) name(i int) string {
+	return fmt.Sprintf("photo-%08x.png", uint32(i)*2654435761) // odd, so no two are equal
+}
+
+// open opens and closes the file in this process, and between the two looks at
+// all images if it is told to.
+func (f *filled) open(all bool) error {
+	store, err := bolt.Open(f.path, bolt.Options{})
+	if err != nil {
+		return err
+	}
+	if all {
+		_, _, err = store.List(context.Background(), db.ListOptions{Limit: 1, Sort: db.BySize})
+	}
+	return errors.Join(err, store.Close())
+}
+
+// get reads an answer, which must be a success.
+func (f *filled) get(path string) error {
+	resp, err := f.s.open(path)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
+}
+
+// next returns the path of the page that follows the first 500 images.
+func (f *filled) next(t *testing.T, query string) string {
+	t.Helper()
+	q, err := url.ParseQuery(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Set("limit", "500")
+	var page struct{ Next string }
+	if err := f.s.call(http.MethodGet, "/images?"+q.Encode(), nil, &page); err != nil {
+		t.Fatal(err)
+	}
+	q.Set("cursor", page.Next)
+	q.Set("limit", "50")
+	return "/images?" + q.Encode()
+}
+
+// medians is how long something takes with few images and with many.
+type medians struct{ few, many time.Duration }
+
+// compare does something n times with each store, in turns.
+func compare(t *testing.T, n int, do func(*filled) error, few, many *filled) medians {
+	t.Helper()
+	var paces [2]pace
+	for i := range 2 * n {
+		// few, many, many, few: neither comes always after the other
+		which := (i + i/2) % 2
+		paces[which].time(t, func() error { return do([]*filled{few, many}[which]) })
+	}
+	m := medians{paces[0].percentile(50), paces[1].percentile(50)}
+	t.Logf("%d images %s, %d images %s: ratio %.3f", few.n, m.few.Round(time.Microsecond), many.n, m.many.Round(time.Microsecond), m.ratio())
+	return m
+}
+
+func (m medians) ratio() float64 { return float64(m.many) / float64(m.few) }
+
+// want fails the test where many images take more than ratio times as long as
+// few, or in the whole form more than within, if that is not 0.
+func (m medians) want(t *testing.T, ratio float64, within time.Duration) {
+	t.Helper()
+	if !m.meet(ratio, within) {
+		t.Errorf("many images take %.3f times as long as few, and %s; want at most %.2f times, and in the whole form %s (0 for any)", m.ratio(), m.many, ratio, within)
+	}
+}
+
+// wantMore is want for a control, which must not pass.
+func (m medians) wantMore(t *testing.T, ratio float64, within time.Duration) {
+	t.Helper()
+	if m.meet(ratio, within) {
+		t.Errorf("to look at all images takes %.3f times as long with many of them, and %s, which passes for no difference", m.ratio(), m.many)
+	}
+}
+
+func (m medians) meet(ratio float64, within time.Duration) bool {
+	return m.ratio() <= ratio && (!whole || within == 0 || m.many <= within)
+}
