@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// hostile is what nobody sends who means well. Each is a whole request but for
-// the header Host, or less than one.
+// hostile is what nobody sends who means well. Each lacks the header Host, which
+// attack puts after its first line.
 var hostile = []string{
 	// Names.
 	"GET /images/%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\n\r\n",
@@ -61,7 +61,7 @@ var hostile = []string{
 	"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 	"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
 	strings.Repeat("\x00", 4000) + "\r\n\r\n",
-	strings.Repeat("GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 200), // all at once, and no answer is read but the first
+	"GET /livez HTTP/1.1\r\n\r\n" + strings.Repeat("GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 200), // all at once, and no answer is read but the first
 
 	// Requests that never end; after a while the client goes away.
 	"",
@@ -71,8 +71,8 @@ var hostile = []string{
 	"PUT /images/half.png HTTP/1.1\r\nContent-Length: 1000\r\n\r\n\x89PNG",
 }
 
-// attack sends one of hostile and reads the answer, if one comes soon: it is
-// none of success with an image that is stored, and no failure of the server.
+// attack sends one of hostile and reads the answer, if one comes soon. No image
+// may be taken, and the server may not fail.
 func (k *soak) attack() error {
 	request := hostile[rand.IntN(len(hostile))]
 	if line, rest, ok := strings.Cut(request, "\r\n"); ok {

@@ -417,7 +417,7 @@ func (r *slowly) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// breakOffAnswer asks for an image, an archive or a copy and goes away.
+// breakOffAnswer reads a part of an image and goes away.
 func (k *soak) breakOffAnswer() error {
 	name, content := k.any()
 	resp, err := k.s.open(imagePath(name) + "?download")
