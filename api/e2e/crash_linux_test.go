@@ -62,6 +62,7 @@ func cutOffDisk(t *testing.T, rounds int, run func(path string) *exec.Cmd) (lost
 		l := m.begin(s, fmt.Sprint(round), clients, 32<<20)
 		// The kernel writes of itself only after five seconds.
 		time.Sleep(300*time.Millisecond + rand.N(700*time.Millisecond))
+		eventually(func() bool { return l.replaced.Load() >= 5 && l.deleted.Load() >= 5 }) // on a slow machine
 		shutdown(t, dir)
 		l.done.Wait() // each client gets an error
 		for _, err := range l.end() {

@@ -58,11 +58,11 @@ func runChild(path string) error {
 	return http.Serve(listener, handler)
 }
 
-// leaking keeps 64 KiB and a goroutine of every request.
+// leaking keeps 128 KiB and a goroutine of every request.
 func leaking(h http.Handler) http.Handler {
 	never := make(chan struct{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		kept := bytes.Repeat([]byte{1}, 64<<10)
+		kept := bytes.Repeat([]byte{1}, 128<<10)
 		go func() {
 			<-never
 			runtime.KeepAlive(kept)
