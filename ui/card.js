@@ -1,6 +1,6 @@
 // One image in the gallery.
 
-import { button, el } from "./dom.js";
+import { button, el, single } from "./dom.js";
 import { facts, picture } from "./image.js";
 import { date } from "./intl.js";
 import { copyButton } from "./links.js";
@@ -85,7 +85,7 @@ export class Card {
         el("p", { class: "hint" }, el("time", { datetime: image.uploaded_at }, date(image.uploaded_at)))),
       el("div", { class: "actions" },
         copyButton(image, { small: true }),
-        button(words.remove, () => remove(image), { about: image.filename, icon: "remove" })));
+        button(words.remove, single(() => remove(image)), { about: image.filename, icon: "remove" })));
     this.#mark(element);
     return element;
   }

@@ -8,10 +8,12 @@ import * as words from "./words.js";
 
 // Deletions asks hide(images) to take images off the page, show(images) to
 // bring them back, focus(image) to go to one, replace(image, became) to show
-// what stands in its place, and gone(image) to forget one that is deleted.
+// what stands in its place, gone(image) to forget one that is deleted, and
+// lost(image) to upload one anew that was deleted but is to stay.
 export class Deletions {
   #does;
   #all = []; // {images, toast} of each: images are still there, and toast can be undone
+  #kept = new WeakSet(); // images that are to stay, for which it may be too late
 
   constructor(does) {
     this.#does = does;
@@ -56,6 +58,7 @@ export class Deletions {
     for (const deletion of this.#all) {
       const kept = deletion.images.filter((image) => image.filename === filename);
       if (kept.length > 0) {
+        kept.forEach((image) => this.#kept.add(image));
         deletion.images = deletion.images.filter((image) => image.filename !== filename);
         this.#does.show(kept);
         if (deletion.images.length === 0) {
@@ -108,6 +111,10 @@ export class Deletions {
       this.#does.show([image]);
       return error.message;
     }
+    if (this.#kept.has(image)) {
+      await this.#rescue(image);
+      return "";
+    }
     if (!became) {
       this.#does.gone(image);
       return "";
@@ -115,6 +122,15 @@ export class Deletions {
     this.#does.show([image]);
     this.#does.replace(image, became);
     return words.changedMeanwhile;
+  }
+
+  // rescue has an image uploaded anew if the deletion reached the server after
+  // the upload that was to keep it.
+  async #rescue(image) {
+    const stays = await api.find(image.filename).catch(() => null);
+    if (!stays) {
+      this.#does.lost(image);
+    }
   }
 
   // removed returns what stands in the place of an image that was not deleted

@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -176,4 +178,103 @@ func TestDeleteRefused(t *testing.T) {
 	p.click(".toast", "3 images are deleted", "Dismiss")
 	p.see(".toast", "a.png was not deleted. The storage failed. The same goes for 2 images more.")
 	p.gallery("a.png", "b.png", "c.png")
+}
+
+// TestDeleteOnce: a key held too long or a double click deletes one image, not
+// also those that come into its place.
+func TestDeleteOnce(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	for _, name := range []string{"e.png", "d.png", "c.png", "b.png", "a.png"} {
+		upload(t, url, name, picture(20, 20))
+	}
+	p := newPage(t, url)
+	p.gallery("a.png", "b.png", "c.png", "d.png", "e.png")
+	p.doubleClick(card("a.png") + " .actions button:last-child")
+	p.gallery("b.png", "c.png", "d.png", "e.png")
+
+	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
+	p.viewing("b.png")
+	p.doubleClick("#view .danger")
+	p.viewing("c.png")
+	for _, repeat := range []bool{false, true, true} {
+		_, err := chromedp.Call(p.ctx, input.DispatchKeyEvent, input.DispatchKeyEventParams{
+			Type: input.DispatchKeyEventTypeKeyDown, Key: "Delete", Code: "Delete", AutoRepeat: &repeat,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.viewing("d.png")
+	p.gallery("d.png", "e.png")
+	p.doubleClick(".toast button") // undoes the last one only
+	p.gallery("c.png", "d.png", "e.png")
+}
+
+// doubleClick presses the mouse twice where the element is.
+func (p *page) doubleClick(selector string) {
+	p.t.Helper()
+	at := eval[[]float64](p, fmt.Sprintf(`(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector))
+	for n := range int64(2) {
+		for _, event := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
+			_, err := chromedp.Call(p.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{
+				Type: event, X: at[0], Y: at[1], Button: input.MouseButtonLeft, ClickCount: n + 1,
+			})
+			if err != nil {
+				p.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestUploadedWhileDeleted: what is uploaded again is there at the end, also
+// when its deletion reaches the server just after.
+func TestUploadedWhileDeleted(t *testing.T) {
+	t.Parallel()
+	behind := newServer(t, "")
+	uploaded := make(chan struct{})
+	url := newFront(t, behind, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == "DELETE" {
+			<-uploaded
+		}
+		return false
+	})
+	p := newPage(t, url)
+	cat := file(t, "cat.png", picture(10, 10))
+	p.choose(cat)
+	p.gallery("cat.png")
+	p.click("#gallery li", "cat.png", "Delete")
+	p.click(".toast", "cat.png", "Dismiss")
+	p.see("#gallery", "No images yet")
+	p.choose(cat)
+	p.see("#uploads .stored", "Already there")
+	p.gallery("cat.png")
+	close(uploaded)
+	p.await(`![...document.querySelectorAll("#uploads li")].some(e => e.innerText.includes("Already there"))`)
+	p.await(state("stored") + " === 2")
+	p.gallery("cat.png")
+	if !has(t, url, "cat.png") {
+		t.Error("the server has no cat.png")
+	}
+}
+
+// TestManyMessages: of more than fit into the window the newest is seen, and
+// the others can be reached.
+func TestManyMessages(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	for i := range 24 {
+		upload(t, url, fmt.Sprintf("%02d.png", i), picture(20, 20))
+	}
+	p := newPage(t, url)
+	p.await(`document.querySelectorAll("#gallery li").length === 24`)
+	p.hasten("1e9")
+	eval[*string](p, `(() => { for (let i = 0; i < 24; i++) document.querySelector("#gallery li .actions button:last-child").click(); })()`)
+	at := func(name string) string {
+		return fmt.Sprintf(`(r => r.top >= 0 && r.bottom <= innerHeight)([...document.querySelectorAll(".toast")].find(e => e.innerText.includes(%q)).getBoundingClientRect())`, name)
+	}
+	p.await(at("00.png"))
+	p.await("!" + at("23.png"))
+	eval[*string](p, `[...document.querySelectorAll(".toast button")].at(-1).focus()`)
+	p.await(at("23.png"))
 }

@@ -32,6 +32,12 @@ export function button(text, onclick, { about, kind, icon: symbol } = {}) {
   return el("button", { type: "button", class: kind, onclick }, text, hidden);
 }
 
+// single keeps act from the second click of a double click, which meets what
+// came into the place of the first: the button of another image.
+export function single(act) {
+  return (event) => event.detail < 2 && act();
+}
+
 // unseen is text for people who do not see the page.
 export function unseen(text) {
   return el("span", { class: "unseen" }, text);
@@ -77,6 +83,11 @@ export function hoist(element) {
 // Each opens above those before it in the document.
 export function topDialog() {
   return [...document.querySelectorAll("dialog[open]")].at(-1);
+}
+
+// closeDialogs has people see what is behind them.
+export function closeDialogs() {
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
 }
 
 // modal opens a dialog. What is to be seen and heard meanwhile comes along, and

@@ -25,7 +25,7 @@ const orders = {
 
 // Gallery fills the section. does has what its cards do, see Card,
 // hides(filename), which says of an image that it is not to be seen now, and
-// changed(), called when there are other images than before.
+// changed(), called when there may be other images than before.
 export class Gallery {
   #does;
   #title = el("h2", { id: "gallery-title", tabindex: -1 }, words.gallery);
@@ -282,7 +282,6 @@ export class Gallery {
     }
     this.#sight.unobserve(this.#more);
     this.#sight.observe(this.#more); // tells anew whether it is near
-    this.#does.changed();
   }
 
   #wait(busy) {
@@ -302,6 +301,7 @@ export class Gallery {
     this.#moreLabel.textContent = this.#error ? words.retry : words.more;
     this.#more.hidden = Boolean(this.#loading) || !(this.#error || this.#next);
     this.#first.hidden = !this.#start || cards.length === 0;
+    this.#does.changed();
   }
 }
 

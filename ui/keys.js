@@ -8,10 +8,11 @@ export const plain = new Setting("keys", ["on", "off"]);
 
 // keys calls page[key] for a key pressed outside of fields, or viewer[key] when
 // that is on top. One that returns false leaves the key to the browser. undo()
-// is asked about Ctrl+Z and reports whether there was something to undo.
+// is asked about Ctrl+Z and reports whether there was something to undo. Of the
+// keys that are held only arrows go on: Delete would take image after image.
 export function keys({ viewer, page, undo }) {
   addEventListener("keydown", (event) => {
-    const field = event.target.closest?.("input:not([type=checkbox]), textarea, select");
+    const field = event.target.closest?.("input:not([type=checkbox], [type=file]), textarea, select");
     if (field || event.altKey || event.isComposing) {
       return;
     }
@@ -19,6 +20,9 @@ export function keys({ viewer, page, undo }) {
       if (event.key.toLowerCase() === "z" && !event.shiftKey && undo()) {
         event.preventDefault();
       }
+      return;
+    }
+    if (event.repeat && !event.key.startsWith("Arrow")) {
       return;
     }
     const open = topDialog();

@@ -22,10 +22,7 @@ import * as words from "./words.js";
 const byID = (id) => document.getElementById(id);
 
 const open = (image) => viewer.open(image);
-const remove = (images) => {
-  deletions.remove(images);
-  selection.render();
-};
+const remove = (images) => deletions.remove(images);
 
 const deletions = new Deletions({
   hide: (images) => gallery.hide(images),
@@ -36,6 +33,7 @@ const deletions = new Deletions({
     gallery.forget(image);
     uploads.forget(image.filename);
   },
+  lost: (image) => queue.retry(queue.uploads.filter((upload) => upload.image?.filename === image.filename).slice(-1)),
 });
 
 const gallery = new Gallery(byID("gallery"), {
@@ -43,7 +41,10 @@ const gallery = new Gallery(byID("gallery"), {
   remove: (image) => remove([image]),
   pick: (card, range) => (card ? selection.pick(card, range) : selection.clear()),
   hides: (filename) => deletions.pending(filename),
-  changed: () => viewer.render(),
+  changed: () => {
+    selection.render();
+    viewer.render();
+  },
 });
 
 const selection = new Selection({
@@ -84,6 +85,10 @@ uploads.attach(queue);
 
 intake([byID("file"), byID("folder"), byID("camera")], async (files) => {
   const chosen = [];
+  if (files.some(objection)) {
+    // The server may have been started anew, with other limits.
+    await learn(byID("file"), AbortSignal.timeout(3000));
+  }
   await inSlices(files, 50, (some) => {
     chosen.push(...some.map((file) => new Upload(file, file.objection || objection(file))));
   });

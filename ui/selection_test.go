@@ -166,3 +166,28 @@ func TestSelection(t *testing.T) {
 	p.gallery("image 2.png")
 	p.await(`!document.querySelector("#selection").checkVisibility()`) // what is not seen is not selected
 }
+
+// TestSelectionFollowsTheList: what is not there any more is not selected.
+func TestSelectionFollowsTheList(t *testing.T) {
+	t.Parallel()
+	behind := newServer(t, "")
+	selected := make(chan struct{})
+	url := newFront(t, behind, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Has("q") {
+			<-selected
+		}
+		return false
+	})
+	for _, name := range []string{"cat.png", "dog.png"} {
+		upload(t, url, name, picture(20, 20))
+	}
+	p := newPage(t, url)
+	p.gallery("dog.png", "cat.png")
+	p.do(chromedp.SendKeys(chromedp.CSS("#search"), "cat"))
+	p.see("#gallery", "Loading")
+	p.do(chromedp.Click(chromedp.CSS(card("dog.png") + " .pick input")))
+	p.see("#selection", "1 selected")
+	close(selected)
+	p.gallery("cat.png")
+	p.await(`!document.querySelector("#selection").checkVisibility()`)
+}

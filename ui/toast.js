@@ -1,6 +1,6 @@
 // Short messages at the edge of the window, which go by themselves.
 
-import { announce, button, el, hoist } from "./dom.js";
+import { announce, button, el, hoist, single } from "./dom.js";
 import * as words from "./words.js";
 
 const LIFE = 8000; // milliseconds
@@ -38,11 +38,11 @@ export function toast(text, { action, spoken, act, gone } = {}) {
     onfocusout: () => setTimeout(leave), // when the focus is where it goes
   },
     el("p", {}, text),
-    action && button(action, go(act)),
-    button(words.dismiss, go(gone), { icon: "close" }));
+    action && button(action, single(go(act))),
+    button(words.dismiss, single(go(gone)), { icon: "close" }));
   const region = document.getElementById("toasts");
   hoist(region);
-  region.append(element);
+  region.prepend(element); // the newest is the one in sight, where they are many (style.css)
   announce(spoken ?? text);
   leave();
   return { act: go(act), end: go(gone), drop: go() };

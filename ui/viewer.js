@@ -3,7 +3,7 @@
 
 import { address, amend, visit } from "./address.js";
 import * as api from "./api.js";
-import { announce, button, el, modal } from "./dom.js";
+import { announce, button, el, modal, single } from "./dom.js";
 import { dimensions, full, resized, shown } from "./image.js";
 import { date, size } from "./intl.js";
 import { copyButton, formChooser } from "./links.js";
@@ -64,18 +64,19 @@ export class Viewer {
     if (this.#image?.filename === name) {
       return;
     }
+    let image;
     let why = words.gone(name);
     try {
-      const image = await api.find(name);
-      if (address().image !== name) {
-        return; // the reader has gone on
-      }
-      if (image && !this.#does.hides(name)) {
-        this.#show(image);
-        return;
-      }
+      image = await api.find(name);
     } catch (error) {
       why = error.message;
+    }
+    if (address().image !== name) {
+      return; // the reader has gone on
+    }
+    if (image && !this.#does.hides(name)) {
+      this.#show(image);
+      return;
     }
     this.close();
     amend({ image: "" });
@@ -203,7 +204,7 @@ export class Viewer {
       formChooser(),
       button(words.download, () => this.#does.download([image])),
       button(words.rename, () => this.#rename(image)),
-      button(words.remove, () => this.remove(), { kind: "danger" }));
+      button(words.remove, single(() => this.remove()), { kind: "danger" }));
     if (focused) {
       this.#actions.querySelector("button").focus();
     }

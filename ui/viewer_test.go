@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
@@ -149,6 +151,49 @@ func TestZoom(t *testing.T) {
 	p.viewing("small.png")
 	p.do(chromedp.Click(chromedp.CSS("#view .stage img")))
 	p.await(fmt.Sprintf(`%s.clientWidth === 100 && Math.abs(%[1]s.getBoundingClientRect().left - %s.getBoundingClientRect().left - (%[2]s.clientWidth - 100) / 2) < 2`, img, stage))
+
+	upload(t, url, "icon.svg", []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 60"><path d="M0 0h90v60"/></svg>`))
+	p.visit(url + "/?image=icon.svg")
+	p.viewing("icon.svg")
+	p.press("z")
+	p.await(img + `.clientWidth === 90 && ` + img + `.clientHeight === 60`)
+}
+
+// TestViewTooLate: an image that the server answers about when the reader has
+// gone on to another closes nothing.
+func TestViewTooLate(t *testing.T) {
+	t.Parallel()
+	behind := newServer(t, "")
+	var failing atomic.Bool
+	asked, viewing := make(chan struct{}), make(chan struct{})
+	url := newFront(t, behind, func(w http.ResponseWriter, r *http.Request) bool {
+		if !failing.Load() || !r.URL.Query().Has("name") {
+			return false
+		}
+		close(asked)
+		<-viewing
+		w.WriteHeader(http.StatusInternalServerError)
+		return true
+	})
+	upload(t, url, "b.png", picture(20, 20))
+	upload(t, url, "a.png", picture(20, 20))
+	p := newPage(t, url)
+	p.gallery("a.png", "b.png")
+	p.do(chromedp.Click(chromedp.CSS(card("a.png") + " .picture")))
+	p.viewing("a.png")
+	p.do(chromedp.NavigateBack())
+	p.closed()
+	failing.Store(true)
+	eval[*string](p, `setTimeout(() => history.forward(), 50) && null`)
+	<-asked
+	eval[*string](p, `setTimeout(() => history.back(), 50) && null`)
+	p.closed()
+	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
+	p.viewing("b.png")
+	close(viewing)
+	time.Sleep(300 * time.Millisecond)
+	p.viewing("b.png")
+	p.await(`!document.querySelector(".toast")`)
 }
 
 // TestRename: in the view; the old name is free then.
