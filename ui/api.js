@@ -25,8 +25,8 @@ export class Refusal extends Error {
 }
 
 // limits returns what the server takes: {max_upload, types, …}.
-export function limits() {
-  return request("GET", "/limits");
+export function limits(signal) {
+  return request("GET", "/limits", { signal });
 }
 
 // list returns a page of images, {images, next}: those whose name contains
@@ -51,18 +51,19 @@ export async function find(name) {
 // remove deletes the image, unless another one has its name by now (412). One
 // that is gone already is no error. It is sent even when the page is left.
 export async function remove(image) {
-  const headers = { ...token.header(), "If-Match": `"${image.sha256}"` };
-  const response = await fetch(path(image.filename), { method: "DELETE", headers, keepalive: true })
-    .catch(() => { throw new Refusal(words.unreachable); });
-  if (response.status !== 404) {
-    read(response.status, await response.text());
+  try {
+    await request("DELETE", path(image.filename), { headers: { "If-Match": `"${image.sha256}"` }, lasting: true });
+  } catch (refusal) {
+    if (refusal.status !== 404) {
+      throw refusal;
+    }
   }
 }
 
 // rename gives the image another name and returns it as it is then.
 export function rename(image, filename) {
   return request("POST", `${path(image.filename)}/rename?conflict=error`, {
-    body: JSON.stringify({ filename }), kind: "application/json",
+    body: JSON.stringify({ filename }), headers: { "Content-Type": "application/json" },
   });
 }
 
@@ -110,21 +111,26 @@ async function send(method, url, options) {
     globalThis.early = null; // it was for once
     return (await early.answer) ?? exchange(method, url, options);
   }
-  return exchange(method, url, options);
+  return options.lasting ? lastingExchange(method, url, options) : exchange(method, url, options);
+}
+
+// lastingExchange goes on when the page is left, which only fetch does.
+async function lastingExchange(method, url, { headers }) {
+  const all = { ...token.header(), ...headers };
+  const response = await fetch(url, { method, headers: all, keepalive: true })
+    .catch(() => { throw new Refusal(words.unreachable); });
+  return { status: response.status, text: await response.text() };
 }
 
 // exchange uses XMLHttpRequest because fetch does not say how much of an upload
 // is sent.
-function exchange(method, url, { body, kind, watch, signal }) {
+function exchange(method, url, { body, headers, watch, signal }) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const xhr = new XMLHttpRequest();
     xhr.open(method, url);
-    for (const [name, value] of Object.entries(token.header())) {
+    for (const [name, value] of Object.entries({ ...token.header(), ...headers })) {
       xhr.setRequestHeader(name, value);
-    }
-    if (kind) {
-      xhr.setRequestHeader("Content-Type", kind);
     }
     if (watch?.sending) {
       xhr.upload.onprogress = (event) => watch.sending(event.loaded / event.total);

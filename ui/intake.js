@@ -1,6 +1,6 @@
 // The ways files come in: chosen, dropped, pasted.
 
-import { el, hoist } from "./dom.js";
+import { closeDialogs, el, hoist } from "./dom.js";
 import { byName, filesIn } from "./folder.js";
 import * as words from "./words.js";
 
@@ -10,7 +10,7 @@ import * as words from "./words.js";
 export function intake(inputs, take) {
   const receive = (files) => {
     if (files.length > 0) {
-      document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.requestClose?.());
+      closeDialogs();
       take(files);
     }
   };
@@ -37,7 +37,9 @@ function drop(take) {
   const files = (event) => !own && event.dataTransfer.types.includes("Files");
 
   addEventListener("dragstart", () => { own = true; });
-  addEventListener("dragend", () => { own = false; });
+  // What was dragged may be gone from the page, and its dragend with it. No
+  // pointer moves while something is dragged.
+  ["dragend", "pointermove"].forEach((name) => addEventListener(name, () => { own = false; }));
   addEventListener("dragenter", (event) => {
     if (files(event) && overlay.hidden) {
       hoist(overlay);

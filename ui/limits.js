@@ -7,9 +7,9 @@ let limits = null; // as the server says; null until it has
 
 // learn asks the server. Without an answer nothing is refused here: the server
 // says the same later. The file input offers what the server takes.
-export async function learn(input) {
+export async function learn(input, signal) {
   try {
-    limits = await api.limits();
+    limits = await api.limits(signal);
   } catch {
     return;
   }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"imageserver/api"
@@ -37,6 +38,29 @@ func newAPI(t *testing.T, o api.Options) http.Handler {
 	t.Cleanup(func() { store.Close() })
 	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil)) // seen where a test fails
 	return api.New(store, ui.Handler(), o)
+}
+
+// newChangingServer starts the real server on a fresh store, and returns its URL
+// and a function that has it go on with other options, as after a restart.
+func newChangingServer(t *testing.T, o api.Options) (url string, change func(api.Options)) {
+	t.Helper()
+	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	var current atomic.Pointer[http.Handler]
+	change = func(o api.Options) {
+		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		var h http.Handler = api.New(store, ui.Handler(), o)
+		current.Store(&h)
+	}
+	change(o)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(*current.Load()).ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, change
 }
 
 // machine is a real server that can be stopped, in the middle of whatever it

@@ -1,12 +1,13 @@
 // The access token: asked for once, kept for this tab or on this machine.
 
-import { announce, el } from "./dom.js";
+import { announce, closeDialogs, el } from "./dom.js";
 import { keep, recall } from "./storage.js";
 import * as words from "./words.js";
 
 const KEY = "token";
+const AREAS = ["sessionStorage", "localStorage"];
 
-let token = recall("sessionStorage", KEY) || recall("localStorage", KEY);
+let token = kept();
 let asking = null; // the promise of the form on the page, or null
 
 // current returns the token to send, empty when there is none.
@@ -19,20 +20,21 @@ export function header() {
   return token === "" ? {} : { Authorization: `Bearer ${token}` };
 }
 
-// forget takes the token away wherever it is kept.
+// forget takes the token away wherever it is kept. This page still has it.
 export function forget() {
-  token = "";
-  keep("sessionStorage", KEY, "");
-  keep("localStorage", KEY, "");
+  AREAS.forEach((area) => keep(area, KEY, ""));
 }
 
 // ask resolves when there is a token other than refused, the one the server
 // did not take. However many requests ask at a time, there is one form.
 export function ask(refused) {
-  if (token !== refused) {
+  if (token === refused) {
+    AREAS.filter((area) => recall(area, KEY) === refused).forEach((area) => keep(area, KEY, ""));
+    token = kept(); // another tab may have been given a better one
+  }
+  if (token !== "" && token !== refused) {
     return Promise.resolve();
   }
-  forget();
   asking ??= form(refused !== "").then(({ entered, stays }) => {
     asking = null;
     token = entered;
@@ -41,7 +43,12 @@ export function ask(refused) {
   return asking;
 }
 
-// form shows the form and resolves with what was entered.
+function kept() {
+  return AREAS.map((area) => recall(area, KEY)).find(Boolean) ?? "";
+}
+
+// form shows the form and resolves with what was entered. A dialog that is open
+// closes, for the form is behind it.
 function form(wrong) {
   return new Promise((resolve) => {
     const input = el("input", {
@@ -67,6 +74,7 @@ function form(wrong) {
       input,
       el("label", { class: "check" }, stays, words.tokenKeep),
       el("button", { class: "primary" }, words.tokenSubmit));
+    closeDialogs();
     document.getElementById("token").append(panel);
     input.focus();
     announce(wrong ? words.tokenWrong : words.tokenTitle);

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"imageserver/api"
 )
 
 // TestToken: it is asked for once, however many wait for it, and kept for the
@@ -62,5 +64,51 @@ func TestToken(t *testing.T) {
 	p.see("#token .error", "That token is wrong")
 	if eval[bool](p, `Object.values(localStorage).includes("stale")`) {
 		t.Error("a wrong token is still kept")
+	}
+}
+
+// TestTokenChanged: it is asked for again, whatever is being done, unless
+// another tab knows the new one; and what was begun goes on.
+func TestTokenChanged(t *testing.T) {
+	t.Parallel()
+	url, change := newChangingServer(t, api.Options{Token: "one"})
+	p := newPage(t, url)
+	enter := func(token string) {
+		t.Helper()
+		p.do(
+			chromedp.SendKeys(chromedp.CSS("#token-input"), token),
+			chromedp.Click(chromedp.CSS("#token button")),
+		)
+	}
+	enter("one")
+	p.choose(file(t, "cat.png", picture(10, 10)), file(t, "dog.png", picture(10, 10)))
+	p.see("#uploads .stored", "cat.png")
+	p.see("#uploads .stored", "dog.png")
+
+	change(api.Options{Token: "two"})
+	p.click("#gallery li", "dog.png", "Delete")
+	p.click(".toast", "dog.png", "Dismiss")
+	p.see("#token .error", "That token is wrong")
+	enter("two")
+	p.await(`!document.querySelector("#uploads").innerText.includes("dog.png")`) // it is gone
+	p.gallery("cat.png")
+
+	change(api.Options{Token: "three"})
+	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .picture")))
+	p.viewing("cat.png")
+	p.click("#view", "", "Rename")
+	p.do(chromedp.SendKeys(chromedp.CSS("#view .rename input"), "lion"))
+	p.click("#view .rename", "", "Save")
+	p.focusIn("#token") // and not behind the view
+	p.closed()
+	enter("three")
+	p.gallery("lion.png")
+
+	change(api.Options{Token: "four"})
+	eval[*string](p, `localStorage.setItem("token", "four")`) // as another tab does
+	p.choose(file(t, "emu.png", picture(10, 10)))
+	p.see("#uploads .stored", "emu.png")
+	if !eval[bool](p, `localStorage.getItem("token") === "four" && !document.querySelector("#token form")`) {
+		t.Error("the token that another tab keeps was not taken, or thrown away")
 	}
 }

@@ -296,3 +296,14 @@ func TestFileGone(t *testing.T) {
 	}
 	p.see("#uploads .refused", "The file cannot be read any more")
 }
+
+// TestLimitsChanged: the page refuses nothing that a server started anew takes.
+func TestLimitsChanged(t *testing.T) {
+	t.Parallel()
+	url, change := newChangingServer(t, api.Options{MaxUpload: 1000, Allow: []format.Type{format.JPEG}})
+	p := newPage(t, url)
+	p.await(`document.querySelector("#file").accept.includes("jpeg")`)
+	change(api.Options{MaxUpload: 1_000_000})
+	p.choose(file(t, "cat.png", picture(100, 100)))
+	p.see("#uploads .stored", "cat.png")
+}
