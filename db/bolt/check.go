@@ -156,7 +156,11 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	before := int64(0) // what was read before it was known to be a file of ours
 	c.walker = newWalker(pages, c.badPage, func(n int64) { before += n })
 	c.stop = func() bool { return ctx.Err() != nil }
-	if err := c.top(); err != nil {
+	err = c.top()
+	if ctx.Err() != nil { // what it did not get to see is not for that another's, or damaged
+		return nil, ctx.Err()
+	}
+	if err != nil {
 		return nil, err
 	}
 	meter := watch.begin("Checking", pages.inUse())
@@ -174,6 +178,9 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 }
 
 func (c *checker) problem(image, advice, format string, args ...any) {
+	if c.ctx.Err() != nil {
+		return // it may be one for want of what was not read any more
+	}
 	c.Problems++
 	if c.watch.Found != nil {
 		c.watch.Found(Problem{Image: image, Advice: advice, What: fmt.Sprintf(format, args...)})
