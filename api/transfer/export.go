@@ -112,7 +112,13 @@ func tryExport(ctx context.Context, from Images, img db.Image, to target) (resul
 	case part.digest() != img.SHA256:
 		return failed, fmt.Errorf("%w: its bytes are not those of its SHA-256", db.ErrDamaged)
 	}
-	return done, part.publish(to, img.Uploaded)
+	err = part.publish(to, img.Uploaded)
+	if errors.Is(err, errTaken) { // another export may have written the same
+		if same, _ := to.holds(img); same {
+			return present, nil
+		}
+	}
+	return done, err
 }
 
 // holds reports whether the bytes of img are in the file already. Where something

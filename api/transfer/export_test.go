@@ -323,6 +323,26 @@ func TestExportTaken(t *testing.T) {
 	})
 }
 
+// TestExportTwice: of two exports into one folder at the same time each leaves alone
+// what the other has written.
+func TestExportTwice(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		content := picture(t, 1, 0)
+		p.put(t, "cat.png", content, longAgo)
+		dir := t.TempDir()
+		said, err := doExport(t.Context(), hooked{Images: p, fetch: func(string) error {
+			said, err := doExport(t.Context(), p, dir, false)
+			must(t, said, err, "1 written, 0 already there.")
+			return nil
+		}}, dir, false)
+		must(t, said, err, "0 written, 1 already there.")
+		if got := look(t, dir); len(got) != 1 {
+			t.Errorf("got %v, want cat.png alone", got)
+		}
+	})
+}
+
 // TestExportMeanwhile: an image that is deleted or replaced after the list was read
 // is no failure, nor is a file that appears overwritten.
 func TestExportMeanwhile(t *testing.T) {

@@ -471,6 +471,27 @@ func TestImportRetries(t *testing.T) {
 	}
 }
 
+// TestImportRated: a server that takes one upload at a time gets them all, however
+// often that makes one file wait.
+func TestImportRated(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "cat.png"), picture(t, 1, 0), longAgo)
+	p := newDataFile(t, intake.Rules{})
+	server := api.New(p.store, http.NotFoundHandler(), api.Options{Log: quiet})
+	var refused atomic.Int32
+	images := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut && refused.Add(1) <= 50 {
+			w.Header().Set("Retry-After", "0")
+			http.Error(w, "slowly", http.StatusTooManyRequests)
+			return
+		}
+		server.ServeHTTP(w, r)
+	}))
+	said, err := doImport(t.Context(), images, dir)
+	must(t, said, err, "1 stored, 0 already there.")
+}
+
 // lost is an answer that does not arrive.
 type lost struct{ header http.Header }
 

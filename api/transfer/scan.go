@@ -69,7 +69,7 @@ func (all *found) folder(path string) error {
 		switch {
 		case err != nil:
 			all.notes = append(all.notes, note{shown, failed, plain(err).Error()})
-			if entry.IsDir() {
+			if entry != nil && entry.IsDir() { // it is nil where the root itself has gone
 				return fs.SkipDir
 			}
 		case rel != "." && strings.HasPrefix(entry.Name(), "."):

@@ -25,7 +25,7 @@ func TestWorthRetrying(t *testing.T) {
 	}{
 		"stored":              {t.Context(), 201, nil, false},
 		"refused":             {t.Context(), 415, nil, false},
-		"too many":            {t.Context(), 429, nil, true},
+		"too many":            {t.Context(), 429, nil, false}, // see inTurn
 		"a fault":             {t.Context(), 500, nil, false},
 		"a proxy alone":       {t.Context(), 502, nil, true},
 		"busy":                {t.Context(), 503, nil, true},
