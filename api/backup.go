@@ -41,7 +41,7 @@ func (s *Server) getBackup(c echo.Context) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentType, echo.MIMEOctetStream)
 	h.Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
-	h.Set(echo.HeaderContentDisposition, taken.Format(`attachment; filename="images-2006-01-02-150405.db"`))
+	h.Set(echo.HeaderContentDisposition, taken.UTC().Format(`attachment; filename="images-2006-01-02-150405.db"`))
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	c.Response().WriteHeader(http.StatusOK)
