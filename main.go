@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"os/signal"
@@ -27,6 +25,7 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"imageserver/api"
+	"imageserver/api/flags"
 	"imageserver/api/format"
 	"imageserver/api/intake"
 	"imageserver/api/listen"
@@ -75,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case exit >= 0:
 		return exit
 	case err != nil:
-		fmt.Fprintf(stderr, "imageserver: %v; see imageserver %s --help\n", err, meant(err))
+		fmt.Fprintf(stderr, "imageserver: %v; see %s --help\n", err, meant(err, args))
 		return exitUsage
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
@@ -85,6 +84,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "imageserver: %v\n", err)
 		return exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "imageserver: interrupted; run it again to have it done")
+		return exitFailed
 	case err != nil:
 		fmt.Fprintf(stderr, "imageserver: %v\n", err)
 		return exitFailed
@@ -93,12 +95,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // meant returns the command that a command line was meant for.
-func meant(err error) string {
+func meant(err error, args []string) string {
+	command := "serve"
 	var wrong *kong.ParseError
 	if errors.As(err, &wrong) && wrong.Context.Selected() != nil {
-		return wrong.Context.Selected().Name
+		command = wrong.Context.Selected().Name
 	}
-	return "serve"
+	if len(args) > 0 && args[0] != command && !strings.HasPrefix(args[0], "-") {
+		return "imageserver" // it begins with no command that there is
+	}
+	return "imageserver " + command
 }
 
 // terminal is where a command writes.
@@ -154,8 +160,8 @@ With --repair it makes indices, counts and lost records again, and deletes what 
 }
 
 func (cmd *check) Run(ctx context.Context, t *terminal) error {
-	if cmd.DB == "" {
-		return errNoPath
+	if err := existing(cmd.DB); err != nil {
+		return err
 	}
 	if !cmd.Repair {
 		found, err := bolt.Check(ctx, cmd.DB, t.watch())
@@ -207,8 +213,8 @@ What deleted images leave free in the data file is used again, but the file neve
 }
 
 func (cmd *compact) Run(ctx context.Context, t *terminal) error {
-	if cmd.DB == "" {
-		return errNoPath
+	if err := existing(cmd.DB); err != nil {
+		return err
 	}
 	before, after, err := bolt.Compact(ctx, cmd.DB, t.watch())
 	if err != nil {
@@ -220,25 +226,34 @@ func (cmd *compact) Run(ctx context.Context, t *terminal) error {
 
 // serve is the server.
 type serve struct {
-	Addr         string         `default:"127.0.0.1:5000" help:"Address to listen on. With port 0 a free one is taken."`
-	DB           string         `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
-	MaxUpload    size           `default:"64MiB" help:"The largest image that is taken."`
-	UploadMemory size           `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
-	MaxDBSize    size           `name:"max-db-size" default:"0" help:"The largest that the data file may become, such as 10GiB; 0 leaves it to the disk."`
-	Trash        life           `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
-	Rate         api.Rate       `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`
-	Strip        bool           `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
-	CopiesBudget budget         `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
-	ResizeMemory size           `default:"512MiB" help:"Memory for making resized copies; more of them wait."`
-	MaxPixels    int64          `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can be stored and shown."`
-	Token        string         `help:"Ask for this bearer token to upload, list and delete. Looking at images stays public."`
-	Open         bool           `help:"Let everybody who can reach the server upload, list and delete."`
-	BaseURL      *url.URL       `name:"base-url" help:"What the URLs in answers begin with, such as https://img.example.com."`
-	CORSOrigin   []string       `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
-	TrustedProxy []netip.Prefix `help:"Networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8."`
-	Allow        []format.Type  `help:"Types of images to take. The default is all: ${types}."`
-	TLS          tlsFlags       `embed:""`
-	Log          string         `enum:"auto,text,json" default:"auto" help:"Form of the log: text or json; auto is text on a terminal."`
+	Addr         string          `default:"127.0.0.1:5000" help:"Address to listen on. With port 0 a free one is taken."`
+	DB           string          `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
+	MaxUpload    flags.Size      `default:"64MiB" help:"The largest image that is taken."`
+	UploadMemory flags.Size      `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
+	MaxDBSize    flags.Size      `name:"max-db-size" default:"0" help:"The largest that the data file may become, such as 10GiB; 0 leaves it to the disk."`
+	Trash        flags.Life      `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
+	Rate         api.Rate        `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`
+	Strip        bool            `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
+	CopiesBudget flags.Budget    `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
+	ResizeMemory flags.Size      `default:"512MiB" help:"Memory for making resized copies; more of them wait."`
+	MaxPixels    int64           `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can be stored and shown."`
+	Token        string          `help:"Ask for this bearer token to upload, list and delete. Looking at images stays public."`
+	Open         bool            `help:"Let everybody who can reach the server upload, list and delete."`
+	BaseURL      *url.URL        `name:"base-url" placeholder:"URL" help:"What the URLs in answers begin with, such as https://img.example.com."`
+	CORSOrigin   []string        `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
+	TrustedProxy []flags.Network `placeholder:"NETWORK" help:"Networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8."`
+	Allow        []format.Type   `help:"Types of images to take. The default is all: ${types}."`
+	TLS          listen.TLS      `embed:""`
+	Log          string          `enum:"auto,text,json" default:"auto" help:"Form of the log: text or json; auto is text on a terminal."`
+}
+
+// Help is what serve --help says below the first line.
+func (*serve) Help() string {
+	return `Example:
+
+    imageserver serve --db images.db
+
+It prints the address of its page, and serves until it gets SIGINT or SIGTERM. Then it lets the requests under way finish; a second signal quits at once.`
 }
 
 // How long a client may take, and a shutdown.
@@ -261,8 +276,8 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer listener.Close()
-	acme := cmd.TLS.acme(cmd.DB+".certs", log) // beside the data file
-	https, err := cmd.TLS.config(acme, log)
+	acme := cmd.TLS.ACME(cmd.DB+".certs", log) // beside the data file
+	https, err := cmd.TLS.Config(acme, log)
 	if err != nil {
 		return err
 	}
@@ -286,10 +301,10 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		MaxPixels:      cmd.MaxPixels,
 		Allow:          cmd.Allow,
 		Token:          cmd.Token,
-		LocalOnly:      loopback(listener.Addr()),
+		LocalOnly:      listen.Loopback(listener.Addr()),
 		BaseURL:        cmd.BaseURL,
 		CORSOrigins:    cmd.CORSOrigin,
-		TrustedProxies: cmd.TrustedProxy,
+		TrustedProxies: flags.Prefixes(cmd.TrustedProxy),
 		Metrics:        metrics,
 		Log:            log,
 	})
@@ -315,7 +330,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		}
 	}()
 	go acme.Fetch(https)
-	status := fmt.Sprintf("Images at %s/ in the data file %s", cmd.TLS.origin(listener.Addr()), cmd.DB)
+	status := fmt.Sprintf("Images at %s/ in the data file %s", cmd.TLS.Origin(listener.Addr()), cmd.DB)
 	fmt.Fprintln(t.stdout, status)
 	listen.Ready(status, log)
 	go listen.Watch(ctx, store.Ready, log)
@@ -371,49 +386,13 @@ func shutdown(server *http.Server, log *slog.Logger) error {
 	return err
 }
 
-// listen returns the socket that systemd passes or, without one, a new one for
-// --addr. It refuses what would open the server to the network by accident.
+// listen returns what to serve on.
 func (cmd *serve) listen() (net.Listener, error) {
-	l, err := listen.Inherited()
-	if err != nil {
-		return nil, err
+	l, err := listen.Open(cmd.Addr, cmd.Token != "" || cmd.Open)
+	if errors.Is(err, listen.ErrAddress) || errors.Is(err, listen.ErrExposed) {
+		return nil, usageError{err}
 	}
-	where := "the socket that systemd passes"
-	if l == nil {
-		if l, err = cmd.bind(); err != nil {
-			return nil, err
-		}
-		where = "--addr=" + cmd.Addr
-	}
-	if !loopback(l.Addr()) && !cmd.guarded() {
-		l.Close()
-		return nil, errExposed(where)
-	}
-	return l, nil
-}
-
-// bind listens on --addr.
-func (cmd *serve) bind() (net.Listener, error) {
-	host, _, err := net.SplitHostPort(cmd.Addr)
-	switch {
-	case err != nil:
-		return nil, usageError{fmt.Errorf("--addr=%s: want HOST:PORT, such as 127.0.0.1:5000", cmd.Addr)}
-	case !localName(host) && !cmd.guarded():
-		return nil, errExposed("--addr=" + cmd.Addr)
-	}
-	l, err := net.Listen("tcp", cmd.Addr)
-	if err != nil {
-		return nil, listenError(cmd.Addr, err)
-	}
-	return l, nil
-}
-
-// guarded reports whether it is said who may change images on a server that
-// other machines reach.
-func (cmd *serve) guarded() bool { return cmd.Token != "" || cmd.Open }
-
-func errExposed(where string) error {
-	return usageError{fmt.Errorf("%s can be reached from other machines: give --token=SECRET to ask for a token, or --open to let everybody upload and delete", where)}
+	return l, err
 }
 
 // check refuses values of flags that make no sense.
@@ -441,33 +420,28 @@ func (cmd *serve) check() error {
 	if cmd.MaxPixels <= 0 {
 		return usageError{fmt.Errorf("--max-pixels=%d: want a number of pixels such as 100000000", cmd.MaxPixels)}
 	}
-	return cmd.TLS.check()
+	if err := cmd.TLS.Check(); err != nil {
+		return usageError{err}
+	}
+	return nil
 }
 
 var errNoPath = usageError{errors.New("--db: want the path of a file")}
 
+// existing refuses the path of a data file that is not there.
+func existing(path string) error {
+	if path == "" {
+		return errNoPath
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no data file %s; name it with --db", path)
+	}
+	return nil
+}
+
 // webAddress reports whether u is one that paths can be added to.
 func webAddress(u *url.URL) bool {
 	return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.RawQuery == "" && u.Fragment == ""
-}
-
-// localName reports whether host can only mean this machine.
-func localName(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// loopback reports whether only this machine can reach addr.
-func loopback(addr net.Addr) bool {
-	a, err := netip.ParseAddrPort(addr.String())
-	return err == nil && a.Addr().IsLoopback()
-}
-
-func listenError(addr string, err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use by another program; stop that one, or choose another address with --addr", addr)
-	}
-	return fmt.Errorf("cannot listen on %s: %w", addr, errors.Unwrap(err))
 }
 
 // logger writes text for people on a terminal and JSON for programs elsewhere.
@@ -477,65 +451,6 @@ func (cmd *serve) logger(w io.Writer) *slog.Logger {
 		return slog.New(slog.NewTextHandler(w, nil))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
-}
-
-// tlsFlags say where the certificate comes from: from files, from a CA, or from
-// nowhere, and then the server speaks plain HTTP.
-type tlsFlags struct {
-	Cert      string   `name:"tls-cert" placeholder:"FILE" help:"Serve https with the certificate chain in this PEM file, and --tls-key. Both are read again when they change."`
-	Key       string   `name:"tls-key" placeholder:"FILE" help:"The PEM file with the key of --tls-cert."`
-	Hosts     []string `name:"autocert" placeholder:"HOST" help:"Serve https with certificates for these host names that a CA gives by ACME. You accept its terms of service. It must reach this server at port 443 of each host."`
-	Directory *url.URL `name:"acme-directory" default:"https://acme-v02.api.letsencrypt.org/directory" help:"The CA of --autocert. The default is Let's Encrypt."`
-	Email     string   `name:"acme-email" help:"Where the CA of --autocert may write to."`
-}
-
-// check refuses flags that do not belong together.
-func (f *tlsFlags) check() error {
-	for _, host := range f.Hosts {
-		if err := listen.CheckHost(host); err != nil {
-			return usageError{fmt.Errorf("--autocert=%s: %w", host, err)}
-		}
-	}
-	switch {
-	case (f.Cert == "") != (f.Key == ""):
-		return usageError{errors.New("--tls-cert and --tls-key belong together: give both files, or none")}
-	case f.Cert != "" && len(f.Hosts) > 0:
-		return usageError{errors.New("--autocert and --tls-cert: want one of them")}
-	case f.Email != "" && len(f.Hosts) == 0:
-		return usageError{errors.New("--acme-email: want --autocert with it")}
-	case f.Directory.Scheme != "https" || f.Directory.Host == "":
-		return usageError{fmt.Errorf("--acme-directory=%s: want a URL such as https://ca.example.com/directory", f.Directory)}
-	}
-	return nil
-}
-
-// acme says how to get certificates, which are kept in the folder dir.
-func (f *tlsFlags) acme(dir string, log *slog.Logger) listen.ACME {
-	return listen.ACME{Hosts: f.Hosts, Dir: dir, Directory: f.Directory.String(), Email: f.Email, Log: log}
-}
-
-// config returns the configuration of TLS, or nil for plain HTTP.
-func (f *tlsFlags) config(acme listen.ACME, log *slog.Logger) (*tls.Config, error) {
-	switch {
-	case f.Cert != "":
-		return listen.FromFiles(f.Cert, f.Key, log)
-	case len(f.Hosts) > 0:
-		return acme.Config()
-	}
-	return nil, nil
-}
-
-// origin is how the server's own URLs begin, without a slash. A CA's certificate
-// is for a name and not for the address that the server listens on.
-func (f *tlsFlags) origin(addr net.Addr) string {
-	switch {
-	case len(f.Hosts) > 0:
-		_, port, _ := net.SplitHostPort(addr.String())
-		return strings.TrimSuffix("https://"+f.Hosts[0]+":"+port, ":443")
-	case f.Cert != "":
-		return "https://" + addr.String()
-	}
-	return "http://" + addr.String()
 }
 
 // place is where the images of a command are.
@@ -557,11 +472,8 @@ func (p *place) use(t *terminal, rules intake.Rules, mayMake bool, do func(trans
 		defer images.Close()
 		return do(images, o)
 	}
-	if p.DB == "" {
-		return errNoPath
-	}
-	if _, err := os.Stat(p.DB); errors.Is(err, fs.ErrNotExist) && !mayMake {
-		return fmt.Errorf("there is no data file %s; name it with --db", p.DB)
+	if err := existing(p.DB); err != nil && (errors.Is(err, errNoPath) || !mayMake) {
+		return err
 	}
 	store, err := bolt.Open(p.DB, bolt.Options{Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
 	if errors.Is(err, bolt.ErrInUse) {
@@ -576,7 +488,7 @@ func (p *place) use(t *terminal, rules intake.Rules, mayMake bool, do func(trans
 // imports is the command import.
 type imports struct {
 	place
-	MaxUpload size          `default:"64MiB" help:"The largest image that is taken into the data file. A server has its own limit."`
+	MaxUpload flags.Size    `default:"64MiB" help:"The largest image that is taken into the data file. A server has its own limit."`
 	Strip     bool          `help:"Take the metadata out of what goes into the data file, as serve --strip does."`
 	Allow     []format.Type `help:"Types of images to take into the data file. The default is all: ${types}."`
 	Paths     []string      `arg:"" name:"path" help:"Folders and files."`
@@ -618,50 +530,10 @@ Files get the names of the images and the times of their upload. Each is checked
 }
 
 func (cmd *exports) Run(ctx context.Context, t *terminal) error {
+	if cmd.Dir == "" { // as from "$UNSET"
+		return usageError{errors.New("want a folder to write to")}
+	}
 	return cmd.use(t, intake.Rules{}, false, func(from transfer.Images, o transfer.Output) error {
 		return transfer.Export(ctx, from, cmd.Dir, cmd.Overwrite, o)
 	})
-}
-
-// size is a number of bytes, written like 64MiB.
-type size int64
-
-func (s *size) UnmarshalText(text []byte) error {
-	n, err := humanize.ParseBytes(string(text))
-	if err != nil || n > 1<<62 {
-		return fmt.Errorf("%q is no size such as 64MiB", text)
-	}
-	*s = size(n)
-	return nil
-}
-
-// life is a time that an image is kept, written like 12h or 7d.
-type life time.Duration
-
-func (l *life) UnmarshalText(text []byte) error {
-	d, ok := api.ParseLife(string(text))
-	if !ok || d < 0 {
-		return fmt.Errorf("%q is no time such as 12h or 7d", text)
-	}
-	*l = life(d)
-	return nil
-}
-
-// budget is a size for copies, in api's terms: 0 leaves it to api, and less
-// means none.
-type budget int64
-
-func (b *budget) UnmarshalText(text []byte) error {
-	if string(text) == "auto" {
-		*b = 0
-		return nil
-	}
-	var s size
-	if err := s.UnmarshalText(text); err != nil {
-		return fmt.Errorf("%q is neither auto nor a size such as 10GiB", text)
-	}
-	if *b = budget(s); s == 0 {
-		*b = -1
-	}
-	return nil
 }

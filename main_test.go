@@ -387,7 +387,7 @@ func TestUsage(t *testing.T) {
 		{"--base-url=https://", []string{"--base-url"}},
 		{"--base-url=https://img.example.com/?a=b", []string{"--base-url"}}, // names go behind it
 		{"--trusted-proxy=10.0.0.1/99", []string{"--trusted-proxy"}},
-		{"--trusted-proxy=proxy", []string{"--trusted-proxy"}},
+		{"--trusted-proxy=proxy", []string{"--trusted-proxy", "10.0.0.0/8"}},
 		{"--tls-cert=cert.pem", []string{"--tls-cert", "--tls-key"}},
 		{"--tls-key=key.pem", []string{"--tls-cert", "--tls-key"}},
 		{"--tls-cert=cert.pem --tls-key=key.pem --autocert=img.example.com", []string{"--autocert", "--tls-cert"}},
@@ -396,6 +396,7 @@ func TestUsage(t *testing.T) {
 		{"--acme-email=a@example.com", []string{"--acme-email", "--autocert"}},
 		{"--autocert=img.example.com --acme-directory=ca.example.com", []string{"--acme-directory", "https://"}},
 		{"--autocert=img.example.com --acme-directory=http://ca.example.com", []string{"--acme-directory", "https://"}},
+		{"--acme-directory=https://ca.example.com", []string{"--acme-directory", "--autocert"}},
 		{"--log=loud", []string{"--log", "json"}},
 		{"--nonsense", []string{"--nonsense", "--help"}},
 		{"nonsense", []string{"nonsense", "--help"}},
@@ -429,6 +430,7 @@ func TestHelp(t *testing.T) {
 		"serve --help":  flags,
 		"import --help": {"imageserver import ~/Pictures", "2024_cat.jpg", "--server", "--token", "IMAGESERVER_DB", "64MiB"},
 		"export --help": {"imageserver export ~/Backup", "--overwrite", "--server", "IMAGESERVER_TOKEN"},
+		"serve -h":      {"Example:\n\n    imageserver serve"},
 		"check --help":  {"Example:\n\n    imageserver check --db images.db", "--repair", "IMAGESERVER_DB"},
 		"compact -h":    {"Example:\n\n    imageserver compact --db images.db"},
 	} {
@@ -515,6 +517,7 @@ func TestTransferUsage(t *testing.T) {
 		"export a b --db=" + path:                   "export --help",
 		"import x --db=":                            "--db",
 		"export x --db=":                            "--db",
+		"nonsense --db=" + path:                     "see imageserver --help",
 		"import x --max-upload=0 --db=" + path:      "--max-upload",
 		"import x --allow=docx --db=" + path:        "--allow",
 		"export x --server=127.0.0.1:5000":          "--server",
@@ -571,12 +574,6 @@ func TestOptions(t *testing.T) {
 	})
 	t.Run("copies-budget", func(t *testing.T) {
 		t.Parallel()
-		for flag, want := range map[string]budget{"auto": 0, "0": -1, "0MB": -1, "1KiB": 1024, "10GB": 10e9} {
-			var got budget
-			if err := got.UnmarshalText([]byte(flag)); err != nil || got != want {
-				t.Errorf("%s: got %d, %v, want %d", flag, got, err, want)
-			}
-		}
 		for flag, want := range map[string]int64{"auto": 1, "0": 0} {
 			path := newPath(t)
 			s := start(t, "--addr=127.0.0.1:0", "--db="+path, "--copies-budget="+flag)
@@ -845,12 +842,28 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestInterrupted: Ctrl-C is no fault of the data file.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	start(t, "--addr=127.0.0.1:0", "--db="+path).stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, command := range []string{"check", "check --repair", "compact", "import testdata", "export " + t.TempDir()} {
+		var out, errs console
+		code := run(ctx, append(strings.Fields(command), "--db="+path), &out, &errs)
+		if code != exitFailed || !strings.Contains(errs.String(), "imageserver: interrupted; ") || strings.Contains(errs.String(), "canceled") {
+			t.Errorf("%s: got exit code %d and %s", command, code, errs.String())
+		}
+	}
+}
+
 // TestCheckRefuses gives the commands what is no data file.
 func TestCheckRefuses(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"check", "check --repair", "compact"} {
 		for says, content := range map[string]string{
-			"no such file":            "",
+			"there is no data file":   "",
 			"is empty (0 bytes)":      "empty",
 			"not a data file":         strings.Repeat("text\n", 10000),
 			"is a folder":             "folder",
