@@ -83,6 +83,9 @@ func (f *files) load() (renewed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("%s and %s are no certificate and key: %w", f.cert, f.key, err)
 	}
+	if end := pair.Leaf.NotAfter; time.Now().After(end) {
+		f.log.Warn("the certificate has expired, so clients refuse it", "file", f.cert, "until", end)
+	}
 	f.certPEM, f.keyPEM = cert, key
 	f.current.Store(&pair)
 	return true, nil

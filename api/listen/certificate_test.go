@@ -134,6 +134,24 @@ func TestFromFilesErrors(t *testing.T) {
 	}
 }
 
+// TestExpired: a certificate that no client takes is served, and the log says so.
+func TestExpired(t *testing.T) {
+	t.Parallel()
+	dir, log := t.TempDir(), new(logged)
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for _, age := range []time.Duration{-time.Hour, time.Hour} {
+		c := listentest.NewCertificateUntil(t, time.Now().Add(-age))
+		write(t, cert, c.Cert)
+		write(t, key, c.Key)
+		if _, err := listen.FromFiles(cert, key, slog.New(slog.NewTextHandler(log, nil))); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := strings.Contains(log.String(), "expired"), age > 0; got != want {
+			t.Errorf("of one that ended %v ago the log says %q", age, log)
+		}
+	}
+}
+
 func TestCheckHost(t *testing.T) {
 	t.Parallel()
 	for host, ok := range map[string]bool{

@@ -22,6 +22,12 @@ type Certificate struct {
 // NewCertificate makes another certificate each time.
 func NewCertificate(t testing.TB) Certificate {
 	t.Helper()
+	return NewCertificateUntil(t, time.Now().Add(time.Hour))
+}
+
+// NewCertificateUntil makes one that is good until end.
+func NewCertificateUntil(t testing.TB, end time.Time) Certificate {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -32,8 +38,8 @@ func NewCertificate(t testing.TB) Certificate {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		NotBefore:             time.Now().Add(-time.Hour),
-		NotAfter:              time.Now().Add(time.Hour),
+		NotBefore:             end.Add(-2 * time.Hour),
+		NotAfter:              end,
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 		BasicConstraintsValid: true,
 		IsCA:                  true,
