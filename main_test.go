@@ -291,6 +291,7 @@ func TestStartErrors(t *testing.T) {
 		"empty":              {"", write("empty.db", ""), []string{"empty.db", "0 bytes", "backup"}},
 		"folder missing":     {"", filepath.Join(dir, "none", "images.db"), []string{"there is no folder " + filepath.Join(dir, "none")}},
 		"no certificate":     {"", filepath.Join(dir, "new.db") + " --tls-cert=none.pem --tls-key=none.pem", []string{"none.pem", "certificate"}},
+		"a device":           {"", os.DevNull, []string{os.DevNull, "choose another path"}},
 		"a folder":           {"", dir, []string{dir, "is a folder"}},
 		"a file as a folder": {"", filepath.Join(write("file", "x"), "images.db"), []string{"images.db"}},
 	} {

@@ -39,6 +39,8 @@ func look(path string) error {
 		return plain(err)
 	case info.IsDir():
 		return errors.New("is a folder; name a file in it")
+	case !info.Mode().IsRegular(): // a device has 0 bytes, and is not to be deleted for that
+		return errors.New("is no file; choose another path")
 	case info.Size() == 0:
 		// bbolt would take it for a new store, and a file that was cut to
 		// nothing by a full disk or a bad copy would pass for an empty one.
