@@ -21,7 +21,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
-	"github.com/dustin/go-humanize/english"
 	"github.com/mattn/go-isatty"
 
 	"imageserver/api"
@@ -186,9 +185,7 @@ func (cmd *check) Run(ctx context.Context, t *terminal) error {
 // verdict says what Check found, and returns an error with the advice where
 // that is a problem.
 func (t *terminal) verdict(path string, r *bolt.Report, advice string) error {
-	count := func(n int64, one, more string) string {
-		return humanize.Comma(n) + " " + english.PluralWord(int(n), one, more)
-	}
+	count := progress.Count
 	if r.Problems > 0 {
 		return fmt.Errorf("%s: %s; %s damaged, of %s; %s", path, count(int64(r.Problems), "problem", ""),
 			count(int64(r.Damaged), "image is", "images are"), humanize.Comma(max(r.Images+r.Trash, int64(r.Damaged))), advice)

@@ -26,7 +26,8 @@ type Options struct {
 	Allow     []format.Type // what is taken; nil means all of format.Types
 
 	// Token, when not empty, must come as a bearer token (RFC 6750) with
-	// everything but looking at an image and at the page.
+	// everything but looking: at images, archives of them, the page, the limits and
+	// the description of the API, and whether the server is well.
 	Token string
 
 	// LocalOnly refuses requests whose Host is a name other than localhost and

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
 )
@@ -47,6 +48,11 @@ func NewBytes(w io.Writer, what string, total int64) *Display {
 
 // Bytes writes a number of bytes for people, such as 3.1 GiB.
 func Bytes(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
+
+// Count writes a number of things for people, such as 1,000 images.
+func Count(n int64, one, more string) string {
+	return humanize.Comma(n) + " " + english.PluralWord(int(n), one, more)
+}
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"imageserver/api/progress"
 	"imageserver/db"
 )
 
@@ -43,7 +44,7 @@ func Export(ctx context.Context, from Images, dir string, overwrite bool, o Outp
 	case err != nil:
 		return r.stopped(err, len(images))
 	case r.counts[failed] > 0:
-		return fmt.Errorf("%s could not be exported", quantity(r.counts[failed], "image"))
+		return fmt.Errorf("%s could not be exported", progress.Count(r.counts[failed], "image", "images"))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"imageserver/api/format"
+	"imageserver/api/progress"
 	"imageserver/db"
 )
 
@@ -39,7 +40,7 @@ func Import(ctx context.Context, to Images, paths []string, o Output) error {
 	case err != nil:
 		return r.stopped(err, len(all.files)+len(all.notes))
 	case r.counts[failed] > 0:
-		return fmt.Errorf("%s could not be imported", quantity(r.counts[failed], "file"))
+		return fmt.Errorf("%s could not be imported", progress.Count(r.counts[failed], "file", "files"))
 	}
 	return nil
 }

@@ -71,15 +71,7 @@ func (r *report) stopped(err error, n int) error {
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
-	return fmt.Errorf("%w; stopped after %s of %s, run it again to go on", err, quantity(seen, "file"), humanize.Comma(int64(n)))
-}
-
-// quantity writes a number of things, such as "1 file".
-func quantity(n int64, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return humanize.Comma(n) + " " + thing
+	return fmt.Errorf("%w; stopped after %s of %s, run it again to go on", err, progress.Count(seen, "file", "files"), humanize.Comma(int64(n)))
 }
 
 // end ends the display and writes how many files there were of each result, which

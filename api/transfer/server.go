@@ -91,7 +91,7 @@ func (r *Remote) do(ctx context.Context, method, url string, header http.Header,
 	}
 	resp, err := r.inTurn(req)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.base, short(err))
+		return nil, fmt.Errorf("%s: %w", r.base.Redacted(), short(err))
 	}
 	for _, status := range append(others, http.StatusOK, http.StatusCreated) {
 		if resp.StatusCode == status {
@@ -155,7 +155,9 @@ func newFailure(base *url.URL, resp *http.Response) *failure {
 	return f
 }
 
-func (f *failure) Error() string { return fmt.Sprintf("%s: %d: %s", f.base, f.status, f.message) }
+func (f *failure) Error() string {
+	return fmt.Sprintf("%s: %d: %s", f.base.Redacted(), f.status, f.message)
+}
 
 // Unwrap returns what the answer stands for, if that is no trouble of the server.
 func (f *failure) Unwrap() error {
@@ -188,7 +190,7 @@ func (r *Remote) Stat(ctx context.Context, name string) (img db.Image, err error
 }
 
 // foreign is the error for an answer that no imageserver gives.
-func (r *Remote) foreign() error { return fmt.Errorf("%s is no imageserver", r.base) }
+func (r *Remote) foreign() error { return fmt.Errorf("%s is no imageserver", r.base.Redacted()) }
 
 // Put uses PUT, which keeps the name as it is, for one that is free. For a taken
 // one it uploads, and the server finds a number, or that the bytes have one: they

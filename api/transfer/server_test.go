@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -43,6 +44,18 @@ func TestWorthRetrying(t *testing.T) {
 		got, err := worthRetrying(c.ctx, resp, c.err)
 		if got != c.want || (c.ctx == over) != errors.Is(err, context.Canceled) {
 			t.Errorf("%s: got %t, %v, want %t", name, got, err, c.want)
+		}
+	}
+}
+
+// TestPassword: what a URL has of it is in no error.
+func TestPassword(t *testing.T) {
+	base := &url.URL{Scheme: "http", User: url.UserPassword("ann", "s3cret"), Host: "127.0.0.1:1"}
+	r := Server(base, "")
+	_, err := r.Stat(t.Context(), "cat.png")
+	for _, err := range []error{err, r.foreign(), &failure{base: base}} {
+		if err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("got %v", err)
 		}
 	}
 }
