@@ -62,14 +62,18 @@ func discardFile(path string) error {
 	return nil
 }
 
-// spoolMark is in the names of temporary files, behind that of the data file.
-const spoolMark = ".backup-"
+// The name of a temporary file is that of the data file, spoolMark, digits and
+// spoolEnd. Nobody calls a backup of his own that.
+const (
+	spoolMark = ".unsent-"
+	spoolEnd  = ".tmp"
+)
 
 // spool makes a temporary file beside the data file, where there is a disk and
 // not memory. Its name goes at once where the system lets it. When the data
 // file's folder is gone it is made elsewhere: this copy may be the last.
 func (s *Store) spool() (spooled, error) {
-	pattern := filepath.Base(s.path) + spoolMark + "*"
+	pattern := filepath.Base(s.path) + spoolMark + "*" + spoolEnd
 	f, err := os.CreateTemp(filepath.Dir(s.path), pattern)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = os.CreateTemp("", pattern)
@@ -86,7 +90,9 @@ func (s *Store) spool() (spooled, error) {
 func removeSpooled(path string) {
 	files, _ := os.ReadDir(filepath.Dir(path))
 	for _, f := range files {
-		if strings.HasPrefix(f.Name(), filepath.Base(path)+spoolMark) {
+		digits, begins := strings.CutPrefix(f.Name(), filepath.Base(path)+spoolMark)
+		digits, ends := strings.CutSuffix(digits, spoolEnd)
+		if begins && ends && strings.Trim(digits, "0123456789") == "" {
 			_ = os.Remove(filepath.Join(filepath.Dir(path), f.Name()))
 		}
 	}

@@ -14,13 +14,14 @@ import (
 )
 
 // TestBackupLeavesNothing: neither a backup that is closed, nor one that failed,
-// nor one of a process that was killed, leaves a file. Other files stay.
+// nor one of a process that was killed, leaves a file. Other files stay, backups
+// that somebody made by hand among them.
 func TestBackupLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "images.db")
-	want := []string{"images.db", "images.db.old", "other.db.backup-1"}
-	for _, name := range append(want[1:], "images.db"+spoolMark+"123", "images.db"+spoolMark+"456") {
+	want := []string{"images.db", "images.db.backup-1", "images.db.old", "images.db" + spoolMark + "mine" + spoolEnd, "other.db" + spoolMark + "1" + spoolEnd}
+	for _, name := range append(want[1:], "images.db"+spoolMark+"123"+spoolEnd, "images.db"+spoolMark+"456"+spoolEnd) {
 		must(t, os.WriteFile(filepath.Join(dir, name), []byte("left"), 0o600))
 	}
 	s := openStore(t, path, Options{})
