@@ -116,6 +116,7 @@ type checker struct {
 	refs    []reference
 	orphans map[uint64]bool
 	blob    blobCheck
+	astray  []lost // sound blobs that are not what some of their records say
 	plan    plan
 }
 
@@ -123,6 +124,8 @@ type checker struct {
 type plan struct {
 	unreadable []reference     // records, of which nothing but the key is known
 	rescue     []*record       // records that are lost, made of what else there is
+	damaged    []damage        // images whose bytes are not what their records say
+	relink     []reference     // records of those, as they should be
 	copies     []reference     // to be dropped: damaged, or of no image
 	indices    [][]byte        // those that are wrong
 	lost       map[uint64]lost // blobs that nothing refers to
@@ -139,6 +142,7 @@ type reference struct {
 	sum       db.Digest
 	bucket    []byte // the record's
 	key       string
+	bad       bool // the blob is not what the record says
 }
 
 // check reads a file whose lock is held.
@@ -172,6 +176,8 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	c.sources()
 	c.contents()
 	c.lostRecords()
+	c.damagedRecords()
+	c.lostBlobs()
 	c.counts()
 	c.pages()
 	return c, ctx.Err()
@@ -307,6 +313,8 @@ func (c *checker) expect(bucket, k, v []byte) {
 // Advice on images whose bytes or records are damaged.
 const (
 	adviseBytes  = "upload the same bytes again, which mends it, or restore your backup"
+	adviseShared = "--repair first: its record leads to the bytes of another; then " + adviseBytes
+	adviseRelink = "--repair mends its record: the bytes are there"
 	adviseRecord = "restore your backup"
 	adviseCopy   = "--repair drops it, and it is made again when it is asked for"
 )
@@ -430,7 +438,8 @@ type blobCheck struct {
 	hash hash.Hash
 	err  error // the first thing wrong with it
 
-	chunkSize int // that of its first chunk
+	chunkSize int // that of its first chunk, and of all others but the last
+	last      int // that of the chunk before
 }
 
 // contents reads all chunks. They lie in the order of blobs, and so do then the
@@ -475,9 +484,9 @@ func (c *checker) beginBlob(id uint64, rest []reference) []reference {
 
 // missing is for references to blobs of which there is no chunk.
 func (c *checker) missing(refs []reference) {
-	for _, r := range refs {
-		if r.size > 0 && c.ctx.Err() == nil {
-			c.damaged(r, errors.New("its bytes are missing"))
+	for i := range refs {
+		if refs[i].size > 0 && c.ctx.Err() == nil {
+			c.damaged(&refs[i], errors.New("its bytes are missing"))
 		}
 	}
 }
@@ -502,16 +511,15 @@ func (c *checker) chunk(place []byte, b *bucket) {
 		if binary.BigEndian.Uint32(v) != checksum(place, v[crcSize:]) {
 			c.blob.fail(fmt.Errorf("the checksum of chunk %d is wrong", number))
 		}
+		n := len(v) - crcSize
 		if number == 0 {
-			c.blob.chunkSize = len(v) - crcSize
+			c.blob.chunkSize = n
+		} else if c.blob.last != c.blob.chunkSize || n > c.blob.chunkSize {
+			c.blob.fail(fmt.Errorf("chunk %d has %d bytes after one of %d", number, n, c.blob.last))
 		}
+		c.blob.last = n
 		c.blob.hash.Write(v[crcSize:])
-		c.blob.size += int64(len(v) - crcSize)
-		for _, r := range c.blob.refs {
-			if want := min(int64(r.chunkSize), r.size-int64(number)*int64(r.chunkSize)); int64(len(v)-crcSize) != want {
-				c.blob.fail(fmt.Errorf("chunk %d has %d bytes, want %d", number, len(v)-crcSize, want))
-			}
-		}
+		c.blob.size += int64(n)
 	})
 	if !seen {
 		c.blob.fail(fmt.Errorf("chunk %d cannot be read", number))
@@ -531,10 +539,10 @@ func (c *checker) endBlob() {
 	if b.id == 0 || c.ctx.Err() != nil {
 		return
 	}
+	l := lost{id: b.id, size: b.size, chunkSize: b.chunkSize, sound: b.err == nil}
+	b.hash.Sum(l.sum[:0])
 	if len(b.refs) == 0 {
 		if !c.orphans[b.id] {
-			l := lost{id: b.id, size: b.size, chunkSize: b.chunkSize, sound: b.err == nil}
-			b.hash.Sum(l.sum[:0])
 			c.plan.lost[b.id] = l
 		}
 		return
@@ -543,29 +551,39 @@ func (c *checker) endBlob() {
 		c.plan.rescued[b.id] = true
 		c.problem(c.blob.refs[0].title(), "--repair takes it off that list; do not start the server before", "its bytes are listed to be deleted")
 	}
-	var sum db.Digest
-	b.hash.Sum(sum[:0])
-	for _, r := range b.refs {
+	for i := range b.refs {
+		r := &b.refs[i]
 		switch {
 		case b.err != nil:
 			c.damaged(r, b.err)
 		case b.size != r.size:
 			c.damaged(r, fmt.Errorf("it has %d bytes, want %d", b.size, r.size))
-		case sum != r.sum:
+		case r.chunkSize != b.chunkSize && (b.next > 1 || r.chunkSize < b.chunkSize):
+			c.damaged(r, fmt.Errorf("its chunks have %d bytes, want %d", b.chunkSize, r.chunkSize))
+		case l.sum != r.sum:
 			c.damaged(r, errors.New("its SHA-256 is not that of the upload"))
 		}
+	}
+	if b.err == nil && slices.ContainsFunc(b.refs, func(r reference) bool { return r.bad }) {
+		c.astray = append(c.astray, l)
 	}
 }
 
 func (r reference) title() string { return title(r.bucket, []byte(r.key)) }
 
-func (c *checker) damaged(r reference, err error) {
+// damage is an image whose bytes are not what its record says.
+type damage struct {
+	reference
+	err error
+}
+
+func (c *checker) damaged(r *reference, err error) {
+	r.bad = true
 	if bytes.Equal(r.bucket, copiesBucket) {
-		c.badCopy(r, err.Error())
+		c.badCopy(*r, err.Error())
 		return
 	}
-	c.Damaged++
-	c.problem(r.title(), adviseBytes, "%v", err)
+	c.plan.damaged = append(c.plan.damaged, damage{*r, err})
 }
 
 // counts compares the counts that the file keeps with what there is.

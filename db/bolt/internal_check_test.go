@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,21 @@ func changeChunk(tx *bbolt.Tx, id uint64, number int, fn func(v []byte)) error {
 	v := bytes.Clone(b.Get(chunkKey))
 	fn(v)
 	return b.Put(chunkKey, v)
+}
+
+// rewrite has fn change a record.
+func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *record)) error {
+	r, err := unmarshalRecord(title(bucket, k), v)
+	if err != nil {
+		return err
+	}
+	fn(r)
+	return tx.Bucket(bucket).Put(bytes.Clone(k), r.marshal())
+}
+
+// rewriteImage has fn change the record of an image.
+func rewriteImage(tx *bbolt.Tx, name string, fn func(r *record)) error {
+	return rewrite(tx, imagesBucket, []byte(name), tx.Bucket(imagesBucket).Get([]byte(name)), fn)
 }
 
 func flipLast(v []byte) { v[len(v)-1] ^= 1 }
@@ -233,6 +249,29 @@ func TestCheckAndRepair(t *testing.T) {
 			r, _ := getRecord(tx, "small 7.png")
 			return errors.Join(tx.Bucket(imagesBucket).Put([]byte("small 7.png"), []byte("?")), tx.Bucket(digestsBucket).Delete(digestKey(r.SHA256, r.Name)))
 		}, want: "small 7.png: its record cannot be read; restore your backup", broken: []string{"small 7.png"}},
+		{name: "record of a copy leads to an image", damage: func(tx *bbolt.Tx) error {
+			k, v := tx.Bucket(copiesBucket).Cursor().First()
+			return rewrite(tx, copiesBucket, k, v, func(r *record) { r.blob = blobOf(t, tx, "6.png") })
+		}, want: "it has 393112 bytes, want 4000; --repair drops it"},
+		{name: "record leads to another image", damage: func(tx *bbolt.Tx) error {
+			return rewriteImage(tx, "2.png", func(r *record) { r.blob = blobOf(t, tx, "6.png") })
+		}, want: "2.png: it has 393112 bytes, want 500; --repair mends its record"},
+		{name: "record leads nowhere", damage: func(tx *bbolt.Tx) error {
+			return rewriteImage(tx, "twin.png", func(r *record) { r.blob = 1 << 40 })
+		}, want: "twin.png: its bytes are missing; --repair mends its record"},
+		{name: "record with another digest", damage: func(tx *bbolt.Tx) error {
+			return rewriteImage(tx, "twin.png", func(r *record) { r.SHA256[3] ^= 1 })
+		}, want: "twin.png: its SHA-256 is not that of the upload; --repair mends its record"},
+		{name: "record with another size", damage: func(tx *bbolt.Tx) error {
+			return rewriteImage(tx, "6.png", func(r *record) { r.Size ^= 1 << 9 })
+		}, want: "6.png: it has 393112 bytes, want 392600; --repair mends its record"},
+		{name: "record with another size of chunks", damage: func(tx *bbolt.Tx) error {
+			return rewriteImage(tx, "twin.png", func(r *record) { r.chunkSize = 1000 })
+		}, want: "1 problem, 1 damaged:\ntwin.png: its chunks have 5000 bytes, want 1000; --repair mends its record"},
+		{name: "record in the trash leads to an image", damage: func(tx *bbolt.Tx) error {
+			k, v := tx.Bucket(trashBucket).Cursor().First()
+			return rewrite(tx, trashBucket, k, v, func(r *record) { r.blob = blobOf(t, tx, "6.png") })
+		}, want: "gone 0.png (in the trash): it has 393112 bytes, want 3000; --repair mends its record"},
 		{name: "image gone but for its bytes", damage: func(tx *bbolt.Tx) error {
 			r, err := getRecord(tx, "small 7.png")
 			for _, e := range r.entries() {
@@ -246,6 +285,7 @@ func TestCheckAndRepair(t *testing.T) {
 			path, images := fillStore(t)
 			edit(t, path, test.damage)
 			r, found := checkFile(t, path)
+			found = fmt.Sprintf("%d problem, %d damaged:\n%s", r.Problems, r.Damaged, found)
 			if r.Problems == 0 || r.Structural || !strings.Contains(found, test.want) {
 				t.Errorf("found %d problems:\n%swant %q", r.Problems, found, test.want)
 			}
@@ -311,4 +351,56 @@ func wantListed(t testing.TB, path string, images map[string][]byte) {
 			t.Errorf("%s is not in the list", name)
 		}
 	}
+}
+
+// TestRepairShared repairs a record that leads to the bytes of another image,
+// and whose own are gone. Neither uploading those again nor deleting that image
+// may harm the other one.
+func TestRepairShared(t *testing.T) {
+	t.Parallel()
+	for _, after := range []func(s *Store) error{
+		func(s *Store) error { return s.Delete(ctx, "2.png", db.DeleteOptions{}) },
+		func(s *Store) error { mustPut(t, s, "2.png", content(2, 500)); return nil },
+	} {
+		path, images := fillStore(t)
+		edit(t, path, func(tx *bbolt.Tx) error {
+			own := chunkPlace(blobOf(t, tx, "2.png"), 0)
+			return errors.Join(tx.Bucket(chunksBucket).DeleteBucket(own[:]),
+				rewriteImage(tx, "2.png", func(r *record) { r.blob = blobOf(t, tx, "6.png") }))
+		})
+		if r, found := checkFile(t, path); r.Damaged != 1 || !strings.Contains(found, "2.png: it has 393112 bytes, want 500; --repair first") {
+			t.Errorf("found %d damaged:\n%s", r.Damaged, found)
+		}
+		done, err := Repair(ctx, path, RepairOptions{})
+		must(t, err)
+		if done.After.Problems != 1 || done.After.Damaged != 1 {
+			t.Errorf("after repairing there are %+v", done.After)
+		}
+		s := openStore(t, path, Options{})
+		must(t, errors.Join(after(s), s.Close()))
+		delete(images, "2.png")
+		wantStored(t, path, images)
+		if r, found := checkFile(t, path); r.Problems > 0 {
+			t.Errorf("in the end:\n%s", found)
+		}
+	}
+}
+
+// TestRescueFromTrash loses the record of an image whose bytes are also in the
+// trash, under another name.
+func TestRescueFromTrash(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	images := map[string][]byte{"a.png": content(1, 5000)}
+	mustPut(t, s, "b.png", images["a.png"])
+	mustPut(t, s, "a.png", images["a.png"])
+	must(t, errors.Join(s.Delete(ctx, "b.png", db.DeleteOptions{Trash: time.Hour}), s.Close()))
+	edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(imagesBucket).Delete([]byte("a.png")) })
+	done, err := Repair(ctx, path, RepairOptions{})
+	must(t, err)
+	if done.After.Problems > 0 || done.After.Images != 1 || done.After.Trash != 1 || done.After.Blobs != 1 {
+		t.Errorf("after repairing there are %+v", done.After)
+	}
+	wantStored(t, path, images)
 }

@@ -125,7 +125,7 @@ func (m *mender) mend(txid uint64) (err error) {
 		}
 		return nil
 	})
-	for _, step := range []func() error{m.keep, m.rescueRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
+	for _, step := range []func() error{m.keep, m.rescueRecords, m.relinkRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
 		if err == nil {
 			err = step()
 		}
@@ -184,6 +184,27 @@ func (m *mender) rescueRecords() error {
 	})
 }
 
+// relinkRecords has records say where their bytes are.
+func (m *mender) relinkRecords() error {
+	if len(m.plan.relink) == 0 {
+		return nil
+	}
+	return m.db.Update(func(tx *bbolt.Tx) error {
+		for _, to := range m.plan.relink {
+			b := tx.Bucket(to.bucket)
+			r, err := unmarshalRecord(to.title(), b.Get([]byte(to.key)))
+			if err != nil {
+				return err
+			}
+			r.blob, r.chunkSize, r.Size, r.SHA256 = to.blob, to.chunkSize, to.size, to.sum
+			if err := b.Put([]byte(to.key), r.marshal()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // blobReader reads a blob in a transaction.
 type blobReader struct {
 	tx *bbolt.Tx
@@ -201,12 +222,26 @@ func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
 	})
 }
 
-// dropCopies drops the records of copies. Their blobs belong to no one then.
+// dropCopies drops the records of copies. Their blobs belong to no one then, if
+// no other record refers to them: that of a damaged copy may lead anywhere.
 func (m *mender) dropCopies() error {
+	dropped := map[string]bool{}
 	for _, r := range m.plan.copies {
+		dropped[r.key] = true
 		if r.blob != 0 {
 			m.plan.lost[r.blob] = lost{id: r.blob}
 		}
+	}
+	for _, r := range m.refs {
+		if !bytes.Equal(r.bucket, copiesBucket) || !dropped[r.key] {
+			delete(m.plan.lost, r.blob)
+		}
+	}
+	for _, r := range m.plan.rescue {
+		delete(m.plan.lost, r.blob)
+	}
+	for _, r := range m.plan.relink {
+		delete(m.plan.lost, r.blob)
 	}
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		for _, r := range m.plan.copies {
@@ -254,7 +289,7 @@ func (m *mender) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) e
 
 // addEntries enters what the records ask for and is missing.
 func (m *mender) addEntries() error {
-	if len(m.plan.indices) == 0 && len(m.plan.rescue) == 0 && len(m.plan.copies) == 0 {
+	if len(m.plan.indices) == 0 && len(m.plan.rescue) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
 	for _, bucket := range [][]byte{imagesBucket, trashBucket, copiesBucket} {
@@ -298,7 +333,7 @@ func entriesOf(bucket, k, v []byte) []entry {
 // dropEntries deletes what no record asks for. What is said of an image whose
 // record cannot be read stays: it may be all that is left of it.
 func (m *mender) dropEntries() error {
-	if len(m.plan.indices) == 0 && len(m.plan.copies) == 0 {
+	if len(m.plan.indices) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
 	for _, index := range [][]byte{recentBucket, digestsBucket, tokensBucket, deletedBucket, dueBucket, madeBucket} {

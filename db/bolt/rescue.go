@@ -8,7 +8,7 @@ import (
 	"imageserver/db"
 )
 
-// lost is a blob that no record refers to.
+// lost is a blob that no record refers to, or none that is right.
 type lost struct {
 	id        uint64
 	size      int64
@@ -40,31 +40,126 @@ func (c *checker) lostRecords() {
 	for _, r := range c.plan.rescue {
 		delete(c.plan.lost, r.blob)
 	}
+}
+
+// damagedRecords tells of the images whose bytes are not what their records
+// say. It may be the record that is damaged: then what it should say is planned,
+// where the bytes are found by their digest. A record that leads to the bytes of
+// another image is taken off them: uploading its own bytes again, or deleting
+// it, would delete those.
+func (c *checker) damagedRecords() {
+	if len(c.plan.damaged) == 0 {
+		return
+	}
+	whole, listed := c.wholeBlobs(), c.listedDigests()
+	taken := map[uint64]bool{} // blobs that are what a record says
+	for _, r := range c.refs {
+		taken[r.blob] = taken[r.blob] || !r.bad
+	}
+	for _, r := range c.plan.rescue {
+		taken[r.blob] = true
+	}
+	var rest []damage
+	for _, d := range c.plan.damaged {
+		found, ok := whole[d.sum]
+		if !ok { // where the record is wrong in the digest alone, its list and its bytes agree
+			found, ok = whole[listed[string(d.bucket)+d.key]]
+			ok = ok && found.id == d.blob
+		}
+		if !ok {
+			rest = append(rest, d)
+			continue
+		}
+		c.relink(d, found, adviseRelink)
+		taken[found.id] = true
+		delete(c.plan.lost, found.id)
+	}
+	next := max(c.plan.sequence, c.buckets[string(chunksBucket)].sequence)
+	for _, d := range rest {
+		if !taken[d.blob] {
+			c.Damaged++
+			c.problem(d.title(), adviseBytes, "%v", d.err)
+			continue
+		}
+		next++
+		c.relink(d, lost{id: next, size: d.size, chunkSize: d.chunkSize, sum: d.sum}, adviseShared)
+		c.plan.sequence = next
+	}
+}
+
+// relink plans that the record of a damaged image leads to a blob.
+func (c *checker) relink(d damage, to lost, advice string) {
+	c.Damaged++
+	c.problem(d.title(), advice, "%v", d.err)
+	r := d.reference
+	r.blob, r.chunkSize, r.size, r.sum = to.id, to.chunkSize, to.size, to.sum
+	c.plan.relink = append(c.plan.relink, r)
+}
+
+// lostBlobs tells of the blobs that no record refers to, nor will.
+func (c *checker) lostBlobs() {
 	for _, id := range slices.Sorted(maps.Keys(c.plan.lost)) {
 		c.problem("", "--repair deletes them", "blob %d: %d bytes that belong to no image", id, c.plan.lost[id].size)
 	}
 }
 
-// rescuable returns the records that can be made again.
-func (c *checker) rescuable() (all []*record) {
-	known := map[string]bool{}
-	contents := map[db.Digest]*record{}
-	for _, r := range c.refs {
-		if bytes.Equal(r.bucket, imagesBucket) {
-			known[r.key] = true
-			contents[r.sum] = &record{Image: db.Image{Size: r.size, SHA256: r.sum}, blob: r.blob, chunkSize: r.chunkSize}
-		}
-	}
+// wholeBlobs returns a sound blob for each content: that of a record which says
+// so, where there is one.
+func (c *checker) wholeBlobs() map[db.Digest]lost {
+	whole := map[db.Digest]lost{}
 	for _, l := range c.plan.lost {
 		if l.sound {
-			contents[l.sum] = &record{Image: db.Image{Size: l.size, SHA256: l.sum}, blob: l.id, chunkSize: l.chunkSize}
+			whole[l.sum] = l
 		}
 	}
-	// The pages have been visited and what is wrong with them told.
+	for _, l := range c.astray {
+		whole[l.sum] = l
+	}
+	for _, bucket := range [][]byte{trashBucket, imagesBucket} {
+		for _, r := range c.refs {
+			if !r.bad && bytes.Equal(r.bucket, bucket) {
+				whole[r.sum] = lost{id: r.blob, size: r.size, chunkSize: r.chunkSize, sum: r.sum}
+			}
+		}
+	}
+	return whole
+}
+
+// listedDigests returns the digests that damaged images have in the list of
+// digests, by the bucket and the key of their records.
+func (c *checker) listedDigests() map[string]db.Digest {
+	listed := map[string]db.Digest{}
+	for _, d := range c.plan.damaged {
+		listed[string(d.bucket)+d.key] = d.sum
+	}
+	c.again().visit(digestsBucket, func(k, v []byte) {
+		bucket, owner := ownerOf(digestsBucket, k, v)
+		key := string(bucket) + string(owner)
+		if sum, ok := listed[key]; ok && !bytes.HasPrefix(k, sum[:]) {
+			listed[key] = db.Digest(k[:len(db.Digest{})])
+		}
+	})
+	return listed
+}
+
+// again returns a checker that visits pages which have been visited, and what
+// is wrong with them told.
+func (c *checker) again() *checker {
 	again := *c
 	again.walker = newWalker(c.pageFile, func(error) {}, func(int64) {})
 	again.stop = c.stop
+	return &again
+}
 
+// rescuable returns the records that can be made again.
+func (c *checker) rescuable() (all []*record) {
+	known := map[string]bool{}
+	for _, r := range c.refs {
+		if bytes.Equal(r.bucket, imagesBucket) {
+			known[r.key] = true
+		}
+	}
+	whole, again := c.wholeBlobs(), c.again()
 	missing := map[string]*record{} // by name; of those in the list, without a blob for now
 	again.visit(recentBucket, func(k, _ []byte) {
 		if name := string(recentName(k)); len(k) > timeSize && !known[name] {
@@ -75,9 +170,9 @@ func (c *checker) rescuable() (all []*record) {
 		if len(k) <= len(db.Digest{}) {
 			return
 		}
-		have, ok := contents[db.Digest(k[:len(db.Digest{})])]
+		have, ok := whole[db.Digest(k[:len(db.Digest{})])]
 		if r := missing[string(digestOwner(k))]; r != nil && ok {
-			r.blob, r.chunkSize, r.Size, r.SHA256 = have.blob, have.chunkSize, have.Size, have.SHA256
+			r.blob, r.chunkSize, r.Size, r.SHA256 = have.id, have.chunkSize, have.size, have.sum
 		}
 	})
 	again.visit(tokensBucket, func(k, _ []byte) {
