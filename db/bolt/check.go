@@ -91,7 +91,7 @@ type Report struct {
 // The error is for a file that cannot be checked at all. What is wrong with
 // the others is told to watch.Found, and counted.
 func Check(ctx context.Context, path string, watch Watch) (*Report, error) {
-	f, err := openLocked(path)
+	f, err := openLocked(path, true)
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}

@@ -53,7 +53,7 @@ func compact(ctx context.Context, path string, watch Watch) (before, after int64
 	if err != nil {
 		return 0, 0, plain(err)
 	}
-	f, err := openLocked(path)
+	f, err := openLocked(path, false)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -109,6 +109,16 @@ func changeChunk(tx *bbolt.Tx, id uint64, number int, fn func(v []byte)) error {
 
 // rewrite has fn change a record.
 func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *record)) error {
+// TestCheckReadOnly checks a file that may be read and not written.
+func TestCheckReadOnly(t *testing.T) {
+	t.Parallel()
+	path, _ := fillStore(t)
+	must(t, os.Chmod(path, 0o400)) // root may write nevertheless
+	if r, found := checkFile(t, path); r.Problems > 0 {
+		t.Error(found)
+	}
+}
+
 	r, err := unmarshalRecord(title(bucket, k), v)
 	if err != nil {
 		return err

@@ -161,7 +161,7 @@ func TestOpenReplaced(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
 	openStore(t, path, Options{}).Close()
-	f, err := openLocked(path)
+	f, err := openLocked(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,12 +102,16 @@ func openMapped(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err err
 	return bdb, file, explain(err)
 }
 
-// openLocked opens an existing data file and takes its lock, without bbolt.
-func openLocked(path string) (*os.File, error) {
+// openLocked opens an existing data file and takes its lock, without bbolt. One
+// that is only to be read may be one that cannot be written.
+func openLocked(path string, toRead bool) (*os.File, error) {
 	if err := look(path); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil && toRead {
+		f, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, plain(err)
 	}
@@ -117,7 +121,7 @@ func openLocked(path string) (*os.File, error) {
 	}
 	if !isAt(f, path) {
 		f.Close()
-		return openLocked(path)
+		return openLocked(path, toRead)
 	}
 	return f, nil
 }

@@ -51,7 +51,7 @@ func Repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 }
 
 func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
-	f, err := openLocked(path)
+	f, err := openLocked(path, false)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 
 // recheck checks a file that has been mended.
 func recheck(ctx context.Context, path string, watch Watch) (*Report, error) {
-	f, err := openLocked(path)
+	f, err := openLocked(path, false)
 	if err != nil {
 		return nil, err
 	}

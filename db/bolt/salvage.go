@@ -92,7 +92,7 @@ func (c *copyFile) mend(ctx context.Context, o RepairOptions) (*Report, error) {
 	if err := c.close(); err != nil {
 		return nil, c.explain(err)
 	}
-	f, err := openLocked(c.path)
+	f, err := openLocked(c.path, false)
 	if err != nil {
 		return nil, err
 	}
