@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"imageserver/db"
@@ -109,7 +110,8 @@ type checker struct {
 	ctx   context.Context
 	watch Watch
 	*walker
-	where   string // the bucket that is being read
+	changed time.Time // the file, the last time
+	where   string    // the bucket that is being read
 	buckets map[string]bucket
 	tallies map[string]*tally
 	kept    []byte // the counts as the file has them
@@ -155,7 +157,7 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{ctx: ctx, watch: watch, buckets: map[string]bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
+	c := &checker{ctx: ctx, watch: watch, changed: stamp(info.ModTime()), buckets: map[string]bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
 	c.plan.lost, c.plan.rescued = map[uint64]lost{}, map[uint64]bool{}
 	before := int64(0) // what was read before it was known to be a file of ours
 	c.walker = newWalker(pages, c.badPage, func(n int64) { before += n })

@@ -3,11 +3,13 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,8 +109,6 @@ func changeChunk(tx *bbolt.Tx, id uint64, number int, fn func(v []byte)) error {
 	return b.Put(chunkKey, v)
 }
 
-// rewrite has fn change a record.
-func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *record)) error {
 // TestCheckReadOnly checks a file that may be read and not written.
 func TestCheckReadOnly(t *testing.T) {
 	t.Parallel()
@@ -119,6 +119,8 @@ func TestCheckReadOnly(t *testing.T) {
 	}
 }
 
+// rewrite has fn change a record.
+func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *record)) error {
 	r, err := unmarshalRecord(title(bucket, k), v)
 	if err != nil {
 		return err
@@ -282,6 +284,15 @@ func TestCheckAndRepair(t *testing.T) {
 			k, v := tx.Bucket(trashBucket).Cursor().First()
 			return rewrite(tx, trashBucket, k, v, func(r *record) { r.blob = blobOf(t, tx, "6.png") })
 		}, want: "gone 0.png (in the trash): it has 393112 bytes, want 3000; --repair mends its record"},
+		{name: "record missing, and in the list too", damage: func(tx *bbolt.Tx) error {
+			r, err := getRecord(tx, "small 7.png")
+			return errors.Join(err, tx.Bucket(imagesBucket).Delete(r.key()), tx.Bucket(recentBucket).Delete(recentKey(r.Uploaded, r.Name)))
+		}, want: "small 7.png: its record is lost, and its bytes are there"},
+		{name: "digest of no image", damage: func(tx *bbolt.Tx) error {
+			r, err := getRecord(tx, "small 7.png")
+			return errors.Join(err, tx.Bucket(digestsBucket).Put(digestKey(r.SHA256, "none.png"), nil))
+		}, want: `0 damaged:
+the index "digests" has 76 entries`},
 		{name: "image gone but for its bytes", damage: func(tx *bbolt.Tx) error {
 			r, err := getRecord(tx, "small 7.png")
 			for _, e := range r.entries() {
@@ -410,6 +421,35 @@ func TestRescueFromTrash(t *testing.T) {
 	done, err := Repair(ctx, path, RepairOptions{})
 	must(t, err)
 	if done.After.Problems > 0 || done.After.Images != 1 || done.After.Trash != 1 || done.After.Blobs != 1 {
+		t.Errorf("after repairing there are %+v", done.After)
+	}
+	wantStored(t, path, images)
+}
+
+// TestCheckNamesGone loses the pages that hold the record of an image, and what
+// leads to its bytes. The check must name it, and repairing bring back all others.
+func TestCheckNamesGone(t *testing.T) {
+	t.Parallel()
+	const name = "small 7.png"
+	path, images := fillStore(t)
+	sum := sha256.Sum256(images[name])
+	edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(digestsBucket).Delete(digestKey(sum, name)) })
+	file, err := os.ReadFile(path)
+	must(t, err)
+	for page := range slices.Chunk(file, os.Getpagesize()) {
+		if bytes.Contains(page, sum[:]) {
+			clear(page)
+		}
+	}
+	must(t, os.WriteFile(path, file, 0o600))
+	r, found := checkFile(t, path)
+	if !r.Structural || !strings.Contains(found, name+": its record is lost, and its bytes cannot be told from others; restore your backup") {
+		t.Errorf("found\n%s", found)
+	}
+	done, err := Repair(ctx, path, RepairOptions{})
+	must(t, err)
+	delete(images, name)
+	if done.After.Problems > 0 || done.After.Images != int64(len(images)) {
 		t.Errorf("after repairing there are %+v", done.After)
 	}
 	wantStored(t, path, images)

@@ -18,11 +18,13 @@ type lost struct {
 }
 
 // lostRecords looks for images whose record is gone or unreadable, and makes it
-// again where the indices know the name, the time and the digest, and the bytes
-// are there. What kind of image it is they do not know.
+// again where the indices know the name and the digest, and the bytes are there.
+// What kind of image it is they do not know.
 func (c *checker) lostRecords() {
 	if len(c.plan.unreadable) > 0 || len(c.plan.indices) > 0 || c.Structural {
-		c.plan.rescue = c.rescuable()
+		var gone []string
+		c.plan.rescue, gone = c.rescuable()
+		c.goneImages(gone)
 	}
 	found := map[string]bool{}
 	for _, r := range c.plan.rescue {
@@ -39,6 +41,21 @@ func (c *checker) lostRecords() {
 	}
 	for _, r := range c.plan.rescue {
 		delete(c.plan.lost, r.blob)
+	}
+}
+
+// goneImages tells of the images of which nothing but the name is left. Where no
+// page is damaged, it is the list that is wrong.
+func (c *checker) goneImages(names []string) {
+	if !c.Structural {
+		return
+	}
+	for _, name := range names {
+		unreadable := func(r reference) bool { return r.key == name && bytes.Equal(r.bucket, imagesBucket) }
+		if !slices.ContainsFunc(c.plan.unreadable, unreadable) { // of which is told anyway
+			c.Damaged++
+			c.problem(name, adviseRecord, "its record is lost, and its bytes cannot be told from others")
+		}
 	}
 }
 
@@ -151,8 +168,9 @@ func (c *checker) again() *checker {
 	return &again
 }
 
-// rescuable returns the records that can be made again.
-func (c *checker) rescuable() (all []*record) {
+// rescuable returns the records that can be made again, and the names of other
+// images that are in the list and have none.
+func (c *checker) rescuable() (all []*record, gone []string) {
 	known := map[string]bool{}
 	for _, r := range c.refs {
 		if bytes.Equal(r.bucket, imagesBucket) {
@@ -171,7 +189,12 @@ func (c *checker) rescuable() (all []*record) {
 			return
 		}
 		have, ok := whole[db.Digest(k[:len(db.Digest{})])]
-		if r := missing[string(digestOwner(k))]; r != nil && ok {
+		name := string(digestOwner(k))
+		if _, lost := c.plan.lost[have.id]; ok && lost && !known[name] && missing[name] == nil {
+			// When it was uploaded nobody knows, but not later.
+			missing[name] = &record{Image: db.Image{Name: name, Uploaded: c.changed}}
+		}
+		if r := missing[name]; r != nil && ok {
 			r.blob, r.chunkSize, r.Size, r.SHA256 = have.id, have.chunkSize, have.size, have.sum
 		}
 	})
@@ -186,9 +209,14 @@ func (c *checker) rescuable() (all []*record) {
 		}
 	})
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
-		if r := missing[name]; r.blob != 0 {
+		valid, err := db.CheckName(name)
+		switch r := missing[name]; {
+		case err != nil || valid != name: // what damaged pages hold may be anything
+		case r.blob != 0:
 			all = append(all, r)
+		default:
+			gone = append(gone, name)
 		}
 	}
-	return all
+	return all, gone
 }
