@@ -446,8 +446,13 @@ func TestCheckNamesGone(t *testing.T) {
 	if !r.Structural || !strings.Contains(found, name+": its record is lost, and its bytes cannot be told from others; restore your backup") {
 		t.Errorf("found\n%s", found)
 	}
+	// An earlier run was interrupted when it had given the file its second name.
+	must(t, errors.Join(os.WriteFile(path+".damaged", []byte("older"), 0o600), os.Link(path, path+".damaged-2")))
 	done, err := Repair(ctx, path, RepairOptions{})
 	must(t, err)
+	if _, err := os.Stat(path + ".damaged-3"); done.Kept != path+".damaged-2" || err == nil {
+		t.Errorf("the damaged file is kept as %s, and as another: %v", done.Kept, err == nil)
+	}
 	delete(images, name)
 	if done.After.Problems > 0 || done.After.Images != int64(len(images)) {
 		t.Errorf("after repairing there are %+v", done.After)

@@ -35,7 +35,8 @@ type Repaired struct {
 // it makes indices, counts and the list of free pages again from the records,
 // makes lost records again from the indices, and deletes bytes that belong to
 // no image, and copies that are damaged or of no image. A sound image is left
-// as it is, and so is the record of a damaged one: when the same bytes are
+// as it is. The record of a damaged one is led back to its bytes where they are
+// there, and off the bytes of another; else it stays: when the same bytes are
 // uploaded again they take the place of the damaged ones.
 //
 // All this is done in bbolt's transactions, each of which is of use by itself:

@@ -119,6 +119,9 @@ func keepDamaged(path string) (string, error) {
 		}
 		err := os.Link(path, kept)
 		if errors.Is(err, fs.ErrExist) {
+			if isSame(path, kept) { // one that was interrupted here gave it that name
+				return kept, nil
+			}
 			continue
 		}
 		if err != nil {
@@ -126,4 +129,14 @@ func keepDamaged(path string) (string, error) {
 		}
 		return kept, nil
 	}
+}
+
+// isSame reports whether both names are of one file.
+func isSame(a, b string) bool {
+	ours, err := os.Lstat(a)
+	if err != nil {
+		return false
+	}
+	there, err := os.Lstat(b)
+	return err == nil && os.SameFile(ours, there)
 }
