@@ -170,6 +170,37 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// TestRecordFlipped flips each bit of a record: it is unreadable then, or says
+// what it said, and never anything else.
+func TestRecordFlipped(t *testing.T) {
+	t.Parallel()
+	r := &record{
+		Image: db.Image{
+			Name: "a.png", Size: 12345, SHA256: sha256.Sum256([]byte("a")), ContentType: "image/png", Width: 640, Height: 480,
+			Uploaded: time.Unix(1, 0).UTC(), Expires: time.Unix(2, 0).UTC(), DeleteHash: db.Digest{1},
+		},
+		blob: 77, chunkSize: chunkSize,
+	}
+	whole := r.marshal()
+	unreadable := 0
+	for i := range 8 * len(whole) {
+		b := bytes.Clone(whole)
+		b[i/8] ^= 1 << (i % 8)
+		got, err := unmarshalRecord("a.png", b)
+		if errors.Is(err, db.ErrDamaged) {
+			unreadable++
+			continue
+		}
+		got.unknown = nil // the mark of the checksum itself has become another
+		if diff := cmp.Diff(got, r, cmp.AllowUnexported(record{})); err != nil || diff != "" {
+			t.Errorf("bit %d flipped: error %v, record (-got +want):\n%s", i, err, diff)
+		}
+	}
+	if unreadable < 8*(len(whole)-1) {
+		t.Errorf("%d of %d flipped bits were found", unreadable, 8*len(whole))
+	}
+}
+
 func FuzzRecord(f *testing.F) {
 	r := &record{Image: db.Image{Size: 5, ContentType: "image/png"}, blob: 1, chunkSize: chunkSize}
 	f.Add(r.marshal())

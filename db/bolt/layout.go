@@ -204,6 +204,7 @@ const (
 	fieldDeleteHash  = 11 // bytes; missing for none
 	fieldDeleted     = 12 // sfixed64
 	fieldKeptUntil   = 13 // sfixed64
+	fieldChecksum    = 14 // fixed32, CRC-32C of all that stands before it; the last, and missing in older records
 )
 
 func (r *record) marshal() []byte {
@@ -233,13 +234,16 @@ func (r *record) marshal() []byte {
 	at(fieldExpires, r.Expires)
 	at(fieldDeleted, r.Deleted)
 	at(fieldKeptUntil, r.KeptUntil)
-	return append(b, r.unknown...)
+	b = append(b, r.unknown...)
+	sum := crc32.Checksum(b, castagnoli)
+	return protowire.AppendFixed32(protowire.AppendTag(b, fieldChecksum, protowire.Fixed32Type), sum)
 }
 
 var errRecord = errors.New("unreadable record")
 
 func unmarshalRecord(name string, b []byte) (*record, error) {
 	r := &record{Image: db.Image{Name: name}}
+	whole := b
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -252,6 +256,11 @@ func unmarshalRecord(name string, b []byte) (*record, error) {
 		field, value := b[:n+size], b[n:n+size]
 		b = b[n+size:]
 		switch {
+		case number == fieldChecksum && kind == protowire.Fixed32Type:
+			sum, _ := protowire.ConsumeFixed32(value)
+			if len(b) > 0 || sum != crc32.Checksum(whole[:len(whole)-len(field)], castagnoli) {
+				return nil, damagedRecord(name)
+			}
 		case number == fieldSHA256 && kind == protowire.BytesType:
 			if !setDigest(&r.SHA256, value) {
 				return nil, damagedRecord(name)
