@@ -11,7 +11,7 @@ import (
 )
 
 // TestAxe: axe-core finds nothing to object to in any state of the page, wide
-// and narrow, light and dark; in CI in all four ways, else in two of them.
+// and narrow, light and dark; in CI in all four ways, else in one of them.
 func TestAxe(t *testing.T) {
 	t.Parallel()
 	axe, err := os.ReadFile(filepath.Join(npmPack(t, "axe-core@4.14.1"), "axe.min.js"))
@@ -23,7 +23,7 @@ func TestAxe(t *testing.T) {
 		colours string
 	}{{1280, "light"}, {320, "dark"}, {1280, "dark"}, {320, "light"}}
 	if !thorough() {
-		looks = looks[:2]
+		looks = looks[1:2]
 	}
 	states(t, func(p *page, state string) {
 		// DevTools are above the page's policy, which lets no other script in.

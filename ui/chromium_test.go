@@ -34,6 +34,9 @@ type page struct {
 // policy. Where no Chromium is installed the test is skipped, except in CI.
 func newPage(t *testing.T, url string) *page {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: without the browser")
+	}
 	path := chromium()
 	if path == "" {
 		if os.Getenv("CI") != "" {

@@ -16,7 +16,7 @@ import (
 // and another load on the machine makes it worse, never better: so the best of
 // three counts. It takes a minute, and is for CI or IMAGESERVER_E2E=full.
 func TestLighthouse(t *testing.T) {
-	if !thorough() {
+	if !thorough() || testing.Short() {
 		t.Skip("slow: set IMAGESERVER_E2E=full or CI")
 	}
 	path := chromium()

@@ -53,9 +53,9 @@ func secure(next http.Handler) http.Handler {
 
 // serve answers with one embedded file, compressed for who takes that.
 func serve(name string) http.Handler {
-	load := sync.OnceValue(func() asset { return newAsset(name) })
+	load, _ := assets.LoadOrStore(name, sync.OnceValue(func() asset { return newAsset(name) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := load()
+		a := load.(func() asset)()
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache")
 		h.Set("Content-Type", contentType(name))
@@ -70,6 +70,10 @@ func serve(name string) http.Handler {
 		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(body))
 	})
 }
+
+// assets has a func() asset for each embedded file, for all handlers: what is
+// embedded never changes.
+var assets sync.Map
 
 // asset is an embedded file as it is sent: without comments and spaces.
 type asset struct {
