@@ -153,7 +153,7 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	pages, err := readPages(f, info.Size())
+	pages, err := readPages(f)
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func compact(ctx context.Context, path string, watch Watch) (before, after int64
 	if err != nil {
 		return 0, 0, plain(err)
 	}
-	pages, err := readPages(f, info.Size())
+	pages, err := readPages(f)
 	if err == nil {
 		err = pages.inspect()
 	}
@@ -193,7 +193,7 @@ func isLeftOver(f *os.File) (bool, error) {
 	if blank, err := isBlank(f, info.Size()); blank || err != nil {
 		return blank, err
 	}
-	pages, err := readPages(f, info.Size())
+	pages, err := readPages(f)
 	if err != nil {
 		return false, err
 	}
@@ -358,11 +358,7 @@ func (c *copyFile) compare(ctx context.Context, watch Watch) error {
 		return plain(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return plain(err)
-	}
-	pages, err := readPages(f, info.Size())
+	pages, err := readPages(f)
 	if err != nil {
 		return fmt.Errorf("the copy: %w", err)
 	}
@@ -428,11 +424,7 @@ func (c *copyFile) finish() error {
 		return plain(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return plain(err)
-	}
-	pages, err := readPages(f, info.Size())
+	pages, err := readPages(f)
 	if err != nil {
 		return err
 	}

@@ -14,11 +14,7 @@ func inspectLocked(f *os.File) error {
 		return err
 	}
 	defer unlock(f) // bbolt takes it again
-	info, err := f.Stat()
-	if err != nil {
-		return plain(err)
-	}
-	p, err := readPages(f, info.Size())
+	p, err := readPages(f)
 	if err != nil {
 		return err
 	}

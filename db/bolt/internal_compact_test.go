@@ -23,11 +23,7 @@ func dump(t testing.TB, path string) []string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := readPages(f, info.Size())
+	pages, err := readPages(f)
 	if err != nil {
 		t.Fatal(err)
 	}

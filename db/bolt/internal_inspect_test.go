@@ -71,11 +71,7 @@ func pagesOf(t testing.TB, path string) *pageFile {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := readPages(f, info.Size())
+	p, err := readPages(f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,8 +71,12 @@ var (
 // readPages finds the meta page in force, as bbolt does: the valid one with the
 // higher transaction id. The error is errNoPages where nothing looks like a
 // bbolt file.
-func readPages(r io.ReaderAt, size int64) (*pageFile, error) {
-	f := &pageFile{r: r, size: size}
+func readPages(file *os.File) (*pageFile, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, plain(err)
+	}
+	f := &pageFile{r: file, size: info.Size()}
 	pageSize, err := f.findPageSize()
 	if err != nil {
 		return nil, err
