@@ -1,0 +1,162 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+
+	"imageserver/db"
+)
+
+// tally adds up what is in an index and what the records say should be: a
+// count, and the sum of the hashes of the entries, which does not ask for their
+// order.
+type tally struct {
+	have, want struct {
+		n   int64
+		sum uint64
+	}
+}
+
+var tallySeed = maphash.MakeSeed()
+
+func hashEntry(k, v []byte) uint64 {
+	return maphash.Bytes(tallySeed, k) ^ 3*maphash.Bytes(tallySeed, v)
+}
+
+func (c *checker) tally(bucket []byte) *tally {
+	t := c.tallies[string(bucket)]
+	if t == nil {
+		t = new(tally)
+		c.tallies[string(bucket)] = t
+	}
+	return t
+}
+
+func (c *checker) expect(bucket, k, v []byte) {
+	t := c.tally(bucket)
+	t.want.n++
+	t.want.sum += hashEntry(k, v)
+}
+
+// Advice on images whose bytes or records are damaged.
+const (
+	adviseBytes  = "upload the same bytes again, which mends it, or restore your backup"
+	adviseShared = "--repair first: its record leads to the bytes of another; then " + adviseBytes
+	adviseRelink = "--repair mends its record: the bytes are there"
+	adviseRecord = "restore your backup"
+	adviseCopy   = "--repair drops it, and it is made again when it is asked for"
+)
+
+// records reads all records, and notes what they refer to.
+func (c *checker) records() {
+	if kept, err := parseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
+		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.meta.high)*16, 1<<22)))
+	}
+	for _, bucket := range [][]byte{imagesBucket, trashBucket} {
+		c.visit(bucket, func(k, v []byte) {
+			r, err := unmarshalRecord(title(bucket, k), v)
+			if err == nil && bytes.Equal(bucket, trashBucket) {
+				r.Name = trashName(k)
+			}
+			if err != nil || !bytes.Equal(r.key(), k) || !bytes.Equal(r.bucket(), bucket) {
+				c.plan.unreadable = append(c.plan.unreadable, reference{bucket: bucket, key: string(k)})
+				return
+			}
+			r.count(&c.Usage, 1)
+			for _, e := range r.entries()[1:] {
+				c.expect(e.bucket, e.key, e.value)
+			}
+			c.refer(r, bucket, k)
+		})
+	}
+	c.visit(copiesBucket, func(k, v []byte) {
+		r, err := unmarshalRecord(copyTitle(k), v)
+		if err != nil || len(k) <= len(db.Digest{}) {
+			c.badCopy(reference{bucket: copiesBucket, key: string(k)}, "its record cannot be read")
+			return
+		}
+		c.Copies++
+		c.CopyBytes += r.Size
+		c.expect(madeBucket, idKey(r.blob), k)
+		c.refer(r, copiesBucket, k)
+	})
+}
+
+func (c *checker) refer(r *record, bucket, k []byte) {
+	c.refs = append(c.refs, reference{
+		blob: r.blob, chunkSize: r.chunkSize, size: r.Size, sum: r.SHA256, bucket: bucket, key: string(k),
+	})
+}
+
+// title is what messages call the image or the copy under a key.
+func title(bucket, k []byte) string {
+	switch {
+	case bytes.Equal(bucket, trashBucket):
+		return trashName(k) + " (in the trash)"
+	case bytes.Equal(bucket, copiesBucket):
+		return "resized copy " + copyTitle(k)
+	}
+	return string(k)
+}
+
+func (c *checker) badCopy(r reference, what string) {
+	c.plan.copies = append(c.plan.copies, r)
+	c.problem(r.title(), adviseCopy, "%s", what)
+}
+
+// indices reads what can be made of the records, and compares.
+func (c *checker) indices() {
+	for _, name := range [][]byte{recentBucket, digestsBucket, tokensBucket, deletedBucket, dueBucket, madeBucket} {
+		t := c.tally(name)
+		c.visit(name, func(k, v []byte) {
+			t.have.n++
+			t.have.sum += hashEntry(k, v)
+		})
+		if t.have != t.want {
+			c.plan.indices = append(c.plan.indices, name)
+			c.problem("", "--repair rebuilds it", "the index %q has %d entries, and not the %d that the records ask for", name, t.have.n, t.want.n)
+		}
+	}
+	c.visit(orphansBucket, func(k, _ []byte) {
+		if len(k) != 8 {
+			c.problem("", "--repair drops it", "an entry of the list of blobs to be deleted cannot be read")
+			return
+		}
+		c.orphans[binary.BigEndian.Uint64(k)] = true
+	})
+}
+
+// sources counts distinct contents and looks for the source of each copy.
+func (c *checker) sources() {
+	slices.SortFunc(c.refs, func(a, b reference) int { return bytes.Compare(a.sum[:], b.sum[:]) })
+	named := map[db.Digest]bool{} // of contents of which there are copies
+	for _, r := range c.refs {
+		if bytes.Equal(r.bucket, copiesBucket) {
+			named[db.Digest([]byte(r.key[:len(db.Digest{})]))] = false
+		}
+	}
+	var last *reference
+	for i := range c.refs {
+		r := &c.refs[i]
+		if bytes.Equal(r.bucket, copiesBucket) {
+			continue
+		}
+		if last == nil || last.sum != r.sum {
+			c.Blobs++
+			c.Stored += r.size
+		}
+		last = r
+		if _, ok := named[r.sum]; ok && bytes.Equal(r.bucket, imagesBucket) {
+			named[r.sum] = true
+		}
+	}
+	for _, r := range c.refs {
+		if bytes.Equal(r.bucket, copiesBucket) && !named[db.Digest([]byte(r.key[:len(db.Digest{})]))] {
+			c.badCopy(r, "it is of no image that is there")
+		}
+	}
+}
+
+func (r reference) title() string { return title(r.bucket, []byte(r.key)) }
