@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -57,7 +59,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Export  exports `cmd:"" help:"Write all images into a folder."`
 		Check   check   `cmd:"" help:"Read the whole data file and say what is damaged."`
 		Compact compact `cmd:"" help:"Give back to the disk what is free in the data file."`
-		Version version `cmd:"" help:"Print the version."`
+		Help    manual  `cmd:"" help:"Print a page of the manual."`
+		Version version `cmd:"" help:"Print the version, the commit and its date."`
 	}
 	exit := -1
 	parser := kong.Must(&commands,
@@ -130,12 +133,73 @@ func (t *terminal) watch() bolt.Watch {
 // usageError is a combination of flags that makes no sense.
 type usageError struct{ error }
 
+//go:embed README.md api/README.md api/listen/README.md api/listen/systemd db/bolt/README.md
+var docs embed.FS
+
+// topics are the pages of the manual, by the names that help knows them under.
+// The program carries the files that the repository shows.
+var topics = []struct {
+	name  string
+	files []string
+}{
+	{"start", []string{"README.md"}},
+	{"api", []string{"api/README.md"}},
+	{"deploy", []string{"api/listen/README.md"}},
+	{"systemd", []string{"api/listen/systemd/imageserver.socket", "api/listen/systemd/imageserver.service"}},
+	{"datafile", []string{"db/bolt/README.md"}},
+}
+
+// manual is the command help.
+type manual struct {
+	Topic string `arg:"" optional:"" default:"start" help:"The page: start, api, deploy, systemd or datafile."`
+}
+
+func (cmd *manual) Run(t *terminal) error {
+	var names []string
+	for _, topic := range topics {
+		if topic.name == cmd.Topic {
+			return t.print(topic.files)
+		}
+		names = append(names, topic.name)
+	}
+	return usageError{fmt.Errorf("the manual has no page %q. Its pages are %s. For the flags of a command use --help, as in: imageserver serve --help",
+		cmd.Topic, strings.Join(names, ", "))}
+}
+
+// print writes files of docs. It writes the name before each of several files.
+func (t *terminal) print(files []string) error {
+	for _, file := range files {
+		text, err := docs.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if len(files) > 1 {
+			text = fmt.Appendf(nil, "# %s\n%s\n", path.Base(file), text)
+		}
+		if _, err := t.stdout.Write(text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 type version struct{}
 
+// Run prints the version and, where Go recorded them, the commit and its date.
 func (version) Run(t *terminal) error {
 	v := "(unknown)"
+	about := map[string]string{} // see debug.BuildSetting
 	if info, ok := debug.ReadBuildInfo(); ok {
 		v = info.Main.Version
+		for _, s := range info.Settings {
+			about[s.Key] = s.Value
+		}
+	}
+	if commit := about["vcs.revision"]; commit != "" {
+		v += fmt.Sprintf(", commit %s of %s", commit, about["vcs.time"])
+	}
+	if about["vcs.modified"] == "true" {
+		v += ", with local changes"
 	}
 	_, err := fmt.Fprintln(t.stdout, "imageserver", v)
 	return err

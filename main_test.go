@@ -434,6 +434,11 @@ func TestHelp(t *testing.T) {
 		"serve -h":      {"Example:\n\n    imageserver serve"},
 		"check --help":  {"Example:\n\n    imageserver check --db images.db", "--repair", "IMAGESERVER_DB"},
 		"compact -h":    {"Example:\n\n    imageserver compact --db images.db"},
+		"help":          {"# imageserver\n", "go run ."},
+		"help api":      {"# The HTTP API", "`POST /upload`"},
+		"help deploy":   {"--trusted-proxy"},
+		"help systemd":  {"ListenStream=127.0.0.1:5000", "ExecStart="},
+		"help datafile": {"imageserver check"},
 	} {
 		code, stdout, stderr := try(t, strings.Fields(args)...)
 		if code != 0 || stderr != "" {
@@ -540,6 +545,13 @@ func TestVersion(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(stdout, "imageserver ") || stderr != "" {
 		t.Errorf("got exit code %d, %q, %q", code, stdout, stderr)
 	}
+}
+
+// TestNoSuchPage: help lists the pages that the manual has.
+func TestNoSuchPage(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := try(t, "help", "me")
+	wantExit(t, code, exitUsage, stdout, stderr, "start, api, deploy", "serve --help")
 }
 
 // TestOptions: flags reach what they are for.
