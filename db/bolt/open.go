@@ -20,8 +20,10 @@ const lockTimeout = time.Second
 // openFile opens the bbolt file at path, making it first if there is none.
 func openFile(path string, noSync bool) (*bbolt.DB, *os.File, error) {
 	if err := look(path); errors.Is(err, fs.ErrNotExist) {
-		err = create(path)
-		if err != nil {
+		if path, err = linkTarget(path); err != nil {
+			return nil, nil, err
+		}
+		if err := create(path); err != nil {
 			return nil, nil, err
 		}
 	} else if err != nil {
@@ -47,6 +49,22 @@ func look(path string) error {
 		return errors.New("is empty (0 bytes), so it is no store; restore your backup, or delete it to begin anew")
 	}
 	return nil
+}
+
+// linkTarget returns the path that a symbolic link to a missing file leads to: the
+// store is created there, and the link stays. Other paths return as they are.
+func linkTarget(path string) (string, error) {
+	for range 40 { // as many as Linux follows
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // not a link
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Dir(path) + string(filepath.Separator) + target // not cleaned: the folder can be a link
+		}
+		path = target
+	}
+	return "", errors.New("is a symbolic link that leads back to itself; choose another path")
 }
 
 // create makes an empty store appear at path whole or not at all: a file with

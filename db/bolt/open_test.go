@@ -2,6 +2,7 @@ package bolt_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -153,5 +154,44 @@ func overwrite(t *testing.T, path string, off int64, data []byte) {
 	defer f.Close()
 	if _, err := f.WriteAt(data, off); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOpenDanglingLink opens a symbolic link to a file that does not exist yet,
+// as in a container whose data is on a volume. The store is created where the
+// link leads, and the link stays.
+func TestOpenDanglingLink(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	target := filepath.Join(dir, "volume", "images.db")
+	if err := os.Mkdir(filepath.Dir(target), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	link, second := filepath.Join(dir, "images.db"), filepath.Join(dir, "second.db")
+	if err := errors.Join(os.Symlink(filepath.Join("volume", "images.db"), link), os.Symlink(link, second)); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	s, err := bolt.Open(second, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, second} {
+		if info, err := os.Lstat(path); err != nil || info.Mode().Type() != os.ModeSymlink {
+			t.Errorf("%s: got %v, %v, want the link", path, info, err)
+		}
+	}
+	if info, err := os.Lstat(target); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("%s: got %v, %v, want the data file", target, info, err)
+	}
+
+	loop := filepath.Join(dir, "loop.db")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bolt.Open(loop, bolt.Options{}); err == nil || !strings.Contains(err.Error(), "symbolic links") {
+		t.Errorf("a link to itself: got %v, want an error that says so", err)
 	}
 }
