@@ -287,25 +287,26 @@ func (cmd *compact) Run(ctx context.Context, t *terminal) error {
 
 // serve is the server.
 type serve struct {
-	Addr         string          `default:"127.0.0.1:5000" help:"Address to listen on. With port 0 a free one is taken."`
-	DB           string          `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
-	MaxUpload    flags.Size      `default:"64MiB" help:"The largest image that is taken."`
-	UploadMemory flags.Size      `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
-	MaxDBSize    flags.Size      `name:"max-db-size" default:"0" help:"The largest that the data file may become, such as 10GiB; 0 leaves it to the disk."`
-	Trash        flags.Life      `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
-	Rate         api.Rate        `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`
-	Strip        bool            `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
-	CopiesBudget flags.Budget    `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
-	ResizeMemory flags.Size      `default:"512MiB" help:"Memory for making resized copies; more of them wait."`
-	MaxPixels    int64           `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can be stored and shown."`
-	Token        string          `help:"Ask for this bearer token to upload, list and delete. Looking at images stays public."`
-	Open         bool            `help:"Let everybody who can reach the server upload, list and delete."`
-	BaseURL      *url.URL        `name:"base-url" placeholder:"URL" help:"What the URLs in answers begin with, such as https://img.example.com."`
-	CORSOrigin   []string        `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
-	TrustedProxy []flags.Network `placeholder:"NETWORK" help:"Networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8."`
-	Allow        []format.Type   `help:"Types of images to take. The default is all: ${types}."`
-	TLS          listen.TLS      `embed:""`
-	Log          string          `enum:"auto,text,json" default:"auto" help:"Form of the log: text or json; auto is text on a terminal."`
+	Addr         string        `default:"127.0.0.1:5000" help:"Address to listen on: HOST:PORT, where port 0 takes a free port, or unix:PATH for a unix socket."`
+	SocketMode   flags.Mode    `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
+	DB           string        `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
+	MaxUpload    flags.Size    `default:"64MiB" help:"The largest image that is taken."`
+	UploadMemory flags.Size    `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
+	MaxDBSize    flags.Size    `name:"max-db-size" default:"0" help:"The largest that the data file may become, such as 10GiB; 0 leaves it to the disk."`
+	Trash        flags.Life    `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
+	Rate         api.Rate      `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`
+	Strip        bool          `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
+	CopiesBudget flags.Budget  `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
+	ResizeMemory flags.Size    `default:"512MiB" help:"Memory for making resized copies; more of them wait."`
+	MaxPixels    int64         `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can be stored and shown."`
+	Token        string        `help:"Ask for this bearer token to upload, list and delete. Looking at images stays public."`
+	Open         bool          `help:"Let everybody who can reach the server upload, list and delete."`
+	BaseURL      *url.URL      `name:"base-url" placeholder:"URL" help:"How the URLs in responses begin, such as https://img.example.com."`
+	CORSOrigin   []string      `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
+	TrustedProxy []flags.Proxy `placeholder:"NETWORK" help:"Addresses or networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8, or unix for a proxy that connects to the unix socket."`
+	Allow        []format.Type `help:"Types of images to take. The default is all: ${types}."`
+	TLS          listen.TLS    `embed:""`
+	Log          string        `enum:"auto,text,json" default:"auto" help:"Form of the log: text or json; auto is text on a terminal."`
 }
 
 // Help is what serve --help says below the first line.
@@ -352,6 +353,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	proxies, unix := flags.Split(cmd.TrustedProxy)
 	handler := api.New(store, ui.Handler(), api.Options{
 		MaxUpload:      int64(cmd.MaxUpload),
 		Trash:          time.Duration(cmd.Trash),
@@ -362,10 +364,12 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		MaxPixels:      cmd.MaxPixels,
 		Allow:          cmd.Allow,
 		Token:          cmd.Token,
+		Private:        !cmd.guarded(),
 		LocalOnly:      listen.Loopback(listener.Addr()),
 		BaseURL:        cmd.BaseURL,
 		CORSOrigins:    cmd.CORSOrigin,
-		TrustedProxies: flags.Prefixes(cmd.TrustedProxy),
+		TrustedProxies: proxies,
+		TrustUnix:      unix,
 		Metrics:        metrics,
 		Log:            log,
 	})
@@ -391,7 +395,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		}
 	}()
 	go acme.Fetch(https)
-	status := fmt.Sprintf("Images at %s/ in the data file %s", cmd.TLS.Origin(listener.Addr()), cmd.DB)
+	status := fmt.Sprintf("Images at %s in the data file %s", cmd.origin(listener.Addr()), cmd.DB)
 	fmt.Fprintln(t.stdout, status)
 	listen.Ready(status, log)
 	go listen.Watch(ctx, store.Ready, log)
@@ -404,6 +408,18 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		err = shutdown(server, log)
 	}
 	return errors.Join(err, store.Close())
+}
+
+// origin returns the address of the page to print: on a unix socket, the one that
+// users of its proxy see, if it is known.
+func (cmd *serve) origin(addr net.Addr) string {
+	switch {
+	case addr.Network() != "unix":
+		return cmd.TLS.Origin(addr) + "/"
+	case cmd.BaseURL != nil:
+		return strings.TrimSuffix(cmd.BaseURL.String(), "/") + "/ on " + cmd.TLS.Origin(addr)
+	}
+	return cmd.TLS.Origin(addr)
 }
 
 // minResizeMemory is what a small picture takes.
@@ -447,9 +463,28 @@ func shutdown(server *http.Server, log *slog.Logger) error {
 	return err
 }
 
+// guarded reports whether the operator has said who may upload and change
+// images.
+func (cmd *serve) guarded() bool { return cmd.Token != "" || cmd.Open }
+
+// exposed returns the flag that says that other machines reach the server, or "":
+// a proxy in front of it makes a loopback address as open as any other.
+func (cmd *serve) exposed() string {
+	switch {
+	case cmd.BaseURL != nil && !listen.LocalName(cmd.BaseURL.Hostname()):
+		return "--base-url=" + cmd.BaseURL.String()
+	case len(cmd.TrustedProxy) > 0:
+		return "--trusted-proxy"
+	}
+	return ""
+}
+
 // listen returns what to serve on.
 func (cmd *serve) listen() (net.Listener, error) {
-	l, err := listen.Open(cmd.Addr, cmd.Token != "" || cmd.Open)
+	if flag := cmd.exposed(); flag != "" && !cmd.guarded() {
+		return nil, usageError{fmt.Errorf("%s: %w", flag, listen.ErrExposed)}
+	}
+	l, err := listen.Address{Addr: cmd.Addr, Mode: fs.FileMode(cmd.SocketMode), Guarded: cmd.guarded()}.Open()
 	if errors.Is(err, listen.ErrAddress) || errors.Is(err, listen.ErrExposed) {
 		return nil, usageError{err}
 	}
@@ -464,7 +499,7 @@ func (cmd *serve) check() error {
 	if cmd.BaseURL != nil && !webAddress(cmd.BaseURL) {
 		return usageError{fmt.Errorf("--base-url=%s: want a URL such as https://img.example.com", cmd.BaseURL)}
 	}
-	for _, origin := range cmd.CORSOrigin {
+	for _, origin := range flags.Trim(cmd.CORSOrigin) {
 		if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil && origin != "*" {
 			return usageError{fmt.Errorf("--cors-origin=%s: want * or an origin such as https://app.example.com", origin)}
 		}

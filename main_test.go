@@ -363,6 +363,13 @@ func TestUsage(t *testing.T) {
 		{"--addr=192.0.2.1:0", []string{"--token", "--open"}},
 		{"--addr=localhost.example.com:0", []string{"--token", "--open"}},
 		{"--addr=0.0.0.0:0 --token=", []string{"--token", "--open"}},
+		{"--addr=127.0.0.1:0 --base-url=https://img.example.com", []string{"--base-url=https://img.example.com", "--token", "--open"}},
+		{"--addr=127.0.0.1:0 --base-url=http://192.168.1.7:5000", []string{"--base-url", "--token", "--open"}},
+		{"--addr=127.0.0.1:0 --trusted-proxy=127.0.0.1", []string{"--trusted-proxy", "--token", "--open"}},
+		{"--addr=127.0.0.1:0 --trusted-proxy=unix --token=", []string{"--trusted-proxy", "--token", "--open"}},
+		{"--addr=unix:images.sock", []string{"--addr=unix:images.sock", "--token", "--open"}},
+		{"--addr=unix: --open", []string{"unix:PATH"}},
+		{"--socket-mode=rw", []string{"--socket-mode", "0660"}},
 		{"--addr=127.0.0.1", []string{"--addr", "127.0.0.1:5000"}},
 		{"--addr=", []string{"--addr"}},
 		{"--max-upload=0", []string{"--max-upload", "64MiB"}},
@@ -639,14 +646,14 @@ func TestOptions(t *testing.T) {
 	})
 	t.Run("base-url", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--base-url=https://img.example.com/")
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--base-url=https://img.example.com/", "--open")
 		if got := s.want(t, 201, "PUT", "/images/a.png", "Host: img.example.com", png); !strings.Contains(got, `"https://img.example.com/images/a.png"`) {
 			t.Errorf("got %s", got)
 		}
 	})
 	t.Run("trusted-proxy", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--trusted-proxy=127.0.0.0/8,10.0.0.0/8")
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--trusted-proxy=127.0.0.0/8, 10.0.0.0/8", "--open")
 		if got := s.want(t, 201, "PUT", "/images/a.png", "X-Forwarded-Proto: https", png); !strings.Contains(got, `"https://127.0.0.1`) {
 			t.Errorf("got %s", got)
 		}

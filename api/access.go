@@ -12,10 +12,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
+
+	"imageserver/api/listen"
 )
 
 var (
-	errToken    = refuse(http.StatusUnauthorized, "token", "This server wants its token: send the header “Authorization: Bearer TOKEN”.")
+	errToken    = refuse(http.StatusUnauthorized, "token", "This server requires its access token: send the header “Authorization: Bearer TOKEN”.")
+	errRemote   = refuse(http.StatusForbidden, "remote", "Only the machine that this server runs on may do this, and the request comes from another one. The server's operator can start it with --token or --open.")
 	errCrossing = refuse(http.StatusForbidden, "cross_origin", "A page of another site may not do this. Use the server's own page, or its token.")
 )
 
@@ -27,14 +30,77 @@ func (s *Server) bears(c echo.Context) bool {
 	return s.o.Token != "" && strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(sum[:], s.token[:]) == 1
 }
 
-// bearer wants the token, when the server has one.
+// bearer requires the access token if the server has one. A private server
+// requires that the request comes from its own machine.
 func (s *Server) bearer(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if s.o.Token != "" && !s.bears(c) {
+		switch {
+		case s.o.Token != "" && !s.bears(c):
 			return errToken
+		case s.o.Private && remote(c.Request()):
+			return errRemote
 		}
 		return next(c)
 	}
+}
+
+// clientHeaders are the headers in which proxies and tunnels name the client
+// that they forward a request for.
+var clientHeaders = []string{
+	"X-Forwarded-For", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip",
+	"Cf-Connecting-Ip", "True-Client-Ip", "Fastly-Client-Ip", "Fly-Client-Ip",
+}
+
+// remote reports whether the request comes from another machine, or through a
+// proxy or tunnel that may forward requests from other machines. Everything that
+// connects to a loopback address looks local, and a tunnel can rewrite Host to
+// localhost. What a tunnel adds to the request gives it away.
+//
+// A client that forges these headers only loses rights.
+func remote(r *http.Request) bool {
+	for _, name := range clientHeaders {
+		for _, value := range r.Header.Values(name) {
+			for client := range strings.SplitSeq(value, ",") {
+				if !loopbackAddress(client) {
+					return true
+				}
+			}
+		}
+	}
+	for _, value := range r.Header.Values("Forwarded") { // RFC 7239
+		for pair := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ';' }) {
+			key, client, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			if strings.EqualFold(key, "for") && !loopbackAddress(strings.Trim(client, `"`)) {
+				return true
+			}
+		}
+	}
+	for _, host := range append(r.Header.Values("X-Forwarded-Host"), r.Host) {
+		if host = firstOf(host); host != "" && !listen.LocalName(hostName(host)) {
+			return true
+		}
+	}
+	return false
+}
+
+// loopbackAddress reports whether text is a loopback address, with or without a
+// port.
+func loopbackAddress(text string) bool {
+	text = strings.TrimSpace(text)
+	if a, err := netip.ParseAddrPort(text); err == nil {
+		return a.Addr().Unmap().IsLoopback()
+	}
+	a, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// hostName returns a host without its port and without the brackets of an IPv6
+// address.
+func hostName(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.Trim(host, "[]")
 }
 
 // guest refuses the uploads of pages that --cors-origin leaves out: a form is
@@ -69,28 +135,29 @@ func (s *Server) foreign(p *http.CrossOriginProtection, c echo.Context) bool {
 	return p.Check(&r) != nil && !s.bears(c)
 }
 
-// local refuses, on a server for this machine alone, a Host that someone else
-// could make to point here. Addresses and localhost are never looked up.
+// local rejects, on a server that listens on loopback, every host name that
+// somebody else could point to this machine (DNS rebinding). Addresses and
+// localhost are never looked up. A request without a host comes from a program,
+// such as the health check of a load balancer: browsers always send one.
 func (s *Server) local(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if s.o.LocalOnly && !s.ours(c.Request().Host) {
-			return refuse(http.StatusMisdirectedRequest, "wrong_host", "This server does not answer to the name %q. Use its address, or start it with --base-url.", c.Request().Host)
+			return refuse(http.StatusMisdirectedRequest, "wrong_host", "This server does not know the host name %q. Use its address, or start it with --base-url.", c.Request().Host)
 		}
 		return next(c)
 	}
 }
 
 func (s *Server) ours(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		name = h
-	}
-	// After the % of a zone anything may stand.
-	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil && a.Zone() == "" {
+	if host == "" {
 		return true
 	}
-	name = strings.TrimSuffix(name, ".")
-	return strings.EqualFold(name, "localhost") || s.o.BaseURL != nil && strings.EqualFold(name, s.o.BaseURL.Hostname())
+	name := hostName(host)
+	// A zone, which begins with %, can contain any text.
+	if a, err := netip.ParseAddr(name); err == nil {
+		return a.Zone() == ""
+	}
+	return listen.LocalName(name) || s.o.BaseURL != nil && strings.EqualFold(strings.TrimSuffix(name, "."), s.o.BaseURL.Hostname())
 }
 
 // cors opens uploading and looking, at the API's limits and description too, to the pages
@@ -139,34 +206,39 @@ func shared(path string) bool {
 	return path == "/upload" || path == "/limits" || path == "/openapi.json" || strings.HasPrefix(path, "/images/") || strings.HasPrefix(path, deletePath)
 }
 
-// clientAddress finds the client's address: the peer's, or what the trusted
-// proxies say of theirs.
-func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
-	if len(proxies) == 0 {
-		return echo.ExtractIPDirect()
+// clientAddress returns the address of the client: that of the peer or, if the
+// peer is a trusted proxy, the last address in X-Forwarded-For that is not a
+// trusted proxy's. Without an address, as for a program behind a unix socket, it
+// returns "".
+func (s *Server) clientAddress(r *http.Request) string {
+	client, trusted := s.peer(r)
+	if !trusted {
+		return client
 	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, p := range proxies {
-		options = append(options, echo.TrustIPRange(&net.IPNet{
-			IP:   p.Masked().Addr().AsSlice(),
-			Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen()),
-		}))
-	}
-	return echo.ExtractIPFromXFFHeader(options...)
-}
-
-// proxied reports whether the request comes from a trusted proxy.
-func (s *Server) proxied(r *http.Request) bool {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	for _, p := range s.o.TrustedProxies {
-		if p.Contains(peer.Addr().Unmap()) {
-			return true
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, text := range slices.Backward(forwarded) {
+		a, err := netip.ParseAddr(strings.Trim(strings.TrimSpace(text), "[]"))
+		if err != nil {
+			break
+		}
+		if client = a.Unmap().String(); !s.trusts(a.Unmap()) {
+			break
 		}
 	}
-	return false
+	return client
+}
+
+// peer returns the address of who connected, and whether that is a trusted proxy.
+func (s *Server) peer(r *http.Request) (address string, trusted bool) {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil { // a unix socket
+		return "", s.o.TrustUnix
+	}
+	return a.Addr().Unmap().String(), s.trusts(a.Addr().Unmap())
+}
+
+func (s *Server) trusts(a netip.Addr) bool {
+	return slices.ContainsFunc(s.o.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // base is what the server's absolute URLs begin with, without a last slash.
@@ -179,7 +251,7 @@ func (s *Server) base(c echo.Context) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	if s.proxied(r) {
+	if _, trusted := s.peer(r); trusted {
 		// The first value is the one the client used, if proxies stand in a row.
 		if v := firstOf(r.Header.Get("X-Forwarded-Proto")); v == "http" || v == "https" {
 			scheme = v

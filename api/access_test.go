@@ -62,7 +62,7 @@ func TestHost(t *testing.T) {
 	s := newServer(t, api.Options{LocalOnly: true, BaseURL: base})
 	for _, host := range []string{
 		"localhost", "localhost:5000", "LOCALHOST.", "localhost.:5000", "127.0.0.1", "127.0.0.1:5000", "127.255.0.1",
-		"[::1]", "[::1]:5000", "192.168.1.7:5000", "img.example.com", "IMG.example.com:443", "img.example.com.",
+		"[::1]", "[::1]:5000", "192.168.1.7:5000", "img.localhost:5000", "a.b.LOCALHOST.", "img.example.com", "IMG.example.com:443", "img.example.com.",
 	} {
 		a := s.do(t, "GET", "/livez", "Host: "+host, "")
 		if a.status != http.StatusOK {
@@ -87,14 +87,14 @@ func TestHost(t *testing.T) {
 		t.Errorf("%q are stored, want nothing", got)
 	}
 
-	for _, host := range []string{"", " ", "[::1%25eth0].evil.com"} { // of which net/http's client leaves out the zone
-		c := s.dial(t)
-		io.WriteString(c, "GET /images HTTP/1.1\r\nHost:"+host+"\r\n\r\n")
-		c.answer(t, http.MethodGet).refusal(t, 421, "wrong_host")
-	}
-	c := s.dial(t)
-	io.WriteString(c, "GET /images HTTP/1.0\r\n\r\n")
+	c := s.dial(t) // net/http's client leaves out the zone
+	io.WriteString(c, "GET /images HTTP/1.1\r\nHost:[::1%25eth0].evil.com\r\n\r\n")
 	c.answer(t, http.MethodGet).refusal(t, 421, "wrong_host")
+	for _, head := range []string{"HTTP/1.0\r\n", "HTTP/1.1\r\nHost:\r\n"} { // a browser sends neither
+		c := s.dial(t)
+		io.WriteString(c, "GET /livez "+head+"\r\n")
+		c.answer(t, http.MethodGet).want(t, http.StatusOK)
+	}
 
 	open := newServer(t, api.Options{})
 	open.do(t, "GET", "/livez", "Host: images.example.com", "").want(t, http.StatusOK)
@@ -459,5 +459,58 @@ func TestLoggedClient(t *testing.T) {
 				t.Errorf("the log has the client %q, want %q", line.Client, c.want)
 			}
 		})
+	}
+}
+
+// TestForwarded sends requests to a private server as tunnels and proxies forward
+// them for other machines. They may view images and nothing more.
+func TestForwarded(t *testing.T) {
+	t.Parallel()
+	base, err := url.Parse("http://images.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := api.Options{LocalOnly: true, Private: true, BaseURL: base}
+	public := map[string]bool{"get": true, "head": true, "archive": true, "limits": true, "page": true, "livez": true, "readyz": true, "healthz": true}
+	for _, header := range []string{
+		"X-Forwarded-For: 203.0.113.7",
+		"X-Forwarded-For: 127.0.0.1, 203.0.113.7",
+		"X-Forwarded-For: 203.0.113.7\nX-Forwarded-For: 127.0.0.1",
+		"X-Forwarded-For: unknown",
+		"X-Real-IP: 2001:db8::1",
+		"CF-Connecting-IP: 203.0.113.7",
+		"Forwarded: proto=https;for=203.0.113.7",
+		`Forwarded: for="[2001:db8::1]:4711"`,
+		"Forwarded: for=127.0.0.1, for=_hidden",
+		"X-Forwarded-Host: img.example.com", // a tunnel that rewrites Host
+		"Host: images.test",
+		"Host: 192.168.1.7:5000", // a forwarded port
+	} {
+		for which := range requests(t) {
+			_, a := try(t, private, which, header)
+			switch {
+			case public[which] && a.status >= 400:
+				t.Errorf("%s with %s: got %s, want it served", which, header, a)
+			case !public[which]:
+				if got := a.refusal(t, http.StatusForbidden, "remote"); !strings.Contains(got.Message, "--token") {
+					t.Errorf("%s with %s: %q should say what to do", which, header, got.Message)
+				}
+			}
+		}
+	}
+	for _, header := range []string{
+		"", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: ::1, 127.0.0.2:80", `Forwarded: for="[::1]";host=localhost`,
+		"X-Forwarded-Host: localhost:3000", "Host: img.localhost", "X-Real-IP: ::ffff:127.0.0.1",
+	} {
+		for which := range requests(t) {
+			if _, a := try(t, private, which, header); a.status >= 400 {
+				t.Errorf("%s with %s: got %s, want it done: the client is on this machine", which, header, a)
+			}
+		}
+	}
+	for _, guarded := range []api.Options{{}, {LocalOnly: true}} { // --open
+		if _, a := try(t, guarded, "delete", "X-Forwarded-For: 203.0.113.7"); a.status != http.StatusNoContent {
+			t.Errorf("on an open server: got %s, want 204", a)
+		}
 	}
 }

@@ -30,6 +30,11 @@ type Options struct {
 	// the description of the API, and whether the server is well.
 	Token string
 
+	// Private is set for a server that has neither an access token nor the order to
+	// be open to everyone. Uploading, listing and changing are then for its own
+	// machine only, and a request that was forwarded for another machine is refused.
+	Private bool
+
 	// LocalOnly refuses requests whose Host is a name other than localhost and
 	// BaseURL's. A server that listens on loopback sets it: a page of another
 	// site whose name is made to point here (DNS rebinding) gets nothing.
@@ -38,6 +43,7 @@ type Options struct {
 	BaseURL        *url.URL       // what the URLs in answers begin with; nil means as the client asked
 	CORSOrigins    []string       // the origins whose pages may upload and show; nil means all, which is "*"
 	TrustedProxies []netip.Prefix // whose X-Forwarded-… headers count
+	TrustUnix      bool           // a proxy connects to a unix socket, and its headers count
 
 	// Trash is for how long a deleted or replaced image can be brought back; with
 	// 0 it is gone at once.
@@ -113,7 +119,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		_ = s.invited.AddTrustedOrigin(origin) // what is no origin is nobody's
 	}
 	s.echo.HTTPErrorHandler = s.writeError
-	s.echo.IPExtractor = clientAddress(o.TrustedProxies)
+	s.echo.IPExtractor = s.clientAddress
 	s.echo.Use(s.measure, s.logRequests(), s.pace, middleware.RecoverWithConfig(recovery(o.Log)), s.local, s.cors())
 	s.routes(page)
 	if o.Metrics != nil {

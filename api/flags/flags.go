@@ -3,7 +3,10 @@ package flags
 
 import (
 	"fmt"
+	"io/fs"
 	"net/netip"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -17,7 +20,7 @@ type Size int64
 func (s *Size) UnmarshalText(text []byte) error {
 	n, err := humanize.ParseBytes(string(text))
 	if err != nil || n > 1<<62 {
-		return fmt.Errorf("%q is no size such as 64MiB", text)
+		return fmt.Errorf("%q is not a size such as 64MiB", text)
 	}
 	*s = Size(n)
 	return nil
@@ -29,7 +32,7 @@ type Life time.Duration
 func (l *Life) UnmarshalText(text []byte) error {
 	d, ok := api.ParseLife(string(text))
 	if !ok || d < 0 {
-		return fmt.Errorf("%q is no time such as 12h or 7d", text)
+		return fmt.Errorf("%q is not a time such as 12h or 7d", text)
 	}
 	*l = Life(d)
 	return nil
@@ -54,24 +57,56 @@ func (b *Budget) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Network is that of some addresses, written like 10.0.0.0/8, or one address.
-type Network struct{ netip.Prefix }
+// Proxy is who may say for whom it forwards a request: the addresses of a
+// network, written like 10.0.0.0/8, one address, or whoever connects to the unix
+// socket, written unix. That one has the zero Prefix.
+type Proxy struct{ netip.Prefix }
 
-func (n *Network) UnmarshalText(text []byte) (err error) {
-	if a, err := netip.ParseAddr(string(text)); err == nil && a.Zone() == "" {
-		n.Prefix = netip.PrefixFrom(a, a.BitLen())
+func (p *Proxy) UnmarshalText(text []byte) (err error) {
+	word := strings.TrimSpace(string(text))
+	if word == "unix" {
+		p.Prefix = netip.Prefix{}
 		return nil
 	}
-	if n.Prefix, err = netip.ParsePrefix(string(text)); err != nil {
-		return fmt.Errorf("%q is no network such as 10.0.0.0/8, nor an address", text)
+	if a, err := netip.ParseAddr(word); err == nil && a.Zone() == "" {
+		p.Prefix = netip.PrefixFrom(a, a.BitLen())
+		return nil
+	}
+	if p.Prefix, err = netip.ParsePrefix(word); err != nil {
+		return fmt.Errorf("%q is not an address, not a network such as 10.0.0.0/8, and not unix", word)
 	}
 	return nil
 }
 
-// Prefixes returns the networks as the standard library has them.
-func Prefixes(networks []Network) (prefixes []netip.Prefix) {
-	for _, n := range networks {
-		prefixes = append(prefixes, n.Prefix)
+// Split returns the networks in proxies, and whether unix is among them.
+func Split(proxies []Proxy) (networks []netip.Prefix, unix bool) {
+	for _, p := range proxies {
+		if p.IsValid() {
+			networks = append(networks, p.Prefix)
+		} else {
+			unix = true
+		}
 	}
-	return prefixes
+	return networks, unix
+}
+
+// Trim removes the spaces around the items of a list: people write a space after
+// a comma.
+func Trim(list []string) []string {
+	for i, item := range list {
+		list[i] = strings.TrimSpace(item)
+	}
+	return list
+}
+
+// Mode is the permissions of a file in octal, written like 0660.
+type Mode fs.FileMode
+
+func (m *Mode) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 8, 9)
+	if err != nil {
+		return fmt.Errorf("%q is not a file mode such as 0660", text)
+	}
+	*m = Mode(n)
+	return nil
 }

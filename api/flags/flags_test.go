@@ -14,7 +14,8 @@ func TestUnmarshalText(t *testing.T) {
 		size    flags.Size
 		life    flags.Life
 		budget  flags.Budget
-		network flags.Network
+		network flags.Proxy
+		mode    flags.Mode
 	)
 	for _, c := range []struct {
 		value encoding.TextUnmarshaler
@@ -39,6 +40,11 @@ func TestUnmarshalText(t *testing.T) {
 		{&network, "10.0.0.0/8", func() any { return network.String() }, "10.0.0.0/8"},
 		{&network, "192.0.2.1", func() any { return network.String() }, "192.0.2.1/32"},
 		{&network, "2001:db8::1", func() any { return network.String() }, "2001:db8::1/128"},
+		{&network, " 10.0.0.0/8", func() any { return network.String() }, "10.0.0.0/8"},
+		{&network, "unix", func() any { return network.IsValid() }, false},
+		{&mode, "0660", func() any { return mode }, flags.Mode(0o660)},
+		{&mode, "0999", nil, nil},
+		{&mode, "1777", nil, nil},
 		{&network, "fe80::1%eth0", nil, nil},
 		{&network, "proxy", nil, nil},
 	} {

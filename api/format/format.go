@@ -156,9 +156,9 @@ func Parse(name string) (Type, error) {
 	return "", fmt.Errorf("unknown image type %q: the known ones are %s", name, strings.Join(names, ", "))
 }
 
-// UnmarshalText is [Parse] for flags and configuration.
+// UnmarshalText is [Parse] for flags. It ignores spaces around the name.
 func (t *Type) UnmarshalText(text []byte) (err error) {
-	*t, err = Parse(string(text))
+	*t, err = Parse(strings.TrimSpace(string(text)))
 	return err
 }
 

@@ -3,65 +3,136 @@ package listen
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
+	"strings"
 	"syscall"
 )
 
 // Errors of a command line rather than of the machine.
 var (
-	ErrAddress = errors.New("want HOST:PORT, such as 127.0.0.1:5000")
-	ErrExposed = errors.New("can be reached from other machines: give --token=SECRET to ask for a token, or --open to let everybody upload and delete")
+	ErrAddress = errors.New("use HOST:PORT, such as 127.0.0.1:5000, or unix:PATH")
+	ErrExposed = errors.New("others can reach this server. Give --token=SECRET to require an access token, or --open to let everyone upload and delete")
 )
 
-// Open returns the socket that systemd passes or, without one, a new one for
-// addr. Unless the server is guarded, which is to say that it has been told who
-// may change images, it refuses what would open it to the network by accident.
-func Open(addr string, guarded bool) (net.Listener, error) {
+// unixPrefix marks an address that is the path of a unix socket.
+const unixPrefix = "unix:"
+
+// maxSocketPath is the longest path of a unix socket in bytes that all systems
+// take: sun_path has 104 bytes on BSD and macOS, 108 on Linux, and ends with NUL.
+const maxSocketPath = 103
+
+// Address is where a server listens.
+type Address struct {
+	Addr    string      // HOST:PORT or unix:PATH; not used if systemd passes a socket
+	Mode    fs.FileMode // of a unix socket at PATH; a client needs write permission to connect
+	Guarded bool        // the server has an access token, or is told to be open to everyone
+}
+
+// Open returns the socket that systemd passes or, without one, a new one. If
+// the server is not guarded, Open refuses every address but loopback with
+// ErrExposed. A unix socket counts as exposed: who connects to it is a reverse
+// proxy, which serves other machines.
+func (a Address) Open() (net.Listener, error) {
 	l, err := Inherited()
 	if err != nil {
 		return nil, err
 	}
 	where := "the socket that systemd passes"
 	if l == nil {
-		if l, err = bind(addr, guarded); err != nil {
+		if l, err = a.bind(); err != nil {
 			return nil, err
 		}
-		where = "--addr=" + addr
+		where = "--addr=" + a.Addr
 	}
-	if !guarded && !Loopback(l.Addr()) {
+	if !a.Guarded && !Loopback(l.Addr()) {
 		l.Close()
-		return nil, fmt.Errorf("%s %w", where, ErrExposed)
+		return nil, fmt.Errorf("%s: %w", where, ErrExposed)
 	}
 	return l, nil
 }
 
-func bind(addr string, guarded bool) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
+func (a Address) bind() (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(a.Addr, unixPrefix)
+	host, _, err := net.SplitHostPort(a.Addr)
 	switch {
-	case err != nil:
-		return nil, fmt.Errorf("--addr=%s: %w", addr, ErrAddress)
-	case !guarded && !localName(host): // without a moment in which it listens
-		return nil, fmt.Errorf("--addr=%s %w", addr, ErrExposed)
+	case isUnix && path == "", !isUnix && err != nil:
+		return nil, fmt.Errorf("--addr=%s: %w", a.Addr, ErrAddress)
+	case !a.Guarded && (isUnix || !LocalName(host)): // before it listens, even for a moment
+		return nil, fmt.Errorf("--addr=%s: %w", a.Addr, ErrExposed)
+	case isUnix:
+		return bindUnix(path, a.Mode)
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", a.Addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another program; stop that one, or choose another address with --addr", addr)
+		return nil, fmt.Errorf("%s is in use by another program; stop that program, or choose another address with --addr", a.Addr)
 	case err != nil:
-		return nil, fmt.Errorf("cannot listen on %s: %w", addr, errors.Unwrap(err))
+		return nil, fmt.Errorf("cannot listen on %s: %w", a.Addr, errors.Unwrap(err))
 	}
 	return l, nil
+}
+
+// bindUnix listens on a unix socket at path. It replaces a socket that a crashed
+// server left behind, but never one that a process listens on, and never another
+// file. The listener removes the socket when it is closed.
+func bindUnix(path string, mode fs.FileMode) (net.Listener, error) {
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("--addr=unix:%s: %w: the path has %d bytes; a unix socket can have %d", path, ErrAddress, len(path), maxSocketPath)
+	}
+	if err := removeStale(path); err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", path, err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %s: %w", path, errors.Unwrap(err))
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("cannot set the mode of %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// removeStale removes the socket at path if no process listens on it.
+func removeStale(path string) error {
+	found, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case found.Mode().Type() != fs.ModeSocket:
+		return errors.New("a file that is not a socket is there; choose another path")
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		c.Close()
+		return errors.New("another program listens on it; stop that program, or choose another path")
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	if now, err := os.Lstat(path); err != nil || !os.SameFile(found, now) {
+		return err // another server has just replaced it
+	}
+	return os.Remove(path)
 }
 
 // Loopback reports whether only this machine can reach addr.
 func Loopback(addr net.Addr) bool {
 	a, err := netip.ParseAddrPort(addr.String())
-	return err == nil && a.Addr().IsLoopback()
+	return err == nil && a.Addr().Unmap().IsLoopback()
 }
 
-// localName reports whether host can only mean this machine.
-func localName(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+// LocalName reports whether host can only mean this machine: a loopback address,
+// localhost, or a name below localhost (RFC 6761 section 6.3).
+func LocalName(host string) bool {
+	if ip, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return ip.Zone() == "" && ip.Unmap().IsLoopback()
+	}
+	name := strings.ToLower(strings.TrimSuffix(host, "."))
+	return name == "localhost" || strings.HasSuffix(name, ".localhost")
 }

@@ -1,5 +1,5 @@
-// Package listen has what a server listens with: a socket that systemd has
-// bound, word to systemd, and certificates.
+// Package listen opens the socket that a server listens on, reports the
+// server's state to systemd, and provides TLS certificates.
 package listen
 
 import (
@@ -33,11 +33,12 @@ func Inherited() (net.Listener, error) {
 func fromFile(f *os.File) (net.Listener, error) {
 	l, err := net.FileListener(f)
 	if err == nil {
-		if _, ok := l.(*net.TCPListener); ok {
+		switch l.(type) {
+		case *net.TCPListener, *net.UnixListener:
 			return l, nil
 		}
 		l.Close()
-		err = errors.New("it is no TCP socket")
+		err = errors.New("it is neither a TCP socket nor a unix socket")
 	}
 	return nil, fmt.Errorf("cannot listen on the socket %s that systemd passes: %w; give the socket unit a ListenStream such as 127.0.0.1:5000", f.Name(), err)
 }

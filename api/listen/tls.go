@@ -25,7 +25,9 @@ const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 
 // Check refuses flags that do not belong together.
 func (t *TLS) Check() error {
-	for _, host := range t.Hosts {
+	for i, host := range t.Hosts {
+		host = strings.TrimSpace(host) // people write a space after a comma
+		t.Hosts[i] = host
 		if err := CheckHost(host); err != nil {
 			return fmt.Errorf("--autocert=%s: %w", host, err)
 		}
@@ -67,10 +69,13 @@ func (t *TLS) Config(acme ACME, log *slog.Logger) (*tls.Config, error) {
 	return nil, nil
 }
 
-// Origin is how the URLs of the server that listens on addr begin, without a
-// slash. A CA's certificate is for a name and not for that address.
+// Origin returns how the URLs of the server that listens on addr begin, without
+// a slash at the end, or unix:PATH for a unix socket. The certificate of a CA is
+// for a host name and not for an address.
 func (t *TLS) Origin(addr net.Addr) string {
 	switch {
+	case addr.Network() == "unix":
+		return unixPrefix + addr.String()
 	case len(t.Hosts) > 0:
 		_, port, _ := net.SplitHostPort(addr.String())
 		return strings.TrimSuffix("https://"+t.Hosts[0]+":"+port, ":443")

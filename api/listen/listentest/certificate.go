@@ -14,7 +14,10 @@ import (
 	"time"
 )
 
-// Certificate is one that its own key has signed, for 127.0.0.1, and its key.
+// Host is the host name that the certificates are for, besides 127.0.0.1.
+const Host = "img.example.com"
+
+// Certificate is a self-signed certificate for 127.0.0.1 and Host, and its key.
 type Certificate struct {
 	Cert, Key []byte // in PEM
 }
@@ -41,6 +44,7 @@ func NewCertificateUntil(t testing.TB, end time.Time) Certificate {
 		NotBefore:             end.Add(-2 * time.Hour),
 		NotAfter:              end,
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
+		DNSNames:              []string{Host},
 		BasicConstraintsValid: true,
 		IsCA:                  true,
 	}

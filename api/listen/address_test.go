@@ -1,0 +1,118 @@
+package listen_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"imageserver/api/listen"
+)
+
+func TestExposed(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]error{
+		"127.0.0.1:0":          nil,
+		"[::ffff:127.0.0.1]:0": nil,
+		"localhost:0":          nil,
+		"0.0.0.0:0":            listen.ErrExposed,
+		":0":                   listen.ErrExposed,
+		"[::]:0":               listen.ErrExposed,
+		"192.0.2.1:0":          listen.ErrExposed,
+		"127.0.0.1.nip.io:0":   listen.ErrExposed,
+		"unix:" + filepath.Join(t.TempDir(), "s"): listen.ErrExposed,
+		"unix:":     listen.ErrAddress,
+		"127.0.0.1": listen.ErrAddress,
+		"":          listen.ErrAddress,
+	} {
+		l, err := listen.Address{Addr: addr}.Open()
+		if err == nil {
+			l.Close()
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("%q: got %v, want %v", addr, err, want)
+		}
+	}
+}
+
+func TestLocalName(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]bool{
+		"localhost": true, "LOCALHOST.": true, "img.localhost": true, "a.b.localhost.": true, "127.0.0.1": true, "127.9.9.9": true,
+		"::1": true, "[::1]": true, "::ffff:127.0.0.1": true,
+		"": false, "localhost.example.com": false, "evil-localhost": false, "localhost..": false, "127.0.0.1.nip.io": false,
+		"10.0.0.1": false, "0.0.0.0": false, "::1%eth0": false, "example.com": false,
+	} {
+		if got := listen.LocalName(host); got != want {
+			t.Errorf("LocalName(%q) = %v, want %v", host, got, want)
+		}
+	}
+}
+
+// TestUnixSocket listens on a unix socket, and again after the server closed it
+// and after it crashed.
+func TestUnixSocket(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("the permissions of a socket mean nothing on Windows")
+	}
+	path := filepath.Join(t.TempDir(), "s")
+	address := listen.Address{Addr: "unix:" + path, Mode: 0o620, Guarded: true}
+	l, err := address.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != os.ModeSocket|0o620 {
+		t.Errorf("got %v, %v, want a socket with mode 0620", info.Mode(), err)
+	}
+	if _, err := address.Open(); err == nil || !strings.Contains(err.Error(), "another program listens") {
+		t.Errorf("a second server: got %v, want to hear of the first", err)
+	}
+	if c, err := net.Dial("unix", path); err != nil {
+		t.Errorf("the first server is out of reach: %v", err)
+	} else {
+		c.Close()
+	}
+	l.Close()
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+
+	crashed, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	crashed.SetUnlinkOnClose(false)
+	crashed.Close()
+	if l, err = address.Open(); err != nil {
+		t.Fatalf("after a crash: %v", err)
+	}
+	l.Close()
+}
+
+// TestUnixSocketRefused keeps files that are not sockets.
+func TestUnixSocketRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "images.db")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, says := range map[string]string{
+		file:                            "not a socket",
+		dir:                             "not a socket",
+		filepath.Join(dir, "none", "s"): "no such file",
+		filepath.Join(dir, strings.Repeat("s", 120)): "a unix socket can have 103",
+	} {
+		_, err := listen.Address{Addr: "unix:" + path, Mode: 0o660, Guarded: true}.Open()
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %v, want it to say %q", path, err, says)
+		}
+	}
+	if content, err := os.ReadFile(file); err != nil || string(content) != "precious" {
+		t.Errorf("the file has %q, %v", content, err)
+	}
+}
