@@ -20,6 +20,14 @@ func TestCheckName(t *testing.T) {
 		{"a..b", "a..b"},
 		{"猫 🐈.png", "猫 🐈.png"},
 		{"\u2764\ufe0f.png", "\u2764\ufe0f.png"}, // an emoji's variation selector
+		{"\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.png", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.png"}, // Persian
+		{"\u0915\u094d\u200d\u0937.png", "\u0915\u094d\u200d\u0937.png"},                                                 // Hindi
+		{"\u0d30\u0d4d\u200d.png", "\u0d30\u0d4d\u200d.png"},                                                             // Malayalam, at the end of a word
+		{"👨‍👩‍👧.png", "👨‍👩‍👧.png"},
+		{"👩🏽‍🚀🏳️‍🌈❤️‍🔥", "👩🏽‍🚀🏳️‍🌈❤️‍🔥"},
+		{"🏴󠁧󠁢󠁥󠁮󠁧󠁿.png", "🏴󠁧󠁢󠁥󠁮󠁧󠁿.png"},           // England, in tags
+		{"\u0600\u0661.png", "\u0600\u0661.png"}, // a sign that is drawn around the number behind it
+		{"\u1820\u180e\u1820", "\u1820\u180e\u1820"},
 		{"cafe\u0301.png", "caf\u00e9.png"},
 		{"\u212b.png", "\u00c5.png"},
 		{"q\u0307\u0323.png", "q\u0323\u0307.png"},
@@ -41,9 +49,15 @@ func TestCheckName(t *testing.T) {
 		{"a\nb", ""},
 		{"a\u0085b", ""},
 		{"a\u2028b", ""},
-		{"gnp.\u202etac", ""},                    // shown as cat.png backwards
-		{"a\u200bb", ""},                         // zero width
-		{"a\u00adb", ""},                         // soft hyphen
+		{"gnp.\u202etac", ""}, // shown as cat.png backwards
+		{"a\u200bb", ""},      // zero width
+		{"a\u00adb", ""},      // soft hyphen
+		{"cat\u200d.png", ""}, // a joiner that joins nothing
+		{"\u200ccat.png", ""},
+		{"\u0645\u06cc\u200c\u200c\u062e", ""}, // two of them
+		{"я\u200dя", ""},
+		{"a\U000e0061", ""}, // a tag that is not a flag's
+		{"🏴󠁧󠁢󠁥󠁮󠁧󠁧󠁧󠁧󠁿.png", ""}, // text hidden behind a flag
 		{"a\u3164b", ""},                         // Hangul filler
 		{"a\u034fb", ""},                         // combining grapheme joiner
 		{"a" + strings.Repeat("\u0308", 40), ""}, // which norm inserts here
