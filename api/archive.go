@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/portable"
 	"imageserver/db"
 )
 
@@ -37,8 +38,12 @@ func (s *Server) sendArchive(c echo.Context) error {
 	h.Set(echo.HeaderContentDisposition, attachment(time.Now().UTC().Format("images-2006-01-02-150405.zip")))
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	files, err := portable.Names(c.Request().Context(), names)
+	if err != nil {
+		return err
+	}
 	w := &archiveWriter{w: c.Response()}
-	err = writeArchive(w, entries)
+	err = writeArchive(w, entries, files)
 	switch {
 	case err == nil || w.gone != nil:
 		return w.gone
@@ -116,14 +121,14 @@ func closeAll(entries []entry) {
 	}
 }
 
-// writeArchive writes a ZIP of the images, stored as they are, for hardly one
-// would become smaller. The bytes of each go straight from the chunk that the
+// writeArchive writes a ZIP of the images under the names of files. It stores them
+// as they are, because hardly one would become smaller. The bytes of each go straight from the chunk that the
 // store has checked to w. Only a whole archive gets its directory, without which
 // it is none (APPNOTE.TXT 4.3.12, of PKWARE).
-func writeArchive(w io.Writer, entries []entry) error {
+func writeArchive(w io.Writer, entries []entry, files []string) error {
 	z := zip.NewWriter(w)
-	for _, e := range entries {
-		file, err := z.CreateHeader(&zip.FileHeader{Name: e.Name, Method: zip.Store, Modified: e.Uploaded})
+	for i, e := range entries {
+		file, err := z.CreateHeader(&zip.FileHeader{Name: files[i], Method: zip.Store, Modified: e.Uploaded})
 		if err == nil {
 			_, err = e.body.WriteTo(file)
 		}

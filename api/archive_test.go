@@ -63,27 +63,30 @@ func TestArchive(t *testing.T) {
 		"写真 🌄.png":               picture(t, 2, 3<<20+17), // many chunks
 		"a+b & c=d;e%f.png":      picture(t, 3, 1000),
 		"café.png":               picture(t, 4, 131035), // one chunk
-		"Cat.png":                picture(t, 5, 0),
+		"Cat.png":                picture(t, 5, 0),      // which Windows cannot have beside cat.png
+		"10:30.png":              picture(t, 7, 0),      // nor this
 		strings.Repeat("é", 127): picture(t, 6, 0),
 	}
 	stored := map[string]reply{}
 	for name, content := range contents {
 		stored[name] = s.put(t, "/images/"+url.PathEscape(name), content)
 	}
-	want := []string{"写真 🌄.png", "cat.png", "café.png", "Cat.png", strings.Repeat("é", 127), "a+b & c=d;e%f.png"}
-	a := s.archive(t, append(want, "cat.png", "cafe\u0301.png")...) // and two of them again
+	names := []string{"写真 🌄.png", "cat.png", "café.png", "Cat.png", "10:30.png", strings.Repeat("é", 127), "a+b & c=d;e%f.png"}
+	want := slices.Clone(names)
+	want[3], want[4] = "Cat-2.png", "10_30.png"
+	a := s.archive(t, append(names, "cat.png", "cafe\u0301.png")...) // and two of them again
 	a.wantHeaders(t, "Content-Type: application/zip\nCache-Control: no-store\nX-Content-Type-Options: nosniff")
 	if got := a.header.Get("Content-Disposition"); !regexp.MustCompile(`^attachment; filename="images-20\d\d-\d\d-\d\d-\d{6}\.zip"$`).MatchString(got) {
 		t.Errorf("Content-Disposition: got %q", got)
 	}
 	var got []string
-	for _, f := range a.unzip(t) {
+	for i, f := range a.unzip(t) {
 		got = append(got, f.Name)
-		wantFile(t, f, contents[f.Name])
+		wantFile(t, f, contents[names[i]])
 		if f.Method != zip.Store || f.NonUTF8 {
 			t.Errorf("%s: got method %d, not UTF-8 %t, want it stored under UTF-8", f.Name, f.Method, f.NonUTF8)
 		}
-		if at := stored[f.Name].UploadedAt.Truncate(time.Second); !f.Modified.Equal(at) {
+		if at := stored[names[i]].UploadedAt.Truncate(time.Second); !f.Modified.Equal(at) {
 			t.Errorf("%s: modified %v, want when it was uploaded, %v", f.Name, f.Modified, at)
 		}
 	}

@@ -92,10 +92,12 @@ func faultsOfRequest(in *openapi3filter.RequestValidationInput, a answer) []stri
 	}
 	again := *in
 	again.Request, again.QueryParams = r, nil
-	if err := openapi3filter.ValidateRequest(r.Context(), &again); err != nil {
-		return []string{err.Error()}
+	err := openapi3filter.ValidateRequest(r.Context(), &again)
+	// The server reads forms that mime/multipart does not.
+	if err == nil || strings.Contains(err.Error(), "malformed MIME header") || strings.Contains(err.Error(), "invalid media parameter") {
+		return nil
 	}
-	return nil
+	return []string{err.Error()}
 }
 
 // faultsOfAnswer says where an answer is not what its operation promises.

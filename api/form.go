@@ -1,74 +1,47 @@
 package api
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"math"
-	"mime"
-	"mime/multipart"
 	"net/http"
 	"os"
-	"sync"
 
 	"github.com/labstack/echo/v4"
+
+	"imageserver/api/multipart"
 )
 
 const (
-	maxPartHead = 64 << 10 // bytes of the header of a part
-	maxBesides  = 1 << 20  // bytes that a form may hold besides its files
-	maxFiles    = 1000     // files of a form: the answer describes each
-	tailSize    = 8 << 10  // bytes that hold the closing boundary and what may follow it
+	maxBesides = 1 << 20 // bytes that a form may hold besides its files
+	maxFiles   = 1000    // files of a form: the answer describes each
 )
 
-// form reads a multipart/form-data body (RFC 7578) as it comes. It is a reader
-// of its current part.
+// form reads a multipart/form-data body as it comes. It is a reader of its
+// current part.
 type form struct {
 	parts  *multipart.Reader
 	part   *multipart.Part // nil before the first
-	body   *tailReader
-	buf    *bufio.Reader // of body
-	left   int64         // how much more of it may be read
-	spent  int64         // bytes of headers, and of parts that were passed over
-	files  int           // how many there were
-	stored int           // and of them are stored
+	spent  int64           // bytes of headers, and of parts that were passed over
+	files  int             // how many there were
+	stored int             // how many of them are stored
 
 	ahead     *multipart.Part // the file that life has found
 	aheadErr  error           // or why it found none
 	expiresIn string          // the field of that name
 	fieldErr  error           // of reading it
-	end       []byte          // the closing boundary
 }
 
-// formPool lends the buffers between the network and the parser, which asks for
-// 4 KiB at a time.
-var formPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
-
-// newForm begins to read the form of a request. What it says of one that is none
-// has the server's URL in it, base.
+// newForm begins to read the form of a request. base is the server's URL, for the
+// message about a body that is not a form.
 func newForm(r *http.Request, base string) (*form, error) {
-	kind, params, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
+	boundary, isForm := multipart.Boundary(r.Header.Get(echo.HeaderContentType))
 	switch {
-	case kind != echo.MIMEMultipartForm:
+	case !isForm:
 		return nil, refuse(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@cat.png %s/upload", base)
-	case params["boundary"] == "": // set by hand, for a fetch that would have known it
-		return nil, refuse(http.StatusBadRequest, "not_a_form", "The Content-Type names no boundary of the form data. Leave the header out: clients that are given a form set it themselves.")
+	case boundary == "": // a header that was set by hand, for a fetch that would have known the boundary
+		return nil, refuse(http.StatusBadRequest, "not_a_form", "The Content-Type header names no boundary of the form data. Leave the header out: clients that are given a form set it themselves.")
 	}
-	f := &form{
-		body: &tailReader{r: r.Body},
-		buf:  formPool.Get().(*bufio.Reader),
-		end:  []byte("--" + params["boundary"] + "--"),
-	}
-	f.buf.Reset(f.body)
-	f.parts = multipart.NewReader(bounded{f}, params["boundary"])
-	return f, nil
-}
-
-func (f *form) close() {
-	f.buf.Reset(nil)
-	formPool.Put(f.buf)
+	return &form{parts: multipart.NewReader(r.Body, boundary)}, nil
 }
 
 // nextFile goes to the next part that is a file: one with a file name, or the
@@ -81,10 +54,10 @@ func (f *form) nextFile() (*multipart.Part, error) {
 	}
 	for {
 		part, err := f.next()
-		if err != nil || part.FileName() != "" || part.FormName() == "file" {
+		if err != nil || part.FileName != "" || part.Name == "file" {
 			return part, err
 		}
-		if part.FormName() == "expires_in" {
+		if part.Name == "expires_in" {
 			if f.expiresIn, f.fieldErr = f.field(part); f.fieldErr != nil {
 				return nil, f.fieldErr
 			}
@@ -117,7 +90,7 @@ const maxField = 100
 func (f *form) field(part *multipart.Part) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(f, maxField+1))
 	if len(b) > maxField {
-		err = refuse(http.StatusBadRequest, "bad_form", "The field “%s” is too long.", part.FormName())
+		err = refuse(http.StatusBadRequest, "bad_form", "The field “%s” is too long.", part.Name)
 	}
 	return string(b), err
 }
@@ -126,7 +99,6 @@ func (f *form) field(part *multipart.Part) (string, error) {
 // the end of the form it returns io.EOF.
 func (f *form) next() (*multipart.Part, error) {
 	if f.part != nil {
-		f.left = math.MaxInt64
 		n, err := io.Copy(io.Discard, io.LimitReader(f, maxBesides-f.spent+1))
 		if err != nil {
 			return nil, err
@@ -136,20 +108,12 @@ func (f *form) next() (*multipart.Part, error) {
 	if f.spent > maxBesides {
 		return nil, refuse(http.StatusBadRequest, "bad_form", "The form holds too much besides its files.")
 	}
-	f.left = maxPartHead // the parser itself would hold 10 MB of a header
 	part, err := f.parts.NextPart()
-	f.part, f.left = part, math.MaxInt64
-	if err == io.EOF && f.body.ended && !bytes.Contains(f.body.tail, f.end) {
-		err = io.ErrUnexpectedEOF // in the header of a part
-	}
+	f.part = part
 	if err != nil {
 		return nil, formError(err)
 	}
-	for key, values := range part.Header {
-		for _, v := range values {
-			f.spent += int64(len(key) + len(v))
-		}
-	}
+	f.spent += int64(part.Header)
 	return part, nil
 }
 
@@ -158,46 +122,13 @@ func (f *form) Read(p []byte) (int, error) {
 	return n, formError(err)
 }
 
-var errPartHead = refuse(http.StatusBadRequest, "bad_form", "The header of a part of the form is too long.")
-
-// bounded reads a form's body for as long as f.left allows.
-type bounded struct{ f *form }
-
-func (b bounded) Read(p []byte) (int, error) {
-	if b.f.left <= 0 {
-		return 0, errPartHead
-	}
-	n, err := b.f.buf.Read(p[:min(int64(len(p)), b.f.left)])
-	b.f.left -= int64(n)
-	return n, err
-}
-
-// tailReader remembers the last of what it has read: a form whose last part is
-// cut off in its header looks to the parser like one that ends there.
-type tailReader struct {
-	r     io.Reader
-	tail  []byte // the last tailSize bytes at most
-	ended bool
-}
-
-func (t *tailReader) Read(p []byte) (int, error) {
-	n, err := t.r.Read(p)
-	t.tail = append(t.tail, p[max(0, n-tailSize):n]...)
-	if over := len(t.tail) - tailSize; over > 0 {
-		t.tail = append(t.tail[:0], t.tail[over:]...)
-	}
-	t.ended = err == io.EOF
-	return n, err
-}
-
-// formError says why the form cannot be read on; io.EOF is its proper end.
+// formError gives the errors of the form itself a text for people. io.EOF is its
+// proper end.
 func formError(err error) error {
-	var own *refusal
-	switch {
-	case err == nil, err == io.EOF, errors.As(err, &own), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, os.ErrDeadlineExceeded):
-		return err
-	case errors.Is(err, io.EOF): // before the closing boundary
-		return fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
+	for _, fault := range []error{multipart.ErrHeader, multipart.ErrBoundary, multipart.ErrEncoding} {
+		if errors.Is(err, fault) {
+			return &refusal{http.StatusBadRequest, "bad_form", "The upload is not proper form data: " + fault.Error() + ".", err}
+		}
 	}
-	return &refusal{http.StatusBadRequest, "bad_form", "The upload is no proper form data: " + err.Error() + ".", err}
+	return err
 }

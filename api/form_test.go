@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
@@ -82,7 +83,8 @@ func TestForms(t *testing.T) {
 
 		// Encodings of parts are from the time of mail (RFC 7578 section 4.7).
 		"encoding binary":                   {body: form(part(dispo+"Content-Transfer-Encoding: binary", cat)), status: 201, stored: []string{"cat.png"}},
-		"encoding base64":                   {body: form(part(dispo+"Content-Transfer-Encoding: base64", "iVBORw0KGgo=")), status: 415, code: "not_an_image"},
+		"encoding base64":                   {body: form(part(dispo+"Content-Transfer-Encoding: base64", base64.StdEncoding.EncodeToString([]byte(cat)))), status: 201, stored: []string{"cat.png"}},
+		"encoding base64, broken":           {body: form(part(dispo+"Content-Transfer-Encoding: base64", base64.StdEncoding.EncodeToString([]byte(cat))+"=")), status: 400, code: "bad_form"},
 		"encoding quoted-printable":         {body: form(part(dispo+"Content-Transfer-Encoding: quoted-printable", `<svg xmlns=3D"http://www.w3.org/2000/svg" width=3D"1" height=3D"2"/>`)), status: 201, stored: []string{"cat.png"}},
 		"encoding quoted-printable, broken": {body: form(part(dispo+"Content-Transfer-Encoding: quoted-printable", "<svg width='\x00'/>")), status: 400, code: "bad_form"},
 
@@ -109,8 +111,11 @@ func TestForms(t *testing.T) {
 			status: 400, code: "cut_off", // what is cut off may have been the first one's expires_in
 		},
 		"no end of a boundary":   {body: "--" + boundary + "\r\n" + text("a", "1") + "\r\n--" + boundary + "--x\r\n", status: 400, code: "bad_form"},
-		"a header without colon": {body: form(part("Content-Disposition", cat)), status: 400, code: "bad_form"},
-		"a control in the name":  {body: form(file("file", "a\x01b.png", cat)), status: 400, code: "bad_form"},
+		"a header without colon": {body: form(part("Content-Disposition", cat)), status: 400, code: "no_file"},
+		"a control in the name":  {body: form(file("file", "a\x01b.png", cat)), status: 201, stored: []string{"ab.png"}},
+		"controls in a header":   {body: form(part(dispo+"X\x00: \x07\nContent-Type: image/png", cat)), status: 201, stored: []string{"cat.png"}},
+		"odd boundary":           {header: "Content-Type: multipart/form-data; boundary===a:b c==", body: strings.ReplaceAll(form(file("file", "cat.png", cat)), boundary, "==a:b c=="), status: 201, stored: []string{"cat.png"}},
+		"endless boundary":       {header: "Content-Type: multipart/form-data; boundary=" + strings.Repeat("b", 300), body: "x", status: 400, code: "not_a_form"},
 		"a header that is endless": {
 			body:   form(part("X-Long: "+strings.Repeat("x", 11<<20), cat)),
 			status: 400, code: "bad_form",

@@ -24,8 +24,17 @@ var uploadNames = []struct{ sent, kept string }{
 
 	{"a#b?c%d.png", "a_b_c_d.png"},
 	{"100%.png", "100_.png"},
-	{"%2e%2e%2fcat.png", "_2e_2e_2fcat.png"},
-	{"quo%22te.png", "quo_22te.png"}, // how browsers write a quotation mark
+	{"%2e%2e%2fcat.png", "cat.png"},
+	{"quo%22te.png", `quo"te.png`},             // how browsers write a quotation mark
+	{"%E7%8C%AB.png", "猫.png"},                 // as RFC 7578 and aiohttp do
+	{"sp%20ace%E7%8C.png", "sp ace_E7_8C.png"}, // no UTF-8: the percent signs are the name's
+	{"50%-off%zz.png", "50_-off_zz.png"},
+	{"a%00b%0d%0ac.png", "abc.png"},
+	{"%25.png", "_.png"},
+	{"\x1ba\x07b\x7fc.png", "abc.png"}, // ESC, BEL, DEL
+	{"=?UTF-8?B?54yrLnBuZw==?=", "猫.png"},
+	{"=?UTF-8?Q?=E7=8C=AB.png?=", "猫.png"},
+	{"=?nonsense", "=_nonsense"},
 
 	{"../../etc/cat.png", "cat.png"},
 	{"/etc/cat.png", "cat.png"},
@@ -33,7 +42,7 @@ var uploadNames = []struct{ sent, kept string }{
 	{`C:\fakepath\cat.png`, "cat.png"},    // and as Internet Explorer wrote it
 	{`..\..\cat.png`, "cat.png"},
 	{`a/b\\c.png`, "c.png"},
-	{"dir/", "dir"}, // mime/multipart takes the last part, whatever it is
+	{"dir/", "image.png"},
 	{"/", "image.png"},
 	{"..", "image.png"},
 	{".png", "png"},
@@ -42,6 +51,8 @@ var uploadNames = []struct{ sent, kept string }{
 
 	{"a\u202egnp.exe", "agnp.exe"}, // bidi override
 	{"a\u200bb\u200dc.png", "abc.png"},
+	{"می‌خواهم.png", "می‌خواهم.png"}, // with ZWNJ
+	{"👨‍👩‍👧.png", "👨‍👩‍👧.png"},
 	{"a\u0085b\u2028c.png", "abc.png"},
 
 	{strings.Repeat("n", 300) + ".png", strings.Repeat("n", 251) + ".png"},
@@ -92,6 +103,17 @@ func TestUploadNameForms(t *testing.T) {
 		"none":               {`x="y"`, "image.png"},
 		"semicolon":          {`filename="a;b.png"`, "a;b.png"},
 		"tab":                {"filename=\"a\tb.png\"", "ab.png"},
+		"Latin-1":            {`filename*=iso-8859-1''k%E4se4.png`, "käse4.png"},
+		"Latin-1 unquoted":   {`filename="kaese.png"; FileName*=ISO-8859-1'de'k%E4se.png`, "käse.png"},
+		"bad RFC 8187":       {`filename*=UTF-8''%E7%8; filename="cat.png"`, "cat.png"},
+		"token with a space": {`filename=my cat.png`, "my cat.png"},
+		"token in UTF-8":     {`filename=猫 2.png`, "猫 2.png"},
+		"twice":              {`filename="cat.png"; filename="dog.png"`, "cat.png"},
+		"in capitals":        {`FILENAME="cat.png"`, "cat.png"},
+		"bare quotes":        {`filename="say "hi".png"`, `say "hi".png`},
+		"no end":             {`filename="cat.png`, "cat.png"},
+		"spaces around":      {`filename = "cat.png" ; x=y`, "cat.png"},
+		"content URL":        {`filename="content://media/external/1007044"`, "1007044"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -56,7 +56,6 @@ func (s *Server) upload(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	defer form.close()
 	var stored []image
 	outcome := db.Unchanged
 	for {
@@ -136,7 +135,7 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (tak
 		if err != nil {
 			return taken{}, err
 		}
-		name := part.FileName()
+		name := part.FileName
 		if form.files++; form.files > maxFiles {
 			return taken{}, refuse(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
 		}

@@ -1,6 +1,9 @@
-package transfer
+// Package portable gives images names that every common file system can hold, for
+// the two ways in which images leave the server as files: exports and ZIP files.
+package portable
 
 import (
+	"context"
 	"regexp"
 	"strings"
 
@@ -10,17 +13,18 @@ import (
 	"imageserver/db"
 )
 
-// forbidden is what Windows, and with it the file systems of most sticks and
-// cards, has in no name (learn.microsoft.com, "Naming Files, Paths, and
-// Namespaces"). Slashes and control characters are in no image's name anyway.
+// forbidden replaces what Windows, and with it the file systems of most USB sticks
+// and memory cards, does not allow in a name (learn.microsoft.com, "Naming Files,
+// Paths, and Namespaces"). The name of an image has no slashes and no control
+// characters.
 var forbidden = strings.NewReplacer("<", "_", ">", "_", ":", "_", `"`, "_", "|", "_", "?", "_", "*", "_")
 
-// device is a name that means a device to Windows, with any extension.
+// device matches the names that mean a device to Windows, with any extension.
 var device = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)`)
 
-// portable returns name as every common file system can hold it: what cannot be
-// in it becomes "_", and one more stands before the name of a device.
-func portable(name string) string {
+// file returns name as every common file system can hold it: characters that are
+// not allowed become "_", and the name of a device gets one in front.
+func file(name string) string {
 	name = forbidden.Replace(name)
 	if device.MatchString(name) {
 		name = db.CleanName("_"+name, "") // no longer than a name may be
@@ -28,17 +32,18 @@ func portable(name string) string {
 	return name
 }
 
-// fold is the same for names that a file system which ignores case takes for one.
-// Some of those keep names in a normal form.
+// fold returns the same text for all names that a file system which ignores case
+// cannot tell apart. Some of those keep names in a normal form.
 func fold(name string) string { return norm.NFD.String(cases.Fold().String(name)) }
 
-// fileNames gives each image the name of a file, so that no two are one to a
-// file system that ignores case. An image has its own name, unless no file can
-// have that, or one before it differs from it in case alone: then it has the next
-// free number. Where images are in the order of their upload, those that come
-// later seldom change the names of those before them, and an export can go on in
-// a folder where it has been.
-func fileNames(images []db.Image) []string {
+// Names returns a file name for each of the images, which have different names. No
+// two are the same to a file system that ignores case. An image keeps its name,
+// unless no file can have it, or an image before it has a name that differs only
+// in case: then it gets the next free number. If the images are in the order of
+// their upload, later images seldom change the names of earlier ones, so that an
+// export can continue in a folder where it has been. When ctx ends, Names returns
+// its error.
+func Names(ctx context.Context, images []string) ([]string, error) {
 	names, taken := make([]string, len(images)), make(map[string]bool, len(images))
 	take := func(i int, name string) bool {
 		folded := fold(name)
@@ -48,19 +53,27 @@ func fileNames(images []db.Image) []string {
 		names[i], taken[folded] = name, true
 		return true
 	}
-	for i, img := range images {
-		if portable(img.Name) == img.Name {
-			take(i, img.Name)
+	for i, name := range images {
+		if file(name) == name {
+			take(i, name)
 		}
 	}
-	for i, img := range images {
+	next := make(map[string]int) // the number to try, by folded name: all before it are taken
+	for i, image := range images {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if names[i] != "" {
 			continue
 		}
-		name := portable(img.Name)
-		for n := 2; !take(i, name); n++ {
-			name = db.Numbered(portable(img.Name), n)
+		name := file(image)
+		folded := fold(name)
+		for n := max(1, next[folded]); ; n++ {
+			next[folded] = n + 1
+			if numbered := db.Numbered(name, n); n == 1 && take(i, name) || n > 1 && take(i, numbered) {
+				break
+			}
 		}
 	}
-	return names
+	return names, nil
 }

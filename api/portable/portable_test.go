@@ -1,57 +1,18 @@
-package transfer
+package portable_test
 
 import (
+	"context"
 	"errors"
-	"path/filepath"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"imageserver/api/portable"
 	"imageserver/db"
 )
 
-// TestImageName: where a file's name comes from.
-func TestImageName(t *testing.T) {
-	long := strings.Repeat("x", 200)
-	for rel, want := range map[string]string{
-		"cat.png":                     "cat.png",
-		"2024/cat.png":                "2024_cat.png",
-		"2024/May Day/cat.png":        "2024_May Day_cat.png",
-		"2024 /cat.png":               "2024 _cat.png",
-		"100%/#1?.png":                "100%_#1?.png",
-		"e\u0301.png":                 "é.png",
-		"con/aux.png":                 "con_aux.png",
-		`a\b.png`:                     "a_b.png",
-		" cat.png":                    "cat.png",
-		"cat.png. ":                   "cat.png",
-		"a/b\u202egnp.png":            "a_bgnp.png",
-		"new\nline.png":               "newline.png",
-		"a/" + long + "/cat.png":      "a_" + long + "_cat.png",
-		long + "/" + long + "/b.png":  long + "_b.png",
-		long + "/" + long + long[:55]: long + long[:55],
-	} {
-		if filepath.Separator == '\\' && strings.Contains(rel, `\`) {
-			continue // there it parts folders
-		}
-		got, err := imageName(filepath.FromSlash(rel))
-		if err != nil || got != want {
-			t.Errorf("%q: got %q, %v, want %q", rel, got, err, want)
-		}
-		if name, err := db.CheckName(got); err != nil || name != got {
-			t.Errorf("%q: got %q, which is no name: %v", rel, got, err)
-		}
-	}
-	if got, err := imageName("caf\xe9.png"); !errors.Is(err, errEncoding) {
-		t.Errorf("not UTF-8: got %q, %v, want %v", got, err, errEncoding)
-	}
-	tooLong := strings.Repeat("y", 300) + ".png"
-	if got, err := imageName(tooLong); err != nil || len(got) != db.MaxNameBytes || !strings.HasSuffix(got, "y.png") {
-		t.Errorf("a file system may have longer names: got %q, %v", got, err)
-	}
-}
-
-// TestFileNames: what files are called, in the order of their upload.
-func TestFileNames(t *testing.T) {
+func TestNames(t *testing.T) {
 	long := strings.Repeat("x", db.MaxNameBytes-len("con..png"))
 	for _, c := range []struct{ images, want []string }{
 		{[]string{"cat.png", "dog.png"}, []string{"cat.png", "dog.png"}},
@@ -68,18 +29,55 @@ func TestFileNames(t *testing.T) {
 		{[]string{"100%.png", "#1.png", "a&b.png", "-rf.png", "~.png"}, []string{"100%.png", "#1.png", "a&b.png", "-rf.png", "~.png"}},
 		{[]string{"con." + long + ".png"}, []string{"_con." + long[:len(long)-1] + ".png"}},
 	} {
-		var images []db.Image
-		for _, name := range c.images {
-			images = append(images, db.Image{Name: name})
-		}
-		got := fileNames(images)
-		if !slices.Equal(got, c.want) {
-			t.Errorf("%q: got %q, want %q", c.images, got, c.want)
+		got, err := portable.Names(t.Context(), c.images)
+		if err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%q: got %q, %v, want %q", c.images, got, err, c.want)
 		}
 		for _, name := range got {
 			if len(name) > db.MaxNameBytes {
 				t.Errorf("%q has %d bytes", name, len(name))
 			}
 		}
+	}
+}
+
+// BenchmarkSameName gives names to images that all need the same file name. The
+// time per image must not depend on how many there are.
+func BenchmarkSameName(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		images := make([]string, n)
+		for i := range images { // the colon and the bar both become an underscore
+			images[i] = "a" + strings.NewReplacer("0", ":", "1", "|").Replace(fmt.Sprintf("%020b", i)) + ".png"
+		}
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := portable.Names(b.Context(), images); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/image")
+		})
+	}
+}
+
+// TestManySameNames would take minutes if each image tried all the numbers that
+// the ones before it have taken.
+func TestManySameNames(t *testing.T) {
+	t.Parallel()
+	images := make([]string, 1<<17)
+	for i := range images {
+		images[i] = "a" + strings.NewReplacer("0", ":", "1", "|").Replace(fmt.Sprintf("%020b", i)) + ".png"
+	}
+	names, err := portable.Names(t.Context(), images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Sort(names); len(slices.Compact(names)) != len(images) {
+		t.Error("two images have the same name")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := portable.Names(ctx, images); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want it to stop", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"imageserver/api/portable"
 	"imageserver/api/progress"
 	"imageserver/db"
 )
@@ -32,7 +33,10 @@ func Export(ctx context.Context, from Images, dir string, overwrite bool, o Outp
 		return fmt.Errorf("%s: %w", printable(dir), plain(err))
 	}
 	slices.Reverse(images) // now the earliest upload is the first
-	names := fileNames(images)
+	names, err := fileNames(ctx, images)
+	if err != nil {
+		return err
+	}
 	r := newReport(o, "Exporting", len(images))
 	defer r.display.Close()
 	err = each(ctx, len(images), func(ctx context.Context, i int) error {
@@ -63,6 +67,15 @@ func listAll(ctx context.Context, from Images) (all []db.Image, err error) {
 		}
 		after = next
 	}
+}
+
+// fileNames returns the name of the file that each image is written to.
+func fileNames(ctx context.Context, images []db.Image) ([]string, error) {
+	names := make([]string, len(images))
+	for i, img := range images {
+		names[i] = img.Name
+	}
+	return portable.Names(ctx, names)
 }
 
 // target is where an image is written to.

@@ -1,0 +1,192 @@
+package multipart_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	stdmultipart "mime/multipart"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"imageserver/api/multipart"
+)
+
+// read returns the parts of a body, each as NAME/FILE:CONTENT, and how it ends.
+func read(r io.Reader, size int) (parts []string, err error) {
+	m := multipart.NewReader(r, "b")
+	for {
+		p, err := m.NextPart()
+		if err != nil {
+			return parts, err
+		}
+		var content bytes.Buffer
+		if _, err := io.CopyBuffer(struct{ io.Writer }{&content}, struct{ io.Reader }{p}, make([]byte, size)); err != nil {
+			return parts, err
+		}
+		parts = append(parts, fmt.Sprintf("%s/%s:%s", p.Name, p.FileName, content.String()))
+	}
+}
+
+const disposition = `Content-Disposition: form-data; name="a"; filename="c.png"` + "\r\n\r\n"
+
+// bodies are hard for a parser; long content makes it read into the caller's
+// buffer.
+var bodies = []struct {
+	body string
+	want []string // of the contents, all with disposition
+	err  error
+}{
+	{"--b\r\n" + disposition + "x\r\n--b--\r\n", []string{"x"}, io.EOF},
+	{"--b\r\n" + disposition + "\r\n--b--", []string{""}, io.EOF},
+	{"--b\r\n" + disposition + "--b--", []string{""}, io.EOF},
+	{"--b\r\n" + disposition + "--bb\r\n--b--", []string{"--bb"}, io.EOF},
+	{"--b\r\n" + disposition + "x\r\n--bx\r\n--b \t\r\n" + disposition + "y\r\n--b--", []string{"x\r\n--bx", "y"}, io.EOF},
+	{"--b\r\n" + disposition + "\r\n\r\n--\r\n--\r--b\r\n--b--", []string{"\r\n\r\n--\r\n--\r--b"}, io.EOF},
+	{"--b\n" + strings.ReplaceAll(disposition, "\r", "") + "x\r\n--b--\n", []string{"x\r"}, io.EOF},
+	{"preamble\r\n--bbb\r\n--b\r\n" + disposition + "x\r\n--b--epilogue\r\n", []string{"x"}, multipart.ErrBoundary},
+	{"--b\r\n" + disposition + "x\r\n--b--\r\nepilogue", []string{"x"}, io.EOF},
+	{"--b\r\n" + disposition + "x\r\n--b", []string{"x"}, io.ErrUnexpectedEOF},
+	{"--b\r\n" + disposition + "x\r\n--", nil, io.ErrUnexpectedEOF},
+	{"--b\r\nContent-Disposition", nil, io.ErrUnexpectedEOF},
+	{"", nil, io.ErrUnexpectedEOF},
+	{"--b\r\n" + disposition + "x\r\n--b--x\r\n", []string{"x"}, multipart.ErrBoundary},
+	{"--b\r\nX: " + strings.Repeat("x", 65<<10) + "\r\n\r\n", nil, multipart.ErrHeader},
+	{strings.Repeat("preamble\r\n", 7000), nil, multipart.ErrHeader},
+}
+
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("\r\n--b", 5) + strings.Repeat("0123456789abcde\r", 1<<10) // the former would end it, but for what follows
+	bodies := slices.Clone(bodies)
+	long = strings.ReplaceAll(long, "--b", "--c")
+	bodies = append(bodies, struct {
+		body string
+		want []string
+		err  error
+	}{"--b\r\n" + disposition + long + "\r\n--b\r\n" + disposition + "\r\n--b--", []string{long, ""}, io.EOF})
+	for i, c := range bodies {
+		var want []string
+		for _, content := range c.want {
+			want = append(want, "a/c.png:"+content)
+		}
+		for _, size := range []int{7, 512, 8 << 10, 128 << 10} {
+			for how, r := range map[string]io.Reader{
+				"whole": strings.NewReader(c.body), "byte by byte": iotest.OneByteReader(strings.NewReader(c.body)),
+				"in halves": iotest.HalfReader(strings.NewReader(c.body)), "with its end": iotest.DataErrReader(strings.NewReader(c.body)),
+			} {
+				got, err := read(r, size)
+				if !slices.Equal(got, want) || !errors.Is(err, c.err) {
+					t.Errorf("body %d %s, %d bytes at a time: got %.200q, %v, want %.200q, %v", i, how, size, got, err, want, c.err)
+				}
+			}
+		}
+	}
+}
+
+// TestReaderError: what the connection says comes back as it is.
+func TestReaderError(t *testing.T) {
+	t.Parallel()
+	gone := errors.New("connection reset")
+	for _, sent := range []string{"", "--b\r\nContent-", "--b\r\n" + disposition, "--b\r\n" + disposition + strings.Repeat("x", 20_000), "--b\r\n" + disposition + "x\r\n--b"} {
+		if _, err := read(io.MultiReader(strings.NewReader(sent), iotest.ErrReader(gone)), 16<<10); !errors.Is(err, gone) {
+			t.Errorf("after %.40q: got %v, want %v", sent, err, gone)
+		}
+	}
+}
+
+func TestBoundary(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]string{
+		"multipart/form-data; boundary=b":                           "b",
+		`Multipart/Form-Data; charset=utf-8; BOUNDARY="a b"`:        "a b",
+		"multipart/form-data;boundary===a:b==":                      "==a:b==",
+		"multipart/form-data":                                       "",
+		"multipart/form-data; boundary=":                            "",
+		"multipart/form-data; boundary=" + strings.Repeat("b", 201): "",
+		"multipart/mixed; boundary=b":                               "not a form",
+		"image/png":                                                 "not a form",
+		"":                                                          "not a form",
+		";;;":                                                       "not a form",
+	} {
+		got, isForm := multipart.Boundary(header)
+		if !isForm {
+			got = "not a form"
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", header, got, want)
+		}
+	}
+}
+
+// FuzzReader compares with mime/multipart: where that reads a body, the contents
+// are the same, however the body arrives.
+func FuzzReader(f *testing.F) {
+	for _, c := range bodies {
+		f.Add([]byte(c.body), 8<<10)
+		f.Add([]byte(c.body), 3)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, size int) {
+		size = max(1, min(size, 128<<10))
+		got, err := read(iotest.HalfReader(bytes.NewReader(body)), size)
+		again, errAgain := read(bytes.NewReader(body), 512)
+		if !slices.Equal(got, again) && !errors.Is(err, multipart.ErrEncoding) || (err == io.EOF) != (errAgain == io.EOF) {
+			t.Errorf("got %q, %v in halves and %q, %v at once", got, err, again, errAgain)
+		}
+		var want []string
+		std := stdmultipart.NewReader(bytes.NewReader(body), "b")
+		for {
+			p, err := std.NextRawPart()
+			if err != nil {
+				break
+			}
+			if p.Header.Get("Content-Transfer-Encoding") != "" {
+				return
+			}
+			content, err := io.ReadAll(p)
+			if err != nil {
+				break
+			}
+			want = append(want, string(content))
+		}
+		for i, content := range want {
+			if i >= len(got) {
+				if err == io.EOF {
+					t.Fatalf("got %d parts and its end, want %d at least", len(got), len(want))
+				}
+				return
+			}
+			if _, have, _ := strings.Cut(got[i], ":"); !strings.HasSuffix(got[i], content) && have != content {
+				t.Errorf("part %d: got %q, want %q", i, got[i], content)
+			}
+		}
+	})
+}
+
+// FuzzFileName looks for a header that makes the parser fail or run on.
+func FuzzFileName(f *testing.F) {
+	for _, header := range []string{
+		`form-data; name="a"; filename="c.png"`, `form-data; filename*=UTF-8''%E7%8C%AB.png`, `form-data; filename=my cat.png; x`,
+		`form-data; filename="a\"b\\c`, `;;=;"="`, `form-data; filename="=?UTF-8?B?54yrLnBuZw==?="`, `form-data; filename="%E7%8C%AB%ZZ%"`,
+	} {
+		f.Add(header)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		if strings.ContainsAny(header, "\r\n") {
+			return
+		}
+		m := multipart.NewReader(strings.NewReader("--b\r\nContent-Disposition: "+header+"\r\n\r\nx\r\n--b--"), "b")
+		p, err := m.NextPart()
+		if err != nil {
+			if len(header) < 60_000 {
+				t.Fatal(err)
+			}
+			return
+		}
+		if len(p.FileName) > 3*len(header) {
+			t.Errorf("%q became a name of %d bytes", header, len(p.FileName))
+		}
+	})
+}
