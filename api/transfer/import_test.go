@@ -411,7 +411,7 @@ func TestImportRefused(t *testing.T) {
 		handler http.Handler
 		says    []string
 	}{
-		"another token":  {api.New(p.store, page, api.Options{Token: "another", Log: quiet}), []string{"http://127.0.0.1:", "401: This server wants its token"}},
+		"another token":  {api.New(p.store, page, api.Options{Token: "another", Log: quiet}), []string{"http://127.0.0.1:", "401: This server requires its access token"}},
 		"a full disk":    {api.New(failing{p.store}, page, api.Options{Log: quiet}), []string{"507: The server has no space left"}},
 		"another server": {http.HandlerFunc(other), []string{"is no imageserver"}},
 		"another's path": {http.NotFoundHandler(), []string{"404"}},
