@@ -11,29 +11,45 @@ import (
 // and screens have a few thousand, those of printers half a million.
 const maxProfile = 1 << 20
 
-// ICCProfile returns the colour profile (ICC.1) in an image of type t, which
-// [Detect] has found, as it stands there: nobody has looked whether it is right.
-// It returns nil where there is none, or a broken one, or one of more than 1
-// MiB. It looks in JPEG, PNG, WebP and TIFF. The only errors are those of r,
-// wrapped.
-func ICCProfile(r io.ReaderAt, size int64, t Type) ([]byte, error) {
+// ICCProfile returns the colour profile (ICC.1) of an image of type t, which
+// [Detect] has found. It looks in JPEG, PNG, WebP, TIFF and BMP. It returns nil
+// where there is none, or a broken one, or one of more than 1 MiB: such an image
+// is sRGB to a browser. Only the beginning of a profile is checked.
+//
+// A PNG can say in numbers instead how its colours are meant. ICCProfile makes a
+// profile of them: for greyscale if grey is set, or else for RGB.
+//
+// Other formats have such numbers too: BMP (LCS_CALIBRATED_RGB), TIFF, and the Exif
+// of a JPEG; and a GIF can hold a profile. Chromium 156 uses none of them, so they
+// are not read. The only errors are those of r, wrapped.
+func ICCProfile(r io.ReaderAt, size int64, t Type, grey bool) ([]byte, error) {
 	file := wholeFile(r, size)
 	var profile []byte
 	switch t {
 	case JPEG:
 		profile = jpegProfile(file)
 	case PNG:
-		profile = pngProfile(file)
+		profile = pngProfile(file, grey)
 	case WebP:
 		profile = webpProfile(file)
 	case TIFF:
 		profile = tiffProfile(file)
+	case BMP:
+		profile = bmpProfile(file)
 	}
 	if err := file.w.err; err != nil {
 		return nil, fmt.Errorf("read image: %w", err)
 	}
+	if !isProfile(profile) {
+		return nil, nil
+	}
 	return profile, nil
 }
+
+// isProfile checks the length and the signature of the header (ICC.1:2022, 7.2).
+func isProfile(b []byte) bool { return len(b) >= profileHeader && string(b[36:40]) == "acsp" }
+
+const profileHeader = 128
 
 // jpegProfile puts the profile together from its APP2 segments (ICC.1:2022, B.4):
 // a name, the number of the segment from 1 on, and how many there are.
@@ -73,27 +89,14 @@ func jpegProfile(file section) []byte {
 	return profile
 }
 
-// pngProfile unpacks an iCCP chunk (11.3.2.3): a name, a 0, the method 0, and the
-// profile, compressed.
-func pngProfile(file section) []byte {
-	for p, err := range file.parts(pngHeaderSize, pngChunk) {
-		if err != nil || p.kind == "IDAT" {
-			return nil
-		}
-		if p.kind != "iCCP" {
-			continue
-		}
-		b, err := p.whole()
-		if err != nil {
-			return nil
-		}
-		_, packed, _ := bytes.Cut(b, []byte{0})
-		if len(packed) == 0 || packed[0] != 0 {
-			return nil
-		}
-		return inflate(packed[1:])
+// unpackProfile unpacks the content of an iCCP chunk (PNG third edition,
+// 11.3.2.3): a name, a 0, the method 0, and the profile, compressed.
+func unpackProfile(chunk []byte) []byte {
+	_, packed, _ := bytes.Cut(chunk, []byte{0})
+	if len(packed) == 0 || packed[0] != 0 {
+		return nil
 	}
-	return nil
+	return inflate(packed[1:])
 }
 
 func inflate(packed []byte) []byte {
@@ -144,6 +147,26 @@ func tiffProfile(file section) []byte {
 		}
 	}
 	return nil
+}
+
+// bmpProfile reads the profile that a BITMAPV5HEADER points to (Microsoft, Windows
+// GDI, BITMAPV5HEADER). The offset counts from the beginning of that header.
+func bmpProfile(file section) []byte {
+	const size, embedded = 124, "DEBM" // PROFILE_EMBEDDED, little-endian
+	dib, err := file.from(bmpFileHeader)
+	if err != nil {
+		return nil
+	}
+	b, err := dib.bytes(0, size)
+	if err != nil || le32(b) != size || string(b[56:60]) != embedded {
+		return nil
+	}
+	profile, err := dib.sub(le32(b[112:]), le32(b[116:]))
+	if err != nil {
+		return nil
+	}
+	b, _ = profile.whole()
+	return bytes.Clone(b)
 }
 
 // whole returns all of the section, valid until the next call to any section of

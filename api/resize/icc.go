@@ -15,18 +15,20 @@ import (
 const sRGB = "desc\x00\x00\x00\x00\x00\x00\x00\x12sRGB IEC61966-2.1\x00"
 
 // profile returns the ICC profile that tells what the values of the copy m mean:
-// the one in s, if it is for the kind of colours that m has. sRGB is what an image
-// without one is taken for; it would make a small copy twice as large.
+// the one of s, if it is for the kind of colours that m has. An image without one
+// is taken for sRGB, so that profile is left out: it would make a small copy twice
+// as large.
 func profile(s Source, m image.Image) ([]byte, error) {
-	icc, err := format.ICCProfile(s, s.Size, s.Type)
-	if err != nil || len(icc) < 128 || string(icc[36:40]) != "acsp" { // ICC.1:2022, 7.2
+	_, grey := m.(*image.Gray)
+	icc, err := format.ICCProfile(s, s.Size, s.Type, grey)
+	if err != nil || icc == nil {
 		return nil, err
 	}
 	space := "RGB "
-	if _, grey := m.(*image.Gray); grey {
+	if grey {
 		space = "GRAY"
 	}
-	if string(icc[16:20]) != space || bytes.Contains(icc, []byte(sRGB)) {
+	if string(icc[16:20]) != space || bytes.Contains(icc, []byte(sRGB)) { // ICC.1:2022, 7.2
 		return nil, nil
 	}
 	return icc, nil

@@ -80,6 +80,38 @@ func webpProfile(webp []byte, profile string) []byte {
 	return newWebP(chunkLE("VP8X", "\x20\x00\x00\x00\x3b\x00\x00\x27\x00\x00"), chunkLE("ICCP", profile), string(webp[12:]))
 }
 
+// bmpProfile makes a BITMAPV5HEADER of the BITMAPINFOHEADER of a BMP, and puts a profile
+// behind the picture.
+func bmpProfile(bmp []byte, profile string) []byte {
+	info, pixels := string(bmp[14+4:14+40]), string(bmp[54:])
+	v5 := le32(124) + info + strings.Repeat("\x00", 16) + "DEBM" + strings.Repeat("\x00", 52) + le32(124+len(pixels)) + le32(len(profile)) + le32(0)
+	return []byte("BM" + le32(14+124+len(pixels)+len(profile)) + le32(0) + le32(14+124) + v5 + pixels + profile)
+}
+
+// TestMadeProfile: a PNG that says in numbers how its colours are meant gives copies
+// a profile that says the same, those of grey too.
+func TestMadeProfile(t *testing.T) {
+	t.Parallel()
+	gamma := chunk("gAMA", be32(100_000))
+	grey := encodePNG(t, image.NewGray(image.Rect(0, 0, 60, 40)))
+	for name, test := range map[string]struct {
+		data  []byte
+		space string
+	}{
+		"colours": {afterIHDR(readSample(t, "gradient.png"), gamma), "RGB "},
+		"layered": {afterIHDR(readSample(t, "alpha.png"), gamma), "RGB "},
+		"grey":    {afterIHDR(grey, gamma), "GRAY"},
+	} {
+		for _, f := range []format.Type{format.JPEG, format.PNG} {
+			c := makeCopy(t, newSource(t, test.data), resize.Plan{Width: 16, Height: 16, Format: f, Quality: 80})
+			got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type, false)
+			if err != nil || len(got) < 128 || string(got[16:20]) != test.space {
+				t.Errorf("%s, %s: got a profile of %d bytes, %v, want one for %q", name, f, len(got), err, test.space)
+			}
+		}
+	}
+}
+
 // TestProfile: a profile goes along, byte for byte, if it is for colours like those
 // of the copy, and is not that of sRGB.
 func TestProfile(t *testing.T) {
@@ -106,6 +138,7 @@ func TestProfile(t *testing.T) {
 		"JPEG in grey":         {jpegProfile(colours, greyProfile), ""},
 		"JPEG of inks":         {jpegProfile(cmyk, newProfile("CMYK", "tiny", 0)), ""},
 		"JPEG in Lab":          {jpegProfile(colours, newProfile("Lab ", "tiny", 0)), ""},
+		"BMP":                  {bmpProfile(readSample(t, "gradient.bmp"), rgb), rgb},
 		"sRGB":                 {jpegProfile(colours, newProfile("RGB ", "sRGB IEC61966-2.1", 0)), ""},
 		"nearly sRGB":          {jpegProfile(colours, newProfile("RGB ", "sRGB IEC61966-2.1 (Linear RGB Profile)", 0)), newProfile("RGB ", "sRGB IEC61966-2.1 (Linear RGB Profile)", 0)},
 		"no profile":           {jpegProfile(colours, strings.Replace(rgb, "acsp", "what", 1)), ""},
@@ -115,7 +148,7 @@ func TestProfile(t *testing.T) {
 			t.Parallel()
 			for _, f := range []format.Type{format.JPEG, format.PNG} {
 				c := makeCopy(t, newSource(t, test.data), resize.Plan{Width: 16, Height: 16, Format: f, Quality: 80})
-				got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type)
+				got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type, false)
 				if string(got) != test.want || err != nil {
 					t.Errorf("%s: got a profile of %d bytes, %v, want %d", f, len(got), err, len(test.want))
 				}
@@ -180,7 +213,7 @@ func TestBrokenProfile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := makeCopy(t, newSource(t, data), resize.Plan{Width: 16, Height: 16, Quality: 80})
-			if got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type); got != nil || err != nil {
+			if got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type, false); got != nil || err != nil {
 				t.Errorf("got a profile of %d bytes, %v, want none", len(got), err)
 			}
 		})
@@ -199,12 +232,12 @@ func TestProfileOfCorpus(t *testing.T) {
 	t.Parallel()
 	data := readCorpus(t, "jpeg/icc_profile_big.jpg")
 	s := newSource(t, data)
-	want, err := format.ICCProfile(s, s.Size, s.Type)
+	want, err := format.ICCProfile(s, s.Size, s.Type, false)
 	if err != nil || len(want) < 65536 {
 		t.Fatalf("got a profile of %d bytes, %v, want more than 64 KiB", len(want), err)
 	}
 	c := makeCopy(t, s, resize.Plan{Width: 16, Height: 16, Quality: 80})
-	got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type)
+	got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type, false)
 	if kept := bytes.Equal(got, want); err != nil || !kept && string(want[16:20]) == "RGB " {
 		t.Errorf("got a profile of %d bytes in %q, %v, want %d in %q", len(got), got[:min(len(got), 20)], err, len(want), want[16:20])
 	}

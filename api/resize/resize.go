@@ -2,8 +2,8 @@
 // knows neither HTTP nor a store.
 //
 // A copy is upright, whatever the orientation in the metadata of the original,
-// keeps its transparency and its colour profile, and nothing else of the
-// metadata. Values are averaged as they are stored, gamma and all: so do
+// keeps its transparency and its colour profile, or has one made of what a PNG
+// says of its colours, and nothing else of the metadata. Values are averaged as they are stored, gamma and all: so do
 // browsers and most servers, a copy differs little from what a browser makes of
 // the original, and JPEG can be averaged before its colours are converted. The
 // price is that fine bright lines on black get a little darker than they would
@@ -108,7 +108,7 @@ func pixelCount(v float64) int { return max(1, int(math.Round(v))) }
 
 // generation goes up when copies of the same plan come out different, so that
 // those made before are no longer found.
-const generation = 1
+const generation = 2
 
 // String names the plan in a few bytes: different plans have different names.
 func (p Plan) String() string {

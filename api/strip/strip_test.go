@@ -184,7 +184,7 @@ func check(t testing.TB, content []byte, typ format.Type) {
 
 func profile(t testing.TB, content []byte, typ format.Type) []byte {
 	t.Helper()
-	icc, err := format.ICCProfile(bytes.NewReader(content), int64(len(content)), typ)
+	icc, err := format.ICCProfile(bytes.NewReader(content), int64(len(content)), typ, false)
 	if err != nil {
 		t.Error(err)
 	}
