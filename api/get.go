@@ -12,11 +12,12 @@ import (
 	"imageserver/db"
 )
 
-// imageHeader goes with every image: opened by itself, an SVG above all, it
-// runs and loads nothing; shown in any page it may be; and without ?v= it may
-// change, so that caches ask. Its values are shared by all answers.
+// imageHeader is in every answer with an image. Opened in a tab of its own, an
+// image, such as an SVG, runs no script and loads nothing but the pictures and
+// fonts inside it, in data: URLs. Any page may show it. Without ?v= it may change,
+// so caches must ask. All answers share its values.
 var imageHeader = http.Header{
-	"Content-Security-Policy":      {"default-src 'none'; style-src 'unsafe-inline'; sandbox"},
+	"Content-Security-Policy":      {"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox"},
 	"X-Content-Type-Options":       {"nosniff"},
 	"Cross-Origin-Resource-Policy": {"cross-origin"},
 	"Cache-Control":                {"no-cache"},

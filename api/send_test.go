@@ -14,7 +14,7 @@ import (
 )
 
 // imageHeader is on every answer with an image's bytes.
-const imageHeader = `Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; sandbox
+const imageHeader = `Content-Security-Policy: default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox
 X-Content-Type-Options: nosniff
 Cross-Origin-Resource-Policy: cross-origin
 Accept-Ranges: bytes

@@ -34,6 +34,12 @@ type page struct {
 // policy. Where no Chromium is installed the test is skipped, except in CI.
 func newPage(t *testing.T, url string) *page {
 	t.Helper()
+	return newPageWith(t, url, func(string) bool { return false })
+}
+
+// newPageWith lets those objections of the browser pass that the test expects.
+func newPageWith(t *testing.T, url string, expected func(objection string) bool) *page {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: without the browser")
 	}
@@ -74,7 +80,9 @@ func newPage(t *testing.T, url string) *page {
 			// The browser's log also has every refused request. Tests look at
 			// what the page makes of those.
 			if m.IsException() || m.Type == chromedp.ConsoleError && m.Source != "network" {
-				problems = append(problems, m.String())
+				if text := m.String(); !expected(text) {
+					problems = append(problems, text)
+				}
 			}
 		}
 	}()

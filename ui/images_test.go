@@ -2,13 +2,21 @@ package ui_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/png"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
+
+	"golang.org/x/image/font/gofont/goregular"
 )
 
 // Tests of what a browser makes of the images themselves, not of the page.
@@ -67,6 +75,80 @@ func TestColoursOfCopies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSVGInATab: an SVG that is opened by itself shows the pictures and the fonts
+// inside it.
+func TestSVGInATab(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	red := base64.StdEncoding.EncodeToString(painted(color.NRGBA{255, 0, 0, 255}))
+	font := base64.StdEncoding.EncodeToString(goregular.TTF)
+	content := `<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100">
+		<style>@font-face { font-family: own; src: url(data:font/ttf;base64,` + font + `) } text { font-family: own }</style>
+		<image width="100" height="100" href="data:image/png;base64,` + red + `"/>
+		<text x="110" y="50">text</text></svg>`
+	p := newPage(t, upload(t, url, "drawing.svg", []byte(content)))
+	if got, want := p.pixel(50, 50), (color.NRGBA{255, 0, 0, 255}); got != want {
+		t.Errorf("got %v where the picture is, want %v", got, want)
+	}
+	if got := eval[string](p, `document.fonts.ready.then(fonts => [...fonts].map(f => f.status).join())`); got != "loaded" {
+		t.Errorf("the font is %q, want it loaded", got)
+	}
+}
+
+// TestSVGLoadsNothing: an SVG that is opened by itself runs no script, and asks no
+// server for anything.
+func TestSVGLoadsNothing(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	var asked atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked.Add(1) }))
+	t.Cleanup(other.Close)
+	content := strings.ReplaceAll(`<?xml-stylesheet href="OTHER/pi.css"?>
+		<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100" onload="document.documentElement.id = 'ran'">
+		<style>@import url(OTHER/import.css); @font-face { font-family: own; src: url(OTHER/font) } text { font-family: own; fill: url(OTHER/fill.svg#a) }</style>
+		<script>document.documentElement.id = "ran"</script>
+		<script href="OTHER/script.js"/>
+		<script href="data:text/javascript,document.documentElement.id = 'ran'"/>
+		<image width="100" height="100" href="OTHER/image.png"/>
+		<image width="100" height="100" href="/images?limit=1"/>
+		<use href="OTHER/use.svg#a"/>
+		<foreignObject width="100" height="100"><div xmlns="http://www.w3.org/1999/xhtml"><iframe src="OTHER/frame"/><iframe src="data:text/html,hello"/>
+			<video src="OTHER/video"/><object data="OTHER/object"/><link rel="stylesheet" href="OTHER/link.css"/></div></foreignObject>
+		<text x="110" y="50">text</text></svg>`, "OTHER", other.URL)
+	refused := func(objection string) bool {
+		return strings.Contains(objection, "Content Security Policy") || strings.Contains(objection, "Blocked script execution") ||
+			strings.Contains(objection, "Unsafe attempt to load URL")
+	}
+	p := newPageWith(t, upload(t, url, "drawing.svg", []byte(content)), refused)
+	if id := eval[string](p, `document.documentElement.id`); id != "" {
+		t.Error("a script ran")
+	}
+	if n := asked.Load(); n > 0 {
+		t.Errorf("another server was asked %d times", n)
+	}
+}
+
+// pixel returns the colour that the tab shows at a place.
+func (p *page) pixel(x, y int) color.NRGBA {
+	p.t.Helper()
+	m, err := png.Decode(bytes.NewReader(p.shot("png")))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA)
+}
+
+// painted is a PNG of one colour.
+func painted(c color.NRGBA) []byte {
+	m := image.NewNRGBA(image.Rect(0, 0, 8, 8))
+	draw.Draw(m, m.Rect, image.NewUniform(c), image.Point{}, draw.Src)
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		panic(err) // a picture in memory can be encoded
+	}
+	return b.Bytes()
 }
 
 // smooth is a PNG of many saturated colours, which is scaled and packed with little loss.
