@@ -92,6 +92,25 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+// TestLongComment: an SVG may have a longer comment before its tag than what decides on
+// other types. What turns out not to be an SVG is refused as anything else.
+func TestLongComment(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	comment := "<!--" + strings.Repeat("x", 20_000) + "-->"
+	drawing := comment + sample(t, "gradient.svg")
+	if got := s.upload(t, file("file", "post.svg", drawing)).success(t, http.StatusCreated); got.ContentType != "image/svg+xml" || got.Width != 60 {
+		t.Errorf("POST: got %+v, want an SVG 60 pixels wide", got)
+	}
+	s.put(t, "/images/put.svg", comment+drawing)
+	page := comment + "<html></html>"
+	s.upload(t, file("file", "post.svg", page)).refusal(t, http.StatusUnsupportedMediaType, "not_an_image")
+	s.do(t, "PUT", "/images/page.svg", "", page).refusal(t, http.StatusUnsupportedMediaType, "not_an_image")
+	if diff := cmp.Diff([]string{"put.svg", "post.svg"}, s.stored(t)); diff != "" {
+		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+}
+
 // TestSeveralFiles: all in one request, and all in the answer.
 func TestSeveralFiles(t *testing.T) {
 	t.Parallel()

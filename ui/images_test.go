@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode/utf16"
 
 	"golang.org/x/image/font/gofont/goregular"
 )
@@ -72,6 +73,40 @@ func TestColoursOfCopies(t *testing.T) {
 					t.Errorf("%s: got a mean difference of %.2f of 255, want 2 at most", query, mean)
 				}
 				t.Logf("%s: %.2f", query, mean)
+			}
+		})
+	}
+}
+
+// TestDrawnSVG: Chromium draws what is taken, in a page and in a tab of its own.
+func TestDrawnSVG(t *testing.T) {
+	t.Parallel()
+	const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><rect width="60" height="40" fill="#c83c28"/></svg>`
+	inUTF16 := func(order binary.AppendByteOrder, text string) (b []byte) {
+		for _, unit := range utf16.Encode([]rune("\ufeff" + text)) {
+			b = order.AppendUint16(b, unit)
+		}
+		return b
+	}
+	url := newServer(t, "")
+	p := newPage(t, url)
+	for name, content := range map[string][]byte{
+		"UTF-16, little-endian": inUTF16(binary.LittleEndian, drawing),
+		"UTF-16, big-endian":    inUTF16(binary.BigEndian, `<?xml version="1.0" encoding="UTF-16"?>`+drawing),
+		"long comment":          []byte("<!--" + strings.Repeat("x", 20_000) + "-->" + drawing),
+		"entities": []byte(`<!DOCTYPE svg [<!ENTITY ns_svg "http://www.w3.org/2000/svg"><!ENTITY w "60">]>` +
+			strings.NewReplacer("http://www.w3.org/2000/svg", "&ns_svg;", `width="60"`, `width="&w;"`).Replace(drawing)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, file := p.in(t), upload(t, url, "drawing.svg", content)
+			p.visit(url)
+			eval[int](p, shows)
+			if got := eval[string](p, fmt.Sprintf(`draw(%q, 60, 40).then(pixels => pixels.slice(0, 4).join())`, file)); got != "200,60,40,255" {
+				t.Errorf("in a page: got %s, want 200,60,40,255", got)
+			}
+			p.visit(file)
+			if got, want := p.pixel(30, 20), (color.NRGBA{200, 60, 40, 255}); got != want {
+				t.Errorf("in a tab: got %v, want %v", got, want)
 			}
 		})
 	}

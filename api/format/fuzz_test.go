@@ -84,7 +84,7 @@ func check(t *testing.T, content []byte) {
 			t.Errorf("Detect says %v, Sniff %v", err, sniffErr)
 		}
 	case errors.Is(err, format.ErrUnknown):
-		if sniffErr == nil && sniffed != format.TIFF { // a raw photo
+		if sniffErr == nil && sniffed != format.TIFF && sniffed != format.SVG { // a raw photo, a comment without end
 			t.Errorf("Detect says %v, Sniff %q", err, sniffed)
 		}
 	default:

@@ -39,10 +39,20 @@ func TestEndless(t *testing.T) {
 		"SVG of namespaces":         {head: "<svg ", unit: "xmlns:a='b' "},
 		"SVG of one attribute":      {head: "<svg a='", unit: "&lt;"},
 		"SVG of elements":           {head: "<svg>", unit: "<g>"},
+		"XML of one comment":        {head: "<!--", unit: "x"},
+		"XML of comments":           {unit: "<!-- x -->"},
+		"XML of spaces":             {unit: " "},
+		"XML of a DOCTYPE":          {head: "<!DOCTYPE svg [", unit: "<!ENTITY a 'x'>"},
+		"XML of tags in a DOCTYPE":  {head: "<!DOCTYPE svg [", unit: "<"},
+		"XML in UTF-16":             {head: "\xff\xfe", unit: " \x00"},
 	} {
 		info, err := format.Detect(r, 64<<20)
-		if !errors.Is(err, format.ErrMalformed) {
-			t.Errorf("%s: %v, %v, want ErrMalformed", name, info, err)
+		want := format.ErrMalformed
+		if strings.HasPrefix(name, "XML") {
+			want = format.ErrUnknown
+		}
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, %v, want %v", name, info, err, want)
 		}
 		if r.reads > maxReads || r.read > maxRead {
 			t.Errorf("%s: read %d bytes in %d calls, want at most %d in %d", name, r.read, r.reads, maxRead, maxReads)

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"strings"
 	"testing"
+	stdutf16 "unicode/utf16"
 
 	"imageserver/api/format"
 )
@@ -120,6 +121,25 @@ func TestQuirks(t *testing.T) {
 		{"SVG: a byte order mark and space", "\ufeff\r\n" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a comment full of HTML", "<!-- <html> -->" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a DOCTYPE with a subset", "<!DOCTYPE svg [<!ATTLIST svg a CDATA #FIXED '>'>]>" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: UTF-16, little-endian", utf16(binary.LittleEndian, svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: UTF-16, big-endian", utf16(binary.BigEndian, svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: UTF-16 that says UTF-8", utf16(binary.LittleEndian, `<?xml version="1.0" encoding="UTF-8"?>`+svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: UTF-16 behind a long comment", utf16(binary.BigEndian, "<!--"+strings.Repeat("ĳ", 40000)+"-->"+svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: UTF-16 and a byte more", utf16(binary.LittleEndian, svg(`width="60" height="40"`)) + "x", format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: UTF-8 that says UTF-16", `<?xml version="1.0" encoding="UTF-16"?>` + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: a comment of 1 MB", "<!--" + strings.Repeat("x", 1_000_000) + "-->" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: a long instruction", "<?xpacket " + strings.Repeat("x", 40000) + "?>" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: a long DOCTYPE", "<!DOCTYPE svg [<!-- " + strings.Repeat("'>", 40000) + " -->]>" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: many comments", strings.Repeat("<!-- x -->\n", 40000) + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: many spaces", strings.Repeat(" ", 40000) + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: a tag at the end of what is sniffed", strings.Repeat(" ", 4093) + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: a DOCTYPE at the end of what is sniffed", strings.Repeat(" ", 4092) + "<!DOCTYPE svg>" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: a tag at the end of what is read first", strings.Repeat(" ", 32<<10-20) + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: the entities of Illustrator", illustrator(`"http://www.w3.org/2000/svg"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: an entity in single quotes", illustrator(`'http://www.w3.org/2000/svg'`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: an entity in a comment", "<!DOCTYPE svg [<!-- <!ENTITY x SYSTEM 'y'> -->]>" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: a DOCTYPE with > in a name", `<!DOCTYPE svg SYSTEM "a>b" [<!ATTLIST svg a CDATA #FIXED "]>">]>` + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: a prefix in other letters", `<é:svg xmlns:é="http://www.w3.org/2000/svg" width="60" height="40"/>`, format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a long attribute", svg(`width="60" height='40' d="` + strings.Repeat("'>", 60000) + `"`), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a size behind it", svg(`d="` + strings.Repeat("'>", 60000) + `" width="60" height="40"`), format.Info{format.SVG, 0, 0, 1}},
 		{"SVG: a long picture", strings.TrimSuffix(svg(`width="60" height="40"`), "</svg>") + strings.Repeat("<g/>", 60000), format.Info{format.SVG, 60, 40, 1}},
@@ -243,10 +263,15 @@ func TestRefused(t *testing.T) {
 		{"TrueType", "\x00\x01\x00\x00\x00\x0f\x00\x80\x00\x03\x00\x70", format.ErrUnknown, ""},
 		{"ICO without pictures", "\x00\x00\x01\x00\x00\x00" + strings.Repeat("\x00", 16), format.ErrUnknown, ""},
 		{"small numbers", "\x00\x00\x01\x00\x02\x00\x03\x00\x04\x00\x05\x00\x06\x00\x07\x00\x08\x00\x09\x00\x0a\x00\x0b\x00", format.ErrUnknown, ""},
-		{"SVG in UTF-16", "\xff\xfe<\x00s\x00v\x00g\x00 \x00", format.ErrUnknown, ""},
+		{"SVG in UTF-16 without a byte order mark", strings.TrimPrefix(utf16(binary.LittleEndian, svg("")), "\xff\xfe"), format.ErrUnknown, ""},
 		{"SVG in capitals", "<SVG xmlns='http://www.w3.org/2000/svg'/>", format.ErrUnknown, ""},
 		{"SVG by half its name", "<svgx xmlns='http://www.w3.org/2000/svg'/>", format.ErrUnknown, ""},
-		{"SVG behind 4 kB of comment", "<!--" + strings.Repeat("x", 4096) + "-->" + svg(""), format.ErrUnknown, ""},
+		{"HTML behind a long comment", "<!--" + strings.Repeat("x", 4096) + "--><html>" + svg(""), format.ErrUnknown, ""},
+		{"HTML behind a long DOCTYPE", "<!DOCTYPE html [" + strings.Repeat(" ", 4096) + "]><svg xmlns='http://www.w3.org/2000/svg'/>", format.ErrUnknown, ""},
+		{"text behind a long comment", "<!--" + strings.Repeat("x", 4096) + "-->text", format.ErrUnknown, ""},
+		{"a comment without end", "<!--" + strings.Repeat("x", 4096), format.ErrUnknown, ""},
+		{"spaces", strings.Repeat(" ", 5000), format.ErrUnknown, ""},
+		{"SVG behind more than 1 MiB", "<!--" + strings.Repeat("x", 1<<20+32<<10) + "-->" + svg(""), format.ErrUnknown, "must be in the first 1 MiB"},
 
 		{"CR2", "II*\x00\x10\x00\x00\x00CR\x02\x00" + strings.Repeat("\x00", 100), format.ErrUnknown, "a raw photo"},
 		{"DNG", tiff(binary.LittleEndian, append(page(60, 40), field{50706, 4, 1})...), format.ErrUnknown, "a raw photo"},
@@ -343,7 +368,16 @@ func TestRefused(t *testing.T) {
 		{"SVG: a root without end", "<svg " + strings.Repeat("a='b' ", 20000) + "xmlns='http://www.w3.org/2000/svg'/>", format.ErrMalformed, "namespace"},
 		{"SVG: an entity not declared", svg(`width="&w;"`), format.ErrMalformed, "well-formed"},
 		{"SVG: a billion laughs", "<!DOCTYPE svg [<!ENTITY a '" + strings.Repeat("ha", 100) + "'><!ENTITY b '&a;&a;&a;'>]>" + svg(`id="&b;"`), format.ErrMalformed, "declares entities"},
-		{"SVG: an entity of another file", "<!DOCTYPE svg [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>" + svg(""), format.ErrMalformed, "declares entities"},
+		{"SVG: an entity of another file", illustrator("SYSTEM 'file:///etc/passwd'"), format.ErrMalformed, "declares entities"},
+		{"SVG: a public entity", illustrator("PUBLIC 'a' 'http://example.com/'"), format.ErrMalformed, "declares entities"},
+		{"SVG: a parameter entity", "<!DOCTYPE svg [<!ENTITY % a 'x'>]>" + svg(""), format.ErrMalformed, "declares entities"},
+		{"SVG: an entity with a reference to a parameter", illustrator("'%a;'"), format.ErrMalformed, "declares entities"},
+		{"SVG: an entity with a reference to a character", illustrator("'&#38;'"), format.ErrMalformed, "declares entities"},
+		{"SVG: an entity with a tag", illustrator("'<g/>'"), format.ErrMalformed, "declares entities"},
+		{"SVG: an entity of 129 bytes", illustrator("'" + strings.Repeat("x", 129) + "'"), format.ErrMalformed, "declares entities"},
+		{"SVG: 257 entities", "<!DOCTYPE svg [" + strings.Repeat("<!ENTITY a 'x'>", 257) + "]>" + svg(""), format.ErrMalformed, "declares entities"},
+		{"SVG: an entity in UTF-16", utf16(binary.LittleEndian, illustrator("SYSTEM 'file:///etc/passwd'")), format.ErrMalformed, "declares entities"},
+		{"SVG: an entity of another file, far behind", "<!-- " + strings.Repeat("x", 40000) + "-->" + illustrator("SYSTEM 'file:///etc/passwd'"), format.ErrMalformed, "declares entities"},
 	} {
 		info, err := detect([]byte(c.content))
 		if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.why) {
@@ -509,4 +543,22 @@ func directory(order binary.AppendByteOrder, fields ...field) string {
 
 func svg(attributes string) string {
 	return `<svg xmlns="http://www.w3.org/2000/svg" ` + attributes + `></svg>`
+}
+
+// illustrator is an SVG with an entity as Illustrator declares and uses them.
+func illustrator(entity string) string {
+	return `<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd" [
+	<!ENTITY ns_extend "http://ns.adobe.com/Extensibility/1.0/">
+	<!ENTITY ns_svg ` + entity + `>
+]>
+<svg xmlns:x="&ns_extend;" xmlns="&ns_svg;" width="60" height="40"/>`
+}
+
+// utf16 encodes a text and puts a byte order mark before it.
+func utf16(order binary.AppendByteOrder, text string) string {
+	var b []byte
+	for _, unit := range stdutf16.Encode([]rune("\ufeff" + text)) {
+		b = order.AppendUint16(b, unit)
+	}
+	return string(b)
 }

@@ -9,68 +9,155 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 const svgNamespace = "http://www.w3.org/2000/svg"
 
 var (
-	svgTag     = regexp.MustCompile(`^<(?:[\w.-]+:)?svg[\s/>]`)
-	svgDoctype = regexp.MustCompile(`^<!DOCTYPE\s+(?:[\w.-]+:)?svg(?:\s(?:[^\[>]|\[[^\]]*\])*)?>`)
+	svgTag     = regexp.MustCompile(`^<(?:[^\s<>/:&"'=]+:)?svg[\s/>]`)
+	svgCutTag  = regexp.MustCompile(`^(?:<[^\s<>]{0,63})?$`) // or "<!DOCTYPE"
+	svgDoctype = regexp.MustCompile(`^DOCTYPE\s+(?:[\w.-]+:)?svg(?:[\s\[]|$)`)
+	svgEntity  = regexp.MustCompile(`<!ENTITY\s+([\w.-]+)\s+(?:"([^"<&%]*)"|'([^'<&%]*)')\s*>`)
 )
 
-func beginsSVG(head []byte) bool {
-	_, root := splitSVG(head)
-	return root != nil
+const (
+	// svgProlog is how far into a file the root element may begin, in bytes.
+	svgProlog = 1 << 20
+
+	// svgHead is how much is read of the tag of the root element, in bytes.
+	svgHead = 32 << 10
+
+	// Illustrator declares a dozen entities with names of namespaces, or one for each
+	// style. Nested or long ones could make gigabytes of a short file in the browser of
+	// whoever views it. A reference has at least 3 bytes, so that these make a file grow
+	// at most 43 times.
+	maxSVGEntities = 256
+	maxSVGEntity   = 128 // bytes of its value
+)
+
+// svgStart is what the beginning of an SVG says.
+type svgStart struct {
+	root    []byte // from the tag of the root element on; nil in what is not an SVG
+	doctype []byte // without "<!" and ">"; nil where there is none
+	cutOff  bool   // it ends before the root element, so it may still become an SVG
 }
 
-// splitSVG separates what may stand before the root element (XML 1.0, 2.8) from
-// its tag. There is no root, and no SVG, in UTF-16 and in anything with the
-// DOCTYPE of HTML.
-func splitSVG(head []byte) (prolog, root []byte) {
-	rest := bytes.TrimPrefix(head, []byte("\ufeff"))
+// beginsSVG is true for what may still become an SVG, too: a comment may be longer
+// than what [Sniff] sees. [Detect] sees more.
+func beginsSVG(head []byte) bool {
+	s := parseSVG(head)
+	return s.root != nil || s.cutOff && len(head) == SniffLen
+}
+
+// parseSVG skips what may come before the root element (XML 1.0, 2.8). With the
+// DOCTYPE of HTML nothing is an SVG. The encoding is UTF-8, or UTF-16 with a byte order
+// mark: browsers take an SVG in an <img> for one of the two, whatever it declares
+// (Chromium 156).
+func parseSVG(head []byte) (s svgStart) {
+	rest, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), head)
+	if err != nil {
+		return s
+	}
 	for {
 		rest = bytes.TrimLeft(rest, " \t\r\n")
+		found := true
 		switch {
 		case bytes.HasPrefix(rest, []byte("<?")):
-			_, rest, _ = bytes.Cut(rest, []byte("?>"))
+			_, rest, found = bytes.Cut(rest, []byte("?>"))
 		case bytes.HasPrefix(rest, []byte("<!--")):
-			_, rest, _ = bytes.Cut(rest[len("<!--"):], []byte("-->"))
-		case svgDoctype.Match(rest):
-			rest = rest[len(svgDoctype.Find(rest)):]
+			_, rest, found = bytes.Cut(rest[len("<!--"):], []byte("-->"))
+		case bytes.HasPrefix(rest, []byte("<!DOCTYPE")) && s.doctype == nil:
+			s.doctype, rest, found = cutDoctype(rest)
+			if found && !svgDoctype.Match(s.doctype) {
+				return svgStart{}
+			}
 		case svgTag.Match(rest):
-			return head[:len(head)-len(rest)], rest
+			s.root = rest
+			return s
 		default:
-			return nil, nil
+			s.cutOff = svgCutTag.Match(rest)
+			return s
+		}
+		if !found {
+			s.cutOff = true
+			return s
 		}
 	}
 }
 
-// svgHead is how much of the file is looked at for the root element's tag.
-const svgHead = 32 << 10
+// cutDoctype separates a DOCTYPE from what follows it. Comments in it become spaces.
+func cutDoctype(b []byte) (doctype, rest []byte, found bool) {
+	d := xml.NewDecoder(bytes.NewReader(b))
+	token, err := d.RawToken()
+	directive, ok := token.(xml.Directive)
+	if err != nil || !ok {
+		return nil, nil, false
+	}
+	return directive, b[d.InputOffset():], true
+}
 
-// measureSVG reads the tag of the root element with an XML parser that knows no
-// entities. Declared ones are refused: they can make of a short file gigabytes,
-// at the expense of whoever views it.
-//
-// The encoding does not matter. Browsers take an SVG in an <img> for UTF-8,
-// whatever it declares (Chromium 156), and all that is read here is ASCII.
+// entities returns those that the DOCTYPE declares. They are refused where they name
+// files or other entities, contain tags, or are too many or too long.
+func (s svgStart) entities() (map[string]string, error) {
+	declared := svgEntity.FindAllSubmatch(s.doctype, maxSVGEntities+1)
+	plain := len(declared) == bytes.Count(s.doctype, []byte("<!ENTITY")) && len(declared) <= maxSVGEntities
+	entities := make(map[string]string, len(declared))
+	for _, d := range declared {
+		value := string(d[2]) + string(d[3])
+		entities[string(d[1])] = value
+		plain = plain && len(value) <= maxSVGEntity
+	}
+	if !plain {
+		return nil, fmt.Errorf("declares entities that this server does not accept: export it without them, or with at most %d of plain text, %d bytes each", maxSVGEntities, maxSVGEntity)
+	}
+	return entities, nil
+}
+
+// measureSVG reads the tag of the root element with an XML parser that knows only the
+// entities that the DOCTYPE declares.
 func measureSVG(file section) (extent, error) {
-	head, err := file.bytes(0, int(min(file.size, svgHead)))
+	start, err := readSVG(file)
+	switch {
+	case err != nil:
+		return extent{}, err
+	case start.root == nil && start.cutOff && file.size > svgProlog:
+		return extent{}, fmt.Errorf("%w: the <svg> tag of an SVG must be in the first 1 MiB", ErrUnknown)
+	case start.root == nil:
+		return extent{}, ErrUnknown
+	}
+	entities, err := start.entities()
 	if err != nil {
 		return extent{}, err
 	}
-	prolog, root := splitSVG(head)
-	if bytes.Contains(prolog, []byte("<!ENTITY")) {
-		return extent{}, errors.New("declares entities, which are not taken here: export it without them")
-	}
-	if file.size > svgHead {
-		root = endTag(root)
-	}
-	token, _ := xml.NewDecoder(bytes.NewReader(root)).Token() // nil with any error
+	d := xml.NewDecoder(bytes.NewReader(start.root))
+	d.Entity = entities
+	token, _ := d.Token() // nil with any error
 	if tag, ok := token.(xml.StartElement); ok {
 		return measureSVGRoot(tag)
 	}
 	return extent{}, errors.New("does not begin with well-formed XML")
+}
+
+// readSVG reads more only where the first bytes end too early. It returns at most
+// svgHead bytes of the root element, and ends its tag where it is longer.
+func readSVG(file section) (start svgStart, err error) {
+	for _, n := range []int64{svgHead, svgProlog + svgHead} {
+		head, err := file.bytes(0, int(min(file.size, n)))
+		if err != nil {
+			return svgStart{}, err
+		}
+		start = parseSVG(head)
+		if len(start.root) >= svgHead/2 || start.root == nil && !start.cutOff {
+			break
+		}
+	}
+	if start.root != nil && file.size > svgHead {
+		start.root = endTag(start.root[:min(len(start.root), svgHead)])
+	}
+	return start, nil
 }
 
 // endTag ends a tag that is cut off behind its last whole attribute. Some

@@ -99,6 +99,20 @@ func TestImport(t *testing.T) {
 	})
 }
 
+// TestImportLongComment: a file that begins with a long comment is an SVG or is
+// passed over.
+func TestImportLongComment(t *testing.T) {
+	t.Parallel()
+	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
+		dir := t.TempDir()
+		comment := "<!--" + strings.Repeat("x", 5000) + "-->"
+		write(t, filepath.Join(dir, "drawing.svg"), []byte(comment+`<svg xmlns="http://www.w3.org/2000/svg"/>`), longAgo)
+		write(t, filepath.Join(dir, "page.html"), []byte(comment+"<html>"), longAgo)
+		said, err := doImport(t.Context(), p, dir)
+		must(t, said, err, "1 stored, 0 already there, 1 passed over.")
+	})
+}
+
 // TestImportNamed: what is named itself is taken, hidden or a link or not, as
 // often as it is named.
 func TestImportNamed(t *testing.T) {
