@@ -169,6 +169,7 @@ func TestCopyIsOriginal(t *testing.T) {
 		{"animated.png", "w=16"},
 		{"animated.webp", "w=16&format=jpeg"},
 		{"gradient.avif", "w=16"},
+		{"rotated.jxl", "w=16"},
 		{"rotated.avif", "w=16&h=16&fit=cover"},
 		{"gradient.heic", "w=16&format=png"},
 		{"icon.ico", "w=16"},

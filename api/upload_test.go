@@ -68,7 +68,7 @@ func TestSamples(t *testing.T) {
 	}
 	types := map[string]string{
 		".avif": "image/avif", ".bmp": "image/bmp", ".gif": "image/gif", ".heic": "image/heic", ".ico": "image/vnd.microsoft.icon",
-		".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml", ".tif": "image/tiff", ".webp": "image/webp",
+		".jxl": "image/jxl", ".jpg": "image/jpeg", ".png": "image/png", ".svg": "image/svg+xml", ".tif": "image/tiff", ".webp": "image/webp",
 	}
 	for _, path := range files {
 		want, ok := types[filepath.Ext(path)]

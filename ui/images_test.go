@@ -12,6 +12,7 @@ import (
 	"image/png"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -109,6 +110,28 @@ func TestDrawnSVG(t *testing.T) {
 				t.Errorf("in a tab: got %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// TestJPEGXL: Chromium shows a JPEG XL as large as the server says.
+func TestJPEGXL(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	p := newPage(t, url)
+	for name, want := range map[string]string{"gradient.jxl": "60 40", "rotated.jxl": "40 60", "animated.jxl": "60 40"} {
+		content, err := os.ReadFile("../testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := eval[string](p, fmt.Sprintf(`(async () => {
+			const img = new Image();
+			img.src = %q;
+			await img.decode();
+			return img.naturalWidth + " " + img.naturalHeight;
+		})()`, upload(t, url, name, content)))
+		if got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
 	}
 }
 

@@ -84,6 +84,12 @@ func TestAnimated(t *testing.T) {
 		{"a still that has a sequence, too", format.AVIF, ftyp("avif", "avis"), false},
 		{"a sequence", format.HEIC, ftyp("msf1", "hevc"), true},
 		{"a still", format.HEIC, ftyp("heic"), false},
+		{"an animation", format.JXL, jxl("1 00010 111 0 1 000 0 0 1"), true},
+		{"an animation with a size and previews", format.JXL, jxl("1 00010 111 0 1 000 1 1 00010 000 00010 1 0 10 0000001111 000 01 11111111 1"), true},
+		{"an animation with a preview in blocks", format.JXL, jxl("1 00010 111 0 1 000 0 1 1 10 11111 000 00 1"), true},
+		{"a still with a preview", format.JXL, jxl("1 00010 111 0 1 000 0 1 0 00 000001 001 0 1"), false},
+		{"a still", format.JXL, jxl("1 00010 111 1 1 111 1 1"), false},
+		{"a header that is cut off", format.JXL, jxl("1 00010 111 0 1 000 0 0 1")[:3], false},
 
 		{"a GIF by another name", format.TIFF, gifScreen + picture + picture, false},
 		{"a GIF by no name", "", gifScreen + picture + picture, false},

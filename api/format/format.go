@@ -7,7 +7,7 @@
 // that could pass for two kinds is always the same one. The package
 // github.com/h2non/filetype looks first and a stricter look of ours second,
 // because filetype is content with "WEBP" at byte 8 or "BM" at byte 0 and
-// knows neither AVIF nor SVG. Then the header of that type is followed to the
+// knows neither AVIF, JPEG XL nor SVG. Then the header of that type is followed to the
 // width and height, and whatever it promises on the way is checked. What lies
 // behind the header, the pixels, is not: a file can be taken here and still
 // fail to decode.
@@ -38,7 +38,7 @@ var (
 // Type is a kind of image, by the name [Parse] knows it under.
 type Type string
 
-// The known types. APNG is PNG, an AVIF or HEIC may be a sequence, and TIFF
+// The known types. APNG is PNG, JXL is JPEG XL, an AVIF or HEIC may be a sequence, and TIFF
 // includes BigTIFF. A raw photo of a camera is not a TIFF although it begins like
 // one, a mouse cursor is not an ICO, and a gzipped SVG is not an SVG.
 const (
@@ -48,6 +48,7 @@ const (
 	WebP Type = "webp"
 	AVIF Type = "avif"
 	HEIC Type = "heic"
+	JXL  Type = "jxl"
 	BMP  Type = "bmp"
 	ICO  Type = "ico"
 	TIFF Type = "tiff"
@@ -111,6 +112,7 @@ var formats = [...]format{
 	{WebP, "image/webp", []string{"webp"}, matchers.Webp, beginsWebP, measureWebP, animatedWebP},
 	{AVIF, "image/avif", []string{"avif"}, nil, beginsAVIF, noExif(measureHEIF), animatedHEIF},
 	{HEIC, "image/heic", []string{"heic", "heif", "hif"}, nil, beginsHEIC, noExif(measureHEIF), animatedHEIF},
+	{JXL, "image/jxl", []string{"jxl"}, nil, beginsJXL, measureJXL, animatedJXL},
 	{BMP, "image/bmp", []string{"bmp", "dib"}, matchers.Bmp, beginsBMP, noExif(measureBMP), nil},
 	{ICO, "image/vnd.microsoft.icon", []string{"ico"}, matchers.Ico, beginsICO, noExif(measureICO), nil},
 	{TIFF, "image/tiff", []string{"tif", "tiff"}, nil, beginsTIFF, measureTIFF, nil},
@@ -234,7 +236,7 @@ type Info struct {
 	// Orientation is how the pixels must be turned and mirrored to be seen
 	// upright, as EXIF counts it (TIFF 6.0, section 8): 1 to 8, and 1 where
 	// nothing is said or what is said makes no sense. It is read in JPEG, PNG,
-	// WebP and TIFF, and is 1 in all others; AVIF and HEIC turn by other means.
+	// WebP and TIFF, and is 1 in all others; AVIF, HEIC and JPEG XL turn by other means.
 	//
 	// Width and Height are turned by it already, except those of a WebP, in
 	// which browsers do not heed what the metadata ask. Copies do.
@@ -284,7 +286,8 @@ func detect(file section) (Info, error) {
 
 // Animated reports whether an image of type t, which [Detect] has found, shows
 // more than one picture in time: a GIF or WebP with a second frame, an APNG
-// that counts two, an AVIF or HEIC that calls itself a sequence before all.
+// that counts two, an AVIF or HEIC that calls itself a sequence before all, a JPEG
+// XL that calls itself an animation.
 //
 // An image that is damaged before its second picture is a still, and so is one
 // that hides it behind a header without end. To be sure of a still GIF takes all

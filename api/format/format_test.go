@@ -42,6 +42,7 @@ func TestTypes(t *testing.T) {
 		"webp image/webp .webp [webp]",
 		"avif image/avif .avif [avif]",
 		"heic image/heic .heic [heic heif hif]",
+		"jxl image/jxl .jxl [jxl]",
 		"bmp image/bmp .bmp [bmp dib]",
 		"ico image/vnd.microsoft.icon .ico [ico]",
 		"tiff image/tiff .tif [tif tiff]",
@@ -71,7 +72,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("UnmarshalText(%q) = %q, %v, want %q", name, got, err, want)
 		}
 	}
-	const known = "the known ones are jpeg, png, gif, webp, avif, heic, bmp, ico, tiff, svg"
+	const known = "the known ones are jpeg, png, gif, webp, avif, heic, jxl, bmp, ico, tiff, svg"
 	for _, name := range []string{"", "psd", "jpeg ", ".jpg", "image/png"} {
 		if got, err := format.Parse(name); got != "" || err == nil || !strings.Contains(err.Error(), known) {
 			t.Errorf("Parse(%q) = %q, %v, want an error that says %q", name, got, err, known)
@@ -105,6 +106,9 @@ var samples = map[string]format.Info{
 	"cropped.avif":          {format.AVIF, 50, 30, 1},
 	"grid.avif":             {format.AVIF, 128, 64, 1},
 	"animated.avif":         {format.AVIF, 60, 40, 1},
+	"gradient.jxl":          {format.JXL, 60, 40, 1},
+	"rotated.jxl":           {format.JXL, 40, 60, 1},
+	"animated.jxl":          {format.JXL, 60, 40, 1},
 	"rotated-animated.avif": {format.AVIF, 40, 60, 1},
 	"gradient.heic":         {format.HEIC, 60, 40, 1},
 	"alpha.heic":            {format.HEIC, 60, 40, 1},

@@ -19,6 +19,7 @@ func FuzzGIF(f *testing.F)  { fuzz(f, format.GIF) }
 func FuzzWebP(f *testing.F) { fuzz(f, format.WebP) }
 func FuzzAVIF(f *testing.F) { fuzz(f, format.AVIF) }
 func FuzzHEIC(f *testing.F) { fuzz(f, format.HEIC) }
+func FuzzJXL(f *testing.F)  { fuzz(f, format.JXL) }
 func FuzzBMP(f *testing.F)  { fuzz(f, format.BMP) }
 func FuzzICO(f *testing.F)  { fuzz(f, format.ICO) }
 func FuzzTIFF(f *testing.F) { fuzz(f, format.TIFF) }

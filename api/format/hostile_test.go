@@ -33,6 +33,8 @@ func TestEndless(t *testing.T) {
 		"AVIF of property lists":    {head: meta + toTheEnd("iprp"), unit: ipma(2)},
 		"AVIF of one property list": {head: meta + toTheEnd("iprp") + toTheEnd("ipma", "\x00\x00\x00\x00\xff\xff\xff\xff"), unit: "\x00\x02\x00"},
 		"AVIF of properties":        {head: meta + toTheEnd("iprp", ipma(1, 1)) + toTheEnd("ipco"), unit: ispe(1, 1)},
+		"JXL of empty boxes":        {head: jxlFile(), unit: box("free")},
+		"JXL of empty parts":        {head: jxlFile(), unit: box("jxlp", "\x00\x00\x00\x00")},
 		"ICO of many pictures":      {head: "\x00\x00\x01\x00\xff\xff", unit: "\x01\x01\x00\x00\x01\x00\x20\x00\x40\x00\x00\x00\x00\x00\x20\x00"},
 		"TIFF of many fields":       {head: "II*\x00\x08\x00\x00\x00\xff\xff", unit: "\x00\x01\x03\x00\x01\x00\x00\x00\x01\x00\x00\x00"},
 		"SVG of attributes":         {head: "<svg ", unit: "a='b' "},

@@ -68,6 +68,24 @@ func TestQuirks(t *testing.T) {
 		{"WebP: EXIF before the frames", riff(vp8x(60, 40), lies(6), chunkLE("ANMF", "")), format.Info{format.WebP, 60, 40, 6}},
 		{"WebP: EXIF behind the frames", riff(vp8x(60, 40), chunkLE("ANMF", ""), lies(6)), format.Info{format.WebP, 60, 40, 1}},
 
+		{"JXL: the least", jxl("0 00 000000000 001 1"), format.Info{format.JXL, 1, 1, 1}},
+		{"JXL: the most", jxl("0 11 " + strings.Repeat("1", 30) + " 001 1"), format.Info{format.JXL, 1 << 30, 1 << 30, 1}},
+		{"JXL: 13 and 18 bits", jxl("0 01 0001000000000 000 10 000100000000000000 1"), format.Info{format.JXL, 1<<14 + 1, 1<<9 + 1, 1}},
+		{"JXL: blocks", jxl("1 00011 000 00100 1"), format.Info{format.JXL, 40, 32, 1}},
+		{"JXL: 12:10", jxl("1 11111 010 1"), format.Info{format.JXL, 307, 256, 1}},
+		{"JXL: 4:3", jxl("1 00010 011 1"), format.Info{format.JXL, 32, 24, 1}},
+		{"JXL: 3:2", jxl("1 00010 100 1"), format.Info{format.JXL, 36, 24, 1}},
+		{"JXL: 16:9", jxl("1 00010 101 1"), format.Info{format.JXL, 42, 24, 1}},
+		{"JXL: 5:4", jxl("1 00010 110 1"), format.Info{format.JXL, 30, 24, 1}},
+		{"JXL: 2:1", jxl("1 00010 111 1"), format.Info{format.JXL, 48, 24, 1}},
+		{"JXL: upside down", jxl("1 00010 111 0 1 011 000"), format.Info{format.JXL, 48, 24, 1}},
+		{"JXL: turned", jxl("1 00010 111 0 1 100 000"), format.Info{format.JXL, 24, 48, 1}},
+		{"JXL: turned the other way", jxl("1 00010 111 0 1 111 000"), format.Info{format.JXL, 24, 48, 1}},
+		{"JXL: no extra fields", jxl("1 00010 111 0 0 111"), format.Info{format.JXL, 48, 24, 1}},
+		{"JXL: in parts", jxlFile(box("jxll", "\x05"), box("jxlp", be(0, 4), jxl("")[:2]), box("Exif", "x"), box("jxlp", be(1<<31|1, 4), jxl("1 00010 111 1")[2:])), format.Info{format.JXL, 48, 24, 1}},
+		{"JXL: in a box to the end of the file", jxlFile(toTheEnd("jxlc", jxl("1 00010 111 1"))), format.Info{format.JXL, 48, 24, 1}},
+		{"JXL: a box that is cut off", jxlFile(box("jxlc", jxl("1 00010 111 1"), strings.Repeat("x", 100)))[:100], format.Info{format.JXL, 48, 24, 1}},
+		{"JXL: Exif that asks to turn it", jxlFile(box("Exif", be(0, 4), tiff(binary.BigEndian, field{274, 3, 6})), box("jxlc", jxl("1 00010 111 1"))), format.Info{format.JXL, 48, 24, 1}},
 		{"AVIF: boxes with 64-bit sizes", ftyp("avif") + box64("meta", "\x00\x00\x00\x00", primary(1), box("iprp", box("ipco", ispe(60, 40)), ipma(1, 1))), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: a meta box to the end of the file", ftyp("avif") + toTheEnd("meta", "\x00\x00\x00\x00", primary(1), box("iprp", box("ipco", ispe(60, 40)), ipma(1, 1))), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: the picture before its description", ftyp("avif") + box("mdat", strings.Repeat("x", 20000)) + heif(box("ipco", ispe(60, 40)), ipma(1, 1)), format.Info{format.AVIF, 60, 40, 1}},
@@ -254,8 +272,6 @@ func TestRefused(t *testing.T) {
 		{"DWG", "AC1015\x00\x00\x00\x00", format.ErrUnknown, "an AutoCAD drawing"},
 		{"JPEG 2000", "\x00\x00\x00\x0cjP  \x0d\x0a\x87\x0a\x00\x00\x00\x14ftypjp2 ", format.ErrUnknown, "a JPEG 2000"},
 		{"JPEG XR", "II\xbc\x01\x20\x00\x00\x00", format.ErrUnknown, "a JPEG XR"},
-		{"JPEG XL", "\x00\x00\x00\x0cJXL \x0d\x0a\x87\x0a\x00\x00\x00\x14ftypjxl ", format.ErrUnknown, ""},
-		{"JPEG XL codestream", "\xff\x0a\xfa\x1f\x01\x90", format.ErrUnknown, ""},
 		{"MP4", ftyp("isom", "mp41") + box("mdat", "xxxx"), format.ErrUnknown, "a video"},
 		{"HEIF of another codec", ftyp("mif1", "miaf") + heif(box("ipco", ispe(1, 1)), ipma(1, 1)), format.ErrUnknown, ""},
 		{"a video that mentions AVIF", ftyp("qt  ") + "avif", format.ErrUnknown, ""},
@@ -322,6 +338,12 @@ func TestRefused(t *testing.T) {
 		{"WebP: not lossless", riff(chunkLE("VP8L", "\x2e\x00\x00\x00\x00")), format.ErrMalformed, "lossless"},
 		{"WebP: a lossless version to come", riff(chunkLE("VP8L", "\x2f\x00\x00\x00\x20")), format.ErrMalformed, "lossless"},
 
+		{"JXL: a header that is cut off", jxl("0 00 000000011 000 00 00000")[:4], format.ErrMalformed, "cut off"},
+		{"JXL: a container without a codestream", jxlFile(box("jxll", "\x05")), format.ErrMalformed, "no codestream"},
+		{"JXL: a container of something else", jxlFile(box("jxlc", "\xff\xd8\xff")), format.ErrMalformed, "no codestream"},
+		{"JXL: an empty codestream", jxlFile(box("jxlc")), format.ErrMalformed, "no codestream"},
+		{"JXL: a part without a number", jxlFile(box("jxlp", "abc")), format.ErrMalformed, "cut off"},
+		{"JXL: a part with a number alone", jxlFile(box("jxlp", "\x00\x00\x00\x80")), format.ErrMalformed, "no codestream"},
 		{"AVIF: no picture", ftyp("avif") + box("free"), format.ErrMalformed, "no picture"},
 		{"AVIF: no primary item", ftyp("avif") + box("meta", "\x00\x00\x00\x00", box("iprp", box("ipco", ispe(1, 1)), ipma(1, 1))), format.ErrMalformed, "no pitm box"},
 		{"AVIF: a primary item without properties", ftyp("avif") + heif(box("ipco", ispe(1, 1)), ipma(2, 1)), format.ErrMalformed, "0 × 0 pixels"},
@@ -561,4 +583,22 @@ func utf16(order binary.AppendByteOrder, text string) string {
 		b = order.AppendUint16(b, unit)
 	}
 	return string(b)
+}
+
+// jxl is a JPEG XL codestream that begins with these numbers, written in binary.
+func jxl(numbers string) string {
+	b := make([]byte, 40)
+	off := 0
+	for number := range strings.FieldsSeq(numbers) {
+		for i := len(number) - 1; i >= 0; i-- { // the lowest bit first
+			b[off/8] |= (number[i] - '0') << (off % 8)
+			off++
+		}
+	}
+	return "\xff\x0a" + string(b)
+}
+
+// jxlFile is a JPEG XL container.
+func jxlFile(boxes ...string) string {
+	return box("JXL ", "\r\n\x87\n") + ftyp("jxl ", "jxl ") + strings.Join(boxes, "")
 }
