@@ -462,32 +462,32 @@ func TestDamagedCopy(t *testing.T) {
 	}
 }
 
-// TestHostilePictures: what cannot be resized is refused in words, and can be
-// shown as it is.
+// TestHostilePictures asks for copies of pictures that are too large. Programs get
+// an error that says so, and img elements the original.
 func TestHostilePictures(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{MaxPixels: 1e6, ResizeMemory: 8 << 20})
-	whole := photo(t, 1, 900, 600)
-	broken := pngOf(t, pattern(1, 500, 500))
-	for _, c := range []struct {
-		name, content, code, says string
-	}{
-		{"bomb.gif", gifBomb(), "too_many_pixels", "65535 × 65535"},
-		{"bomb.png", pngBomb(t, 250_000, 200_000), "too_many_pixels", "the limit is 1,000,000 pixels"},
-		{"limit.jpg", photo(t, 1, 1001, 1000), "too_many_pixels", "1001 × 1000"},
-		{"memory.png", pngOf(t, image.NewNRGBA64(image.Rect(0, 0, 1000, 1000))), "too_many_pixels", "more memory"},
-		{"cut.jpg", whole[:len(whole)/2], "damaged_picture", "damaged"},
-		{"cut.png", broken[:len(broken)-100], "damaged_picture", "damaged"},
-		{"flipped.png", broken[:200] + "\x00\x00" + broken[202:], "damaged_picture", "damaged"},
+	for _, c := range []struct{ name, content, says string }{
+		{"bomb.gif", gifBomb(), "65535 × 65535"},
+		{"bomb.png", pngBomb(t, 250_000, 200_000), "the limit is 1,000,000 pixels"},
+		{"limit.jpg", photo(t, 1, 1001, 1000), "1001 × 1000"},
+		{"memory.png", pngOf(t, image.NewNRGBA64(image.Rect(0, 0, 1000, 1000))), "more memory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s.put(t, "/images/"+c.name, c.content)
+			stored := s.put(t, "/images/"+c.name, c.content)
 			for _, query := range []string{"?w=16", "?w=32&h=32&fit=cover&format=png"} {
-				a := s.do(t, "GET", "/images/"+c.name+query, "", "")
-				r := a.refusal(t, http.StatusUnprocessableEntity, c.code)
+				a := s.do(t, "GET", "/images/"+c.name+query, "Accept: */*\nSec-Fetch-Dest: empty", "")
+				r := a.refusal(t, http.StatusUnprocessableEntity, "too_many_pixels")
 				if !strings.Contains(r.Message, c.says) || !strings.Contains(r.Message, "The original can be shown") {
 					t.Errorf("the message is %q, want it to say %q", r.Message, c.says)
+				}
+				a.wantHeader(t, "Vary", "Accept, Sec-Fetch-Dest")
+				for _, header := range []string{"Sec-Fetch-Dest: image", "Accept: image/avif,image/webp,image/*,*/*;q=0.8"} {
+					a := s.do(t, "GET", "/images/"+c.name+query+"&v="+stored.SHA256, header, "")
+					a.wantImage(t, c.content)
+					a.wantHeaders(t, "Vary: Accept, Sec-Fetch-Dest\nCache-Control: no-cache")
+					a.wantHeader(t, "X-Result-Width", "")
 				}
 			}
 			s.do(t, "GET", "/images/"+c.name, "", "").wantImage(t, c.content)
@@ -495,6 +495,32 @@ func TestHostilePictures(t *testing.T) {
 	}
 	s.put(t, "/images/fits.jpg", photo(t, 1, 1000, 1000))
 	s.do(t, "GET", "/images/fits.jpg?w=16", "", "").wantCopy(t, "jpeg", 16, 16)
+}
+
+// TestDamagedPictures asks for copies of damaged pictures. What can be decoded of
+// them is resized. Of the others the answer is the original: a browser may show it.
+func TestDamagedPictures(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	whole, broken := photo(t, 1, 900, 600), pngOf(t, pattern(1, 500, 500))
+	for name, content := range map[string]string{
+		"no-end.jpg":  whole[:len(whole)-2],
+		"cut.jpg":     whole[:len(whole)/2],
+		"cut.png":     broken[:len(broken)-100],
+		"flipped.png": broken[:200] + "\x00\x00" + broken[202:],
+	} {
+		s.put(t, "/images/"+name, content)
+		a := s.do(t, "GET", "/images/"+name+"?w=160&format=png", "", "")
+		a.want(t, http.StatusOK)
+		a.wantHeader(t, "X-Result-Width", "160")
+	}
+	nothing := whole[:strings.Index(whole, "\xff\xda")+14] + "\xff\xd9"
+	s.put(t, "/images/nothing.jpg", nothing)
+	for range 2 { // once from the memory of failures
+		a := s.do(t, "GET", "/images/nothing.jpg?w=160", "", "")
+		a.wantImage(t, nothing)
+		a.wantHeader(t, "X-Result-Width", "")
+	}
 }
 
 // gifBomb is a GIF of 34 bytes that claims 4 GiB.

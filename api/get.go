@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -83,11 +84,32 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 		body.Close() // who waits for a copy holds no more than that
 		err = s.answerCopy(c, copy, want)
 	}
+	if tooHard(err) {
+		h := c.Response().Header()
+		h.Set(echo.HeaderVary, "Accept, Sec-Fetch-Dest")
+		if showsPicture(c.Request()) {
+			want.version, err = "", errOriginal // another request for this URL gets the error, so no cache may keep it
+		}
+	}
 	if errors.Is(err, errOriginal) {
 		want.copy = nil
 		return s.answerImage(c, want)
 	}
 	return err
+}
+
+// tooHard reports whether a copy is refused because it would take too much memory
+// or time, although the picture is sound.
+func tooHard(err error) bool {
+	var refused *refusal
+	return errors.As(err, &refused) && (refused.code == codeTooManyPixels || errors.Is(err, errEndless))
+}
+
+// showsPicture reports whether a browser asks for a picture to show, as in an img
+// element, and not for data. An error would leave a hole in the page, or break
+// srcset, where the browser can show the original. Programs get the error.
+func showsPicture(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Dest") == "image" || strings.Contains(r.Header.Get(echo.HeaderAccept), "image/")
 }
 
 // answerCopy answers a resized copy of an image. One that turns out to be damaged

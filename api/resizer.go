@@ -70,7 +70,7 @@ func newResizer(n int, memory int64) *resizer {
 
 var (
 	errQueue   = refuse(http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds.")
-	errMemory  = refuse(http.StatusUnprocessableEntity, "too_many_pixels", "This picture would take more memory to resize than this server allows for it. The original can be shown.")
+	errMemory  = refuse(http.StatusUnprocessableEntity, codeTooManyPixels, "This picture would take more memory to resize than this server allows for it. The original can be shown.")
 	errEndless = refuse(http.StatusUnprocessableEntity, "damaged_picture", "This picture takes too long to decode to be resized. The original can be shown.")
 	errSlow    = refuse(http.StatusServiceUnavailable, "busy", "The server was too slow to resize this picture. Try again in a few seconds.")
 )
@@ -106,9 +106,10 @@ func (r *resizer) remember(d db.Digest, err error) error {
 	switch {
 	case errors.Is(err, errEndless) && !r.failures.strike(d):
 		return errSlow // the machine may have slept
-	case errors.Is(err, errEndless), errors.Is(err, resize.ErrDamaged):
+	case errors.Is(err, errEndless):
 		r.failures.add(d, err)
-	case errors.Is(err, resize.ErrUnsupported):
+	case errors.Is(err, resize.ErrDamaged), errors.Is(err, resize.ErrUnsupported):
+		// That no decoder here reads it does not mean that no browser shows it.
 		r.failures.add(d, errOriginal)
 		return errOriginal
 	}

@@ -20,6 +20,7 @@ import (
 
 	"imageserver/api/format"
 	"imageserver/api/intake"
+	"imageserver/api/multipart"
 	"imageserver/api/resize"
 	"imageserver/api/strip"
 	"imageserver/db"
@@ -45,7 +46,6 @@ var rows = []struct {
 	{"db.ErrClosed", db.ErrClosed, 503, "draining", "shutting down"},
 	{"db.ErrKey", db.ErrKey, 500, "internal", "Internal Server Error"},       // no client gives keys
 	{"db.ErrBudget", db.ErrBudget, 500, "internal", "Internal Server Error"}, // nor waits for a copy to be kept
-	{"resize.ErrDamaged", resize.ErrDamaged, 422, "damaged_picture", "The original can be shown"},
 	{"resize.ErrTooLong", resize.ErrTooLong, 422, "too_long", "format=png"},
 	{"resize.ErrUnsupported", resize.ErrUnsupported, 500, "internal", "Internal Server Error"}, // it is answered as it is
 	{"strip.ErrUnsupported", strip.ErrUnsupported, 422, "cannot_strip", "cannot be stripped"},
@@ -67,8 +67,10 @@ var rows = []struct {
 	{"partlyStored", &partlyStored{nil, db.ErrFull}, 507, "full", "no space left"},
 	{"named", named("dir/cat.png", format.ErrUnknown), 415, "not_an_image", "cat.png: Not a known"},
 	{"named, ours", named("cat.png", db.ErrFull), 507, "full", "no space left"},
-	{"a part's header", formError(errors.New("multipart: message too large")), 400, "bad_form", "message too large"},
-	{"the form's end", formError(fmt.Errorf("multipart: NextPart: %w", io.EOF)), 400, "cut_off", "cut off"},
+	{"a part's header", formError(multipart.ErrHeader), 400, "bad_form", "header of a part is too long"},
+	{"a boundary", formError(multipart.ErrBoundary), 400, "bad_form", "boundary"},
+	{"an encoding", formError(fmt.Errorf("%w: illegal base64", multipart.ErrEncoding)), 400, "bad_form", "encoding"},
+	{"the form's end", formError(io.ErrUnexpectedEOF), 400, "cut_off", "cut off"},
 
 	{"the connection ended", io.ErrUnexpectedEOF, 400, "cut_off", "Send it again"},
 	{"the client has gone", context.Canceled, 400, "cut_off", "Send it again"},

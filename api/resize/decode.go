@@ -12,12 +12,14 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"strings"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
 	"imageserver/api/format"
+	"imageserver/api/resize/tolerant"
 )
 
 // Errors of this package wrap one of these, or come from the caller's reader
@@ -39,12 +41,47 @@ var (
 func CanDecode(t format.Type) bool { return decoders[t] != nil }
 
 var decoders = map[format.Type]func(f *file) (image.Image, error){
-	format.JPEG: func(f *file) (image.Image, error) { return jpeg.Decode(sips{f, bufio.NewReaderSize(f, readSize)}) },
+	format.JPEG: decodeJPEG,
 	format.PNG:  buffered(png.Decode),
 	format.GIF:  decodeGIF,
 	format.WebP: buffered(webp.Decode),
 	format.BMP:  buffered(bmp.Decode),
 	format.TIFF: decodeTIFF,
+}
+
+// tolerantDecoders are for pictures that the decoders refuse as broken. Browsers
+// show most of them.
+var tolerantDecoders = map[format.Type]func(f *file) (image.Image, error){
+	format.JPEG: func(f *file) (image.Image, error) { return tolerant.JPEG(newSips(f)) },
+	format.PNG:  func(f *file) (image.Image, error) { return png.Decode(tolerant.PNG(f)) },
+	format.GIF: func(f *file) (image.Image, error) {
+		m, err := tolerant.GIF(f)
+		if err != nil {
+			return nil, err
+		}
+		return &framed{m, image.Rect(0, 0, f.w, f.h)}, nil
+	},
+	format.WebP: func(f *file) (image.Image, error) {
+		r, err := tolerant.WebP(f, f.size)
+		if err != nil {
+			return nil, err
+		}
+		return webp.Decode(bufio.NewReaderSize(r, readSize))
+	},
+	format.BMP: buffered(func(r io.Reader) (image.Image, error) { return bmp.Decode(io.MultiReader(r, zeros{})) }),
+}
+
+// zeros are pixels that are missing.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// decodeJPEG adds the end marker, which all panoramas of some phones lack.
+func decodeJPEG(f *file) (image.Image, error) {
+	return jpeg.Decode(io.MultiReader(newSips(f), strings.NewReader("\xff\xd9")))
 }
 
 func buffered(decode func(io.Reader) (image.Image, error)) func(f *file) (image.Image, error) {
@@ -54,8 +91,21 @@ func buffered(decode func(io.Reader) (image.Image, error)) func(f *file) (image.
 // readSize makes reads of the store few and copies of what it reads cheap.
 const readSize = 32 << 10
 
-// decode returns the picture in f, or the first one of several.
-func decode(f *file, t format.Type) (m image.Image, err error) {
+// decode returns the picture in f, or the first one of several. If a decoder
+// refuses it as broken, a tolerant one decodes what is there.
+func decode(f *file, t format.Type) (image.Image, error) {
+	m, err := try(f, decoders[t])
+	if !errors.Is(err, ErrDamaged) || tolerantDecoders[t] == nil {
+		return m, err
+	}
+	f.off = 0
+	if m, err := try(f, tolerantDecoders[t]); err == nil || f.err != nil {
+		return m, err
+	}
+	return nil, err
+}
+
+func try(f *file, d func(f *file) (image.Image, error)) (m image.Image, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			m, err = nil, fmt.Errorf("%w: its decoder gave up (%v)", ErrDamaged, r)
@@ -64,7 +114,6 @@ func decode(f *file, t format.Type) (m image.Image, err error) {
 			}
 		}
 	}()
-	d := decoders[t]
 	if d == nil {
 		return nil, ErrUnsupported
 	}
@@ -177,6 +226,8 @@ type sips struct {
 	f *file
 	r *bufio.Reader // of f
 }
+
+func newSips(f *file) sips { return sips{f, bufio.NewReaderSize(f, readSize)} }
 
 func (s sips) Read(p []byte) (int, error) {
 	if err := s.f.ended(); err != nil {
