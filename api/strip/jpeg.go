@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"imageserver/api/resize/tolerant"
 )
 
 // The markers that matter here, from ITU-T T.81, table B.1.
@@ -29,6 +31,7 @@ const (
 type jpeg struct {
 	in *source
 	steps
+	walker   tolerant.Walker
 	content  []byte // of the segment read last
 	oriented bool   // an Exif segment has come: of several the first counts
 }
@@ -68,8 +71,12 @@ func (j *jpeg) segment(out []byte) ([]byte, error) {
 	if err := j.read(); err != nil {
 		return out, err
 	}
+	j.walker.Segment(marker, j.content)
 	if marker == jpegSOS {
 		j.step = j.scan
+		if j.walker.Begin(j.content) {
+			j.step = j.walk
+		}
 	}
 	if kept, ok := j.keep(marker); ok {
 		out = appendSegment(out, marker, kept...)
@@ -148,6 +155,40 @@ func (j *jpeg) exif() (content [][]byte, ok bool) {
 	j.oriented = true
 	minimal := minimalExif(exif)
 	return [][]byte{[]byte(exifName), minimal}, minimal != nil
+}
+
+// walk copies the data of the only scan of a baseline JPEG, code by code, to find
+// its end. Many phones write panoramas without an end marker, and their own data
+// behind the picture.
+func (j *jpeg) walk(out []byte) ([]byte, error) {
+	out, end, err := j.walker.Walk(j.in.buf, out, blockSize)
+	switch {
+	case err != nil:
+		return out, errCutOff
+	case end == tolerant.Whole:
+		j.step = j.end
+	case end == tolerant.Cut:
+		j.step = j.in.drain
+	case end == tolerant.Broken:
+		j.step = j.scan
+	}
+	return out, nil
+}
+
+// end copies the end marker behind the picture, if there is one.
+func (j *jpeg) end(out []byte) ([]byte, error) {
+	j.step = j.in.drain
+	for {
+		b, _ := j.in.buf.Peek(2)
+		switch {
+		case len(b) == 2 && b[0] == 0xff && b[1] == jpegEOI:
+			return append(out, b...), nil
+		case len(b) == 2 && b[0] == 0xff && b[1] == 0xff: // fill
+			j.in.buf.Discard(1)
+		default:
+			return out, nil
+		}
+	}
 }
 
 // scan copies the data of a scan up to the next marker.

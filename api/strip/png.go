@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 )
 
 // pngSignature is from the PNG Specification, Third Edition, 5.2, like the other
@@ -31,6 +32,7 @@ type png struct {
 	steps
 	left int64 // of a chunk under way
 
+	picture  bool // some of the picture has come: if the file ends now, it is cut off and can be shown
 	oriented bool // an eXIf chunk has come: of several the first counts
 }
 
@@ -56,7 +58,7 @@ func (p *png) begin(out []byte) ([]byte, error) {
 func (p *png) chunk(out []byte) ([]byte, error) {
 	var head [8]byte
 	if err := p.in.full(head[:]); err != nil {
-		return out, err
+		return out, p.cutOff(err)
 	}
 	length, kind := int64(binary.BigEndian.Uint32(head[:])), string(head[4:])
 	if length > 1<<31-1 { // 5.3
@@ -68,15 +70,25 @@ func (p *png) chunk(out []byte) ([]byte, error) {
 	case kind == "IEND":
 		// It is empty (11.2.5). Any content goes, like all that follows.
 		p.step = p.in.drain
-		return appendChunk(out, "IEND", nil), p.in.skip(length + pngChecksum)
+		return appendChunk(out, "IEND", nil), p.cutOff(p.in.skip(length + pngChecksum))
 	case pngKept[kind]:
 		p.left = length + pngChecksum
 		p.step = p.copy
+		p.picture = p.picture || kind == "IDAT"
 		return append(out, head[:]...), nil
 	case kind[0]&0x20 == 0: // 5.4: critical
 		return out, fmt.Errorf("has a chunk %q that changes it in a way not known here", kind)
 	}
-	return out, p.in.skip(length + pngChecksum)
+	return out, p.cutOff(p.in.skip(length + pngChecksum))
+}
+
+// cutOff makes the end of the file the end of the picture, if some of that has
+// come.
+func (p *png) cutOff(err error) error {
+	if p.picture && err == errCutOff && p.in.err == nil {
+		return io.EOF
+	}
+	return err
 }
 
 // copy copies some of a chunk with its checksum.
@@ -87,23 +99,24 @@ func (p *png) copy(out []byte) ([]byte, error) {
 	}
 	start := len(out)
 	out = append(out, make([]byte, n)...)
-	if err := p.in.full(out[start:]); err != nil {
-		return out[:start], err
+	got, err := io.ReadFull(p.in.buf, out[start:])
+	if err != nil {
+		err = p.cutOff(errCutOff)
 	}
-	return out, nil
+	return out[:start+got], err
 }
 
 // exif makes of the first eXIf chunk (11.3.4.5) one with the orientation alone.
 func (p *png) exif(out []byte, length int64) ([]byte, error) {
 	exif, err := p.in.head(length, int64(maxExif))
 	if err != nil {
-		return out, err
+		return out, p.cutOff(err)
 	}
 	p.oriented = true
 	if minimal := minimalExif(exif); minimal != nil {
 		out = appendChunk(out, "eXIf", minimal)
 	}
-	return out, p.in.skip(pngChecksum)
+	return out, p.cutOff(p.in.skip(pngChecksum))
 }
 
 // appendChunk appends a chunk with its length and checksum.

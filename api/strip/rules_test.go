@@ -140,6 +140,10 @@ func TestPNG(t *testing.T) {
 		{"nothing to strip", head + kept + iend, head + kept + iend},
 		{"chunks that go", head + gone + kept + gone + iend, head + kept + iend},
 		{"what follows the end", head + idat + iend + secret + whole, head + idat + iend},
+		{"no end", head + idat, head + idat},
+		{"an end inside the picture", head + idat + idat[:10], head + idat + idat[:10]},
+		{"an end inside a text", head + idat + chunk("tEXt", secret)[:20], head + idat},
+		{"an IEND without its content", head + idat + "\x00\x00\x00\x05IEND1234", head + idat + iend},
 		{"an IEND with content", head + idat + chunk("IEND", secret), head + idat + iend},
 		{"a wrong checksum", head + wrong + iend, head + wrong + iend},
 		{"a long chunk", head + chunk("IDAT", strings.Repeat("x", 100000)) + iend, head + chunk("IDAT", strings.Repeat("x", 100000)) + iend},
@@ -156,7 +160,7 @@ func TestPNG(t *testing.T) {
 	testRefusals(t, format.PNG, []refusal{
 		{"an unknown chunk that matters", head + chunk("CgBI", "four") + idat + iend, `"CgBI"`},
 		{"a chunk beyond measure", head + "\x80\x00\x00\x00IDAT", "2147483648 bytes"},
-		{"an IEND without its content", head + idat + "\x00\x00\x00\x05IEND1234", "cut off"},
+		{"an end before the picture", head + chunk("gAMA", "four"), "cut off"},
 	})
 }
 

@@ -47,9 +47,11 @@ var (
 // end: what stays of it is held until then, and it is refused with [ErrTooLarge]
 // where that is more than memory bytes.
 //
-// An image that is cut off, if only of its end marker, or so broken that nobody can
-// say what in it is metadata, gives a [format.ErrMalformed], behind what could be
-// read. Its header and its picture are not looked into: what [format.Detect] has to
+// A PNG or baseline JPEG that is cut off inside its picture, or lacks its end, comes
+// out as far as there is a picture: browsers show it. An image that is so broken that
+// nobody can say what in it is metadata gives a [format.ErrMalformed], behind what
+// could be read. So does a progressive JPEG without an end marker, because nothing
+// else in it tells the picture from what follows. Its header and its picture are not looked into: what [format.Detect] has to
 // say, it says of the stripped image as of the one in r. An error of r is returned
 // wrapped. Before io.EOF comes, r has been read to its own.
 //

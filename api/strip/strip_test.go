@@ -3,6 +3,7 @@ package strip_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"image"
 	_ "image/jpeg"
 	_ "image/png"
@@ -277,8 +278,9 @@ func TestReaderFails(t *testing.T) {
 	}
 }
 
-// TestCutOff: at whatever length an image is cut off, it is damaged, and what was
-// read of it up to there is as it would have been.
+// TestCutOff cuts images off at every length. What comes out is the beginning of
+// what the whole image gives. It is an error unless a part of the picture is there
+// that a browser shows.
 func TestCutOff(t *testing.T) {
 	for _, s := range readSamples(t) {
 		if len(s.content) > 7000 {
@@ -287,12 +289,38 @@ func TestCutOff(t *testing.T) {
 		want := mustStrip(t, s.content, s.Type)
 		for n := range s.content {
 			out, err := strips(s.content[:n], s.Type)
+			shown := s.Type == format.PNG && bytes.Contains(s.content[:n], []byte("IDAT")) || s.Type == format.JPEG && bytes.Contains(s.content[:n], []byte("\xff\xda"))
+			if err == nil && shown {
+				err = fmt.Errorf("%w: is cut off", format.ErrMalformed)
+			}
 			if !errors.Is(err, format.ErrMalformed) || !strings.Contains(err.Error(), "is cut off") {
 				t.Fatalf("%s: %v behind %d bytes of %d, want ErrMalformed", s.name, err, n, len(s.content))
 			}
 			if !bytes.HasPrefix(want, out) {
 				t.Fatalf("%s: cut off behind %d bytes it does not begin like the whole", s.name, n)
 			}
+		}
+	}
+}
+
+// TestNoEnd strips JPEGs without an end marker, with something behind the picture
+// and without. Nothing of that stays.
+func TestNoEnd(t *testing.T) {
+	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "cmyk.jpg", "quarters-4x2.jpg"} {
+		content := []byte(readSample(t, name))
+		want := mustStrip(t, content, format.JPEG)
+		want = want[:len(want)-2]
+		for _, trailer := range []string{"", secret, "\x00\x00" + secret, "\xff\xe1\x00\x10" + secret, "\xff\xd0" + secret, "\xff\x00" + secret, "\xff"} {
+			got, err := strips(append(bytes.Clone(content[:len(content)-2]), trailer...), format.JPEG)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s with %q behind it: %d bytes, %v, want %d", name, trailer, len(got), err, len(want))
+			}
+		}
+	}
+	for _, name := range []string{"progressive.jpg", "photo-444.jpg"} { // of which only a marker ends a scan
+		content := []byte(readSample(t, name))
+		if _, err := strips(append(content[:len(content)-2:len(content)-2], secret...), format.JPEG); !errors.Is(err, format.ErrMalformed) {
+			t.Errorf("%s: got %v, want it refused", name, err)
 		}
 	}
 }

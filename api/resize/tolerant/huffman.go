@@ -1,5 +1,7 @@
 package tolerant
 
+import "slices"
+
 // huffman is a table of codes (T.81 F.2.2.3). The zero huffman has none.
 type huffman struct {
 	look   [256]uint16 // by the next 8 bits: length and value of a code that short, or 0
@@ -9,7 +11,7 @@ type huffman struct {
 }
 
 func newHuffman(counts, values []byte) (h huffman) {
-	h.values = values
+	h.values = slices.Clone(values)
 	code, k := int32(0), 0
 	for length := 1; length <= 16; length++ {
 		h.delta[length] = int32(k) - code
@@ -60,7 +62,7 @@ func (d *jpegDecoder) fill(n int) error {
 	for d.n < n {
 		var b byte
 		if !d.missing {
-			next, err := d.r.Peek(2)
+			next, err := d.peek()
 			switch {
 			case len(next) == 0 || next[0] == 0xff && len(next) < 2:
 				d.missing = true
@@ -69,12 +71,12 @@ func (d *jpegDecoder) fill(n int) error {
 				}
 			case next[0] != 0xff:
 				b = next[0]
-				d.r.Discard(1)
+				d.advance(1)
 			case next[1] == 0:
 				b = 0xff
-				d.r.Discard(2)
+				d.advance(2)
 			case next[1] == 0xff:
-				d.r.Discard(1) // fill
+				d.advance(1) // fill
 				continue
 			default:
 				d.missing = true // a marker

@@ -50,7 +50,10 @@ type jpegDecoder struct {
 	rgb         bool // as an Adobe segment says
 	interval    int  // MCUs between restart markers, or 0
 	scanned     bool
-	drawn       bool // a block has been decoded
+	walking     bool   // nothing is drawn, and what is read goes to passed
+	passed      []byte // of the data of the scan
+	ahead       int    // bytes at the end of passed that are still in r
+	drawn       bool   // a block has been decoded
 
 	bits    uint32 // of a scan, the next one first
 	n       int    // how many there are
@@ -158,7 +161,7 @@ func (d *jpegDecoder) frame(marker byte, b []byte) error {
 	d.progressive = marker == sof2
 	d.h, d.w = int(binary.BigEndian.Uint16(b[1:])), int(binary.BigEndian.Uint16(b[3:]))
 	n := int(b[5])
-	if d.w == 0 || d.h == 0 || n != 1 && n != 3 || len(b) < 6+3*n {
+	if d.w == 0 || d.h == 0 || n < 1 || n > 4 || len(b) < 6+3*n || !d.walking && n != 1 && n != 3 {
 		return ErrUnsupported
 	}
 	d.components = make([]component, n)
@@ -173,13 +176,16 @@ func (d *jpegDecoder) frame(marker byte, b []byte) error {
 		}
 		d.hMax, d.vMax = max(d.hMax, c.h), max(d.vMax, c.v)
 	}
+	d.mcusX, d.mcuY = (d.w+8*d.hMax-1)/(8*d.hMax), (d.h+8*d.vMax-1)/(8*d.vMax)
+	if d.walking {
+		return nil
+	}
 	if string([]byte{d.components[0].id, d.components[n/2].id, d.components[n-1].id}) == "RGB" {
 		return ErrUnsupported
 	}
 	if _, ok := d.ratio(); n == 3 && !ok {
 		return ErrUnsupported
 	}
-	d.mcusX, d.mcuY = (d.w+8*d.hMax-1)/(8*d.hMax), (d.h+8*d.vMax-1)/(8*d.vMax)
 	for i := range d.components {
 		c := &d.components[i]
 		c.blocksX = d.mcusX * c.h

@@ -47,44 +47,69 @@ func (d *jpegDecoder) scanHeader(b []byte) (s scanHeader, err error) {
 
 // scan decodes the data behind SOS.
 func (d *jpegDecoder) scan(b []byte) error {
-	s, err := d.scanHeader(b)
+	s, err := d.begin(b)
+	for err == nil && !s.done() {
+		err = d.step(s)
+	}
+	return err
+}
+
+// scan is how far the decoding of a scan is.
+type scan struct {
+	scanHeader
+	across, total int // MCUs in a row, and in all
+	next          int
+	single        bool // the MCUs are blocks of one component
+}
+
+func (s *scan) done() bool { return s.next >= s.total }
+
+func (d *jpegDecoder) begin(b []byte) (*scan, error) {
+	header, err := d.scanHeader(b)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	s := &scan{scanHeader: header, across: d.mcusX, total: d.mcusX * d.mcuY}
+	if len(s.components) == 1 { // blocks that only fill up the picture are left out (A.2.2)
+		c := s.components[0]
+		s.single = true
+		s.across = ((d.w*c.h+d.hMax-1)/d.hMax + 7) / 8
+		s.total = s.across * (((d.h*c.v+d.vMax-1)/d.vMax + 7) / 8)
 	}
 	d.scanned = true
-	across, down := d.mcusX, d.mcuY
-	single := len(s.components) == 1
-	if single { // an MCU is a block, and those that fill up the picture are left out (A.2.2)
-		c := s.components[0]
-		across = ((d.w*c.h+d.hMax-1)/d.hMax + 7) / 8
-		down = ((d.h*c.v+d.vMax-1)/d.vMax + 7) / 8
+	d.restart(header)
+	return s, nil
+}
+
+// step decodes an MCU. Where data is missing, it goes on behind the next restart
+// marker, or ends the scan.
+func (d *jpegDecoder) step(s *scan) error {
+	mcu := s.next
+	s.next++
+	if d.interval > 0 && mcu > 0 && mcu%d.interval == 0 {
+		more, err := d.resync()
+		if err != nil || !more {
+			s.next = s.total
+			return err
+		}
+		d.restart(s.scanHeader)
 	}
-	d.restart(s)
-	total := across * down
-	for mcu := 0; mcu < total; mcu++ {
-		if d.interval > 0 && mcu > 0 && mcu%d.interval == 0 {
-			if more, err := d.resync(); err != nil || !more {
+	if d.ranOut() {
+		s.next = s.total
+		if d.interval > 0 {
+			s.next = min(s.total, mcu-mcu%d.interval+d.interval)
+		}
+		return nil
+	}
+	x, y := mcu%s.across, mcu/s.across
+	for _, c := range s.components {
+		h, v := c.h, c.v
+		if s.single {
+			h, v = 1, 1
+		}
+		for i := range h * v {
+			if err := d.block(c, s.scanHeader, x*h+i%h, y*v+i/h); err != nil {
 				return err
-			}
-			d.restart(s)
-		}
-		if d.ranOut() {
-			if d.interval == 0 {
-				return nil
-			}
-			mcu += d.interval - mcu%d.interval - 1 // go on behind the next restart marker
-			continue
-		}
-		x, y := mcu%across, mcu/across
-		for _, c := range s.components {
-			h, v := c.h, c.v
-			if single {
-				h, v = 1, 1
-			}
-			for i := range h * v {
-				if err := d.block(c, s, x*h+i%h, y*v+i/h); err != nil {
-					return err
-				}
 			}
 		}
 	}
@@ -103,20 +128,20 @@ func (d *jpegDecoder) restart(s scanHeader) {
 // number. It reports whether there is one: another marker ends the scan.
 func (d *jpegDecoder) resync() (more bool, err error) {
 	for {
-		b, err := d.r.Peek(2)
+		b, err := d.peek()
 		if len(b) < 2 {
 			return false, notEnd(err)
 		}
 		switch {
 		case b[0] == 0xff && rst0 <= b[1] && b[1] <= rst7:
-			d.r.Discard(2)
+			d.advance(2)
 			return true, nil
 		case b[0] == 0xff && b[1] >= sof0:
 			if b[1] != 0xff {
 				return false, nil
 			}
 		}
-		d.r.Discard(1)
+		d.advance(1)
 	}
 }
 
@@ -139,7 +164,9 @@ func (d *jpegDecoder) block(c *component, s scanHeader, x, y int) error {
 	if err := d.first(c, s, coeff[:]); err != nil || d.ranOut() {
 		return err // or only a part of the block has come
 	}
-	c.draw(x, y, coeff[:], &d.quant[c.quant])
+	if !d.walking {
+		c.draw(x, y, coeff[:], &d.quant[c.quant])
+	}
 	d.drawn = true
 	return nil
 }
