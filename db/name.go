@@ -21,8 +21,8 @@ const maxExtBytes = 16
 
 // CheckName returns name in Unicode normal form C, or an error that wraps
 // ErrName and says what is wrong: a name is valid UTF-8 of 1 to MaxNameBytes
-// bytes, without slashes, without control characters and invisible characters
-// (except joiners where they join), and with no dot or space at its ends.
+// bytes, without slashes, controls or characters that show nothing (see
+// dropInvisible), and with no dot or space at its ends.
 func CheckName(name string) (string, error) {
 	if !utf8.ValidString(name) {
 		return "", fmt.Errorf("%w: %q is not valid UTF-8", ErrName, name)
@@ -34,11 +34,11 @@ func CheckName(name string) (string, error) {
 	case len(name) > MaxNameBytes:
 		return "", fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrName, len(name), MaxNameBytes)
 	}
-	var text reader
-	for _, r := range name {
-		if r == '/' || r == '\\' || !text.shows(r) {
-			return "", fmt.Errorf("%w: %q contains %U", ErrName, name, r)
-		}
+	if i := strings.IndexAny(name, `/\`); i >= 0 {
+		return "", fmt.Errorf("%w: %q contains %U", ErrName, name, name[i])
+	}
+	if visible := dropInvisible(name); visible != name {
+		return "", fmt.Errorf("%w: %q contains %U, which shows nothing there", ErrName, name, firstDropped(name, visible))
 	}
 	if strings.TrimFunc(name, trimmed) != name {
 		return "", fmt.Errorf("%w: %q begins or ends with a dot or a space", ErrName, name)
@@ -55,22 +55,19 @@ func CheckName(name string) (string, error) {
 func CleanName(name, ext string) string {
 	name = strings.ToValidUTF8(name, "_")
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
-	var text reader
-	name = strings.Map(func(r rune) rune {
-		if r == '#' || r == '?' || r == '%' {
-			r = '_'
-		}
-		if !text.shows(r) {
-			return -1
-		}
-		return r
-	}, name)
-	name = strings.TrimFunc(compose(name), trimmed)
+	name = escaped.Replace(name)
+	for before := ""; name != before; { // a mark can compose with the character that it then follows
+		before = name
+		name = strings.TrimFunc(compose(dropInvisible(name)), trimmed)
+	}
 	if name == "" {
 		name = "image" + ext
 	}
 	return shorten(name, "")
 }
+
+// escaped are the characters that have a meaning in a URL.
+var escaped = strings.NewReplacer("#", "_", "?", "_", "%", "_")
 
 // compose brings name, which is free of invisible characters, to normal form
 // C. Of more than 30 marks in a row (as in Zalgo text) it drops those after
@@ -116,7 +113,8 @@ func shorten(name, tag string) string {
 		for room > 0 && !utf8.RuneStart(stem[room]) {
 			room--
 		}
-		stem = strings.TrimRightFunc(stem[:room], trimmed)
+		// An emoji or a word may be cut inside, so that what joined it must go.
+		stem = strings.TrimRightFunc(dropInvisible(stem[:room]), func(r rune) bool { return trimmed(r) || isJoiner(r) })
 	}
 	return stem + tag + ext
 }
@@ -132,53 +130,3 @@ func splitExt(name string) (stem, ext string) {
 
 // trimmed reports whether a name must not begin or end with r.
 func trimmed(r rune) bool { return r == '.' || unicode.IsSpace(r) }
-
-// reader goes through a name as a person reads it, and tells the characters that
-// show something, or change how their neighbours look, from those that do not. A
-// name with one of the latter would not be the name that a person reads.
-type reader struct {
-	last rune // that it has accepted
-	tags int  // how many tag characters come last
-}
-
-const (
-	zwnj      = '\u200c'     // zero-width non-joiner
-	zwj       = '\u200d'     // zero-width joiner
-	mvs       = '\u180e'     // Mongolian vowel separator
-	blackFlag = '\U0001f3f4' // begins the flag of a region
-	maxTags   = 7            // a region has up to six characters; one tag ends them (UTS #51, ED-14a)
-)
-
-// shows accepts the next character, or reports that it is invisible: a control, a
-// line separator, or what the Unicode Character Database calls a format character
-// (category Cf, such as bidirectional overrides) or default ignorable. Variation
-// selectors show: they make the character before them an emoji.
-func (t *reader) shows(r rune) bool {
-	tag := r >= '\U000e0020' && r <= '\U000e007f'
-	switch {
-	case r == zwnj, r == zwj, r == mvs:
-		if !joins(t.last) {
-			return false
-		}
-	case tag:
-		if t.last != blackFlag && t.tags == 0 || t.tags == maxTags {
-			return false
-		}
-	case unicode.Is(unicode.Prepended_Concatenation_Mark, r): // Cf, and drawn around the digits behind it
-	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point):
-		return false
-	}
-	if t.tags++; !tag {
-		t.tags = 0
-	}
-	t.last = r
-	return true
-}
-
-// joins reports whether a joiner behind r can change what is drawn: behind a
-// letter or a mark of a script that joins letters (UAX #31 section 2.3), such as
-// Arabic and Devanagari, or behind an emoji (UTS #51, ED-16). Everywhere else it
-// would only make two names that look the same.
-func joins(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.M, unicode.So, unicode.Sk) && !unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic)
-}

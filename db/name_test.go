@@ -187,6 +187,7 @@ func FuzzName(f *testing.F) {
 		"cat.png", "", " . ", "a/b\\c.png", "a#b?c%d", "caf\xe9", "e\u200b\u0301", ".\u0301", "\u3164.png", "x.\u202egnp",
 		strings.Repeat("n", 300) + ".png", strings.Repeat("猫", 90), strings.Repeat("\u0344", 40) + ".png",
 		strings.Repeat("\u1161", 40), "a" + strings.Repeat("\u0308", 70) + "\u0f71\u0f72", "cat." + strings.Repeat("\u0308", 40),
+		"می\u200cخواهم", strings.Repeat("👨\u200d", 50), "=\u200d\u0338\u200dخ", strings.Repeat("🏴"+england, 20), "ᠠ\u180eᠠ", "র\u200d্য",
 	} {
 		f.Add(name, 2)
 		f.Add(name, 1<<40)
@@ -218,6 +219,84 @@ func FuzzName(f *testing.F) {
 		}
 		wantNumbers(t, checked, max(n, 2))
 	})
+}
+
+// TestInvisible: a character that shows nothing is dropped by CleanName and
+// refused by CheckName, unless a word or an emoji is written with it.
+func TestInvisible(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ what, name, want string }{
+		{"Persian, a non-joiner in a word", "می\u200cخواهم.png", "می\u200cخواهم.png"},
+		{"Persian, a suffix of a Latin word", "PDF\u200cها.png", "PDF\u200cها.png"},
+		{"Persian, a suffix of a number", "۱۲\u200cتایی.png", "۱۲\u200cتایی.png"},
+		{"Persian, an initial form", "سال ۱۴۰۰ ه\u200d.png", "سال ۱۴۰۰ ه\u200d.png"},
+		{"Hindi, a half form", "क्\u200dष.png", "क्\u200dष.png"},
+		{"Hindi, no conjunct", "क्\u200cष.png", "क्\u200cष.png"},
+		{"Bengali, a joiner before the virama", "র\u200d্য.png", "র\u200d্য.png"},
+		{"Sinhala", "ශ්\u200dරී ලංකා.png", "ශ්\u200dරී ලංකා.png"},
+		{"Malayalam, a chillu", "അവന്\u200d.png", "അവന്\u200d.png"},
+		{"Mongolian, a vowel separator", "ᠬᠠᠨ\u180eᠠ.png", "ᠬᠠᠨ\u180eᠠ.png"},
+		{"Mongolian, a variation selector", "ᠠ\u180b.png", "ᠠ\u180b.png"},
+		{"Arabic, the sign of a year", "\u0601١٩٩٩.png", "\u0601١٩٩٩.png"},
+		{"a Han variant", "葛\U000e0100.png", "葛\U000e0100.png"},
+		{"emoji, a family", "👨\u200d👩\u200d👧.png", "👨\u200d👩\u200d👧.png"},
+		{"emoji, a skin tone", "👩🏽\u200d🚀.png", "👩🏽\u200d🚀.png"},
+		{"emoji, a rainbow flag", "🏳\ufe0f\u200d🌈.png", "🏳\ufe0f\u200d🌈.png"},
+		{"emoji, an arrow", "🙂\u200d↔\ufe0f.png", "🙂\u200d↔\ufe0f.png"},
+		{"emoji, the flag of England", "🏴" + england + ".png", "🏴" + england + ".png"},
+
+		{"a joiner between Latin letters", "a\u200db.png", "ab.png"},
+		{"a non-joiner between Latin letters", "a\u200cb.png", "ab.png"},
+		{"a joiner at the beginning", "\u200dخ.png", "خ.png"},
+		{"a non-joiner at the end of a word", "می\u200c.png", "می.png"},
+		{"a non-joiner at the end of a name", "می\u200c", "می"},
+		{"two non-joiners", "می\u200c\u200cخ.png", "می\u200cخ.png"},
+		{"two joiners", "👨\u200d\u200d👩.png", "👨\u200d👩.png"},
+		{"both joiners", "क्\u200d\u200cष.png", "क्\u200dष.png"},
+		{"a joiner after an emoji", "👨\u200d.png", "👨.png"},
+		{"a joiner before an emoji", "a\u200d👨.png", "a👨.png"},
+		{"a vowel separator between Latin letters", "a\u180eb.png", "ab.png"},
+		{"tags after a letter", "a" + england + ".png", "a.png"},
+		{"tags without an end", "🏴\U000e0067\U000e0062\U000e0065.png", "🏴.png"},
+		{"tags after a flag", "🏴" + england + england + ".png", "🏴" + england + ".png"},
+		{"more tags than a place has", "🏴" + strings.Repeat("\U000e0061", 40) + "\U000e007f.png", "🏴.png"},
+		{"a language tag", "a\U000e0001b.png", "ab.png"},
+		{"a mark behind a joiner that goes", "e\u200d\u0301.png", "\u00e9.png"},
+		{"a mark of right to left", "a\u200fb\u061cc.png", "abc.png"},
+		{"isolates", "a\u2066b\u2069.png", "ab.png"},
+		{"a byte order mark", "\ufeffcat.png", "cat.png"},
+		{"a soft hyphen", "c\u00adat.png", "cat.png"},
+		{"a word joiner", "c\u2060at.png", "cat.png"},
+		{"Hangul fillers", "c\u115f\u1160\u3164\uffa0at.png", "cat.png"},
+		{"a grapheme joiner", "c\u034fat.png", "cat.png"},
+		{"Khmer inherent vowels", "ក\u17b4\u17b5.png", "ក.png"},
+		{"an annotation", "c\ufff9at\ufffb.png", "cat.png"},
+	} {
+		clean := db.CleanName(c.name, "")
+		if clean != c.want {
+			t.Errorf("%s: CleanName(%+q): got %+q, want %+q", c.what, c.name, clean, c.want)
+		}
+		wantGood(t, clean)
+		if checked, err := db.CheckName(c.name); (err == nil) != (c.name == c.want) || err != nil && !errors.Is(err, db.ErrName) {
+			t.Errorf("%s: CheckName(%+q): got %+q and %v, want ErrName only if CleanName changes it", c.what, c.name, checked, err)
+		}
+	}
+}
+
+// england is what follows a black flag in the flag of England.
+const england = "\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+
+// TestCutJoined: a name is never cut so that it ends with a joiner or a tag.
+func TestCutJoined(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{"👨\u200d👩\u200d👧", "می\u200cخ", "क्\u200dष", "র\u200d্য", "🏴" + england} {
+		for room := range 40 {
+			name := db.CleanName(strings.Repeat("n", room)+strings.Repeat(unit, 40)+".png", "")
+			wantGood(t, name)
+			wantNumbers(t, name, 2)
+			wantNumbers(t, name, 1<<40)
+		}
+	}
 }
 
 // wantGood fails unless CheckName takes name as it is.

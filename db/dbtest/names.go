@@ -19,7 +19,7 @@ func testOddNames(t *testing.T, s db.Store) {
 		"a", "0", "-", "a b.png", "photo (1).png", "a#b?c%d.png", "a%2Fb.png", "a+b&c=d.png",
 		`"quoted" 'twice'.png`, "back`tick$(id).png", "a:b*c|d<e>.png", "con", "nul.png", "~", "-rf",
 		"a..b.png", "a . b.png", "images", "recent", "digests", "blobs", "orphans",
-		"猫.png", "кот.jpg", "قطة.gif", "🐈.png", "\u2764\ufe0f.png", "\u00e9", "\ufb01.png", "\U0010fffd.png", "\ufffd\uffff.png",
+		"猫.png", "кот.jpg", "قطة.gif", "🐈.png", "\u2764\ufe0f.png", "می\u200cخواهم.png", "👨\u200d👩\u200d👧.png", "\u00e9", "\ufb01.png", "\U0010fffd.png", "\ufffd\uffff.png",
 		strings.Repeat("n", db.MaxNameBytes),
 		strings.Repeat("n", db.MaxNameBytes-4) + ".png",
 		strings.Repeat("猫", (db.MaxNameBytes-4)/3) + ".png",
@@ -47,7 +47,7 @@ func testOddNames(t *testing.T, s db.Store) {
 
 // testNearNames: names that begin alike or differ in case alone are several.
 func testNearNames(t *testing.T, s db.Store) {
-	near := []string{"cat.png", "Cat.png", "CAT.PNG", "cat.pn", "cat.png2", "cat.png-2", "cat-2.png", "cat", "ca", "cat .png", "\ufb01", "fi"}
+	near := []string{"cat.png", "Cat.png", "CAT.PNG", "cat.pn", "cat.png2", "cat.png-2", "cat-2.png", "cat", "ca", "cat .png", "\ufb01", "fi", "नक्ष", "नक्\u200dष", "नक्\u200cष"}
 	for _, name := range near {
 		create(t, s, name, []byte(name))
 	}
@@ -96,7 +96,7 @@ func testBadNames(t *testing.T, s db.Store) {
 		"", ".", "..", " ", "/", `\`, "a/b.png", `a\b.png`, "/cat.png", "../cat.png",
 		".cat.png", "cat.png.", " cat.png", "cat.png ", "\u00a0cat.png",
 		"a\x00b.png", "a\nb.png", "a\x7fb.png", "a\u0085b.png",
-		"a\u202eb.png", "a\u200bb.png", "a\ufeffb.png", "a\u2028b.png",
+		"a\u202eb.png", "a\u200bb.png", "a\u200cb.png", "a\u200db.png", "a\ufeffb.png", "a\u2028b.png",
 		"\xff.png", "caf\xe9.png", "\xed\xa0\x80.png",
 		strings.Repeat("n", db.MaxNameBytes+1),
 		strings.Repeat("\u0344", db.MaxNameBytes/2), // grows in form C
