@@ -4,6 +4,7 @@ package portable
 
 import (
 	"context"
+	"math"
 	"regexp"
 	"strings"
 
@@ -33,8 +34,13 @@ func file(name string) string {
 }
 
 // fold returns the same text for all names that a file system which ignores case
-// cannot tell apart. Some of those keep names in a normal form.
-func fold(name string) string { return norm.NFD.String(cases.Fold().String(name)) }
+// cannot tell apart. Some of those keep names in a normal form, and HFS Plus
+// ignores joiners (Apple TN1150, "Case-Insensitive String Comparison").
+func fold(name string) string {
+	return norm.NFD.String(cases.Fold().String(joiners.Replace(name)))
+}
+
+var joiners = strings.NewReplacer("\u200c", "", "\u200d", "")
 
 // Names returns a file name for each of the images, which have different names. No
 // two are the same to a file system that ignores case. An image keeps its name,
@@ -54,25 +60,27 @@ func Names(ctx context.Context, images []string) ([]string, error) {
 		return true
 	}
 	for i, name := range images {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if file(name) == name {
 			take(i, name)
 		}
 	}
-	next := make(map[string]int) // the number to try, by folded name: all before it are taken
+	next := make(map[string]int) // the number to try, by what all numbered names have in common
 	for i, image := range images {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if names[i] != "" {
+		name := file(image)
+		if names[i] != "" || take(i, name) {
 			continue
 		}
-		name := file(image)
-		folded := fold(name)
-		for n := max(1, next[folded]); ; n++ {
-			next[folded] = n + 1
-			if numbered := db.Numbered(name, n); n == 1 && take(i, name) || n > 1 && take(i, numbered) {
-				break
+		// Long names are cut for the number and can then be the same.
+		common := fold(db.Numbered(name, math.MaxInt))
+		for n := max(2, next[common]); names[i] == ""; n++ {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
 			}
+			take(i, db.Numbered(name, n))
+			next[common] = n + 1
 		}
 	}
 	return names, nil

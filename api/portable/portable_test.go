@@ -27,6 +27,7 @@ func TestNames(t *testing.T) {
 		{[]string{"icon.png", "con-2.png", "com.png", "com10.png", "auxiliary.png", "nul_.png"},
 			[]string{"icon.png", "con-2.png", "com.png", "com10.png", "auxiliary.png", "nul_.png"}},
 		{[]string{"100%.png", "#1.png", "a&b.png", "-rf.png", "~.png"}, []string{"100%.png", "#1.png", "a&b.png", "-rf.png", "~.png"}},
+		{[]string{"می\u200cخ.png", "میخ.png"}, []string{"می\u200cخ.png", "میخ-2.png"}}, // one name to HFS Plus
 		{[]string{"con." + long + ".png"}, []string{"_con." + long[:len(long)-1] + ".png"}},
 	} {
 		got, err := portable.Names(t.Context(), c.images)
@@ -60,24 +61,53 @@ func BenchmarkSameName(b *testing.B) {
 	}
 }
 
-// TestManySameNames would take minutes if each image tried all the numbers that
-// the ones before it have taken.
+// counting is a context that counts how often it is asked whether it has ended,
+// which Names does for each name that it tries. It ends after most times.
+type counting struct {
+	context.Context
+	asked, most int
+}
+
+func (c *counting) Err() error {
+	if c.asked++; c.asked > c.most {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestManySameNames: however many images need the same file name, Names tries few
+// names for each, and it stops when its context ends.
 func TestManySameNames(t *testing.T) {
 	t.Parallel()
-	images := make([]string, 1<<17)
-	for i := range images {
-		images[i] = "a" + strings.NewReplacer("0", ":", "1", "|").Replace(fmt.Sprintf("%020b", i)) + ".png"
-	}
-	names, err := portable.Names(t.Context(), images)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if slices.Sort(names); len(slices.Compact(names)) != len(images) {
-		t.Error("two images have the same name")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := portable.Names(ctx, images); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want it to stop", err)
+	const n = 4000
+	for what, image := range map[string]func(i int) string{
+		"short": func(i int) string {
+			return "a" + strings.NewReplacer("0", ":", "1", "|").Replace(fmt.Sprintf("%012b", i)) + ".png"
+		},
+		"numbered already": func(i int) string {
+			return [...]string{"a:.png", fmt.Sprintf("a_-%d.png", i), fmt.Sprintf("A_-%d.png", i)}[min(i, 1+i%2)]
+		},
+		// The last character is cut off for a number, so these need the same ones.
+		"long": func(i int) string {
+			return strings.Repeat("x", 247) + string(rune('\u4e00'+i/2)) + ":_"[i%2:i%2+1] + ".png"
+		},
+	} {
+		images := make([]string, n)
+		for i := range images {
+			images[i] = image(i)
+		}
+		ctx := &counting{t.Context(), 0, 3 * n}
+		names, err := portable.Names(ctx, images)
+		if err != nil {
+			t.Fatalf("%s: %d images took more than %d tries: %v", what, n, 3*n, err)
+		}
+		if slices.Sort(names); len(slices.Compact(names)) != n {
+			t.Errorf("%s: two images have the same name", what)
+		}
+		for _, most := range []int{0, 10, ctx.asked - 1} {
+			if _, err := portable.Names(&counting{t.Context(), 0, most}, images); !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v after its context was asked %d times, want it to stop", what, err, most)
+			}
+		}
 	}
 }
