@@ -64,7 +64,7 @@ func NewReader(r io.Reader, boundary string) *Reader {
 type Part struct {
 	Name     string // of the field
 	FileName string // as the client calls its file, unescaped, or ""
-	Header   int    // bytes of the header, for a bound on all of them
+	Header   int    // bytes of the header with its line ends, for a bound on all of them
 
 	m       *Reader
 	content io.Reader // decodes what raw returns
@@ -93,11 +93,11 @@ func (m *Reader) NextPart() (*Part, error) {
 	case len(text) > 0:
 		return nil, ErrBoundary
 	}
-	header, err := m.header()
+	header, size, err := m.header()
 	if err != nil {
 		return nil, cutOff(err)
 	}
-	m.part = newPart(m, header)
+	m.part = newPart(m, header, size)
 	return m.part, nil
 }
 
@@ -111,7 +111,7 @@ func (m *Reader) pass() error {
 	m.started = true
 	for passed := 0; ; {
 		line, err := m.line(maxHeader)
-		if rest, ok := bytes.CutPrefix(line, m.dashes()); ok && delimits(rest) {
+		if rest, ok := bytes.CutPrefix(line, m.dashes()); ok && endsLine(rest) {
 			if bytes.HasSuffix(rest, []byte("\n")) && !bytes.HasSuffix(rest, []byte("\r\n")) {
 				m.delim = m.delim[1:] // the lines of this body end without CR
 			}
@@ -139,18 +139,21 @@ func cutOff(err error) error {
 }
 
 // fill reads more into the buffer. It returns the error of the reader once there
-// is no more. What take returned before is not valid any longer.
+// is no more. What take returned before is not valid any longer. However little
+// comes at a time, few bytes are moved: only when the buffer has no room, and then
+// half of it becomes free.
 func (m *Reader) fill() error {
 	if m.err != nil {
 		return m.err
 	}
-	if room := len(m.buf) + fillSize; room > len(m.store) {
-		m.store = append(make([]byte, 0, room), m.buf...)[:room]
-	} else {
-		copy(m.store, m.buf)
+	if have := len(m.buf); cap(m.buf)-have < fillSize/4 {
+		if m.store == nil || have > len(m.store)/2 {
+			m.store = make([]byte, 2*have+fillSize)
+		}
+		m.buf = m.store[:copy(m.store, m.buf)]
 	}
-	n, err := m.r.Read(m.store[len(m.buf):])
-	m.buf, m.err = m.store[:len(m.buf)+n], err
+	n, err := m.r.Read(m.buf[len(m.buf):cap(m.buf)])
+	m.buf, m.err = m.buf[:len(m.buf)+n], err
 	return nil
 }
 
@@ -179,33 +182,32 @@ func (m *Reader) line(most int) ([]byte, error) {
 }
 
 // header returns the lines of a header up to the empty line, joined where one is
-// continued.
-func (m *Reader) header() (lines []string, err error) {
-	for size := 0; ; {
+// continued, with "\n" between them, and how many bytes it has.
+func (m *Reader) header() (lines string, size int, err error) {
+	var joined strings.Builder
+	for {
 		line, err := m.line(maxHeader)
 		if err != nil {
-			return nil, err
+			return "", 0, err
 		}
 		if size += len(line); size > maxHeader {
-			return nil, ErrHeader
+			return "", 0, ErrHeader
 		}
-		text := strings.TrimRight(string(line), "\r\n")
-		switch {
-		case text == "":
-			return lines, nil
-		case (text[0] == ' ' || text[0] == '\t') && len(lines) > 0:
-			lines[len(lines)-1] += text
-		default:
-			lines = append(lines, text)
+		text := bytes.TrimRight(line, "\r\n")
+		if len(text) == 0 {
+			return joined.String(), size, nil
 		}
+		if text[0] != ' ' && text[0] != '\t' {
+			joined.WriteByte('\n')
+		}
+		joined.Write(text)
 	}
 }
 
-func newPart(m *Reader, header []string) *Part {
-	p := &Part{m: m, fresh: true}
+func newPart(m *Reader, header string, size int) *Part {
+	p := &Part{m: m, fresh: true, Header: size}
 	p.content = raw{p}
-	for _, line := range header {
-		p.Header += len(line)
+	for line := range strings.SplitSeq(header, "\n") {
 		key, value, _ := strings.Cut(line, ":")
 		switch strings.ToLower(strings.TrimSpace(key)) {
 		case "content-disposition":
@@ -332,6 +334,14 @@ func (m *Reader) content(data []byte) (n int, end bool) {
 		return tail + i, false
 	}
 	return len(data), false
+}
+
+// endsLine reports whether nothing but the end of its line follows a boundary, or
+// the dashes of the closing one. Any other line in front of the first part belongs
+// to the preamble.
+func endsLine(behind []byte) bool {
+	text := string(bytes.TrimRight(behind, " \t\r\n"))
+	return text == "" || text == "--"
 }
 
 // delimits reports whether what follows a boundary makes it one: white space, or
