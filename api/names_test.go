@@ -53,6 +53,7 @@ var uploadNames = []struct{ sent, kept string }{
 	{"a\u200bb\u200dc.png", "abc.png"},
 	{"می‌خواهم.png", "می‌خواهم.png"}, // with ZWNJ
 	{"👨‍👩‍👧.png", "👨‍👩‍👧.png"},
+	{"cafe\u0301\u200d.png", "café.png"}, // a joiner behind what form C makes a Latin letter
 	{"a\u0085b\u2028c.png", "abc.png"},
 
 	{strings.Repeat("n", 300) + ".png", strings.Repeat("n", 251) + ".png"},
@@ -60,8 +61,10 @@ var uploadNames = []struct{ sent, kept string }{
 	{strings.Repeat("n", 300), strings.Repeat("n", 255)},
 	{"z" + strings.Repeat("\u0301", 1000) + ".png", "\u017a" + strings.Repeat("\u0301", 29) + ".png"},
 
-	{"caf\xe9.png", "caf_.png"}, // Latin-1
-	{"a\xff\xfe\xfdb.png", "a_b.png"},
+	{"caf\xe9.png", "café.png"},                             // Latin-1
+	{"\x93hi\x94 \x96 caf\xe9%22.png", "“hi” – café\".png"}, // as browsers mean it
+	{"猫\xe7\x8c.png", "猫_.png"},                             // UTF-8 that is damaged
+	{"%E7%8C%AB%E7%8C100%25.png", "猫_E7_8C100_.png"},        // good escapes beside bad ones
 }
 
 func TestUploadNames(t *testing.T) {
@@ -93,27 +96,33 @@ func TestUploadNames(t *testing.T) {
 func TestUploadNameForms(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ parameters, kept string }{
-		"quoted":             {`filename="cat.png"`, "cat.png"},
-		"token":              {`filename=cat.png`, "cat.png"},
-		"escaped quote":      {`filename="c\"at.png"`, `c"at.png`},
-		"RFC 8187":           {`filename*=UTF-8''na%C3%AFve.png`, "naïve.png"},
-		"RFC 8187 and ASCII": {`filename="naive.png"; filename*=UTF-8''na%C3%AFve.png`, "naïve.png"},
-		"mime":               {strings.TrimPrefix(mime.FormatMediaType("form-data", map[string]string{"filename": "写真.png"}), "form-data; "), "写真.png"},
-		"empty":              {`filename=""`, "image.png"},
-		"none":               {`x="y"`, "image.png"},
-		"semicolon":          {`filename="a;b.png"`, "a;b.png"},
-		"tab":                {"filename=\"a\tb.png\"", "ab.png"},
-		"Latin-1":            {`filename*=iso-8859-1''k%E4se4.png`, "käse4.png"},
-		"Latin-1 unquoted":   {`filename="kaese.png"; FileName*=ISO-8859-1'de'k%E4se.png`, "käse.png"},
-		"bad RFC 8187":       {`filename*=UTF-8''%E7%8; filename="cat.png"`, "cat.png"},
-		"token with a space": {`filename=my cat.png`, "my cat.png"},
-		"token in UTF-8":     {`filename=猫 2.png`, "猫 2.png"},
-		"twice":              {`filename="cat.png"; filename="dog.png"`, "cat.png"},
-		"in capitals":        {`FILENAME="cat.png"`, "cat.png"},
-		"bare quotes":        {`filename="say "hi".png"`, `say "hi".png`},
-		"no end":             {`filename="cat.png`, "cat.png"},
-		"spaces around":      {`filename = "cat.png" ; x=y`, "cat.png"},
-		"content URL":        {`filename="content://media/external/1007044"`, "1007044"},
+		"quoted":                     {`filename="cat.png"`, "cat.png"},
+		"token":                      {`filename=cat.png`, "cat.png"},
+		"escaped quote":              {`filename="c\"at.png"`, `c"at.png`},
+		"RFC 8187":                   {`filename*=UTF-8''na%C3%AFve.png`, "naïve.png"},
+		"RFC 8187 and ASCII":         {`filename="naive.png"; filename*=UTF-8''na%C3%AFve.png`, "naïve.png"},
+		"mime":                       {strings.TrimPrefix(mime.FormatMediaType("form-data", map[string]string{"filename": "写真.png"}), "form-data; "), "写真.png"},
+		"empty":                      {`filename=""`, "image.png"},
+		"none":                       {`x="y"`, "image.png"},
+		"semicolon":                  {`filename="a;b.png"`, "a;b.png"},
+		"tab":                        {"filename=\"a\tb.png\"", "ab.png"},
+		"Latin-1":                    {`filename*=iso-8859-1''k%E4se4.png`, "käse4.png"},
+		"Latin-1 unquoted":           {`filename="kaese.png"; FileName*=ISO-8859-1'de'k%E4se.png`, "käse.png"},
+		"bad RFC 8187":               {`filename*=UTF-8''%E7%8; filename="cat.png"`, "cat.png"},
+		"Latin-1 under another name": {`filename*=UTF-8''k%E4se.png`, "käse.png"},
+		"RFC 8187 without a charset": {`filename*=cat%201.png`, "cat 1.png"},
+		"RFC 8187, a bare percent":   {`filename*=UTF-8''100%.png`, "100_.png"},
+		"RFC 8187, quoted":           {`filename*="UTF-8''%E7%8C%AB.png"`, "猫.png"},
+		"RFC 8187 beside nothing":    {`filename=""; filename*=UTF-8''%E7%8C%AB.png`, "猫.png"},
+		"RFC 8187, empty":            {`filename="cat.png"; filename*=UTF-8''`, "cat.png"},
+		"token with a space":         {`filename=my cat.png`, "my cat.png"},
+		"token in UTF-8":             {`filename=猫 2.png`, "猫 2.png"},
+		"twice":                      {`filename="cat.png"; filename="dog.png"`, "cat.png"},
+		"in capitals":                {`FILENAME="cat.png"`, "cat.png"},
+		"bare quotes":                {`filename="say "hi".png"`, `say "hi".png`},
+		"no end":                     {`filename="cat.png`, "cat.png"},
+		"spaces around":              {`filename = "cat.png" ; x=y`, "cat.png"},
+		"content URL":                {`filename="content://media/external/1007044"`, "1007044"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -143,6 +152,8 @@ func TestURLNames(t *testing.T) {
 		{"a;b,c&d=e@f:g$h!.png", []string{"a;b,c&d=e@f:g$h!.png", "a%3Bb%2Cc%26d%3De%40f%3Ag%24h%21.png"}},
 		{"caf\u00e9.png", []string{"caf%C3%A9.png", "caf%c3%a9.png", "cafe%CC%81.png"}},
 		{"写真.png", []string{"%E5%86%99%E7%9C%9F.png"}},
+		{"می\u200cخ.png", []string{"%D9%85%DB%8C%E2%80%8C%D8%AE.png"}},
+		{"👨\u200d👩\u200d👧.png", []string{"%F0%9F%91%A8%E2%80%8D%F0%9F%91%A9%E2%80%8D%F0%9F%91%A7.png"}},
 		{"~tilde_-.png", []string{"~tilde_-.png", "%7Etilde%5F%2D.png"}},
 		{strings.Repeat("n", 255), []string{strings.Repeat("n", 255)}},
 		{"upload", []string{"upload"}},
@@ -205,6 +216,7 @@ func TestBadURLNames(t *testing.T) {
 		"surrogate":           "/images/%ED%A0%80.png",
 		"bidi override":       "/images/a%E2%80%AEgnp.exe",
 		"zero width":          "/images/a%E2%80%8Bb.png",
+		"a joiner alone":      "/images/a%E2%80%8Db.png",
 		"byte order mark":     "/images/%EF%BB%BFcat.png",
 		"256 bytes":           "/images/" + strings.Repeat("n", 256),
 	} {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // parameters parses the value of a header with parameters, such as
@@ -65,12 +67,17 @@ func parameterValue(s string) (value, rest string) {
 // or "". Clients write it in many ways: filename*= as of RFC 8187, which comes
 // first as RFC 6266 section 4.3 asks; percent-encoded (RFC 7578 section 4.2; HTML
 // does so with quotes and line ends alone); as encoded words (RFC 2047); or as
-// bare UTF-8.
+// bare UTF-8 or Latin-1. A filename*= that is not as of RFC 8187 counts only if
+// there is nothing else.
 func fileName(params map[string]string) string {
-	if name := extended(params["filename*"]); name != "" {
+	name, ok := extended(params["filename*"])
+	if ok {
 		return name
 	}
-	name := params["filename"]
+	if plain := params["filename"]; plain != "" {
+		name = plain
+	}
+	name = utf8Of(name)
 	if strings.Contains(name, "=?") {
 		if decoded, err := new(mime.WordDecoder).DecodeHeader(name); err == nil {
 			return decoded
@@ -80,42 +87,72 @@ func fileName(params map[string]string) string {
 }
 
 // extended decodes the value of a parameter as of RFC 8187 section 3.2: charset,
-// language and percent-encoded text. It returns "" if it cannot.
-func extended(value string) string {
+// language and percent-encoded text. If it cannot, it reports that, and returns
+// the text as it is.
+func extended(value string) (text string, ok bool) {
+	text = value
 	charset, rest, _ := strings.Cut(value, "'")
-	_, text, ok := strings.Cut(rest, "'")
-	text, err := url.PathUnescape(text)
-	switch {
-	case !ok || err != nil:
-		return ""
-	case strings.EqualFold(charset, "iso-8859-1"):
-		var utf strings.Builder
-		for i := range len(text) {
-			utf.WriteRune(rune(text[i])) // the first 256 characters of Unicode
-		}
-		return utf.String()
+	if _, after, found := strings.Cut(rest, "'"); found {
+		text = after
 	}
-	return text
+	decoded, err := url.PathUnescape(text)
+	switch {
+	case err != nil || decoded == "" || len(text) == len(value):
+		return text, false
+	case strings.EqualFold(charset, "iso-8859-1"):
+		return latin1(decoded), true
+	}
+	return utf8Of(decoded), true
 }
 
-// unescape decodes each run of percent escapes that is UTF-8, and leaves all other
+// utf8Of returns a text that a client sent in UTF-8 or in Latin-1. Latin-1 is
+// what has bytes above ASCII and not one character of UTF-8 among them.
+func utf8Of(text string) string {
+	rest := strings.ToValidUTF8(text, "")
+	if len(rest) == len(text) || strings.IndexFunc(rest, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		return text
+	}
+	return latin1(text)
+}
+
+// latin1 decodes ISO-8859-1 as browsers do, as windows-1252 (WHATWG Encoding
+// Standard, section 4.2), which has quotes and dashes in place of controls.
+func latin1(text string) string {
+	decoded, err := charmap.Windows1252.NewDecoder().String(text)
+	if err != nil { // which never happens: all bytes have a character
+		return text
+	}
+	return decoded
+}
+
+// unescape decodes the percent escapes that are UTF-8, and leaves all other
 // percent signs: they belong to the name.
 func unescape(name string) string {
 	var text strings.Builder
 	for name != "" {
-		n := 0
-		for n+3 <= len(name) && name[n] == '%' && isHex(name[n+1]) && isHex(name[n+2]) {
-			n += 3
+		char := escapedChar(name)
+		text.WriteString(char)
+		if name = name[3*len(char):]; char == "" {
+			text.WriteByte(name[0])
+			name = name[1:]
 		}
-		decoded, _ := url.PathUnescape(name[:n])
-		if n == 0 || !utf8.ValidString(decoded) {
-			n = max(n, 1)
-			decoded = name[:n]
-		}
-		text.WriteString(decoded)
-		name = name[n:]
 	}
 	return text.String()
+}
+
+// escapedChar returns the character of UTF-8 with whose percent escapes s begins,
+// or "".
+func escapedChar(s string) string {
+	n := 0
+	for n+3 <= min(len(s), 3*utf8.UTFMax) && s[n] == '%' && isHex(s[n+1]) && isHex(s[n+2]) {
+		n += 3
+	}
+	decoded, _ := url.PathUnescape(s[:n])
+	r, size := utf8.DecodeRuneInString(decoded)
+	if r == utf8.RuneError && size == 1 {
+		return ""
+	}
+	return decoded[:size]
 }
 
 func isHex(c byte) bool {

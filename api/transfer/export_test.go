@@ -38,6 +38,7 @@ var odd = map[string]string{
 	"no extension":                    "no extension",
 	"a.b.c.tar.gz":                    "a.b.c.tar.gz",
 	"🏳️.png":                          "🏳️.png",
+	"می\u200cخ👨\u200d👩.png":           "می\u200cخ👨\u200d👩.png",
 	strings.Repeat("l", 251) + ".png": strings.Repeat("l", 251) + ".png",
 	strings.Repeat("é", 125) + ".png": strings.Repeat("é", 125) + ".png",
 }
