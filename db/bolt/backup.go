@@ -73,8 +73,9 @@ const (
 // not memory. Its name goes at once where the system lets it. When the data
 // file's folder is gone it is made elsewhere: this copy may be the last.
 func (s *Store) spool() (spooled, error) {
-	pattern := filepath.Base(s.path) + spoolMark + "*" + spoolEnd
-	f, err := os.CreateTemp(filepath.Dir(s.path), pattern)
+	path := realPath(s.path)
+	pattern := filepath.Base(path) + spoolMark + "*" + spoolEnd
+	f, err := os.CreateTemp(filepath.Dir(path), pattern)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, err = os.CreateTemp("", pattern)
 	}
@@ -85,9 +86,19 @@ func (s *Store) spool() (spooled, error) {
 	return spooled{f}, nil
 }
 
+// realPath follows symbolic links to the data file: the folder of a link can be
+// read-only or on another disk. Without the data file it returns path.
+func realPath(path string) string {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		return target
+	}
+	return path
+}
+
 // removeSpooled removes what a crash left of backups where a file cannot lose
 // its name while it is open. Nobody else has the data file at path open.
 func removeSpooled(path string) {
+	path = realPath(path)
 	files, _ := os.ReadDir(filepath.Dir(path))
 	for _, f := range files {
 		digits, begins := strings.CutPrefix(f.Name(), filepath.Base(path)+spoolMark)

@@ -63,3 +63,25 @@ func TestBackupOfShort(t *testing.T) {
 		t.Errorf("error %v, want ErrDamaged", err)
 	}
 }
+
+// TestBackupBehindLink copies a data file that a symbolic link leads to. The
+// temporary file is beside the data file: the link can be on a read-only disk.
+func TestBackupBehindLink(t *testing.T) {
+	t.Parallel()
+	dir, volume := t.TempDir(), t.TempDir()
+	link := filepath.Join(dir, "link.db")
+	if err := os.Symlink(filepath.Join(volume, "images.db"), link); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	must(t, os.WriteFile(filepath.Join(volume, "images.db"+spoolMark+"123"+spoolEnd), []byte("left"), 0o600))
+	s := openStore(t, link, Options{})
+	tmp, err := s.spool()
+	must(t, err)
+	if want, err := filepath.EvalSymlinks(volume); err != nil || filepath.Dir(tmp.Name()) != want {
+		t.Errorf("the temporary file is %s, want it in %s", tmp.Name(), want)
+	}
+	must(t, tmp.Close())
+	if files, err := os.ReadDir(volume); err != nil || len(files) != 1 {
+		t.Errorf("got %v, %v, want the data file alone", files, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
@@ -37,6 +38,8 @@ func openFile(path string, noSync bool) (*bbolt.DB, *os.File, error) {
 func look(path string) error {
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, syscall.ELOOP):
+		return errLoop
 	case err != nil:
 		return plain(err)
 	case info.IsDir():
@@ -64,8 +67,10 @@ func linkTarget(path string) (string, error) {
 		}
 		path = target
 	}
-	return "", errors.New("is a symbolic link that leads back to itself; choose another path")
+	return "", errLoop
 }
+
+var errLoop = errors.New("is one of symbolic links that lead in a circle; choose another path")
 
 // create makes an empty store appear at path whole or not at all: a file with
 // another name is written, synced and renamed, and then the folder is synced.
