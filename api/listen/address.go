@@ -7,7 +7,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -82,18 +85,53 @@ func bindUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("--addr=unix:%s: %w: the path has %d bytes; a unix socket can have %d", path, ErrAddress, len(path), maxSocketPath)
 	}
-	if err := removeStale(path); err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: %w", path, err)
+	abstract := strings.HasPrefix(path, "@") && runtime.GOOS == "linux" // unix(7): not a file
+	if !abstract {
+		defer lockFolder(filepath.Dir(path))()
+		if err := removeStale(path); err != nil {
+			return nil, fmt.Errorf("cannot listen on %s: %w", path, err)
+		}
 	}
-	l, err := net.Listen("unix", path)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %s: %w", path, errors.Unwrap(err))
+	}
+	if abstract {
+		return l, nil
 	}
 	if err := os.Chmod(path, mode); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("cannot set the mode of %s: %w", path, err)
 	}
-	return l, nil
+	return newSocketFile(l, path)
+}
+
+// socketFile is a listener that removes its own socket when it is closed. net
+// would remove whatever is at the path by then, such as the socket of another
+// server.
+type socketFile struct {
+	*net.UnixListener
+	remove func()
+}
+
+func newSocketFile(l *net.UnixListener, path string) (net.Listener, error) {
+	own, err := os.Lstat(path)
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	l.SetUnlinkOnClose(false)
+	// Only once: after Close a new socket can have the old one's inode number.
+	return &socketFile{l, sync.OnceFunc(func() {
+		if now, err := os.Lstat(path); err == nil && os.SameFile(own, now) {
+			os.Remove(path)
+		}
+	})}, nil
+}
+
+func (s *socketFile) Close() error {
+	s.remove()
+	return s.UnixListener.Close()
 }
 
 // removeStale removes the socket at path if no process listens on it.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"imageserver/api/listen"
@@ -114,5 +115,104 @@ func TestUnixSocketRefused(t *testing.T) {
 	}
 	if content, err := os.ReadFile(file); err != nil || string(content) != "precious" {
 		t.Errorf("the file has %q, %v", content, err)
+	}
+}
+
+// TestUnixSocketReplaced stops a server whose socket somebody deleted, and at
+// whose path another server listens by then.
+func TestUnixSocketReplaced(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s")
+	address := listen.Address{Addr: "unix:" + path, Mode: 0o600, Guarded: true}
+	first, err := address.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	second, err := address.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Close()
+	first.Close() // http.Server and its caller both close it
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the first server took the socket of the second with it: %v", err)
+	}
+	second.Close()
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v, want the socket removed", err)
+	}
+}
+
+// TestUnixSocketRace starts servers at once where a crash left a socket behind:
+// one of them listens, and the others leave its socket alone.
+func TestUnixSocketRace(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("a folder cannot be locked on Windows")
+	}
+	for range 50 {
+		path := filepath.Join(t.TempDir(), "s")
+		stale, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stale.SetUnlinkOnClose(false)
+		stale.Close()
+		var started sync.WaitGroup
+		listeners := make([]net.Listener, 8)
+		for i := range listeners {
+			started.Go(func() {
+				listeners[i], _ = listen.Address{Addr: "unix:" + path, Mode: 0o600, Guarded: true}.Open()
+			})
+		}
+		started.Wait()
+		n := 0
+		for _, l := range listeners {
+			if l != nil {
+				n++
+				defer l.Close()
+			}
+		}
+		if c, err := net.Dial("unix", path); err != nil {
+			t.Errorf("nobody listens: %v", err)
+		} else {
+			c.Close()
+		}
+		if n != 1 {
+			t.Fatalf("%d servers listen at one path, want 1", n)
+		}
+	}
+}
+
+// TestAbstractSocket listens where there is no file.
+func TestAbstractSocket(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("abstract sockets are Linux's")
+	}
+	address := listen.Address{Addr: "unix:@" + strings.ReplaceAll(t.TempDir(), "/", "-"), Guarded: true}
+	l, err := address.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if _, err := address.Open(); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a second server: got %v, want to hear of the first", err)
+	}
+	address.Guarded = false
+	if _, err := address.Open(); !errors.Is(err, listen.ErrExposed) {
+		t.Errorf("got %v, want %v", err, listen.ErrExposed)
+	}
+}
+
+// TestHostList takes a list as people write it, with spaces after the commas.
+func TestHostList(t *testing.T) {
+	t.Parallel()
+	hosts := listen.TLS{Hosts: []string{"a.example.com", " b.example.com"}}
+	if err := hosts.Check(); err != nil || hosts.Hosts[1] != "b.example.com" {
+		t.Errorf("got %q, %v", hosts.Hosts, err)
 	}
 }
