@@ -475,6 +475,8 @@ func (cmd *serve) exposed() string {
 		return "--base-url=" + cmd.BaseURL.String()
 	case len(cmd.TrustedProxy) > 0:
 		return "--trusted-proxy"
+	case len(cmd.TLS.Hosts) > 0: // the CA, too, must reach it
+		return "--autocert=" + strings.Join(cmd.TLS.Hosts, ",")
 	}
 	return ""
 }

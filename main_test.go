@@ -367,6 +367,7 @@ func TestUsage(t *testing.T) {
 		{"--addr=127.0.0.1:0 --base-url=http://192.168.1.7:5000", []string{"--base-url", "--token", "--open"}},
 		{"--addr=127.0.0.1:0 --trusted-proxy=127.0.0.1", []string{"--trusted-proxy", "--token", "--open"}},
 		{"--addr=127.0.0.1:0 --trusted-proxy=unix --token=", []string{"--trusted-proxy", "--token", "--open"}},
+		{"--addr=127.0.0.1:0 --autocert=img.example.com", []string{"--autocert=img.example.com", "--token", "--open"}},
 		{"--addr=unix:images.sock", []string{"--addr=unix:images.sock", "--token", "--open"}},
 		{"--addr=unix: --open", []string{"unix:PATH"}},
 		{"--socket-mode=rw", []string{"--socket-mode", "0660"}},
@@ -708,9 +709,10 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("IMAGESERVER_DB", path)
 	t.Setenv("IMAGESERVER_MAX_UPLOAD", "1KiB")
 	t.Setenv("IMAGESERVER_TOKEN", "s3cret")
-	t.Setenv("IMAGESERVER_ALLOW", "png,gif")
+	t.Setenv("IMAGESERVER_ALLOW", "png, gif")
 	t.Setenv("IMAGESERVER_BASE_URL", "https://img.example.com")
-	t.Setenv("IMAGESERVER_CORS_ORIGIN", "https://app.example")
+	t.Setenv("IMAGESERVER_CORS_ORIGIN", "https://app.example, https://b.example")
+	t.Setenv("IMAGESERVER_TRUSTED_PROXY", "127.0.0.1, 10.0.0.0/8")
 	t.Setenv("IMAGESERVER_LOG", "text")
 	const token = "Authorization: Bearer s3cret"
 	png := sample(t, "gradient.png")

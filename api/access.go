@@ -18,7 +18,7 @@ import (
 
 var (
 	errToken    = refuse(http.StatusUnauthorized, "token", "This server requires its access token: send the header “Authorization: Bearer TOKEN”.")
-	errRemote   = refuse(http.StatusForbidden, "remote", "Only the machine that this server runs on may do this, and the request comes from another one. The server's operator can start it with --token or --open.")
+	errRemote   = refuse(http.StatusForbidden, "remote", "Only programs on the server's own machine may do this, and another machine, a proxy or a tunnel sent this request. The server's operator can start it with --token=SECRET or --open.")
 	errCrossing = refuse(http.StatusForbidden, "cross_origin", "A page of another site may not do this. Use the server's own page, or its token.")
 )
 
@@ -47,7 +47,7 @@ func (s *Server) bearer(next echo.HandlerFunc) echo.HandlerFunc {
 // clientHeaders are the headers in which proxies and tunnels name the client
 // that they forward a request for.
 var clientHeaders = []string{
-	"X-Forwarded-For", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip",
+	"X-Forwarded-For", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "X-Envoy-External-Address",
 	"Cf-Connecting-Ip", "True-Client-Ip", "Fastly-Client-Ip", "Fly-Client-Ip",
 }
 
@@ -56,23 +56,13 @@ var clientHeaders = []string{
 // connects to a loopback address looks local, and a tunnel can rewrite Host to
 // localhost. What a tunnel adds to the request gives it away.
 //
-// A client that forges these headers only loses rights.
+// A client that forges these headers only loses rights. A tunnel that adds
+// nothing cannot be noticed.
 func remote(r *http.Request) bool {
-	for _, name := range clientHeaders {
-		for _, value := range r.Header.Values(name) {
-			for client := range strings.SplitSeq(value, ",") {
-				if !loopbackAddress(client) {
-					return true
-				}
-			}
-		}
-	}
-	for _, value := range r.Header.Values("Forwarded") { // RFC 7239
-		for pair := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ';' }) {
-			key, client, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			if strings.EqualFold(key, "for") && !loopbackAddress(strings.Trim(client, `"`)) {
-				return true
-			}
+	clients := forwardedClients(r.Header)
+	for _, client := range clients {
+		if !loopbackAddress(client) {
+			return true
 		}
 	}
 	for _, host := range append(r.Header.Values("X-Forwarded-Host"), r.Host) {
@@ -80,18 +70,57 @@ func remote(r *http.Request) bool {
 			return true
 		}
 	}
-	return false
+	return anonymouslyForwarded(r, len(clients) > 0)
 }
 
-// loopbackAddress reports whether text is a loopback address, with or without a
-// port.
+// forwardedClients returns the clients that the request is forwarded for, as the
+// headers name them.
+func forwardedClients(h http.Header) (clients []string) {
+	for _, name := range clientHeaders {
+		for _, value := range h.Values(name) {
+			clients = append(clients, strings.Split(value, ",")...)
+		}
+	}
+	for _, value := range h.Values("Forwarded") { // RFC 7239
+		for pair := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == ';' }) {
+			if key, client, _ := strings.Cut(strings.TrimSpace(pair), "="); strings.EqualFold(key, "for") {
+				clients = append(clients, strings.Trim(client, `"`))
+			}
+		}
+	}
+	return clients
+}
+
+// anonymouslyForwarded reports whether a proxy sends the request without saying
+// for whom. nginx, where only proxy_pass is configured, adds no header and calls
+// the server by the address in proxy_pass, but asks with HTTP/1.0 and
+// "Connection: close" up to version 1.29.6. No client on this machine is known
+// to send both.
+func anonymouslyForwarded(r *http.Request, named bool) bool {
+	has := func(name string) bool { return len(r.Header.Values(name)) > 0 }
+	switch {
+	case has("Via"), has("Cdn-Loop"): // RFC 9110 section 7.6.3, RFC 8586
+		return true
+	case !r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Connection"), "close"):
+		return true
+	}
+	return !named && slices.ContainsFunc([]string{"Forwarded", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server"}, has)
+}
+
+// loopbackAddress reports whether text is a loopback address.
 func loopbackAddress(text string) bool {
+	a, err := parseAddress(text)
+	return err == nil && a.IsLoopback()
+}
+
+// parseAddress reads an IP address with or without a port, as proxies write it.
+func parseAddress(text string) (netip.Addr, error) {
 	text = strings.TrimSpace(text)
 	if a, err := netip.ParseAddrPort(text); err == nil {
-		return a.Addr().Unmap().IsLoopback()
+		return a.Addr().Unmap(), nil
 	}
 	a, err := netip.ParseAddr(strings.Trim(text, "[]"))
-	return err == nil && a.Unmap().IsLoopback()
+	return a.Unmap(), err
 }
 
 // hostName returns a host without its port and without the brackets of an IPv6
@@ -217,11 +246,11 @@ func (s *Server) clientAddress(r *http.Request) string {
 	}
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, text := range slices.Backward(forwarded) {
-		a, err := netip.ParseAddr(strings.Trim(strings.TrimSpace(text), "[]"))
+		a, err := parseAddress(text)
 		if err != nil {
 			break
 		}
-		if client = a.Unmap().String(); !s.trusts(a.Unmap()) {
+		if client = a.String(); !s.trusts(a) {
 			break
 		}
 	}
@@ -258,6 +287,12 @@ func (s *Server) base(c echo.Context) string {
 		}
 		if v := firstOf(r.Header.Get("X-Forwarded-Host")); isHost(v) {
 			host = v
+		}
+	}
+	if host == "" { // HTTP/1.0
+		host = "localhost"
+		if a, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+			host = a.String()
 		}
 	}
 	return scheme + "://" + host

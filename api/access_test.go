@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -445,6 +446,7 @@ func TestLoggedClient(t *testing.T) {
 		"trusted":                       {trusted, "X-Forwarded-For: 203.0.113.7", "203.0.113.7"},
 		"trusted, says nothing":         {trusted, "", "127.0.0.1"},
 		"what the client says is older": {trusted, "X-Forwarded-For: 6.6.6.6, 203.0.113.7, 10.1.2.3", "203.0.113.7"},
+		"with a port":                   {trusted, "X-Forwarded-For: 203.0.113.7:4711, [::ffff:10.1.2.3]:80", "203.0.113.7"},
 		"nonsense":                      {trusted, "X-Forwarded-For: localhost", "127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -471,6 +473,8 @@ func TestForwarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	private := api.Options{LocalOnly: true, Private: true, BaseURL: base}
+	refusing := newServer(t, private) // one for all: a request that is refused changes nothing
+	serve(t, refusing.store, api.Options{}).put(t, "/images/cat.png", picture(t, 1, 0))
 	public := map[string]bool{"get": true, "head": true, "archive": true, "limits": true, "page": true, "livez": true, "readyz": true, "healthz": true}
 	for _, header := range []string{
 		"X-Forwarded-For: 203.0.113.7",
@@ -485,9 +489,17 @@ func TestForwarded(t *testing.T) {
 		"X-Forwarded-Host: img.example.com", // a tunnel that rewrites Host
 		"Host: images.test",
 		"Host: 192.168.1.7:5000", // a forwarded port
+		"Via: 1.1 proxy",
+		"Via: 1.1 proxy\nX-Forwarded-For: 127.0.0.1", // which the client can send itself
+		"Cdn-Loop: cloudflare",
+		"X-Envoy-External-Address: 203.0.113.7",
+		"X-Forwarded-Proto: https", // without a client
+		"X-Forwarded-Port: 443",
+		"X-Forwarded-Server: proxy",
+		"Forwarded: proto=https;host=localhost",
 	} {
-		for which := range requests(t) {
-			_, a := try(t, private, which, header)
+		for which, r := range requests(t) {
+			a := refusing.do(t, r.method, r.path, strings.TrimSuffix(header+"\n"+r.header, "\n"), r.body)
 			switch {
 			case public[which] && a.status >= 400:
 				t.Errorf("%s with %s: got %s, want it served", which, header, a)
@@ -501,8 +513,9 @@ func TestForwarded(t *testing.T) {
 	for _, header := range []string{
 		"", "X-Forwarded-For: 127.0.0.1", "X-Forwarded-For: ::1, 127.0.0.2:80", `Forwarded: for="[::1]";host=localhost`,
 		"X-Forwarded-Host: localhost:3000", "Host: img.localhost", "X-Real-IP: ::ffff:127.0.0.1",
+		"X-Forwarded-For: ::1\nX-Forwarded-Proto: http\nX-Forwarded-Port: 3000\nX-Forwarded-Host: localhost:3000", // a development server
 	} {
-		for which := range requests(t) {
+		for _, which := range []string{"upload", "list", "delete"} {
 			if _, a := try(t, private, which, header); a.status >= 400 {
 				t.Errorf("%s with %s: got %s, want it done: the client is on this machine", which, header, a)
 			}
@@ -512,5 +525,40 @@ func TestForwarded(t *testing.T) {
 		if _, a := try(t, guarded, "delete", "X-Forwarded-For: 203.0.113.7"); a.status != http.StatusNoContent {
 			t.Errorf("on an open server: got %s, want 204", a)
 		}
+	}
+}
+
+// TestForwardedBare sends what nginx sends if only proxy_pass is configured: it
+// calls the server by its address and names no client.
+func TestForwardedBare(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{LocalOnly: true, Private: true})
+	for _, c := range []struct {
+		head   string
+		status int
+	}{
+		{"HTTP/1.0\r\nHost: 127.0.0.1:5000\r\nConnection: close\r\n", http.StatusForbidden},
+		{"HTTP/1.0\r\nHost: 127.0.0.1:5000\r\nConnection: close\r\nX-Forwarded-For: 127.0.0.1\r\n", http.StatusForbidden},
+		{"HTTP/1.0\r\nHost: 127.0.0.1:5000\r\n", http.StatusOK}, // curl -0
+		{"HTTP/1.0\r\nHost: 127.0.0.1:5000\r\nConnection: Keep-Alive\r\n", http.StatusOK},
+		{"HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nConnection: close\r\n", http.StatusOK},
+	} {
+		conn := s.dial(t)
+		io.WriteString(conn, "GET /images "+c.head+"\r\n")
+		conn.answer(t, http.MethodGet).want(t, c.status)
+	}
+}
+
+// TestNoHostURL uploads without naming a host. The URLs in the response still
+// lead to the server.
+func TestNoHostURL(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, api.Options{})
+	dog := picture(t, 2, 0)
+	conn := s.dial(t)
+	fmt.Fprintf(conn, "PUT /images/dog.png HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s", len(dog), dog)
+	a := conn.answer(t, http.MethodPut)
+	if want := s.url + "/images/dog.png"; a.header.Get("Location") != want {
+		t.Errorf("got Location %q, want %q", a.header.Get("Location"), want)
 	}
 }

@@ -32,7 +32,7 @@ type Options struct {
 
 	// Private is set for a server that has neither an access token nor the order to
 	// be open to everyone. Uploading, listing and changing are then for its own
-	// machine only, and a request that was forwarded for another machine is refused.
+	// machine only, and a request that another machine, a proxy or a tunnel sent is refused.
 	Private bool
 
 	// LocalOnly refuses requests whose Host is a name other than localhost and
