@@ -34,7 +34,7 @@ func TestACME(t *testing.T) {
 	ca := startCA(t, socket)
 	path := filepath.Join(t.TempDir(), "images.db")
 	serveHost := func() *server {
-		cmd := activated(t, []*os.File{socket}, "--db="+path, "--autocert="+host, "--acme-directory="+ca.directory, "--acme-email=images@example.com", "--base-url=https://"+host)
+		cmd := activated(t, []*os.File{socket}, "--db="+path, "--autocert="+host, "--acme-directory="+ca.directory, "--acme-email=images@example.com", "--base-url=https://"+host, "--open")
 		cmd.Env = append(cmd.Env, "SSL_CERT_FILE="+ca.cert)
 		s := launch(t, cmd)
 		s.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: ca.roots.RootCAs, ServerName: host}
@@ -79,7 +79,7 @@ func TestACMEFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	nobody.Close()
-	s := startNamed(t, "--autocert=img.example.com", "--acme-directory=https://"+nobody.Addr().String()+"/dir")
+	s := startNamed(t, "--open", "--autocert=img.example.com", "--acme-directory=https://"+nobody.Addr().String()+"/dir")
 	if !eventually(func() bool { return strings.Contains(s.log.String(), "there is no certificate") }) {
 		t.Error("the log does not say that there is no certificate")
 	}

@@ -55,7 +55,18 @@ func behind(t *testing.T, network, url string) (s *server, upstream string) {
 	return s, socket
 }
 
-// nginx returns the manual's nginx.conf for this machine.
+// fenced returns the manual's code block in this language.
+func fenced(t *testing.T, language string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(page(t, "api/listen/README.md"), "\n```"+language+"\n")
+	block, _, found := strings.Cut(rest, "\n```\n")
+	if !found {
+		t.Fatalf("the manual has no code block for %s", language)
+	}
+	return block + "\n"
+}
+
+// nginx returns the manual's configuration of nginx for this machine.
 func nginx(t *testing.T, p *proxy, upstream string) (config string, args []string) {
 	t.Helper()
 	if filepath.IsAbs(upstream) {
@@ -67,7 +78,7 @@ func nginx(t *testing.T, p *proxy, upstream string) (config string, args []strin
 		"/etc/ssl/img.example.com.pem", p.cert,
 		"/etc/ssl/img.example.com.key", p.key,
 		"127.0.0.1:5000", upstream,
-	).Replace(page(t, "api/listen/nginx.conf"))
+	).Replace(fenced(t, "nginx"))
 	user := ""
 	if os.Geteuid() == 0 {
 		user = "user root;\n" // who can read the test's folders
@@ -78,7 +89,7 @@ func nginx(t *testing.T, p *proxy, upstream string) (config string, args []strin
 	return config, []string{"-p", dir, "-e", "stderr", "-c", path}
 }
 
-// caddy returns the manual's Caddyfile for this machine.
+// caddy returns the manual's configuration of Caddy for this machine.
 func caddy(t *testing.T, p *proxy, upstream string) (config string, args []string) {
 	t.Helper()
 	if filepath.IsAbs(upstream) {
@@ -87,7 +98,7 @@ func caddy(t *testing.T, p *proxy, upstream string) (config string, args []strin
 	config = strings.NewReplacer(
 		"img.example.com {", fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\n\nhttps://img.example.com:%s {\n\ttls %s %s", p.port, p.cert, p.key),
 		"127.0.0.1:5000", upstream,
-	).Replace(page(t, "api/listen/Caddyfile"))
+	).Replace(fenced(t, "caddy"))
 	return config, []string{"run", "--adapter", "caddyfile", "--config", filepath.Join(t.TempDir(), "Caddyfile")}
 }
 
@@ -182,6 +193,31 @@ func (p *proxy) do(t *testing.T, method, path, header string, body io.Reader, st
 	return string(text), res.Header
 }
 
+// halting is the body of an upload that stops halfway until the server works on
+// the upload. A proxy that buffers requests would not have passed it on.
+type halting struct {
+	io.Reader
+	p    *proxy
+	t    *testing.T
+	sent int
+}
+
+func (s *halting) Read(b []byte) (int, error) {
+	if s.sent >= 1e6 && s.p != nil {
+		p := s.p
+		s.p = nil // once
+		if !eventually(func() bool {
+			metrics, _ := p.do(s.t, "GET", "/metrics", "Authorization: Bearer SECRET", nil, 200)
+			return strings.Contains(metrics, "\nimageserver_http_requests_in_flight 2\n") // with the one for this
+		}) {
+			s.t.Error("the server does not see the upload before its end: the proxy buffers it")
+		}
+	}
+	n, err := s.Reader.Read(b[:min(len(b), 64<<10)])
+	s.sent += n
+	return n, err
+}
+
 // check uses the server as its users do.
 func (p *proxy) check(t *testing.T, s *server) {
 	t.Helper()
@@ -192,7 +228,8 @@ func (p *proxy) check(t *testing.T, s *server) {
 	if err := json.Unmarshal([]byte(answer), &stored); err != nil || stored.URL != p.url+"/images/photo.png" {
 		t.Errorf("got %s, %v, want the URL at the proxy", answer, err)
 	}
-	if !strings.Contains(s.log.String(), `"client":"127.0.0.9"`) || strings.Contains(s.log.String(), "203.0.113.7") {
+	logged := eventually(func() bool { return strings.Contains(s.log.String(), `"client":"127.0.0.9"`) }) // after the response
+	if !logged || strings.Contains(s.log.String(), "203.0.113.7") {
 		t.Error("the log should name the client of the proxy, and not what the client says of itself")
 	}
 	if body, _ := p.do(t, "GET", "/images/photo.png", "", nil, 200); len(body) != 6e6 {
@@ -201,7 +238,14 @@ func (p *proxy) check(t *testing.T, s *server) {
 	if body, h := p.do(t, "GET", "/images/photo.png", "Range: bytes=5000000-5000009", nil, 206); len(body) != 10 || h.Get("Content-Range") != "bytes 5000000-5000009/6000000" {
 		t.Errorf("got %d bytes, %q", len(body), h.Get("Content-Range"))
 	}
-	p.do(t, "HEAD", "/images/photo.png", "", nil, 200)
+	if _, h := p.do(t, "HEAD", "/images/photo.png", "", nil, 200); h.Get("Content-Length") != "6000000" {
+		t.Errorf("HEAD: got Content-Length %q", h.Get("Content-Length"))
+	}
+	slow := newPicture(2e6)
+	answer, _ = p.do(t, "PUT", "/images/slow.png", token, &halting{p: p, t: t, Reader: slow.open()}, 201)
+	if !strings.Contains(answer, `"size":2000000`) && !strings.Contains(answer, `"size": 2000000`) {
+		t.Errorf("a slow upload: got %s", answer)
+	}
 	large := newPicture(30e6)
 	answer, _ = p.do(t, "PUT", "/images/large.png", token, large.open(), 413)
 	if !strings.Contains(answer, `"too_large"`) {
