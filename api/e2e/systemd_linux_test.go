@@ -115,7 +115,7 @@ func TestActivationRefused(t *testing.T) {
 	}{
 		"reached by others": {[]*os.File{everywhere}, 2, []string{"systemd", "--token", "--open"}},
 		"two":               {[]*os.File{here, everywhere}, 1, []string{"2 sockets", "ListenStream"}},
-		"a Unix socket":     {[]*os.File{unix}, 1, []string{"no TCP socket", "ListenStream"}},
+		"a unix socket":     {[]*os.File{unix}, 2, []string{"systemd", "--token", "--open"}}, // a proxy's
 		"no socket":         {[]*os.File{os.Stdin}, 1, []string{"systemd", "ListenStream"}},
 	} {
 		t.Run(name, func(t *testing.T) {
