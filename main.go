@@ -301,7 +301,7 @@ type serve struct {
 	MaxPixels    int64         `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can be stored and shown."`
 	Token        string        `help:"Ask for this bearer token to upload, list and delete. Looking at images stays public."`
 	Open         bool          `help:"Let everybody who can reach the server upload, list and delete."`
-	BaseURL      *url.URL      `name:"base-url" placeholder:"URL" help:"How the URLs in responses begin, such as https://img.example.com."`
+	BaseURL      *url.URL      `name:"base-url" placeholder:"URL" help:"How the URLs in responses begin, such as https://img.example.com or https://www.example.com/img."`
 	CORSOrigin   []string      `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
 	TrustedProxy []flags.Proxy `placeholder:"NETWORK" help:"Addresses or networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8, or unix for a proxy that connects to the unix socket."`
 	Allow        []format.Type `help:"Types of images to take. The default is all: ${types}."`

@@ -82,6 +82,7 @@ type Server struct {
 	draining atomic.Bool
 	uploads  *limiter
 	backups  sync.Mutex // held while one is made and sent
+	prefix   prefix
 }
 
 // New returns a Server for the images in store. The page answers / and /ui/.
@@ -122,6 +123,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	s.echo.IPExtractor = s.clientAddress
 	s.echo.Use(s.measure, s.logRequests(), s.pace, middleware.RecoverWithConfig(recovery(o.Log)), s.local, s.cors())
 	s.routes(page)
+	s.prefix = newPrefix(o.BaseURL, s.echo.Routes())
 	if o.Metrics != nil {
 		s.copies.resizer.metrics = o.Metrics
 		o.Metrics.watch(s)
@@ -163,13 +165,15 @@ func (s *Server) routes(page http.Handler) {
 	e.Match(look, "/openapi.json", s.getDescription)
 	e.Match(look, "/sharex.sxcu", s.getShareX)
 
-	e.Match(look, "/", echo.WrapHandler(page), s.announce)
+	e.Match(look, "/", echo.WrapHandler(page), s.slash, s.announce)
 	for _, path := range []string{"/ui/*", "/favicon.ico"} {
 		e.Match(look, path, echo.WrapHandler(page))
 	}
 }
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.echo.ServeHTTP(w, s.prefix.remove(r))
+}
 
 // Drain makes /readyz answer that this server should get no new requests.
 // Copies that have no turn yet are refused.

@@ -1,4 +1,5 @@
-// The server's HTTP API, as far as the page uses it.
+// The server's HTTP API, as far as the page uses it. All URLs are relative to the
+// page, because a proxy may serve it under a path such as /img/.
 
 import * as token from "./token.js";
 import * as words from "./words.js";
@@ -26,7 +27,7 @@ export class Refusal extends Error {
 
 // limits returns what the server takes: {max_upload, types, …}.
 export function limits(signal) {
-  return request("GET", "/limits", { signal });
+  return request("GET", "limits", { signal });
 }
 
 // list returns a page of images, {images, next}: those whose name contains
@@ -39,12 +40,12 @@ export function list({ search, sort, order, cursor }, watch, signal) {
       query.set(name, value);
     }
   }
-  return request("GET", `/images?${query}`, { watch, signal });
+  return request("GET", `images?${query}`, { watch, signal });
 }
 
 // find returns the image of that name, or undefined.
 export async function find(name) {
-  const { images } = await request("GET", `/images?${new URLSearchParams({ name })}`);
+  const { images } = await request("GET", `images?${new URLSearchParams({ name })}`);
   return images[0];
 }
 
@@ -74,20 +75,20 @@ export function rename(image, filename) {
 export function upload(file, watch, signal) {
   const body = new FormData();
   body.append("file", file, file.name);
-  return request("POST", "/upload", { body, watch, signal });
+  return request("POST", "upload", { body, watch, signal });
 }
 
 // reachable reports whether the server answers, and not a proxy in its place.
 export async function reachable() {
   try {
-    return (await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(5000) })).ok;
+    return (await fetch("livez", { cache: "no-store", signal: AbortSignal.timeout(5000) })).ok;
   } catch {
     return false;
   }
 }
 
 function path(name) {
-  return `/images/${encodeURIComponent(name)}`;
+  return `images/${encodeURIComponent(name)}`;
 }
 
 // request sends what is asked for, with the token where there is one, and

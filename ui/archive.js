@@ -12,7 +12,7 @@ export function download(images) {
     el("a", { href: `${address(images[0])}&download`, download: images[0].filename }).click();
     return;
   }
-  const form = el("form", { action: "/archive", method: "post", target: "download", hidden: true },
+  const form = el("form", { action: "archive", method: "post", target: "download", hidden: true },
     ...images.map((image) => el("input", { type: "hidden", name: "name", value: image.filename })));
   document.body.append(frame(), form);
   form.submit();

@@ -31,35 +31,40 @@ function code(text) {
   return el("pre", { tabindex: 0 }, el("code", {}, text));
 }
 
+// here is the URL of the server, with a slash at the end.
+function here() {
+  return new URL(".", location.href).href;
+}
+
 function terminal() {
-  const { origin } = location;
+  const base = here();
   const auth = token.current() === "" ? "" : " -H 'Authorization: Bearer YOUR-TOKEN'";
   const lines = {
-    [words.helpUpload]: `curl -F file=@cat.png${auth} ${origin}/upload`,
-    [words.helpRetrieve]: `curl -O ${origin}/images/cat.png`,
-    [words.helpSmall]: `curl -o small.png '${origin}/images/cat.png?w=320'`,
-    [words.helpExact]: `curl -T cat.png${auth} ${origin}/images/`,
-    [words.helpList]: `curl${auth} ${origin}/images`,
+    [words.helpUpload]: `curl -F file=@cat.png${auth} ${base}upload`,
+    [words.helpRetrieve]: `curl -O ${base}images/cat.png`,
+    [words.helpSmall]: `curl -o small.png '${base}images/cat.png?w=320'`,
+    [words.helpExact]: `curl -T cat.png${auth} ${base}images/`,
+    [words.helpList]: `curl${auth} ${base}images`,
   };
   return Object.entries(lines).flatMap(([what, line]) => [el("p", {}, what), code(line)]);
 }
 
 function snippet() {
-  const { origin } = location;
+  const base = here();
   const headers = token.current() === "" ? "" : ",\n  headers: {Authorization: 'Bearer YOUR-TOKEN'}";
   return `const form = new FormData();
 form.append('file', input.files[0]);
-const response = await fetch('${origin}/upload', {
+const response = await fetch('${base}upload', {
   method: 'POST', body: form${headers}
 });
 const answer = await response.json();
 if (!response.ok) throw new Error(answer.message);
-img.src = '${origin}/images/' + encodeURIComponent(answer.filename);`;
+img.src = '${base}images/' + encodeURIComponent(answer.filename);`;
 }
 
 function sharex() {
   return [
-    el("p", {}, el("a", { href: "/sharex.sxcu", download: "" }, words.helpShareXFile), ". ", words.helpShareXThen),
+    el("p", {}, el("a", { href: "sharex.sxcu", download: "" }, words.helpShareXFile), ". ", words.helpShareXThen),
     token.current() !== "" && el("p", {}, words.helpShareXToken),
   ].filter(Boolean);
 }

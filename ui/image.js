@@ -7,7 +7,7 @@ import * as words from "./words.js";
 // address is where the page itself shows an image from. With its digest the
 // browser may keep it for ever.
 export function address(image) {
-  return `/images/${encodeURIComponent(image.filename)}?v=${image.sha256}`;
+  return `images/${encodeURIComponent(image.filename)}?v=${image.sha256}`;
 }
 
 // resized is where a copy of an image is, of at most so many pixels on each
@@ -25,7 +25,7 @@ export function full(image) {
 
 // pageOf is where the page shows one image.
 export function pageOf(image) {
-  return `/?${new URLSearchParams({ image: image.filename })}`;
+  return `?${new URLSearchParams({ image: image.filename })}`;
 }
 
 // patience is how long a picture waits before it asks again, in milliseconds:

@@ -197,8 +197,12 @@ func TestBudget(t *testing.T) {
 
 // Every file that the page names is served.
 func TestReferences(t *testing.T) {
-	for _, m := range regexp.MustCompile(`(?:src|href)="(/ui/[^"]+)"`).FindAllStringSubmatch(read(t, "index.html"), -1) {
-		if res := get(t, "GET", m[1], nil); res.StatusCode != http.StatusOK {
+	references := regexp.MustCompile(`(?:src|href)="(ui/[^"]+)"`).FindAllStringSubmatch(read(t, "index.html"), -1)
+	if len(references) < 5 {
+		t.Errorf("index.html refers to %q, want all of its files", references)
+	}
+	for _, m := range references {
+		if res := get(t, "GET", "/"+m[1], nil); res.StatusCode != http.StatusOK {
 			t.Errorf("index.html refers to %s: status %d, want 200", m[1], res.StatusCode)
 		}
 	}
@@ -226,7 +230,7 @@ func TestEveryModuleIsImported(t *testing.T) {
 		sources.WriteString(read(t, name))
 	}
 	for _, name := range files(t, "*.js") {
-		if !strings.Contains(sources.String(), `from "./`+name+`"`) && !strings.Contains(sources.String(), `src="/ui/`+name+`"`) {
+		if !strings.Contains(sources.String(), `from "./`+name+`"`) && !strings.Contains(sources.String(), `src="ui/`+name+`"`) {
 			t.Errorf("%s is imported by nobody", name)
 		}
 	}
