@@ -138,17 +138,17 @@ func (s *Server) routes(page http.Handler) {
 	e := s.echo
 	look := []string{http.MethodGet, http.MethodHead}
 
-	e.POST("/upload", s.upload, s.tally, s.guest, s.bearer, s.counted, plainQuery)
+	e.POST("/upload", s.upload, s.tally, s.guest, s.bearer, s.counted, plainQuery, uncoded)
 	e.Match(look, "/images/*", s.getImage)
 
 	e.Match(look, "/images", s.listImages, s.own, s.bearer, plainQuery)
 	e.PUT("/images", s.putNowhere, s.own, s.bearer)
-	e.PUT("/images/*", s.putImage, s.tally, s.own, s.bearer, s.counted, plainQuery)
+	e.PUT("/images/*", s.putImage, s.tally, s.own, s.bearer, s.counted, plainQuery, uncoded)
 	e.DELETE("/images/*", s.deleteImage, s.own, s.bearer)
 	e.DELETE("/images", s.emptyTrash, s.own, s.bearer, plainQuery)
-	e.POST("/images/*", s.changeImage, s.own, s.bearer, plainQuery)
+	e.POST("/images/*", s.changeImage, s.own, s.bearer, plainQuery, uncoded)
 
-	e.POST("/archive", s.sendArchive, s.own) // from a form, which cannot send the token, and looking needs none
+	e.POST("/archive", s.sendArchive, s.own, uncoded) // from a form, which cannot send the token, and looking needs none
 
 	e.Match(look, deletePath+"*", s.askToDelete)
 	e.POST(deletePath+"*", s.deleteByKey)

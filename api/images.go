@@ -80,8 +80,6 @@ func (s *Server) putImage(c echo.Context) error {
 	switch {
 	case r.Header.Get("Content-Range") != "": // RFC 9110 section 14.5
 		return refuse(http.StatusBadRequest, "content_range", "An image is sent whole, without Content-Range.")
-	case r.Header.Get(echo.HeaderContentEncoding) != "":
-		return refuse(http.StatusUnsupportedMediaType, "content_encoding", "An image is sent as it is, without Content-Encoding.")
 	case !s.intake.Fits(r.ContentLength):
 		return s.intake.TooLarge()
 	}

@@ -202,6 +202,7 @@ var refusedByHeader = []struct {
 	{"bad digest", "PUT /images/new.png", "Content-Length: 1000\nContent-Digest: sha-256=?", 400, "bad_digest"},
 	{"a part", "PUT /images/new.png", "Content-Length: 1000\nContent-Range: bytes 0-999/2000", 400, "content_range"},
 	{"encoded", "PUT /images/new.png", "Content-Length: 1000\nContent-Encoding: gzip", 415, "content_encoding"},
+	{"an encoded form", "POST /upload", "Content-Length: 1000\nContent-Encoding: gzip\n" + formType, 415, "content_encoding"},
 	{"another site", "PUT /images/new.png", "Content-Length: 1000\nSec-Fetch-Site: cross-site", 403, "cross_origin"},
 	{"no form", "POST /upload", "Content-Length: 1000\nContent-Type: image/png", 400, "not_a_form"},
 	{"bad conflict", "POST /upload?conflict=x", "Content-Length: 1000\n" + formType, 400, "bad_conflict"},

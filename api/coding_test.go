@@ -1,0 +1,48 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"imageserver/api"
+)
+
+// TestContentEncoding: each request with a body says why a compressed one is
+// refused, and in which coding it may come.
+func TestContentEncoding(t *testing.T) {
+	t.Parallel()
+	cat := picture(t, 1, 0)
+	upload := form(file("file", "cat.png", cat))
+	requests := []struct {
+		request, header, body string
+		status                int
+	}{
+		{"POST /upload", formType, upload, 201},
+		{"PUT /images/put.png", "Accept: */*", cat, 201},
+		{"POST /images/cat.png/rename", "Accept: */*", `{"filename": "dog.png"}`, 200},
+		{"POST /archive", namesType, "name=dog.png", 200},
+	}
+	for _, c := range requests {
+		for _, coding := range []string{"gzip", "GZIP", "identity, br", "br\nContent-Encoding: identity", "aws-chunked", "7bit"} {
+			t.Run(c.request+" "+coding, func(t *testing.T) {
+				s := newServer(t, api.Options{})
+				s.do(t, "POST", "/upload", formType, upload).want(t, 201)
+				method, path, _ := strings.Cut(c.request, " ")
+				a := s.do(t, method, path, c.header+"\nContent-Encoding: "+coding, c.body)
+				if r := a.refusal(t, 415, "content_encoding"); !strings.Contains(r.Message, "without Content-Encoding") {
+					t.Errorf("the message is %q", r.Message)
+				}
+				a.wantHeader(t, "Accept-Encoding", "identity")
+			})
+		}
+	}
+	s := newServer(t, api.Options{})
+	for _, c := range requests {
+		method, path, _ := strings.Cut(c.request, " ")
+		s.do(t, method, path, c.header+"\nContent-Encoding: Identity", c.body).want(t, c.status)
+	}
+	// Without a coding the same status does not have the header (RFC 9110 section 12.5.3).
+	a := s.do(t, "PUT", "/images/text.png", "", "no image")
+	a.refusal(t, 415, "not_an_image")
+	a.wantHeader(t, "Accept-Encoding", "")
+}
