@@ -23,13 +23,13 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
-	"github.com/mattn/go-isatty"
 
 	"imageserver/api"
 	"imageserver/api/flags"
 	"imageserver/api/format"
 	"imageserver/api/intake"
 	"imageserver/api/listen"
+	"imageserver/api/printable"
 	"imageserver/api/progress"
 	"imageserver/api/transfer"
 	"imageserver/db"
@@ -62,6 +62,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Help    manual  `cmd:"" help:"Print a page of the manual."`
 		Version version `cmd:"" help:"Print the version, the commit and its date."`
 	}
+	// Names that others chose are in the log, in errors and in lists.
+	stdout, stderr = printable.Writer{W: stdout}, printable.Writer{W: stderr}
 	exit := -1
 	parser := kong.Must(&commands,
 		kong.Name("imageserver"),
@@ -122,7 +124,7 @@ func (t *terminal) watch() bolt.Watch {
 		},
 		Found: func(p bolt.Problem) {
 			if shown == nil {
-				fmt.Fprintln(t.stdout, p)
+				fmt.Fprintln(t.stdout, printable.Text(p.String()))
 				return
 			}
 			shown.Printf(t.stdout, "%v", p)
@@ -544,8 +546,8 @@ func webAddress(u *url.URL) bool {
 
 // logger writes text for people on a terminal and JSON for programs elsewhere.
 func (cmd *serve) logger(w io.Writer) *slog.Logger {
-	f, isFile := w.(*os.File)
-	if cmd.Log == "text" || cmd.Log == "auto" && isFile && isatty.IsTerminal(f.Fd()) {
+	_, terminal := printable.Terminal(w)
+	if cmd.Log == "text" || cmd.Log == "auto" && terminal {
 		return slog.New(slog.NewTextHandler(w, nil))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))

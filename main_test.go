@@ -13,6 +13,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.etcd.io/bbolt"
 
@@ -933,5 +935,64 @@ func editFile(t *testing.T, path string, fn func(tx *bbolt.Tx) error) {
 	defer bdb.Close()
 	if err := bdb.Update(fn); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestTerminalIsSafe: no output of the program has a character that steers a
+// terminal or turns the direction of writing, whoever chose it.
+func TestTerminalIsSafe(t *testing.T) {
+	t.Parallel()
+	const hostile = "\u009b2J\u202egnp\x7f"
+	printed := func(what string, texts ...string) {
+		t.Helper()
+		text := strings.Join(texts, "\n")
+		if strings.ContainsAny(text, "\u009b\u202e\x7f\x1b\r") || !utf8.ValidString(text) {
+			t.Errorf("%s prints %+q", what, text)
+		}
+		if !strings.Contains(text, `\u009b2J\u202egnp`) {
+			t.Errorf("%s does not print the name: %+q", what, text)
+		}
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, hostile+".db")
+	for _, log := range []string{"json", "text"} {
+		s := start(t, "--addr=127.0.0.1:0", "--db="+path, "--log="+log)
+		res, err := http.Get(s.url + "/images/" + url.PathEscape(hostile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if code := s.stop(); code != 0 {
+			t.Errorf("stopped with %d", code)
+		}
+		printed("serve --log="+log, s.stderr.String())
+		printed("serve", s.stdout.String())
+	}
+	images := filepath.Join(dir, hostile)
+	if err := os.Mkdir(images, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{hostile + "\r\x1b[2J\n.txt", hostile + "\r.png"} {
+		if err := os.WriteFile(filepath.Join(images, name), []byte("no image"), 0o600); err != nil {
+			t.Skip("this system has no such names:", err)
+		}
+	}
+	missing := filepath.Join(dir, hostile+"\x1b")
+	for _, args := range [][]string{
+		{"check", "--db=" + path},
+		{"check", "--db=" + missing},
+		{"check", "--repair", "--db=" + missing},
+		{"compact", "--db=" + path},
+		{"import", "--db=" + path, images},
+		{"import", "--db=" + path, missing},
+		{"export", "--db=" + path, filepath.Join(images, hostile+"\r.png")},
+		{"export", "--db=" + missing, images},
+		{"--" + hostile},
+		{hostile},
+		{"--base-url=http://" + hostile},
+		{"--tls-cert=" + missing, "--tls-key=" + missing, "--db=" + path},
+	} {
+		_, stdout, stderr := try(t, args...)
+		printed(strings.Join(args[:1], " "), stdout, stderr)
 	}
 }

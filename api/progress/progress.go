@@ -5,14 +5,14 @@ package progress
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
-	"github.com/mattn/go-isatty"
 	"github.com/schollz/progressbar/v3"
+
+	"imageserver/api/printable"
 )
 
 const (
@@ -38,12 +38,12 @@ type Display struct {
 // New begins to show work on total things; total is -1 where it is not known.
 // What names the work, such as "Checking images".
 func New(w io.Writer, what string, total int64) *Display {
-	return begin(w, what, total, humanize.Comma, isTerminal(w))
+	return start(w, what, total, humanize.Comma)
 }
 
 // NewBytes is New for work that is counted in bytes.
 func NewBytes(w io.Writer, what string, total int64) *Display {
-	return begin(w, what, total, Bytes, isTerminal(w))
+	return start(w, what, total, Bytes)
 }
 
 // Bytes writes a number of bytes for people, such as 3.1 GiB.
@@ -54,9 +54,12 @@ func Count(n int64, one, more string) string {
 	return humanize.Comma(n) + " " + english.PluralWord(int(n), one, more)
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
+// start draws the bar on the terminal itself: it moves the cursor.
+func start(w io.Writer, what string, total int64, size func(int64) string) *Display {
+	if terminal, ok := printable.Terminal(w); ok {
+		return begin(terminal, what, total, size, true)
+	}
+	return begin(w, what, total, size, false)
 }
 
 func begin(w io.Writer, what string, total int64, size func(int64) string, terminal bool) *Display {
@@ -90,15 +93,15 @@ func (d *Display) Add(n int64) {
 	}
 }
 
-// Printf writes a line to w, which may be the same terminal, and keeps the bar
-// out of its way.
+// Printf writes one line to w, which may be the same terminal, and keeps the bar
+// out of its way. What is not printable is escaped.
 func (d *Display) Printf(w io.Writer, format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.bar != nil && !d.closed {
 		_ = d.bar.Clear()
 	}
-	fmt.Fprintf(w, format+"\n", args...)
+	fmt.Fprintln(w, printable.Text(fmt.Sprintf(format, args...)))
 }
 
 // Close ends the display with a line that says how much was done and how long

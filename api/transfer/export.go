@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"imageserver/api/portable"
+	"imageserver/api/printable"
 	"imageserver/api/progress"
 	"imageserver/db"
 )
@@ -27,10 +28,10 @@ func Export(ctx context.Context, from Images, dir string, overwrite bool, o Outp
 		return err
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fmt.Errorf("%s: %w", printable(dir), plain(err))
+		return fmt.Errorf("%s: %w", printable.Name(dir), plain(err))
 	}
 	if err := removeParts(dir); err != nil {
-		return fmt.Errorf("%s: %w", printable(dir), plain(err))
+		return fmt.Errorf("%s: %w", printable.Name(dir), plain(err))
 	}
 	slices.Reverse(images) // now the earliest upload is the first
 	names, err := fileNames(ctx, images)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"imageserver/api/printable"
 	"imageserver/db"
 )
 
@@ -102,7 +103,7 @@ func syncDir(dir string) error {
 	}
 	d, err := os.Open(dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w", dir, plain(err))
+		return fmt.Errorf("%s: %w", printable.Name(dir), plain(err))
 	}
 	defer d.Close()
 	return d.Sync()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"imageserver/api/printable"
 	"imageserver/api/progress"
 )
 
@@ -51,16 +52,8 @@ func (r *report) add(what result, path, say string) {
 	r.mu.Unlock()
 	r.display.Add(1)
 	if say != "" {
-		r.display.Printf(r.Out, "%s: %s", printable(path), say)
+		r.display.Printf(r.Out, "%s: %s", printable.Name(path), say)
 	}
-}
-
-// printable is a name as it may be written to a terminal.
-func printable(name string) string {
-	if quoted := fmt.Sprintf("%q", name); quoted != `"`+name+`"` {
-		return quoted
-	}
-	return name
 }
 
 // stopped explains an error that ended the transfer of n files before its time.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"imageserver/api/printable"
 	"imageserver/db"
 )
 
@@ -42,7 +43,7 @@ func scan(paths []string) (*found, error) {
 		info, err := os.Stat(path)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", printable(path), plain(err))
+			return nil, fmt.Errorf("%s: %w", printable.Name(path), plain(err))
 		case info.IsDir():
 			err = all.folder(path)
 		default:
@@ -58,7 +59,7 @@ func scan(paths []string) (*found, error) {
 func (all *found) folder(path string) error {
 	root, err := filepath.EvalSymlinks(path) // which WalkDir would not follow
 	if err != nil {
-		return fmt.Errorf("%s: %w", printable(path), plain(err))
+		return fmt.Errorf("%s: %w", printable.Name(path), plain(err))
 	}
 	return filepath.WalkDir(root, func(at string, entry fs.DirEntry, err error) error {
 		rel, relErr := filepath.Rel(root, at)
