@@ -15,6 +15,7 @@ type limits struct {
 	Token     bool        `json:"token"`      // whether an upload wants it
 	Trash     int64       `json:"trash"`      // seconds that what is deleted can be brought back
 	Strip     bool        `json:"strip"`      // whether every upload is stripped of its metadata
+	MaxPixels int64       `json:"max_pixels"` // of a picture that is resized; larger ones are only shown as they are
 	Types     []limitType `json:"types"`      // those that are taken
 }
 
@@ -32,6 +33,7 @@ func (s *Server) getLimits(c echo.Context) error {
 		Token:     s.o.Token != "",
 		Trash:     int64(s.o.Trash / time.Second),
 		Strip:     s.o.Strip,
+		MaxPixels: s.o.MaxPixels,
 		Types:     []limitType{},
 	}
 	for _, t := range s.intake.Types() {

@@ -18,6 +18,7 @@ type limits struct {
 	Token     bool
 	Trash     int64
 	Strip     bool
+	MaxPixels int64 `json:"max_pixels"`
 	Types     []limitType
 }
 
@@ -46,7 +47,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("types: got %v, want all", got.Types)
 	}
 	got.Types = got.Types[:1]
-	want := limits{64 << 20, 1000, false, 0, false, []limitType{{"jpeg", "image/jpeg", []string{"jpg", "jpeg", "jfif"}}}}
+	want := limits{64 << 20, 1000, false, 0, false, 100e6, []limitType{{"jpeg", "image/jpeg", []string{"jpg", "jpeg", "jfif"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("of a server without options (-want +got):\n%s", diff)
 	}
@@ -54,7 +55,7 @@ func TestLimits(t *testing.T) {
 	got = newServer(t, api.Options{
 		MaxUpload: 1234, Token: "s3cret", Trash: 90 * time.Minute, Strip: true, Allow: []format.Type{format.WebP, format.PNG},
 	}).limits(t)
-	want = limits{1234, 1000, true, 5400, true, []limitType{{"png", "image/png", []string{"png", "apng"}}, {"webp", "image/webp", []string{"webp"}}}}
+	want = limits{1234, 1000, true, 5400, true, 100e6, []limitType{{"png", "image/png", []string{"png", "apng"}}, {"webp", "image/webp", []string{"webp"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("of a server with options (-want +got):\n%s", diff)
 	}

@@ -4,6 +4,7 @@ import { address, amend } from "./address.js";
 import * as api from "./api.js";
 import { Card } from "./card.js";
 import { announce, button, chooser, el } from "./dom.js";
+import { known } from "./limits.js";
 import { formChooser } from "./links.js";
 import { Place } from "./place.js";
 import { Shelf } from "./shelf.js";
@@ -85,7 +86,8 @@ export class Gallery {
     this.#wait(words.loading);
     let page = { images: [], next: cursor };
     try {
-      page = await api.list({ ...this.#query, cursor }, { locked: () => this.#wait(words.locked) }, loading.signal);
+      const listed = api.list({ ...this.#query, cursor }, { locked: () => this.#wait(words.locked) }, loading.signal);
+      [page] = await Promise.all([listed, known()]); // cards must know which pictures are too large
     } catch (error) {
       if (loading.signal.aborted) {
         return false;

@@ -2,6 +2,7 @@
 
 import { el, unseen } from "./dom.js";
 import { size } from "./intl.js";
+import { resizable } from "./limits.js";
 import * as words from "./words.js";
 
 // address is where the page itself shows an image from. With its digest the
@@ -42,7 +43,8 @@ export function picture(image, open, { eager } = {}) {
     }
   };
   return el("a", { class: "picture", href: pageOf(image), onclick: follow },
-    shown(image, { src: resized(image, 320), srcset: choice(image), sizes: SIZES, loading: eager ? "eager" : "lazy" }));
+    ...(resizable(image) ? [] : placeholder(image)),
+    resizable(image) && shown(image, { src: resized(image, 320), srcset: choice(image), sizes: SIZES, loading: eager ? "eager" : "lazy" }));
 }
 
 // SIZES is how wide a picture in a card gets at most (style.css). Narrow
@@ -79,11 +81,16 @@ export function shown(image, attributes) {
       } else if (failures === 2) {
         img.src = address(image);
       } else {
-        img.replaceWith(words.format(image.content_type), unseen(words.noPreview(image.filename)));
+        img.replaceWith(...placeholder(image));
       }
     },
   });
   return img;
+}
+
+// placeholder stands in for a picture that is not shown.
+function placeholder(image) {
+  return [words.format(image.content_type), unseen(words.noPreview(image.filename))];
 }
 
 // dimensions is empty where they are not known, of some SVGs.

@@ -4,10 +4,18 @@ import * as api from "./api.js";
 import * as words from "./words.js";
 
 let limits = null; // as the server says; null until it has
+let learning = Promise.resolve(); // ends with the last question to the server
 
 // learn asks the server. Without an answer nothing is refused here: the server
 // says the same later. The file input offers what the server takes.
-export async function learn(input, signal) {
+export function learn(input, signal) {
+  return learning = ask(input, signal);
+}
+
+// known waits for an answer that is on its way.
+export const known = () => learning;
+
+async function ask(input, signal) {
   try {
     limits = await api.limits(signal);
   } catch {
@@ -33,4 +41,10 @@ export function objection(file) {
     return words.notAnImage(limits.types.map((type) => type.name));
   }
   return file.size > limits.max_upload ? words.tooLarge(file.size, limits.max_upload) : "";
+}
+
+// resizable says whether the server makes copies of the image. The original of one
+// that is too large for that could take all of a browser's memory.
+export function resizable(image) {
+  return !limits || image.width * image.height <= limits.max_pixels;
 }

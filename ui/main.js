@@ -110,5 +110,5 @@ keys({
   undo: () => deletions.undo(),
 });
 
-gallery.load().then(() => viewer.follow());
 learn(byID("file"));
+gallery.load().then(() => viewer.follow());
