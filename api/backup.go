@@ -14,12 +14,12 @@ import (
 )
 
 var (
-	errNoBackup = refuse(http.StatusNotImplemented, "no_backup", "This store cannot be copied while it is served. Use what its vendor has for that.")
-	errBackups  = refuse(http.StatusServiceUnavailable, "busy", "A backup is being made already. Try again when that has ended.")
+	errNoBackup = refuse(http.StatusNotImplemented, "no_backup", "This store cannot be copied while it is served. Use the backup tools of its vendor.")
+	errBackups  = refuse(http.StatusServiceUnavailable, "busy", "Another backup is running. Try again when it has finished.")
 )
 
-// getBackup answers a copy of the data file. Only one is made at a time, and it
-// counts as made until it has been sent: it takes as much disk again.
+// getBackup responds with a copy of the data file. Only one backup runs at a time,
+// until it has been sent, because it needs as much disk space as the data file.
 func (s *Server) getBackup(c echo.Context) error {
 	store, ok := s.store.(db.Backuper)
 	if !ok {
@@ -32,7 +32,7 @@ func (s *Server) getBackup(c echo.Context) error {
 	taken := time.Now()
 	content, size, err := store.Backup(c.Request().Context())
 	if errors.Is(err, db.ErrFull) {
-		return &refusal{http.StatusInsufficientStorage, "full", "There is no room for a backup, which is first written to a file beside the data file. Nothing was changed.", err}
+		return &refusal{http.StatusInsufficientStorage, "full", "There is no space for a backup: it is first written to a file beside the data file. Nothing was changed.", err}
 	}
 	if err != nil {
 		return err
@@ -47,16 +47,16 @@ func (s *Server) getBackup(c echo.Context) error {
 	c.Response().WriteHeader(http.StatusOK)
 	buf := copyPool.Get().(*[]byte)
 	defer copyPool.Put(buf)
-	// After the header the connection is all that can tell of an error: net/http
-	// closes it when bytes are missing.
+	// After the header only the connection can report an error: net/http closes it if
+	// bytes are missing.
 	if _, err := io.CopyBuffer(onlyWriter{c.Response()}, onlyReader{content}, *buf); err != nil {
 		return fmt.Errorf("send backup: %w", err)
 	}
 	return nil
 }
 
-// onlyWriter and onlyReader hide what else there is, so that io.CopyBuffer uses
-// its buffer.
+// onlyWriter and onlyReader hide all other methods, so that io.CopyBuffer uses its
+// buffer.
 type (
 	onlyWriter struct{ io.Writer }
 	onlyReader struct{ io.Reader }

@@ -75,7 +75,7 @@ func TestBackupRefused(t *testing.T) {
 			return nil, 0, fmt.Errorf("%w: /var/lib/images", db.ErrFull)
 		}}, api.Options{})
 		r := s.do(t, "GET", "/backup", "", "").refusal(t, http.StatusInsufficientStorage, "full")
-		if !strings.Contains(r.Message, "room for a backup") {
+		if !strings.Contains(r.Message, "space for a backup") {
 			t.Errorf("the message %q does not speak of the backup", r.Message)
 		}
 	})

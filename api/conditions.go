@@ -8,12 +8,12 @@ import (
 	"imageserver/db"
 )
 
-// etag is an image's entity tag (RFC 9110 section 8.8.3): strong, for equal
-// digests mean equal bytes.
+// etag returns the entity tag of an image (RFC 9110 section 8.8.3). It is strong,
+// because equal digests mean equal bytes.
 func etag(img db.Image) string { return `"` + img.SHA256.String() + `"` }
 
-// precondition reads If-Match and If-None-Match of a request that changes an
-// image (RFC 9110 section 13.1). It returns nil when neither is there.
+// precondition reads If-Match and If-None-Match of a request that changes an image
+// (RFC 9110 section 13.1). It returns nil if both are missing.
 func precondition(h http.Header) db.Precondition {
 	match, noneMatch := h.Values("If-Match"), h.Values("If-None-Match")
 	if len(match)+len(noneMatch) == 0 {
@@ -30,7 +30,7 @@ func precondition(h http.Header) db.Precondition {
 	}
 }
 
-// matches reports whether a list of entity tags names the image that is there.
+// matches reports whether a list of entity tags has the one of the current image.
 // The weak comparison takes W/"x" for "x".
 func matches(list []string, current *db.Image, weak bool) bool {
 	if current == nil {
@@ -41,7 +41,7 @@ func matches(list []string, current *db.Image, weak bool) bool {
 		if weak {
 			tag = strings.TrimPrefix(tag, "W/")
 		}
-		// A comma inside a tag of someone else's parts it, and no part is ours.
+		// A comma inside a foreign tag splits it, and no part equals our tag.
 		if tag == "*" || tag == etag(*current) {
 			return true
 		}
@@ -50,7 +50,7 @@ func matches(list []string, current *db.Image, weak bool) bool {
 }
 
 // contentDigest reads the sha-256 member of Content-Digest (RFC 9530 section
-// 2), or returns nil when there is none.
+// 2), or returns nil if it is missing.
 func contentDigest(h http.Header) (*db.Digest, error) {
 	for _, member := range strings.Split(strings.Join(h.Values("Content-Digest"), ","), ",") {
 		key, value, _ := strings.Cut(strings.TrimSpace(member), "=")

@@ -28,9 +28,6 @@ type copies struct {
 	pixels  int64 // of a picture at most
 }
 
-// codeTooManyPixels is the error code of a picture that is too large to be resized.
-const codeTooManyPixels = "too_many_pixels"
-
 // copyOf is a copy of an image: what the image is, and what is planned.
 type copyOf struct {
 	image  db.Image
@@ -193,7 +190,7 @@ func closed(body db.Body) error {
 // check refuses a picture that is too large to be decoded.
 func (s *copies) check(source resize.Source) error {
 	if pixels := int64(source.Width) * int64(source.Height); pixels > s.pixels {
-		return refuse(http.StatusUnprocessableEntity, codeTooManyPixels, "This picture has %d × %d pixels, too many to be resized: the limit is %s. The original can be shown.",
+		return refuse(http.StatusUnprocessableEntity, "too_many_pixels", "This picture has %d × %d pixels, too many to be resized: the limit is %s. The original can be shown.",
 			source.Width, source.Height, humanize.Comma(s.pixels)+" pixels")
 	}
 	return nil

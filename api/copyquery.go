@@ -10,8 +10,8 @@ import (
 	"imageserver/api/resize"
 )
 
-// copyRequest reads the parameters that ask for a resized copy. It returns nil
-// when there are none.
+// copyRequest reads the parameters of a resized copy. It returns nil if there are
+// none.
 func copyRequest(q url.Values) (*resize.Request, error) {
 	asked := false
 	for _, name := range []string{"w", "h", "fit", "format", "q"} {
@@ -34,15 +34,15 @@ func copyRequest(q url.Values) (*resize.Request, error) {
 	return &resize.Request{Width: w, Height: h, Cover: cover, Format: kind, Quality: quality}, nil
 }
 
-// pixelsOf reads a length in pixels and takes it up to the next step; it is 0 if
-// not given.
+// pixelsOf reads a length in pixels and rounds it up to the next step. It is 0 if it
+// is missing.
 func pixelsOf(q url.Values, name, what string) (int, error) {
 	if !q.Has(name) {
 		return 0, nil
 	}
 	n, ok := digits(q.Get(name))
 	if !ok || n < 1 || n > resize.MaxSide {
-		return 0, refuse(http.StatusBadRequest, "bad_"+what, "%s=%.40s is no %s: it is a number of pixels from 1 to %d.", name, q.Get(name), what, resize.MaxSide)
+		return 0, refuse(http.StatusBadRequest, "bad_"+what, "%s=%.40s is not a valid %s. Use a number of pixels from 1 to %d.", name, q.Get(name), what, resize.MaxSide)
 	}
 	return resize.Step(n), nil
 }
@@ -59,7 +59,7 @@ func qualityOf(q url.Values) (int, error) {
 	}
 	n, ok := digits(q.Get("q"))
 	if !ok || n < 1 || n > 100 {
-		return 0, refuse(http.StatusBadRequest, "bad_quality", "q=%.40s is no quality: it is a number from 1 to 100.", q.Get("q"))
+		return 0, refuse(http.StatusBadRequest, "bad_quality", "q=%.40s is not a valid quality. Use a number from 1 to 100.", q.Get("q"))
 	}
 	return resize.Quality(n), nil
 }
@@ -71,7 +71,7 @@ func fitOf(q url.Values) (cover bool, err error) {
 	case fit == "contain" || !q.Has("fit"):
 		return false, nil
 	default:
-		return false, refuse(http.StatusBadRequest, "bad_fit", "fit=%.40s is unknown: it is contain or cover.", fit)
+		return false, refuse(http.StatusBadRequest, "bad_fit", "fit=%.40s is not valid. Use contain or cover.", fit)
 	}
 }
 
@@ -81,7 +81,7 @@ func formatOf(q url.Values) (format.Type, error) {
 	}
 	t, err := format.Parse(q.Get("format"))
 	if err != nil || t != format.JPEG && t != format.PNG {
-		return "", refuse(http.StatusBadRequest, "bad_format", "format=%.40s cannot be made: it is jpeg or png.", q.Get("format"))
+		return "", refuse(http.StatusBadRequest, "bad_format", "format=%.40s is not valid. Use jpeg or png.", q.Get("format"))
 	}
 	return t, nil
 }

@@ -18,8 +18,8 @@ import (
 	"imageserver/db"
 )
 
-// deleteKey is the secret in the URL that lets an uploader delete an image: the
-// time in nanoseconds, and 128 random bits.
+// deleteKey is the secret in a delete URL, which lets its holder delete one image:
+// the time in nanoseconds, and 128 random bits.
 type deleteKey [8 + 16]byte
 
 func newDeleteKey(now time.Time) (k deleteKey) {
@@ -36,20 +36,20 @@ func parseDeleteKey(text string) (k deleteKey, ok bool) {
 
 func (k deleteKey) String() string { return base64.RawURLEncoding.EncodeToString(k[:]) }
 
-// hash is all that the store knows of the key: its time, and 192 bits of its
-// SHA-256. With the time before it the index of hashes grows at its end; at
-// random places each image of 100 kB would cost 5 % more to write.
+// hash returns what the store knows of the key: its time, and 192 bits of its
+// SHA-256. The time comes first so that the index of hashes grows at its end.
+// Random places would make each image of 100 kB cost 5 % more to write.
 func (k deleteKey) hash() (d db.Digest) {
 	sum := sha256.Sum256(k[:])
 	copy(d[copy(d[:], k[:8]):], sum[:])
 	return d
 }
 
-// deletePath is where delete keys are: DELETE deletes, and GET answers a page
-// that asks first, because programs that check links must not delete.
+// deletePath is the path of delete URLs. DELETE deletes the image. GET responds with
+// a page that asks first, because a program that checks links must not delete.
 const deletePath = "/delete/"
 
-// keyed returns the image that the key in the path deletes.
+// keyed returns the image that belongs to the delete key in the path.
 func (s *Server) keyed(c echo.Context) (db.Image, error) {
 	key, ok := parseDeleteKey(strings.TrimPrefix(c.Request().URL.Path, deletePath))
 	if !ok {
@@ -62,9 +62,9 @@ func (s *Server) keyed(c echo.Context) (db.Image, error) {
 	return img, err
 }
 
-var errNoKey = refuse(http.StatusNotFound, "not_found", "There is no image to delete here. It has been deleted or replaced, or the link is not complete.")
+var errNoKey = refuse(http.StatusNotFound, "not_found", "There is no image to delete here. It was deleted or replaced, or the link is incomplete.")
 
-// deleteByKey answers 204, and a browser's form with a page.
+// deleteByKey responds with 204, or to the form of a browser with a page.
 func (s *Server) deleteByKey(c echo.Context) error {
 	name, err := s.deleteKeyed(c)
 	if err == nil && c.Request().Method == http.MethodDelete {
@@ -73,8 +73,8 @@ func (s *Server) deleteByKey(c echo.Context) error {
 	return s.deletePage(c, deletion{Name: name, Done: true, Kept: s.o.Trash > 0}, err)
 }
 
-// deleteKeyed deletes the image of the key in the path and returns its name. When
-// that changes between the look at it and the deletion, it looks again.
+// deleteKeyed deletes the image that belongs to the key in the path and returns its
+// name. If the image is renamed meanwhile, it tries again.
 func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
 	for {
 		img, err := s.keyed(c)
@@ -93,13 +93,13 @@ func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
 	}
 }
 
-// askToDelete answers the page with the button.
+// askToDelete responds with the page that has the button.
 func (s *Server) askToDelete(c echo.Context) error {
 	img, err := s.keyed(c)
 	return s.deletePage(c, deletion{Name: img.Name, Image: "../images/" + url.PathEscape(img.Name) + "?w=640&h=640"}, err)
 }
 
-// deletion is what the page tells.
+// deletion is what the page shows.
 type deletion struct {
 	Name    string
 	Image   string // where to see it
@@ -114,9 +114,9 @@ var deletionHTML string
 
 var deletionPage = template.Must(template.New("deletion").Parse(deletionHTML))
 
-// deletePage writes the page, with err's message in place of the rest, and returns
-// err, for the log. Nobody is to keep the page, nor to learn its address from it.
-// Who asks for no page gets the error as everywhere.
+// deletePage writes the page, or a page with the message of err, and returns err for
+// the log. No cache may store the page, and its address must not leak. A client that
+// does not accept HTML gets the usual error.
 func (s *Server) deletePage(c echo.Context, d deletion, err error) error {
 	h := c.Response().Header()
 	h.Set("Cache-Control", "no-store")

@@ -67,6 +67,7 @@ var answers = []struct {
 	{format.ErrUnknown, http.StatusUnsupportedMediaType, "not_an_image", ""},
 	{format.ErrMalformed, http.StatusUnprocessableEntity, "damaged_image", ""},
 	{resize.ErrTooLong, http.StatusUnprocessableEntity, "too_long", "This picture is too long for a JPEG, which has at most 65535 pixels on a side. Ask for format=png."},
+	{resize.ErrDamaged, http.StatusUnprocessableEntity, "damaged_picture", "This picture is damaged and cannot be resized. The original can be shown."},
 	{strip.ErrUnsupported, http.StatusUnprocessableEntity, "cannot_strip", ""},
 	{strip.ErrTooLarge, http.StatusUnprocessableEntity, "cannot_strip", ""},
 	{errDigest, http.StatusUnprocessableEntity, "digest_mismatch", ""},

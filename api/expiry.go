@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// maxLife is the longest that an image may be stored for, if not for ever.
+// maxLife is the longest time after which an image can expire.
 const maxLife = 10 * 365 * 24 * time.Hour
 
-// expiresIn finds how long an image is to live: in the form's field, or else in
-// the query, or else in the header. It is empty for ever.
+// expiresIn returns the lifetime that a request gives an image: the form field, or
+// else the query parameter, or else the header. It is empty for no expiry.
 func expiresIn(r *http.Request, field string) (string, error) {
 	if field != "" {
 		return field, nil
@@ -30,20 +30,20 @@ func expiresIn(r *http.Request, field string) (string, error) {
 	return "", refuse(http.StatusBadRequest, "bad_expiry", "expires_in is given more than once, with different values. Give it once.")
 }
 
-// expiry returns when an image goes that is stored now and is to live as long as
-// text says; never is the zero time.
+// expiry returns when an image expires that is stored now with the lifetime in
+// text. The zero time means never.
 func expiry(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	d, ok := ParseLife(text)
 	if !ok || d < time.Second || d > maxLife {
-		return time.Time{}, refuse(http.StatusBadRequest, "bad_expiry", "expires_in=%.40s is no time that an image can live: give seconds, or a number with s, m, h, d or w, such as 30m, 12h or 7d; ten years at most.", text)
+		return time.Time{}, refuse(http.StatusBadRequest, "bad_expiry", "expires_in=%.40s is not a valid lifetime. Use seconds, or a number with s, m, h, d or w, such as 30m, 12h or 7d, up to ten years.", text)
 	}
 	return now.Add(d), nil
 }
 
-// ParseLife reads a time that an image is to be kept: a number of seconds, or what
+// ParseLife reads a lifetime: a number of seconds, anything that
 // time.ParseDuration reads, or a number of days or weeks, such as 7d or 2w.
 func ParseLife(text string) (time.Duration, bool) {
 	unit := time.Second

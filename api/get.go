@@ -102,7 +102,7 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 // or time, although the picture is sound.
 func tooHard(err error) bool {
 	var refused *refusal
-	return errors.As(err, &refused) && (refused.code == codeTooManyPixels || errors.Is(err, errEndless))
+	return errors.As(err, &refused) && (refused.code == "too_many_pixels" || errors.Is(err, errEndless))
 }
 
 // showsPicture reports whether a browser asks for a picture to show, as in an img

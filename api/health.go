@@ -7,13 +7,13 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// livez says that the process answers.
+// livez responds that the process is alive.
 func (s *Server) livez(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]string{"message": "alive"})
 }
 
-// readyz says whether the store can be read and written, by reading from it,
-// and whether the server means to go on.
+// readyz responds whether the server can serve: it reads from the store, and checks
+// that the store can be written and that the server is not shutting down.
 func (s *Server) readyz(c echo.Context) error {
 	if err := s.unready(c.Request().Context()); err != nil {
 		return err

@@ -19,20 +19,20 @@ type image struct {
 	URL         string    `json:"url"`
 	Size        int64     `json:"size"` // bytes
 	ContentType string    `json:"content_type"`
-	Width       int       `json:"width"` // pixels, as a browser shows it; 0 where an SVG does not say
+	Width       int       `json:"width"` // pixels, as a browser shows it; 0 for an SVG without a size
 	Height      int       `json:"height"`
 	SHA256      string    `json:"sha256"`
 	UploadedAt  time.Time `json:"uploaded_at"`
 
-	ExpiresAt time.Time `json:"expires_at,omitzero"` // when it goes by itself
-	DeletedAt time.Time `json:"deleted_at,omitzero"` // of one in the trash
-	KeptUntil time.Time `json:"kept_until,omitzero"` // and when it leaves that
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // when it expires
+	DeletedAt time.Time `json:"deleted_at,omitzero"` // in the trash
+	KeptUntil time.Time `json:"kept_until,omitzero"` // when it leaves the trash
 
-	DeleteURL string `json:"delete_url,omitempty"` // told once, to who stored it
-	Stripped  bool   `json:"stripped,omitempty"`   // of its metadata, as told to who stored it
+	DeleteURL string `json:"delete_url,omitempty"` // only in the response to the upload
+	Stripped  bool   `json:"stripped,omitempty"`   // of its metadata; only in the response to the upload
 }
 
-// describeStored is describe for who has just stored the image.
+// describeStored is describe for the client that has just uploaded the image.
 func (s *Server) describeStored(c echo.Context, img taken) image {
 	i := s.describe(c, img.Image)
 	i.Stripped = img.stripped
@@ -58,15 +58,15 @@ func (s *Server) describe(c echo.Context, img db.Image) image {
 	}
 }
 
-// imageName is what follows /images/ in the path, decoded once. Echo's own
+// imageName returns what follows /images/ in the path, decoded once. Echo's own
 // parameter is decoded for some spellings of a URL and raw for others.
 func imageName(c echo.Context) string {
 	return strings.TrimPrefix(c.Request().URL.Path, "/images/")
 }
 
-// putImage stores the body under the name in the path: 201, or 200 when the
-// name held an image. What can be refused by the header is, before a byte of
-// the body is asked for.
+// putImage stores the body under the name in the path and responds with 201, or
+// with 200 if the name had an image. If the header is reason to reject the request,
+// that happens before the client is asked for the body.
 func (s *Server) putImage(c echo.Context) error {
 	r := c.Request()
 	name, err := db.CheckName(imageName(c))
@@ -79,7 +79,7 @@ func (s *Server) putImage(c echo.Context) error {
 	}
 	switch {
 	case r.Header.Get("Content-Range") != "": // RFC 9110 section 14.5
-		return refuse(http.StatusBadRequest, "content_range", "An image is sent whole, without Content-Range.")
+		return refuse(http.StatusBadRequest, "content_range", "Send the image as a whole, without Content-Range.")
 	case !s.intake.Fits(r.ContentLength):
 		return s.intake.TooLarge()
 	}
@@ -109,13 +109,13 @@ func (s *Server) putImage(c echo.Context) error {
 	return c.JSON(code, a)
 }
 
-// putNowhere answers a curl -T without the last slash.
+// putNowhere responds to a curl -T without the last slash.
 func (s *Server) putNowhere(echo.Context) error {
 	return refuse(http.StatusBadRequest, "bad_name", "The name is missing: PUT /images/NAME, or with curl -T photo.jpg the URL ends in /images/")
 }
 
-// checkNow asks allow about the image as it is now; the store asks again when
-// it counts.
+// checkNow asks allow about the image as it is now. The store asks again in the
+// transaction.
 func (s *Server) checkNow(c echo.Context, name string, allow db.Precondition) error {
 	img, err := s.store.Stat(c.Request().Context(), name)
 	switch {
@@ -127,7 +127,7 @@ func (s *Server) checkNow(c echo.Context, name string, allow db.Precondition) er
 	return allow(&img)
 }
 
-// deleteImage answers 204.
+// deleteImage deletes an image and responds with 204.
 func (s *Server) deleteImage(c echo.Context) error {
 	if err := s.store.Delete(c.Request().Context(), imageName(c), db.DeleteOptions{Allow: precondition(c.Request().Header), Trash: s.o.Trash}); err != nil {
 		return err

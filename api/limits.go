@@ -7,16 +7,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// limits is the JSON of what the server takes, for pages and programs that look
-// before they upload. It tells nothing that a refusal would not.
+// limits is the JSON of what the server accepts, for pages and programs that check
+// files before they upload. It reveals nothing that an error would not.
 type limits struct {
 	MaxUpload int64       `json:"max_upload"` // bytes of one image
-	MaxFiles  int         `json:"max_files"`  // of one form, and of one archive
-	Token     bool        `json:"token"`      // whether an upload wants it
-	Trash     int64       `json:"trash"`      // seconds that what is deleted can be brought back
+	MaxFiles  int         `json:"max_files"`  // in one form, and in one archive
+	Token     bool        `json:"token"`      // whether an upload needs the access token
+	Trash     int64       `json:"trash"`      // seconds in which a deleted image can be restored
 	Strip     bool        `json:"strip"`      // whether every upload is stripped of its metadata
-	MaxPixels int64       `json:"max_pixels"` // of a picture that is resized; larger ones are only shown as they are
-	Types     []limitType `json:"types"`      // those that are taken
+	MaxPixels int64       `json:"max_pixels"` // of a picture that can be resized
+	Types     []limitType `json:"types"`      // that are accepted
 }
 
 type limitType struct {
@@ -25,7 +25,7 @@ type limitType struct {
 	Extensions  []string `json:"extensions"` // the usual one first
 }
 
-// getLimits answers the limits, with or without the token.
+// getLimits responds with the limits. It needs no access token.
 func (s *Server) getLimits(c echo.Context) error {
 	l := limits{
 		MaxUpload: s.o.MaxUpload,

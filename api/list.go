@@ -16,8 +16,8 @@ const (
 	maxLimit     = 1000
 )
 
-// listImages answers a page of images, or of those in the trash. The way to the
-// next page is in the JSON and in a Link header (RFC 8288).
+// listImages responds with a page of images, or of images in the trash. The cursor
+// of the next page is in the JSON, and its URL is in a Link header (RFC 8288).
 func (s *Server) listImages(c echo.Context) error {
 	if name := c.QueryParam("name"); name != "" {
 		return s.listImage(c, name)
@@ -33,8 +33,8 @@ func (s *Server) listImages(c echo.Context) error {
 	return s.answerPage(c, images, next)
 }
 
-// listImage answers a page of the image with exactly this name, or of none. It
-// costs one look, while q goes through all names.
+// listImage responds with a page that has the image of exactly this name, or no
+// image. It reads one record, while q goes through all names.
 func (s *Server) listImage(c echo.Context, name string) error {
 	q := c.QueryParams()
 	trash, err := flag(q, "trash")
@@ -42,7 +42,7 @@ func (s *Server) listImage(c echo.Context, name string) error {
 		return err
 	}
 	if trash || q.Get("q") != "" || q.Get("sort") != "" || q.Get("order") != "" || q.Get("cursor") != "" {
-		return refuse(http.StatusBadRequest, "bad_combination", "name asks for one image: leave out q, sort, order, cursor and trash.")
+		return refuse(http.StatusBadRequest, "bad_combination", "name selects one image. Leave out q, sort, order, cursor and trash.")
 	}
 	img, err := s.store.Stat(c.Request().Context(), name)
 	switch {
@@ -73,7 +73,7 @@ func (s *Server) answerPage(c echo.Context, images []db.Image, next string) erro
 	return c.JSON(http.StatusOK, page)
 }
 
-// listOptions reads what a page is asked for.
+// listOptions reads the parameters of a list.
 func listOptions(c echo.Context) (o db.ListOptions, err error) {
 	o.After, o.Match = c.QueryParam("cursor"), c.QueryParam("q")
 	if o.Limit, err = limitOf(c); err != nil {
@@ -89,7 +89,7 @@ func listOptions(c echo.Context) (o db.ListOptions, err error) {
 		return o, err
 	}
 	if o.Trash && (o.Sort != db.ByUploaded || o.Reverse) {
-		return o, refuse(http.StatusBadRequest, "bad_sort", "The trash is listed in one order, the most recently deleted first: leave out sort and order.")
+		return o, refuse(http.StatusBadRequest, "bad_sort", "The trash has one order, the most recently deleted first. Leave out sort and order.")
 	}
 	return o, nil
 }
@@ -101,7 +101,7 @@ func limitOf(c echo.Context) (int, error) {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 {
-		return 0, refuse(http.StatusBadRequest, "bad_limit", "limit=%.40s is no number from 1 to %d.", v, maxLimit)
+		return 0, refuse(http.StatusBadRequest, "bad_limit", "limit=%.40s is not valid. Use a number from 1 to %d.", v, maxLimit)
 	}
 	return min(n, maxLimit), nil
 }
@@ -115,12 +115,12 @@ func sortOf(c echo.Context) (db.Sort, error) {
 	case "size":
 		return db.BySize, nil
 	default:
-		return 0, refuse(http.StatusBadRequest, "bad_sort", "sort=%.40s is unknown: it is uploaded, name or size.", v)
+		return 0, refuse(http.StatusBadRequest, "bad_sort", "sort=%.40s is not valid. Use uploaded, name or size.", v)
 	}
 }
 
-// reverses reports whether the order asked for is not the usual one: names go up,
-// times and sizes down.
+// reverses reports whether the request asks for the opposite of the usual order:
+// names ascend, times and sizes descend.
 func reverses(c echo.Context, by db.Sort) (bool, error) {
 	switch v := c.QueryParam("order"); v {
 	case "":
@@ -130,6 +130,6 @@ func reverses(c echo.Context, by db.Sort) (bool, error) {
 	case "desc":
 		return by == db.ByName, nil
 	default:
-		return false, refuse(http.StatusBadRequest, "bad_order", "order=%.40s is unknown: it is asc or desc.", v)
+		return false, refuse(http.StatusBadRequest, "bad_order", "order=%.40s is not valid. Use asc or desc.", v)
 	}
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 )
 
-// logRequests writes a line for each answer. Health checks are told only when
-// debugging: they come every few seconds and say nothing.
+// logRequests logs each response. Health checks are logged only when debugging: they
+// come every few seconds.
 func (s *Server) logRequests() echo.MiddlewareFunc {
 	return middleware.RequestLoggerWithConfig(middleware.RequestLoggerConfig{
-		HandleError:     true, // the error is answered here, so that its status is known
+		HandleError:     true, // writes the error response here, so that its status is known
 		LogMethod:       true,
 		LogURIPath:      true,
 		LogStatus:       true,
@@ -43,7 +43,7 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 			}
 			switch {
 			case v.Status == http.StatusServiceUnavailable:
-				level = slog.LevelWarn // load, or what has been told already
+				level = slog.LevelWarn // load, or a fault that is logged already
 			case v.Status >= 500:
 				level = slog.LevelError
 			}
@@ -53,7 +53,7 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 	})
 }
 
-// loggedPath is a path without the secret that it may hold.
+// loggedPath returns a path without the delete key in it.
 func loggedPath(path string) string {
 	if strings.HasPrefix(path, deletePath) {
 		return deletePath + "…"
@@ -61,7 +61,7 @@ func loggedPath(path string) string {
 	return path
 }
 
-// recovery makes a panic in a handler an error of its request alone.
+// recovery turns a panic in a handler into an error of that request.
 func recovery(log *slog.Logger) middleware.RecoverConfig {
 	return middleware.RecoverConfig{
 		DisablePrintStack: true,

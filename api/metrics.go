@@ -14,8 +14,8 @@ import (
 	"imageserver/db"
 )
 
-// Metrics counts what one Server and its store do, for Prometheus. No label has
-// a value that a client makes up.
+// Metrics counts what one Server and its store do, for Prometheus. No label has a
+// value that a client can choose.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -55,7 +55,8 @@ func (m *Metrics) counters(name, help string, labels ...string) *prometheus.Coun
 	return v
 }
 
-// histogram has eleven buckets from first on, each factor times the one before.
+// histogram returns options with eleven buckets: the first ends at first, and each is
+// factor times the one before.
 func histogram(name, help string, first, factor float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(first, factor, 11)}
 }
@@ -66,7 +67,7 @@ func (m *Metrics) Commit(took time.Duration, changes int) {
 	m.changes.Observe(float64(changes))
 }
 
-// stored counts an image that was taken.
+// stored counts an image that was accepted.
 func (m *Metrics) stored(img taken, asked string) {
 	if m == nil {
 		return
@@ -78,18 +79,18 @@ func (m *Metrics) stored(img taken, asked string) {
 	m.uploads.WithLabelValues(result).Inc()
 }
 
-// resized counts a copy that was made.
+// resized counts a resized copy that was made.
 func (m *Metrics) resized(took time.Duration) {
 	if m != nil {
 		m.resizes.Observe(took.Seconds())
 	}
 }
 
-// routeKey is one of the server's routes, as Echo has it.
+// routeKey identifies a route of the server, as Echo does.
 type routeKey struct{ method, path string }
 
-// routeMetrics are those of one route. They are looked up once: for a small
-// image the look-ups would take longer than all the counting.
+// routeMetrics has the metrics of one route. They are looked up once: for a small
+// image the look-ups would take longer than the counting.
 type routeMetrics struct {
 	key            routeKey
 	m              *Metrics
@@ -107,7 +108,7 @@ func (m *Metrics) route(key routeKey) *routeMetrics {
 	}
 }
 
-// answered returns the counter of the answers with a status.
+// answered returns the counter of the responses with a status.
 func (r *routeMetrics) answered(status int) prometheus.Counter {
 	if status < 100 || status > 599 {
 		status = http.StatusInternalServerError
@@ -121,10 +122,10 @@ func (r *routeMetrics) answered(status int) prometheus.Counter {
 	return c
 }
 
-// otherRoute is for requests that are for no route of the server.
+// otherRoute stands for all requests that match no route.
 var otherRoute = routeKey{"other", "other"}
 
-// watch has the Server's routes and state counted.
+// watch starts to count the routes and the state of a Server.
 func (m *Metrics) watch(s *Server) {
 	m.routes = map[routeKey]*routeMetrics{otherRoute: m.route(otherRoute)}
 	for _, r := range s.echo.Routes() {
@@ -134,7 +135,7 @@ func (m *Metrics) watch(s *Server) {
 	m.registry.MustRegister(&state{s})
 }
 
-// measure counts requests. It is the outermost of what a request goes through.
+// measure counts requests. It is the outermost middleware.
 func (s *Server) measure(next echo.HandlerFunc) echo.HandlerFunc {
 	m := s.o.Metrics
 	if m == nil {
@@ -143,7 +144,7 @@ func (s *Server) measure(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
 		m.inFlight.Inc()
-		defer func() { // a connection that is broken off comes as a panic
+		defer func() { // a connection that the server aborts arrives here as a panic
 			m.inFlight.Dec()
 			r := m.routes[routeKey{c.Request().Method, c.Path()}]
 			if r == nil {
@@ -160,7 +161,7 @@ func (s *Server) measure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// tally counts requests to upload that are refused.
+// tally counts uploads that are rejected.
 func (s *Server) tally(next echo.HandlerFunc) echo.HandlerFunc {
 	m := s.o.Metrics
 	if m == nil {
@@ -175,7 +176,7 @@ func (s *Server) tally(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// getMetrics answers all metrics in the text format of Prometheus.
+// getMetrics responds with all metrics in the text format of Prometheus.
 func (s *Server) getMetrics(c echo.Context) error {
 	m := s.o.Metrics
 	if m == nil {

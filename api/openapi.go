@@ -12,23 +12,24 @@ import (
 	"imageserver/db"
 )
 
-// description is this API in OpenAPI 3.1. The tests hold all that they send and
-// get against it.
+// description is this API in OpenAPI 3.1. The tests check every request and response
+// against it.
 //
 //go:embed openapi.json
 var description string
 
-// describedURL is where the server of the description and of its examples is.
+// describedURL is the address of the server in the description and its examples.
 const describedURL = "http://127.0.0.1:5000"
 
-// getDescription answers the description of the server as this client calls it.
+// getDescription responds with the description, with the address that this client
+// uses.
 func (s *Server) getDescription(c echo.Context) error {
 	base, _ := json.Marshal(s.base(c)) // strings always can be
 	text := strings.ReplaceAll(description, describedURL, string(base[1:len(base)-1]))
 	return s.sendJSON(c, "openapi.json", []byte(text), imageQuery{})
 }
 
-// announce says with the page where the description is (RFC 8631).
+// announce adds the address of the description to the page's header (RFC 8631).
 func (s *Server) announce(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		c.Response().Header().Set("Link", "<"+s.base(c)+`/openapi.json>; rel="service-desc"; type="application/json"`)
@@ -36,10 +37,10 @@ func (s *Server) announce(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// sendJSON answers a text of the server's own as it would an image, so that
-// caches may ask whether it has changed.
+// sendJSON responds with a text of the server in the same way as with an image, so
+// that caches can ask whether it has changed.
 func (s *Server) sendJSON(c echo.Context, name string, text []byte, want imageQuery) error {
-	c.Request().Header.Del("Range") // a part of a JSON text is none
+	c.Request().Header.Del("Range") // a part of a JSON text is not JSON
 	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "no-cache")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")

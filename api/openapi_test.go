@@ -100,7 +100,7 @@ func TestServiceDesc(t *testing.T) {
 	s := newServer(t, api.Options{Token: "s3cret"})
 	a := s.do(t, "GET", "/", "", "")
 	a.wantHeader(t, "Link", "<"+s.url+`/openapi.json>; rel="service-desc"; type="application/json"`)
-	if want := `<link rel="service-desc" href="/openapi.json" type="application/json">`; !strings.Contains(a.body, want) {
+	if want := `<link rel="service-desc" href="openapi.json" type="application/json">`; !strings.Contains(a.body, want) {
 		t.Errorf("the page lacks %s", want)
 	}
 	s.do(t, "GET", "/ui/main.js", "", "").wantHeader(t, "Link", "")

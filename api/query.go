@@ -7,9 +7,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// plainQuery refuses a query that cannot be read whole. What net/http makes of it
-// leaves out the pairs that are broken, and one of those may have said that the
-// image is to be stripped, or not to be kept.
+// plainQuery rejects a query that is not completely valid. net/http drops the pairs
+// that it cannot parse, and one of them may have asked to strip the image or to let
+// it expire.
 func plainQuery(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if raw := c.Request().URL.RawQuery; raw != "" {
@@ -24,13 +24,12 @@ func plainQuery(next echo.HandlerFunc) echo.HandlerFunc {
 func parseQuery(raw string) (url.Values, error) {
 	q, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "bad_query", "The part of the URL behind the question mark cannot be read: parameters are separated by &, and %% begins an escape.")
+		return nil, refuse(http.StatusBadRequest, "bad_query", "The query of the URL is not valid. Separate parameters by &, and write %% only in escapes such as %%20.")
 	}
 	return q, nil
 }
 
-// flag reads a parameter that is set or not: alone, or with 1 or true, or 0 or
-// false.
+// flag reads a boolean parameter: without a value, or with 1, true, 0 or false.
 func flag(q url.Values, name string) (bool, error) {
 	if !q.Has(name) {
 		return false, nil
@@ -41,6 +40,6 @@ func flag(q url.Values, name string) (bool, error) {
 	case "0", "false":
 		return false, nil
 	default:
-		return false, refuse(http.StatusBadRequest, "bad_flag", "%s=%.40s is neither yes nor no: leave it out, or write %s, %s=1 or %s=0.", name, v, name, name, name)
+		return false, refuse(http.StatusBadRequest, "bad_flag", "%s=%.40s is not valid. Leave it out, or use %s, %s=1 or %s=0.", name, v, name, name, name)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"imageserver/db"
 )
 
-// changeImage is what POST does to an image: the last part of the path says what.
-// No name holds a slash, so that is clear.
+// changeImage renames or restores an image. The last part of the path decides which.
+// A name has no slash, so the path is not ambiguous.
 func (s *Server) changeImage(c echo.Context) error {
 	path := imageName(c)
 	if name, ok := strings.CutSuffix(path, "/rename"); ok {
@@ -22,10 +22,10 @@ func (s *Server) changeImage(c echo.Context) error {
 		return s.restoreImage(c, name)
 	}
 	c.Response().Header().Set(echo.HeaderAllow, "GET, HEAD, PUT, DELETE")
-	return refuse(http.StatusMethodNotAllowed, "http_405", "There is nothing to POST to here. Upload to /upload, or POST to /images/NAME/rename or /images/NAME/restore.")
+	return refuse(http.StatusMethodNotAllowed, "http_405", "This path does not accept POST. Upload to /upload, or POST to /images/NAME/rename or /images/NAME/restore.")
 }
 
-// maxRename is the size of a body that holds a name, in bytes.
+// maxRename is the largest body of a rename, in bytes.
 const maxRename = 4 << 10
 
 // renameImage gives an image another name.

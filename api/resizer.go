@@ -70,7 +70,7 @@ func newResizer(n int, memory int64) *resizer {
 
 var (
 	errQueue   = refuse(http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds.")
-	errMemory  = refuse(http.StatusUnprocessableEntity, codeTooManyPixels, "This picture would take more memory to resize than this server allows for it. The original can be shown.")
+	errMemory  = refuse(http.StatusUnprocessableEntity, "too_many_pixels", "This picture would take more memory to resize than this server allows for it. The original can be shown.")
 	errEndless = refuse(http.StatusUnprocessableEntity, "damaged_picture", "This picture takes too long to decode to be resized. The original can be shown.")
 	errSlow    = refuse(http.StatusServiceUnavailable, "busy", "The server was too slow to resize this picture. Try again in a few seconds.")
 )

@@ -9,7 +9,7 @@ import (
 )
 
 // shareX is a .sxcu file: a custom uploader (https://getsharex.com/docs/custom-uploader).
-// In its last fields ShareX puts in what the answer's JSON has.
+// ShareX fills the last fields with values from the JSON of the response.
 type shareX struct {
 	Version         string // the ShareX whose syntax this is
 	Name            string
@@ -21,19 +21,19 @@ type shareX struct {
 	FileFormName    string
 	URL             string
 	ThumbnailURL    string
-	DeletionURL     string // a page, which asks first
+	DeletionURL     string // a page that asks first
 	ErrorMessage    string
 }
 
-// getShareX answers an uploader made for the server as this client calls it. It
-// has a place for the token, and whoever downloads it fills it in.
+// getShareX responds with an uploader that has the address that this client uses. If
+// the server has an access token, the user must write it into the file.
 func (s *Server) getShareX(c echo.Context) error {
 	base := s.base(c)
 	host := hostOf(base)
 	uploader := shareX{
 		Version:         "15.0.0",
 		Name:            host,
-		DestinationType: "ImageUploader", // with FileUploader, ShareX would send all else here too
+		DestinationType: "ImageUploader", // with FileUploader, ShareX would send other files here too
 		RequestMethod:   "POST",
 		RequestURL:      base + "/upload",
 		Body:            "MultipartFormData",
@@ -55,11 +55,11 @@ func (s *Server) getShareX(c echo.Context) error {
 	return s.sendJSON(c, name, text, imageQuery{download: true})
 }
 
-// hostOf is the host in a URL, without its port.
+// hostOf returns the host in a URL, without its port.
 func hostOf(base string) string {
 	u, err := url.Parse(base)
 	if err != nil || u.Hostname() == "" {
-		return "imageserver" // what some HTTP/1.0 client sent, or did not send, for a Host
+		return "imageserver" // an HTTP/1.0 client sent no Host, or a wrong one
 	}
 	return u.Hostname()
 }

@@ -8,7 +8,7 @@ import (
 	"imageserver/db"
 )
 
-// state collects what the server and its store are like when they are asked.
+// state collects the current state of the server and its store.
 type state struct{ *Server }
 
 // gauge describes a metric of state.
@@ -22,12 +22,12 @@ var usageGauges = []struct {
 	value func(db.Usage) int64
 }{
 	{gauge("images", "Images, without those in the trash."), func(u db.Usage) int64 { return u.Images }},
-	{gauge("image_bytes", "Their sizes together."), func(u db.Usage) int64 { return u.Bytes }},
-	{gauge("stored_bytes", "Sizes of distinct contents together, of images and of the trash."), func(u db.Usage) int64 { return u.Stored }},
+	{gauge("image_bytes", "Size of all images, without those in the trash."), func(u db.Usage) int64 { return u.Bytes }},
+	{gauge("stored_bytes", "Size of the distinct contents of all images, including the trash."), func(u db.Usage) int64 { return u.Stored }},
 	{gauge("trash_images", "Images in the trash."), func(u db.Usage) int64 { return u.Trash }},
-	{gauge("trash_bytes", "Their sizes together."), func(u db.Usage) int64 { return u.TrashBytes }},
-	{gauge("copies", "Resized copies that are kept."), func(u db.Usage) int64 { return u.Copies }},
-	{gauge("copies_bytes", "Their sizes together."), func(u db.Usage) int64 { return u.CopyBytes }},
+	{gauge("trash_bytes", "Size of the images in the trash."), func(u db.Usage) int64 { return u.TrashBytes }},
+	{gauge("copies", "Resized copies that are stored."), func(u db.Usage) int64 { return u.Copies }},
+	{gauge("copies_bytes", "Size of all resized copies."), func(u db.Usage) int64 { return u.CopyBytes }},
 }
 
 // statsGauges are read from db.Stats.
@@ -36,19 +36,19 @@ var statsGauges = []struct {
 	value func(db.Stats) int64
 }{
 	{gauge("file_bytes", "Size of the data file."), func(s db.Stats) int64 { return s.FileSize }},
-	{gauge("file_free_bytes", "What of it is free for new images."), func(s db.Stats) int64 { return s.FileFree }},
+	{gauge("file_free_bytes", "Free space in the data file."), func(s db.Stats) int64 { return s.FileFree }},
 	{gauge("uploads_waiting", "Uploads that wait for memory."), func(s db.Stats) int64 { return s.Waiting }},
 }
 
 var (
 	readyGauge  = gauge("ready", "1 when /readyz answers 200.")
-	queuedGauge = gauge("copies_queued", "Copies that are being made or wait for it.")
+	queuedGauge = gauge("copies_queued", "Resized copies that are being made or wait for their turn.")
 )
 
-// Describe tells that there is more than it tells.
+// Describe sends one of the descriptions. Prometheus allows Collect to send more.
 func (s *state) Describe(ch chan<- *prometheus.Desc) { ch <- readyGauge }
 
-// Collect leaves out what a store that cannot be read does not tell.
+// Collect leaves out the metrics that a damaged store cannot provide.
 func (s *state) Collect(ch chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, value int64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(value))

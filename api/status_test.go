@@ -60,6 +60,7 @@ var rows = []struct {
 	{"errDigest", errDigest, 422, "digest_mismatch", "send them again"},
 	{"errMoved", errMoved, 503, "busy", "Ask again"},
 	{"errQueue", errQueue, 503, "busy", "Try again"},
+	{"resize.ErrDamaged", resize.ErrDamaged, 422, "damaged_picture", "The original can be shown"},
 	{"errMemory", errMemory, 422, "too_many_pixels", "The original can be shown"},
 	{"errEndless", errEndless, 422, "damaged_picture", "too long"},
 	{"errToken", errToken, 401, "token", "Bearer"},

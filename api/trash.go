@@ -9,7 +9,7 @@ import (
 	"imageserver/db"
 )
 
-// restoreImage brings back the image of this name that was deleted last.
+// restoreImage restores the most recently deleted image of this name.
 func (s *Server) restoreImage(c echo.Context, name string) error {
 	img, _, err := s.store.Restore(c.Request().Context(), name, db.RestoreOptions{Allow: precondition(c.Request().Header)})
 	if err != nil {
@@ -18,8 +18,7 @@ func (s *Server) restoreImage(c echo.Context, name string) error {
 	return s.answerMoved(c, "Image restored.", img)
 }
 
-// answerMoved answers an image that has got its name in another way than by an
-// upload.
+// answerMoved responds with an image that was renamed or restored.
 func (s *Server) answerMoved(c echo.Context, message string, img db.Image) error {
 	a := moved{Message: message, image: s.describe(c, img)}
 	c.Response().Header().Set(echo.HeaderLocation, a.URL)
@@ -32,7 +31,7 @@ type moved struct {
 	image
 }
 
-// emptyTrash deletes for good what rests in the trash.
+// emptyTrash deletes all images in the trash.
 func (s *Server) emptyTrash(c echo.Context) error {
 	trash, err := flag(c.QueryParams(), "trash")
 	if err != nil {

@@ -7,15 +7,16 @@ import (
 )
 
 const (
-	// maxSkew is by how much a client's clock may be ahead of the server's.
+	// maxSkew is how far a client's clock may be ahead of the server's.
 	maxSkew = time.Minute
-	// firstYear is the first of an Uploaded-At: the store's times begin in 1678.
+	// firstYear is the earliest year of an Uploaded-At header. The store's times begin
+	// in 1678.
 	firstYear = 1700
 )
 
-// uploadedAt returns when a request says that its images were first uploaded, or
-// zero. HTTP has no field for that: Last-Modified is of answers alone (RFC 9110
-// section 8.8.2), and Date is when the request was made.
+// uploadedAt returns the time in the Uploaded-At header of a request, or the zero
+// time. HTTP has no header for it: Last-Modified belongs to responses (RFC 9110
+// section 8.8.2), and Date is the time of the request.
 func uploadedAt(h http.Header, now time.Time) (time.Time, error) {
 	said := slices.Compact(slices.Clone(h.Values("Uploaded-At")))
 	if len(said) == 0 {
@@ -24,9 +25,9 @@ func uploadedAt(h http.Header, now time.Time) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, said[0])
 	switch {
 	case len(said) > 1 || err != nil || at.UTC().Year() < firstYear:
-		return at, refuse(http.StatusBadRequest, "bad_uploaded_at", "Uploaded-At: %.40s is no time of an upload: give one as in RFC 3339, such as 2024-05-01T12:00:00Z.", said[0])
+		return at, refuse(http.StatusBadRequest, "bad_uploaded_at", "Uploaded-At: %.40s is not a valid upload time. Use the format of RFC 3339, such as 2024-05-01T12:00:00Z.", said[0])
 	case at.After(now.Add(maxSkew)):
-		return at, refuse(http.StatusBadRequest, "bad_uploaded_at", "Uploaded-At: %.40s lies ahead; here it is %s.", said[0], now.UTC().Format(time.RFC3339))
+		return at, refuse(http.StatusBadRequest, "bad_uploaded_at", "Uploaded-At: %.40s is in the future. The time here is %s.", said[0], now.UTC().Format(time.RFC3339))
 	}
 	return at, nil
 }
