@@ -299,7 +299,7 @@ type serve struct {
 	Rate         api.Rate      `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`
 	Strip        bool          `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
 	CopiesBudget flags.Budget  `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
-	ResizeMemory flags.Size    `default:"512MiB" help:"Memory for making resized copies; more of them wait."`
+	ResizeMemory flags.Size    `default:"512MiB" help:"Memory for making resized copies, and for sending those that are not kept; more of them wait."`
 	MaxPixels    int64         `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can be stored and shown."`
 	Token        string        `help:"Ask for this bearer token to upload, list and delete. Looking at images stays public."`
 	Open         bool          `help:"Let everybody who can reach the server upload, list and delete."`

@@ -179,5 +179,5 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Copies that have no turn yet are refused.
 func (s *Server) Drain() {
 	s.draining.Store(true)
-	s.copies.resizer.drain(db.ErrClosed)
+	s.copies.resizer.queue.close(db.ErrClosed)
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"strings"
 
@@ -33,9 +34,11 @@ type copyOf struct {
 	image  db.Image
 	source format.Info
 	resize.Plan
+	client netip.Prefix // who asks for it
 }
 
 func (c *copyOf) key() string    { return c.Plan.String() }
+func (c *copyOf) id() string     { return copyID(c.image.SHA256, c.Plan) }
 func (c *copyOf) String() string { return fmt.Sprintf("%q %s", c.image.Name, c.Plan) }
 
 var (
@@ -67,7 +70,7 @@ func plan(img db.Image, body db.Body, want resize.Request) (*copyOf, error) {
 	if p.IsOriginal(source) {
 		return nil, errOriginal
 	}
-	return &copyOf{img, info, p}, nil
+	return &copyOf{image: img, source: info, Plan: p}, nil
 }
 
 // get returns a copy and its bytes, after making it if it is not there, or
@@ -86,7 +89,8 @@ func (s *copies) join(ctx context.Context, c *copyOf, again bool) (db.Image, db.
 	if err := s.resizer.failures.of(c.image.SHA256); err != nil {
 		return db.Image{}, nil, err
 	}
-	made, err := s.flights.do(ctx, c.image.SHA256.String()+c.key(), func(ctx context.Context) (resize.Copy, error) {
+	done := s.resizer.queue.ask(c.client, c.id())
+	made, err := s.flights.do(ctx, c.id(), func(ctx context.Context) (resize.Copy, error) {
 		if !again { // it may have been made since the caller looked
 			if _, content, err := s.find(ctx, c); err == nil {
 				content.Close()
@@ -95,6 +99,7 @@ func (s *copies) join(ctx context.Context, c *copyOf, again bool) (db.Image, db.
 		}
 		return s.make(ctx, c)
 	})
+	done()
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -105,7 +110,7 @@ func (s *copies) join(ctx context.Context, c *copyOf, again bool) (db.Image, db.
 	case made.Data == nil:
 		return db.Image{}, nil, errMoved
 	}
-	content, err = s.resizer.lend(made.Data) // it is not kept, or is gone already
+	content, err = s.resizer.lender.lend(c.client, made.Data) // it is not kept, or is gone already
 	return c.describe(db.Image{
 		Size:        int64(len(made.Data)),
 		SHA256:      sha256.Sum256(made.Data),

@@ -13,6 +13,7 @@ import (
 	"image/png"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -583,6 +584,56 @@ func TestQueueFull(t *testing.T) {
 		a = s.do(t, "GET", "/images/photo.jpg?w=320", "", "") // until all who left are out of the queue
 	}
 	a.wantCopy(t, "jpeg", 320, 320)
+}
+
+// TestQueueOfClients: a client that asks for more than the queue takes does not keep
+// another one out of it.
+func TestQueueOfClients(t *testing.T) {
+	t.Parallel()
+	store := &held{Store: newStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
+	s := serve(t, store, api.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s.put(t, "/images/photo.jpg", photo(t, 1, 600, 600))
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	busy := make(chan struct{}, 100)
+	ask := func(w, h int) {
+		clients.Go(func() {
+			path := fmt.Sprintf("/images/photo.jpg?w=%d&h=%d&fit=cover", w, h)
+			a, err := s.try(t, "GET", path, "X-Forwarded-For: 10.0.0.1", nil)
+			switch {
+			case err != nil:
+				t.Error(err)
+			case a.status == http.StatusServiceUnavailable:
+				busy <- struct{}{}
+			}
+		})
+	}
+	for _, w := range resize.Steps()[:6] {
+		for _, h := range resize.Steps()[:6] {
+			ask(w, h) // 36 copies of one picture
+		}
+	}
+	for range 4 {
+		<-busy
+	}
+	for range 32 {
+		<-store.reading
+	}
+	done := make(chan struct{})
+	clients.Go(func() {
+		defer close(done)
+		a, err := s.try(t, "GET", "/images/photo.jpg?w=320", "X-Forwarded-For: 10.0.0.2", nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		a.wantCopy(t, "jpeg", 320, 320)
+	})
+	select {
+	case <-store.reading: // it has a place in the queue
+	case <-done:
+	}
+	close(store.gate)
 }
 
 // held is a store whose large images are not read before the gate opens.

@@ -39,7 +39,7 @@ func (s *Server) getImage(c echo.Context) error {
 	if errors.Is(err, errMoved) {
 		err = s.answerImage(c, want)
 	}
-	if errors.Is(err, db.ErrDamaged) && c.Response().Committed {
+	if (errors.Is(err, db.ErrDamaged) || errors.Is(err, errTakenBack)) && c.Response().Committed {
 		s.o.Log.Error("image cut off", "image", imageName(c), "err", err)
 		panic(http.ErrAbortHandler) // the client must see that bytes are missing
 	}
@@ -82,6 +82,7 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 	copy, err := plan(img, body, *want.copy)
 	if err == nil {
 		body.Close() // who waits for a copy holds no more than that
+		copy.client = clientNetwork(c.RealIP())
 		err = s.answerCopy(c, copy, want)
 	}
 	if tooHard(err) {

@@ -6,25 +6,13 @@ import (
 	"errors"
 	"net/http"
 	"runtime"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"imageserver/api/resize"
 	"imageserver/db"
 )
 
 const (
-	// maxQueue is how many copies may be made or wait for it. A browser asks one
-	// server for six things at once, so it is the pages of forty people.
-	maxQueue = 256
-	// maxLane is how many of them may be of one picture, of which one is made at a
-	// time: nobody takes all turns with the sizes of a single one.
-	maxLane = 32
-	// queueTime ends the wait.
-	queueTime = 30 * time.Second
-
 	// Decoding a picture that was made to take for ever is ended after decodeTime,
 	// and some more for each megapixel: a progressive JPEG of a megabyte can hold
 	// ten thousand scans.
@@ -33,39 +21,26 @@ const (
 
 	// largeCost is memory worth to be collected at once, in bytes.
 	largeCost = 32 << 20
+
+	// lentPart is the part of the memory that is for copies which the store does
+	// not keep, while clients read them.
+	lentPart = 8
 )
 
 // resizer makes copies, a few at a time and in a limited amount of memory.
 type resizer struct {
 	failures failures
-	memory   int64               // bytes
-	bytes    *semaphore.Weighted // of memory
-	turns    *semaphore.Weighted // of copies
-	closing  context.Context     // ends when the queue is no longer served
-	drain    context.CancelCauseFunc
+	memory   int64 // bytes, for the copies that are being made
+	queue    *queue
+	lender   lender
 	metrics  *Metrics
-
-	mu     sync.Mutex
-	queued int // those being made with them
-	lanes  map[db.Digest]*lane
-}
-
-// lane is the queue of one picture.
-type lane struct {
-	queued int
-	turn   *semaphore.Weighted
 }
 
 // newResizer returns a resizer of n copies at a time.
 func newResizer(n int, memory int64) *resizer {
-	r := &resizer{
-		memory: memory,
-		bytes:  semaphore.NewWeighted(memory),
-		turns:  semaphore.NewWeighted(int64(n)),
-		lanes:  make(map[db.Digest]*lane),
-	}
-	r.closing, r.drain = context.WithCancelCause(context.Background())
-	return r
+	lent := memory / lentPart
+	memory -= lent
+	return &resizer{memory: memory, queue: newQueue(n, memory), lender: lender{budget: lent}}
 }
 
 var (
@@ -79,7 +54,8 @@ var (
 // refuses one for which there is never enough memory, and one of a picture that
 // has failed.
 func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resize.Plan) (resize.Copy, error) {
-	leave, err := r.queue(ctx, d)
+	j := &job{id: copyID(d, p), picture: d}
+	leave, err := r.queue.wait(ctx, j, func() (int64, error) { return r.cost(s, p) })
 	if err != nil {
 		return resize.Copy{}, err
 	}
@@ -87,11 +63,11 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 	if err := r.failures.of(d); err != nil { // that of one before it
 		return resize.Copy{}, err
 	}
-	free, err := r.reserve(ctx, s, p)
-	if err != nil {
-		return resize.Copy{}, err
+	if j.cost > largeCost {
+		// What was a large picture is garbage by then, and must be gone before the
+		// next one takes as much.
+		defer runtime.GC()
 	}
-	defer free()
 	limit := decodeTime + time.Duration(s.Width*s.Height/1e6)*decodeMegapixel
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errEndless)
 	defer cancel()
@@ -99,6 +75,15 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 	c, err := inBackground(func() (resize.Copy, error) { return resize.Make(ctx, s, p) })
 	r.metrics.resized(time.Since(began))
 	return c, r.remember(d, err)
+}
+
+// cost returns the memory that a copy takes, or errMemory if there never is so much.
+func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
+	n, err := resize.Cost(s, p)
+	if err == nil && n > r.memory {
+		err = errMemory
+	}
+	return n, err
 }
 
 // remember notes what went wrong with a picture, and returns what to say of it.
@@ -116,110 +101,10 @@ func (r *resizer) remember(d db.Digest, err error) error {
 	return err
 }
 
-// queue waits for a turn, first among the copies of the picture and then among
-// all. The caller leaves when it is done.
-func (r *resizer) queue(ctx context.Context, d db.Digest) (leave func(), err error) {
-	l, err := r.enter(d)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, queueTime, errQueue)
-	defer cancel()
-	ctx, stop := context.WithCancelCause(ctx)
-	defer context.AfterFunc(r.closing, func() { stop(context.Cause(r.closing)) })()
-	if l.turn.Acquire(ctx, 1) != nil {
-		r.leave(d, l)
-		return nil, context.Cause(ctx)
-	}
-	if r.turns.Acquire(ctx, 1) != nil {
-		l.turn.Release(1)
-		r.leave(d, l)
-		return nil, context.Cause(ctx)
-	}
-	return func() {
-		r.turns.Release(1)
-		l.turn.Release(1)
-		r.leave(d, l)
-	}, nil
-}
-
-// reserve waits for the memory that the copy takes. The caller frees it.
-func (r *resizer) reserve(ctx context.Context, s resize.Source, p resize.Plan) (free func(), err error) {
-	cost, err := resize.Cost(s, p)
-	if err != nil {
-		return nil, err
-	}
-	if cost > r.memory {
-		return nil, errMemory
-	}
-	if err := r.bytes.Acquire(ctx, cost); err != nil {
-		return nil, err
-	}
-	return func() {
-		if cost > largeCost {
-			// What was a large picture is garbage by now, and must be gone before the
-			// next one takes as much.
-			runtime.GC()
-		}
-		r.bytes.Release(cost)
-	}, nil
-}
-
-// enter joins the queue of a picture, unless that or the whole is full.
-func (r *resizer) enter(d db.Digest) (*lane, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.lanes[d]
-	if r.queued == maxQueue || l != nil && l.queued == maxLane {
-		return nil, errQueue
-	}
-	if l == nil {
-		l = &lane{turn: semaphore.NewWeighted(1)}
-		r.lanes[d] = l
-	}
-	r.queued++
-	l.queued++
-	return l, nil
-}
-
-// length is how many copies are being made or wait for it.
-func (r *resizer) length() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.queued
-}
-
-func (r *resizer) leave(d db.Digest, l *lane) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.queued--
-	if l.queued--; l.queued == 0 {
-		delete(r.lanes, d)
-	}
-}
-
-// lend returns a copy that the store does not have as a body. It counts against
-// the memory until that is closed: clients may be slow to take it.
-func (r *resizer) lend(data []byte) (db.Body, error) {
-	n := int64(len(data))
-	if !r.bytes.TryAcquire(n) {
-		return nil, errQueue
-	}
-	return &lentBody{memoryBody{bytes.NewReader(data)}, sync.OnceFunc(func() { r.bytes.Release(n) })}, nil
-}
+// copyID names a copy of the picture with the digest d.
+func copyID(d db.Digest, p resize.Plan) string { return d.String() + p.String() }
 
 // memoryBody is a body in memory.
 type memoryBody struct{ *bytes.Reader }
 
 func (memoryBody) Close() error { return nil }
-
-// lentBody is one that others wait for.
-type lentBody struct {
-	memoryBody
-	release func()
-}
-
-func (b *lentBody) Close() error {
-	b.release()
-	return nil
-}

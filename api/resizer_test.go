@@ -88,7 +88,7 @@ func TestResizerMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := newResizer(3, 2*cost-1)
+		r := newResizer(3, (2*cost-1)*lentPart/(lentPart-1))
 		var jobs sync.WaitGroup
 		for i := range 4 {
 			jobs.Go(func() {
@@ -143,8 +143,8 @@ func TestResizerQueue(t *testing.T) {
 				enter(t.Context(), 0, errQueue)
 				end()
 				jobs.Wait()
-				if r.queued != 0 || len(r.lanes) != 0 {
-					t.Errorf("%d are still in the queue, in %d lanes", r.queued, len(r.lanes))
+				if n := r.queue.length(); n != 0 {
+					t.Errorf("%d are still in the queue", n)
 				}
 			})
 		})
@@ -185,7 +185,7 @@ func TestResizerDrain(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		r.drain(db.ErrClosed)
+		r.queue.close(db.ErrClosed)
 		done := 0
 		for range 10 {
 			switch err := <-answers; {
@@ -199,25 +199,6 @@ func TestResizerDrain(t *testing.T) {
 			t.Errorf("%d copies were made, want the one under way", done)
 		}
 	})
-}
-
-// TestLent: what is lent counts until it is closed.
-func TestLent(t *testing.T) {
-	r := newResizer(1, 1000)
-	first, err := r.lend(make([]byte, 600))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.lend(make([]byte, 600)); !errors.Is(err, errQueue) {
-		t.Errorf("got %v, want %v", err, errQueue)
-	}
-	first.Close()
-	first.Close()
-	second, err := r.lend(make([]byte, 1000))
-	if err != nil {
-		t.Fatalf("after the first is closed: %v", err)
-	}
-	second.Close()
 }
 
 // TestFailures: the list has an end, and forgets what is over first.
