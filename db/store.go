@@ -212,8 +212,29 @@ type Body interface {
 	io.WriterTo
 }
 
+// Sender is whom the body of a Put comes from. A store that has no memory left
+// asks the senders which of them has stalled. The methods must be quick and
+// safe to call at any time during the Put.
+type Sender interface {
+	// Client returns a name that all uploads of one client have in common.
+	// When memory is scarce, clients have equal shares of it.
+	Client() string
+
+	// Stalled returns how long the body has been waiting for the client's next
+	// byte, or 0 if that is not unusually long for this client.
+	Stalled() time.Duration
+
+	// GiveWay makes a Read of the body that is under way, and all later ones,
+	// return an error soon.
+	GiveWay()
+}
+
 // PutOptions says how to store. The zero value renames on conflict.
 type PutOptions struct {
+	// Sender, when not nil, may be told to give way when it has stalled and
+	// other uploads wait for memory: the Put then returns the error of its body.
+	Sender Sender
+
 	// Inspect, when not nil, is called once the whole of the bytes is staged
 	// and before any of it is visible. r holds them, img has its Name, Size
 	// and SHA256, and Expires of these options; it fills in ContentType,

@@ -1,0 +1,117 @@
+package fair
+
+import (
+	"slices"
+	"time"
+)
+
+// serve gives those who wait what is free. The client that holds least is first,
+// and of its uploads the one that holds most, so that it is done soon. Of equal
+// ones the newest is first: behind a long line everybody would wait in vain.
+func (m *Memory) serve() {
+	for {
+		var first *waiter
+		for _, w := range m.waiting {
+			if m.fits(w.share, w.n) && (first == nil || w.before(first)) {
+				first = w
+			}
+		}
+		if first == nil {
+			return
+		}
+		m.take(first.share, first.n)
+		m.remove(first)
+		close(first.ready)
+	}
+}
+
+func (w *waiter) before(other *waiter) bool {
+	a, b := w.share, other.share
+	switch {
+	case a.client.held != b.client.held:
+		return a.client.held < b.client.held
+	case a.held != b.held:
+		return a.held > b.held
+	}
+	return a.number > b.number
+}
+
+func (m *Memory) remove(w *waiter) {
+	i := slices.Index(m.waiting, w)
+	m.waiting = slices.Delete(m.waiting, i, i+1)
+}
+
+// watch makes room at once, and again at every tick until nobody waits.
+func (m *Memory) watch() {
+	if m.watched || len(m.waiting) == 0 {
+		return
+	}
+	m.makeRoom()
+	m.watched = true
+	time.AfterFunc(tick, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.watched = false
+		m.watch()
+	})
+}
+
+// makeRoom tells stalled uploads to give way until there is room for all that
+// wait. It begins with the client that holds most, and there with the upload
+// that has been idle the longest.
+func (m *Memory) makeRoom() {
+	lack, least := m.lack()
+	if least == nil || lack <= m.leaving {
+		return
+	}
+	idle := m.idle()
+	for lack > m.leaving {
+		var v *Share
+		for s := range idle {
+			if v == nil || s.client.held > v.client.held || s.client == v.client && idle[s] > idle[v] {
+				v = s
+			}
+		}
+		if v == nil || v.client.held < least.held {
+			return
+		}
+		delete(idle, v)
+		v.giveWay()
+	}
+}
+
+// lack returns how many bytes are missing for all who wait, and the one of their
+// clients that holds least: no client loses memory to others that hold more.
+func (m *Memory) lack() (bytes int64, least *client) {
+	reserve := int64(0)
+	for _, w := range m.waiting {
+		bytes += w.n
+		reserve = max(reserve, m.reserve(w.share.held+w.n))
+		if c := w.share.client; least == nil || c.held < least.held {
+			least = c
+		}
+	}
+	return bytes + reserve - m.free, least
+}
+
+// idle returns the shares whose clients have stalled, and for how long.
+func (m *Memory) idle() map[*Share]time.Duration {
+	idle := make(map[*Share]time.Duration)
+	for s := range m.shares {
+		if s.held == 0 || s.leaving || s.sender == nil {
+			continue
+		}
+		if d := s.sender.Stalled(); d > 0 {
+			idle[s] = d
+		}
+	}
+	return idle
+}
+
+// giveWay ends the upload. Its bytes count as the client's no longer.
+func (s *Share) giveWay() {
+	s.count(-s.held)
+	s.leaving = true
+	s.count(s.held)
+	s.sender.GiveWay()
+}
