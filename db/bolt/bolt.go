@@ -57,8 +57,9 @@ import (
 
 // Options tunes a Store. The zero value is ready to use.
 type Options struct {
-	// UploadMemory bounds the bytes of uploads held in memory at once; 0 means
-	// 64 MiB. Past it a Put waits, and after UploadWait gives db.ErrBusy.
+	// UploadMemory bounds the bytes of uploads that are buffered at once; 0 means
+	// 64 MiB. When it is used up a Put waits, and uploads whose senders have
+	// stalled must give way. After UploadWait it returns db.ErrBusy.
 	UploadMemory int64
 	UploadWait   time.Duration // 0 means 10 s
 
@@ -215,7 +216,7 @@ func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 
 // Stats tells how the store fares; see db.Measured.
 func (s *Store) Stats() db.Stats {
-	stats := db.Stats{Waiting: s.memory.waiting.Load()}
+	stats := db.Stats{Waiting: int64(s.memory.small.Waiting() + s.memory.full.Waiting())}
 	if info, err := s.file.Stat(); err == nil {
 		stats.FileSize = info.Size()
 	}

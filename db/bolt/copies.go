@@ -19,7 +19,7 @@ func (s *Store) PutCopy(ctx context.Context, source db.Digest, key string, body 
 	if err := db.CheckKey(key); err != nil {
 		return db.Image{}, err
 	}
-	u, err := s.receive(ctx, body, true)
+	u, err := s.receive(ctx, body, nil, true)
 	if err != nil {
 		return db.Image{}, err
 	}

@@ -195,7 +195,8 @@ func TestCheckAndRepair(t *testing.T) {
 			return tx.Bucket(chunksBucket).SetSequence(3)
 		}, want: "numbers that are in use"},
 		{name: "bytes of no image", damage: func(tx *bbolt.Tx) error {
-			c := chunk{n: 1000}
+			c := newChunk(fullBuffer)
+			c.n = 1000
 			c.seal(7000, 0)
 			place := chunkPlace(7000, 0)
 			b, err := tx.Bucket(chunksBucket).CreateBucket(place[:])
@@ -229,8 +230,7 @@ func TestCheckAndRepair(t *testing.T) {
 		{name: "other bytes, well sealed", damage: func(tx *bbolt.Tx) error {
 			id := blobOf(t, tx, "6.png")
 			return changeChunk(tx, id, 0, func(v []byte) {
-				c := chunk{n: len(v) - crcSize}
-				copy(c.data(), v[crcSize:])
+				c := &chunk{buf: bytes.Clone(v), n: len(v) - crcSize}
 				c.data()[5] ^= 1
 				c.seal(id, 0)
 				copy(v, c.sealed())

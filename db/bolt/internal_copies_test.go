@@ -69,7 +69,7 @@ func newVersion1(t *testing.T, name string, data []byte) (path string) {
 	if err := upgrade(bdb, upgrades[:1]); err != nil {
 		t.Fatal(err)
 	}
-	var c chunk
+	c := newChunk(fullBuffer)
 	c.n = copy(c.buf[crcSize:], data)
 	c.seal(1, 0)
 	size := int64(len(data))
@@ -79,7 +79,7 @@ func newVersion1(t *testing.T, name string, data []byte) (path string) {
 			usage = binary.BigEndian.AppendUint64(usage, uint64(n))
 		}
 		return errors.Join(
-			(&upload{id: 1, held: []*chunk{&c}}).writeHeld(tx),
+			(&upload{id: 1, held: []*chunk{c}}).writeHeld(tx),
 			bind(&txn{Tx: tx}, &record{Image: db.Image{Name: name, Size: size, SHA256: sha256.Sum256(data)}, blob: 1, chunkSize: chunkSize}),
 			tx.Bucket(metaBucket).Put(usageKey, usage),
 		)

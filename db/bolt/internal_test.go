@@ -754,43 +754,6 @@ func TestFullOr(t *testing.T) {
 	}
 }
 
-// TestMemory gives all uploads together the memory of two chunks.
-func TestMemory(t *testing.T) {
-	t.Parallel()
-	s := newStore(t, Options{UploadMemory: 2 * chunkSize, UploadWait: 50 * time.Millisecond})
-	want := content(1, 20*chunkSize+1)
-	mustPut(t, s, "one.png", want) // with one chunk to itself it still goes on
-	if got := mustRead(t, s, "one.png"); !bytes.Equal(got, want) {
-		t.Error("an image staged in small pieces reads wrong")
-	}
-	var slow [2]*io.PipeWriter
-	var all sync.WaitGroup
-	for i := range slow {
-		r, w := io.Pipe()
-		slow[i] = w
-		all.Go(func() {
-			if _, _, err := s.Put(ctx, fmt.Sprintf("slow-%d.png", i), r, db.PutOptions{}); err != nil {
-				t.Error(err)
-			}
-		})
-		w.Write([]byte("begun")) // returns when it was read
-	}
-	if _, _, err := s.Put(ctx, "late.png", bytes.NewReader(want), db.PutOptions{}); !errors.Is(err, db.ErrBusy) {
-		t.Errorf("error %v, want ErrBusy", err)
-	}
-	if got := len(s.memory.free); got != 0 {
-		t.Errorf("%d chunks are free, want none", got)
-	}
-	for _, w := range slow {
-		w.Close()
-	}
-	all.Wait()
-	mustPut(t, s, "late.png", want)
-	if got := len(s.memory.free); got != 2 {
-		t.Errorf("%d chunks are free in the end, want both", got)
-	}
-}
-
 // TestLongBlob deletes a blob of more chunks than one commit may.
 func TestLongBlob(t *testing.T) {
 	t.Parallel()

@@ -45,17 +45,20 @@ const crcSize = 4
 
 // chunk is one chunk as the file holds it: the checksum, then the bytes.
 type chunk struct {
-	buf   [crcSize + chunkSize]byte
+	buf   []byte
 	n     int      // bytes in use after the checksum
 	place [12]byte // the key it is checked against
 }
+
+// newChunk returns an empty chunk with a buffer of size bytes.
+func newChunk(size int) *chunk { return &chunk{buf: make([]byte, size)} }
 
 // data returns the bytes in use.
 func (c *chunk) data() []byte { return c.buf[crcSize : crcSize+c.n] }
 
 // seal puts the checksum in front of the data.
 func (c *chunk) seal(id uint64, number int) {
-	binary.BigEndian.PutUint32(c.buf[:], c.checksum(id, number))
+	binary.BigEndian.PutUint32(c.buf, c.checksum(id, number))
 }
 
 // sealed returns the checksum and the data, as the file holds them.
@@ -63,7 +66,7 @@ func (c *chunk) sealed() []byte { return c.buf[:crcSize+c.n] }
 
 // sound reports whether the chunk holds what was sealed under id and number.
 func (c *chunk) sound(id uint64, number int) bool {
-	return binary.BigEndian.Uint32(c.buf[:]) == c.checksum(id, number)
+	return binary.BigEndian.Uint32(c.buf) == c.checksum(id, number)
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

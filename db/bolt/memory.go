@@ -2,63 +2,117 @@ package bolt
 
 import (
 	"context"
+	"io"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"imageserver/db"
+	"imageserver/db/fair"
 )
 
-// memory lends the buffers that uploads are read into, a bounded number of
-// them at once.
-type memory struct {
-	free chan struct{} // a token for each buffer that may yet be lent
-	wait time.Duration
-	pool sync.Pool
+// bufferSizes are the lengths of the buffers that uploads are read into. An
+// upload begins with the smallest and moves to a larger one when that is full,
+// so that a slow client holds no more than about four times what it has sent.
+var bufferSizes = [...]int{8 << 10, 32 << 10, fullBuffer}
 
-	waiting atomic.Int64 // who waits in get
+const fullBuffer = crcSize + chunkSize
+
+// memory lends the buffers that uploads are read into, a bounded number of
+// bytes at once. Three eighths of them are for the buffers that uploads begin
+// with, so that small uploads do not wait for large ones.
+type memory struct {
+	small, full *fair.Memory
+	patience    time.Duration // how long an upload waits before it stages early
+	pools       [len(bufferSizes)]sync.Pool
 }
 
 func (m *memory) init(bytes int64, wait time.Duration) {
-	n := max(1, int(bytes/chunkSize))
-	m.free = make(chan struct{}, n)
-	for range n {
-		m.free <- struct{}{}
+	// An upload that moves to a larger buffer has two for a moment.
+	small := bytes / 8 * 3
+	m.small = fair.New(small, int64(bufferSizes[0]+bufferSizes[1]), wait)
+	m.full = fair.New(bytes-small, segmentChunks*fullBuffer, wait)
+	m.patience = wait / 2
+	for i, size := range bufferSizes {
+		m.pools[i].New = func() any { return newChunk(size) }
 	}
-	m.wait = wait
-	m.pool.New = func() any { return new(chunk) }
 }
 
-// get waits for a buffer, no longer than m.wait: then it returns db.ErrBusy.
-func (m *memory) get(ctx context.Context) (*chunk, error) {
-	if c := m.tryGet(); c != nil {
-		return c, nil
-	}
-	m.waiting.Add(1)
-	defer m.waiting.Add(-1)
-	timeout := time.NewTimer(m.wait)
-	defer timeout.Stop()
-	select {
-	case <-m.free:
-		return m.pool.Get().(*chunk), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-timeout.C:
+// borrow returns an empty buffer, whose bytes a share has been given.
+func (m *memory) borrow(size int) *chunk {
+	c := m.pools[size].Get().(*chunk)
+	c.n = 0
+	return c
+}
+
+// buffer returns a buffer of the size with this index. A resized copy does not
+// wait for it: the copy can be made again later.
+func (u *upload) buffer(ctx context.Context, size int) (*chunk, error) {
+	n := int64(bufferSizes[size])
+	if !u.copy {
+		if err := u.share(n).Get(ctx, n); err != nil {
+			return nil, err
+		}
+	} else if !u.share(n).TryGet(n) {
 		return nil, db.ErrBusy
 	}
+	return u.s.memory.borrow(size), nil
 }
 
-// tryGet returns a buffer, or nil when none can be had at once.
-func (m *memory) tryGet() *chunk {
-	select {
-	case <-m.free:
-		return m.pool.Get().(*chunk)
-	default:
-		return nil
+// discard gives c back.
+func (u *upload) discard(c *chunk) {
+	n := int64(len(c.buf))
+	u.s.memory.pools[sizeOf(c)].Put(c)
+	u.share(n).Put(n)
+}
+
+// grow moves what c holds, which is not of full size, to the next larger buffer.
+func (u *upload) grow(ctx context.Context, c *chunk) (*chunk, error) {
+	larger, err := u.buffer(ctx, sizeOf(c)+1)
+	if err != nil {
+		return nil, err
 	}
+	larger.n = copy(larger.buf[crcSize:], c.data())
+	u.discard(c)
+	return larger, nil
 }
 
-func (m *memory) put(c *chunk) {
-	m.pool.Put(c)
-	m.free <- struct{}{}
+// sizeOf returns the index of c's size.
+func sizeOf(c *chunk) int { return slices.Index(bufferSizes[:], len(c.buf)) }
+
+// share returns the share that a buffer of size bytes belongs to.
+func (u *upload) share(size int64) *fair.Share {
+	if size == fullBuffer {
+		return &u.full
+	}
+	return &u.small
+}
+
+// unused returns how many bytes no upload holds.
+func (m *memory) unused() int64 { return m.small.Free() + m.full.Free() }
+
+// more gets memory for another full buffer. It may wait for it: an upload that
+// then stalls has cost memory for a moment, but has not been written to the disk.
+func (u *upload) more(ctx context.Context) bool {
+	if u.copy {
+		return u.full.TryGet(fullBuffer)
+	}
+	return u.full.GetWithin(ctx, fullBuffer, u.s.memory.patience) == nil
+}
+
+// fill reads into c until its buffer is full or r ends: then it returns io.EOF.
+func (c *chunk) fill(r io.Reader) error {
+	for empty := 0; crcSize+c.n < len(c.buf); {
+		n, err := r.Read(c.buf[crcSize+c.n:])
+		c.n += n
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			empty = 0
+		} else if empty++; empty == 100 {
+			return io.ErrNoProgress
+		}
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/fair"
 )
 
 // segmentChunks is how many chunks of an upload are gathered before they are
@@ -27,7 +28,7 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	u, err := s.receive(ctx, body, false)
+	u, err := s.receive(ctx, body, o.Sender, false)
 	if err != nil {
 		return db.Image{}, 0, err
 	}
@@ -52,15 +53,22 @@ type upload struct {
 	id     uint64   // of the blob, if it becomes one
 	staged int      // how many chunks are in the file
 	held   []*chunk // those after them
+
+	small, full fair.Share            // of the memory for them
+	first       [segmentChunks]*chunk // the array of held
 }
 
 // receive takes a body in, an image's or a copy's. The upload it returns is the
 // caller's to release.
-func (s *Store) receive(ctx context.Context, body io.Reader, ofCopy bool) (*upload, error) {
+func (s *Store) receive(ctx context.Context, body io.Reader, sender db.Sender, ofCopy bool) (*upload, error) {
 	if err := errors.Join(ctx.Err(), s.failure()); err != nil {
 		return nil, err
 	}
-	u := &upload{s: s, copy: ofCopy, hash: sha256.New(), id: s.newBlob()}
+	u := &upload{
+		s: s, copy: ofCopy, hash: sha256.New(), id: s.newBlob(),
+		small: s.memory.small.Share(sender), full: s.memory.full.Share(sender),
+	}
+	u.held = u.first[:0]
 	if err := u.read(ctx, body); err != nil {
 		u.release()
 		return nil, err
@@ -76,83 +84,67 @@ func (u *upload) sum() (d db.Digest) {
 
 // read takes the body in, staging every segment that is followed by more.
 func (u *upload) read(ctx context.Context, body io.Reader) error {
-	c, err := u.first(ctx)
-	if err != nil {
-		return err
-	}
-	for {
+	c, err := u.buffer(ctx, 0)
+	for err == nil {
 		u.held = append(u.held, c)
-		err := c.fill(body)
+		if err = u.fill(ctx, body); err != nil && err != io.EOF {
+			return err
+		}
+		c = u.last()
 		c.seal(u.id, u.staged+len(u.held)-1)
 		u.hash.Write(c.data())
 		u.size += int64(c.n)
-		switch {
-		case err == io.EOF:
+		if err == io.EOF {
 			u.dropEmpty()
 			return nil
-		case err != nil:
-			return fmt.Errorf("read image: %w", err)
-		case ctx.Err() != nil:
-			return ctx.Err()
 		}
-		if c, err = u.next(); err != nil {
-			return err
+		if err = ctx.Err(); err == nil {
+			c, err = u.next(ctx)
 		}
 	}
+	return err
 }
 
-// first returns the buffer to begin with. A copy is not worth to be waited for.
-func (u *upload) first(ctx context.Context) (*chunk, error) {
-	if !u.copy {
-		return u.s.memory.get(ctx)
-	}
-	if c := u.s.memory.tryGet(); c != nil {
-		return c, nil
-	}
-	return nil, db.ErrBusy
-}
+func (u *upload) last() *chunk { return u.held[len(u.held)-1] }
 
 // dropEmpty gives the last buffer back when the body ended before it.
 func (u *upload) dropEmpty() {
-	last := len(u.held) - 1
-	if c := u.held[last]; c.n == 0 {
-		u.held = u.held[:last]
-		u.s.memory.put(c)
+	if c := u.last(); c.n == 0 {
+		u.held = u.held[:len(u.held)-1]
+		u.discard(c)
 	}
 }
 
-// fill reads into c until it is full or r ends: then it returns io.EOF.
-func (c *chunk) fill(r io.Reader) error {
-	c.n = 0
-	for empty := 0; c.n < chunkSize; {
-		n, err := r.Read(c.buf[crcSize+c.n:])
-		c.n += n
-		if err != nil {
+// fill reads into the last chunk until it is full or r ends: then it returns
+// io.EOF.
+func (u *upload) fill(ctx context.Context, r io.Reader) (err error) {
+	for c := u.last(); ; u.held[len(u.held)-1] = c {
+		err = c.fill(r)
+		switch {
+		case err != nil && err != io.EOF:
+			return fmt.Errorf("read image: %w", err)
+		case err == io.EOF, c.n == chunkSize:
 			return err
 		}
-		if n > 0 {
-			empty = 0
-		} else if empty++; empty == 100 {
-			return io.ErrNoProgress
+		if c, err = u.grow(ctx, c); err != nil {
+			return err
 		}
 	}
-	return nil
 }
 
-// next returns an empty buffer. An upload that holds one can always go on:
-// where no more memory is to be had it stages early and uses its own again.
-func (u *upload) next() (*chunk, error) {
-	if len(u.held) < segmentChunks {
-		if c := u.s.memory.tryGet(); c != nil {
-			return c, nil
-		}
+// next returns an empty buffer of full size. An upload that holds one can always
+// go on: if it does not get another it stages early and uses its own again.
+func (u *upload) next(ctx context.Context) (*chunk, error) {
+	if len(u.held) < segmentChunks && u.more(ctx) {
+		return u.s.memory.borrow(len(bufferSizes) - 1), nil
 	}
 	if err := u.stage(); err != nil {
 		return nil, err
 	}
 	keep := u.held[0]
+	keep.n = 0
 	for _, c := range u.held[1:] {
-		u.s.memory.put(c)
+		u.discard(c)
 	}
 	u.held = u.held[:0]
 	return keep, nil
@@ -162,9 +154,11 @@ func (u *upload) next() (*chunk, error) {
 // publish is swept.
 func (u *upload) release() {
 	for _, c := range u.held {
-		u.s.memory.put(c)
+		u.discard(c)
 	}
 	u.held = nil
+	u.small.Close()
+	u.full.Close()
 	if u.staged > 0 {
 		u.s.unpin(u.id)
 	}

@@ -90,7 +90,7 @@ func (r *record) image() *db.Image {
 }
 
 // readPool lends the buffers that chunks are read into.
-var readPool = sync.Pool{New: func() any { return new(chunk) }}
+var readPool = sync.Pool{New: func() any { return newChunk(fullBuffer) }}
 
 // readChunk returns a checked copy of one chunk, in a buffer of readPool's.
 func (s *Store) readChunk(id uint64, number, want int) (*chunk, error) {
@@ -118,7 +118,7 @@ func (c *chunk) load(tx *bbolt.Tx, id uint64, number int) error {
 	if len(v) < crcSize || len(v) > len(c.buf) {
 		return fmt.Errorf("%w: chunk %d has %d bytes", db.ErrDamaged, number, len(v))
 	}
-	c.n = copy(c.buf[:], v) - crcSize
+	c.n = copy(c.buf, v) - crcSize
 	return nil
 }
 

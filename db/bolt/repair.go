@@ -213,7 +213,7 @@ type blobReader struct {
 }
 
 func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
-	c := new(chunk)
+	c := newChunk(fullBuffer)
 	return readChunks(p, off, b.r.Size, b.r.chunkSize, func(number int, read func([]byte)) error {
 		err := c.load(b.tx, b.r.blob, number)
 		if err == nil {
