@@ -293,7 +293,7 @@ type serve struct {
 	SocketMode   flags.Mode    `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
 	DB           string        `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
 	MaxUpload    flags.Size    `default:"64MiB" help:"The largest image that is taken."`
-	UploadMemory flags.Size    `default:"64MiB" help:"Memory for uploads under way; more of them wait."`
+	UploadMemory flags.Size    `default:"64MiB" help:"Memory for uploads under way. When it is used up more of them wait, and stalled ones end."`
 	MaxDBSize    flags.Size    `name:"max-db-size" default:"0" help:"The largest that the data file may become, such as 10GiB; 0 leaves it to the disk."`
 	Trash        flags.Life    `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
 	Rate         api.Rate      `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`

@@ -8,15 +8,23 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"imageserver/db"
 )
 
 const (
 	// stride is how much of an upload must arrive within Options.Stall. It
 	// drops who sends a byte now and then, and lets 2 kB/s through.
 	stride = 64 << 10
+	// minStall is how long a client must be silent at least to count as stalled,
+	// and maxPause how long it may be silent if it has made long pauses before.
+	// It is dropped then only if others wait for memory.
+	minStall = 250 * time.Millisecond
+	maxPause = 2 * time.Second
 	// spare is how much of a body that nobody wants is read for the sake of
 	// the connection: what net/http grants it too.
 	spare = 256 << 10
@@ -54,7 +62,7 @@ func (s *Server) pace(next echo.HandlerFunc) echo.HandlerFunc {
 			w.Writer, step = streamWriter{paced}, streamStride
 		}
 		if r.Body != http.NoBody {
-			body := &pacedBody{ReadCloser: r.Body, control: control, stall: s.o.Stall, stride: step, size: r.ContentLength}
+			body := &pacedBody{ReadCloser: r.Body, control: control, stall: s.o.Stall, stride: step, size: r.ContentLength, client: c.RealIP, began: time.Now()}
 			body.extend() // net/http may read it too, for a handler that does not
 			r.Body = body
 			// net/http sends an answer from its buffer, and before that waits for
@@ -99,6 +107,7 @@ func (w streamWriter) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// pacedBody is the body of a request. It is the db.Sender of what is uploaded.
 type pacedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -108,19 +117,65 @@ type pacedBody struct {
 	read    int64
 	due     int64 // the deadline moves on once so much has been read
 	err     error // what ended the body
+
+	client  func() string // the client's address
+	began   time.Time
+	waiting atomic.Int64 // since when a Read waits for the client, in nanoseconds after began; 0 if none does
+	longest atomic.Int64 // how long a Read has waited, in nanoseconds
+	gaveWay atomic.Bool
+}
+
+// senderOf returns the sender of a request's body, or nil.
+func senderOf(r *http.Request) db.Sender {
+	if b, ok := r.Body.(*pacedBody); ok {
+		return b
+	}
+	return nil
+}
+
+var errGaveWay = &refusal{http.StatusRequestTimeout, "too_slow", "The upload stalled while others were waiting. Send it again.", os.ErrDeadlineExceeded}
+
+// Client returns the client's network; see clientNetwork.
+func (b *pacedBody) Client() string { return clientNetwork(b.client()).String() }
+
+// Stalled returns how long the client has been silent. It is 0 for a pause that
+// may be due to a lost packet, or is not much longer than earlier ones.
+func (b *pacedBody) Stalled() time.Duration {
+	since := b.waiting.Load()
+	if since == 0 {
+		return 0
+	}
+	silent := time.Since(b.began) - time.Duration(since)
+	if silent < max(minStall, min(4*time.Duration(b.longest.Load()), maxPause)) {
+		return 0
+	}
+	return silent
+}
+
+// GiveWay makes reads return errGaveWay. A Read that is under way ends by its
+// deadline. If extend moves that on just now, it finds gaveWay set after that.
+func (b *pacedBody) GiveWay() {
+	b.gaveWay.Store(true)
+	_ = b.control.SetReadDeadline(time.Unix(1, 0))
 }
 
 func (b *pacedBody) Read(p []byte) (int, error) {
 	if b.read >= b.due {
 		b.extend()
 	}
+	since := max(1, int64(time.Since(b.began)))
+	b.waiting.Store(since)
 	n, err := b.ReadCloser.Read(p)
+	b.waiting.Store(0)
+	b.longest.Store(max(b.longest.Load(), int64(time.Since(b.began))-since))
 	b.read += int64(n)
 	switch {
 	case err == nil:
 		return n, nil
 	case err == io.EOF:
 		_ = b.control.SetReadDeadline(time.Time{}) // the handler may take its time
+	case b.gaveWay.Load():
+		err = errGaveWay
 	case !errors.Is(err, os.ErrDeadlineExceeded):
 		// However the connection ended, it is the client's doing.
 		err = fmt.Errorf("%w: %w", io.ErrUnexpectedEOF, err)
@@ -132,6 +187,9 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 func (b *pacedBody) extend() {
 	b.due = b.read + b.stride
 	_ = b.control.SetReadDeadline(time.Now().Add(b.stall))
+	if b.gaveWay.Load() {
+		_ = b.control.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 // large reports whether more may come than the connection is worth.

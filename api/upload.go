@@ -196,13 +196,15 @@ func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error
 	if err != nil {
 		return taken{}, err
 	}
-	content, err := s.intake.Open(ctx, body, intake.Options{Strip: strip, Digest: in.digest != nil})
+	sender := senderOf(c.Request())
+	content, err := s.intake.Open(ctx, body, intake.Options{Strip: strip, Digest: in.digest != nil, Sender: sender})
 	if err != nil {
 		return taken{}, err
 	}
 	defer content.Close()
 	key := newDeleteKey(time.Now())
 	img, outcome, err := s.store.Put(ctx, in.name(content.Type), content, db.PutOptions{
+		Sender:     sender,
 		Conflict:   in.conflict,
 		Allow:      in.allow,
 		Uploaded:   uploaded,

@@ -17,11 +17,11 @@ import (
 	"sync"
 
 	"github.com/dustin/go-humanize"
-	"golang.org/x/sync/semaphore"
 
 	"imageserver/api/format"
 	"imageserver/api/strip"
 	"imageserver/db"
+	"imageserver/db/fair"
 )
 
 // Errors fit to show to the person uploading, besides those of format and strip.
@@ -42,7 +42,7 @@ type Rules struct {
 type Intake struct {
 	rules   Rules
 	allowed map[format.Type]bool
-	strips  *semaphore.Weighted // bytes of WebPs that are being stripped
+	memory  *fair.Memory // of images that are being stripped
 }
 
 // New returns an Intake with these rules.
@@ -50,7 +50,7 @@ func New(rules Rules) *Intake {
 	if rules.Allow == nil {
 		rules.Allow = format.Types()
 	}
-	in := &Intake{rules: rules, allowed: make(map[format.Type]bool), strips: semaphore.NewWeighted(stripMemory)}
+	in := &Intake{rules: rules, allowed: make(map[format.Type]bool), memory: fair.New(stripMemory, maxWebP+stripStep, stripWait)}
 	for _, t := range rules.Allow {
 		in.allowed[t] = true
 	}
@@ -85,6 +85,8 @@ func (in *Intake) allow(t format.Type) error {
 type Options struct {
 	Strip  bool // take its metadata out, whatever the rules say
 	Digest bool // Content.Digest will be called
+
+	Sender db.Sender // as in db.PutOptions
 }
 
 // Content is the bytes of an image on their way to a store. It is a reader of
@@ -119,7 +121,7 @@ func (in *Intake) Open(ctx context.Context, body io.Reader, o Options) (*Content
 	}
 	c.r = c.head
 	if err == nil && (o.Strip || in.rules.Strip) {
-		err = c.strip(ctx, in.strips, o.Digest)
+		err = c.strip(ctx, in.memory, o)
 	}
 	if err != nil {
 		c.Close()
@@ -141,15 +143,16 @@ func (c *Content) sniff() error {
 }
 
 // strip has the content read without its metadata.
-func (c *Content) strip(ctx context.Context, memory *semaphore.Weighted, digest bool) (err error) {
-	if digest {
+func (c *Content) strip(ctx context.Context, memory *fair.Memory, o Options) (err error) {
+	if o.Digest {
 		c.sent = sha256.New()
 		c.r = io.TeeReader(c.r, c.sent)
 	}
+	c.memory = &reserving{r: c.r, ctx: ctx, share: memory.Share(o.Sender), most: maxStripped}
 	if c.Type == format.WebP {
-		c.memory = &reserving{r: c.r, ctx: ctx, memory: memory}
-		c.r = c.memory
+		c.memory.most = maxWebP
 	}
+	c.r = c.memory
 	c.Stripped = true
 	c.r, err = strip.Reader(c.r, c.Type, maxWebP)
 	return err
@@ -186,7 +189,7 @@ func (c *Content) Digest(stored db.Digest) db.Digest {
 // Close gives back what the content holds.
 func (c *Content) Close() {
 	if c.memory != nil {
-		c.memory.release()
+		c.memory.share.Close()
 	}
 	c.head.Reset(nil)
 	headPool.Put(c.head)

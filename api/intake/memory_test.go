@@ -9,50 +9,44 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"imageserver/db"
+	"imageserver/db/fair"
 )
 
-// TestReserving: what is read is reserved as it comes; who finds nothing free waits
-// a while and is refused, or has what another one leaves.
+// TestReserving: memory is reserved as bytes arrive, up to what is ever buffered.
+// An upload that finds nothing free waits a while and is refused, or gets what
+// another one gives back.
 func TestReserving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory := semaphore.NewWeighted(2 * stripStep)
-		read := func(n int) (*reserving, error) {
-			m := &reserving{r: bytes.NewReader(make([]byte, n)), ctx: t.Context(), memory: memory}
+		memory := fair.New(2*stripStep, 2*stripStep, stripWait)
+		read := func(ctx context.Context, n int) (*reserving, error) {
+			m := &reserving{r: bytes.NewReader(make([]byte, n)), ctx: ctx, share: memory.Share(nil), most: 2 * stripStep}
 			_, err := io.Copy(io.Discard, m)
 			return m, err
 		}
-		first, err := read(stripStep / 2)
-		if err != nil || first.held != stripStep {
-			t.Fatalf("got %d bytes reserved, %v, want %d", first.held, err, stripStep)
+		first, err := read(t.Context(), 10*stripStep)
+		if err != nil || first.held != 2*stripStep || memory.Free() != 0 {
+			t.Fatalf("got %d bytes reserved, %v, want %d", first.held, err, 2*stripStep)
 		}
 		start := time.Now()
-		second, err := read(2 * stripStep)
+		second, err := read(t.Context(), 1)
 		if !errors.Is(err, db.ErrBusy) || time.Since(start) != stripWait {
 			t.Errorf("got %v after %v, want %v after %v", err, time.Since(start), db.ErrBusy, stripWait)
 		}
-		time.AfterFunc(time.Second, func() { second.release() })
-		third, err := read(stripStep / 2)
-		if err != nil {
-			t.Errorf("once another one has left: %v", err)
-		}
-		first.release()
-		third.release()
-		if !memory.TryAcquire(2 * stripStep) {
-			t.Error("not all has been given back")
-		}
-		memory.Release(2 * stripStep)
-
+		second.share.Close()
 		gone, leave := context.WithCancel(t.Context())
 		leave()
-		if !memory.TryAcquire(2 * stripStep) {
-			t.Fatal("something is taken")
-		}
-		m := &reserving{r: bytes.NewReader(make([]byte, 1)), ctx: gone, memory: memory}
-		if _, err := m.Read(make([]byte, 1)); !errors.Is(err, context.Canceled) {
+		if _, err := read(gone, 1); !errors.Is(err, context.Canceled) {
 			t.Errorf("of a client that has gone: got %v", err)
+		}
+		time.AfterFunc(time.Second, func() { first.share.Close() })
+		third, err := read(t.Context(), 1)
+		if err != nil || third.held != stripStep {
+			t.Errorf("after another one has ended: %d bytes reserved, %v, want %d", third.held, err, stripStep)
+		}
+		third.share.Close()
+		if got := memory.Free(); got != 2*stripStep {
+			t.Errorf("%d bytes are free in the end, want %d", got, 2*stripStep)
 		}
 	})
 }

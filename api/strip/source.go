@@ -8,7 +8,7 @@ import (
 )
 
 // blockSize is how much is read at once, in bytes, and written at once.
-const blockSize = 32 << 10
+const blockSize = 8 << 10
 
 var errCutOff = errors.New("is cut off")
 

@@ -1,0 +1,70 @@
+package api_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"imageserver/api"
+	"imageserver/db/bolt"
+)
+
+// newScarceServer is a server whose store has memory for one upload at a time.
+func newScarceServer(t *testing.T) *server {
+	t.Helper()
+	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{UploadMemory: 1, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return serve(t, store, api.Options{})
+}
+
+// TestGiveWay: an upload that has stalled ends when another one waits for memory,
+// and its client is told so. Until then it is left alone.
+func TestGiveWay(t *testing.T) {
+	t.Parallel()
+	cat, dog := picture(t, 1, 300_000), picture(t, 2, 300_000)
+	body := form(file("file", "cat.png", cat))
+	post := formType + fmt.Sprint("\nContent-Length: ", len(body))
+	put := fmt.Sprint("Content-Length: ", len(cat))
+	for _, c := range []struct{ name, line, header, sent string }{
+		{"PUT, 5,000 bytes", "PUT /images/cat.png", put, cat[:5000]},
+		{"PUT, most of it", "PUT /images/cat.png", put, cat[:250_000]},
+		{"PUT, chunked", "PUT /images/cat.png", "Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s\r\n", 10_000, cat[:10_000])},
+		{"POST, 5,000 bytes", "POST /upload", post, body[:5000]},
+		{"POST, behind the file", "POST /upload", post, body[:len(body)-5]},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScarceServer(t)
+			conn := s.dial(t)
+			conn.request(t, c.line, c.header)
+			if _, err := io.WriteString(conn, c.sent); err != nil {
+				t.Fatal(err)
+			}
+			method, _, _ := strings.Cut(c.line, " ")
+			gone := make(chan answer)
+			go func() { gone <- conn.answer(t, method) }()
+			for i := 0; ; i++ {
+				s.put(t, fmt.Sprintf("/images/%d.png", i), dog[:len(dog)-1]+string(rune('a'+i%26)))
+				select {
+				case a := <-gone:
+					a.refusal(t, http.StatusRequestTimeout, "too_slow")
+					if !strings.Contains(a.body, "while others were waiting") {
+						t.Errorf("the answer is %s, want the reason", a.body)
+					}
+					if _, err := io.ReadAll(conn.r); err != nil {
+						t.Errorf("after the refusal: %v, want the connection closed", err)
+					}
+					return
+				default:
+				}
+			}
+		})
+	}
+}
