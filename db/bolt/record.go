@@ -1,0 +1,251 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"imageserver/db"
+)
+
+// record is the value under a key in the images, trash and copies buckets: an
+// image or a copy, and where its bytes are. The Name of a copy's is what
+// messages call it. A record is written in protobuf's wire format, which says
+// for every field where it ends, so that later versions can add fields and
+// earlier ones keep what they do not know.
+type record struct {
+	db.Image
+	blob      uint64
+	chunkSize int // of the blob's chunks, the last one may be shorter
+	unknown   []byte
+}
+
+// The numbers of record's fields. A number, once used, keeps its meaning. A
+// time that is zero is missing.
+const (
+	fieldBlob        = 1  // varint
+	fieldSHA256      = 2  // bytes
+	fieldSize        = 3  // varint
+	fieldContentType = 4  // string
+	fieldWidth       = 5  // varint
+	fieldHeight      = 6  // varint
+	fieldUploaded    = 7  // sfixed64, nanoseconds since 1970 UTC
+	fieldChunkSize   = 8  // varint
+	fieldOrientation = 9  // varint; missing for 0
+	fieldExpires     = 10 // sfixed64, as fieldUploaded
+	fieldDeleteHash  = 11 // bytes; missing for none
+	fieldDeleted     = 12 // sfixed64
+	fieldKeptUntil   = 13 // sfixed64
+	fieldChecksum    = 14 // fixed32, CRC-32C of all that stands before it; the last, and missing in older records
+)
+
+func (r *record) marshal() []byte {
+	b := make([]byte, 0, 96)
+	varint := func(n protowire.Number, v uint64) {
+		b = protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
+	}
+	varint(fieldBlob, r.blob)
+	b = protowire.AppendBytes(protowire.AppendTag(b, fieldSHA256, protowire.BytesType), r.SHA256[:])
+	varint(fieldSize, uint64(r.Size))
+	b = protowire.AppendString(protowire.AppendTag(b, fieldContentType, protowire.BytesType), r.ContentType)
+	varint(fieldWidth, uint64(r.Width))
+	varint(fieldHeight, uint64(r.Height))
+	varint(fieldChunkSize, uint64(r.chunkSize))
+	if r.Orientation != 0 {
+		varint(fieldOrientation, uint64(r.Orientation))
+	}
+	if r.DeleteHash != (db.Digest{}) {
+		b = protowire.AppendBytes(protowire.AppendTag(b, fieldDeleteHash, protowire.BytesType), r.DeleteHash[:])
+	}
+	at := func(n protowire.Number, t time.Time) {
+		if !t.IsZero() {
+			b = protowire.AppendFixed64(protowire.AppendTag(b, n, protowire.Fixed64Type), uint64(t.UnixNano()))
+		}
+	}
+	at(fieldUploaded, r.Uploaded)
+	at(fieldExpires, r.Expires)
+	at(fieldDeleted, r.Deleted)
+	at(fieldKeptUntil, r.KeptUntil)
+	b = append(b, r.unknown...)
+	sum := crc32.Checksum(b, castagnoli)
+	return protowire.AppendFixed32(protowire.AppendTag(b, fieldChecksum, protowire.Fixed32Type), sum)
+}
+
+var errRecord = errors.New("unreadable record")
+
+func unmarshalRecord(name string, b []byte) (*record, error) {
+	r := &record{Image: db.Image{Name: name}}
+	whole := b
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return nil, damagedRecord(name)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if size < 0 {
+			return nil, damagedRecord(name)
+		}
+		field, value := b[:n+size], b[n:n+size]
+		b = b[n+size:]
+		switch {
+		case number == fieldChecksum && kind == protowire.Fixed32Type:
+			sum, _ := protowire.ConsumeFixed32(value)
+			if len(b) > 0 || sum != crc32.Checksum(whole[:len(whole)-len(field)], castagnoli) {
+				return nil, damagedRecord(name)
+			}
+		case number == fieldSHA256 && kind == protowire.BytesType:
+			if !setDigest(&r.SHA256, value) {
+				return nil, damagedRecord(name)
+			}
+		case number == fieldDeleteHash && kind == protowire.BytesType:
+			if !setDigest(&r.DeleteHash, value) {
+				return nil, damagedRecord(name)
+			}
+		case number == fieldContentType && kind == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(value)
+			r.ContentType = contentType(v)
+		case kind == protowire.Fixed64Type && r.setTime(number, value):
+		case kind == protowire.VarintType && r.setVarint(number, value):
+		default:
+			r.unknown = append(r.unknown, field...)
+		}
+	}
+	if r.blob == 0 || r.Size < 0 || r.chunkSize <= 0 || r.chunkSize > chunkSize {
+		return nil, damagedRecord(name)
+	}
+	return r, nil
+}
+
+// recordSize returns the size in a record without reading the rest, and reports
+// whether it is there.
+func recordSize(b []byte) (int64, bool) {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			break
+		}
+		if number == fieldSize && kind == protowire.VarintType {
+			v, m := protowire.ConsumeVarint(b[n:])
+			return int64(v), m >= 0
+		}
+		size := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if size < 0 {
+			break
+		}
+		b = b[n+size:]
+	}
+	return 0, false
+}
+
+// setDigest stores a digest and reports whether value is one.
+func setDigest(d *db.Digest, value []byte) bool {
+	v, _ := protowire.ConsumeBytes(value)
+	return len(v) == len(d) && copy(d[:], v) == len(d)
+}
+
+// setTime stores a time and reports whether it knows the field.
+func (r *record) setTime(number protowire.Number, value []byte) bool {
+	v, _ := protowire.ConsumeFixed64(value)
+	t := time.Unix(0, int64(v)).UTC()
+	switch number {
+	case fieldUploaded:
+		r.Uploaded = t
+	case fieldExpires:
+		r.Expires = t
+	case fieldDeleted:
+		r.Deleted = t
+	case fieldKeptUntil:
+		r.KeptUntil = t
+	default:
+		return false
+	}
+	return true
+}
+
+// setVarint stores an integer field and reports whether it knows it.
+func (r *record) setVarint(number protowire.Number, value []byte) bool {
+	v, _ := protowire.ConsumeVarint(value)
+	switch number {
+	case fieldBlob:
+		r.blob = v
+	case fieldSize:
+		r.Size = int64(v)
+	case fieldWidth:
+		r.Width = int(v)
+	case fieldHeight:
+		r.Height = int(v)
+	case fieldChunkSize:
+		r.chunkSize = int(v)
+	case fieldOrientation:
+		r.Orientation = int(v)
+	default:
+		return false
+	}
+	return true
+}
+
+// contentType returns b as a string, without an allocation for the types that
+// nearly every image has.
+func contentType(b []byte) string {
+	switch string(b) {
+	case "image/jpeg":
+		return "image/jpeg"
+	case "image/png":
+		return "image/png"
+	case "image/webp":
+		return "image/webp"
+	}
+	return string(b)
+}
+
+func damagedRecord(name string) error {
+	return fmt.Errorf("%w: %q: %w", db.ErrDamaged, name, errRecord)
+}
+
+// getRecord returns the record under name, or nil when there is none.
+func getRecord(tx *bbolt.Tx, name string) (*record, error) {
+	v := tx.Bucket(imagesBucket).Get([]byte(name))
+	if v == nil {
+		return nil, nil
+	}
+	return unmarshalRecord(name, v)
+}
+
+// getTrashed returns the record under k in the trash bucket, or nil when there
+// is none.
+func getTrashed(tx *bbolt.Tx, k []byte) (*record, error) {
+	v := tx.Bucket(trashBucket).Get(k)
+	if v == nil {
+		return nil, nil
+	}
+	return unmarshalRecord(trashName(k), v)
+}
+
+// mustRecord returns the record under a key that an index holds: the name of an
+// image, or the key of one in the trash.
+func mustRecord(tx *bbolt.Tx, k []byte) (r *record, err error) {
+	if bytes.IndexByte(k, trashMark) < 0 {
+		r, err = getRecord(tx, string(k))
+	} else {
+		r, err = getTrashed(tx, k)
+	}
+	if r == nil && err == nil {
+		err = damagedRecord(string(k))
+	}
+	return r, err
+}
+
+// getCopy returns the record under k in the copies bucket, or nil when there
+// is none.
+func getCopy(tx *bbolt.Tx, k []byte) (*record, error) {
+	v := tx.Bucket(copiesBucket).Get(k)
+	if v == nil {
+		return nil, nil
+	}
+	return unmarshalRecord(copyTitle(k), v)
+}

@@ -1,0 +1,41 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+const (
+	usageSize  = 8 * 8 // eight big-endian numbers
+	usageSize1 = 4 * 8 // in version 1 of the layout, which had no copies
+	usageSize2 = 6 * 8 // in version 2, which had no trash
+)
+
+var errCounts = fmt.Errorf("%w: no counts", db.ErrDamaged)
+
+func readUsage(tx *bbolt.Tx) (db.Usage, error) {
+	return parseUsage(tx.Bucket(metaBucket).Get(usageKey))
+}
+
+func parseUsage(v []byte) (db.Usage, error) {
+	if len(v) < usageSize {
+		return db.Usage{}, errCounts
+	}
+	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[8*i:])) }
+	return db.Usage{
+		Images: n(0), Bytes: n(1), Blobs: n(2), Stored: n(3),
+		Copies: n(4), CopyBytes: n(5), Trash: n(6), TrashBytes: n(7),
+	}, nil
+}
+
+func writeUsage(tx *bbolt.Tx, u db.Usage) error {
+	v := make([]byte, 0, usageSize)
+	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored, u.Copies, u.CopyBytes, u.Trash, u.TrashBytes} {
+		v = binary.BigEndian.AppendUint64(v, uint64(n))
+	}
+	return tx.Bucket(metaBucket).Put(usageKey, v)
+}
