@@ -245,8 +245,8 @@ func (c *checker) top() error {
 		switch {
 		case err != nil:
 			return err
-		case have < len(upgrades):
-			return fmt.Errorf("made by an older version of this program (format %d, this one has %d); start the server with it once", have, len(upgrades))
+		case have < oldestChecked:
+			return fmt.Errorf("written by an older version of this program (format %d; check reads formats %d to %d); start the server with this file once, which upgrades it, and run check again", have, oldestChecked, len(upgrades))
 		}
 	} else if !c.Structural {
 		return errors.New("a bbolt file of another program; choose another path")

@@ -3,12 +3,10 @@ package bolt
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,85 +51,6 @@ func wantUsage(t testing.TB, s *Store, want db.Usage) {
 		if got := count(t, s, bucket); got != int(want.Copies) {
 			t.Errorf("%d keys in %s, want %d", got, bucket, want.Copies)
 		}
-	}
-}
-
-// newVersion1 makes a file as the first version of the layout had it, with an
-// image of one chunk in it.
-func newVersion1(t *testing.T, name string, data []byte) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "images.db")
-	bdb, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bdb.Close()
-	if err := upgrade(bdb, upgrades[:1]); err != nil {
-		t.Fatal(err)
-	}
-	var c chunk
-	c.n = copy(c.buf[crcSize:], data)
-	c.seal(1, 0)
-	size := int64(len(data))
-	err = bdb.Update(func(tx *bbolt.Tx) error {
-		var usage []byte
-		for _, n := range []int64{1, size, 1, size} {
-			usage = binary.BigEndian.AppendUint64(usage, uint64(n))
-		}
-		return errors.Join(
-			(&upload{id: 1, held: []*chunk{&c}}).writeHeld(tx),
-			bind(&txn{Tx: tx}, &record{Image: db.Image{Name: name, Size: size, SHA256: sha256.Sum256(data)}, blob: 1, chunkSize: chunkSize}),
-			tx.Bucket(metaBucket).Put(usageKey, usage),
-		)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// TestUpgradeVersion1 opens a file from before there were copies.
-func TestUpgradeVersion1(t *testing.T) {
-	t.Parallel()
-	want := content(1, 1000)
-	source := db.Digest(sha256.Sum256(want))
-	path := newVersion1(t, "a.png", want)
-	for range 2 { // the second time there is nothing left to upgrade
-		s := openStore(t, path, Options{})
-		wantUsage(t, s, db.Usage{Images: 1, Bytes: 1000, Blobs: 1, Stored: 1000})
-		if got := mustRead(t, s, "a.png"); !bytes.Equal(got, want) {
-			t.Error("the image changed in the upgrade")
-		}
-		mustPutCopy(t, s, source, "w=1", want[:100], ample)
-		wantUsage(t, s, db.Usage{Images: 1, Bytes: 1000, Blobs: 1, Stored: 1000, Copies: 1, CopyBytes: 100})
-		mustPut(t, s, "a.png", want[1:]) // and its copy is gone
-		mustPut(t, s, "a.png", want)
-		s.Close()
-	}
-	s := openStore(t, path, Options{})
-	if err := s.Delete(ctx, "a.png", db.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	wantUsage(t, s, db.Usage{})
-	wantChunks(t, s, 0)
-}
-
-// TestUpgradeDamaged does not take counts that are cut short for zeros.
-func TestUpgradeDamaged(t *testing.T) {
-	t.Parallel()
-	path := newVersion1(t, "a.png", content(1, 1000))
-	bdb, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = bdb.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(metaBucket).Put(usageKey, make([]byte, usageSize1-1))
-	})
-	if err := errors.Join(err, bdb.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(path, Options{}); !errors.Is(err, db.ErrDamaged) {
-		t.Errorf("error %v, want ErrDamaged", err)
 	}
 }
 

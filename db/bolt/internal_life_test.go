@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -12,8 +11,6 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -716,67 +713,5 @@ func wantNewestTrash(t *testing.T, s *Store, n, left int) {
 		if want := fmt.Sprintf("trash %d.png", n-1-i); img.Name != want {
 			t.Errorf("%q is left in the trash, want %q", img.Name, want)
 		}
-	}
-}
-
-// TestUpgradeVersion2 opens a file that the second version of this program
-// made, before there were ends, tokens and a trash.
-func TestUpgradeVersion2(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "images.db")
-	unpack(t, filepath.Join("testdata", "version2.db.gz"), path)
-	usage := db.Usage{Images: 3, Bytes: 302_000, Blobs: 2, Stored: 301_000, Copies: 2, CopyBytes: 400}
-	source := db.Digest(sha256.Sum256(content(1, 1000)))
-	contents := map[string][]byte{
-		"a.png": content(1, 1000), "b.png": content(1, 1000), "long.png": bytes.Repeat([]byte("long "), 60_000),
-	}
-	for range 2 { // the second time there is nothing left to upgrade
-		s := openStore(t, path, Options{})
-		wantUsage(t, s, usage)
-		wantSound(t, s)
-		for name, want := range contents {
-			if got := mustRead(t, s, name); !bytes.Equal(got, want) {
-				t.Errorf("%s changed in the upgrade", name)
-			}
-		}
-		for _, key := range []string{"w=1", "w=2"} {
-			if got, err := readCopy(s, source, key); err != nil || !bytes.Equal(got, content(4, 200)) {
-				t.Errorf("copy %s: %d bytes, error %v", key, len(got), err)
-			}
-		}
-		mustTrash(t, s, "long.png")
-		if _, _, err := s.Restore(ctx, "long.png", db.RestoreOptions{}); err != nil {
-			t.Error(err)
-		}
-		s.Close()
-	}
-	s := openStore(t, path, Options{})
-	if _, _, err := s.Rename(ctx, "b.png", "a.png", db.RenameOptions{}); err != nil {
-		t.Error(err)
-	}
-	mustTrash(t, s, "a.png")
-	usage = db.Usage{Images: 1, Bytes: 300_000, Blobs: 2, Stored: 301_000, Trash: 1, TrashBytes: 1000}
-	wantUsage(t, s, usage)
-	wantSound(t, s)
-}
-
-// unpack writes what a gzipped file holds.
-func unpack(t *testing.T, from, to string) {
-	t.Helper()
-	packed, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer packed.Close()
-	r, err := gzip.NewReader(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, data, 0o600); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -226,57 +226,6 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// TestUpgrade takes a file through versions of the layout that do not exist yet.
-func TestUpgrade(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "images.db")
-	s := openStore(t, path, Options{})
-	want := content(1, 1000)
-	mustPut(t, s, "a.png", want)
-	s.Close()
-
-	mark := func(name string) func(*bbolt.Tx) error {
-		return func(tx *bbolt.Tx) error {
-			return tx.Bucket(metaBucket).Put([]byte(name), []byte("done"))
-		}
-	}
-	fails := func(*bbolt.Tx) error { return errors.New("cannot") }
-	run := func(steps ...func(*bbolt.Tx) error) (err error) {
-		bdb, err := bbolt.Open(path, 0o600, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer bdb.Close()
-		return upgrade(bdb, append(upgrades[:len(upgrades):len(upgrades)], steps...))
-	}
-	failure := fmt.Sprintf("upgrade to format %d: cannot", len(upgrades)+2)
-	if err := run(mark("next"), fails); err == nil || !strings.Contains(err.Error(), failure) {
-		t.Fatalf("error %v, want the step that failed", err)
-	}
-	s = openStore(t, path, Options{}) // still of the old version, so this opens
-	if got := mustRead(t, s, "a.png"); !bytes.Equal(got, want) {
-		t.Error("the image changed in a failed upgrade")
-	}
-	err := s.view(func(tx *bbolt.Tx) error {
-		if tx.Bucket(metaBucket).Get([]byte("next")) != nil {
-			t.Error("half of a failed upgrade is in the file")
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	for range 2 { // the second time there is nothing left to do
-		if err := run(mark("next"), mark("next but one")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), "newer version") {
-		t.Errorf("error %v, want a newer version refused", err)
-	}
-}
-
 // TestBlobIDs sees that a blob's id is not used again, in this life of the
 // process or the next.
 func TestBlobIDs(t *testing.T) {

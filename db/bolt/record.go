@@ -25,8 +25,14 @@ type record struct {
 	unknown   []byte
 }
 
-// The numbers of record's fields. A number, once used, keeps its meaning. A
-// time that is zero is missing.
+// The field numbers of a record. A number, once used, keeps its meaning. A zero
+// time is left out.
+//
+// An older program keeps a field that it does not know and writes it back
+// unchanged when it changes another field. So a new field needs a new format
+// number (see upgrades) if it covers other fields, as a checksum does, or if it
+// must not be carried over for another reason. A new format keeps older
+// programs from opening the file. Any other new field needs no new format.
 const (
 	fieldBlob        = 1  // varint
 	fieldSHA256      = 2  // bytes
@@ -41,7 +47,7 @@ const (
 	fieldDeleteHash  = 11 // bytes; missing for none
 	fieldDeleted     = 12 // sfixed64
 	fieldKeptUntil   = 13 // sfixed64
-	fieldChecksum    = 14 // fixed32, CRC-32C of all that stands before it; the last, and missing in older records
+	fieldChecksum    = 14 // fixed32, CRC-32C of all bytes before this field; the last field; missing in records from before format 4
 )
 
 func (r *record) marshal() []byte {

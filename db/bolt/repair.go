@@ -126,7 +126,7 @@ func (m *mender) mend(txid uint64) (err error) {
 		}
 		return nil
 	})
-	for _, step := range []func() error{m.keep, m.rescueRecords, m.relinkRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
+	for _, step := range []func() error{m.upgrade, m.keep, m.rescueRecords, m.relinkRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
 		if err == nil {
 			err = step()
 		}
@@ -141,6 +141,10 @@ type mender struct {
 	inspect func(r io.ReaderAt, img *db.Image) error
 	*checker
 }
+
+// upgrade brings a file of an older format to the newest one: what the other
+// steps write may not be left to an older program.
+func (m *mender) upgrade() error { return upgrade(m.db, upgrades) }
 
 // keep takes images off the list of what is to be deleted, and what cannot be
 // read of that list, and sees to it that no number of a blob is used twice.

@@ -6,11 +6,24 @@ import (
 	"fmt"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
 )
 
-// upgrades takes a file from each version of the layout to the next: the
-// function at index i makes version i+1 of version i. A file of version 0 is
-// an empty one. All that are needed run in one transaction.
+// upgrades takes a file from each format to the next: the function at index i
+// makes format i+1 of format i. A file of format 0 is an empty bbolt file.
+//
+// All steps that a file needs run in one transaction. If one fails, on a full
+// disk for example, nothing changes: Open returns the error, and the program
+// of the older format still opens the file.
+//
+// A new step keeps these rules:
+//   - A record that cannot be read stays as it is. Check reports it. A step
+//     that failed on it would keep all other images from being served.
+//   - Keys that fill a bucket are put in ascending order. bbolt takes quadratic
+//     time for others: 100,000 keys in another order took 20 s, and 200,000
+//     that were sorted first took 0.6 s.
+//   - A file of the former format goes to testdata; see the README there.
 var upgrades = []func(tx *bbolt.Tx) error{
 	func(tx *bbolt.Tx) error { // images
 		if err := createBuckets(tx, metaBucket, imagesBucket, recentBucket, digestsBucket, chunksBucket, orphansBucket); err != nil {
@@ -24,15 +37,23 @@ var upgrades = []func(tx *bbolt.Tx) error{
 		}
 		return growUsage(tx, usageSize1, usageSize2)
 	},
-	func(tx *bbolt.Tx) error { // ends, the trash and its two counts, and delete tokens
+	func(tx *bbolt.Tx) error { // expiry, the trash and its two counts, and delete keys
 		if err := createBuckets(tx, trashBucket, deletedBucket, dueBucket, tokensBucket); err != nil {
 			return err
 		}
 		return growUsage(tx, usageSize2, usageSize)
 	},
+	// Checksums of records. A record gets its checksum when it is next written.
+	// Some files of format 3 have records with a checksum: the first programs
+	// that wrote them kept the number 3.
+	func(*bbolt.Tx) error { return nil },
 }
 
-// growUsage gives the counts, which take from bytes, zeros up to to bytes.
+// oldestChecked is the oldest format that Check reads: since then files have
+// the same buckets.
+const oldestChecked = 3
+
+// growUsage lengthens the counts from from bytes to to bytes. New counts are 0.
 func growUsage(tx *bbolt.Tx, from, to int) error {
 	old := tx.Bucket(metaBucket).Get(usageKey)
 	if len(old) < from {
@@ -52,31 +73,31 @@ func createBuckets(tx *bbolt.Tx, names ...[]byte) error {
 	return nil
 }
 
-// formatValue is what stands in a file of that version.
-func formatValue(version int) []byte {
-	return binary.BigEndian.AppendUint32(nil, uint32(version))
+// formatValue returns the value that a file of that format has under formatKey.
+func formatValue(format int) []byte {
+	return binary.BigEndian.AppendUint32(nil, uint32(format))
 }
 
-// parseFormat returns the version that a file says it has, of which newest is
-// the highest that is known.
+// parseFormat returns the format number in v. It refuses a number above newest.
 func parseFormat(v []byte, newest int) (int, error) {
 	if len(v) != 4 {
 		return 0, errors.New("a bbolt file of another program; choose another path")
 	}
 	have := int(binary.BigEndian.Uint32(v))
 	if have > newest {
-		return 0, fmt.Errorf("made by a newer version of this program (format %d, this one reads up to %d); use that version", have, newest)
+		return 0, fmt.Errorf("written by a newer version of this program (format %d, but this version reads only up to format %d); start the newer version, or restore a backup that this version made", have, newest)
 	}
 	return have, nil
 }
 
-// foreignFile is the error for a file with a bucket that is none of ours.
+// foreignFile is the error for a file that has a bucket of another program.
 func foreignFile(bucket []byte) error {
 	return fmt.Errorf("a bbolt file of another program (it has a bucket %q); choose another path", bucket)
 }
 
-// upgrade brings the file to the newest version that steps lead to. A newer
-// file, and one that holds something else, it refuses.
+// upgrade brings the file to the newest format that steps lead to. It refuses a
+// file of a newer format or of another program. On a full disk it returns an
+// error that wraps db.ErrFull.
 func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 	have := 0
 	err := bdb.View(func(tx *bbolt.Tx) (err error) {
@@ -93,7 +114,7 @@ func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 	if err != nil || have == len(steps) {
 		return err
 	}
-	return bdb.Update(func(tx *bbolt.Tx) error {
+	err = bdb.Update(func(tx *bbolt.Tx) error {
 		for i, step := range steps[have:] {
 			if err := step(tx); err != nil {
 				return fmt.Errorf("upgrade to format %d: %w", have+i+1, err)
@@ -101,4 +122,8 @@ func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 		}
 		return tx.Bucket(metaBucket).Put(formatKey, formatValue(len(steps)))
 	})
+	if isFull(err) {
+		return fmt.Errorf("%w: upgrade from format %d to format %d: nothing was changed; free some disk space and start again", db.ErrFull, have, len(steps))
+	}
+	return err
 }

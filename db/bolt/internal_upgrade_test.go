@@ -1,0 +1,286 @@
+package bolt
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+)
+
+// TestUpgrade takes a file through versions of the layout that do not exist yet.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	image := content(1, 1000)
+	mustPut(t, s, "a.png", image)
+	s.Close()
+
+	mark := func(name string) func(*bbolt.Tx) error {
+		return func(tx *bbolt.Tx) error {
+			return tx.Bucket(metaBucket).Put([]byte(name), []byte("done"))
+		}
+	}
+	fails := func(*bbolt.Tx) error { return errors.New("cannot") }
+	run := func(steps ...func(*bbolt.Tx) error) (err error) {
+		bdb, err := bbolt.Open(path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bdb.Close()
+		return upgrade(bdb, append(upgrades[:len(upgrades):len(upgrades)], steps...))
+	}
+	failure := fmt.Sprintf("upgrade to format %d: cannot", len(upgrades)+2)
+	if err := run(mark("next"), fails); err == nil || !strings.Contains(err.Error(), failure) {
+		t.Fatalf("error %v, want the step that failed", err)
+	}
+	full := func(*bbolt.Tx) error { return &os.PathError{Op: "write", Path: path, Err: errNoSpace} }
+	if err := run(mark("next"), full); !errors.Is(err, db.ErrFull) || !strings.Contains(err.Error(), "free some disk space") {
+		t.Errorf("error %v, want ErrFull and what to do", err)
+	}
+	s = openStore(t, path, Options{}) // still of the old version, so this opens
+	if got := mustRead(t, s, "a.png"); !bytes.Equal(got, image) {
+		t.Error("the image changed in a failed upgrade")
+	}
+	err := s.view(func(tx *bbolt.Tx) error {
+		if tx.Bucket(metaBucket).Get([]byte("next")) != nil {
+			t.Error("half of a failed upgrade is in the file")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	for range 2 { // the second time there is nothing left to do
+		if err := run(mark("next"), mark("next but one")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// This program is now one of an earlier format.
+	want := fmt.Sprintf("newer version of this program (format %d, but this version reads only up to format %d); start the newer version", len(upgrades)+2, len(upgrades))
+	if _, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("open: error %v, want %q", err, want)
+	}
+	if _, err := Check(ctx, path, Watch{}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("check: error %v, want %q", err, want)
+	}
+	if _, _, err := Compact(ctx, path, Watch{}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("compact: error %v, want %q", err, want)
+	}
+}
+
+// fixture is a file of an earlier format; see testdata/README.md.
+type fixture struct {
+	format int
+	usage  db.Usage
+	images map[string][]byte
+	copies map[string][]byte // by key, of the first image
+	first  string
+}
+
+var long = bytes.Repeat([]byte("long "), 60_000)
+
+var fixtures = []fixture{
+	{
+		format: 1,
+		usage:  db.Usage{Images: 3, Bytes: 302_000, Blobs: 2, Stored: 301_000},
+		images: map[string][]byte{"a.png": content(1, 1000), "b.png": content(1, 1000), "long.png": long},
+		first:  "a.png",
+	},
+	{
+		format: 2,
+		usage:  db.Usage{Images: 3, Bytes: 302_000, Blobs: 2, Stored: 301_000, Copies: 2, CopyBytes: 400},
+		images: map[string][]byte{"a.png": content(1, 1000), "b.png": content(1, 1000), "long.png": long},
+		copies: map[string][]byte{"w=1": content(4, 200), "w=2": content(4, 200)},
+		first:  "a.png",
+	},
+	{
+		format: 3,
+		usage:  db.Usage{Images: 8, Bytes: 606_000, Blobs: 5, Stored: 304_000, Copies: 2, CopyBytes: 400, Trash: 2, TrashBytes: 2000},
+		images: map[string][]byte{
+			"old a.png": content(1, 1000), "old long.png": long, "old expires.png": content(2, 1000), "old hash.png": content(3, 1000),
+			"new a.png": content(1, 1000), "new long.png": long, "new expires.png": content(2, 1000), "new hash.png": content(3, 1000),
+		},
+		copies: map[string][]byte{"old w=1": content(5, 200), "new w=1": content(5, 200)},
+		first:  "old a.png",
+	},
+}
+
+// TestUpgradeFixtures opens a file of each earlier format. Everything in it must
+// be there, and can be changed. No format may be without a file.
+func TestUpgradeFixtures(t *testing.T) {
+	t.Parallel()
+	if last := fixtures[len(fixtures)-1].format; last != len(upgrades)-1 {
+		t.Errorf("the last fixture has format %d, want one of format %d: see testdata/README.md", last, len(upgrades)-1)
+	}
+	for _, f := range fixtures {
+		t.Run(fmt.Sprint(f.format), func(t *testing.T) {
+			t.Parallel()
+			path := f.unpack(t)
+			for range 2 { // the second time there is nothing left to upgrade
+				s := openStore(t, path, Options{})
+				f.check(t, s)
+				mustTrash(t, s, f.first)
+				if _, _, err := s.Restore(ctx, f.first, db.RestoreOptions{}); err != nil {
+					t.Error(err)
+				}
+				mustPutCopy(t, s, sha256.Sum256(f.images[f.first]), "w=9", content(9, 100), ample)
+				wantSound(t, s)
+				must(t, s.TrimCopies(ctx, f.usage.CopyBytes))
+				for k, b := range f.copies { // of which the oldest was deleted
+					mustPutCopy(t, s, sha256.Sum256(f.images[f.first]), k, b, ample)
+				}
+				must(t, s.TrimCopies(ctx, f.usage.CopyBytes))
+				s.Close()
+			}
+			if r, found := checkFile(t, path); r.Problems > 0 {
+				t.Errorf("after the upgrade the check finds\n%s", found)
+			}
+			s := openStore(t, path, Options{})
+			for name := range f.images {
+				must(t, s.Delete(ctx, name, db.DeleteOptions{}))
+			}
+			if _, err := s.EmptyTrash(ctx); err != nil {
+				t.Error(err)
+			}
+			wantUsage(t, s, db.Usage{})
+			wantSound(t, s)
+			wantChunks(t, s, 0)
+		})
+	}
+}
+
+// check finds everything in the store that the file held.
+func (f *fixture) check(t *testing.T, s *Store) {
+	t.Helper()
+	wantUsage(t, s, f.usage)
+	wantSound(t, s)
+	for name, want := range f.images {
+		if got := mustRead(t, s, name); !bytes.Equal(got, want) {
+			t.Errorf("%s changed in the upgrade", name)
+		}
+		img, err := s.Stat(ctx, name)
+		must(t, err)
+		if !img.Expires.IsZero() != strings.Contains(name, "expires") || (img.DeleteHash != db.Digest{}) != strings.Contains(name, "hash") {
+			t.Errorf("%s expires at %v and has the delete hash %v", name, img.Expires, img.DeleteHash)
+		}
+	}
+	for key, want := range f.copies {
+		if got, err := readCopy(s, sha256.Sum256(f.images[f.first]), key); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("copy %s: %d bytes, error %v", key, len(got), err)
+		}
+	}
+}
+
+// TestCheckOlder checks and compacts files of earlier formats. Those with the
+// same buckets are checked as they are: a damaged one can then be repaired. For
+// the others the check says what to do.
+func TestCheckOlder(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures {
+		t.Run(fmt.Sprint(f.format), func(t *testing.T) {
+			t.Parallel()
+			path := f.unpack(t)
+			if _, _, err := Compact(ctx, path, Watch{}); err != nil {
+				t.Error(err)
+			}
+			r, err := Check(ctx, path, Watch{})
+			if f.format < oldestChecked {
+				if err == nil || !strings.Contains(err.Error(), "start the server with this file once") {
+					t.Errorf("error %v, want what to do", err)
+				}
+			} else if err != nil || r.Problems > 0 || r.Usage != f.usage {
+				t.Errorf("found %+v, %v", r, err)
+			}
+			s := openStore(t, path, Options{})
+			f.check(t, s)
+		})
+	}
+}
+
+// TestRepairOlder repairs a damaged file of an earlier format, in place and, with
+// a damaged page, in a new file. It has the newest format afterwards.
+func TestRepairOlder(t *testing.T) {
+	t.Parallel()
+	for _, damage := range []func(t *testing.T, path string){
+		func(t *testing.T, path string) {
+			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Delete(usageKey) })
+		},
+		func(t *testing.T, path string) {
+			edit(t, path, func(tx *bbolt.Tx) error {
+				return errors.Join(tx.DeleteBucket(recentBucket), tx.Bucket(metaBucket).Put([]byte("x"), nil))
+			})
+		},
+	} {
+		f := fixtures[2]
+		path := f.unpack(t)
+		damage(t, path)
+		done, err := Repair(ctx, path, RepairOptions{})
+		must(t, err)
+		if done.After.Problems > 0 {
+			t.Errorf("after repairing there are %+v", done.After)
+		}
+		edit(t, path, func(tx *bbolt.Tx) error {
+			if have, err := parseFormat(tx.Bucket(metaBucket).Get(formatKey), len(upgrades)); err != nil || have != len(upgrades) {
+				t.Errorf("the repaired file has format %d, %v, want %d", have, err, len(upgrades))
+			}
+			return nil
+		})
+		s := openStore(t, path, Options{})
+		f.check(t, s)
+	}
+}
+
+// TestUpgradeDamaged does not take counts that are cut short for zeros.
+func TestUpgradeDamaged(t *testing.T) {
+	t.Parallel()
+	path := fixtures[0].unpack(t)
+	edit(t, path, func(tx *bbolt.Tx) error {
+		return tx.Bucket(metaBucket).Put(usageKey, make([]byte, usageSize1-1))
+	})
+	if _, err := Open(path, Options{}); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("error %v, want ErrDamaged", err)
+	}
+}
+
+// TestUpgradeUnreadable upgrades a file in which a record cannot be read. The
+// other images must be there.
+func TestUpgradeUnreadable(t *testing.T) {
+	t.Parallel()
+	for _, f := range fixtures {
+		path := f.unpack(t)
+		edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(imagesBucket).Put([]byte(f.first), []byte("?")) })
+		s := openStore(t, path, Options{})
+		for name, want := range f.images {
+			if name != f.first && !bytes.Equal(mustRead(t, s, name), want) {
+				t.Errorf("format %d: %s changed", f.format, name)
+			}
+		}
+	}
+}
+
+// unpack writes the file to a folder of the test, and returns its path.
+func (f *fixture) unpack(t *testing.T) string {
+	t.Helper()
+	packed, err := os.Open(filepath.Join("testdata", fmt.Sprintf("version%d.db.gz", f.format)))
+	must(t, err)
+	defer packed.Close()
+	r, err := gzip.NewReader(packed)
+	must(t, err)
+	data, err := io.ReadAll(r)
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "images.db")
+	must(t, os.WriteFile(path, data, 0o600))
+	return path
+}
