@@ -114,6 +114,15 @@ func meant(err error, args []string) string {
 // terminal is where a command writes.
 type terminal struct{ stdout, stderr io.Writer }
 
+// fatal ends the process when the store cannot go on. A supervisor such as systemd
+// then starts the server again.
+func (t *terminal) fatal(path string) func(error) {
+	return func(err error) {
+		fmt.Fprintf(t.stderr, "imageserver: data file %s: %v\n", path, err)
+		os.Exit(exitFailed)
+	}
+}
+
 // watch shows how far work on the data file is, and what it finds.
 func (t *terminal) watch() bolt.Watch {
 	var shown *progress.Display
@@ -350,6 +359,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		UploadMemory: int64(cmd.UploadMemory),
 		MaxSize:      int64(cmd.MaxDBSize),
 		Committed:    metrics.Commit,
+		Fatal:        t.fatal(cmd.DB),
 		Log:          log,
 	})
 	if err != nil {
@@ -575,7 +585,7 @@ func (p *place) use(t *terminal, rules intake.Rules, mayMake bool, do func(trans
 	if err := existing(p.DB); err != nil && (errors.Is(err, errNoPath) || !mayMake) {
 		return err
 	}
-	store, err := bolt.Open(p.DB, bolt.Options{Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
+	store, err := bolt.Open(p.DB, bolt.Options{Fatal: t.fatal(p.DB), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
 	if errors.Is(err, bolt.ErrInUse) {
 		return fmt.Errorf("data file %s: another process is using it; if that is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
 	}

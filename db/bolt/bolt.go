@@ -70,6 +70,12 @@ type Options struct {
 	// many changes went into it. It must be quick.
 	Committed func(took time.Duration, changes int)
 
+	// Fatal is called when no transaction can begin any more, because another
+	// program cut or overwrote the data file. The locks of bbolt stay held, so
+	// every later call blocks, Close too: Fatal must end the process. What was
+	// acknowledged stays as safe as in a crash. nil means to panic.
+	Fatal func(err error)
+
 	Now func() time.Time // the clock; nil means time.Now
 	Log *slog.Logger     // what happens in the background; nil means slog.Default
 
@@ -88,6 +94,8 @@ type Store struct {
 	pageSize  int64 // bytes
 	committed func(took time.Duration, changes int)
 
+	fatal func(err error)
+
 	now func() time.Time
 	log *slog.Logger
 
@@ -97,7 +105,6 @@ type Store struct {
 	memory   memory
 	sweep    sweeper
 
-	brokenBy atomic.Pointer[error] // see breakdown
 	close    sync.Once
 	closeErr error
 }
@@ -120,6 +127,9 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Committed == nil {
 		o.Committed = func(time.Duration, int) {}
 	}
+	if o.Fatal == nil {
+		o.Fatal = func(err error) { panic(err) }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -136,6 +146,7 @@ func Open(path string, o Options) (*Store, error) {
 		file:      file,
 		pageSize:  int64(bdb.Info().PageSize),
 		committed: o.Committed,
+		fatal:     o.Fatal,
 		now:       o.Now,
 		log:       o.Log,
 	}
@@ -178,11 +189,6 @@ func (s *Store) Close() error {
 		s.stopCommitter()
 		s.sweep.stop()
 		s.head.unmap()
-		if s.broken() != nil {
-			unlock(s.file)
-			s.closeErr = s.file.Close()
-			return
-		}
 		if s.space.tight && s.named() == nil {
 			// With the list of free pages the next Open is quick. Without it,
 			// where the disk is still full, it is just as right.
@@ -227,15 +233,11 @@ func (s *Store) Stats() db.Stats {
 // view runs fn in a read transaction of its own. Damage that makes bbolt, or
 // the memory map it reads through, panic becomes db.ErrDamaged.
 func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
-	if err := s.broken(); err != nil {
-		return err
-	}
 	begun := false
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if !begun && errors.Is(err, db.ErrDamaged) {
-			unlockRead(s.db)
-			err = s.breakdown(err)
+			s.fatal(noTransaction(err))
 		}
 	}()
 	defer recoverDamage(&err)
@@ -249,23 +251,9 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 	return err
 }
 
-// breakdown notes that bbolt panicked where a transaction begins, because the
-// file was cut short or overwritten under it, and returns what to say of it.
-// bbolt is called no more.
-func (s *Store) breakdown(err error) error {
-	err = fmt.Errorf("%w; the data file was changed by another program: stop the server and restore a backup", err)
-	if s.brokenBy.CompareAndSwap(nil, &err) {
-		s.log.Error("the data file can no longer be read", "err", err)
-	}
-	return s.broken()
-}
-
-// broken returns what breakdown was told, or nil.
-func (s *Store) broken() error {
-	if p := s.brokenBy.Load(); p != nil {
-		return *p
-	}
-	return nil
+// noTransaction explains the panic with which bbolt did not begin a transaction.
+func noTransaction(err error) error {
+	return fmt.Errorf("%w; another program changed the data file while the server was running: restore a backup and start the server again", err)
 }
 
 // recoverDamage turns a panic into an error that wraps db.ErrDamaged.

@@ -215,9 +215,6 @@ func (s *Store) commit(group []*change) error {
 
 // begin starts the write transaction.
 func (s *Store) begin() (t *txn, err error) {
-	if err := s.broken(); err != nil {
-		return nil, err
-	}
 	var tx *bbolt.Tx
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -226,8 +223,7 @@ func (s *Store) begin() (t *txn, err error) {
 		case tx != nil:
 			tx.Rollback()
 		case errors.Is(err, db.ErrDamaged):
-			unlockWrite(s.db)
-			err = s.breakdown(err)
+			s.fatal(noTransaction(err))
 		}
 	}()
 	defer recoverDamage(&err)

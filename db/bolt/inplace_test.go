@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,29 +17,30 @@ import (
 
 // under is what can happen to a data file under an open store.
 var under = []struct {
-	name string
-	do   func(t *testing.T, path string)
-	says string
-	back bool // the former file can be put back, and reads go on
+	name  string
+	do    func(t *testing.T, path string)
+	says  string
+	back  bool // the former file can be put back, and reads go on
+	fatal bool // perhaps no transaction can begin
 }{
-	{"removed", func(t *testing.T, path string) { must(t, os.Rename(path, path+".old")) }, "removed", true},
+	{"removed", func(t *testing.T, path string) { must(t, os.Rename(path, path+".old")) }, "removed", true, false},
 	{"folder removed", func(t *testing.T, path string) {
 		must(t, os.Rename(filepath.Dir(path), filepath.Dir(path)+".old"))
-	}, "removed", true},
+	}, "removed", true, false},
 	{"replaced", func(t *testing.T, path string) {
 		must(t, os.Rename(path, path+".old"))
 		must(t, os.WriteFile(path, []byte("another file"), 0o600))
-	}, "replaced", true},
+	}, "replaced", true, false},
 	{"replaced by a copy", func(t *testing.T, path string) {
 		data, err := os.ReadFile(path)
 		must(t, err)
 		must(t, os.Rename(path, path+".old"))
 		must(t, os.WriteFile(path, data, 0o600))
-	}, "replaced", true},
-	{"cut to nothing", func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }, "changed by another", false},
-	{"cut to a page", func(t *testing.T, path string) { must(t, os.Truncate(path, 4096)) }, "", false},
-	{"cut to three pages", func(t *testing.T, path string) { must(t, os.Truncate(path, 3*4096)) }, "", false},
-	{"cut in half", func(t *testing.T, path string) { must(t, os.Truncate(path, 300_000)) }, "cut short", false},
+	}, "replaced", true, false},
+	{"cut to nothing", func(t *testing.T, path string) { must(t, os.Truncate(path, 0)) }, "", false, true},
+	{"cut to a page", func(t *testing.T, path string) { must(t, os.Truncate(path, 4096)) }, "", false, true},
+	{"cut to three pages", func(t *testing.T, path string) { must(t, os.Truncate(path, 3*4096)) }, "", false, true},
+	{"cut in half", func(t *testing.T, path string) { must(t, os.Truncate(path, 300_000)) }, "cut short", false, false},
 	{"overwritten", func(t *testing.T, path string) { // as cp restores a backup
 		other := filepath.Join(t.TempDir(), "other.db")
 		s, err := Open(other, Options{})
@@ -56,7 +56,7 @@ var under = []struct {
 		defer f.Close()
 		_, err = f.WriteAt(data, 0)
 		must(t, err)
-	}, "overwritten", false},
+	}, "overwritten", false, false},
 }
 
 func must(t *testing.T, err error) {
@@ -67,7 +67,8 @@ func must(t *testing.T, err error) {
 }
 
 // TestInPlace does to the data file of an open store what people do by mistake.
-// Nothing crashes or hangs, nothing more is acknowledged, and Ready says why.
+// Nothing crashes or hangs, nothing more is acknowledged, and Ready says why, or
+// the store calls Fatal.
 func TestInPlace(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -77,16 +78,20 @@ func TestInPlace(t *testing.T) {
 		for _, noticed := range []string{"by Ready", "by Put", "by Delete"} {
 			t.Run(c.name+" "+noticed, func(t *testing.T) {
 				t.Parallel()
-				within(t, func() { testInPlace(t, c.do, c.says, c.back, noticed) })
+				err := untilFatal(t, func(o Options) { testInPlace(t, o, c.do, c.says, c.back, noticed) })
+				if err != nil && !c.fatal {
+					t.Errorf("the store cannot go on: %v", err)
+				}
 			})
 		}
 	}
 }
 
-func testInPlace(t *testing.T, do func(*testing.T, string), says string, back bool, noticed string) {
+func testInPlace(t *testing.T, o Options, do func(*testing.T, string), says string, back bool, noticed string) {
 	path := filepath.Join(t.TempDir(), "store", "images.db")
 	must(t, os.Mkdir(filepath.Dir(path), 0o700))
-	s := openStore(t, path, Options{Log: slog.New(slog.DiscardHandler)})
+	s, err := Open(path, o)
+	must(t, err)
 	want := content(1, 500_000)
 	mustPut(t, s, "a.png", want)
 	mustPut(t, s, "b.png", content(2, 500_000))
@@ -172,37 +177,52 @@ func TestMovedDuringCommit(t *testing.T) {
 	}
 }
 
-// TestLocks faults where transactions begin, while others are open. Those end,
-// and new ones are refused. The locks are bbolt's own: when its version changes
-// this test sees whether they still have these names.
-func TestLocks(t *testing.T) {
+// TestFatal cuts the file so that no transaction can begin. The store reports
+// that it cannot go on, and acknowledges nothing.
+func TestFatal(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("an open file cannot be cut there")
 	}
-	for _, begin := range []struct {
-		name string
-		do   func(s *Store) error
-	}{
-		{"to read", func(s *Store) error { return s.Ready(ctx) }},
-		{"to write", func(s *Store) error { return s.Delete(ctx, "a.png", db.DeleteOptions{}) }},
+	for name, use := range map[string]func(s *Store) error{
+		"to read":  func(s *Store) error { return errOf(s.Stat(ctx, "a.png")) },
+		"to write": func(s *Store) error { return s.Delete(ctx, "a.png", db.DeleteOptions{}) },
 	} {
-		t.Run(begin.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "images.db")
-			s := openStore(t, path, Options{Log: slog.New(slog.DiscardHandler)})
-			open, err := s.db.Begin(false)
-			must(t, err)
-			must(t, os.Truncate(path, 0))
-			within(t, func() {
-				wantStopped(t, begin.do(s), "changed by another")
-				must(t, open.Rollback())
-				if !lockOf[sync.Mutex](s.db, "rwlock").TryLock() {
-					t.Error("bbolt's lock of writers is held")
-				}
-				wantStopped(t, s.Ready(ctx), "changed by another")
-				s.Close()
+			err := untilFatal(t, func(o Options) {
+				s, err := Open(path, o)
+				must(t, err)
+				mustPut(t, s, "a.png", content(1, 500_000))
+				must(t, os.Truncate(path, 0))
+				t.Errorf("after Fatal the call returned: %v", use(s))
 			})
+			if !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), "restore a backup") {
+				t.Errorf("the store reports %v, want ErrDamaged and what to do", err)
+			}
 		})
 	}
+}
+
+// untilFatal runs use until it returns, or until the store calls the Fatal of the
+// options: then it returns that error. As the process would end there, whoever
+// called the store gets no answer.
+func untilFatal(t *testing.T, use func(o Options)) (err error) {
+	t.Helper()
+	fatal, done := make(chan error), make(chan struct{})
+	within(t, func() {
+		go func() {
+			defer close(done)
+			use(Options{
+				Log:   slog.New(slog.DiscardHandler),
+				Fatal: func(err error) { fatal <- err; select {} },
+			})
+		}()
+		select {
+		case err = <-fatal:
+		case <-done:
+		}
+	})
+	return err
 }

@@ -558,32 +558,6 @@ func within(t *testing.T, fn func()) {
 	}
 }
 
-// TestFileCut cuts the file short under the open store, as cp over it does.
-// Nothing may hang, and everything says what is wrong.
-func TestFileCut(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "images.db")
-	s := openStore(t, path, Options{Log: slog.New(slog.DiscardHandler)})
-	mustPut(t, s, "a.png", content(1, 500_000))
-	if err := os.Truncate(path, 0); err != nil {
-		t.Fatal(err)
-	}
-	within(t, func() {
-		for range 3 {
-			if _, err := s.Stat(ctx, "a.png"); !errors.Is(err, db.ErrDamaged) {
-				t.Errorf("stat: error %v, want ErrDamaged", err)
-			}
-			if err := s.Ready(ctx); !errors.Is(err, db.ErrDamaged) {
-				t.Errorf("ready: error %v, want ErrDamaged", err)
-			}
-			if _, _, err := s.Put(ctx, "b.png", strings.NewReader("b"), db.PutOptions{}); err == nil {
-				t.Error("an upload was acknowledged")
-			}
-		}
-		s.Close()
-	})
-}
-
 // TestPageLost overwrites the pages of the file one by one, with nothing or
 // with another page, before it is opened and behind the open store's back: no
 // panic gets out, no image reads wrong, and nothing hangs.
