@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
@@ -82,7 +81,10 @@ func bind(tx *txn, r *record) error {
 // unbind takes a record out, as it is in the file, and with it what nobody
 // else has of its content.
 func unbind(tx *txn, r *record) error {
-	return errors.Join(tx.takeOut(r), tx.letGo(r))
+	if err := tx.takeOut(r); err != nil {
+		return err
+	}
+	return tx.letGo(r)
 }
 
 // takeOut is unbind for a record whose content stays.

@@ -83,12 +83,16 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 		check: func(tx *txn) (todo bool, err error) { return true, tx.demand(source) },
 		apply: func(tx *txn) error {
 			r.Uploaded = tx.now
-			return errors.Join(
-				tx.dropCopy(k),
-				tx.evict(o.Budget-u.size),
-				u.adopt(tx),
-				tx.bindCopy(k, r),
-			)
+			if err := tx.dropCopy(k); err != nil {
+				return err
+			}
+			if err := tx.evict(o.Budget - u.size); err != nil {
+				return err
+			}
+			if err := u.adopt(tx); err != nil {
+				return err
+			}
+			return tx.bindCopy(k, r)
 		},
 	})
 	if err != nil {
@@ -112,10 +116,10 @@ func (tx *txn) demand(content db.Digest) error {
 func (tx *txn) bindCopy(k []byte, r *record) error {
 	tx.usage.Copies++
 	tx.usage.CopyBytes += r.Size
-	return errors.Join(
-		tx.Bucket(copiesBucket).Put(k, r.marshal()),
-		tx.Bucket(madeBucket).Put(idKey(r.blob), k),
-	)
+	if err := tx.Bucket(copiesBucket).Put(k, r.marshal()); err != nil {
+		return err
+	}
+	return tx.Bucket(madeBucket).Put(idKey(r.blob), k)
 }
 
 // dropCopy deletes the copy under k, if there is one.
@@ -129,11 +133,13 @@ func (tx *txn) dropCopy(k []byte) error {
 	}
 	tx.usage.Copies--
 	tx.usage.CopyBytes -= r.Size
-	return errors.Join(
-		tx.Bucket(copiesBucket).Delete(k),
-		tx.Bucket(madeBucket).Delete(idKey(r.blob)),
-		tx.drop(r.blob),
-	)
+	if err := tx.Bucket(copiesBucket).Delete(k); err != nil {
+		return err
+	}
+	if err := tx.Bucket(madeBucket).Delete(idKey(r.blob)); err != nil {
+		return err
+	}
+	return tx.drop(r.blob)
 }
 
 // salvage returns as much of the unreadable record under k as dropping it
@@ -222,8 +228,10 @@ func (tx *txn) dropOldest() (some bool, err error) {
 		return false, err
 	}
 	id, k = bytes.Clone(id), bytes.Clone(k) // the pages they lie in change
-	// The second is for a copy whose record is gone: evict would not end there.
-	return true, errors.Join(tx.dropCopy(k), made.Delete(id))
+	if err := tx.dropCopy(k); err != nil {
+		return true, err
+	}
+	return true, made.Delete(id) // a copy that lost its record is still listed: evict would never end
 }
 
 // giveWay drops the oldest copies, or where there are none what has been in

@@ -3,7 +3,6 @@ package bolt
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"imageserver/db"
@@ -49,17 +48,21 @@ type move struct {
 // copies made of it, are never without a name.
 func (m *move) apply(tx *txn) (err error) {
 	if m.to.outcome == db.Unchanged {
-		m.to.record, err = tx.prolong(m.to.name, m.from.Expires)
-		return errors.Join(err, unbind(tx, m.from))
+		if m.to.record, err = tx.prolong(m.to.name, m.from.Expires); err != nil {
+			return err
+		}
+		return unbind(tx, m.from)
 	}
 	moved := *m.from
 	moved.Name, moved.Deleted, moved.KeptUntil = m.to.name, time.Time{}, time.Time{}
 	m.to.record = &moved
-	return errors.Join(
-		tx.vacate(m.to.name, m.trash),
-		bind(tx, &moved),
-		unbind(tx, m.from),
-	)
+	if err := tx.vacate(m.to.name, m.trash); err != nil {
+		return err
+	}
+	if err := bind(tx, &moved); err != nil {
+		return err
+	}
+	return unbind(tx, m.from)
 }
 
 // answer is what the caller gets, unless err says that it was not done.

@@ -3,7 +3,6 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"errors"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
@@ -16,7 +15,13 @@ func (tx *txn) discard(r *record, rest time.Duration) error {
 	trashed := *r
 	trashed.Image = r.Trashed(tx.now, rest)
 	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), stamp(trashed.KeptUntil)
-	return errors.Join(tx.takeOut(r), bind(tx, &trashed), tx.letGo(r))
+	if err := tx.takeOut(r); err != nil {
+		return err
+	}
+	if err := bind(tx, &trashed); err != nil {
+		return err
+	}
+	return tx.letGo(r)
 }
 
 // deletion returns the time at which name is deleted now: later than every
