@@ -9,70 +9,63 @@ import (
 	"imageserver/db"
 )
 
-// entry is one key that a record has in the file.
-type entry struct {
-	bucket, key, value []byte
-}
+// isCopy reports whether the record is that of a resized copy.
+func (r *record) isCopy() bool { return r.copyKey != nil }
 
 // inTrash reports whether the record is that of an image in the trash.
-func (r *record) inTrash() bool { return !r.Deleted.IsZero() }
+func (r *record) inTrash() bool { return !r.isCopy() && !r.Deleted.IsZero() }
 
-// key is the record's key in its own bucket and, after what they sort by, in
-// the indices.
-func (r *record) key() []byte {
-	if r.inTrash() {
-		return trashKey(r.Name, r.Deleted)
-	}
-	return []byte(r.Name)
-}
+// isImage reports whether the record is that of an image that is not in the trash.
+func (r *record) isImage() bool { return !r.isCopy() && !r.inTrash() }
 
-// bucket is where the record stands.
+// bucket returns the bucket of the record.
 func (r *record) bucket() []byte {
-	if r.inTrash() {
+	switch {
+	case r.isCopy():
+		return copiesBucket
+	case r.inTrash():
 		return trashBucket
 	}
 	return imagesBucket
 }
 
-// entries are the record itself and all that refers to it; see the layout.
-func (r *record) entries() (all []entry) {
-	add := func(bucket, key, value []byte) { all = append(all, entry{bucket, key, value}) }
-	key := r.key()
-	add(r.bucket(), key, r.marshal())
-	if r.inTrash() {
-		add(deletedBucket, recentKey(r.Deleted, r.Name), nil)
-		add(digestsBucket, trashedDigestKey(r.SHA256, key), nil)
-	} else {
-		add(recentBucket, recentKey(r.Uploaded, r.Name), nil)
-		add(digestsBucket, digestKey(r.SHA256, r.Name), nil)
-		if r.DeleteHash != (db.Digest{}) {
-			add(tokensBucket, digestKey(r.DeleteHash, r.Name), nil)
-		}
+// key returns the key of the record in its bucket.
+func (r *record) key() []byte {
+	switch {
+	case r.isCopy():
+		return r.copyKey
+	case r.inTrash():
+		return trashKey(r.Name, r.Deleted)
 	}
-	if end := r.End(); !end.IsZero() {
-		add(dueBucket, dueKey(end, key), nil)
-	}
-	return all
+	return []byte(r.Name)
 }
 
-// count adds the record to the counts, n times.
+// count adds n times the record to the counts of images and copies. The counts
+// of contents are kept elsewhere.
 func (r *record) count(u *db.Usage, n int64) {
-	if r.inTrash() {
-		u.Trash += n
-		u.TrashBytes += n * r.Size
-		return
+	number, bytes := &u.Images, &u.Bytes
+	switch {
+	case r.isCopy():
+		number, bytes = &u.Copies, &u.CopyBytes
+	case r.inTrash():
+		number, bytes = &u.Trash, &u.TrashBytes
 	}
-	u.Images += n
-	u.Bytes += n * r.Size
+	*number += n
+	*bytes += n * r.Size
 }
 
 // bind enters a record, whose key must be free. Its blob is counted elsewhere.
 func bind(tx *txn, r *record) error {
 	r.count(&tx.usage, 1)
 	tx.expect(r.End())
-	for _, e := range r.entries() {
-		if err := tx.Bucket(e.bucket).Put(e.key, e.value); err != nil {
-			return err
+	if err := tx.Bucket(r.bucket()).Put(r.key(), r.marshal()); err != nil {
+		return err
+	}
+	for _, ix := range indexes {
+		if k, v := ix.entry(r); k != nil {
+			if err := tx.Bucket(ix.bucket).Put(k, v); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -90,9 +83,14 @@ func unbind(tx *txn, r *record) error {
 // takeOut is unbind for a record whose content stays.
 func (tx *txn) takeOut(r *record) error {
 	r.count(&tx.usage, -1)
-	for _, e := range r.entries() {
-		if err := tx.Bucket(e.bucket).Delete(e.key); err != nil {
-			return err
+	if err := tx.Bucket(r.bucket()).Delete(r.key()); err != nil {
+		return err
+	}
+	for _, ix := range indexes {
+		if k, _ := ix.entry(r); k != nil {
+			if err := tx.Bucket(ix.bucket).Delete(k); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -162,7 +160,8 @@ func sameContent(tx *bbolt.Tx, sum db.Digest) (*record, error) {
 	if name := firstWith(tx, nameless(sum)); name != nil {
 		k = name
 	}
-	return mustRecord(tx, digestOwner(k))
+	_, owner := digestOwner(k, nil)
+	return mustRecord(tx, owner)
 }
 
 // firstWith returns the first key in the digests bucket from the one given on
@@ -184,12 +183,11 @@ func trashedDigestKey(sum db.Digest, key []byte) []byte {
 	return append(append(sum[:len(sum):len(sum)], trashMark), key...)
 }
 
-// digestOwner returns the key of the record that a key in the digests bucket
-// stands for.
-func digestOwner(k []byte) []byte {
-	k = k[len(db.Digest{}):]
-	if len(k) > 0 && k[0] == trashMark {
-		return k[1:]
+// digestOwner is the owner of an entry of the digests bucket.
+func digestOwner(k, _ []byte) (bucket, owner []byte) {
+	owner = k[min(len(db.Digest{}), len(k)):]
+	if len(owner) > 0 && owner[0] == trashMark {
+		return trashBucket, owner[1:]
 	}
-	return k
+	return imagesBucket, owner
 }

@@ -196,17 +196,6 @@ func (c *checker) badPage(err error) {
 	c.problem("", "", "%s: %v", c.where, err)
 }
 
-// allBuckets are those of this version of the layout.
-var allBuckets = [][]byte{
-	metaBucket, imagesBucket, trashBucket, copiesBucket, recentBucket, digestsBucket,
-	tokensBucket, deletedBucket, dueBucket, madeBucket, orphansBucket, chunksBucket,
-}
-
-// isOurs reports whether the layout has a bucket of that name.
-func isOurs(name []byte) bool {
-	return slices.ContainsFunc(allBuckets, func(b []byte) bool { return bytes.Equal(b, name) })
-}
-
 // top reads the pages that lead to all others and the bucket that says what
 // kind of file it is.
 func (c *checker) top() error {
@@ -251,7 +240,7 @@ func (c *checker) top() error {
 	} else if !c.Structural {
 		return errors.New("a bbolt file of another program; choose another path")
 	}
-	for _, name := range allBuckets {
+	for _, name := range allBuckets() {
 		if _, ok := c.buckets[string(name)]; !ok {
 			c.Structural = true
 			c.problem("", "", "the bucket %q is missing", name)

@@ -54,34 +54,29 @@ func (c *checker) records() {
 	if kept, err := parseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
 		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.meta.high)*16, 1<<22)))
 	}
-	for _, bucket := range [][]byte{imagesBucket, trashBucket} {
-		c.visit(bucket, func(k, v []byte) {
-			r, err := unmarshalRecord(title(bucket, k), v)
-			if err == nil && bytes.Equal(bucket, trashBucket) {
-				r.Name = trashName(k)
-			}
-			if err != nil || !bytes.Equal(r.key(), k) || !bytes.Equal(r.bucket(), bucket) {
-				c.plan.unreadable = append(c.plan.unreadable, reference{bucket: bucket, key: string(k)})
-				return
-			}
-			r.count(&c.Usage, 1)
-			for _, e := range r.entries()[1:] {
-				c.expect(e.bucket, e.key, e.value)
-			}
-			c.refer(r, bucket, k)
-		})
+	for _, bucket := range recordBuckets {
+		c.visit(bucket, func(k, v []byte) { c.record(bucket, k, v) })
 	}
-	c.visit(copiesBucket, func(k, v []byte) {
-		r, err := unmarshalRecord(copyTitle(k), v)
-		if err != nil || len(k) <= len(db.Digest{}) {
-			c.badCopy(reference{bucket: copiesBucket, key: string(k)}, "its record cannot be read")
-			return
+}
+
+// record reads one record.
+func (c *checker) record(bucket, k, v []byte) {
+	r, err := parseRecord(bucket, k, v)
+	switch unreadable := (reference{bucket: bucket, key: string(k)}); {
+	case err != nil && bytes.Equal(bucket, copiesBucket):
+		c.badCopy(unreadable, "its record cannot be read")
+		return
+	case err != nil:
+		c.plan.unreadable = append(c.plan.unreadable, unreadable)
+		return
+	}
+	r.count(&c.Usage, 1)
+	for _, ix := range indexes {
+		if k, v := ix.entry(r); k != nil {
+			c.expect(ix.bucket, k, v)
 		}
-		c.Copies++
-		c.CopyBytes += r.Size
-		c.expect(madeBucket, idKey(r.blob), k)
-		c.refer(r, copiesBucket, k)
-	})
+	}
+	c.refer(r, bucket, k)
 }
 
 func (c *checker) refer(r *record, bucket, k []byte) {
@@ -108,7 +103,8 @@ func (c *checker) badCopy(r reference, what string) {
 
 // indices reads what can be made of the records, and compares.
 func (c *checker) indices() {
-	for _, name := range [][]byte{recentBucket, digestsBucket, tokensBucket, deletedBucket, dueBucket, madeBucket} {
+	for _, ix := range indexes {
+		name := ix.bucket
 		t := c.tally(name)
 		c.visit(name, func(k, v []byte) {
 			t.have.n++

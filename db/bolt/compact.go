@@ -336,18 +336,6 @@ func (c *copyFile) bucket(path [][]byte) (b *bbolt.Bucket, err error) {
 	return b, nil
 }
 
-// fillPercent is how full the pages of a bucket are made. What is added to
-// those whose keys only rise goes to new pages; where it goes to any page, some
-// room in it saves that page from being split.
-func fillPercent(bucket []byte) float64 {
-	for _, rises := range [][]byte{chunksBucket, madeBucket, orphansBucket} {
-		if bytes.Equal(bucket, rises) {
-			return 1
-		}
-	}
-	return 0.8
-}
-
 // compare reads the copy, as it is on the disk, and finds the same in it.
 func (c *copyFile) compare(ctx context.Context, watch Watch) error {
 	if err := c.close(); err != nil {

@@ -63,7 +63,7 @@ func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Ima
 
 // findCopy returns the record under k in the copies bucket, or db.ErrNotFound.
 func findCopy(tx *bbolt.Tx, k []byte) (*record, error) {
-	r, err := getCopy(tx, k)
+	r, err := recordAt(tx, copiesBucket, k)
 	if r == nil && err == nil {
 		err = fmt.Errorf("%w: copy %q", db.ErrNotFound, copyTitle(k))
 	}
@@ -73,7 +73,7 @@ func findCopy(tx *bbolt.Tx, k []byte) (*record, error) {
 // publishCopy makes the content a copy in one commit.
 func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db.Image, error) {
 	k := copyKey(source, key)
-	r := &record{blob: u.id, chunkSize: chunkSize, Image: db.Image{
+	r := &record{blob: u.id, chunkSize: chunkSize, copyKey: k, Image: db.Image{
 		Size: u.size, SHA256: u.sum(),
 		ContentType: o.ContentType, Width: o.Width, Height: o.Height,
 	}}
@@ -92,7 +92,7 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 			if err := u.adopt(tx); err != nil {
 				return err
 			}
-			return tx.bindCopy(k, r)
+			return bind(tx, r)
 		},
 	})
 	if err != nil {
@@ -105,38 +105,24 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 func (tx *txn) demand(content db.Digest) error {
 	c := tx.Bucket(digestsBucket).Cursor()
 	for k, _ := c.Seek(nameless(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
-		if r, err := tx.live(string(digestOwner(k))); r != nil || err != nil {
+		_, name := digestOwner(k, nil)
+		if r, err := tx.live(string(name)); r != nil || err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, content)
 }
 
-// bindCopy enters the record of a copy under a key that is free.
-func (tx *txn) bindCopy(k []byte, r *record) error {
-	tx.usage.Copies++
-	tx.usage.CopyBytes += r.Size
-	if err := tx.Bucket(copiesBucket).Put(k, r.marshal()); err != nil {
-		return err
-	}
-	return tx.Bucket(madeBucket).Put(idKey(r.blob), k)
-}
-
 // dropCopy deletes the copy under k, if there is one.
 func (tx *txn) dropCopy(k []byte) error {
-	r, err := getCopy(tx.Tx, k)
+	r, err := recordAt(tx.Tx, copiesBucket, k)
 	if errors.Is(err, errRecord) {
 		r, err = tx.salvage(k), nil // neither its source nor other copies must suffer
 	}
 	if r == nil || err != nil {
 		return err
 	}
-	tx.usage.Copies--
-	tx.usage.CopyBytes -= r.Size
-	if err := tx.Bucket(copiesBucket).Delete(k); err != nil {
-		return err
-	}
-	if err := tx.Bucket(madeBucket).Delete(idKey(r.blob)); err != nil {
+	if err := tx.takeOut(r); err != nil {
 		return err
 	}
 	return tx.drop(r.blob)
@@ -145,7 +131,7 @@ func (tx *txn) dropCopy(k []byte) error {
 // salvage returns as much of the unreadable record under k as dropping it
 // takes: the blob, from the order of the copies, and the size, from its chunks.
 func (tx *txn) salvage(k []byte) *record {
-	r := new(record)
+	r := &record{copyKey: k}
 	c := tx.Bucket(madeBucket).Cursor()
 	for id, key := c.First(); id != nil; id, key = c.Next() {
 		if bytes.Equal(key, k) {

@@ -121,7 +121,7 @@ func TestCheckReadOnly(t *testing.T) {
 
 // rewrite has fn change a record.
 func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *record)) error {
-	r, err := unmarshalRecord(title(bucket, k), v)
+	r, err := parseRecord(bucket, k, v)
 	if err != nil {
 		return err
 	}
@@ -295,10 +295,7 @@ func TestCheckAndRepair(t *testing.T) {
 the index "digests" has 76 entries`},
 		{name: "image gone but for its bytes", damage: func(tx *bbolt.Tx) error {
 			r, err := getRecord(tx, "small 7.png")
-			for _, e := range r.entries() {
-				err = errors.Join(err, tx.Bucket(e.bucket).Delete(e.key))
-			}
-			return err
+			return errors.Join(err, (&txn{Tx: tx}).takeOut(r))
 		}, want: "307 bytes that belong to no image", gone: []string{"small 7.png"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

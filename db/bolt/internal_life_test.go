@@ -59,7 +59,7 @@ func mustTrash(t testing.TB, s *Store, name string) {
 func wantSound(t testing.TB, s *Store) {
 	t.Helper()
 	err := s.view(func(tx *bbolt.Tx) error {
-		want, usage := index{}, db.Usage{}
+		want, usage := wanted{}, db.Usage{}
 		blobs := map[uint64]int{} // chunks of each
 		contents := map[db.Digest]bool{}
 		enter := func(r *record) {
@@ -112,8 +112,9 @@ func wantSound(t testing.TB, s *Store) {
 			usage.CopyBytes += r.Size
 			want.add(madeBucket, idKey(r.blob), []byte(k))
 		}
-		for _, bucket := range [][]byte{recentBucket, digestsBucket, tokensBucket, deletedBucket, dueBucket, madeBucket} {
-			got := index{}
+		for _, ix := range indexes {
+			bucket := ix.bucket
+			got := wanted{}
 			for k, v := range each(tx, bucket) {
 				got.add(bucket, []byte(k), []byte(v))
 			}
@@ -132,10 +133,10 @@ func wantSound(t testing.TB, s *Store) {
 	}
 }
 
-// index is what buckets should hold.
-type index map[string]map[string]string
+// wanted is what buckets should hold.
+type wanted map[string]map[string]string
 
-func (x index) add(bucket, k, v []byte) {
+func (x wanted) add(bucket, k, v []byte) {
 	if x[string(bucket)] == nil {
 		x[string(bucket)] = map[string]string{}
 	}

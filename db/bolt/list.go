@@ -56,7 +56,7 @@ func orderOf(o db.ListOptions) ordered {
 		}}
 	case o.Sort == db.ByName:
 		return ordered{imagesBucket, func(k []byte) []byte { return k }, func(_ *bbolt.Tx, k, v []byte) (*record, error) {
-			return unmarshalRecord(string(k), v)
+			return parseRecord(imagesBucket, k, v)
 		}}
 	}
 	return ordered{recentBucket, recentName, func(tx *bbolt.Tx, k, _ []byte) (*record, error) {

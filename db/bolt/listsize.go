@@ -26,7 +26,7 @@ func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) 
 		if size, ok := recordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
 			return false
 		}
-		if r, err := unmarshalRecord(string(name), v); s.listed(name, r, err) {
+		if r, err := parseRecord(imagesBucket, name, v); s.listed(name, r, err) {
 			best.add(r.Image)
 		}
 		return false

@@ -357,7 +357,8 @@ func (u *upload) heal(tx *txn, damaged *record) error {
 	prefix := damaged.SHA256[:]
 	c := tx.Bucket(digestsBucket).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		r, err := mustRecord(tx.Tx, digestOwner(k))
+		_, owner := digestOwner(k, nil)
+		r, err := mustRecord(tx.Tx, owner)
 		if err != nil {
 			return err
 		}
@@ -366,7 +367,10 @@ func (u *upload) heal(tx *txn, damaged *record) error {
 			return err
 		}
 	}
-	return errors.Join(tx.drop(damaged.blob), u.adopt(tx)) // equal bytes: the counts stay
+	if err := tx.drop(damaged.blob); err != nil {
+		return err
+	}
+	return u.adopt(tx) // equal bytes: the counts stay
 }
 
 // adoptContent makes the upload's chunks a blob that counts as content.

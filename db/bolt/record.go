@@ -21,7 +21,8 @@ import (
 type record struct {
 	db.Image
 	blob      uint64
-	chunkSize int // of the blob's chunks, the last one may be shorter
+	chunkSize int    // of the blob's chunks, the last one may be shorter
+	copyKey   []byte // the key in the copies bucket, or nil for an image
 	unknown   []byte
 }
 
@@ -127,6 +128,48 @@ func unmarshalRecord(name string, b []byte) (*record, error) {
 	return r, nil
 }
 
+// parseRecord returns the record under a key of one of recordBuckets. A record
+// that belongs under another key is unreadable.
+func parseRecord(bucket, k, v []byte) (*record, error) {
+	name, copyKey := string(k), []byte(nil)
+	switch string(bucket) {
+	case string(imagesBucket):
+	case string(trashBucket):
+		name = trashName(k)
+	case string(copiesBucket):
+		name, copyKey = copyTitle(k), bytes.Clone(k)
+	default:
+		panic(fmt.Sprintf("the bucket %q has no records", bucket))
+	}
+	r, err := unmarshalRecord(name, v)
+	if err != nil {
+		return nil, err
+	}
+	r.copyKey = copyKey
+	if !bytes.Equal(r.bucket(), bucket) || r.Name != string(k) && !bytes.Equal(r.key(), k) || r.isCopy() && len(k) <= len(db.Digest{}) {
+		return nil, damagedRecord(name)
+	}
+	return r, nil
+}
+
+// recordAt returns the record under a key of one of recordBuckets, or nil if
+// there is none.
+func recordAt(tx *bbolt.Tx, bucket, k []byte) (*record, error) {
+	v := tx.Bucket(bucket).Get(k)
+	if v == nil {
+		return nil, nil
+	}
+	return parseRecord(bucket, k, v)
+}
+
+// bucketOf returns the bucket of the image with that key: images or trash.
+func bucketOf(k []byte) []byte {
+	if bytes.IndexByte(k, trashMark) >= 0 {
+		return trashBucket
+	}
+	return imagesBucket
+}
+
 // recordSize returns the size in a record without reading the rest, and reports
 // whether it is there.
 func recordSize(b []byte) (int64, bool) {
@@ -213,45 +256,17 @@ func damagedRecord(name string) error {
 	return fmt.Errorf("%w: %q: %w", db.ErrDamaged, name, errRecord)
 }
 
-// getRecord returns the record under name, or nil when there is none.
+// getRecord returns the record under name, or nil if there is none.
 func getRecord(tx *bbolt.Tx, name string) (*record, error) {
-	v := tx.Bucket(imagesBucket).Get([]byte(name))
-	if v == nil {
-		return nil, nil
-	}
-	return unmarshalRecord(name, v)
-}
-
-// getTrashed returns the record under k in the trash bucket, or nil when there
-// is none.
-func getTrashed(tx *bbolt.Tx, k []byte) (*record, error) {
-	v := tx.Bucket(trashBucket).Get(k)
-	if v == nil {
-		return nil, nil
-	}
-	return unmarshalRecord(trashName(k), v)
+	return recordAt(tx, imagesBucket, []byte(name))
 }
 
 // mustRecord returns the record under a key that an index holds: the name of an
-// image, or the key of one in the trash.
-func mustRecord(tx *bbolt.Tx, k []byte) (r *record, err error) {
-	if bytes.IndexByte(k, trashMark) < 0 {
-		r, err = getRecord(tx, string(k))
-	} else {
-		r, err = getTrashed(tx, k)
-	}
+// image, or the key of an image in the trash.
+func mustRecord(tx *bbolt.Tx, k []byte) (*record, error) {
+	r, err := recordAt(tx, bucketOf(k), k)
 	if r == nil && err == nil {
 		err = damagedRecord(string(k))
 	}
 	return r, err
-}
-
-// getCopy returns the record under k in the copies bucket, or nil when there
-// is none.
-func getCopy(tx *bbolt.Tx, k []byte) (*record, error) {
-	v := tx.Bucket(copiesBucket).Get(k)
-	if v == nil {
-		return nil, nil
-	}
-	return unmarshalRecord(copyTitle(k), v)
 }

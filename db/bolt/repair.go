@@ -197,7 +197,7 @@ func (m *mender) relinkRecords() error {
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		for _, to := range m.plan.relink {
 			b := tx.Bucket(to.bucket)
-			r, err := unmarshalRecord(to.title(), b.Get([]byte(to.key)))
+			r, err := parseRecord(to.bucket, []byte(to.key), b.Get([]byte(to.key)))
 			if err != nil {
 				return err
 			}
@@ -261,6 +261,8 @@ func (m *mender) dropCopies() error {
 // mendStep is how many entries one transaction looks at.
 const mendStep = 10000
 
+type keyValue struct{ key, value []byte }
+
 // each calls fn with all entries of a bucket, so many to a transaction that each
 // takes little memory. fn may change any bucket, also this one.
 func (m *mender) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) error {
@@ -270,11 +272,11 @@ func (m *mender) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) e
 			return err
 		}
 		err := m.db.Update(func(tx *bbolt.Tx) error {
-			var step []entry
+			var step []keyValue
 			c := tx.Bucket(bucket).Cursor()
 			k, v := c.Seek(after)
 			for ; k != nil && len(step) < mendStep; k, v = c.Next() {
-				step = append(step, entry{key: bytes.Clone(k), value: bytes.Clone(v)})
+				step = append(step, keyValue{bytes.Clone(k), bytes.Clone(v)})
 			}
 			more = k != nil
 			after = bytes.Clone(k)
@@ -297,18 +299,13 @@ func (m *mender) addEntries() error {
 	if len(m.plan.indices) == 0 && len(m.plan.rescue) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
-	for _, bucket := range [][]byte{imagesBucket, trashBucket, copiesBucket} {
+	for _, bucket := range recordBuckets {
 		err := m.each(bucket, func(tx *bbolt.Tx, k, v []byte) error {
-			for _, e := range entriesOf(bucket, k, v) {
-				b := tx.Bucket(e.bucket)
-				if have := b.Get(e.key); have != nil && bytes.Equal(have, e.value) {
-					continue
-				}
-				if err := b.Put(e.key, e.value); err != nil {
-					return err
-				}
+			r, err := parseRecord(bucket, k, v)
+			if err != nil {
+				return nil // it stays as it is
 			}
-			return nil
+			return addEntries(tx, r)
 		})
 		if err != nil {
 			return err
@@ -317,22 +314,22 @@ func (m *mender) addEntries() error {
 	return nil
 }
 
-// entriesOf returns what a record asks to be in the indices; nothing for one
-// that cannot be read.
-func entriesOf(bucket, k, v []byte) []entry {
-	r, err := unmarshalRecord(string(k), v)
-	switch {
-	case err != nil:
-		return nil
-	case bytes.Equal(bucket, copiesBucket):
-		return []entry{{madeBucket, idKey(r.blob), k}}
-	case bytes.Equal(bucket, trashBucket):
-		r.Name = trashName(k)
+// addEntries enters what a record asks for and is missing.
+func addEntries(tx *bbolt.Tx, r *record) error {
+	for _, ix := range indexes {
+		k, v := ix.entry(r)
+		if k == nil {
+			continue
+		}
+		b := tx.Bucket(ix.bucket)
+		if have := b.Get(k); have != nil && bytes.Equal(have, v) {
+			continue
+		}
+		if err := b.Put(k, v); err != nil {
+			return err
+		}
 	}
-	if !bytes.Equal(r.key(), k) || !bytes.Equal(r.bucket(), bucket) {
-		return nil
-	}
-	return r.entries()[1:]
+	return nil
 }
 
 // dropEntries deletes what no record asks for. What is said of an image whose
@@ -341,52 +338,25 @@ func (m *mender) dropEntries() error {
 	if len(m.plan.indices) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
-	for _, index := range [][]byte{recentBucket, digestsBucket, tokensBucket, deletedBucket, dueBucket, madeBucket} {
-		err := m.each(index, func(tx *bbolt.Tx, k, v []byte) error {
-			bucket, owner := ownerOf(index, k, v)
-			record := tx.Bucket(bucket).Get(owner)
-			if record != nil {
-				wanted := entriesOf(bucket, owner, record)
-				if wanted == nil {
+	for _, ix := range indexes {
+		err := m.each(ix.bucket, func(tx *bbolt.Tx, k, v []byte) error {
+			bucket, owner := ix.owner(k, v)
+			r, err := recordAt(tx, bucket, owner)
+			if err != nil {
+				return nil
+			}
+			if r != nil {
+				if wantKey, wantValue := ix.entry(r); bytes.Equal(wantKey, k) && bytes.Equal(wantValue, v) {
 					return nil
 				}
-				for _, e := range wanted {
-					if bytes.Equal(e.bucket, index) && bytes.Equal(e.key, k) {
-						return nil
-					}
-				}
 			}
-			return tx.Bucket(index).Delete(k)
+			return tx.Bucket(ix.bucket).Delete(k)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// ownerOf returns the key of the record that an entry of an index stands for,
-// and its bucket.
-func ownerOf(index, k, v []byte) (bucket, owner []byte) {
-	digest := len(db.Digest{})
-	switch string(index) {
-	case string(madeBucket):
-		return copiesBucket, v
-	case string(deletedBucket):
-		return trashBucket, trashKeyOf(k)
-	case string(digestsBucket):
-		if len(k) > digest {
-			owner = digestOwner(k)
-		}
-	case string(tokensBucket):
-		owner = k[min(digest, len(k)):]
-	default:
-		owner = recentName(k) // what a time stands before
-	}
-	if bytes.IndexByte(owner, trashMark) >= 0 {
-		return trashBucket, owner
-	}
-	return imagesBucket, owner
 }
 
 // dropLost deletes bytes that belong to no image, unless an image has lost its
@@ -423,30 +393,26 @@ func (m *mender) count() error {
 
 // countAll counts what the records say is there.
 func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
-	for _, bucket := range [][]byte{imagesBucket, trashBucket} {
-		err = errors.Join(err, tx.Bucket(bucket).ForEach(func(k, v []byte) error {
-			if r, err := unmarshalRecord("", v); err == nil && entriesOf(bucket, k, v) != nil {
+	for _, bucket := range recordBuckets {
+		err := tx.Bucket(bucket).ForEach(func(k, v []byte) error {
+			if r, err := parseRecord(bucket, k, v); err == nil {
 				r.count(&u, 1)
 			}
 			return nil
-		}))
-	}
-	err = errors.Join(err, tx.Bucket(copiesBucket).ForEach(func(_, v []byte) error {
-		if r, err := unmarshalRecord("", v); err == nil {
-			u.Copies++
-			u.CopyBytes += r.Size
+		})
+		if err != nil {
+			return u, err
 		}
-		return nil
-	}))
+	}
 	var last db.Digest
-	err = errors.Join(err, tx.Bucket(digestsBucket).ForEach(func(k, _ []byte) error {
-		bucket, owner := ownerOf(digestsBucket, k, nil)
-		if r, err := unmarshalRecord("", tx.Bucket(bucket).Get(owner)); err == nil && r.SHA256 != last {
+	err = tx.Bucket(digestsBucket).ForEach(func(k, v []byte) error {
+		bucket, owner := digestOwner(k, v)
+		if r, err := recordAt(tx, bucket, owner); err == nil && r != nil && r.SHA256 != last {
 			last = r.SHA256
 			u.Blobs++
 			u.Stored += r.Size
 		}
 		return nil
-	}))
+	})
 	return u, err
 }

@@ -150,7 +150,7 @@ func (c *checker) listedDigests() map[string]db.Digest {
 		listed[string(d.bucket)+d.key] = d.sum
 	}
 	c.again().visit(digestsBucket, func(k, v []byte) {
-		bucket, owner := ownerOf(digestsBucket, k, v)
+		bucket, owner := digestOwner(k, v)
 		key := string(bucket) + string(owner)
 		if sum, ok := listed[key]; ok && !bytes.HasPrefix(k, sum[:]) {
 			listed[key] = db.Digest(k[:len(db.Digest{})])
@@ -189,7 +189,8 @@ func (c *checker) rescuable() (all []*record, gone []string) {
 			return
 		}
 		have, ok := whole[db.Digest(k[:len(db.Digest{})])]
-		name := string(digestOwner(k))
+		_, owner := digestOwner(k, nil)
+		name := string(owner)
 		if _, lost := c.plan.lost[have.id]; ok && lost && !known[name] && missing[name] == nil {
 			// When it was uploaded nobody knows, but not later.
 			missing[name] = &record{Image: db.Image{Name: name, Uploaded: c.changed}}
@@ -198,16 +199,17 @@ func (c *checker) rescuable() (all []*record, gone []string) {
 			r.blob, r.chunkSize, r.Size, r.SHA256 = have.id, have.chunkSize, have.size, have.sum
 		}
 	})
-	again.visit(tokensBucket, func(k, _ []byte) {
-		if r := missing[string(k[min(len(k), len(db.Digest{})):])]; r != nil {
-			copy(r.DeleteHash[:], k)
+	for _, ix := range indexes {
+		if ix.recall == nil {
+			continue
 		}
-	})
-	again.visit(dueBucket, func(k, _ []byte) {
-		if r := missing[string(recentName(k))]; r != nil {
-			r.Expires = dueTime(k)
-		}
-	})
+		again.visit(ix.bucket, func(k, v []byte) {
+			bucket, owner := ix.owner(k, v)
+			if r := missing[string(owner)]; r != nil && bytes.Equal(bucket, imagesBucket) {
+				ix.recall(r, k)
+			}
+		})
+	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		valid, err := db.CheckName(name)
 		switch r := missing[name]; {

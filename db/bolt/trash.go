@@ -68,7 +68,7 @@ func (tx *txn) newestTrashed(name string) (*record, error) {
 	prefix := trashPrefix(name)
 	c := tx.Bucket(trashBucket).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if r, err := unmarshalRecord(name, v); err != nil || !r.Ended(tx.now) {
+		if r, err := parseRecord(trashBucket, k, v); err != nil || !r.Ended(tx.now) {
 			return r, err
 		}
 	}
@@ -117,7 +117,7 @@ func (tx *txn) purgeOldest() (*record, error) {
 		return nil, nil
 	}
 	k, _ := tx.Bucket(deletedBucket).Cursor().Last()
-	r, err := getTrashed(tx.Tx, trashKeyOf(k))
+	r, err := recordAt(tx.Tx, trashBucket, trashKeyOf(k))
 	if r == nil || err != nil {
 		return &record{}, tx.deleteKey(deletedBucket, k)
 	}
