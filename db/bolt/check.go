@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -104,10 +103,10 @@ type checker struct {
 	Report
 	ctx   context.Context
 	watch Watch
-	*walker
+	*Walker
 	changed time.Time // the file, the last time
 	where   string    // the bucket that is being read
-	buckets map[string]bucket
+	buckets map[string]Bucket
 	tallies map[string]*tally
 	kept    []byte // the counts as the file has them
 	refs    []reference
@@ -148,15 +147,15 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	pages, err := readPages(f)
+	pages, err := Read(f)
 	if err != nil {
-		return nil, err
+		return nil, plain(err)
 	}
-	c := &checker{ctx: ctx, watch: watch, changed: stamp(info.ModTime()), buckets: map[string]bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
+	c := &checker{ctx: ctx, watch: watch, changed: stamp(info.ModTime()), buckets: map[string]Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
 	c.plan.lost, c.plan.rescued = map[uint64]lost{}, map[uint64]bool{}
 	before := int64(0) // what was read before it was known to be a file of ours
-	c.walker = newWalker(pages, c.badPage, func(n int64) { before += n })
-	c.stop = func() bool { return ctx.Err() != nil }
+	c.Walker = NewWalker(pages, c.badPage, func(n int64) { before += n })
+	c.Stop = func() bool { return ctx.Err() != nil }
 	err = c.top()
 	if ctx.Err() != nil { // what it did not get to see is not for that another's, or damaged
 		return nil, ctx.Err()
@@ -164,10 +163,10 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	meter := watch.begin("Checking", pages.inUse())
+	meter := watch.begin("Checking", pages.InUse())
 	defer meter.Close()
 	meter.Add(before)
-	c.walker.read = meter.Add
+	c.Walker.Read = meter.Add
 	c.records()
 	c.indices()
 	c.sources()
@@ -200,18 +199,18 @@ func (c *checker) badPage(err error) {
 // kind of file it is.
 func (c *checker) top() error {
 	c.where = "file"
-	if err := c.checkSize(); err != nil {
+	if err := c.CheckSize(); err != nil {
 		c.Structural = true
 		c.problem("", "restore your backup", "the file %v", err)
 	}
-	if c.torn != nil {
-		c.problem("", "what was stored last may be missing", "%v", c.torn)
+	if c.Torn != nil {
+		c.problem("", "what was stored last may be missing", "%v", c.Torn)
 	}
 	var other []byte
-	c.bucket(c.meta.root, func(k, _ []byte, nested *bucket) {
+	c.Bucket(c.Meta.Root, func(k, _ []byte, nested *Bucket) {
 		if nested != nil && isOurs(k) {
 			b := *nested
-			b.inline = bytes.Clone(b.inline)
+			b.Inline = bytes.Clone(b.Inline)
 			c.buckets[string(k)] = b
 			return
 		}
@@ -256,7 +255,7 @@ func (c *checker) visit(name []byte, fn func(k, v []byte)) {
 		return
 	}
 	c.where = string(name)
-	c.bucket(b, func(k, v []byte, nested *bucket) {
+	c.Bucket(b, func(k, v []byte, nested *Bucket) {
 		if nested != nil {
 			c.badPage(fmt.Errorf("a bucket %q where none belongs", k))
 			return
@@ -282,36 +281,17 @@ func (c *checker) pages() {
 		return
 	}
 	const advice = "--repair makes a new one"
-	free, own, err := c.freeList()
+	both, lost, err := c.CompareFree()
 	if err != nil {
 		c.plan.freeList = true
 		c.problem("", advice, "%v", err)
 		return
 	}
-	both := 0
-	for _, id := range slices.Concat(free, own) {
-		if id/64 >= uint64(len(c.used)) {
-			continue // behind the end of a file that was cut short
-		}
-		if c.used.has(id) {
-			both++
-		}
-		c.used.set(id)
-	}
 	if both > 0 {
 		c.plan.freeList = true
-		c.problem("", advice+"; do not start the server before", "list of free pages: %d of them are in use, and would be written over", both)
+		c.problem("", advice+"; do not start the server before", "list of free pages: %d of them are in use, and would be overwritten", both)
 	}
-	if c.Structural || c.meta.free == noFreeList {
-		return // nobody knows which pages are missing, or the list is made when the file is opened
-	}
-	lost := 0
-	for id := range c.meta.high {
-		if !c.used.has(id) {
-			lost++
-		}
-	}
-	if lost > 0 {
+	if lost > 0 && !c.Structural { // damaged pages lead to pages that were not visited
 		c.plan.freeList = true
 		c.problem("", advice, "list of free pages: %d pages are missing", lost)
 	}

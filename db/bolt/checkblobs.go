@@ -32,7 +32,7 @@ func (c *checker) contents() {
 	c.where = string(chunksBucket)
 	rest := c.refs
 	if chunks, ok := c.buckets[string(chunksBucket)]; ok {
-		c.bucket(chunks, func(place, _ []byte, nested *bucket) {
+		c.Bucket(chunks, func(place, _ []byte, nested *Bucket) {
 			if len(place) != len(chunkPlace(0, 0)) || nested == nil {
 				c.badPage(fmt.Errorf("an entry %q that is no chunk", place))
 				return
@@ -47,7 +47,7 @@ func (c *checker) contents() {
 	}
 	c.endBlob()
 	c.missing(rest)
-	if id := c.plan.sequence; id > c.buckets[string(chunksBucket)].sequence {
+	if id := c.plan.sequence; id > c.buckets[string(chunksBucket)].Sequence {
 		c.problem("", "--repair sets it right", "blobs would be given numbers that are in use")
 	}
 }
@@ -74,10 +74,10 @@ func (c *checker) missing(refs []reference) {
 }
 
 // chunk reads one chunk.
-func (c *checker) chunk(place []byte, b *bucket) {
+func (c *checker) chunk(place []byte, b *Bucket) {
 	number := int(binary.BigEndian.Uint32(place[8:]))
 	seen := false
-	c.bucket(*b, func(k, v []byte, nested *bucket) {
+	c.Bucket(*b, func(k, v []byte, nested *Bucket) {
 		if nested != nil { // which bbolt would walk to delete the chunk
 			c.badPage(fmt.Errorf("chunk %d of blob %d is a bucket", number, c.blob.id))
 			return

@@ -52,7 +52,7 @@ const (
 // records reads all records, and notes what they refer to.
 func (c *checker) records() {
 	if kept, err := parseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
-		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.meta.high)*16, 1<<22)))
+		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.Meta.High)*16, 1<<22)))
 	}
 	for _, bucket := range recordBuckets {
 		c.visit(bucket, func(k, v []byte) { c.record(bucket, k, v) })

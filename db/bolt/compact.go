@@ -62,14 +62,14 @@ func compact(ctx context.Context, path string, watch Watch) (before, after int64
 	if err != nil {
 		return 0, 0, plain(err)
 	}
-	pages, err := readPages(f)
-	if err == nil {
-		err = pages.inspect()
-	}
-	if err == nil {
-		err = pages.ours()
-	}
+	pages, err := Read(f)
 	if err != nil {
+		return 0, 0, plain(err)
+	}
+	if err := pages.Inspect(); err != nil {
+		return 0, 0, damagedFile(err)
+	}
+	if err := ours(pages); err != nil {
 		return 0, 0, err
 	}
 	c, err := newCopy(path+compactSuffix, pages, info)
@@ -90,15 +90,15 @@ func compact(ctx context.Context, path string, watch Watch) (before, after int64
 }
 
 // ours returns an error for a file of another program or of a newer version.
-func (f *pageFile) ours() error {
+func ours(f *File) error {
 	var format []byte
 	var damage error
-	w := newWalker(f, func(err error) { damage = err }, func(int64) {})
-	w.bucket(f.meta.root, func(k, _ []byte, nested *bucket) {
+	w := NewWalker(f, func(err error) { damage = err }, func(int64) {})
+	w.Bucket(f.Meta.Root, func(k, _ []byte, nested *Bucket) {
 		if nested == nil || !bytes.Equal(k, metaBucket) {
 			return
 		}
-		w.bucket(*nested, func(k, v []byte, _ *bucket) {
+		w.Bucket(*nested, func(k, v []byte, _ *Bucket) {
 			if bytes.Equal(k, formatKey) {
 				format = bytes.Clone(v)
 			}
@@ -114,7 +114,7 @@ func (f *pageFile) ours() error {
 // copyFile is a data file that is being made of the pages of another one.
 type copyFile struct {
 	path string
-	from *pageFile
+	from *File
 	like os.FileInfo // whose owner and permissions it takes
 	db   *bbolt.DB
 	tx   *bbolt.Tx
@@ -125,7 +125,7 @@ type copyFile struct {
 
 // newCopy begins a copy at path. What an earlier one that was interrupted left
 // there it removes, and nothing else.
-func newCopy(path string, from *pageFile, like os.FileInfo) (*copyFile, error) {
+func newCopy(path string, from *File, like os.FileInfo) (*copyFile, error) {
 	if err := removeLeftOver(path); err != nil {
 		return nil, err
 	}
@@ -139,8 +139,8 @@ func newCopy(path string, from *pageFile, like os.FileInfo) (*copyFile, error) {
 		return nil, plain(err)
 	}
 	c.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, PageSize: int(from.meta.pageSize),
-		InitialMmapSize: mapSizeFor(from.size), // so that it need not be mapped anew
+		Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, PageSize: int(from.Meta.PageSize),
+		InitialMmapSize: mapSizeFor(from.Size), // so that it need not be mapped anew
 	})
 	if err == nil {
 		err = c.db.Update(func(tx *bbolt.Tx) error {
@@ -193,16 +193,16 @@ func isLeftOver(f *os.File) (bool, error) {
 	if blank, err := isBlank(f, info.Size()); blank || err != nil {
 		return blank, err
 	}
-	pages, err := readPages(f)
+	pages, err := Read(f)
 	if err != nil {
 		return false, err
 	}
 	empty, marked := true, false
-	w := newWalker(pages, func(err error) { empty = false }, func(int64) {})
-	w.bucket(pages.meta.root, func(k, _ []byte, nested *bucket) {
+	w := NewWalker(pages, func(err error) { empty = false }, func(int64) {})
+	w.Bucket(pages.Meta.Root, func(k, _ []byte, nested *Bucket) {
 		empty = false
 		if nested != nil && bytes.Equal(k, metaBucket) {
-			w.bucket(*nested, func(k, _ []byte, _ *bucket) { marked = marked || bytes.Equal(k, unfinishedKey) })
+			w.Bucket(*nested, func(k, _ []byte, _ *Bucket) { marked = marked || bytes.Equal(k, unfinishedKey) })
 		}
 	})
 	return empty || marked, nil
@@ -237,7 +237,7 @@ func (c *copyFile) discard() {
 // fill copies everything, and stops at the first page that is damaged.
 func (c *copyFile) fill(ctx context.Context, watch Watch) error {
 	var damage error
-	err := c.transfer(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *bucket) bool {
+	err := c.transfer(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *Bucket) bool {
 		return damage == nil && !isMark(path, k)
 	})
 	if damage != nil {
@@ -248,16 +248,16 @@ func (c *copyFile) fill(ctx context.Context, watch Watch) error {
 
 // transfer copies the entries that take says, in the order of keys, in commits
 // of bounded size.
-func (c *copyFile) transfer(ctx context.Context, watch Watch, damage func(error), take func(path [][]byte, k []byte, nested *bucket) bool) (err error) {
-	meter := watch.begin("Copying", c.from.inUse())
+func (c *copyFile) transfer(ctx context.Context, watch Watch, damage func(error), take func(path [][]byte, k []byte, nested *Bucket) bool) (err error) {
+	meter := watch.begin("Copying", c.from.InUse())
 	defer meter.Close()
 	if c.tx, err = c.db.Begin(true); err != nil {
 		return err
 	}
-	w := newWalker(c.from, damage, meter.Add)
-	w.stop = func() bool { return err != nil || ctx.Err() != nil }
-	w.all(c.from.meta.root, nil, func(path [][]byte, k, v []byte, nested *bucket) {
-		if !w.stop() && take(path, k, nested) {
+	w := NewWalker(c.from, damage, meter.Add)
+	w.Stop = func() bool { return err != nil || ctx.Err() != nil }
+	w.All(c.from.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *Bucket) {
+		if !w.Stop() && take(path, k, nested) {
 			err = c.put(path, k, v, nested)
 		}
 	})
@@ -277,7 +277,7 @@ func isMark(path [][]byte, k []byte) bool {
 }
 
 // put copies an entry.
-func (c *copyFile) put(path [][]byte, k, v []byte, nested *bucket) error {
+func (c *copyFile) put(path [][]byte, k, v []byte, nested *Bucket) error {
 	c.sum.add(path, k, v, nested)
 	b, err := c.bucket(path)
 	if err != nil {
@@ -289,13 +289,13 @@ func (c *copyFile) put(path [][]byte, k, v []byte, nested *bucket) error {
 		if err != nil {
 			return err
 		}
-		return made.SetSequence(nested.sequence)
+		return made.SetSequence(nested.Sequence)
 	case nested != nil:
 		made, err := b.CreateBucketIfNotExists(k)
-		if err != nil || nested.sequence == 0 {
+		if err != nil || nested.Sequence == 0 {
 			return err
 		}
-		return made.SetSequence(nested.sequence)
+		return made.SetSequence(nested.Sequence)
 	case b == nil:
 		return fmt.Errorf("a value %q outside of all buckets", k)
 	}
@@ -346,19 +346,19 @@ func (c *copyFile) compare(ctx context.Context, watch Watch) error {
 		return plain(err)
 	}
 	defer f.Close()
-	pages, err := readPages(f)
+	pages, err := Read(f)
 	if err != nil {
 		return fmt.Errorf("the copy: %w", err)
 	}
-	if err := pages.inspect(); err != nil {
+	if err := pages.Inspect(); err != nil {
 		return fmt.Errorf("the copy: %w", err)
 	}
-	meter := watch.begin("Comparing", pages.inUse())
+	meter := watch.begin("Comparing", pages.InUse())
 	defer meter.Close()
 	var sum fingerprint
-	w := newWalker(pages, func(damage error) { err = cmp.Or(err, damage) }, meter.Add)
-	w.stop = func() bool { return ctx.Err() != nil }
-	w.all(pages.meta.root, nil, func(path [][]byte, k, v []byte, nested *bucket) {
+	w := NewWalker(pages, func(damage error) { err = cmp.Or(err, damage) }, meter.Add)
+	w.Stop = func() bool { return ctx.Err() != nil }
+	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *Bucket) {
 		if !isMark(path, k) {
 			sum.add(path, k, v, nested)
 		}
@@ -412,11 +412,11 @@ func (c *copyFile) finish() error {
 		return plain(err)
 	}
 	defer f.Close()
-	pages, err := readPages(f)
+	pages, err := Read(f)
 	if err != nil {
 		return err
 	}
-	if err := f.Truncate(int64(pages.meta.high) * pages.meta.pageSize); err != nil {
+	if err := f.Truncate(int64(pages.Meta.High) * pages.Meta.PageSize); err != nil {
 		return plain(err)
 	}
 	if err := keepOwner(f, c.like); err != nil {
@@ -451,7 +451,7 @@ type fingerprint uint64
 
 var fingerprintSeed = maphash.MakeSeed()
 
-func (f *fingerprint) add(path [][]byte, k, v []byte, nested *bucket) {
+func (f *fingerprint) add(path [][]byte, k, v []byte, nested *Bucket) {
 	var h maphash.Hash
 	h.SetSeed(fingerprintSeed)
 	number := func(n uint64) { maphash.WriteComparable(&h, n) }
@@ -460,7 +460,7 @@ func (f *fingerprint) add(path [][]byte, k, v []byte, nested *bucket) {
 	number(uint64(len(k)))
 	h.Write(k)
 	if nested != nil {
-		number(nested.sequence)
+		number(nested.Sequence)
 	} else {
 		h.Write(v)
 	}

@@ -2,84 +2,49 @@ package bolt
 
 import (
 	"cmp"
-	"fmt"
-	"os"
-	"time"
 )
 
-// inspectLocked looks at a file before bbolt does, and holds its lock for that
-// long, so that nobody writes to it meanwhile.
-func inspectLocked(f *os.File) error {
-	if err := waitLock(f, lockTimeout); err != nil {
-		return err
-	}
-	defer unlock(f) // bbolt takes it again
-	p, err := readPages(f)
-	if err != nil {
-		return err
-	}
-	return p.inspect()
-}
-
-// waitLock takes the lock, or returns ErrInUse after the timeout.
-func waitLock(f *os.File, timeout time.Duration) error {
-	for end := time.Now().Add(timeout); ; time.Sleep(timeout / 20) {
-		ok, err := lock(f)
-		switch {
-		case err != nil:
-			return fmt.Errorf("lock it: %w", err)
-		case ok:
-			return nil
-		case time.Now().After(end):
-			return ErrInUse
-		}
-	}
-}
-
-// inspect returns why bbolt must not open the file: it would loop, or write over
-// images. It is quick: it reads the list of free pages, which bbolt reads at
-// that moment too, and of the trees what is above the leaves. Damage that makes
-// bbolt panic where that is recovered is no reason: what is elsewhere in the
-// file can be served.
+// inspect returns why bbolt must not open the file: bbolt would loop, or overwrite
+// images. It is quick: it reads the list of free pages, which bbolt then reads
+// too, and the pages of the trees above the leaves. Damage on which bbolt panics
+// is not reported if that panic can be recovered: the rest of the file can be
+// served.
 //
-// Without that list bbolt visits all pages to make one, in a goroutine in which
-// a panic ends the process; so all pages are looked at here before.
-func (f *pageFile) inspect() error {
-	if err := f.checkSize(); err != nil {
-		return damagedFile(err)
+// If the list is missing, bbolt visits all pages to make one, in a goroutine whose
+// panic ends the process. So all pages are read here first.
+func (f *File) Inspect() error {
+	if err := f.CheckSize(); err != nil {
+		return err
 	}
-	if _, _, err := f.freeList(); err != nil {
-		return damagedFile(err)
+	if _, _, err := f.FreeList(); err != nil {
+		return err
 	}
-	look := (*walker).tops
-	if f.meta.free == noFreeList {
-		look = (*walker).everything
+	look := (*Walker).tops
+	if f.Meta.Free == NoFreeList {
+		look = (*Walker).everything
 	}
 	var first error
-	w := newWalker(f, func(err error) { first = cmp.Or(first, err) }, func(int64) {})
+	w := NewWalker(f, func(err error) { first = cmp.Or(first, err) }, func(int64) {})
 	look(w)
-	if first != nil {
-		return damagedFile(first)
-	}
-	return nil
+	return first
 }
 
 // everything visits all pages.
-func (w *walker) everything() {
-	w.all(w.meta.root, nil, func([][]byte, []byte, []byte, *bucket) {})
+func (w *Walker) everything() {
+	w.All(w.Meta.Root, nil, func([][]byte, []byte, []byte, *Bucket) {})
 }
 
 // tops looks at the pages that hold the root of each bucket, and then for
 // circles in the trees below.
-func (w *walker) tops() {
+func (w *Walker) tops() {
 	var roots []uint64
-	w.bucket(w.meta.root, func(_, _ []byte, nested *bucket) {
+	w.Bucket(w.Meta.Root, func(_, _ []byte, nested *Bucket) {
 		switch {
 		case nested == nil:
-		case nested.root != 0:
-			roots = append(roots, nested.root)
+		case nested.Root != 0:
+			roots = append(roots, nested.Root)
 		default: // all of it is in this page
-			w.bucket(*nested, func(_, _ []byte, _ *bucket) {})
+			w.Bucket(*nested, func(_, _ []byte, _ *Bucket) {})
 		}
 	})
 	for _, root := range roots {
@@ -89,7 +54,7 @@ func (w *walker) tops() {
 
 // height returns how many branches lead to the leaves of a tree, which is the
 // same for all of them.
-func (w *walker) height(id uint64) (n int) {
+func (w *Walker) height(id uint64) (n int) {
 	for ; n < 64; n++ {
 		p, err := w.readPage(id, nil)
 		if err != nil || p.flags != pageBranch {
@@ -106,8 +71,8 @@ func (w *walker) height(id uint64) (n int) {
 
 // circles tells of pages that are used twice, among the branches and what they
 // take for their leaves, which it does not read.
-func (w *walker) circles(id uint64, height int) {
-	if id >= w.meta.high {
+func (w *Walker) circles(id uint64, height int) {
+	if id >= w.Meta.High {
 		return // of which bbolt panics
 	}
 	if w.used.has(id) {
@@ -128,5 +93,3 @@ func (w *walker) circles(id uint64, height int) {
 		}
 	}
 }
-
-func damagedFile(err error) error { return fmt.Errorf("%w (%w)", errDamaged, err) }

@@ -59,7 +59,7 @@ func TestNoFreeList(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if err := pagesOf(t, path).dropFreeList(f); err != nil {
+	if err := pagesOf(t, path).DropFreeList(f); err != nil {
 		t.Fatal(err)
 	}
 	if r, found := checkFile(t, path); r.Problems > 0 {

@@ -23,16 +23,16 @@ func dump(t testing.TB, path string) []string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	pages, err := readPages(f)
+	pages, err := Read(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []string
-	w := newWalker(pages, func(err error) { t.Error(err) }, func(int64) {})
-	w.all(pages.meta.root, nil, func(path [][]byte, k, v []byte, nested *bucket) {
+	w := NewWalker(pages, func(err error) { t.Error(err) }, func(int64) {})
+	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *Bucket) {
 		line := string(bytes.Join(append(path, k), []byte("\x00|\x00")))
 		if nested != nil {
-			line += "\x00#" + string(idKey(nested.sequence))
+			line += "\x00#" + string(idKey(nested.Sequence))
 		} else {
 			line += "\x00=" + string(v)
 		}
@@ -221,7 +221,7 @@ func TestCompactDamaged(t *testing.T) {
 		t.Error(found)
 	}
 	p := pagesOf(t, path)
-	overwrite(t, path, int64(p.meta.root.root)*p.meta.pageSize+8, []byte{0x77})
+	overwrite(t, path, int64(p.Meta.Root.Root)*p.Meta.PageSize+8, []byte{0x77})
 	damaged, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -64,14 +64,14 @@ func fillStore(t testing.TB) (path string, images map[string][]byte) {
 }
 
 // pagesOf reads the meta pages of a file.
-func pagesOf(t testing.TB, path string) *pageFile {
+func pagesOf(t testing.TB, path string) *File {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	p, err := readPages(f)
+	p, err := Read(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,44 +95,44 @@ func overwrite(t testing.TB, path string, off int64, b []byte) {
 // can help, or write over images in.
 func TestOpenInspects(t *testing.T) {
 	t.Parallel()
-	number := func(n uint64) []byte { return order.AppendUint64(nil, n) }
+	number := func(n uint64) []byte { return ByteOrder.AppendUint64(nil, n) }
 	for _, test := range []struct {
 		name   string
-		damage func(t *testing.T, path string, p *pageFile)
+		damage func(t *testing.T, path string, p *File)
 		want   string
 	}{
-		{"free list with a huge count", func(t *testing.T, path string, p *pageFile) {
-			off := int64(p.meta.free) * p.meta.pageSize
+		{"free list with a huge count", func(t *testing.T, path string, p *File) {
+			off := int64(p.Meta.Free) * p.Meta.PageSize
 			overwrite(t, path, off+10, []byte{0xff, 0xff})
-			overwrite(t, path, off+pageHeader, number(1<<40))
+			overwrite(t, path, off+HeaderSize, number(1<<40))
 		}, "list of free pages"},
-		{"free list with a count that overflows", func(t *testing.T, path string, p *pageFile) {
-			off := int64(p.meta.free) * p.meta.pageSize
+		{"free list with a count that overflows", func(t *testing.T, path string, p *File) {
+			off := int64(p.Meta.Free) * p.Meta.PageSize
 			overwrite(t, path, off+10, []byte{0xff, 0xff})
-			overwrite(t, path, off+pageHeader, number(1<<61+1))
+			overwrite(t, path, off+HeaderSize, number(1<<61+1))
 		}, "do not fit"},
-		{"free list with a meta page", func(t *testing.T, path string, p *pageFile) {
-			overwrite(t, path, int64(p.meta.free)*p.meta.pageSize+pageHeader, number(1))
+		{"free list with a meta page", func(t *testing.T, path string, p *File) {
+			overwrite(t, path, int64(p.Meta.Free)*p.Meta.PageSize+HeaderSize, number(1))
 		}, "is not in order"},
-		{"free list with a page behind the end", func(t *testing.T, path string, p *pageFile) {
-			free, _, _ := p.freeList()
-			overwrite(t, path, int64(p.meta.free)*p.meta.pageSize+pageHeader+8*int64(len(free)-1), number(1<<50))
+		{"free list with a page behind the end", func(t *testing.T, path string, p *File) {
+			free, _, _ := p.FreeList()
+			overwrite(t, path, int64(p.Meta.Free)*p.Meta.PageSize+HeaderSize+8*int64(len(free)-1), number(1<<50))
 		}, "is not in order"},
-		{"cut short", func(t *testing.T, path string, p *pageFile) {
-			if err := os.Truncate(path, int64(p.meta.high)*p.meta.pageSize-1); err != nil {
+		{"cut short", func(t *testing.T, path string, p *File) {
+			if err := os.Truncate(path, int64(p.Meta.High)*p.Meta.PageSize-1); err != nil {
 				t.Fatal(err)
 			}
 		}, "has been cut short"},
-		{"no free list, and a page is damaged", func(t *testing.T, path string, p *pageFile) {
+		{"no free list, and a page is damaged", func(t *testing.T, path string, p *File) {
 			f, err := os.OpenFile(path, os.O_RDWR, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			if err := p.dropFreeList(f); err != nil {
+			if err := p.DropFreeList(f); err != nil {
 				t.Fatal(err)
 			}
-			overwrite(t, path, int64(p.meta.root.root)*p.meta.pageSize+8, []byte{0x77})
+			overwrite(t, path, int64(p.Meta.Root.Root)*p.Meta.PageSize+8, []byte{0x77})
 		}, "neither leaf nor branch"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -80,17 +80,17 @@ func TestCircle(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := pagesOf(t, path)
-	var chunks bucket
-	newWalker(p, func(err error) { t.Error(err) }, func(int64) {}).bucket(p.meta.root, func(k, _ []byte, nested *bucket) {
+	var chunks Bucket
+	NewWalker(p, func(err error) { t.Error(err) }, func(int64) {}).Bucket(p.Meta.Root, func(k, _ []byte, nested *Bucket) {
 		if bytes.Equal(k, chunksBucket) {
 			chunks = *nested
 		}
 	})
-	branch, err := p.readPage(chunks.root, nil)
+	branch, err := p.readPage(chunks.Root, nil)
 	if err != nil || branch.flags != pageBranch {
 		t.Fatalf("the root of the chunks is %+v, %v, want a branch", branch, err)
 	}
-	overwrite(t, path, int64(branch.id)*p.meta.pageSize+pageHeader+8, order.AppendUint64(nil, branch.id))
+	overwrite(t, path, int64(branch.id)*p.Meta.PageSize+HeaderSize+8, ByteOrder.AppendUint64(nil, branch.id))
 	if s, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), "used twice") {
 		if s != nil {
 			s.Close()
@@ -102,9 +102,9 @@ func TestCircle(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The chunk of 0.png: the bucket's header, the page's, with its flags, and an element.
-	at := bytes.Index(sound, content(0, 50)) - crcSize - len(chunkKey) - elementSize - pageHeader
+	at := bytes.Index(sound, content(0, 50)) - crcSize - len(chunkKey) - ElementSize - HeaderSize
 	overwrite(t, path, int64(at)+8, make([]byte, 8))            // neither leaf nor branch
-	overwrite(t, path, int64(at)+pageHeader+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
+	overwrite(t, path, int64(at)+HeaderSize+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
 	s = openStore(t, path, Options{})
 	if err := s.Delete(ctx, "0.png", db.DeleteOptions{}); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("delete of a damaged chunk: error %v, want ErrDamaged", err)

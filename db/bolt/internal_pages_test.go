@@ -84,8 +84,8 @@ var pageDamages = []pageDamage{
 			p[i] = ^p[i]
 		}
 	}},
-	{"one bit of its header", func(p []byte) { flipBit(p[:pageHeader]) }},
-	{"one bit of its elements", func(p []byte) { flipBit(p[pageHeader:min(len(p), pageHeader+10*elementSize)]) }},
+	{"one bit of its header", func(p []byte) { flipBit(p[:HeaderSize]) }},
+	{"one bit of its elements", func(p []byte) { flipBit(p[HeaderSize:min(len(p), HeaderSize+10*ElementSize)]) }},
 	{"one bit", func(p []byte) { flipBit(p) }},
 	{"random bytes", func(p []byte) {
 		for i := range p {
@@ -115,7 +115,7 @@ func TestDamagedPages(t *testing.T) {
 	d := &damageTest{dir: filepath.Dir(path), sound: sound, images: images, entries: dump(t, path)}
 	begins := beginnings(t, path)
 	var cases []damageCase
-	high := int(pagesOf(t, path).meta.high)
+	high := int(pagesOf(t, path).Meta.High)
 	for i := range high {
 		if i >= pages && !begins[i] || !whole && !begins[i] {
 			continue

@@ -225,6 +225,41 @@ var ErrInUse = errors.New("another process is using it; stop that one, or choose
 
 var errDamaged = errors.New("is damaged; restore your backup, and keep this file: imageserver check says which of its images can be read")
 
+// inspectLocked looks at a file before bbolt does, and holds its lock for that
+// long, so that nobody writes to it meanwhile.
+func inspectLocked(f *os.File) error {
+	if err := waitLock(f, lockTimeout); err != nil {
+		return err
+	}
+	defer unlock(f) // bbolt takes it again
+	p, err := Read(f)
+	if err != nil {
+		return plain(err)
+	}
+	if err := p.Inspect(); err != nil {
+		return damagedFile(err)
+	}
+	return nil
+}
+
+// waitLock takes the lock, or returns ErrInUse after the timeout.
+func waitLock(f *os.File, timeout time.Duration) error {
+	for end := time.Now().Add(timeout); ; time.Sleep(timeout / 20) {
+		ok, err := lock(f)
+		switch {
+		case err != nil:
+			return fmt.Errorf("lock it: %w", err)
+		case ok:
+			return nil
+		case time.Now().After(end):
+			return ErrInUse
+		}
+	}
+}
+
+// damagedFile adds what to do to an error that says what is damaged.
+func damagedFile(err error) error { return fmt.Errorf("%w (%w)", errDamaged, err) }
+
 // explain turns what bbolt says into what a person can act on.
 func explain(err error) error {
 	switch {

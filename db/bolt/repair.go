@@ -93,10 +93,10 @@ var errChanged = errors.New("was changed by another program meanwhile; run this 
 // mend does what c has planned for the file at path, whose lock f holds. It
 // closes f, for bbolt takes the lock.
 func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOptions) error {
-	txid := c.meta.txid
+	txid := c.Meta.TxID
 	if c.plan.freeList {
-		if err := c.dropFreeList(f); err != nil {
-			return err
+		if err := c.DropFreeList(f); err != nil {
+			return plain(err)
 		}
 		txid++
 	}

@@ -91,7 +91,7 @@ func (c *checker) damagedRecords() {
 		taken[found.id] = true
 		delete(c.plan.lost, found.id)
 	}
-	next := max(c.plan.sequence, c.buckets[string(chunksBucket)].sequence)
+	next := max(c.plan.sequence, c.buckets[string(chunksBucket)].Sequence)
 	for _, d := range rest {
 		if !taken[d.blob] {
 			c.Damaged++
@@ -163,8 +163,8 @@ func (c *checker) listedDigests() map[string]db.Digest {
 // is wrong with them told.
 func (c *checker) again() *checker {
 	again := *c
-	again.walker = newWalker(c.pageFile, func(error) {}, func(int64) {})
-	again.stop = c.stop
+	again.Walker = NewWalker(c.File, func(error) {}, func(int64) {})
+	again.Stop = c.Stop
 	return &again
 }
 

@@ -24,7 +24,7 @@ func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairO
 	if err != nil {
 		return nil, plain(err)
 	}
-	to, err := newCopy(path+compactSuffix, c.pageFile, info)
+	to, err := newCopy(path+compactSuffix, c.File, info)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (c *copyFile) salvage(ctx context.Context, watch Watch) error {
 
 // belongs reports whether the layout has a place for such an entry. What
 // damaged pages hold may be anything.
-func belongs(path [][]byte, k []byte, nested *bucket) bool {
+func belongs(path [][]byte, k []byte, nested *Bucket) bool {
 	if len(k) == 0 || len(k) > bbolt.MaxKeySize {
 		return false
 	}

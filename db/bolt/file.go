@@ -1,0 +1,180 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+)
+
+// bbolt trusts its file: on a damaged one it may panic, in a goroutine of its
+// own where nobody can recover it, or loop, or fill the memory. A pageFile
+// reads the same pages by itself: with plain reads, which fail where a memory
+// map kills the process, and believing nothing that it has not compared with
+// the rest. What it holds to be sound is sound for bbolt, too.
+type File struct {
+	r    io.ReaderAt
+	Size int64
+	Meta Meta // the one in force
+	Torn error    // that the other one is not valid, or nil
+}
+
+// pageMeta is what one of bbolt's two meta pages says.
+type Meta struct {
+	slot     int    // 0 or 1: which of the two
+	PageSize int64  // bytes
+	Root     Bucket // the bucket that holds all others
+	Free     uint64 // the page of the free list, or noFreeList
+	High     uint64 // all pages are below this one
+	TxID     uint64
+
+	misplaced bool // the header of its page belongs to another page; bbolt ignores that
+}
+
+// The layout of pages, as in bbolt's internal/common. All numbers are in the
+// order of bytes of the machine that wrote them.
+const (
+	metaMagic     = 0xED0CDAED
+	metaVersion   = 2
+	metaSum       = 56 // offset of the checksum in a meta: FNV-1a of all before it
+	metaSize      = metaSum + 8
+	HeaderSize    = 16 // id, flags, count, overflow
+	ElementSize   = 16 // of a leaf and of a branch
+	bucketHeader  = 16 // root, sequence
+	minPageSize   = 1 << 10
+	maxPageSize   = 16 << 20
+	NoFreeList    = ^uint64(0)
+	manyFreePages = 0xFFFF // as count: the count proper stands before the first
+
+	pageBranch   = 0x01
+	pageLeaf     = 0x02
+	pageMetaFlag = 0x04
+	pageFreeList = 0x10
+)
+
+// maxPageBytes is longer than any page of a tree with its overflow: a chunk of an
+// image fills 128 KiB, and on systems with large pages a few pages hold the rest.
+const maxPageBytes = 4 * 128 << 10
+
+var ByteOrder = binary.NativeEndian
+
+var (
+	errNoPages  = errors.New("is not a data file of this program; choose another path")
+	errNoMeta   = errors.New("is damaged where it says what is in it, so nothing can be read; restore your backup")
+	errCutShort = errors.New("has been cut short")
+)
+
+// readPages finds the meta page in force, as bbolt does: the valid one with the
+// higher transaction id. The error is errNoPages where nothing looks like a
+// bbolt file.
+func Read(file *os.File) (*File, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	f := &File{r: file, Size: info.Size()}
+	pageSize, err := f.findPageSize()
+	if err != nil {
+		return nil, err
+	}
+	var valid []Meta
+	for slot := range 2 {
+		m, err := f.readMeta(slot, pageSize)
+		if err != nil {
+			f.Torn = fmt.Errorf("meta page %d is damaged", slot)
+			continue
+		}
+		if m.misplaced {
+			f.Torn = fmt.Errorf("the header of meta page %d is damaged", slot)
+		}
+		valid = append(valid, m)
+	}
+	f.Meta = slices.MaxFunc(valid, func(a, b Meta) int { return int(int64(a.TxID - b.TxID)) })
+	return f, nil
+}
+
+// findPageSize looks for a valid meta page. The second one begins where the
+// first one ends, and how long that is only a meta page tells.
+func (f *File) findPageSize() (int64, error) {
+	m, err := f.readMeta(0, 0)
+	if err == nil {
+		return m.PageSize, nil
+	}
+	first := err
+	for size := int64(minPageSize); size <= maxPageSize; size *= 2 {
+		switch m, err := f.readMeta(1, size); {
+		case err == nil && m.PageSize == size:
+			return size, nil
+		case !errors.Is(err, errNoPages):
+			first = errNoMeta // it was a meta page once
+		}
+	}
+	if !errors.Is(first, errNoPages) {
+		return 0, errNoMeta
+	}
+	return 0, errNoPages
+}
+
+// readMeta reads the meta page at slot, 0 or 1, of a file with that page size.
+func (f *File) readMeta(slot int, pageSize int64) (m Meta, err error) {
+	b := make([]byte, HeaderSize+metaSize)
+	if err := f.read(b, int64(slot)*pageSize); err == errCutShort {
+		return m, errNoPages
+	} else if err != nil {
+		return m, err
+	}
+	id, flags := ByteOrder.Uint64(b), ByteOrder.Uint16(b[8:])
+	b = b[HeaderSize:]
+	switch {
+	case ByteOrder.Uint32(b) != metaMagic || ByteOrder.Uint32(b[4:]) != metaVersion:
+		return m, errNoPages
+	case ByteOrder.Uint64(b[metaSum:]) != metaChecksum(b):
+		return m, errors.New("wrong checksum")
+	}
+	m = Meta{
+		slot:     slot,
+		PageSize: int64(ByteOrder.Uint32(b[8:])),
+		Root:     Bucket{Root: ByteOrder.Uint64(b[16:]), Sequence: ByteOrder.Uint64(b[24:])},
+		Free:     ByteOrder.Uint64(b[32:]),
+		High:     ByteOrder.Uint64(b[40:]),
+		TxID:     ByteOrder.Uint64(b[48:]),
+
+		misplaced: id != uint64(slot) || flags != pageMetaFlag,
+	}
+	if m.PageSize < minPageSize || m.PageSize > maxPageSize || m.High > 1<<50 {
+		return m, errors.New("impossible numbers")
+	}
+	return m, nil
+}
+
+func metaChecksum(b []byte) uint64 {
+	h := fnv.New64a()
+	h.Write(b[:metaSum])
+	return h.Sum64()
+}
+
+// checkSize returns an error that wraps errCutShort where the file ends before
+// its last page does.
+func (f *File) CheckSize() error {
+	if want := int64(f.Meta.High) * f.Meta.PageSize; f.Size < want {
+		return fmt.Errorf("%w: it has %d of %d bytes", errCutShort, f.Size, want)
+	}
+	return nil
+}
+
+// read fills b with the bytes from off on. Its errors do not name the file.
+func (f *File) read(b []byte, off int64) error {
+	_, err := f.r.ReadAt(b, off)
+	if err == io.EOF {
+		return errCutShort
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
