@@ -11,6 +11,8 @@ import (
 	"unicode"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // Problem is one thing that Check found to be wrong.
@@ -103,10 +105,10 @@ type checker struct {
 	Report
 	ctx   context.Context
 	watch Watch
-	*Walker
+	*page.Walker
 	changed time.Time // the file, the last time
 	where   string    // the bucket that is being read
-	buckets map[string]Bucket
+	buckets map[string]page.Bucket
 	tallies map[string]*tally
 	kept    []byte // the counts as the file has them
 	refs    []reference
@@ -147,14 +149,14 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	pages, err := Read(f)
+	pages, err := page.Read(f)
 	if err != nil {
 		return nil, plain(err)
 	}
-	c := &checker{ctx: ctx, watch: watch, changed: stamp(info.ModTime()), buckets: map[string]Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
+	c := &checker{ctx: ctx, watch: watch, changed: stamp(info.ModTime()), buckets: map[string]page.Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
 	c.plan.lost, c.plan.rescued = map[uint64]lost{}, map[uint64]bool{}
 	before := int64(0) // what was read before it was known to be a file of ours
-	c.Walker = NewWalker(pages, c.badPage, func(n int64) { before += n })
+	c.Walker = page.NewWalker(pages, c.badPage, func(n int64) { before += n })
 	c.Stop = func() bool { return ctx.Err() != nil }
 	err = c.top()
 	if ctx.Err() != nil { // what it did not get to see is not for that another's, or damaged
@@ -207,7 +209,7 @@ func (c *checker) top() error {
 		c.problem("", "what was stored last may be missing", "%v", c.Torn)
 	}
 	var other []byte
-	c.Bucket(c.Meta.Root, func(k, _ []byte, nested *Bucket) {
+	c.Bucket(c.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
 		if nested != nil && isOurs(k) {
 			b := *nested
 			b.Inline = bytes.Clone(b.Inline)
@@ -255,7 +257,7 @@ func (c *checker) visit(name []byte, fn func(k, v []byte)) {
 		return
 	}
 	c.where = string(name)
-	c.Bucket(b, func(k, v []byte, nested *Bucket) {
+	c.Bucket(b, func(k, v []byte, nested *page.Bucket) {
 		if nested != nil {
 			c.badPage(fmt.Errorf("a bucket %q where none belongs", k))
 			return

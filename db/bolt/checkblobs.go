@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"hash"
 	"slices"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // blobCheck is the blob whose chunks are being read.
@@ -32,7 +34,7 @@ func (c *checker) contents() {
 	c.where = string(chunksBucket)
 	rest := c.refs
 	if chunks, ok := c.buckets[string(chunksBucket)]; ok {
-		c.Bucket(chunks, func(place, _ []byte, nested *Bucket) {
+		c.Bucket(chunks, func(place, _ []byte, nested *page.Bucket) {
 			if len(place) != len(chunkPlace(0, 0)) || nested == nil {
 				c.badPage(fmt.Errorf("an entry %q that is no chunk", place))
 				return
@@ -74,10 +76,10 @@ func (c *checker) missing(refs []reference) {
 }
 
 // chunk reads one chunk.
-func (c *checker) chunk(place []byte, b *Bucket) {
+func (c *checker) chunk(place []byte, b *page.Bucket) {
 	number := int(binary.BigEndian.Uint32(place[8:]))
 	seen := false
-	c.Bucket(*b, func(k, v []byte, nested *Bucket) {
+	c.Bucket(*b, func(k, v []byte, nested *page.Bucket) {
 		if nested != nil { // which bbolt would walk to delete the chunk
 			c.badPage(fmt.Errorf("chunk %d of blob %d is a bucket", number, c.blob.id))
 			return

@@ -15,6 +15,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 const (
@@ -62,7 +64,7 @@ func compact(ctx context.Context, path string, watch Watch) (before, after int64
 	if err != nil {
 		return 0, 0, plain(err)
 	}
-	pages, err := Read(f)
+	pages, err := page.Read(f)
 	if err != nil {
 		return 0, 0, plain(err)
 	}
@@ -90,15 +92,15 @@ func compact(ctx context.Context, path string, watch Watch) (before, after int64
 }
 
 // ours returns an error for a file of another program or of a newer version.
-func ours(f *File) error {
+func ours(f *page.File) error {
 	var format []byte
 	var damage error
-	w := NewWalker(f, func(err error) { damage = err }, func(int64) {})
-	w.Bucket(f.Meta.Root, func(k, _ []byte, nested *Bucket) {
+	w := page.NewWalker(f, func(err error) { damage = err }, func(int64) {})
+	w.Bucket(f.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
 		if nested == nil || !bytes.Equal(k, metaBucket) {
 			return
 		}
-		w.Bucket(*nested, func(k, v []byte, _ *Bucket) {
+		w.Bucket(*nested, func(k, v []byte, _ *page.Bucket) {
 			if bytes.Equal(k, formatKey) {
 				format = bytes.Clone(v)
 			}
@@ -114,7 +116,7 @@ func ours(f *File) error {
 // copyFile is a data file that is being made of the pages of another one.
 type copyFile struct {
 	path string
-	from *File
+	from *page.File
 	like os.FileInfo // whose owner and permissions it takes
 	db   *bbolt.DB
 	tx   *bbolt.Tx
@@ -125,7 +127,7 @@ type copyFile struct {
 
 // newCopy begins a copy at path. What an earlier one that was interrupted left
 // there it removes, and nothing else.
-func newCopy(path string, from *File, like os.FileInfo) (*copyFile, error) {
+func newCopy(path string, from *page.File, like os.FileInfo) (*copyFile, error) {
 	if err := removeLeftOver(path); err != nil {
 		return nil, err
 	}
@@ -193,16 +195,16 @@ func isLeftOver(f *os.File) (bool, error) {
 	if blank, err := isBlank(f, info.Size()); blank || err != nil {
 		return blank, err
 	}
-	pages, err := Read(f)
+	pages, err := page.Read(f)
 	if err != nil {
 		return false, err
 	}
 	empty, marked := true, false
-	w := NewWalker(pages, func(err error) { empty = false }, func(int64) {})
-	w.Bucket(pages.Meta.Root, func(k, _ []byte, nested *Bucket) {
+	w := page.NewWalker(pages, func(err error) { empty = false }, func(int64) {})
+	w.Bucket(pages.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
 		empty = false
 		if nested != nil && bytes.Equal(k, metaBucket) {
-			w.Bucket(*nested, func(k, _ []byte, _ *Bucket) { marked = marked || bytes.Equal(k, unfinishedKey) })
+			w.Bucket(*nested, func(k, _ []byte, _ *page.Bucket) { marked = marked || bytes.Equal(k, unfinishedKey) })
 		}
 	})
 	return empty || marked, nil
@@ -237,7 +239,7 @@ func (c *copyFile) discard() {
 // fill copies everything, and stops at the first page that is damaged.
 func (c *copyFile) fill(ctx context.Context, watch Watch) error {
 	var damage error
-	err := c.transfer(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *Bucket) bool {
+	err := c.transfer(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *page.Bucket) bool {
 		return damage == nil && !isMark(path, k)
 	})
 	if damage != nil {
@@ -248,15 +250,15 @@ func (c *copyFile) fill(ctx context.Context, watch Watch) error {
 
 // transfer copies the entries that take says, in the order of keys, in commits
 // of bounded size.
-func (c *copyFile) transfer(ctx context.Context, watch Watch, damage func(error), take func(path [][]byte, k []byte, nested *Bucket) bool) (err error) {
+func (c *copyFile) transfer(ctx context.Context, watch Watch, damage func(error), take func(path [][]byte, k []byte, nested *page.Bucket) bool) (err error) {
 	meter := watch.begin("Copying", c.from.InUse())
 	defer meter.Close()
 	if c.tx, err = c.db.Begin(true); err != nil {
 		return err
 	}
-	w := NewWalker(c.from, damage, meter.Add)
+	w := page.NewWalker(c.from, damage, meter.Add)
 	w.Stop = func() bool { return err != nil || ctx.Err() != nil }
-	w.All(c.from.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *Bucket) {
+	w.All(c.from.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *page.Bucket) {
 		if !w.Stop() && take(path, k, nested) {
 			err = c.put(path, k, v, nested)
 		}
@@ -277,7 +279,7 @@ func isMark(path [][]byte, k []byte) bool {
 }
 
 // put copies an entry.
-func (c *copyFile) put(path [][]byte, k, v []byte, nested *Bucket) error {
+func (c *copyFile) put(path [][]byte, k, v []byte, nested *page.Bucket) error {
 	c.sum.add(path, k, v, nested)
 	b, err := c.bucket(path)
 	if err != nil {
@@ -346,7 +348,7 @@ func (c *copyFile) compare(ctx context.Context, watch Watch) error {
 		return plain(err)
 	}
 	defer f.Close()
-	pages, err := Read(f)
+	pages, err := page.Read(f)
 	if err != nil {
 		return fmt.Errorf("the copy: %w", err)
 	}
@@ -356,9 +358,9 @@ func (c *copyFile) compare(ctx context.Context, watch Watch) error {
 	meter := watch.begin("Comparing", pages.InUse())
 	defer meter.Close()
 	var sum fingerprint
-	w := NewWalker(pages, func(damage error) { err = cmp.Or(err, damage) }, meter.Add)
+	w := page.NewWalker(pages, func(damage error) { err = cmp.Or(err, damage) }, meter.Add)
 	w.Stop = func() bool { return ctx.Err() != nil }
-	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *Bucket) {
+	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *page.Bucket) {
 		if !isMark(path, k) {
 			sum.add(path, k, v, nested)
 		}
@@ -412,7 +414,7 @@ func (c *copyFile) finish() error {
 		return plain(err)
 	}
 	defer f.Close()
-	pages, err := Read(f)
+	pages, err := page.Read(f)
 	if err != nil {
 		return err
 	}
@@ -451,7 +453,7 @@ type fingerprint uint64
 
 var fingerprintSeed = maphash.MakeSeed()
 
-func (f *fingerprint) add(path [][]byte, k, v []byte, nested *Bucket) {
+func (f *fingerprint) add(path [][]byte, k, v []byte, nested *page.Bucket) {
 	var h maphash.Hash
 	h.SetSeed(fingerprintSeed)
 	number := func(n uint64) { maphash.WriteComparable(&h, n) }

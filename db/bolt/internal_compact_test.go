@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // dump returns all that a data file holds, as text.
@@ -23,13 +25,13 @@ func dump(t testing.TB, path string) []string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	pages, err := Read(f)
+	pages, err := page.Read(f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []string
-	w := NewWalker(pages, func(err error) { t.Error(err) }, func(int64) {})
-	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *Bucket) {
+	w := page.NewWalker(pages, func(err error) { t.Error(err) }, func(int64) {})
+	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *page.Bucket) {
 		line := string(bytes.Join(append(path, k), []byte("\x00|\x00")))
 		if nested != nil {
 			line += "\x00#" + string(idKey(nested.Sequence))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // fillStore makes a data file with something of everything the layout has, and
@@ -64,14 +66,14 @@ func fillStore(t testing.TB) (path string, images map[string][]byte) {
 }
 
 // pagesOf reads the meta pages of a file.
-func pagesOf(t testing.TB, path string) *File {
+func pagesOf(t testing.TB, path string) *page.File {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	p, err := Read(f)
+	p, err := page.Read(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,35 +97,35 @@ func overwrite(t testing.TB, path string, off int64, b []byte) {
 // can help, or write over images in.
 func TestOpenInspects(t *testing.T) {
 	t.Parallel()
-	number := func(n uint64) []byte { return ByteOrder.AppendUint64(nil, n) }
+	number := func(n uint64) []byte { return page.ByteOrder.AppendUint64(nil, n) }
 	for _, test := range []struct {
 		name   string
-		damage func(t *testing.T, path string, p *File)
+		damage func(t *testing.T, path string, p *page.File)
 		want   string
 	}{
-		{"free list with a huge count", func(t *testing.T, path string, p *File) {
+		{"free list with a huge count", func(t *testing.T, path string, p *page.File) {
 			off := int64(p.Meta.Free) * p.Meta.PageSize
 			overwrite(t, path, off+10, []byte{0xff, 0xff})
-			overwrite(t, path, off+HeaderSize, number(1<<40))
+			overwrite(t, path, off+page.HeaderSize, number(1<<40))
 		}, "list of free pages"},
-		{"free list with a count that overflows", func(t *testing.T, path string, p *File) {
+		{"free list with a count that overflows", func(t *testing.T, path string, p *page.File) {
 			off := int64(p.Meta.Free) * p.Meta.PageSize
 			overwrite(t, path, off+10, []byte{0xff, 0xff})
-			overwrite(t, path, off+HeaderSize, number(1<<61+1))
+			overwrite(t, path, off+page.HeaderSize, number(1<<61+1))
 		}, "do not fit"},
-		{"free list with a meta page", func(t *testing.T, path string, p *File) {
-			overwrite(t, path, int64(p.Meta.Free)*p.Meta.PageSize+HeaderSize, number(1))
+		{"free list with a meta page", func(t *testing.T, path string, p *page.File) {
+			overwrite(t, path, int64(p.Meta.Free)*p.Meta.PageSize+page.HeaderSize, number(1))
 		}, "is not in order"},
-		{"free list with a page behind the end", func(t *testing.T, path string, p *File) {
+		{"free list with a page behind the end", func(t *testing.T, path string, p *page.File) {
 			free, _, _ := p.FreeList()
-			overwrite(t, path, int64(p.Meta.Free)*p.Meta.PageSize+HeaderSize+8*int64(len(free)-1), number(1<<50))
+			overwrite(t, path, int64(p.Meta.Free)*p.Meta.PageSize+page.HeaderSize+8*int64(len(free)-1), number(1<<50))
 		}, "is not in order"},
-		{"cut short", func(t *testing.T, path string, p *File) {
+		{"cut short", func(t *testing.T, path string, p *page.File) {
 			if err := os.Truncate(path, int64(p.Meta.High)*p.Meta.PageSize-1); err != nil {
 				t.Fatal(err)
 			}
 		}, "has been cut short"},
-		{"no free list, and a page is damaged", func(t *testing.T, path string, p *File) {
+		{"no free list, and a page is damaged", func(t *testing.T, path string, p *page.File) {
 			f, err := os.OpenFile(path, os.O_RDWR, 0)
 			if err != nil {
 				t.Fatal(err)

@@ -13,6 +13,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // swapKeys exchanges two byte strings of equal length in a file, wherever they
@@ -80,17 +82,17 @@ func TestCircle(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := pagesOf(t, path)
-	var chunks Bucket
-	NewWalker(p, func(err error) { t.Error(err) }, func(int64) {}).Bucket(p.Meta.Root, func(k, _ []byte, nested *Bucket) {
+	var chunks page.Bucket
+	page.NewWalker(p, func(err error) { t.Error(err) }, func(int64) {}).Bucket(p.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
 		if bytes.Equal(k, chunksBucket) {
 			chunks = *nested
 		}
 	})
-	branch, err := p.readPage(chunks.Root, nil)
-	if err != nil || branch.flags != pageBranch {
-		t.Fatalf("the root of the chunks is %+v, %v, want a branch", branch, err)
+	branch := int64(chunks.Root) * p.Meta.PageSize
+	if flags := page.ByteOrder.Uint16(sound[branch+8:]); flags != 1 {
+		t.Fatalf("the root of the chunks has the flags %#x, want a branch", flags)
 	}
-	overwrite(t, path, int64(branch.id)*p.Meta.PageSize+HeaderSize+8, ByteOrder.AppendUint64(nil, branch.id))
+	overwrite(t, path, branch+page.HeaderSize+8, page.ByteOrder.AppendUint64(nil, chunks.Root))
 	if s, err := Open(path, Options{}); err == nil || !strings.Contains(err.Error(), "used twice") {
 		if s != nil {
 			s.Close()
@@ -102,9 +104,9 @@ func TestCircle(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The chunk of 0.png: the bucket's header, the page's, with its flags, and an element.
-	at := bytes.Index(sound, content(0, 50)) - crcSize - len(chunkKey) - ElementSize - HeaderSize
-	overwrite(t, path, int64(at)+8, make([]byte, 8))            // neither leaf nor branch
-	overwrite(t, path, int64(at)+HeaderSize+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
+	at := bytes.Index(sound, content(0, 50)) - crcSize - len(chunkKey) - page.ElementSize - page.HeaderSize
+	overwrite(t, path, int64(at)+8, make([]byte, 8))                 // neither leaf nor branch
+	overwrite(t, path, int64(at)+page.HeaderSize+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
 	s = openStore(t, path, Options{})
 	if err := s.Delete(ctx, "0.png", db.DeleteOptions{}); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("delete of a damaged chunk: error %v, want ErrDamaged", err)

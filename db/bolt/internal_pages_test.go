@@ -22,6 +22,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // checkedByBolt makes the test binary run bbolt's own check of a file; see
@@ -84,8 +86,8 @@ var pageDamages = []pageDamage{
 			p[i] = ^p[i]
 		}
 	}},
-	{"one bit of its header", func(p []byte) { flipBit(p[:HeaderSize]) }},
-	{"one bit of its elements", func(p []byte) { flipBit(p[HeaderSize:min(len(p), HeaderSize+10*ElementSize)]) }},
+	{"one bit of its header", func(p []byte) { flipBit(p[:page.HeaderSize]) }},
+	{"one bit of its elements", func(p []byte) { flipBit(p[page.HeaderSize:min(len(p), page.HeaderSize+10*page.ElementSize)]) }},
 	{"one bit", func(p []byte) { flipBit(p) }},
 	{"random bytes", func(p []byte) {
 		for i := range p {

@@ -13,6 +13,8 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // lockTimeout is how long Open waits for another process to let go of the file.
@@ -232,7 +234,7 @@ func inspectLocked(f *os.File) error {
 		return err
 	}
 	defer unlock(f) // bbolt takes it again
-	p, err := Read(f)
+	p, err := page.Read(f)
 	if err != nil {
 		return plain(err)
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // lost is a blob that no record refers to, or none that is right.
@@ -163,7 +165,7 @@ func (c *checker) listedDigests() map[string]db.Digest {
 // is wrong with them told.
 func (c *checker) again() *checker {
 	again := *c
-	again.Walker = NewWalker(c.File, func(error) {}, func(int64) {})
+	again.Walker = page.NewWalker(c.File, func(error) {}, func(int64) {})
 	again.Stop = c.Stop
 	return &again
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db/bolt/internal/page"
 )
 
 // salvage puts what can be read of the file at path, whose lock f holds and in
@@ -72,7 +74,7 @@ func (c *copyFile) salvage(ctx context.Context, watch Watch) error {
 
 // belongs reports whether the layout has a place for such an entry. What
 // damaged pages hold may be anything.
-func belongs(path [][]byte, k []byte, nested *Bucket) bool {
+func belongs(path [][]byte, k []byte, nested *page.Bucket) bool {
 	if len(k) == 0 || len(k) > bbolt.MaxKeySize {
 		return false
 	}

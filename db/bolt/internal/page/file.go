@@ -1,4 +1,4 @@
-package bolt
+package page
 
 import (
 	"encoding/binary"
@@ -19,8 +19,8 @@ import (
 type File struct {
 	r    io.ReaderAt
 	Size int64
-	Meta Meta // the one in force
-	Torn error    // that the other one is not valid, or nil
+	Meta Meta  // the one in force
+	Torn error // that the other one is not valid, or nil
 }
 
 // pageMeta is what one of bbolt's two meta pages says.
