@@ -39,7 +39,7 @@ func (s *Store) Backup(ctx context.Context) (content io.ReadCloser, size int64, 
 		}
 	}
 	switch {
-	case isFull(err):
+	case IsFull(err):
 		return nil, 0, fmt.Errorf("%w: a backup is written to a file first: %w", db.ErrFull, err)
 	case err != nil:
 		return nil, 0, fmt.Errorf("backup: %w", err)
@@ -132,7 +132,7 @@ func (s *Store) copyTo(ctx context.Context, tmp spooled) (size int64, err error)
 // reserveCopy gives f disk space for size bytes, and returns an error if none
 // would be left.
 func reserveCopy(f *os.File, size int64) error {
-	ok, err := allocate(f, 0, size+backupSpare)
+	ok, err := Allocate(f, 0, size+backupSpare)
 	if !ok {
 		return nil
 	}

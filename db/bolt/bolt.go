@@ -89,7 +89,7 @@ type Store struct {
 	db   *bbolt.DB
 	path string
 	file *os.File // bbolt's own, for reserving disk space
-	head *head
+	head *Head
 
 	pageSize  int64 // bytes
 	committed func(took time.Duration, changes int)
@@ -136,7 +136,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	bdb, file, err := openFile(path, o.NoSync)
+	bdb, file, err := OpenOrCreate(path, o.NoSync, upgradeToNewest)
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -152,11 +152,11 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
-		unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
+		Unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
 		file.Close()
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
-	s.head = mapHead(file, 2*bdb.Info().PageSize)
+	s.head = MapHead(file, 2*bdb.Info().PageSize)
 	removeSpooled(path)
 	s.memory.init(o.UploadMemory, o.UploadWait)
 	s.pins.init()
@@ -170,10 +170,10 @@ func (s *Store) prepare() (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w (%v)", errDamaged, r)
+			err = fmt.Errorf("%w (%v)", ErrDamaged, r)
 		}
 	}()
-	if err := upgrade(s.db, upgrades); err != nil {
+	if err := upgradeToNewest(s.db); err != nil {
 		return err
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
@@ -188,7 +188,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.stopCommitter()
 		s.sweep.stop()
-		s.head.unmap()
+		s.head.Unmap()
 		if s.space.tight && s.named() == nil {
 			// With the list of free pages the next Open is quick. Without it,
 			// where the disk is still full, it is just as right.

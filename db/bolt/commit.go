@@ -192,10 +192,10 @@ func (s *Store) commit(group []*change) error {
 	if !todo {
 		return nil
 	}
-	id, before := uint64(tx.ID()), s.head.txids()
+	id, before := uint64(tx.ID()), s.head.TxIDs()
 	err = s.finish(tx)
 	if err == nil {
-		err = s.head.wrote(before, id)
+		err = s.head.Wrote(before, id)
 		committed = err == nil
 	}
 	if err != nil {

@@ -1,12 +1,10 @@
 package bolt
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"runtime/debug"
 
 	bbolt "go.etcd.io/bbolt"
 
@@ -20,7 +18,6 @@ var (
 	errRemoved   = errors.New("the data file was removed or renamed while the server runs; put it back, or restore a backup and restart the server")
 	errElsewhere = errors.New("the data file was replaced by another one while the server runs; restart the server to use that, or put the former one back")
 	errShort     = errors.New("the data file was cut short while the server runs; restore a backup and restart the server")
-	errOverwrite = errors.New("the data file was overwritten while the server runs; restart the server, or restore a backup first")
 )
 
 // inPlace returns db.ErrReadOnly, and why, unless what is written after tx is
@@ -32,7 +29,7 @@ func (s *Store) inPlace(tx *bbolt.Tx, from, to uint64) error {
 		err = errShort
 	}
 	if id := uint64(tx.ID()); err == nil && (id < from || id > to) {
-		err = errOverwrite
+		err = ErrOverwritten
 	}
 	return readOnly(err)
 }
@@ -67,37 +64,4 @@ func (s *Store) named() error {
 func (s *Store) shorter(size int64) bool {
 	info, err := s.file.Stat()
 	return err == nil && info.Size() < size
-}
-
-// head is the two pages at the beginning of the data file that tell bbolt where
-// everything else is, mapped a second time for the committer; nil where that is
-// not possible.
-type head struct{ bytes []byte }
-
-// txidAt is where in each of the two the number of its transaction is.
-const txidAt = 64
-
-// txids returns the numbers of the transactions that the two pages are of, or
-// zeros where they are gone.
-func (h *head) txids() (ids [2]uint64) {
-	if h == nil {
-		return ids
-	}
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() { _ = recover() }()
-	for i := range ids {
-		ids[i] = binary.NativeEndian.Uint64(h.bytes[i*len(h.bytes)/2+txidAt:])
-	}
-	return ids
-}
-
-// wrote returns errOverwrite unless the commit with the number id has changed
-// one of the pages since before and no one else has. Whoever cuts or overwrites
-// the file during a commit loses the other page, or changes it.
-func (h *head) wrote(before [2]uint64, id uint64) error {
-	after := h.txids()
-	if h == nil || after == [2]uint64{id, before[1]} || after == [2]uint64{before[0], id} {
-		return nil
-	}
-	return errOverwrite
 }

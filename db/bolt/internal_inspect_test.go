@@ -159,7 +159,7 @@ func TestOpenReplaced(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
 	openStore(t, path, Options{}).Close()
-	f, err := openLocked(path, false)
+	f, err := OpenLocked(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestOpenReplaced(t *testing.T) {
 		}
 		opened <- s
 	}()
-	time.Sleep(lockTimeout / 4) // to have it wait for the lock; without that the test passes too
+	time.Sleep(LockTimeout / 4) // to have it wait for the lock; without that the test passes too
 	other := filepath.Join(t.TempDir(), "other.db")
 	s := openStore(t, other, Options{})
 	want := content(1, 1000)

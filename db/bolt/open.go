@@ -17,22 +17,23 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// lockTimeout is how long Open waits for another process to let go of the file.
-const lockTimeout = time.Second
+// LockTimeout is how long Open waits for another process to let go of the file.
+const LockTimeout = time.Second
 
-// openFile opens the bbolt file at path, making it first if there is none.
-func openFile(path string, noSync bool) (*bbolt.DB, *os.File, error) {
+// OpenOrCreate opens the bbolt file at path. If there is none, it creates one, which
+// init fills.
+func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.DB, *os.File, error) {
 	if err := look(path); errors.Is(err, fs.ErrNotExist) {
 		if path, err = linkTarget(path); err != nil {
 			return nil, nil, err
 		}
-		if err := create(path); err != nil {
+		if err := create(path, init); err != nil {
 			return nil, nil, err
 		}
 	} else if err != nil {
 		return nil, nil, err
 	}
-	return openMapped(path, noSync)
+	return OpenExisting(path, noSync)
 }
 
 // look returns why there is no store at path, as far as a look from outside
@@ -43,7 +44,7 @@ func look(path string) error {
 	case errors.Is(err, syscall.ELOOP):
 		return errLoop
 	case err != nil:
-		return plain(err)
+		return Plain(err)
 	case info.IsDir():
 		return errors.New("is a folder; name a file in it")
 	case !info.Mode().IsRegular(): // a device has 0 bytes, and is not to be deleted for that
@@ -76,41 +77,41 @@ var errLoop = errors.New("is one of symbolic links that lead in a circle; choose
 
 // create makes an empty store appear at path whole or not at all: a file with
 // another name is written, synced and renamed, and then the folder is synced.
-func create(path string) error {
+func create(path string, init func(*bbolt.DB) error) error {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".new-*")
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("there is no folder %s; make it first", dir)
 		}
-		return plain(err)
+		return Plain(err)
 	}
 	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
 	if err := tmp.Close(); err != nil {
 		return err
 	}
-	bdb, err := bbolt.Open(tmp.Name(), 0o600, &bbolt.Options{Timeout: lockTimeout})
+	bdb, err := bbolt.Open(tmp.Name(), 0o600, &bbolt.Options{Timeout: LockTimeout})
 	if err != nil {
-		return plain(err)
+		return Plain(err)
 	}
-	err = upgrade(bdb, upgrades)
+	err = init(bdb)
 	if err := errors.Join(err, bdb.Close()); err != nil {
-		return plain(err)
+		return Plain(err)
 	}
 	// A link, unlike a rename, never replaces what another process has just
 	// put there; where the file system has no links, a rename must do.
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := os.Rename(tmp.Name(), path); err != nil {
-			return plain(err)
+			return Plain(err)
 		}
 	}
-	return syncDir(dir)
+	return SyncDir(dir)
 }
 
-// openMapped opens an existing file with the largest memory map that the
+// OpenExisting opens an existing file with the largest memory map that the
 // system grants. A file that outgrows its map must be mapped anew, and that
 // waits for every reader while new readers wait for it.
-func openMapped(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
+func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
 	for _, size := range mapSizes() {
 		bdb, file, err = openBolt(path, size, noSync)
 		if err == nil || !errors.Is(err, errMap) {
@@ -121,15 +122,15 @@ func openMapped(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err err
 		// While this waited for the lock, Compact put another file there.
 		err = bdb.Close()
 		if err == nil {
-			return openMapped(path, noSync)
+			return OpenExisting(path, noSync)
 		}
 	}
 	return bdb, file, explain(err)
 }
 
-// openLocked opens an existing data file and takes its lock, without bbolt. One
+// OpenLocked opens an existing data file and takes its lock, without bbolt. One
 // that is only to be read may be one that cannot be written.
-func openLocked(path string, toRead bool) (*os.File, error) {
+func OpenLocked(path string, toRead bool) (*os.File, error) {
 	if err := look(path); err != nil {
 		return nil, err
 	}
@@ -138,15 +139,15 @@ func openLocked(path string, toRead bool) (*os.File, error) {
 		f, err = os.Open(path)
 	}
 	if err != nil {
-		return nil, plain(err)
+		return nil, Plain(err)
 	}
-	if err := waitLock(f, lockTimeout); err != nil {
+	if err := waitLock(f, LockTimeout); err != nil {
 		f.Close()
 		return nil, err
 	}
 	if !isAt(f, path) {
 		f.Close()
-		return openLocked(path, toRead)
+		return OpenLocked(path, toRead)
 	}
 	return f, nil
 }
@@ -182,14 +183,14 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 		if r := recover(); r != nil {
 			// bbolt leaves its file open, locked and mapped.
 			if file != nil {
-				unlock(file)
+				Unlock(file)
 				file.Close()
 			}
-			bdb, err = nil, fmt.Errorf("%w (%v)", errDamaged, r)
+			bdb, err = nil, fmt.Errorf("%w (%v)", ErrDamaged, r)
 		}
 	}()
 	bdb, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         lockTimeout,
+		Timeout:         LockTimeout,
 		NoSync:          noSync,
 		InitialMmapSize: mapSize,
 		FreelistType:    bbolt.FreelistMapType,
@@ -225,21 +226,21 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 // ErrInUse means that another process has the data file open.
 var ErrInUse = errors.New("another process is using it; stop that one, or choose another file with --db")
 
-var errDamaged = errors.New("is damaged; restore your backup, and keep this file: imageserver check says which of its images can be read")
+var ErrDamaged = errors.New("is damaged; restore your backup, and keep this file: imageserver check says which of its images can be read")
 
 // inspectLocked looks at a file before bbolt does, and holds its lock for that
 // long, so that nobody writes to it meanwhile.
 func inspectLocked(f *os.File) error {
-	if err := waitLock(f, lockTimeout); err != nil {
+	if err := waitLock(f, LockTimeout); err != nil {
 		return err
 	}
-	defer unlock(f) // bbolt takes it again
+	defer Unlock(f) // bbolt takes it again
 	p, err := page.Read(f)
 	if err != nil {
-		return plain(err)
+		return Plain(err)
 	}
 	if err := p.Inspect(); err != nil {
-		return damagedFile(err)
+		return Damaged(err)
 	}
 	return nil
 }
@@ -259,27 +260,27 @@ func waitLock(f *os.File, timeout time.Duration) error {
 	}
 }
 
-// damagedFile adds what to do to an error that says what is damaged.
-func damagedFile(err error) error { return fmt.Errorf("%w (%w)", errDamaged, err) }
+// Damaged adds what to do to an error that says what is damaged.
+func Damaged(err error) error { return fmt.Errorf("%w (%w)", ErrDamaged, err) }
 
 // explain turns what bbolt says into what a person can act on.
 func explain(err error) error {
 	switch {
-	case err == nil, errors.Is(err, errDamaged):
+	case err == nil, errors.Is(err, ErrDamaged):
 		return err
 	case errors.Is(err, berrors.ErrTimeout):
 		return ErrInUse
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch):
 		return errors.New("is not a data file of this program; choose another path")
 	case errors.Is(err, berrors.ErrChecksum):
-		return errDamaged
+		return ErrDamaged
 	}
-	return plain(err)
+	return Plain(err)
 }
 
-// plain strips the operation and the path, which the caller names, from an
+// Plain strips the operation and the path, which the caller names, from an
 // error of the file system.
-func plain(err error) error {
+func Plain(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err

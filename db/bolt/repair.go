@@ -52,7 +52,7 @@ func Repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 }
 
 func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
-	f, err := openLocked(path, false)
+	f, err := OpenLocked(path, false)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 
 // recheck checks a file that has been mended.
 func recheck(ctx context.Context, path string, watch Watch) (*Report, error) {
-	f, err := openLocked(path, false)
+	f, err := OpenLocked(path, false)
 	if err != nil {
 		return nil, err
 	}
@@ -96,20 +96,20 @@ func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOpt
 	txid := c.Meta.TxID
 	if c.plan.freeList {
 		if err := c.DropFreeList(f); err != nil {
-			return plain(err)
+			return Plain(err)
 		}
 		txid++
 	}
-	unlock(f)
+	Unlock(f)
 	f.Close()
-	bdb, file, err := openMapped(path, false)
+	bdb, file, err := OpenExisting(path, false)
 	if err != nil {
 		return err
 	}
 	m := &mender{ctx: ctx, db: bdb, checker: c, inspect: o.Inspect}
 	err = m.mend(txid)
 	if errors.Is(err, db.ErrDamaged) {
-		unlock(file) // a panic may have left bbolt's locks, for which Close would wait
+		Unlock(file) // a panic may have left bbolt's locks, for which Close would wait
 		return errors.Join(err, file.Close())
 	}
 	return errors.Join(err, bdb.Close())
@@ -144,7 +144,7 @@ type mender struct {
 
 // upgrade brings a file of an older format to the newest one: what the other
 // steps write may not be left to an older program.
-func (m *mender) upgrade() error { return upgrade(m.db, upgrades) }
+func (m *mender) upgrade() error { return upgradeToNewest(m.db) }
 
 // keep takes images off the list of what is to be deleted, and what cannot be
 // read of that list, and sees to it that no number of a blob is used twice.

@@ -20,11 +20,11 @@ import (
 func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairOptions) (*Repaired, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, plain(err)
+		return nil, Plain(err)
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, plain(err)
+		return nil, Plain(err)
 	}
 	to, err := newCopy(path+compactSuffix, c.File, info)
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *copyFile) mend(ctx context.Context, o RepairOptions) (*Report, error) {
 	if err := c.close(); err != nil {
 		return nil, c.explain(err)
 	}
-	f, err := openLocked(c.path, false)
+	f, err := OpenLocked(c.path, false)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func keepDamaged(path string) (string, error) {
 			continue
 		}
 		if err != nil {
-			return "", fmt.Errorf("keep the damaged file as %s: %w", kept, plain(err))
+			return "", fmt.Errorf("keep the damaged file as %s: %w", kept, Plain(err))
 		}
 		return kept, nil
 	}

@@ -89,11 +89,11 @@ func (p *space) grow(f *os.File, off, end int64) error {
 		return &db.LimitError{Limit: p.limit}
 	}
 	off = max(off, p.end)
-	ok, err := allocate(f, off, end-off)
+	ok, err := Allocate(f, off, end-off)
 	switch {
 	case !ok:
 		p.end = p.most() // the system cannot tell: leave it to the write
-	case isFull(err):
+	case IsFull(err):
 		return fmt.Errorf("%w: %w", db.ErrFull, err)
 	case err != nil:
 		return fmt.Errorf("reserve disk space: %w", err)
@@ -149,7 +149,7 @@ func (p *space) fullOr(err error) error {
 	switch {
 	case errors.Is(err, berrors.ErrMaxSizeReached):
 		return &db.LimitError{Limit: p.limit}
-	case isFull(err) && errors.As(err, &path):
+	case IsFull(err) && errors.As(err, &path):
 		return fmt.Errorf("%w: %w", db.ErrFull, err)
 	}
 	return err

@@ -15,10 +15,10 @@ func adviseNormal(addr uintptr, size int) {
 	}
 }
 
-// allocate gives the file real disk space from off on, so that writing there
+// Allocate gives the file real disk space from off on, so that writing there
 // cannot fail for want of it. It reports ok=false where the file system has
 // no such call.
-func allocate(f *os.File, off, n int64) (ok bool, err error) {
+func Allocate(f *os.File, off, n int64) (ok bool, err error) {
 	for {
 		err = unix.Fallocate(int(f.Fd()), 0, off, n)
 		if err != unix.EINTR {

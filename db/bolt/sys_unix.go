@@ -16,31 +16,31 @@ func isMapError(err error) bool {
 	return errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOVERFLOW)
 }
 
-// isFull reports whether err says that the disk or the user's quota is full.
-func isFull(err error) bool {
+// IsFull reports whether err says that the disk or the user's quota is full.
+func IsFull(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
-// syncDir makes the names in dir durable.
-func syncDir(dir string) error {
+// SyncDir makes the names in dir durable.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
-		return plain(err)
+		return Plain(err)
 	}
 	defer d.Close()
 	return d.Sync()
 }
 
-// mapHead maps the first n bytes of the file.
-func mapHead(f *os.File, n int) *head {
+// MapHead maps the first n bytes of the file.
+func MapHead(f *os.File, n int) *Head {
 	b, err := unix.Mmap(int(f.Fd()), 0, n, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil
 	}
-	return &head{b}
+	return &Head{b}
 }
 
-func (h *head) unmap() {
+func (h *Head) Unmap() {
 	if h != nil {
 		_ = unix.Munmap(h.bytes)
 	}
@@ -56,17 +56,17 @@ func lock(f *os.File) (ok bool, err error) {
 	return err == nil, err
 }
 
-// keepOwner gives f the owner, group and permissions in info.
-func keepOwner(f *os.File, info os.FileInfo) error {
+// KeepOwner gives f the owner, group and permissions in info.
+func KeepOwner(f *os.File, info os.FileInfo) error {
 	want, ok := info.Sys().(*syscall.Stat_t)
 	if ok && (int(want.Uid) != os.Geteuid() || int(want.Gid) != os.Getegid()) {
 		if err := f.Chown(int(want.Uid), int(want.Gid)); err != nil {
-			return plain(err)
+			return Plain(err)
 		}
 	}
 	return f.Chmod(info.Mode().Perm())
 }
 
-// unlock takes the lock off a file that bbolt opened and could not close: its
+// Unlock takes the lock off a file that bbolt opened and could not close: its
 // memory map would keep the lock for as long as the process lives.
-func unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }
+func Unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -9,19 +9,19 @@ import (
 
 func isMapError(error) bool { return false }
 
-// isFull reports whether err says that the disk or the user's quota is full.
-func isFull(err error) bool {
+// IsFull reports whether err says that the disk or the user's quota is full.
+func IsFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
 
-// syncDir does nothing: NTFS journals the names of files by itself, and a
+// SyncDir does nothing: NTFS journals the names of files by itself, and a
 // folder cannot be opened for syncing.
-func syncDir(string) error { return nil }
+func SyncDir(string) error { return nil }
 
-// mapHead returns none: there a file that is mapped cannot be cut.
-func mapHead(*os.File, int) *head { return nil }
+// MapHead returns none: there a file that is mapped cannot be cut.
+func MapHead(*os.File, int) *Head { return nil }
 
-func (*head) unmap() {}
+func (*Head) Unmap() {}
 
 // lock takes the lock that bbolt takes on a file it opens to write: of one byte
 // far behind its end. It returns false where somebody has it.
@@ -38,10 +38,10 @@ func lockedByte() *windows.Overlapped {
 	return &windows.Overlapped{Offset: 1<<32 - 1, OffsetHigh: 1<<32 - 1}
 }
 
-// unlock takes the lock off. Closing the file would do so a little later.
-func unlock(f *os.File) {
+// Unlock takes the lock off. Closing the file would do so a little later.
+func Unlock(f *os.File) {
 	_ = windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, lockedByte())
 }
 
-// keepOwner does nothing: a new file has the rights that its folder gives.
-func keepOwner(*os.File, os.FileInfo) error { return nil }
+// KeepOwner does nothing: a new file has the rights that its folder gives.
+func KeepOwner(*os.File, os.FileInfo) error { return nil }

@@ -95,6 +95,9 @@ func foreignFile(bucket []byte) error {
 	return fmt.Errorf("a bbolt file of another program (it has a bucket %q); choose another path", bucket)
 }
 
+// upgradeToNewest brings the file to the newest format; see upgrade.
+func upgradeToNewest(bdb *bbolt.DB) error { return upgrade(bdb, upgrades) }
+
 // upgrade brings the file to the newest format that steps lead to. It refuses a
 // file of a newer format or of another program. On a full disk it returns an
 // error that wraps db.ErrFull.
@@ -122,7 +125,7 @@ func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 		}
 		return tx.Bucket(metaBucket).Put(formatKey, formatValue(len(steps)))
 	})
-	if isFull(err) {
+	if IsFull(err) {
 		return fmt.Errorf("%w: upgrade from format %d to format %d: nothing was changed; free some disk space and start again", db.ErrFull, have, len(steps))
 	}
 	return err
