@@ -13,6 +13,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 const (
@@ -39,7 +41,7 @@ func (s *Store) Backup(ctx context.Context) (content io.ReadCloser, size int64, 
 		}
 	}
 	switch {
-	case IsFull(err):
+	case datafile.IsFull(err):
 		return nil, 0, fmt.Errorf("%w: a backup is written to a file first: %w", db.ErrFull, err)
 	case err != nil:
 		return nil, 0, fmt.Errorf("backup: %w", err)
@@ -132,7 +134,7 @@ func (s *Store) copyTo(ctx context.Context, tmp spooled) (size int64, err error)
 // reserveCopy gives f disk space for size bytes, and returns an error if none
 // would be left.
 func reserveCopy(f *os.File, size int64) error {
-	ok, err := Allocate(f, 0, size+backupSpare)
+	ok, err := datafile.Allocate(f, 0, size+backupSpare)
 	if !ok {
 		return nil
 	}

@@ -53,6 +53,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 // Options tunes a Store. The zero value is ready to use.
@@ -84,12 +86,15 @@ type Options struct {
 	NoSync bool
 }
 
+// ErrInUse means that another process has the data file open.
+var ErrInUse = datafile.ErrInUse
+
 // Store is a db.Store in one bbolt file.
 type Store struct {
 	db   *bbolt.DB
 	path string
 	file *os.File // bbolt's own, for reserving disk space
-	head *Head
+	head *datafile.Head
 
 	pageSize  int64 // bytes
 	committed func(took time.Duration, changes int)
@@ -136,7 +141,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	bdb, file, err := OpenOrCreate(path, o.NoSync, upgradeToNewest)
+	bdb, file, err := datafile.OpenOrCreate(path, o.NoSync, upgradeToNewest)
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -152,11 +157,11 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
-		Unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
+		datafile.Unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
 		file.Close()
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
-	s.head = MapHead(file, 2*bdb.Info().PageSize)
+	s.head = datafile.MapHead(file, 2*bdb.Info().PageSize)
 	removeSpooled(path)
 	s.memory.init(o.UploadMemory, o.UploadWait)
 	s.pins.init()
@@ -170,7 +175,7 @@ func (s *Store) prepare() (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w (%v)", ErrDamaged, r)
+			err = fmt.Errorf("%w (%v)", datafile.ErrDamaged, r)
 		}
 	}()
 	if err := upgradeToNewest(s.db); err != nil {

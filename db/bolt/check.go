@@ -13,6 +13,8 @@ import (
 	"imageserver/db"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 // Problem is one thing that Check found to be wrong.
@@ -88,7 +90,7 @@ type Report struct {
 // The error is for a file that cannot be checked at all. What is wrong with
 // the others is told to watch.Found, and counted.
 func Check(ctx context.Context, path string, watch Watch) (*Report, error) {
-	f, err := OpenLocked(path, true)
+	f, err := datafile.OpenLocked(path, true)
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -147,11 +149,11 @@ type reference struct {
 func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return nil, Plain(err)
+		return nil, datafile.Plain(err)
 	}
 	pages, err := page.Read(f)
 	if err != nil {
-		return nil, Plain(err)
+		return nil, datafile.Plain(err)
 	}
 	c := &checker{ctx: ctx, watch: watch, changed: stamp(info.ModTime()), buckets: map[string]page.Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
 	c.plan.lost, c.plan.rescued = map[uint64]lost{}, map[uint64]bool{}

@@ -17,6 +17,8 @@ import (
 	"imageserver/db"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 const (
@@ -53,23 +55,23 @@ func Compact(ctx context.Context, path string, watch Watch) (before, after int64
 func compact(ctx context.Context, path string, watch Watch) (before, after int64, err error) {
 	path, err = filepath.EvalSymlinks(path) // the file is replaced, not the link
 	if err != nil {
-		return 0, 0, Plain(err)
+		return 0, 0, datafile.Plain(err)
 	}
-	f, err := OpenLocked(path, false)
+	f, err := datafile.OpenLocked(path, false)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return 0, 0, Plain(err)
+		return 0, 0, datafile.Plain(err)
 	}
 	pages, err := page.Read(f)
 	if err != nil {
-		return 0, 0, Plain(err)
+		return 0, 0, datafile.Plain(err)
 	}
 	if err := pages.Inspect(); err != nil {
-		return 0, 0, Damaged(err)
+		return 0, 0, datafile.Damaged(err)
 	}
 	if err := ours(pages); err != nil {
 		return 0, 0, err
@@ -107,7 +109,7 @@ func ours(f *page.File) error {
 		})
 	})
 	if damage != nil {
-		return Damaged(damage)
+		return datafile.Damaged(damage)
 	}
 	_, err := parseFormat(format, len(upgrades))
 	return err
@@ -133,15 +135,15 @@ func newCopy(path string, from *page.File, like os.FileInfo) (*copyFile, error) 
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("make %s: %w", path, Plain(err))
+		return nil, fmt.Errorf("make %s: %w", path, datafile.Plain(err))
 	}
 	c := &copyFile{path: path, from: from, like: like}
 	if err := f.Close(); err != nil {
 		c.discard()
-		return nil, Plain(err)
+		return nil, datafile.Plain(err)
 	}
 	c.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: LockTimeout, FreelistType: bbolt.FreelistMapType, PageSize: int(from.Meta.PageSize),
+		Timeout: datafile.LockTimeout, FreelistType: bbolt.FreelistMapType, PageSize: int(from.Meta.PageSize),
 		InitialMmapSize: mapSizeFor(from.Size), // so that it need not be mapped anew
 	})
 	if err == nil {
@@ -175,14 +177,14 @@ func removeLeftOver(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, Plain(err))
+		return fmt.Errorf("%s: %w", path, datafile.Plain(err))
 	}
 	defer f.Close()
 	if ok, err := isLeftOver(f); err != nil || !ok {
 		return fmt.Errorf("%s is in the way and was not left by an earlier run; move it away", path)
 	}
 	f.Close() // or Windows does not remove it
-	return Plain(os.Remove(path))
+	return datafile.Plain(os.Remove(path))
 }
 
 // isLeftOver reports whether f has Compact's mark, or nothing in it: then it was
@@ -243,7 +245,7 @@ func (c *copyFile) fill(ctx context.Context, watch Watch) error {
 		return damage == nil && !isMark(path, k)
 	})
 	if damage != nil {
-		return Damaged(damage)
+		return datafile.Damaged(damage)
 	}
 	return err
 }
@@ -345,7 +347,7 @@ func (c *copyFile) compare(ctx context.Context, watch Watch) error {
 	}
 	f, err := os.Open(c.path)
 	if err != nil {
-		return Plain(err)
+		return datafile.Plain(err)
 	}
 	defer f.Close()
 	pages, err := page.Read(f)
@@ -392,16 +394,16 @@ func (c *copyFile) replace(path string, old *os.File) (size int64, err error) {
 		old.Close() // an open file is not replaced: not one that a server has opened meanwhile, either
 	}
 	if err := os.Rename(c.path, path); err != nil {
-		return 0, fmt.Errorf("put the copy in its place: %w", Plain(err))
+		return 0, fmt.Errorf("put the copy in its place: %w", datafile.Plain(err))
 	}
 	c.kept = true
-	if err := SyncDir(filepath.Dir(path)); err != nil {
+	if err := datafile.SyncDir(filepath.Dir(path)); err != nil {
 		return 0, err
 	}
 	c.unmark(path)
 	info, err := os.Stat(path)
 	if err != nil {
-		return 0, Plain(err)
+		return 0, datafile.Plain(err)
 	}
 	return info.Size(), nil
 }
@@ -411,7 +413,7 @@ func (c *copyFile) replace(path string, old *os.File) (size int64, err error) {
 func (c *copyFile) finish() error {
 	f, err := os.OpenFile(c.path, os.O_RDWR, 0)
 	if err != nil {
-		return Plain(err)
+		return datafile.Plain(err)
 	}
 	defer f.Close()
 	pages, err := page.Read(f)
@@ -419,9 +421,9 @@ func (c *copyFile) finish() error {
 		return err
 	}
 	if err := f.Truncate(int64(pages.Meta.High) * pages.Meta.PageSize); err != nil {
-		return Plain(err)
+		return datafile.Plain(err)
 	}
-	if err := KeepOwner(f, c.like); err != nil {
+	if err := datafile.KeepOwner(f, c.like); err != nil {
 		return fmt.Errorf("give the copy its owner and permissions: %w", err)
 	}
 	return f.Sync()
@@ -430,7 +432,7 @@ func (c *copyFile) finish() error {
 // unmark takes the mark of an unfinished copy off. Where that fails, because a
 // server has the file already, say, it does no harm.
 func (c *copyFile) unmark(path string) {
-	bdb, _, err := OpenExisting(path, false)
+	bdb, _, err := datafile.OpenExisting(path, false)
 	if err != nil {
 		return
 	}
@@ -442,7 +444,7 @@ func (c *copyFile) unmark(path string) {
 
 // explain turns an error of the file system into one that says what to do.
 func (c *copyFile) explain(err error) error {
-	if IsFull(err) {
+	if datafile.IsFull(err) {
 		return fmt.Errorf("%w: the copy needs as much as the images take; the data file is as it was", db.ErrFull)
 	}
 	return err

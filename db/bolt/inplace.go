@@ -9,6 +9,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 // What can become of the data file under an open store. What was written to it
@@ -29,7 +31,7 @@ func (s *Store) inPlace(tx *bbolt.Tx, from, to uint64) error {
 		err = errShort
 	}
 	if id := uint64(tx.ID()); err == nil && (id < from || id > to) {
-		err = ErrOverwritten
+		err = datafile.ErrOverwritten
 	}
 	return readOnly(err)
 }

@@ -12,6 +12,8 @@ import (
 	"imageserver/db"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 // fillStore makes a data file with something of everything the layout has, and
@@ -159,7 +161,7 @@ func TestOpenReplaced(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
 	openStore(t, path, Options{}).Close()
-	f, err := OpenLocked(path, false)
+	f, err := datafile.OpenLocked(path, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +173,7 @@ func TestOpenReplaced(t *testing.T) {
 		}
 		opened <- s
 	}()
-	time.Sleep(LockTimeout / 4) // to have it wait for the lock; without that the test passes too
+	time.Sleep(datafile.LockTimeout / 4) // to have it wait for the lock; without that the test passes too
 	other := filepath.Join(t.TempDir(), "other.db")
 	s := openStore(t, other, Options{})
 	want := content(1, 1000)

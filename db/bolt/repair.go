@@ -13,6 +13,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 // RepairOptions tunes Repair. The zero value is ready to use.
@@ -52,7 +54,7 @@ func Repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 }
 
 func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
-	f, err := OpenLocked(path, false)
+	f, err := datafile.OpenLocked(path, false)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +78,7 @@ func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 
 // recheck checks a file that has been mended.
 func recheck(ctx context.Context, path string, watch Watch) (*Report, error) {
-	f, err := OpenLocked(path, false)
+	f, err := datafile.OpenLocked(path, false)
 	if err != nil {
 		return nil, err
 	}
@@ -96,20 +98,20 @@ func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOpt
 	txid := c.Meta.TxID
 	if c.plan.freeList {
 		if err := c.DropFreeList(f); err != nil {
-			return Plain(err)
+			return datafile.Plain(err)
 		}
 		txid++
 	}
-	Unlock(f)
+	datafile.Unlock(f)
 	f.Close()
-	bdb, file, err := OpenExisting(path, false)
+	bdb, file, err := datafile.OpenExisting(path, false)
 	if err != nil {
 		return err
 	}
 	m := &mender{ctx: ctx, db: bdb, checker: c, inspect: o.Inspect}
 	err = m.mend(txid)
 	if errors.Is(err, db.ErrDamaged) {
-		Unlock(file) // a panic may have left bbolt's locks, for which Close would wait
+		datafile.Unlock(file) // a panic may have left bbolt's locks, for which Close would wait
 		return errors.Join(err, file.Close())
 	}
 	return errors.Join(err, bdb.Close())

@@ -12,6 +12,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 // salvage puts what can be read of the file at path, whose lock f holds and in
@@ -20,11 +22,11 @@ import (
 func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairOptions) (*Repaired, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, Plain(err)
+		return nil, datafile.Plain(err)
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, Plain(err)
+		return nil, datafile.Plain(err)
 	}
 	to, err := newCopy(path+compactSuffix, c.File, info)
 	if err != nil {
@@ -94,7 +96,7 @@ func (c *copyFile) mend(ctx context.Context, o RepairOptions) (*Report, error) {
 	if err := c.close(); err != nil {
 		return nil, c.explain(err)
 	}
-	f, err := OpenLocked(c.path, false)
+	f, err := datafile.OpenLocked(c.path, false)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func keepDamaged(path string) (string, error) {
 			continue
 		}
 		if err != nil {
-			return "", fmt.Errorf("keep the damaged file as %s: %w", kept, Plain(err))
+			return "", fmt.Errorf("keep the damaged file as %s: %w", kept, datafile.Plain(err))
 		}
 		return kept, nil
 	}

@@ -11,6 +11,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 const (
@@ -89,11 +91,11 @@ func (p *space) grow(f *os.File, off, end int64) error {
 		return &db.LimitError{Limit: p.limit}
 	}
 	off = max(off, p.end)
-	ok, err := Allocate(f, off, end-off)
+	ok, err := datafile.Allocate(f, off, end-off)
 	switch {
 	case !ok:
 		p.end = p.most() // the system cannot tell: leave it to the write
-	case IsFull(err):
+	case datafile.IsFull(err):
 		return fmt.Errorf("%w: %w", db.ErrFull, err)
 	case err != nil:
 		return fmt.Errorf("reserve disk space: %w", err)
@@ -149,7 +151,7 @@ func (p *space) fullOr(err error) error {
 	switch {
 	case errors.Is(err, berrors.ErrMaxSizeReached):
 		return &db.LimitError{Limit: p.limit}
-	case IsFull(err) && errors.As(err, &path):
+	case datafile.IsFull(err) && errors.As(err, &path):
 		return fmt.Errorf("%w: %w", db.ErrFull, err)
 	}
 	return err

@@ -8,6 +8,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/datafile"
 )
 
 // upgrades takes a file from each format to the next: the function at index i
@@ -125,7 +127,7 @@ func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 		}
 		return tx.Bucket(metaBucket).Put(formatKey, formatValue(len(steps)))
 	})
-	if IsFull(err) {
+	if datafile.IsFull(err) {
 		return fmt.Errorf("%w: upgrade from format %d to format %d: nothing was changed; free some disk space and start again", db.ErrFull, have, len(steps))
 	}
 	return err
