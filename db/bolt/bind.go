@@ -9,51 +9,6 @@ import (
 	"imageserver/db"
 )
 
-// isCopy reports whether the record is that of a resized copy.
-func (r *record) isCopy() bool { return r.copyKey != nil }
-
-// inTrash reports whether the record is that of an image in the trash.
-func (r *record) inTrash() bool { return !r.isCopy() && !r.Deleted.IsZero() }
-
-// isImage reports whether the record is that of an image that is not in the trash.
-func (r *record) isImage() bool { return !r.isCopy() && !r.inTrash() }
-
-// bucket returns the bucket of the record.
-func (r *record) bucket() []byte {
-	switch {
-	case r.isCopy():
-		return copiesBucket
-	case r.inTrash():
-		return trashBucket
-	}
-	return imagesBucket
-}
-
-// key returns the key of the record in its bucket.
-func (r *record) key() []byte {
-	switch {
-	case r.isCopy():
-		return r.copyKey
-	case r.inTrash():
-		return trashKey(r.Name, r.Deleted)
-	}
-	return []byte(r.Name)
-}
-
-// count adds n times the record to the counts of images and copies. The counts
-// of contents are kept elsewhere.
-func (r *record) count(u *db.Usage, n int64) {
-	number, bytes := &u.Images, &u.Bytes
-	switch {
-	case r.isCopy():
-		number, bytes = &u.Copies, &u.CopyBytes
-	case r.inTrash():
-		number, bytes = &u.Trash, &u.TrashBytes
-	}
-	*number += n
-	*bytes += n * r.Size
-}
-
 // bind enters a record, whose key must be free. Its blob is counted elsewhere.
 func bind(tx *txn, r *record) error {
 	r.count(&tx.usage, 1)
@@ -172,22 +127,4 @@ func firstWith(tx *bbolt.Tx, from []byte) []byte {
 		return nil
 	}
 	return k
-}
-
-// nameless is where the names of a content begin among its keys in the digests
-// bucket: behind those of the images in the trash.
-func nameless(sum db.Digest) []byte { return append(sum[:len(sum):len(sum)], trashMark+1) }
-
-// trashedDigestKey is the key in the digests bucket of an image in the trash.
-func trashedDigestKey(sum db.Digest, key []byte) []byte {
-	return append(append(sum[:len(sum):len(sum)], trashMark), key...)
-}
-
-// digestOwner is the owner of an entry of the digests bucket.
-func digestOwner(k, _ []byte) (bucket, owner []byte) {
-	owner = k[min(len(db.Digest{}), len(k)):]
-	if len(owner) > 0 && owner[0] == trashMark {
-		return trashBucket, owner[1:]
-	}
-	return imagesBucket, owner
 }

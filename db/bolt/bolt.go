@@ -141,7 +141,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	bdb, file, err := datafile.OpenOrCreate(path, o.NoSync, upgradeToNewest)
+	bdb, file, err := datafile.OpenOrCreate(path, o.NoSync, Upgrade)
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -178,7 +178,7 @@ func (s *Store) prepare() (err error) {
 			err = fmt.Errorf("%w (%v)", datafile.ErrDamaged, r)
 		}
 	}()
-	if err := upgradeToNewest(s.db); err != nil {
+	if err := Upgrade(s.db); err != nil {
 		return err
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {

@@ -233,12 +233,12 @@ func (c *checker) top() error {
 		}
 	})
 	if format != nil {
-		have, err := parseFormat(format, len(upgrades))
+		have, err := ParseFormat(format)
 		switch {
 		case err != nil:
 			return err
 		case have < oldestChecked:
-			return fmt.Errorf("written by an older version of this program (format %d; check reads formats %d to %d); start the server with this file once, which upgrades it, and run check again", have, oldestChecked, len(upgrades))
+			return fmt.Errorf("written by an older version of this program (format %d; check reads formats %d to %d); start the server with this file once, which upgrades it, and run check again", have, oldestChecked, NewestFormat())
 		}
 	} else if !c.Structural {
 		return errors.New("a bbolt file of another program; choose another path")

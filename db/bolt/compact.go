@@ -111,7 +111,7 @@ func ours(f *page.File) error {
 	if damage != nil {
 		return datafile.Damaged(damage)
 	}
-	_, err := parseFormat(format, len(upgrades))
+	_, err := ParseFormat(format)
 	return err
 }
 

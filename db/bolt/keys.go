@@ -104,3 +104,21 @@ func copyTitle(k []byte) string {
 	n := min(len(db.Digest{}), len(k))
 	return fmt.Sprintf("%x/%s", k[:n], k[n:])
 }
+
+// nameless is where the names of a content begin among its keys in the digests
+// bucket: behind those of the images in the trash.
+func nameless(sum db.Digest) []byte { return append(sum[:len(sum):len(sum)], trashMark+1) }
+
+// trashedDigestKey is the key in the digests bucket of an image in the trash.
+func trashedDigestKey(sum db.Digest, key []byte) []byte {
+	return append(append(sum[:len(sum):len(sum)], trashMark), key...)
+}
+
+// digestOwner is the owner of an entry of the digests bucket.
+func digestOwner(k, _ []byte) (bucket, owner []byte) {
+	owner = k[min(len(db.Digest{}), len(k)):]
+	if len(owner) > 0 && owner[0] == trashMark {
+		return trashBucket, owner[1:]
+	}
+	return imagesBucket, owner
+}

@@ -1,14 +1,10 @@
 package bolt
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	bbolt "go.etcd.io/bbolt"
-
-	"imageserver/db"
 )
 
 // dropChunks is how many chunks one commit deletes at most: 128 MiB. What is
@@ -41,24 +37,9 @@ func (tx *txn) drop(id uint64) error {
 // deleteChunks deletes the chunks of a blob, as many as the commit still may,
 // and reports whether that was all.
 func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
-	chunks := tx.Bucket(chunksBucket)
-	prefix := idKey(id)
-	for ; tx.deleted < dropChunks; tx.deleted++ {
-		// The cursor is placed anew each time: deleting moves what it stands on.
-		k, _ := chunks.Cursor().Seek(prefix)
-		if !bytes.HasPrefix(k, prefix) {
-			return true, nil
-		}
-		// Before it deletes a bucket bbolt looks for others in it, and where its
-		// page is damaged may never end. Get checks that page.
-		if b := chunks.Bucket(k); b == nil || b.Get(chunkKey) == nil {
-			return false, fmt.Errorf("%w: a chunk of blob %d cannot be deleted", db.ErrDamaged, id)
-		}
-		if err := chunks.DeleteBucket(bytes.Clone(k)); err != nil {
-			return false, err
-		}
-	}
-	return false, nil
+	n, done, err := deleteChunks(tx.Tx, id, dropChunks-tx.deleted)
+	tx.deleted += n
+	return done, err
 }
 
 // sweepOrphans deletes every orphan that is not pinned. One that cannot be

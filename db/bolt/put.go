@@ -207,12 +207,7 @@ func (u *upload) writeHeld(tx *bbolt.Tx) error {
 		}
 	}
 	for i, c := range u.held {
-		place := chunkPlace(u.id, u.staged+i)
-		b, err := chunks.CreateBucket(place[:])
-		if err != nil {
-			return err
-		}
-		if err := b.Put(chunkKey, c.sealed()); err != nil {
+		if err := putChunk(tx, u.id, u.staged+i, c.sealed()); err != nil {
 			return err
 		}
 	}

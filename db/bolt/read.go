@@ -80,15 +80,6 @@ func (s *Store) findImage(tx *bbolt.Tx, name string) (*record, error) {
 // clock only for one that ever will.
 func (s *Store) ended(r *record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
 
-// image returns a copy of the record's image, or nil for no record.
-func (r *record) image() *db.Image {
-	if r == nil {
-		return nil
-	}
-	img := r.Image
-	return &img
-}
-
 // readPool lends the buffers that chunks are read into.
 var readPool = sync.Pool{New: func() any { return new(chunk) }}
 
@@ -109,41 +100,13 @@ func (s *Store) readChunk(id uint64, number, want int) (*chunk, error) {
 
 // load copies a chunk out of the transaction.
 func (c *chunk) load(tx *bbolt.Tx, id uint64, number int) error {
-	place := chunkPlace(id, number)
-	b := tx.Bucket(chunksBucket).Bucket(place[:])
-	if b == nil {
-		return fmt.Errorf("%w: chunk %d is missing", db.ErrDamaged, number)
-	}
-	v := b.Get(chunkKey)
-	if len(v) < crcSize || len(v) > len(c.buf) {
-		return fmt.Errorf("%w: chunk %d has %d bytes", db.ErrDamaged, number, len(v))
+	v, err := getChunk(tx, id, number)
+	if err != nil {
+		return err
 	}
 	c.n = copy(c.buf[:], v) - crcSize
 	return nil
 }
-
-// readChunks fills p from offset off of a content of size bytes in chunks of
-// chunkSize. visit must call read with the bytes of the chunk asked for.
-func readChunks(p []byte, off, size int64, chunkSize int, visit func(number int, read func([]byte)) error) (n int, err error) {
-	if off < 0 {
-		return 0, errNegative
-	}
-	for n < len(p) && off < size { // every chunk but the last is full, so this ends
-		err := visit(int(off/int64(chunkSize)), func(b []byte) {
-			k := copy(p[n:], b[off%int64(chunkSize):])
-			n, off = n+k, off+int64(k)
-		})
-		if err != nil {
-			return n, err
-		}
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-var errNegative = errors.New("negative offset")
 
 // body reads a blob that it has pinned.
 type body struct {

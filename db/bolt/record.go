@@ -270,3 +270,57 @@ func mustRecord(tx *bbolt.Tx, k []byte) (*record, error) {
 	}
 	return r, err
 }
+
+// isCopy reports whether the record is that of a resized copy.
+func (r *record) isCopy() bool { return r.copyKey != nil }
+
+// inTrash reports whether the record is that of an image in the trash.
+func (r *record) inTrash() bool { return !r.isCopy() && !r.Deleted.IsZero() }
+
+// isImage reports whether the record is that of an image that is not in the trash.
+func (r *record) isImage() bool { return !r.isCopy() && !r.inTrash() }
+
+// bucket returns the bucket of the record.
+func (r *record) bucket() []byte {
+	switch {
+	case r.isCopy():
+		return copiesBucket
+	case r.inTrash():
+		return trashBucket
+	}
+	return imagesBucket
+}
+
+// key returns the key of the record in its bucket.
+func (r *record) key() []byte {
+	switch {
+	case r.isCopy():
+		return r.copyKey
+	case r.inTrash():
+		return trashKey(r.Name, r.Deleted)
+	}
+	return []byte(r.Name)
+}
+
+// count adds n times the record to the counts of images and copies. The counts
+// of contents are kept elsewhere.
+func (r *record) count(u *db.Usage, n int64) {
+	number, bytes := &u.Images, &u.Bytes
+	switch {
+	case r.isCopy():
+		number, bytes = &u.Copies, &u.CopyBytes
+	case r.inTrash():
+		number, bytes = &u.Trash, &u.TrashBytes
+	}
+	*number += n
+	*bytes += n * r.Size
+}
+
+// image returns a copy of the record's image, or nil for no record.
+func (r *record) image() *db.Image {
+	if r == nil {
+		return nil
+	}
+	img := r.Image
+	return &img
+}

@@ -146,7 +146,7 @@ type mender struct {
 
 // upgrade brings a file of an older format to the newest one: what the other
 // steps write may not be left to an older program.
-func (m *mender) upgrade() error { return upgradeToNewest(m.db) }
+func (m *mender) upgrade() error { return Upgrade(m.db) }
 
 // keep takes images off the list of what is to be deleted, and what cannot be
 // read of that list, and sees to it that no number of a blob is used twice.
@@ -219,11 +219,10 @@ type blobReader struct {
 }
 
 func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
-	c := new(chunk)
 	return readChunks(p, off, b.r.Size, b.r.chunkSize, func(number int, read func([]byte)) error {
-		err := c.load(b.tx, b.r.blob, number)
+		v, err := getChunk(b.tx, b.r.blob, number)
 		if err == nil {
-			read(c.data())
+			read(v[crcSize:])
 		}
 		return err
 	})
@@ -361,6 +360,9 @@ func (m *mender) dropEntries() error {
 	return nil
 }
 
+// deleteStep is how many chunks one transaction deletes at most.
+const deleteStep = 1024
+
 // dropLost deletes bytes that belong to no image, unless an image has lost its
 // record: they may be its.
 func (m *mender) dropLost() error {
@@ -370,11 +372,13 @@ func (m *mender) dropLost() error {
 	for id := range m.plan.lost {
 		for gone := false; !gone; {
 			err := m.db.Update(func(tx *bbolt.Tx) (err error) {
-				t := &txn{Tx: tx}
-				gone, err = t.deleteChunks(id)
+				_, gone, err = deleteChunks(tx, id, deleteStep)
 				return err
 			})
-			if err := errors.Join(err, m.ctx.Err()); err != nil {
+			if err == nil {
+				err = m.ctx.Err()
+			}
+			if err != nil {
 				return err
 			}
 		}

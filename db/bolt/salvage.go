@@ -60,13 +60,10 @@ func (c *copyFile) salvage(ctx context.Context, watch Watch) error {
 		if err := tx.DeleteBucket(metaBucket); err != nil {
 			return err
 		}
-		for _, step := range upgrades {
-			if err := step(tx); err != nil {
-				return err
-			}
+		if err := Create(tx); err != nil {
+			return err
 		}
-		meta := tx.Bucket(metaBucket)
-		return errors.Join(meta.Put(formatKey, formatValue(len(upgrades))), meta.Put(unfinishedKey, nil))
+		return tx.Bucket(metaBucket).Put(unfinishedKey, nil)
 	})
 	if err != nil {
 		return c.explain(err)

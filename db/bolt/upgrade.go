@@ -80,7 +80,13 @@ func formatValue(format int) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(format))
 }
 
-// parseFormat returns the format number in v. It refuses a number above newest.
+// NewestFormat returns the number of the format that this program writes.
+func NewestFormat() int { return len(upgrades) }
+
+// ParseFormat returns the format number in a value of formatKey. It refuses the
+// number of a newer format.
+func ParseFormat(v []byte) (int, error) { return parseFormat(v, len(upgrades)) }
+
 func parseFormat(v []byte, newest int) (int, error) {
 	if len(v) != 4 {
 		return 0, errors.New("a bbolt file of another program; choose another path")
@@ -97,8 +103,21 @@ func foreignFile(bucket []byte) error {
 	return fmt.Errorf("a bbolt file of another program (it has a bucket %q); choose another path", bucket)
 }
 
-// upgradeToNewest brings the file to the newest format; see upgrade.
-func upgradeToNewest(bdb *bbolt.DB) error { return upgrade(bdb, upgrades) }
+// Create makes the buckets of the newest format in an empty file.
+func Create(tx *bbolt.Tx) error { return run(tx, upgrades, 0) }
+
+// run runs the steps that a file of format have needs.
+func run(tx *bbolt.Tx, steps []func(*bbolt.Tx) error, have int) error {
+	for i, step := range steps[have:] {
+		if err := step(tx); err != nil {
+			return fmt.Errorf("upgrade to format %d: %w", have+i+1, err)
+		}
+	}
+	return tx.Bucket(metaBucket).Put(formatKey, formatValue(len(steps)))
+}
+
+// Upgrade brings the file to the newest format; see upgrade.
+func Upgrade(bdb *bbolt.DB) error { return upgrade(bdb, upgrades) }
 
 // upgrade brings the file to the newest format that steps lead to. It refuses a
 // file of a newer format or of another program. On a full disk it returns an
@@ -119,14 +138,7 @@ func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 	if err != nil || have == len(steps) {
 		return err
 	}
-	err = bdb.Update(func(tx *bbolt.Tx) error {
-		for i, step := range steps[have:] {
-			if err := step(tx); err != nil {
-				return fmt.Errorf("upgrade to format %d: %w", have+i+1, err)
-			}
-		}
-		return tx.Bucket(metaBucket).Put(formatKey, formatValue(len(steps)))
-	})
+	err = bdb.Update(func(tx *bbolt.Tx) error { return run(tx, steps, have) })
 	if datafile.IsFull(err) {
 		return fmt.Errorf("%w: upgrade from format %d to format %d: nothing was changed; free some disk space and start again", db.ErrFull, have, len(steps))
 	}

@@ -77,12 +77,17 @@ func TestRecordElsewhere(t *testing.T) {
 // TestBuckets finds in a new file the buckets that the layout names, and no others.
 func TestBuckets(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, Options{})
+	bdb := newFile(t)
+	if err := Upgrade(bdb); err != nil {
+		t.Fatal(err)
+	}
 	var got, want []string
-	err := s.view(func(tx *bbolt.Tx) error {
+	err := bdb.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, _ *bbolt.Bucket) error { got = append(got, string(name)); return nil })
 	})
-	must(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range allBuckets() {
 		want = append(want, string(name))
 	}
