@@ -182,7 +182,7 @@ func (s *Store) prepare() (err error) {
 		return err
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
-		s.lastBlob.Store(tx.Bucket(chunksBucket).Sequence())
+		s.lastBlob.Store(tx.Bucket(ChunksBucket).Sequence())
 		s.lastTx.Store(uint64(tx.ID()))
 		return nil
 	})
@@ -209,7 +209,7 @@ func (s *Store) Close() error {
 func (s *Store) Ready(context.Context) error {
 	last := s.lastTx.Load() // the view may see later ones, and one that is not yet counted
 	err := s.view(func(tx *bbolt.Tx) error {
-		_, err := readUsage(tx)
+		_, err := ReadUsage(tx)
 		return errors.Join(err, s.inPlace(tx, last, s.lastTx.Load()+1))
 	})
 	return errors.Join(err, s.failure())
@@ -218,7 +218,7 @@ func (s *Store) Ready(context.Context) error {
 // Usage returns the counts kept in the file.
 func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		u, err = readUsage(tx)
+		u, err = ReadUsage(tx)
 		return err
 	})
 	return u, err

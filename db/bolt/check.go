@@ -123,7 +123,7 @@ type checker struct {
 // plan is what repairing has to do.
 type plan struct {
 	unreadable []reference     // records, of which nothing but the key is known
-	rescue     []*record       // records that are lost, made of what else there is
+	rescue     []*Record       // records that are lost, made of what else there is
 	damaged    []damage        // images whose bytes are not what their records say
 	relink     []reference     // records of those, as they should be
 	copies     []reference     // to be dropped: damaged, or of no image
@@ -155,7 +155,7 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	if err != nil {
 		return nil, datafile.Plain(err)
 	}
-	c := &checker{ctx: ctx, watch: watch, changed: stamp(info.ModTime()), buckets: map[string]page.Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
+	c := &checker{ctx: ctx, watch: watch, changed: Stamp(info.ModTime()), buckets: map[string]page.Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
 	c.plan.lost, c.plan.rescued = map[uint64]lost{}, map[uint64]bool{}
 	before := int64(0) // what was read before it was known to be a file of ours
 	c.Walker = page.NewWalker(pages, c.badPage, func(n int64) { before += n })
@@ -212,7 +212,7 @@ func (c *checker) top() error {
 	}
 	var other []byte
 	c.Bucket(c.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
-		if nested != nil && isOurs(k) {
+		if nested != nil && IsBucket(k) {
 			b := *nested
 			b.Inline = bytes.Clone(b.Inline)
 			c.buckets[string(k)] = b
@@ -221,14 +221,14 @@ func (c *checker) top() error {
 		other = bytes.Clone(k)
 	})
 	if len(c.buckets) == 0 && other != nil {
-		return foreignFile(other)
+		return ForeignFile(other)
 	}
 	var format []byte
-	c.visit(metaBucket, func(k, v []byte) {
+	c.visit(MetaBucket, func(k, v []byte) {
 		switch string(k) {
-		case string(formatKey):
+		case string(FormatKey):
 			format = bytes.Clone(v)
-		case string(usageKey):
+		case string(UsageKey):
 			c.kept = bytes.Clone(v)
 		}
 	})
@@ -237,13 +237,13 @@ func (c *checker) top() error {
 		switch {
 		case err != nil:
 			return err
-		case have < oldestChecked:
-			return fmt.Errorf("written by an older version of this program (format %d; check reads formats %d to %d); start the server with this file once, which upgrades it, and run check again", have, oldestChecked, NewestFormat())
+		case have < OldestChecked:
+			return fmt.Errorf("written by an older version of this program (format %d; check reads formats %d to %d); start the server with this file once, which upgrades it, and run check again", have, OldestChecked, NewestFormat())
 		}
 	} else if !c.Structural {
 		return errors.New("a bbolt file of another program; choose another path")
 	}
-	for _, name := range allBuckets() {
+	for _, name := range Buckets() {
 		if _, ok := c.buckets[string(name)]; !ok {
 			c.Structural = true
 			c.problem("", "", "the bucket %q is missing", name)
@@ -270,7 +270,7 @@ func (c *checker) visit(name []byte, fn func(k, v []byte)) {
 
 // counts compares the counts that the file keeps with what there is.
 func (c *checker) counts() {
-	kept, err := parseUsage(c.kept)
+	kept, err := ParseUsage(c.kept)
 	switch {
 	case err != nil:
 		c.problem("", "--repair counts anew", "the counts cannot be read")

@@ -31,11 +31,11 @@ type blobCheck struct {
 func (c *checker) contents() {
 	slices.SortFunc(c.refs, func(a, b reference) int { return cmp.Compare(a.blob, b.blob) })
 	c.blob.hash = sha256.New()
-	c.where = string(chunksBucket)
+	c.where = string(ChunksBucket)
 	rest := c.refs
-	if chunks, ok := c.buckets[string(chunksBucket)]; ok {
+	if chunks, ok := c.buckets[string(ChunksBucket)]; ok {
 		c.Bucket(chunks, func(place, _ []byte, nested *page.Bucket) {
-			if len(place) != len(chunkPlace(0, 0)) || nested == nil {
+			if len(place) != len(ChunkKey(0, 0)) || nested == nil {
 				c.badPage(fmt.Errorf("an entry %q that is no chunk", place))
 				return
 			}
@@ -49,7 +49,7 @@ func (c *checker) contents() {
 	}
 	c.endBlob()
 	c.missing(rest)
-	if id := c.plan.sequence; id > c.buckets[string(chunksBucket)].Sequence {
+	if id := c.plan.sequence; id > c.buckets[string(ChunksBucket)].Sequence {
 		c.problem("", "--repair sets it right", "blobs would be given numbers that are in use")
 	}
 }
@@ -84,7 +84,7 @@ func (c *checker) chunk(place []byte, b *page.Bucket) {
 			c.badPage(fmt.Errorf("chunk %d of blob %d is a bucket", number, c.blob.id))
 			return
 		}
-		if !bytes.Equal(k, chunkKey) || len(v) < crcSize {
+		if !bytes.Equal(k, ChunkValueKey) || len(v) < ChecksumSize {
 			c.blob.fail(fmt.Errorf("chunk %d holds something else", number))
 			return
 		}
@@ -92,17 +92,17 @@ func (c *checker) chunk(place []byte, b *page.Bucket) {
 		if number != c.blob.next {
 			c.blob.fail(fmt.Errorf("chunk %d is missing", c.blob.next))
 		}
-		if binary.BigEndian.Uint32(v) != checksum(place, v[crcSize:]) {
+		if binary.BigEndian.Uint32(v) != Checksum(place, v[ChecksumSize:]) {
 			c.blob.fail(fmt.Errorf("the checksum of chunk %d is wrong", number))
 		}
-		n := len(v) - crcSize
+		n := len(v) - ChecksumSize
 		if number == 0 {
 			c.blob.chunkSize = n
 		} else if c.blob.last != c.blob.chunkSize || n > c.blob.chunkSize {
 			c.blob.fail(fmt.Errorf("chunk %d has %d bytes after one of %d", number, n, c.blob.last))
 		}
 		c.blob.last = n
-		c.blob.hash.Write(v[crcSize:])
+		c.blob.hash.Write(v[ChecksumSize:])
 		c.blob.size += int64(n)
 	})
 	if !seen {
@@ -161,7 +161,7 @@ type damage struct {
 
 func (c *checker) damaged(r *reference, err error) {
 	r.bad = true
-	if bytes.Equal(r.bucket, copiesBucket) {
+	if bytes.Equal(r.bucket, CopiesBucket) {
 		c.badCopy(*r, err.Error())
 		return
 	}

@@ -51,47 +51,47 @@ const (
 
 // records reads all records, and notes what they refer to.
 func (c *checker) records() {
-	if kept, err := parseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
+	if kept, err := ParseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
 		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.Meta.High)*16, 1<<22)))
 	}
-	for _, bucket := range recordBuckets {
+	for _, bucket := range RecordBuckets {
 		c.visit(bucket, func(k, v []byte) { c.record(bucket, k, v) })
 	}
 }
 
 // record reads one record.
 func (c *checker) record(bucket, k, v []byte) {
-	r, err := parseRecord(bucket, k, v)
+	r, err := ParseRecord(bucket, k, v)
 	switch unreadable := (reference{bucket: bucket, key: string(k)}); {
-	case err != nil && bytes.Equal(bucket, copiesBucket):
+	case err != nil && bytes.Equal(bucket, CopiesBucket):
 		c.badCopy(unreadable, "its record cannot be read")
 		return
 	case err != nil:
 		c.plan.unreadable = append(c.plan.unreadable, unreadable)
 		return
 	}
-	r.count(&c.Usage, 1)
-	for _, ix := range indexes {
-		if k, v := ix.entry(r); k != nil {
-			c.expect(ix.bucket, k, v)
+	r.Count(&c.Usage, 1)
+	for _, ix := range Indexes {
+		if k, v := ix.Entry(r); k != nil {
+			c.expect(ix.Bucket, k, v)
 		}
 	}
 	c.refer(r, bucket, k)
 }
 
-func (c *checker) refer(r *record, bucket, k []byte) {
+func (c *checker) refer(r *Record, bucket, k []byte) {
 	c.refs = append(c.refs, reference{
-		blob: r.blob, chunkSize: r.chunkSize, size: r.Size, sum: r.SHA256, bucket: bucket, key: string(k),
+		blob: r.Blob, chunkSize: r.ChunkSize, size: r.Size, sum: r.SHA256, bucket: bucket, key: string(k),
 	})
 }
 
 // title is what messages call the image or the copy under a key.
 func title(bucket, k []byte) string {
 	switch {
-	case bytes.Equal(bucket, trashBucket):
-		return trashName(k) + " (in the trash)"
-	case bytes.Equal(bucket, copiesBucket):
-		return "resized copy " + copyTitle(k)
+	case bytes.Equal(bucket, TrashBucket):
+		return TrashName(k) + " (in the trash)"
+	case bytes.Equal(bucket, CopiesBucket):
+		return "resized copy " + CopyTitle(k)
 	}
 	return string(k)
 }
@@ -103,8 +103,8 @@ func (c *checker) badCopy(r reference, what string) {
 
 // indices reads what can be made of the records, and compares.
 func (c *checker) indices() {
-	for _, ix := range indexes {
-		name := ix.bucket
+	for _, ix := range Indexes {
+		name := ix.Bucket
 		t := c.tally(name)
 		c.visit(name, func(k, v []byte) {
 			t.have.n++
@@ -115,7 +115,7 @@ func (c *checker) indices() {
 			c.problem("", "--repair rebuilds it", "the index %q has %d entries, and not the %d that the records ask for", name, t.have.n, t.want.n)
 		}
 	}
-	c.visit(orphansBucket, func(k, _ []byte) {
+	c.visit(OrphansBucket, func(k, _ []byte) {
 		if len(k) != 8 {
 			c.problem("", "--repair drops it", "an entry of the list of blobs to be deleted cannot be read")
 			return
@@ -129,14 +129,14 @@ func (c *checker) sources() {
 	slices.SortFunc(c.refs, func(a, b reference) int { return bytes.Compare(a.sum[:], b.sum[:]) })
 	named := map[db.Digest]bool{} // of contents of which there are copies
 	for _, r := range c.refs {
-		if bytes.Equal(r.bucket, copiesBucket) {
+		if bytes.Equal(r.bucket, CopiesBucket) {
 			named[db.Digest([]byte(r.key[:len(db.Digest{})]))] = false
 		}
 	}
 	var last *reference
 	for i := range c.refs {
 		r := &c.refs[i]
-		if bytes.Equal(r.bucket, copiesBucket) {
+		if bytes.Equal(r.bucket, CopiesBucket) {
 			continue
 		}
 		if last == nil || last.sum != r.sum {
@@ -144,12 +144,12 @@ func (c *checker) sources() {
 			c.Stored += r.size
 		}
 		last = r
-		if _, ok := named[r.sum]; ok && bytes.Equal(r.bucket, imagesBucket) {
+		if _, ok := named[r.sum]; ok && bytes.Equal(r.bucket, ImagesBucket) {
 			named[r.sum] = true
 		}
 	}
 	for _, r := range c.refs {
-		if bytes.Equal(r.bucket, copiesBucket) && !named[db.Digest([]byte(r.key[:len(db.Digest{})]))] {
+		if bytes.Equal(r.bucket, CopiesBucket) && !named[db.Digest([]byte(r.key[:len(db.Digest{})]))] {
 			c.badCopy(r, "it is of no image that is there")
 		}
 	}

@@ -234,8 +234,8 @@ func (s *Store) begin() (t *txn, err error) {
 	if err := s.inPlace(tx, next, next); err != nil {
 		return nil, err
 	}
-	t = &txn{Tx: tx, now: stamp(s.now()), pins: &s.pins}
-	t.usage, err = readUsage(tx)
+	t = &txn{Tx: tx, now: Stamp(s.now()), pins: &s.pins}
+	t.usage, err = ReadUsage(tx)
 	return t, err
 }
 
@@ -268,7 +268,7 @@ func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 		}
 	}
 	if tx.usage != before {
-		err = writeUsage(tx.Tx, tx.usage)
+		err = WriteUsage(tx.Tx, tx.usage)
 	}
 	return todo, err
 }

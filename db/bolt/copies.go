@@ -51,8 +51,8 @@ func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Ima
 	if err := db.CheckKey(key); err != nil {
 		return db.Image{}, nil, err
 	}
-	k := copyKey(source, key)
-	r, err := s.look(func(tx *bbolt.Tx) (*record, error) { return findCopy(tx, k) })
+	k := CopyKey(source, key)
+	r, err := s.look(func(tx *bbolt.Tx) (*Record, error) { return findCopy(tx, k) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -62,18 +62,18 @@ func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Ima
 }
 
 // findCopy returns the record under k in the copies bucket, or db.ErrNotFound.
-func findCopy(tx *bbolt.Tx, k []byte) (*record, error) {
-	r, err := recordAt(tx, copiesBucket, k)
+func findCopy(tx *bbolt.Tx, k []byte) (*Record, error) {
+	r, err := RecordAt(tx, CopiesBucket, k)
 	if r == nil && err == nil {
-		err = fmt.Errorf("%w: copy %q", db.ErrNotFound, copyTitle(k))
+		err = fmt.Errorf("%w: copy %q", db.ErrNotFound, CopyTitle(k))
 	}
 	return r, err
 }
 
 // publishCopy makes the content a copy in one commit.
 func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db.Image, error) {
-	k := copyKey(source, key)
-	r := &record{blob: u.id, chunkSize: chunkSize, copyKey: k, Image: db.Image{
+	k := CopyKey(source, key)
+	r := &Record{Blob: u.id, ChunkSize: ChunkSize, CopyKey: k, Image: db.Image{
 		Size: u.size, SHA256: u.sum(),
 		ContentType: o.ContentType, Width: o.Width, Height: o.Height,
 	}}
@@ -103,9 +103,9 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 
 // demand returns db.ErrNotFound unless an image has the content.
 func (tx *txn) demand(content db.Digest) error {
-	c := tx.Bucket(digestsBucket).Cursor()
-	for k, _ := c.Seek(nameless(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
-		_, name := digestOwner(k, nil)
+	c := tx.Bucket(DigestsBucket).Cursor()
+	for k, _ := c.Seek(NamesOf(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
+		_, name := DigestOwner(k, nil)
 		if r, err := tx.live(string(name)); r != nil || err != nil {
 			return err
 		}
@@ -115,8 +115,8 @@ func (tx *txn) demand(content db.Digest) error {
 
 // dropCopy deletes the copy under k, if there is one.
 func (tx *txn) dropCopy(k []byte) error {
-	r, err := recordAt(tx.Tx, copiesBucket, k)
-	if errors.Is(err, errRecord) {
+	r, err := RecordAt(tx.Tx, CopiesBucket, k)
+	if errors.Is(err, ErrRecord) {
 		r, err = tx.salvage(k), nil // neither its source nor other copies must suffer
 	}
 	if r == nil || err != nil {
@@ -125,23 +125,23 @@ func (tx *txn) dropCopy(k []byte) error {
 	if err := tx.takeOut(r); err != nil {
 		return err
 	}
-	return tx.drop(r.blob)
+	return tx.drop(r.Blob)
 }
 
 // salvage returns as much of the unreadable record under k as dropping it
 // takes: the blob, from the order of the copies, and the size, from its chunks.
-func (tx *txn) salvage(k []byte) *record {
-	r := &record{copyKey: k}
-	c := tx.Bucket(madeBucket).Cursor()
+func (tx *txn) salvage(k []byte) *Record {
+	r := &Record{CopyKey: k}
+	c := tx.Bucket(MadeBucket).Cursor()
 	for id, key := c.First(); id != nil; id, key = c.Next() {
 		if bytes.Equal(key, k) {
-			r.blob = binary.BigEndian.Uint64(id)
+			r.Blob = binary.BigEndian.Uint64(id)
 		}
 	}
-	chunks, prefix := tx.Bucket(chunksBucket), idKey(r.blob)
+	chunks, prefix := tx.Bucket(ChunksBucket), IDKey(r.Blob)
 	c = chunks.Cursor()
 	for place, _ := c.Seek(prefix); bytes.HasPrefix(place, prefix); place, _ = c.Next() {
-		r.Size += int64(max(0, len(chunks.Bucket(place).Get(chunkKey))-crcSize))
+		r.Size += int64(max(0, len(chunks.Bucket(place).Get(ChunkValueKey))-ChecksumSize))
 	}
 	return r
 }
@@ -150,7 +150,7 @@ func (tx *txn) salvage(k []byte) *record {
 func (tx *txn) dropCopies(source db.Digest) error {
 	for {
 		// The cursor is placed anew each time: deleting moves what it stands on.
-		k, _ := tx.Bucket(copiesBucket).Cursor().Seek(source[:])
+		k, _ := tx.Bucket(CopiesBucket).Cursor().Seek(source[:])
 		if !bytes.HasPrefix(k, source[:]) {
 			return nil
 		}
@@ -204,13 +204,13 @@ func (s *Store) TrimCopies(ctx context.Context, n int64) error {
 
 // dropOldest drops the copy made first and reports whether there was one.
 func (tx *txn) dropOldest() (some bool, err error) {
-	made := tx.Bucket(madeBucket)
+	made := tx.Bucket(MadeBucket)
 	id, k := made.Cursor().First()
 	if id == nil {
 		tx.usage.Copies, tx.usage.CopyBytes = 0, 0 // whatever damage made of them
 		return false, nil
 	}
-	if err := tx.canFind(madeBucket, id); err != nil {
+	if err := tx.canFind(MadeBucket, id); err != nil {
 		return false, err
 	}
 	id, k = bytes.Clone(id), bytes.Clone(k) // the pages they lie in change
@@ -227,8 +227,8 @@ func (s *Store) giveWay(n int64) (some bool) {
 	// What small images leave lies scattered: twice the bytes needed will hold
 	// them more often, and make fewer commits.
 	need := 2 * (n + spaceSlack)
-	return s.dropSome(need, madeBucket, (*txn).dropOldest) ||
-		s.dropSome(need, deletedBucket, func(tx *txn) (bool, error) {
+	return s.dropSome(need, MadeBucket, (*txn).dropOldest) ||
+		s.dropSome(need, DeletedBucket, func(tx *txn) (bool, error) {
 			r, err := tx.purgeOldest()
 			return r != nil, err
 		})

@@ -13,7 +13,7 @@ func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error
 	if err != nil {
 		return err
 	}
-	var old *record
+	var old *Record
 	return s.submit(&change{
 		check: func(tx *txn) (todo bool, err error) {
 			if old, err = tx.live(name); err != nil {
@@ -27,9 +27,9 @@ func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error
 
 // admit asks allow about the image called name, or about none where r is nil,
 // and then returns db.ErrNotFound for none.
-func admit(r *record, name string, allow db.Precondition) error {
+func admit(r *Record, name string, allow db.Precondition) error {
 	if allow != nil {
-		if err := allow(r.image()); err != nil {
+		if err := allow(r.ImageOrNil()); err != nil {
 			return err
 		}
 	}

@@ -7,125 +7,125 @@ import (
 	"imageserver/db"
 )
 
-// index is a bucket whose entries follow from the records. It is kept up to
+// Index is a bucket whose entries follow from the records. It is kept up to
 // date, checked, repaired and compacted by what is said here.
 //
 // To add an index, add its bucket and a row to indexes, and a format that
 // creates and fills the bucket (see upgrades).
-type index struct {
-	bucket []byte
+type Index struct {
+	Bucket []byte
 	// entry returns the entry that a record has in the index. A nil key means
 	// none.
-	entry func(r *record) (key, value []byte)
+	Entry func(r *Record) (key, value []byte)
 	// owner returns the bucket and the key of the record that an entry belongs
 	// to. For a damaged entry that is some key, perhaps an empty one.
-	owner func(key, value []byte) (bucket, owner []byte)
+	Owner func(key, value []byte) (bucket, owner []byte)
 	// recall sets in a record that was lost what an entry says about it. It is
 	// nil if an entry says nothing, or if repairing finds it by itself.
-	recall func(r *record, key []byte)
+	Recall func(r *Record, key []byte)
 	// rising means that new keys are higher than all others. Compacting fills
 	// the pages of such a bucket, because nothing is inserted between its keys.
-	rising bool
+	Rising bool
 }
 
-// indexes are all of them. The order of List comes from the first.
-var indexes = []index{
+// Indexes are all of them. The order of List comes from the first.
+var Indexes = []Index{
 	{
-		bucket: recentBucket,
-		entry: func(r *record) (key, _ []byte) {
-			if r.isImage() {
-				key = recentKey(r.Uploaded, r.Name)
+		Bucket: RecentBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			if r.IsImage() {
+				key = RecentKey(r.Uploaded, r.Name)
 			}
 			return key, nil
 		},
-		owner: func(k, _ []byte) (bucket, owner []byte) { return imagesBucket, recentName(k) },
+		Owner: func(k, _ []byte) (bucket, owner []byte) { return ImagesBucket, RecentName(k) },
 	},
 	{
-		bucket: digestsBucket,
-		entry: func(r *record) (key, _ []byte) {
+		Bucket: DigestsBucket,
+		Entry: func(r *Record) (key, _ []byte) {
 			switch {
-			case r.isImage():
-				key = digestKey(r.SHA256, r.Name)
-			case r.inTrash():
-				key = trashedDigestKey(r.SHA256, r.key())
+			case r.IsImage():
+				key = DigestKey(r.SHA256, r.Name)
+			case r.InTrash():
+				key = trashedDigestKey(r.SHA256, r.Key())
 			}
 			return key, nil
 		},
-		owner: digestOwner,
+		Owner: DigestOwner,
 	},
 	{
-		bucket: tokensBucket,
-		entry: func(r *record) (key, _ []byte) {
-			if r.isImage() && r.DeleteHash != (db.Digest{}) {
-				key = digestKey(r.DeleteHash, r.Name)
+		Bucket: TokensBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			if r.IsImage() && r.DeleteHash != (db.Digest{}) {
+				key = DigestKey(r.DeleteHash, r.Name)
 			}
 			return key, nil
 		},
-		owner: func(k, _ []byte) (bucket, owner []byte) {
-			return imagesBucket, k[min(len(db.Digest{}), len(k)):]
+		Owner: func(k, _ []byte) (bucket, owner []byte) {
+			return ImagesBucket, k[min(len(db.Digest{}), len(k)):]
 		},
-		recall: func(r *record, k []byte) { copy(r.DeleteHash[:], k) },
+		Recall: func(r *Record, k []byte) { copy(r.DeleteHash[:], k) },
 	},
 	{
-		bucket: deletedBucket,
-		entry: func(r *record) (key, _ []byte) {
-			if r.inTrash() {
-				key = recentKey(r.Deleted, r.Name)
+		Bucket: DeletedBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			if r.InTrash() {
+				key = RecentKey(r.Deleted, r.Name)
 			}
 			return key, nil
 		},
-		owner: func(k, _ []byte) (bucket, owner []byte) { return trashBucket, trashKeyOf(k) },
+		Owner: func(k, _ []byte) (bucket, owner []byte) { return TrashBucket, TrashKeyOf(k) },
 	},
 	{
-		bucket: dueBucket,
-		entry: func(r *record) (key, _ []byte) {
+		Bucket: DueBucket,
+		Entry: func(r *Record) (key, _ []byte) {
 			if end := r.End(); !end.IsZero() {
-				key = dueKey(end, r.key())
+				key = DueKey(end, r.Key())
 			}
 			return key, nil
 		},
-		owner: func(k, _ []byte) (bucket, owner []byte) {
-			owner = k[min(timeSize, len(k)):]
+		Owner: func(k, _ []byte) (bucket, owner []byte) {
+			owner = k[min(TimeSize, len(k)):]
 			return bucketOf(owner), owner
 		},
-		recall: func(r *record, k []byte) { r.Expires = dueTime(k) },
+		Recall: func(r *Record, k []byte) { r.Expires = DueTime(k) },
 	},
 	{
-		bucket: madeBucket,
-		entry: func(r *record) (key, value []byte) {
-			if r.isCopy() {
-				return idKey(r.blob), r.copyKey
+		Bucket: MadeBucket,
+		Entry: func(r *Record) (key, value []byte) {
+			if r.IsCopy() {
+				return IDKey(r.Blob), r.CopyKey
 			}
 			return nil, nil
 		},
-		owner:  func(_, v []byte) (bucket, owner []byte) { return copiesBucket, v },
-		rising: true,
+		Owner:  func(_, v []byte) (bucket, owner []byte) { return CopiesBucket, v },
+		Rising: true,
 	},
 }
 
-// recordBuckets are the buckets whose values are records.
-var recordBuckets = [][]byte{imagesBucket, trashBucket, copiesBucket}
+// RecordBuckets are the buckets whose values are records.
+var RecordBuckets = [][]byte{ImagesBucket, TrashBucket, CopiesBucket}
 
-// allBuckets returns the names of the buckets that a file of this format has.
-func allBuckets() [][]byte {
-	all := slices.Concat([][]byte{metaBucket}, recordBuckets, [][]byte{orphansBucket, chunksBucket})
-	for _, ix := range indexes {
-		all = append(all, ix.bucket)
+// Buckets returns the names of the buckets that a file of this format has.
+func Buckets() [][]byte {
+	all := slices.Concat([][]byte{MetaBucket}, RecordBuckets, [][]byte{OrphansBucket, ChunksBucket})
+	for _, ix := range Indexes {
+		all = append(all, ix.Bucket)
 	}
 	return all
 }
 
-// isOurs reports whether the layout has a bucket of that name.
-func isOurs(name []byte) bool {
-	return slices.ContainsFunc(allBuckets(), func(b []byte) bool { return bytes.Equal(b, name) })
+// IsBucket reports whether the layout has a bucket of that name.
+func IsBucket(name []byte) bool {
+	return slices.ContainsFunc(Buckets(), func(b []byte) bool { return bytes.Equal(b, name) })
 }
 
-// fillPercent returns how full the pages of a bucket are made when the file is
+// FillPercent returns how full the pages of a bucket are made when the file is
 // compacted. A page with some room need not be split at the next insertion.
-func fillPercent(bucket []byte) float64 {
-	rising := bytes.Equal(bucket, chunksBucket) || bytes.Equal(bucket, orphansBucket)
-	for _, ix := range indexes {
-		rising = rising || ix.rising && bytes.Equal(ix.bucket, bucket)
+func FillPercent(bucket []byte) float64 {
+	rising := bytes.Equal(bucket, ChunksBucket) || bytes.Equal(bucket, OrphansBucket)
+	for _, ix := range Indexes {
+		rising = rising || ix.Rising && bytes.Equal(ix.Bucket, bucket)
 	}
 	if rising {
 		return 1

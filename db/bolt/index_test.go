@@ -15,36 +15,36 @@ import (
 // a record back to the record, and each record must be in some index.
 func TestIndexes(t *testing.T) {
 	t.Parallel()
-	image := record{Image: db.Image{Name: "a.png", SHA256: db.Digest{1}, Uploaded: time.Unix(1, 0), Expires: time.Unix(2, 0), DeleteHash: db.Digest{2}}, blob: 3, chunkSize: chunkSize}
+	image := Record{Image: db.Image{Name: "a.png", SHA256: db.Digest{1}, Uploaded: time.Unix(1, 0), Expires: time.Unix(2, 0), DeleteHash: db.Digest{2}}, Blob: 3, ChunkSize: ChunkSize}
 	trashed := image
 	trashed.Image = image.Trashed(time.Unix(4, 5), time.Hour)
-	copied := record{blob: 6, chunkSize: chunkSize, copyKey: copyKey(db.Digest{1}, "w=1")}
+	copied := Record{Blob: 6, ChunkSize: ChunkSize, CopyKey: CopyKey(db.Digest{1}, "w=1")}
 	used := map[string]bool{}
-	for _, r := range []record{image, trashed, copied} {
-		if got, err := parseRecord(r.bucket(), r.key(), r.marshal()); err != nil || !bytes.Equal(got.key(), r.key()) {
-			t.Errorf("the record under %q is read as %+v, error %v", r.key(), got, err)
+	for _, r := range []Record{image, trashed, copied} {
+		if got, err := ParseRecord(r.Bucket(), r.Key(), r.Marshal()); err != nil || !bytes.Equal(got.Key(), r.Key()) {
+			t.Errorf("the record under %q is read as %+v, error %v", r.Key(), got, err)
 		}
 		listed := false
-		for _, ix := range indexes {
-			k, v := ix.entry(&r)
+		for _, ix := range Indexes {
+			k, v := ix.Entry(&r)
 			if k == nil {
 				continue
 			}
-			listed, used[string(ix.bucket)] = true, true
-			if bucket, owner := ix.owner(k, v); !bytes.Equal(bucket, r.bucket()) || !bytes.Equal(owner, r.key()) {
-				t.Errorf("the entry %q of %s leads to %q in %s, want %q in %s", k, ix.bucket, owner, bucket, r.key(), r.bucket())
+			listed, used[string(ix.Bucket)] = true, true
+			if bucket, owner := ix.Owner(k, v); !bytes.Equal(bucket, r.Bucket()) || !bytes.Equal(owner, r.Key()) {
+				t.Errorf("the entry %q of %s leads to %q in %s, want %q in %s", k, ix.Bucket, owner, bucket, r.Key(), r.Bucket())
 			}
 			for n := range len(k) {
-				ix.owner(k[:n], v[:min(n, len(v))]) // of a damaged entry: must not panic
+				ix.Owner(k[:n], v[:min(n, len(v))]) // of a damaged entry: must not panic
 			}
 		}
 		if !listed {
-			t.Errorf("the record under %q is in no index", r.key())
+			t.Errorf("the record under %q is in no index", r.Key())
 		}
 	}
-	for _, ix := range indexes {
-		if !used[string(ix.bucket)] {
-			t.Errorf("no record of this test is in %s: add one", ix.bucket)
+	for _, ix := range Indexes {
+		if !used[string(ix.Bucket)] {
+			t.Errorf("no record of this test is in %s: add one", ix.Bucket)
 		}
 	}
 }
@@ -53,16 +53,16 @@ func TestIndexes(t *testing.T) {
 // a bucket that has no records is a mistake of the program.
 func TestRecordElsewhere(t *testing.T) {
 	t.Parallel()
-	r := record{Image: db.Image{Name: "a.png"}, blob: 3, chunkSize: chunkSize}
+	r := Record{Image: db.Image{Name: "a.png"}, Blob: 3, ChunkSize: ChunkSize}
 	trashed := r
 	trashed.Deleted = time.Unix(4, 5)
 	for _, under := range []struct{ bucket, key, value []byte }{
-		{imagesBucket, trashed.key(), trashed.marshal()},
-		{trashBucket, r.key(), r.marshal()},
-		{trashBucket, trashKey("a.png", time.Unix(4, 6)), trashed.marshal()},
-		{copiesBucket, []byte("short"), r.marshal()},
+		{ImagesBucket, trashed.Key(), trashed.Marshal()},
+		{TrashBucket, r.Key(), r.Marshal()},
+		{TrashBucket, TrashKey("a.png", time.Unix(4, 6)), trashed.Marshal()},
+		{CopiesBucket, []byte("short"), r.Marshal()},
 	} {
-		if got, err := parseRecord(under.bucket, under.key, under.value); err == nil {
+		if got, err := ParseRecord(under.bucket, under.key, under.value); err == nil {
 			t.Errorf("under %q in %s: read as %+v", under.key, under.bucket, got)
 		}
 	}
@@ -71,7 +71,7 @@ func TestRecordElsewhere(t *testing.T) {
 			t.Error("a bucket without records was read")
 		}
 	}()
-	parseRecord(recentBucket, r.key(), r.marshal())
+	ParseRecord(RecentBucket, r.Key(), r.Marshal())
 }
 
 // TestBuckets finds in a new file the buckets that the layout names, and no others.
@@ -88,7 +88,7 @@ func TestBuckets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range allBuckets() {
+	for _, name := range Buckets() {
 		want = append(want, string(name))
 	}
 	slices.Sort(want)

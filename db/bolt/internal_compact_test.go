@@ -34,7 +34,7 @@ func dump(t testing.TB, path string) []string {
 	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *page.Bucket) {
 		line := string(bytes.Join(append(path, k), []byte("\x00|\x00")))
 		if nested != nil {
-			line += "\x00#" + string(idKey(nested.Sequence))
+			line += "\x00#" + string(IDKey(nested.Sequence))
 		} else {
 			line += "\x00=" + string(v)
 		}

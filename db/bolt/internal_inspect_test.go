@@ -30,7 +30,7 @@ func fillStore(t testing.TB) (path string, images map[string][]byte) {
 		}
 		images[name] = b
 	}
-	for i, size := range []int{0, 1, 500, 5000, chunkSize, chunkSize + 1, 3*chunkSize + 7, 10 * chunkSize} {
+	for i, size := range []int{0, 1, 500, 5000, ChunkSize, ChunkSize + 1, 3*ChunkSize + 7, 10 * ChunkSize} {
 		put(fmt.Sprintf("%d.png", i), content(byte(i), size), db.PutOptions{})
 	}
 	for i := range 60 {

@@ -29,7 +29,7 @@ func TestListDamaged(t *testing.T) {
 		mustPut(t, s, name, []byte(name))
 	}
 	err := tamper(s, func(tx *bbolt.Tx) error {
-		return tx.Bucket(imagesBucket).Put([]byte("b.png"), []byte("unreadable"))
+		return tx.Bucket(ImagesBucket).Put([]byte("b.png"), []byte("unreadable"))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -58,10 +58,10 @@ func fill(t testing.TB, s *Store, n int) (images []db.Image) {
 	}
 	err := tamper(s, func(tx *bbolt.Tx) error {
 		for _, img := range images {
-			r := record{Image: img, blob: 1, chunkSize: chunkSize}
+			r := Record{Image: img, Blob: 1, ChunkSize: ChunkSize}
 			if err := errors.Join(
-				tx.Bucket(imagesBucket).Put([]byte(img.Name), r.marshal()),
-				tx.Bucket(recentBucket).Put(recentKey(img.Uploaded, img.Name), nil),
+				tx.Bucket(ImagesBucket).Put([]byte(img.Name), r.Marshal()),
+				tx.Bucket(RecentBucket).Put(RecentKey(img.Uploaded, img.Name), nil),
 			); err != nil {
 				return err
 			}

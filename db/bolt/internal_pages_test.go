@@ -263,7 +263,7 @@ func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 // checksum; nor have the numbers that bbolt keeps for the bucket of a chunk and
 // nobody uses.
 func sameButForFields(a, b string) bool {
-	for _, bucket := range [][]byte{imagesBucket, trashBucket, copiesBucket} {
+	for _, bucket := range [][]byte{ImagesBucket, TrashBucket, CopiesBucket} {
 		if strings.HasPrefix(a, string(bucket)+"\x00|") {
 			a, _, _ = strings.Cut(a, "\x00=")
 			b, _, _ = strings.Cut(b, "\x00=")

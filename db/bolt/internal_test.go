@@ -79,7 +79,7 @@ func tamper(s *Store, fn func(tx *bbolt.Tx) error) error {
 }
 
 // recordOf returns the record under name.
-func recordOf(t testing.TB, s *Store, name string) (r *record) {
+func recordOf(t testing.TB, s *Store, name string) (r *Record) {
 	t.Helper()
 	err := s.view(func(tx *bbolt.Tx) (err error) { r, err = s.findImage(tx, name); return err })
 	if err != nil {
@@ -109,15 +109,15 @@ func chunkCount(size int64, chunkSize int) int {
 func wantChunks(t testing.TB, s *Store, want int) {
 	t.Helper()
 	for range 500 {
-		if count(t, s, orphansBucket) == 0 {
+		if count(t, s, OrphansBucket) == 0 {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if got := count(t, s, orphansBucket); got != 0 {
+	if got := count(t, s, OrphansBucket); got != 0 {
 		t.Errorf("%d orphans, want them swept", got)
 	}
-	if got := count(t, s, chunksBucket); got != want {
+	if got := count(t, s, ChunksBucket); got != want {
 		t.Errorf("%d chunks in the file, want %d", got, want)
 	}
 }
@@ -133,10 +133,10 @@ func TestBlobIDs(t *testing.T) {
 		for i := range byte(3) {
 			mustPut(t, s, "a.png", content(life*10+i, 100))
 			r := recordOf(t, s, "a.png")
-			if seen[r.blob] {
-				t.Errorf("blob id %d was used twice", r.blob)
+			if seen[r.Blob] {
+				t.Errorf("blob id %d was used twice", r.Blob)
 			}
-			seen[r.blob] = true
+			seen[r.Blob] = true
 			if err := s.Delete(ctx, "a.png", db.DeleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
@@ -151,7 +151,7 @@ func TestDamage(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
 	s := openStore(t, path, Options{})
-	damaged, sound := content(1, 3*chunkSize+500), content(2, chunkSize)
+	damaged, sound := content(1, 3*ChunkSize+500), content(2, ChunkSize)
 	mustPut(t, s, "damaged.png", damaged)
 	mustPut(t, s, "sound.png", sound)
 	s.Close()
@@ -161,15 +161,15 @@ func TestDamage(t *testing.T) {
 		s := openStore(t, path, Options{})
 		defer s.Close()
 		r := recordOf(t, s, "damaged.png")
-		err := tamper(s, func(tx *bbolt.Tx) error { return fn(tx.Bucket(chunksBucket), r.blob) })
+		err := tamper(s, func(tx *bbolt.Tx) error { return fn(tx.Bucket(ChunksBucket), r.Blob) })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	value := func(chunks *bbolt.Bucket, id uint64, n int) (*bbolt.Bucket, []byte) {
-		place := chunkPlace(id, n)
+		place := ChunkKey(id, n)
 		b := chunks.Bucket(place[:])
-		return b, bytes.Clone(b.Get(chunkKey))
+		return b, bytes.Clone(b.Get(ChunkValueKey))
 	}
 	wantDamage := func(from int) {
 		t.Helper()
@@ -185,8 +185,8 @@ func TestDamage(t *testing.T) {
 		if !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), "damaged.png") {
 			t.Errorf("error %v, want ErrDamaged with the name", err)
 		}
-		if !bytes.Equal(got.Bytes(), damaged[:from*chunkSize]) {
-			t.Errorf("%d bytes before the damage, want the %d good ones", got.Len(), from*chunkSize)
+		if !bytes.Equal(got.Bytes(), damaged[:from*ChunkSize]) {
+			t.Errorf("%d bytes before the damage, want the %d good ones", got.Len(), from*ChunkSize)
 		}
 		if !bytes.Equal(mustRead(t, s, "sound.png"), sound) {
 			t.Error("the other image changed")
@@ -196,7 +196,7 @@ func TestDamage(t *testing.T) {
 		flip := func(chunks *bbolt.Bucket, id uint64) error {
 			b, v := value(chunks, id, n)
 			v[100*n] ^= 1 // in the first chunk that is its checksum
-			return b.Put(chunkKey, v)
+			return b.Put(ChunkValueKey, v)
 		}
 		edit(flip)
 		wantDamage(n)
@@ -205,11 +205,11 @@ func TestDamage(t *testing.T) {
 	edit(func(chunks *bbolt.Bucket, id uint64) error {
 		b1, v1 := value(chunks, id, 1)
 		b2, v2 := value(chunks, id, 2)
-		return errors.Join(b1.Put(chunkKey, v2), b2.Put(chunkKey, v1))
+		return errors.Join(b1.Put(ChunkValueKey, v2), b2.Put(ChunkValueKey, v1))
 	})
 	wantDamage(1)
 	edit(func(chunks *bbolt.Bucket, id uint64) error {
-		place := chunkPlace(id, 1)
+		place := ChunkKey(id, 1)
 		return chunks.DeleteBucket(place[:])
 	})
 	wantDamage(1)
@@ -231,15 +231,15 @@ func TestHeal(t *testing.T) {
 		t.Run(test.again, func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, Options{})
-			want := content(1, segmentChunks*chunkSize+1)
+			want := content(1, segmentChunks*ChunkSize+1)
 			ending := db.PutOptions{Expires: time.Now().Add(time.Hour)}
 			mustPutWith(t, s, "a.png", want, ending)
 			mustPutWith(t, s, "b.png", want, ending)
 			mustPut(t, s, "taken.png", content(2, 100))
 			r := recordOf(t, s, "a.png")
 			err := tamper(s, func(tx *bbolt.Tx) error {
-				place := chunkPlace(r.blob, 3)
-				return tx.Bucket(chunksBucket).Bucket(place[:]).Put(chunkKey, []byte("what is left of it"))
+				place := ChunkKey(r.Blob, 3)
+				return tx.Bucket(ChunksBucket).Bucket(place[:]).Put(ChunkValueKey, []byte("what is left of it"))
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -274,7 +274,7 @@ func TestHeal(t *testing.T) {
 			if got, err := s.Usage(ctx); err != nil || got != usage {
 				t.Errorf("usage %+v, error %v, want %+v", got, err, usage)
 			}
-			chunks := chunkCount(int64(len(want)), chunkSize)
+			chunks := chunkCount(int64(len(want)), ChunkSize)
 			if !distinct[sha256.Sum256(content(2, 100))] {
 				wantChunks(t, s, chunks)
 			} else {
@@ -288,8 +288,8 @@ func TestHeal(t *testing.T) {
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
-	big := content(1, 2*segmentChunks*chunkSize+1)
-	chunks := chunkCount(int64(len(big)), chunkSize)
+	big := content(1, 2*segmentChunks*ChunkSize+1)
+	chunks := chunkCount(int64(len(big)), ChunkSize)
 
 	broken := errors.New("broken")
 	_, _, err := s.Put(ctx, "a.png", io.MultiReader(bytes.NewReader(big), errReader{broken}), db.PutOptions{})
@@ -311,7 +311,7 @@ func TestOrphans(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := count(t, s, chunksBucket); got != chunks {
+	if got := count(t, s, ChunksBucket); got != chunks {
 		t.Errorf("%d chunks while the image is read, want %d", got, chunks)
 	}
 	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, big) {
@@ -340,7 +340,7 @@ func TestCrash(t *testing.T) {
 		_, _, err := s.Put(ctx, "half.png", pipe, db.PutOptions{})
 		put <- err
 	}()
-	half := content(2, 2*segmentChunks*chunkSize+1)
+	half := content(2, 2*segmentChunks*ChunkSize+1)
 	if _, err := feed.Write(half); err != nil {
 		t.Fatal(err)
 	}
@@ -576,8 +576,8 @@ func TestFullOr(t *testing.T) {
 // TestMemory gives all uploads together the memory of two chunks.
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, Options{UploadMemory: 2 * chunkSize, UploadWait: 50 * time.Millisecond})
-	want := content(1, 20*chunkSize+1)
+	s := newStore(t, Options{UploadMemory: 2 * ChunkSize, UploadWait: 50 * time.Millisecond})
+	want := content(1, 20*ChunkSize+1)
 	mustPut(t, s, "one.png", want) // with one chunk to itself it still goes on
 	if got := mustRead(t, s, "one.png"); !bytes.Equal(got, want) {
 		t.Error("an image staged in small pieces reads wrong")
@@ -614,7 +614,7 @@ func TestMemory(t *testing.T) {
 func TestLongBlob(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})
-	size := int64(dropChunks+10) * chunkSize
+	size := int64(dropChunks+10) * ChunkSize
 	_, _, err := s.Put(ctx, "long.png", io.LimitReader(zeros{}, size), db.PutOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -680,7 +680,7 @@ func TestLookWaits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		id := b.(*body).record.blob
+		id := b.(*body).record.Blob
 		b.Close()
 		if !s.pins.doom(id) {
 			t.Fatal("an idle blob could not be doomed")

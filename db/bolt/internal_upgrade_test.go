@@ -133,7 +133,7 @@ func TestCheckOlder(t *testing.T) {
 				t.Error(err)
 			}
 			r, err := Check(ctx, path, Watch{})
-			if f.format < oldestChecked {
+			if f.format < OldestChecked {
 				if err == nil || !strings.Contains(err.Error(), "start the server with this file once") {
 					t.Errorf("error %v, want what to do", err)
 				}
@@ -152,11 +152,11 @@ func TestRepairOlder(t *testing.T) {
 	t.Parallel()
 	for _, damage := range []func(t *testing.T, path string){
 		func(t *testing.T, path string) {
-			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Delete(usageKey) })
+			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(MetaBucket).Delete(UsageKey) })
 		},
 		func(t *testing.T, path string) {
 			edit(t, path, func(tx *bbolt.Tx) error {
-				return errors.Join(tx.DeleteBucket(recentBucket), tx.Bucket(metaBucket).Put([]byte("x"), nil))
+				return errors.Join(tx.DeleteBucket(RecentBucket), tx.Bucket(MetaBucket).Put([]byte("x"), nil))
 			})
 		},
 	} {
@@ -169,7 +169,7 @@ func TestRepairOlder(t *testing.T) {
 			t.Errorf("after repairing there are %+v", done.After)
 		}
 		edit(t, path, func(tx *bbolt.Tx) error {
-			if have, err := ParseFormat(tx.Bucket(metaBucket).Get(formatKey)); err != nil || have != NewestFormat() {
+			if have, err := ParseFormat(tx.Bucket(MetaBucket).Get(FormatKey)); err != nil || have != NewestFormat() {
 				t.Errorf("the repaired file has format %d, %v, want %d", have, err, NewestFormat())
 			}
 			return nil
@@ -184,8 +184,8 @@ func TestUpgradeDamaged(t *testing.T) {
 	t.Parallel()
 	path := fixtures[0].unpack(t)
 	edit(t, path, func(tx *bbolt.Tx) error {
-		v := tx.Bucket(metaBucket).Get(usageKey)
-		return tx.Bucket(metaBucket).Put(usageKey, bytes.Clone(v[:len(v)-1]))
+		v := tx.Bucket(MetaBucket).Get(UsageKey)
+		return tx.Bucket(MetaBucket).Put(UsageKey, bytes.Clone(v[:len(v)-1]))
 	})
 	if _, err := Open(path, Options{}); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("error %v, want ErrDamaged", err)
@@ -198,7 +198,7 @@ func TestUpgradeUnreadable(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures {
 		path := f.unpack(t)
-		edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(imagesBucket).Put([]byte(f.first), []byte("?")) })
+		edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(ImagesBucket).Put([]byte(f.first), []byte("?")) })
 		s := openStore(t, path, Options{})
 		for name, want := range f.images {
 			if name != f.first && !bytes.Equal(mustRead(t, s, name), want) {

@@ -45,22 +45,22 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 type ordered struct {
 	bucket []byte
 	name   func(k []byte) []byte // of the image that a key stands for
-	record func(tx *bbolt.Tx, k, v []byte) (*record, error)
+	record func(tx *bbolt.Tx, k, v []byte) (*Record, error)
 }
 
 func orderOf(o db.ListOptions) ordered {
 	switch {
 	case o.Trash:
-		return ordered{deletedBucket, recentName, func(tx *bbolt.Tx, k, _ []byte) (*record, error) {
-			return mustRecord(tx, trashKeyOf(k))
+		return ordered{DeletedBucket, RecentName, func(tx *bbolt.Tx, k, _ []byte) (*Record, error) {
+			return MustRecord(tx, TrashKeyOf(k))
 		}}
 	case o.Sort == db.ByName:
-		return ordered{imagesBucket, func(k []byte) []byte { return k }, func(_ *bbolt.Tx, k, v []byte) (*record, error) {
-			return parseRecord(imagesBucket, k, v)
+		return ordered{ImagesBucket, func(k []byte) []byte { return k }, func(_ *bbolt.Tx, k, v []byte) (*Record, error) {
+			return ParseRecord(ImagesBucket, k, v)
 		}}
 	}
-	return ordered{recentBucket, recentName, func(tx *bbolt.Tx, k, _ []byte) (*record, error) {
-		return mustRecord(tx, recentName(k))
+	return ordered{RecentBucket, RecentName, func(tx *bbolt.Tx, k, _ []byte) (*Record, error) {
+		return MustRecord(tx, RecentName(k))
 	}}
 }
 
@@ -85,7 +85,7 @@ func matches(name []byte, part string) bool {
 
 // listed reports whether the record that was read for name belongs in a list.
 // One that cannot be read must not hide the others.
-func (s *Store) listed(name []byte, r *record, err error) bool {
+func (s *Store) listed(name []byte, r *Record, err error) bool {
 	if err != nil {
 		s.log.Error("left out of a list", "image", string(name), "err", err)
 		return false
@@ -187,7 +187,7 @@ func parseCursor(o db.ListOptions) ([]byte, error) {
 	if o.After == "" {
 		return nil, nil
 	}
-	shortest := timeSize + 1 // the time, or the size, and a name
+	shortest := TimeSize + 1 // the time, or the size, and a name
 	if o.Sort == db.ByName {
 		shortest = 1
 	}

@@ -18,15 +18,15 @@ import (
 // of those behind the key after.
 func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
 	best := &bestSizes{limit: o.Limit, reverse: o.Reverse, after: after}
-	_, err = s.scan(ctx, imagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
+	_, err = s.scan(ctx, ImagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
 		if !matches(name, o.Match) {
 			return false
 		}
 		// Most do not belong on the page, and to see that needs no more than this.
-		if size, ok := recordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
+		if size, ok := RecordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
 			return false
 		}
-		if r, err := parseRecord(imagesBucket, name, v); s.listed(name, r, err) {
+		if r, err := ParseRecord(ImagesBucket, name, v); s.listed(name, r, err) {
 			best.add(r.Image)
 		}
 		return false
@@ -52,7 +52,7 @@ type bestSizes struct {
 	more    bool   // whether others stand behind them
 
 	found []sized
-	key   [timeSize + db.MaxNameBytes]byte // room for the key of the image looked at
+	key   [TimeSize + db.MaxNameBytes]byte // room for the key of the image looked at
 }
 
 type sized struct {

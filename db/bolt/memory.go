@@ -20,7 +20,7 @@ type memory struct {
 }
 
 func (m *memory) init(bytes int64, wait time.Duration) {
-	n := max(1, int(bytes/chunkSize))
+	n := max(1, int(bytes/ChunkSize))
 	m.free = make(chan struct{}, n)
 	for range n {
 		m.free <- struct{}{}

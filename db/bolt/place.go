@@ -11,7 +11,7 @@ import (
 // place is where bytes go that were to go under some name.
 type place struct {
 	name    string
-	record  *record // what stands there now, or nil
+	record  *Record // what stands there now, or nil
 	outcome db.Outcome
 }
 
@@ -20,7 +20,7 @@ type place struct {
 func (tx *txn) place(name string, sum db.Digest, conflict db.Conflict, allow db.Precondition) (place, error) {
 	old, err := tx.live(name)
 	if err == nil && allow != nil {
-		err = allow(old.image())
+		err = allow(old.ImageOrNil())
 	}
 	switch {
 	case err != nil:
@@ -48,9 +48,9 @@ func (tx *txn) place(name string, sum db.Digest, conflict db.Conflict, allow db.
 
 // numberedTwin returns an image whose name is numbered after name and that
 // holds the bytes with digest sum, or nil.
-func (tx *txn) numberedTwin(name string, sum db.Digest) (*record, error) {
-	prefix := digestKey(sum, db.NumberedPrefix(name))
-	c := tx.Bucket(digestsBucket).Cursor()
+func (tx *txn) numberedTwin(name string, sum db.Digest) (*Record, error) {
+	prefix := DigestKey(sum, db.NumberedPrefix(name))
+	c := tx.Bucket(DigestsBucket).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
 		candidate := string(k[len(sum):])
 		if !db.IsNumbered(name, candidate) {
@@ -82,8 +82,8 @@ func (tx *txn) freeName(name string) string {
 
 // live returns the record under name, or nil where there is none or it has
 // expired.
-func (tx *txn) live(name string) (*record, error) {
-	r, err := getRecord(tx.Tx, name)
+func (tx *txn) live(name string) (*Record, error) {
+	r, err := ImageRecord(tx.Tx, name)
 	if err != nil || r == nil || r.Ended(tx.now) {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	if err != nil {
 		return db.Image{}, nil, err
 	}
-	r, err := s.look(func(tx *bbolt.Tx) (*record, error) { return s.findImage(tx, name) })
+	r, err := s.look(func(tx *bbolt.Tx) (*Record, error) { return s.findImage(tx, name) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -43,13 +43,13 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 
 // look returns the record that find finds and pins its blob; it looks again
 // for as long as that is just being deleted.
-func (s *Store) look(find func(*bbolt.Tx) (*record, error)) (r *record, err error) {
+func (s *Store) look(find func(*bbolt.Tx) (*Record, error)) (r *Record, err error) {
 	for {
 		var wait <-chan struct{}
 		s.pins.lookup.RLock()
 		err := s.view(func(tx *bbolt.Tx) (err error) {
 			if r, err = find(tx); err == nil {
-				wait = s.pins.pin(r.blob)
+				wait = s.pins.pin(r.Blob)
 			}
 			return err
 		})
@@ -65,8 +65,8 @@ func (s *Store) look(find func(*bbolt.Tx) (*record, error)) (r *record, err erro
 }
 
 // findImage returns the record under name, or db.ErrNotFound.
-func (s *Store) findImage(tx *bbolt.Tx, name string) (*record, error) {
-	r, err := getRecord(tx, name)
+func (s *Store) findImage(tx *bbolt.Tx, name string) (*Record, error) {
+	r, err := ImageRecord(tx, name)
 	switch {
 	case err != nil:
 		return nil, err
@@ -78,7 +78,7 @@ func (s *Store) findImage(tx *bbolt.Tx, name string) (*record, error) {
 
 // ended reports whether the record's image has gone by itself. It reads the
 // clock only for one that ever will.
-func (s *Store) ended(r *record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
+func (s *Store) ended(r *Record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
 
 // readPool lends the buffers that chunks are read into.
 var readPool = sync.Pool{New: func() any { return new(chunk) }}
@@ -100,18 +100,18 @@ func (s *Store) readChunk(id uint64, number, want int) (*chunk, error) {
 
 // load copies a chunk out of the transaction.
 func (c *chunk) load(tx *bbolt.Tx, id uint64, number int) error {
-	v, err := getChunk(tx, id, number)
+	v, err := GetChunk(tx, id, number)
 	if err != nil {
 		return err
 	}
-	c.n = copy(c.buf[:], v) - crcSize
+	c.n = copy(c.buf[:], v) - ChecksumSize
 	return nil
 }
 
 // body reads a blob that it has pinned.
 type body struct {
 	s      *Store
-	record *record
+	record *Record
 	off    int64
 	cur    *chunk // the chunk last read, or nil
 	number int    // of cur
@@ -132,8 +132,8 @@ func (b *body) chunk(number int) (*chunk, error) {
 		return b.cur, nil
 	}
 	b.drop()
-	want := min(int64(b.record.chunkSize), b.record.Size-int64(number)*int64(b.record.chunkSize))
-	c, err := b.s.readChunk(b.record.blob, number, int(want))
+	want := min(int64(b.record.ChunkSize), b.record.Size-int64(number)*int64(b.record.ChunkSize))
+	c, err := b.s.readChunk(b.record.Blob, number, int(want))
 	if err != nil {
 		return nil, fmt.Errorf("image %q: %w", b.record.Name, err)
 	}
@@ -165,7 +165,7 @@ func (b *body) ReadAt(p []byte, off int64) (n int, err error) {
 	if b.closed {
 		return 0, errBodyClosed
 	}
-	return readChunks(p, off, b.record.Size, b.record.chunkSize, func(number int, read func([]byte)) error {
+	return ReadChunks(p, off, b.record.Size, b.record.ChunkSize, func(number int, read func([]byte)) error {
 		c, err := b.chunk(number)
 		if err == nil {
 			read(c.data())
@@ -176,11 +176,11 @@ func (b *body) ReadAt(p []byte, off int64) (n int, err error) {
 
 func (b *body) WriteTo(w io.Writer) (n int64, err error) {
 	for b.off < b.record.Size {
-		c, err := b.chunk(int(b.off / int64(b.record.chunkSize)))
+		c, err := b.chunk(int(b.off / int64(b.record.ChunkSize)))
 		if err != nil {
 			return n, err
 		}
-		k, err := w.Write(c.data()[b.off%int64(b.record.chunkSize):])
+		k, err := w.Write(c.data()[b.off%int64(b.record.ChunkSize):])
 		n, b.off = n+int64(k), b.off+int64(k)
 		if err != nil {
 			return n, err
@@ -200,7 +200,7 @@ func (b *body) Seek(offset int64, whence int) (int64, error) {
 		return 0, fmt.Errorf("unknown whence %d", whence)
 	}
 	if offset < 0 {
-		return 0, errNegative
+		return 0, ErrNegative
 	}
 	b.off = offset
 	return offset, nil
@@ -211,7 +211,7 @@ func (b *body) Close() error {
 	if !b.closed {
 		b.closed = true
 		b.drop()
-		b.s.unpin(b.record.blob)
+		b.s.unpin(b.record.Blob)
 	}
 	return nil
 }

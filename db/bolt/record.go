@@ -13,16 +13,16 @@ import (
 	"imageserver/db"
 )
 
-// record is the value under a key in the images, trash and copies buckets: an
+// Record is the value under a key in the images, trash and copies buckets: an
 // image or a copy, and where its bytes are. The Name of a copy's is what
 // messages call it. A record is written in protobuf's wire format, which says
 // for every field where it ends, so that later versions can add fields and
 // earlier ones keep what they do not know.
-type record struct {
+type Record struct {
 	db.Image
-	blob      uint64
-	chunkSize int    // of the blob's chunks, the last one may be shorter
-	copyKey   []byte // the key in the copies bucket, or nil for an image
+	Blob      uint64
+	ChunkSize int    // of the blob's chunks, the last one may be shorter
+	CopyKey   []byte // the key in the copies bucket, or nil for an image
 	unknown   []byte
 }
 
@@ -51,18 +51,18 @@ const (
 	fieldChecksum    = 14 // fixed32, CRC-32C of all bytes before this field; the last field; missing in records from before format 4
 )
 
-func (r *record) marshal() []byte {
+func (r *Record) Marshal() []byte {
 	b := make([]byte, 0, 96)
 	varint := func(n protowire.Number, v uint64) {
 		b = protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
 	}
-	varint(fieldBlob, r.blob)
+	varint(fieldBlob, r.Blob)
 	b = protowire.AppendBytes(protowire.AppendTag(b, fieldSHA256, protowire.BytesType), r.SHA256[:])
 	varint(fieldSize, uint64(r.Size))
 	b = protowire.AppendString(protowire.AppendTag(b, fieldContentType, protowire.BytesType), r.ContentType)
 	varint(fieldWidth, uint64(r.Width))
 	varint(fieldHeight, uint64(r.Height))
-	varint(fieldChunkSize, uint64(r.chunkSize))
+	varint(fieldChunkSize, uint64(r.ChunkSize))
 	if r.Orientation != 0 {
 		varint(fieldOrientation, uint64(r.Orientation))
 	}
@@ -83,10 +83,10 @@ func (r *record) marshal() []byte {
 	return protowire.AppendFixed32(protowire.AppendTag(b, fieldChecksum, protowire.Fixed32Type), sum)
 }
 
-var errRecord = errors.New("unreadable record")
+var ErrRecord = errors.New("unreadable record")
 
-func unmarshalRecord(name string, b []byte) (*record, error) {
-	r := &record{Image: db.Image{Name: name}}
+func unmarshalRecord(name string, b []byte) (*Record, error) {
+	r := &Record{Image: db.Image{Name: name}}
 	whole := b
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
@@ -122,22 +122,22 @@ func unmarshalRecord(name string, b []byte) (*record, error) {
 			r.unknown = append(r.unknown, field...)
 		}
 	}
-	if r.blob == 0 || r.Size < 0 || r.chunkSize <= 0 || r.chunkSize > chunkSize {
+	if r.Blob == 0 || r.Size < 0 || r.ChunkSize <= 0 || r.ChunkSize > ChunkSize {
 		return nil, damagedRecord(name)
 	}
 	return r, nil
 }
 
-// parseRecord returns the record under a key of one of recordBuckets. A record
+// ParseRecord returns the record under a key of one of RecordBuckets. A record
 // that belongs under another key is unreadable.
-func parseRecord(bucket, k, v []byte) (*record, error) {
+func ParseRecord(bucket, k, v []byte) (*Record, error) {
 	name, copyKey := string(k), []byte(nil)
 	switch string(bucket) {
-	case string(imagesBucket):
-	case string(trashBucket):
-		name = trashName(k)
-	case string(copiesBucket):
-		name, copyKey = copyTitle(k), bytes.Clone(k)
+	case string(ImagesBucket):
+	case string(TrashBucket):
+		name = TrashName(k)
+	case string(CopiesBucket):
+		name, copyKey = CopyTitle(k), bytes.Clone(k)
 	default:
 		panic(fmt.Sprintf("the bucket %q has no records", bucket))
 	}
@@ -145,34 +145,34 @@ func parseRecord(bucket, k, v []byte) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.copyKey = copyKey
-	if !bytes.Equal(r.bucket(), bucket) || r.Name != string(k) && !bytes.Equal(r.key(), k) || r.isCopy() && len(k) <= len(db.Digest{}) {
+	r.CopyKey = copyKey
+	if !bytes.Equal(r.Bucket(), bucket) || r.Name != string(k) && !bytes.Equal(r.Key(), k) || r.IsCopy() && len(k) <= len(db.Digest{}) {
 		return nil, damagedRecord(name)
 	}
 	return r, nil
 }
 
-// recordAt returns the record under a key of one of recordBuckets, or nil if
+// RecordAt returns the record under a key of one of RecordBuckets, or nil if
 // there is none.
-func recordAt(tx *bbolt.Tx, bucket, k []byte) (*record, error) {
+func RecordAt(tx *bbolt.Tx, bucket, k []byte) (*Record, error) {
 	v := tx.Bucket(bucket).Get(k)
 	if v == nil {
 		return nil, nil
 	}
-	return parseRecord(bucket, k, v)
+	return ParseRecord(bucket, k, v)
 }
 
 // bucketOf returns the bucket of the image with that key: images or trash.
 func bucketOf(k []byte) []byte {
 	if bytes.IndexByte(k, trashMark) >= 0 {
-		return trashBucket
+		return TrashBucket
 	}
-	return imagesBucket
+	return ImagesBucket
 }
 
-// recordSize returns the size in a record without reading the rest, and reports
+// RecordSize returns the size in a record without reading the rest, and reports
 // whether it is there.
-func recordSize(b []byte) (int64, bool) {
+func RecordSize(b []byte) (int64, bool) {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
 		if n < 0 {
@@ -198,7 +198,7 @@ func setDigest(d *db.Digest, value []byte) bool {
 }
 
 // setTime stores a time and reports whether it knows the field.
-func (r *record) setTime(number protowire.Number, value []byte) bool {
+func (r *Record) setTime(number protowire.Number, value []byte) bool {
 	v, _ := protowire.ConsumeFixed64(value)
 	t := time.Unix(0, int64(v)).UTC()
 	switch number {
@@ -217,11 +217,11 @@ func (r *record) setTime(number protowire.Number, value []byte) bool {
 }
 
 // setVarint stores an integer field and reports whether it knows it.
-func (r *record) setVarint(number protowire.Number, value []byte) bool {
+func (r *Record) setVarint(number protowire.Number, value []byte) bool {
 	v, _ := protowire.ConsumeVarint(value)
 	switch number {
 	case fieldBlob:
-		r.blob = v
+		r.Blob = v
 	case fieldSize:
 		r.Size = int64(v)
 	case fieldWidth:
@@ -229,7 +229,7 @@ func (r *record) setVarint(number protowire.Number, value []byte) bool {
 	case fieldHeight:
 		r.Height = int(v)
 	case fieldChunkSize:
-		r.chunkSize = int(v)
+		r.ChunkSize = int(v)
 	case fieldOrientation:
 		r.Orientation = int(v)
 	default:
@@ -253,71 +253,71 @@ func contentType(b []byte) string {
 }
 
 func damagedRecord(name string) error {
-	return fmt.Errorf("%w: %q: %w", db.ErrDamaged, name, errRecord)
+	return fmt.Errorf("%w: %q: %w", db.ErrDamaged, name, ErrRecord)
 }
 
-// getRecord returns the record under name, or nil if there is none.
-func getRecord(tx *bbolt.Tx, name string) (*record, error) {
-	return recordAt(tx, imagesBucket, []byte(name))
+// ImageRecord returns the record under name, or nil if there is none.
+func ImageRecord(tx *bbolt.Tx, name string) (*Record, error) {
+	return RecordAt(tx, ImagesBucket, []byte(name))
 }
 
-// mustRecord returns the record under a key that an index holds: the name of an
+// MustRecord returns the record under a key that an index holds: the name of an
 // image, or the key of an image in the trash.
-func mustRecord(tx *bbolt.Tx, k []byte) (*record, error) {
-	r, err := recordAt(tx, bucketOf(k), k)
+func MustRecord(tx *bbolt.Tx, k []byte) (*Record, error) {
+	r, err := RecordAt(tx, bucketOf(k), k)
 	if r == nil && err == nil {
 		err = damagedRecord(string(k))
 	}
 	return r, err
 }
 
-// isCopy reports whether the record is that of a resized copy.
-func (r *record) isCopy() bool { return r.copyKey != nil }
+// IsCopy reports whether the record is that of a resized copy.
+func (r *Record) IsCopy() bool { return r.CopyKey != nil }
 
-// inTrash reports whether the record is that of an image in the trash.
-func (r *record) inTrash() bool { return !r.isCopy() && !r.Deleted.IsZero() }
+// InTrash reports whether the record is that of an image in the trash.
+func (r *Record) InTrash() bool { return !r.IsCopy() && !r.Deleted.IsZero() }
 
-// isImage reports whether the record is that of an image that is not in the trash.
-func (r *record) isImage() bool { return !r.isCopy() && !r.inTrash() }
+// IsImage reports whether the record is that of an image that is not in the trash.
+func (r *Record) IsImage() bool { return !r.IsCopy() && !r.InTrash() }
 
-// bucket returns the bucket of the record.
-func (r *record) bucket() []byte {
+// Bucket returns the bucket of the record.
+func (r *Record) Bucket() []byte {
 	switch {
-	case r.isCopy():
-		return copiesBucket
-	case r.inTrash():
-		return trashBucket
+	case r.IsCopy():
+		return CopiesBucket
+	case r.InTrash():
+		return TrashBucket
 	}
-	return imagesBucket
+	return ImagesBucket
 }
 
-// key returns the key of the record in its bucket.
-func (r *record) key() []byte {
+// Key returns the key of the record in its bucket.
+func (r *Record) Key() []byte {
 	switch {
-	case r.isCopy():
-		return r.copyKey
-	case r.inTrash():
-		return trashKey(r.Name, r.Deleted)
+	case r.IsCopy():
+		return r.CopyKey
+	case r.InTrash():
+		return TrashKey(r.Name, r.Deleted)
 	}
 	return []byte(r.Name)
 }
 
-// count adds n times the record to the counts of images and copies. The counts
+// Count adds n times the record to the counts of images and copies. The counts
 // of contents are kept elsewhere.
-func (r *record) count(u *db.Usage, n int64) {
+func (r *Record) Count(u *db.Usage, n int64) {
 	number, bytes := &u.Images, &u.Bytes
 	switch {
-	case r.isCopy():
+	case r.IsCopy():
 		number, bytes = &u.Copies, &u.CopyBytes
-	case r.inTrash():
+	case r.InTrash():
 		number, bytes = &u.Trash, &u.TrashBytes
 	}
 	*number += n
 	*bytes += n * r.Size
 }
 
-// image returns a copy of the record's image, or nil for no record.
-func (r *record) image() *db.Image {
+// ImageOrNil returns a copy of the record's image, or nil for no record.
+func (r *Record) ImageOrNil() *db.Image {
 	if r == nil {
 		return nil
 	}

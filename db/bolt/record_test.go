@@ -15,22 +15,22 @@ import (
 
 func TestRecord(t *testing.T) {
 	t.Parallel()
-	r := &record{
+	r := &Record{
 		Image: db.Image{
 			Name: "a.png", Size: 1 << 40, SHA256: sha256.Sum256([]byte("a")), ContentType: "image/x-odd",
 			Width: 70000, Height: 1, Orientation: 6, Uploaded: time.Date(1961, 4, 12, 6, 7, 0, 1, time.UTC),
 		},
-		blob: 1 << 60, chunkSize: 1000,
+		Blob: 1 << 60, ChunkSize: 1000,
 	}
 	// What a later version might add: kept, and written again.
 	r.unknown = protowire.AppendString(protowire.AppendTag(nil, 99, protowire.BytesType), "of the future")
 	r.unknown = protowire.AppendVarint(protowire.AppendTag(r.unknown, 100, protowire.VarintType), 7)
 	for range 2 {
-		got, err := unmarshalRecord("a.png", r.marshal())
+		got, err := unmarshalRecord("a.png", r.Marshal())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(got, r, cmp.AllowUnexported(record{})); diff != "" {
+		if diff := cmp.Diff(got, r, cmp.AllowUnexported(Record{})); diff != "" {
 			t.Errorf("record read back (-got +want):\n%s", diff)
 		}
 		r.Orientation = 0 // as in a record from before it was kept
@@ -47,13 +47,13 @@ func TestRecord(t *testing.T) {
 		{"deletion", 9, func() { r.Deleted = time.Unix(0, -1).UTC() }},
 		{"rest", 9, func() { r.KeptUntil = time.Unix(0, 0).UTC() }},
 	} {
-		without := len(r.marshal())
+		without := len(r.Marshal())
 		field.set()
-		if got := len(r.marshal()) - without; got != field.size {
+		if got := len(r.Marshal()) - without; got != field.size {
 			t.Errorf("the %s takes %d bytes, want %d and none where there is none", field.name, got, field.size)
 		}
-		got, err := unmarshalRecord("a.png", r.marshal())
-		if diff := cmp.Diff(got, r, cmp.AllowUnexported(record{})); diff != "" || err != nil {
+		got, err := unmarshalRecord("a.png", r.Marshal())
+		if diff := cmp.Diff(got, r, cmp.AllowUnexported(Record{})); diff != "" || err != nil {
 			t.Errorf("record with the %s read back, error %v (-got +want):\n%s", field.name, err, diff)
 		}
 	}
@@ -63,14 +63,14 @@ func TestRecord(t *testing.T) {
 // what it said, and never anything else.
 func TestRecordFlipped(t *testing.T) {
 	t.Parallel()
-	r := &record{
+	r := &Record{
 		Image: db.Image{
 			Name: "a.png", Size: 12345, SHA256: sha256.Sum256([]byte("a")), ContentType: "image/png", Width: 640, Height: 480,
 			Uploaded: time.Unix(1, 0).UTC(), Expires: time.Unix(2, 0).UTC(), DeleteHash: db.Digest{1},
 		},
-		blob: 77, chunkSize: chunkSize,
+		Blob: 77, ChunkSize: ChunkSize,
 	}
-	whole := r.marshal()
+	whole := r.Marshal()
 	unreadable := 0
 	for i := range 8 * len(whole) {
 		b := bytes.Clone(whole)
@@ -81,7 +81,7 @@ func TestRecordFlipped(t *testing.T) {
 			continue
 		}
 		got.unknown = nil // the mark of the checksum itself has become another
-		if diff := cmp.Diff(got, r, cmp.AllowUnexported(record{})); err != nil || diff != "" {
+		if diff := cmp.Diff(got, r, cmp.AllowUnexported(Record{})); err != nil || diff != "" {
 			t.Errorf("bit %d flipped: error %v, record (-got +want):\n%s", i, err, diff)
 		}
 	}
@@ -91,12 +91,12 @@ func TestRecordFlipped(t *testing.T) {
 }
 
 func FuzzRecord(f *testing.F) {
-	r := &record{Image: db.Image{Size: 5, ContentType: "image/png"}, blob: 1, chunkSize: chunkSize}
-	f.Add(r.marshal())
+	r := &Record{Image: db.Image{Size: 5, ContentType: "image/png"}, Blob: 1, ChunkSize: ChunkSize}
+	f.Add(r.Marshal())
 	f.Add([]byte{})
 	r.Image = r.Trashed(time.Unix(2, 0), time.Hour)
 	r.Expires, r.DeleteHash = time.Unix(1, 0), db.Digest{1}
-	f.Add(r.marshal())
+	f.Add(r.Marshal())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := unmarshalRecord("a.png", b)
 		if err != nil {
@@ -105,11 +105,11 @@ func FuzzRecord(f *testing.F) {
 			}
 			return
 		}
-		again, err := unmarshalRecord("a.png", r.marshal())
+		again, err := unmarshalRecord("a.png", r.Marshal())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(again, r, cmp.AllowUnexported(record{})); diff != "" {
+		if diff := cmp.Diff(again, r, cmp.AllowUnexported(Record{})); diff != "" {
 			t.Errorf("record read back (-got +want):\n%s", diff)
 		}
 	})

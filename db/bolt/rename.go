@@ -38,7 +38,7 @@ func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (
 // move gives what stands under one key, a name or that of an image in the
 // trash, the name that was found for it.
 type move struct {
-	from  *record
+	from  *Record
 	to    place
 	trash time.Duration // for what stands under the name
 }

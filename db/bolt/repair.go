@@ -153,7 +153,7 @@ func (m *mender) upgrade() error { return Upgrade(m.db) }
 // This comes first: whoever starts the server next loses nothing.
 func (m *mender) keep() error {
 	return m.db.Update(func(tx *bbolt.Tx) error {
-		orphans, chunks := tx.Bucket(orphansBucket), tx.Bucket(chunksBucket)
+		orphans, chunks := tx.Bucket(OrphansBucket), tx.Bucket(ChunksBucket)
 		var gone [][]byte
 		err := orphans.ForEach(func(k, _ []byte) error {
 			if len(k) != 8 || m.plan.rescued[binary.BigEndian.Uint64(k)] {
@@ -183,7 +183,7 @@ func (m *mender) rescueRecords() error {
 			if m.inspect != nil && m.inspect(blobReader{tx, r}, &img) == nil {
 				r.ContentType, r.Width, r.Height, r.Orientation = img.ContentType, img.Width, img.Height, img.Orientation
 			}
-			if err := tx.Bucket(imagesBucket).Put(r.key(), r.marshal()); err != nil {
+			if err := tx.Bucket(ImagesBucket).Put(r.Key(), r.Marshal()); err != nil {
 				return err
 			}
 		}
@@ -199,12 +199,12 @@ func (m *mender) relinkRecords() error {
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		for _, to := range m.plan.relink {
 			b := tx.Bucket(to.bucket)
-			r, err := parseRecord(to.bucket, []byte(to.key), b.Get([]byte(to.key)))
+			r, err := ParseRecord(to.bucket, []byte(to.key), b.Get([]byte(to.key)))
 			if err != nil {
 				return err
 			}
-			r.blob, r.chunkSize, r.Size, r.SHA256 = to.blob, to.chunkSize, to.size, to.sum
-			if err := b.Put([]byte(to.key), r.marshal()); err != nil {
+			r.Blob, r.ChunkSize, r.Size, r.SHA256 = to.blob, to.chunkSize, to.size, to.sum
+			if err := b.Put([]byte(to.key), r.Marshal()); err != nil {
 				return err
 			}
 		}
@@ -215,14 +215,14 @@ func (m *mender) relinkRecords() error {
 // blobReader reads a blob in a transaction.
 type blobReader struct {
 	tx *bbolt.Tx
-	r  *record
+	r  *Record
 }
 
 func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
-	return readChunks(p, off, b.r.Size, b.r.chunkSize, func(number int, read func([]byte)) error {
-		v, err := getChunk(b.tx, b.r.blob, number)
+	return ReadChunks(p, off, b.r.Size, b.r.ChunkSize, func(number int, read func([]byte)) error {
+		v, err := GetChunk(b.tx, b.r.Blob, number)
 		if err == nil {
-			read(v[crcSize:])
+			read(v[ChecksumSize:])
 		}
 		return err
 	})
@@ -239,19 +239,19 @@ func (m *mender) dropCopies() error {
 		}
 	}
 	for _, r := range m.refs {
-		if !bytes.Equal(r.bucket, copiesBucket) || !dropped[r.key] {
+		if !bytes.Equal(r.bucket, CopiesBucket) || !dropped[r.key] {
 			delete(m.plan.lost, r.blob)
 		}
 	}
 	for _, r := range m.plan.rescue {
-		delete(m.plan.lost, r.blob)
+		delete(m.plan.lost, r.Blob)
 	}
 	for _, r := range m.plan.relink {
 		delete(m.plan.lost, r.blob)
 	}
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		for _, r := range m.plan.copies {
-			if err := tx.Bucket(copiesBucket).Delete([]byte(r.key)); err != nil {
+			if err := tx.Bucket(CopiesBucket).Delete([]byte(r.key)); err != nil {
 				return err
 			}
 		}
@@ -300,9 +300,9 @@ func (m *mender) addEntries() error {
 	if len(m.plan.indices) == 0 && len(m.plan.rescue) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
-	for _, bucket := range recordBuckets {
+	for _, bucket := range RecordBuckets {
 		err := m.each(bucket, func(tx *bbolt.Tx, k, v []byte) error {
-			r, err := parseRecord(bucket, k, v)
+			r, err := ParseRecord(bucket, k, v)
 			if err != nil {
 				return nil // it stays as it is
 			}
@@ -316,13 +316,13 @@ func (m *mender) addEntries() error {
 }
 
 // addEntries enters what a record asks for and is missing.
-func addEntries(tx *bbolt.Tx, r *record) error {
-	for _, ix := range indexes {
-		k, v := ix.entry(r)
+func addEntries(tx *bbolt.Tx, r *Record) error {
+	for _, ix := range Indexes {
+		k, v := ix.Entry(r)
 		if k == nil {
 			continue
 		}
-		b := tx.Bucket(ix.bucket)
+		b := tx.Bucket(ix.Bucket)
 		if have := b.Get(k); have != nil && bytes.Equal(have, v) {
 			continue
 		}
@@ -339,19 +339,19 @@ func (m *mender) dropEntries() error {
 	if len(m.plan.indices) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
-	for _, ix := range indexes {
-		err := m.each(ix.bucket, func(tx *bbolt.Tx, k, v []byte) error {
-			bucket, owner := ix.owner(k, v)
-			r, err := recordAt(tx, bucket, owner)
+	for _, ix := range Indexes {
+		err := m.each(ix.Bucket, func(tx *bbolt.Tx, k, v []byte) error {
+			bucket, owner := ix.Owner(k, v)
+			r, err := RecordAt(tx, bucket, owner)
 			if err != nil {
 				return nil
 			}
 			if r != nil {
-				if wantKey, wantValue := ix.entry(r); bytes.Equal(wantKey, k) && bytes.Equal(wantValue, v) {
+				if wantKey, wantValue := ix.Entry(r); bytes.Equal(wantKey, k) && bytes.Equal(wantValue, v) {
 					return nil
 				}
 			}
-			return tx.Bucket(ix.bucket).Delete(k)
+			return tx.Bucket(ix.Bucket).Delete(k)
 		})
 		if err != nil {
 			return err
@@ -372,7 +372,7 @@ func (m *mender) dropLost() error {
 	for id := range m.plan.lost {
 		for gone := false; !gone; {
 			err := m.db.Update(func(tx *bbolt.Tx) (err error) {
-				_, gone, err = deleteChunks(tx, id, deleteStep)
+				_, gone, err = DeleteChunks(tx, id, deleteStep)
 				return err
 			})
 			if err == nil {
@@ -393,16 +393,16 @@ func (m *mender) count() error {
 		if err != nil {
 			return err
 		}
-		return writeUsage(tx, u)
+		return WriteUsage(tx, u)
 	})
 }
 
 // countAll counts what the records say is there.
 func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
-	for _, bucket := range recordBuckets {
+	for _, bucket := range RecordBuckets {
 		err := tx.Bucket(bucket).ForEach(func(k, v []byte) error {
-			if r, err := parseRecord(bucket, k, v); err == nil {
-				r.count(&u, 1)
+			if r, err := ParseRecord(bucket, k, v); err == nil {
+				r.Count(&u, 1)
 			}
 			return nil
 		})
@@ -411,9 +411,9 @@ func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
 		}
 	}
 	var last db.Digest
-	err = tx.Bucket(digestsBucket).ForEach(func(k, v []byte) error {
-		bucket, owner := digestOwner(k, v)
-		if r, err := recordAt(tx, bucket, owner); err == nil && r != nil && r.SHA256 != last {
+	err = tx.Bucket(DigestsBucket).ForEach(func(k, v []byte) error {
+		bucket, owner := DigestOwner(k, v)
+		if r, err := RecordAt(tx, bucket, owner); err == nil && r != nil && r.SHA256 != last {
 			last = r.SHA256
 			u.Blobs++
 			u.Stored += r.Size

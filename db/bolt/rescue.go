@@ -35,14 +35,14 @@ func (c *checker) lostRecords() {
 		c.problem(r.Name, "--repair makes it again", "its record is lost, and its bytes are there")
 	}
 	c.plan.unreadable = slices.DeleteFunc(c.plan.unreadable, func(r reference) bool {
-		return bytes.Equal(r.bucket, imagesBucket) && found[r.key]
+		return bytes.Equal(r.bucket, ImagesBucket) && found[r.key]
 	})
 	for _, r := range c.plan.unreadable {
 		c.Damaged++
 		c.problem(r.title(), adviseRecord, "its record cannot be read")
 	}
 	for _, r := range c.plan.rescue {
-		delete(c.plan.lost, r.blob)
+		delete(c.plan.lost, r.Blob)
 	}
 }
 
@@ -53,7 +53,7 @@ func (c *checker) goneImages(names []string) {
 		return
 	}
 	for _, name := range names {
-		unreadable := func(r reference) bool { return r.key == name && bytes.Equal(r.bucket, imagesBucket) }
+		unreadable := func(r reference) bool { return r.key == name && bytes.Equal(r.bucket, ImagesBucket) }
 		if !slices.ContainsFunc(c.plan.unreadable, unreadable) { // of which is told anyway
 			c.Damaged++
 			c.problem(name, adviseRecord, "its record is lost, and its bytes cannot be told from others")
@@ -76,7 +76,7 @@ func (c *checker) damagedRecords() {
 		taken[r.blob] = taken[r.blob] || !r.bad
 	}
 	for _, r := range c.plan.rescue {
-		taken[r.blob] = true
+		taken[r.Blob] = true
 	}
 	var rest []damage
 	for _, d := range c.plan.damaged {
@@ -93,7 +93,7 @@ func (c *checker) damagedRecords() {
 		taken[found.id] = true
 		delete(c.plan.lost, found.id)
 	}
-	next := max(c.plan.sequence, c.buckets[string(chunksBucket)].Sequence)
+	next := max(c.plan.sequence, c.buckets[string(ChunksBucket)].Sequence)
 	for _, d := range rest {
 		if !taken[d.blob] {
 			c.Damaged++
@@ -134,7 +134,7 @@ func (c *checker) wholeBlobs() map[db.Digest]lost {
 	for _, l := range c.astray {
 		whole[l.sum] = l
 	}
-	for _, bucket := range [][]byte{trashBucket, imagesBucket} {
+	for _, bucket := range [][]byte{TrashBucket, ImagesBucket} {
 		for _, r := range c.refs {
 			if !r.bad && bytes.Equal(r.bucket, bucket) {
 				whole[r.sum] = lost{id: r.blob, size: r.size, chunkSize: r.chunkSize, sum: r.sum}
@@ -151,8 +151,8 @@ func (c *checker) listedDigests() map[string]db.Digest {
 	for _, d := range c.plan.damaged {
 		listed[string(d.bucket)+d.key] = d.sum
 	}
-	c.again().visit(digestsBucket, func(k, v []byte) {
-		bucket, owner := digestOwner(k, v)
+	c.again().visit(DigestsBucket, func(k, v []byte) {
+		bucket, owner := DigestOwner(k, v)
 		key := string(bucket) + string(owner)
 		if sum, ok := listed[key]; ok && !bytes.HasPrefix(k, sum[:]) {
 			listed[key] = db.Digest(k[:len(db.Digest{})])
@@ -172,43 +172,43 @@ func (c *checker) again() *checker {
 
 // rescuable returns the records that can be made again, and the names of other
 // images that are in the list and have none.
-func (c *checker) rescuable() (all []*record, gone []string) {
+func (c *checker) rescuable() (all []*Record, gone []string) {
 	known := map[string]bool{}
 	for _, r := range c.refs {
-		if bytes.Equal(r.bucket, imagesBucket) {
+		if bytes.Equal(r.bucket, ImagesBucket) {
 			known[r.key] = true
 		}
 	}
 	whole, again := c.wholeBlobs(), c.again()
-	missing := map[string]*record{} // by name; of those in the list, without a blob for now
-	again.visit(recentBucket, func(k, _ []byte) {
-		if name := string(recentName(k)); len(k) > timeSize && !known[name] {
-			missing[name] = &record{Image: db.Image{Name: name, Uploaded: recentTime(k)}}
+	missing := map[string]*Record{} // by name; of those in the list, without a blob for now
+	again.visit(RecentBucket, func(k, _ []byte) {
+		if name := string(RecentName(k)); len(k) > TimeSize && !known[name] {
+			missing[name] = &Record{Image: db.Image{Name: name, Uploaded: RecentTime(k)}}
 		}
 	})
-	again.visit(digestsBucket, func(k, _ []byte) {
+	again.visit(DigestsBucket, func(k, _ []byte) {
 		if len(k) <= len(db.Digest{}) {
 			return
 		}
 		have, ok := whole[db.Digest(k[:len(db.Digest{})])]
-		_, owner := digestOwner(k, nil)
+		_, owner := DigestOwner(k, nil)
 		name := string(owner)
 		if _, lost := c.plan.lost[have.id]; ok && lost && !known[name] && missing[name] == nil {
 			// When it was uploaded nobody knows, but not later.
-			missing[name] = &record{Image: db.Image{Name: name, Uploaded: c.changed}}
+			missing[name] = &Record{Image: db.Image{Name: name, Uploaded: c.changed}}
 		}
 		if r := missing[name]; r != nil && ok {
-			r.blob, r.chunkSize, r.Size, r.SHA256 = have.id, have.chunkSize, have.size, have.sum
+			r.Blob, r.ChunkSize, r.Size, r.SHA256 = have.id, have.chunkSize, have.size, have.sum
 		}
 	})
-	for _, ix := range indexes {
-		if ix.recall == nil {
+	for _, ix := range Indexes {
+		if ix.Recall == nil {
 			continue
 		}
-		again.visit(ix.bucket, func(k, v []byte) {
-			bucket, owner := ix.owner(k, v)
-			if r := missing[string(owner)]; r != nil && bytes.Equal(bucket, imagesBucket) {
-				ix.recall(r, k)
+		again.visit(ix.Bucket, func(k, v []byte) {
+			bucket, owner := ix.Owner(k, v)
+			if r := missing[string(owner)]; r != nil && bytes.Equal(bucket, ImagesBucket) {
+				ix.Recall(r, k)
 			}
 		})
 	}
@@ -216,7 +216,7 @@ func (c *checker) rescuable() (all []*record, gone []string) {
 		valid, err := db.CheckName(name)
 		switch r := missing[name]; {
 		case err != nil || valid != name: // what damaged pages hold may be anything
-		case r.blob != 0:
+		case r.Blob != 0:
 			all = append(all, r)
 		default:
 			gone = append(gone, name)

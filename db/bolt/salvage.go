@@ -57,13 +57,13 @@ func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairO
 func (c *copyFile) salvage(ctx context.Context, watch Watch) error {
 	// What upgrades make of an empty file are the buckets and the counts.
 	err := c.db.Update(func(tx *bbolt.Tx) error {
-		if err := tx.DeleteBucket(metaBucket); err != nil {
+		if err := tx.DeleteBucket(MetaBucket); err != nil {
 			return err
 		}
 		if err := Create(tx); err != nil {
 			return err
 		}
-		return tx.Bucket(metaBucket).Put(unfinishedKey, nil)
+		return tx.Bucket(MetaBucket).Put(unfinishedKey, nil)
 	})
 	if err != nil {
 		return c.explain(err)
@@ -77,15 +77,15 @@ func belongs(path [][]byte, k []byte, nested *page.Bucket) bool {
 	if len(k) == 0 || len(k) > bbolt.MaxKeySize {
 		return false
 	}
-	isChunk := len(path) > 0 && bytes.Equal(path[0], chunksBucket)
+	isChunk := len(path) > 0 && bytes.Equal(path[0], ChunksBucket)
 	switch len(path) {
 	case 0:
-		return nested != nil && isOurs(k)
+		return nested != nil && IsBucket(k)
 	case 1:
 		// The bucket of a chunk is made when there is something to put in it.
-		return nested == nil && !isChunk && isOurs(path[0]) && !bytes.Equal(path[0], metaBucket)
+		return nested == nil && !isChunk && IsBucket(path[0]) && !bytes.Equal(path[0], MetaBucket)
 	}
-	return len(path) == 2 && isChunk && len(path[1]) == len(chunkPlace(0, 0)) && nested == nil && bytes.Equal(k, chunkKey)
+	return len(path) == 2 && isChunk && len(path[1]) == len(ChunkKey(0, 0)) && nested == nil && bytes.Equal(k, ChunkValueKey)
 }
 
 // mend checks and mends the copy, and checks it again.

@@ -123,11 +123,11 @@ func (s *Store) sweepDue() (next time.Time, err error) {
 
 // firstDue returns the first end that comes, or zero where none does.
 func firstDue(tx *bbolt.Tx) time.Time {
-	k, _ := tx.Bucket(dueBucket).Cursor().First()
-	if len(k) < timeSize {
+	k, _ := tx.Bucket(DueBucket).Cursor().First()
+	if len(k) < TimeSize {
 		return time.Time{}
 	}
-	return dueTime(k)
+	return DueTime(k)
 }
 
 // isDue reports whether an end has come.
@@ -139,11 +139,11 @@ func (tx *txn) isDue() bool {
 // dropDue deletes the image, or the one in the trash, whose end came first,
 // and reports whether another one's has come too.
 func (tx *txn) dropDue() (more bool, err error) {
-	k, _ := tx.Bucket(dueBucket).Cursor().First()
-	r, err := mustRecord(tx.Tx, k[timeSize:])
-	if err != nil || !r.End().Equal(dueTime(k)) {
+	k, _ := tx.Bucket(DueBucket).Cursor().First()
+	r, err := MustRecord(tx.Tx, k[TimeSize:])
+	if err != nil || !r.End().Equal(DueTime(k)) {
 		// It cannot be found by its end, and must not keep the others.
-		err = tx.deleteKey(dueBucket, k)
+		err = tx.deleteKey(DueBucket, k)
 	} else {
 		err = unbind(tx, r)
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 // discard puts an image in the trash.
-func (tx *txn) discard(r *record, rest time.Duration) error {
+func (tx *txn) discard(r *Record, rest time.Duration) error {
 	trashed := *r
 	trashed.Image = r.Trashed(tx.now, rest)
-	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), stamp(trashed.KeptUntil)
+	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), Stamp(trashed.KeptUntil)
 	if err := tx.takeOut(r); err != nil {
 		return err
 	}
@@ -28,12 +28,12 @@ func (tx *txn) discard(r *record, rest time.Duration) error {
 // other one of that name in the trash, though the clock may have been put back
 // or two deletes be in one commit.
 func (tx *txn) deletion(name string) time.Time {
-	prefix := trashPrefix(name)
-	k, _ := tx.Bucket(trashBucket).Cursor().Seek(prefix)
+	prefix := TrashPrefix(name)
+	k, _ := tx.Bucket(TrashBucket).Cursor().Seek(prefix)
 	if !bytes.HasPrefix(k, prefix) {
 		return tx.now
 	}
-	if last := trashTime(k); !last.Before(tx.now) {
+	if last := TrashTime(k); !last.Before(tx.now) {
 		return last.Add(1)
 	}
 	return tx.now
@@ -64,11 +64,11 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 
 // newestTrashed returns the image called name that was deleted last and still
 // rests in the trash, or nil.
-func (tx *txn) newestTrashed(name string) (*record, error) {
-	prefix := trashPrefix(name)
-	c := tx.Bucket(trashBucket).Cursor()
+func (tx *txn) newestTrashed(name string) (*Record, error) {
+	prefix := TrashPrefix(name)
+	c := tx.Bucket(TrashBucket).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if r, err := parseRecord(trashBucket, k, v); err != nil || !r.Ended(tx.now) {
+		if r, err := ParseRecord(TrashBucket, k, v); err != nil || !r.Ended(tx.now) {
 			return r, err
 		}
 	}
@@ -84,14 +84,14 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 		gone := 0
 		err := s.submit(&change{
 			check: func(tx *txn) (bool, error) {
-				more = !isEmpty(tx.Tx, deletedBucket)
+				more = !isEmpty(tx.Tx, DeletedBucket)
 				return more, nil
 			},
 			apply: func(tx *txn) error {
 				gone = 0 // in case this runs again
 				return tx.some(func() (more bool, err error) {
 					r, err := tx.purgeOldest()
-					if r != nil && r.inTrash() && !r.Ended(tx.now) {
+					if r != nil && r.InTrash() && !r.Ended(tx.now) {
 						gone++
 					}
 					return r != nil, err
@@ -110,16 +110,16 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 // its record, or nil where the trash is empty. One that is unreadable, which
 // can be neither shown nor restored, loses its place: it must not keep the
 // others.
-func (tx *txn) purgeOldest() (*record, error) {
+func (tx *txn) purgeOldest() (*Record, error) {
 	// Where all pages of a bucket were emptied in this transaction, Last of
 	// bbolt v1.5.0 never returns. First does.
-	if isEmpty(tx.Tx, deletedBucket) {
+	if isEmpty(tx.Tx, DeletedBucket) {
 		return nil, nil
 	}
-	k, _ := tx.Bucket(deletedBucket).Cursor().Last()
-	r, err := recordAt(tx.Tx, trashBucket, trashKeyOf(k))
+	k, _ := tx.Bucket(DeletedBucket).Cursor().Last()
+	r, err := RecordAt(tx.Tx, TrashBucket, TrashKeyOf(k))
 	if r == nil || err != nil {
-		return &record{}, tx.deleteKey(deletedBucket, k)
+		return &Record{}, tx.deleteKey(DeletedBucket, k)
 	}
 	return r, unbind(tx, r)
 }

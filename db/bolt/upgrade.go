@@ -28,19 +28,19 @@ import (
 //   - A file of the former format goes to testdata; see the README there.
 var upgrades = []func(tx *bbolt.Tx) error{
 	func(tx *bbolt.Tx) error { // images
-		if err := createBuckets(tx, metaBucket, imagesBucket, recentBucket, digestsBucket, chunksBucket, orphansBucket); err != nil {
+		if err := createBuckets(tx, MetaBucket, ImagesBucket, RecentBucket, DigestsBucket, ChunksBucket, OrphansBucket); err != nil {
 			return err
 		}
-		return tx.Bucket(metaBucket).Put(usageKey, make([]byte, usageSize1))
+		return tx.Bucket(MetaBucket).Put(UsageKey, make([]byte, usageSize1))
 	},
 	func(tx *bbolt.Tx) error { // copies, and their two counts
-		if err := createBuckets(tx, copiesBucket, madeBucket); err != nil {
+		if err := createBuckets(tx, CopiesBucket, MadeBucket); err != nil {
 			return err
 		}
 		return growUsage(tx, usageSize1, usageSize2)
 	},
 	func(tx *bbolt.Tx) error { // expiry, the trash and its two counts, and delete keys
-		if err := createBuckets(tx, trashBucket, deletedBucket, dueBucket, tokensBucket); err != nil {
+		if err := createBuckets(tx, TrashBucket, DeletedBucket, DueBucket, TokensBucket); err != nil {
 			return err
 		}
 		return growUsage(tx, usageSize2, usageSize)
@@ -51,19 +51,19 @@ var upgrades = []func(tx *bbolt.Tx) error{
 	func(*bbolt.Tx) error { return nil },
 }
 
-// oldestChecked is the oldest format that Check reads: since then files have
+// OldestChecked is the oldest format that Check reads: since then files have
 // the same buckets.
-const oldestChecked = 3
+const OldestChecked = 3
 
 // growUsage lengthens the counts from from bytes to to bytes. New counts are 0.
 func growUsage(tx *bbolt.Tx, from, to int) error {
-	old := tx.Bucket(metaBucket).Get(usageKey)
+	old := tx.Bucket(MetaBucket).Get(UsageKey)
 	if len(old) < from {
 		return errCounts
 	}
 	v := make([]byte, to)
 	copy(v, old[:from])
-	return tx.Bucket(metaBucket).Put(usageKey, v)
+	return tx.Bucket(MetaBucket).Put(UsageKey, v)
 }
 
 func createBuckets(tx *bbolt.Tx, names ...[]byte) error {
@@ -75,7 +75,7 @@ func createBuckets(tx *bbolt.Tx, names ...[]byte) error {
 	return nil
 }
 
-// formatValue returns the value that a file of that format has under formatKey.
+// formatValue returns the value that a file of that format has under FormatKey.
 func formatValue(format int) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(format))
 }
@@ -83,7 +83,7 @@ func formatValue(format int) []byte {
 // NewestFormat returns the number of the format that this program writes.
 func NewestFormat() int { return len(upgrades) }
 
-// ParseFormat returns the format number in a value of formatKey. It refuses the
+// ParseFormat returns the format number in a value of FormatKey. It refuses the
 // number of a newer format.
 func ParseFormat(v []byte) (int, error) { return parseFormat(v, len(upgrades)) }
 
@@ -98,8 +98,8 @@ func parseFormat(v []byte, newest int) (int, error) {
 	return have, nil
 }
 
-// foreignFile is the error for a file that has a bucket of another program.
-func foreignFile(bucket []byte) error {
+// ForeignFile is the error for a file that has a bucket of another program.
+func ForeignFile(bucket []byte) error {
 	return fmt.Errorf("a bbolt file of another program (it has a bucket %q); choose another path", bucket)
 }
 
@@ -113,7 +113,7 @@ func run(tx *bbolt.Tx, steps []func(*bbolt.Tx) error, have int) error {
 			return fmt.Errorf("upgrade to format %d: %w", have+i+1, err)
 		}
 	}
-	return tx.Bucket(metaBucket).Put(formatKey, formatValue(len(steps)))
+	return tx.Bucket(MetaBucket).Put(FormatKey, formatValue(len(steps)))
 }
 
 // Upgrade brings the file to the newest format; see upgrade.
@@ -125,14 +125,14 @@ func Upgrade(bdb *bbolt.DB) error { return upgrade(bdb, upgrades) }
 func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 	have := 0
 	err := bdb.View(func(tx *bbolt.Tx) (err error) {
-		meta := tx.Bucket(metaBucket)
+		meta := tx.Bucket(MetaBucket)
 		if meta == nil {
 			if k, _ := tx.Cursor().First(); k != nil {
-				return foreignFile(k)
+				return ForeignFile(k)
 			}
 			return nil
 		}
-		have, err = parseFormat(meta.Get(formatKey), len(steps))
+		have, err = parseFormat(meta.Get(FormatKey), len(steps))
 		return err
 	})
 	if err != nil || have == len(steps) {

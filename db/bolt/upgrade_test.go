@@ -31,7 +31,7 @@ func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	bdb := newFile(t)
 	mark := func(name string) func(*bbolt.Tx) error {
-		return func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put([]byte(name), []byte("done")) }
+		return func(tx *bbolt.Tx) error { return tx.Bucket(MetaBucket).Put([]byte(name), []byte("done")) }
 	}
 	fail := func(err error) func(*bbolt.Tx) error { return func(*bbolt.Tx) error { return err } }
 	run := func(steps ...func(*bbolt.Tx) error) error {
@@ -40,11 +40,11 @@ func TestUpgrade(t *testing.T) {
 	want := func(format int, marks ...string) {
 		t.Helper()
 		err := bdb.View(func(tx *bbolt.Tx) error {
-			if have, err := parseFormat(tx.Bucket(metaBucket).Get(formatKey), 100); have != format || err != nil {
+			if have, err := parseFormat(tx.Bucket(MetaBucket).Get(FormatKey), 100); have != format || err != nil {
 				t.Errorf("the file has format %d, %v, want %d", have, err, format)
 			}
 			for _, name := range []string{"next", "next but one"} {
-				if got, want := tx.Bucket(metaBucket).Get([]byte(name)) != nil, strings.Contains(fmt.Sprint(marks), name); got != want {
+				if got, want := tx.Bucket(MetaBucket).Get([]byte(name)) != nil, strings.Contains(fmt.Sprint(marks), name); got != want {
 					t.Errorf("step %q ran: %t, want %t", name, got, want)
 				}
 			}

@@ -17,11 +17,11 @@ const (
 
 var errCounts = fmt.Errorf("%w: no counts", db.ErrDamaged)
 
-func readUsage(tx *bbolt.Tx) (db.Usage, error) {
-	return parseUsage(tx.Bucket(metaBucket).Get(usageKey))
+func ReadUsage(tx *bbolt.Tx) (db.Usage, error) {
+	return ParseUsage(tx.Bucket(MetaBucket).Get(UsageKey))
 }
 
-func parseUsage(v []byte) (db.Usage, error) {
+func ParseUsage(v []byte) (db.Usage, error) {
 	if len(v) < usageSize {
 		return db.Usage{}, errCounts
 	}
@@ -32,10 +32,10 @@ func parseUsage(v []byte) (db.Usage, error) {
 	}, nil
 }
 
-func writeUsage(tx *bbolt.Tx, u db.Usage) error {
+func WriteUsage(tx *bbolt.Tx, u db.Usage) error {
 	v := make([]byte, 0, usageSize)
 	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored, u.Copies, u.CopyBytes, u.Trash, u.TrashBytes} {
 		v = binary.BigEndian.AppendUint64(v, uint64(n))
 	}
-	return tx.Bucket(metaBucket).Put(usageKey, v)
+	return tx.Bucket(MetaBucket).Put(UsageKey, v)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // bbolt trusts its file: on a damaged one it may panic, in a goroutine of its
-// own where nobody can recover it, or loop, or fill the memory. A pageFile
+// own where nobody can recover it, or loop, or fill the memory. A File
 // reads the same pages by itself: with plain reads, which fail where a memory
 // map kills the process, and believing nothing that it has not compared with
 // the rest. What it holds to be sound is sound for bbolt, too.
@@ -23,12 +23,12 @@ type File struct {
 	Torn error // that the other one is not valid, or nil
 }
 
-// pageMeta is what one of bbolt's two meta pages says.
+// Meta is what one of bbolt's two meta pages says.
 type Meta struct {
 	slot     int    // 0 or 1: which of the two
 	PageSize int64  // bytes
 	Root     Bucket // the bucket that holds all others
-	Free     uint64 // the page of the free list, or noFreeList
+	Free     uint64 // the page of the free list, or NoFreeList
 	High     uint64 // all pages are below this one
 	TxID     uint64
 
@@ -68,7 +68,7 @@ var (
 	errCutShort = errors.New("has been cut short")
 )
 
-// readPages finds the meta page in force, as bbolt does: the valid one with the
+// Read finds the meta page in force, as bbolt does: the valid one with the
 // higher transaction id. The error is errNoPages where nothing looks like a
 // bbolt file.
 func Read(file *os.File) (*File, error) {
@@ -157,7 +157,7 @@ func metaChecksum(b []byte) uint64 {
 	return h.Sum64()
 }
 
-// checkSize returns an error that wraps errCutShort where the file ends before
+// CheckSize returns an error that wraps errCutShort where the file ends before
 // its last page does.
 func (f *File) CheckSize() error {
 	if want := int64(f.Meta.High) * f.Meta.PageSize; f.Size < want {

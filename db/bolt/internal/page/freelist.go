@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// freeList returns the pages that bbolt would write to next, in ascending order, and
+// FreeList returns the pages that bbolt would write to next, in ascending order, and
 // the pages that the list itself takes. Where there is no list, as after a
 // crash on a full disk, it returns nothing.
 func (f *File) FreeList() (free []uint64, own []uint64, err error) {
@@ -58,7 +58,7 @@ func (f *File) FreeList() (free []uint64, own []uint64, err error) {
 	return free, own, nil
 }
 
-// compareFree compares the list of free pages with the pages that were visited.
+// CompareFree compares the list of free pages with the pages that were visited.
 // both are listed and in use: bbolt would overwrite them. lost are in neither; if
 // damaged pages were not visited, they lead to some of these. Without a list both
 // are 0.
@@ -84,14 +84,14 @@ func (w *Walker) CompareFree() (both, lost int, err error) {
 	return both, lost, nil
 }
 
-// inUse returns how many bytes the trees take, or at most take where the list of
+// InUse returns how many bytes the trees take, or at most take where the list of
 // free pages is missing or damaged.
 func (f *File) InUse() int64 {
 	free, own, _ := f.FreeList()
 	return min(f.Size, int64(f.Meta.High-2-uint64(len(free)+len(own)))*f.Meta.PageSize)
 }
 
-// dropFreeList puts a meta page in force that has no list of free pages: bbolt
+// DropFreeList puts a meta page in force that has no list of free pages: bbolt
 // makes one anew when it opens the file. As in a commit of bbolt's, it takes the
 // place of the meta page that is not in force, which stays until all of it is
 // on the disk.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 )
 
-// inspect returns why bbolt must not open the file: bbolt would loop, or overwrite
+// Inspect returns why bbolt must not open the file: bbolt would loop, or overwrite
 // images. It is quick: it reads the list of free pages, which bbolt then reads
 // too, and the pages of the trees above the leaves. Damage on which bbolt panics
 // is not reported if that panic can be recovered: the rest of the file can be

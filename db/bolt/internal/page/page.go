@@ -83,7 +83,7 @@ func (p *page) element(i int) (e element, err error) {
 	return e, nil
 }
 
-// bucket is where the tree of a bucket begins.
+// Bucket is where the tree of a bucket begins.
 type Bucket struct {
 	Root     uint64 // a page, or 0
 	Sequence uint64
