@@ -134,6 +134,11 @@ func rewriteImage(tx *bbolt.Tx, name string, fn func(r *Record)) error {
 	return rewrite(tx, ImagesBucket, []byte(name), tx.Bucket(ImagesBucket).Get([]byte(name)), fn)
 }
 
+func makeBucket(tx *bbolt.Tx, name []byte) error {
+	_, err := tx.CreateBucket(name)
+	return err
+}
+
 func flipLast(v []byte) { v[len(v)-1] ^= 1 }
 
 // TestCheckAndRepair does one kind of damage after the other to a file. The
@@ -180,7 +185,7 @@ func TestCheckAndRepair(t *testing.T) {
 		}, want: `the index "made"`},
 		{name: "an index emptied", damage: func(tx *bbolt.Tx) error {
 			_, err := tx.CreateBucket([]byte("x"))
-			return errors.Join(err, tx.DeleteBucket([]byte("x")), tx.DeleteBucket(DigestsBucket), createBuckets(tx, DigestsBucket))
+			return errors.Join(err, tx.DeleteBucket([]byte("x")), tx.DeleteBucket(DigestsBucket), makeBucket(tx, DigestsBucket))
 		}, want: `the index "digests" has 0 entries, and not the 75`},
 		{name: "counts", damage: func(tx *bbolt.Tx) error {
 			return WriteUsage(tx, db.Usage{Images: 3})
@@ -204,12 +209,12 @@ func TestCheckAndRepair(t *testing.T) {
 		{name: "copy of no image", damage: func(tx *bbolt.Tx) error {
 			k, v := tx.Bucket(CopiesBucket).Cursor().First()
 			other := CopyKey(db.Digest{1}, "w=1")
-			r, err := unmarshalRecord("", v)
+			r, err := ParseRecord(CopiesBucket, k, v)
 			return errors.Join(err, tx.Bucket(CopiesBucket).Put(other, bytes.Clone(v)), tx.Bucket(CopiesBucket).Delete(bytes.Clone(k)), tx.Bucket(MadeBucket).Put(IDKey(r.Blob), other))
 		}, want: "it is of no image that is there"},
 		{name: "copy damaged", damage: func(tx *bbolt.Tx) error {
-			_, v := tx.Bucket(CopiesBucket).Cursor().First()
-			r, err := unmarshalRecord("", v)
+			k, v := tx.Bucket(CopiesBucket).Cursor().First()
+			r, err := ParseRecord(CopiesBucket, k, v)
 			return errors.Join(err, changeChunk(tx, r.Blob, 0, flipLast))
 		}, want: "the checksum of chunk 0 is wrong; --repair drops it"},
 		{name: "record of a copy unreadable", damage: func(tx *bbolt.Tx) error {
@@ -222,8 +227,8 @@ func TestCheckAndRepair(t *testing.T) {
 			return changeChunk(tx, blobOf(t, tx, "twin.png"), 0, flipLast)
 		}, want: "twin.png: the checksum of chunk 0", broken: []string{"3.png", "twin.png"}},
 		{name: "bytes flipped in the trash", damage: func(tx *bbolt.Tx) error {
-			_, v := tx.Bucket(TrashBucket).Cursor().First()
-			r, err := unmarshalRecord("", v)
+			k, v := tx.Bucket(TrashBucket).Cursor().First()
+			r, err := ParseRecord(TrashBucket, k, v)
 			return errors.Join(err, changeChunk(tx, r.Blob, 0, flipLast))
 		}, want: "gone 0.png (in the trash): the checksum of chunk 0", broken: []string{"gone 0.png (in the trash)"}},
 		{name: "other bytes, well sealed", damage: func(tx *bbolt.Tx) error {

@@ -71,7 +71,7 @@ func wantSound(t testing.TB, s *Store) {
 			}
 		}
 		for k, v := range each(tx, ImagesBucket) {
-			r, err := unmarshalRecord(k, []byte(v))
+			r, err := ParseRecord(ImagesBucket, []byte(k), []byte(v))
 			if err != nil {
 				return err
 			}
@@ -88,7 +88,7 @@ func wantSound(t testing.TB, s *Store) {
 			}
 		}
 		for k, v := range each(tx, TrashBucket) {
-			r, err := unmarshalRecord(TrashName([]byte(k)), []byte(v))
+			r, err := ParseRecord(TrashBucket, []byte(k), []byte(v))
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ func wantSound(t testing.TB, s *Store) {
 			want.add(DueBucket, DueKey(r.KeptUntil, []byte(k)), nil)
 		}
 		for k, v := range each(tx, CopiesBucket) {
-			r, err := unmarshalRecord(k, []byte(v))
+			r, err := ParseRecord(CopiesBucket, []byte(k), []byte(v))
 			if err != nil {
 				return err
 			}
