@@ -7,16 +7,18 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // bind enters a record, whose key must be free. Its blob is counted elsewhere.
-func bind(tx *txn, r *Record) error {
+func bind(tx *txn, r *layout.Record) error {
 	r.Count(&tx.usage, 1)
 	tx.expect(r.End())
 	if err := tx.Bucket(r.Bucket()).Put(r.Key(), r.Marshal()); err != nil {
 		return err
 	}
-	for _, ix := range Indexes {
+	for _, ix := range layout.Indexes {
 		if k, v := ix.Entry(r); k != nil {
 			if err := tx.Bucket(ix.Bucket).Put(k, v); err != nil {
 				return err
@@ -28,7 +30,7 @@ func bind(tx *txn, r *Record) error {
 
 // unbind takes a record out, as it is in the file, and with it what nobody
 // else has of its content.
-func unbind(tx *txn, r *Record) error {
+func unbind(tx *txn, r *layout.Record) error {
 	if err := tx.takeOut(r); err != nil {
 		return err
 	}
@@ -36,12 +38,12 @@ func unbind(tx *txn, r *Record) error {
 }
 
 // takeOut is unbind for a record whose content stays.
-func (tx *txn) takeOut(r *Record) error {
+func (tx *txn) takeOut(r *layout.Record) error {
 	r.Count(&tx.usage, -1)
 	if err := tx.Bucket(r.Bucket()).Delete(r.Key()); err != nil {
 		return err
 	}
-	for _, ix := range Indexes {
+	for _, ix := range layout.Indexes {
 		if k, _ := ix.Entry(r); k != nil {
 			if err := tx.Bucket(ix.Bucket).Delete(k); err != nil {
 				return err
@@ -53,8 +55,8 @@ func (tx *txn) takeOut(r *Record) error {
 
 // letGo drops what nobody has any more of the content of r, which was taken
 // out: the copies with the last name, the blob with the last record.
-func (tx *txn) letGo(r *Record) error {
-	if firstWith(tx.Tx, NamesOf(r.SHA256)) == nil {
+func (tx *txn) letGo(r *layout.Record) error {
+	if firstWith(tx.Tx, layout.NamesOf(r.SHA256)) == nil {
 		if err := tx.dropCopies(r.SHA256); err != nil {
 			return err
 		}
@@ -70,7 +72,7 @@ func (tx *txn) letGo(r *Record) error {
 // vacate makes room for a record under name: what stands there goes to the
 // trash for rest, or is deleted where that is 0 or it has expired.
 func (tx *txn) vacate(name string, rest time.Duration) error {
-	r, err := ImageRecord(tx.Tx, name)
+	r, err := layout.ImageRecord(tx.Tx, name)
 	if r == nil || err != nil {
 		return err
 	}
@@ -78,7 +80,7 @@ func (tx *txn) vacate(name string, rest time.Duration) error {
 }
 
 // remove takes an image from its name, to the trash for rest, or for good.
-func (tx *txn) remove(r *Record, rest time.Duration) error {
+func (tx *txn) remove(r *layout.Record, rest time.Duration) error {
 	if rest <= 0 || r.Ended(tx.now) {
 		return unbind(tx, r)
 	}
@@ -87,8 +89,8 @@ func (tx *txn) remove(r *Record, rest time.Duration) error {
 
 // prolong gives the image under name the later of its own end and another, and
 // returns its record.
-func (tx *txn) prolong(name string, end time.Time) (*Record, error) {
-	r, err := MustRecord(tx.Tx, []byte(name))
+func (tx *txn) prolong(name string, end time.Time) (*layout.Record, error) {
+	r, err := layout.MustRecord(tx.Tx, []byte(name))
 	if err != nil || !outlives(end, r) {
 		return r, err
 	}
@@ -100,29 +102,29 @@ func (tx *txn) prolong(name string, end time.Time) (*Record, error) {
 }
 
 // outlives reports whether end is later than that of r.
-func outlives(end time.Time, r *Record) bool {
+func outlives(end time.Time, r *layout.Record) bool {
 	return !db.LaterEnd(end, r.Expires).Equal(r.Expires)
 }
 
 // sameContent returns a record whose blob has the digest sum, or nil: that of
 // an image where there is one, since a damaged one in the trash must not keep
 // its bytes from being stored again.
-func sameContent(tx *bbolt.Tx, sum db.Digest) (*Record, error) {
+func sameContent(tx *bbolt.Tx, sum db.Digest) (*layout.Record, error) {
 	k := firstWith(tx, sum[:])
 	if k == nil {
 		return nil, nil
 	}
-	if name := firstWith(tx, NamesOf(sum)); name != nil {
+	if name := firstWith(tx, layout.NamesOf(sum)); name != nil {
 		k = name
 	}
-	_, owner := DigestOwner(k, nil)
-	return MustRecord(tx, owner)
+	_, owner := layout.DigestOwner(k, nil)
+	return layout.MustRecord(tx, owner)
 }
 
 // firstWith returns the first key in the digests bucket from the one given on
 // that has its digest, or nil.
 func firstWith(tx *bbolt.Tx, from []byte) []byte {
-	k, _ := tx.Bucket(DigestsBucket).Cursor().Seek(from)
+	k, _ := tx.Bucket(layout.DigestsBucket).Cursor().Seek(from)
 	if !bytes.HasPrefix(k, from[:len(db.Digest{})]) {
 		return nil
 	}

@@ -55,6 +55,8 @@ import (
 	"imageserver/db"
 
 	"imageserver/db/bolt/internal/datafile"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // Options tunes a Store. The zero value is ready to use.
@@ -141,7 +143,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	bdb, file, err := datafile.OpenOrCreate(path, o.NoSync, Upgrade)
+	bdb, file, err := datafile.OpenOrCreate(path, o.NoSync, layout.Upgrade)
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -178,11 +180,11 @@ func (s *Store) prepare() (err error) {
 			err = fmt.Errorf("%w (%v)", datafile.ErrDamaged, r)
 		}
 	}()
-	if err := Upgrade(s.db); err != nil {
+	if err := layout.Upgrade(s.db); err != nil {
 		return err
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
-		s.lastBlob.Store(tx.Bucket(ChunksBucket).Sequence())
+		s.lastBlob.Store(tx.Bucket(layout.ChunksBucket).Sequence())
 		s.lastTx.Store(uint64(tx.ID()))
 		return nil
 	})
@@ -209,7 +211,7 @@ func (s *Store) Close() error {
 func (s *Store) Ready(context.Context) error {
 	last := s.lastTx.Load() // the view may see later ones, and one that is not yet counted
 	err := s.view(func(tx *bbolt.Tx) error {
-		_, err := ReadUsage(tx)
+		_, err := layout.ReadUsage(tx)
 		return errors.Join(err, s.inPlace(tx, last, s.lastTx.Load()+1))
 	})
 	return errors.Join(err, s.failure())
@@ -218,7 +220,7 @@ func (s *Store) Ready(context.Context) error {
 // Usage returns the counts kept in the file.
 func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		u, err = ReadUsage(tx)
+		u, err = layout.ReadUsage(tx)
 		return err
 	})
 	return u, err

@@ -15,6 +15,8 @@ import (
 	"imageserver/db/bolt/internal/page"
 
 	"imageserver/db/bolt/internal/datafile"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // Problem is one thing that Check found to be wrong.
@@ -122,16 +124,16 @@ type checker struct {
 
 // plan is what repairing has to do.
 type plan struct {
-	unreadable []reference     // records, of which nothing but the key is known
-	rescue     []*Record       // records that are lost, made of what else there is
-	damaged    []damage        // images whose bytes are not what their records say
-	relink     []reference     // records of those, as they should be
-	copies     []reference     // to be dropped: damaged, or of no image
-	indices    [][]byte        // those that are wrong
-	lost       map[uint64]lost // blobs that nothing refers to
-	rescued    map[uint64]bool // blobs that are to be deleted and are an image's
-	sequence   uint64          // the highest blob
-	freeList   bool            // it is wrong
+	unreadable []reference      // records, of which nothing but the key is known
+	rescue     []*layout.Record // records that are lost, made of what else there is
+	damaged    []damage         // images whose bytes are not what their records say
+	relink     []reference      // records of those, as they should be
+	copies     []reference      // to be dropped: damaged, or of no image
+	indices    [][]byte         // those that are wrong
+	lost       map[uint64]lost  // blobs that nothing refers to
+	rescued    map[uint64]bool  // blobs that are to be deleted and are an image's
+	sequence   uint64           // the highest blob
+	freeList   bool             // it is wrong
 }
 
 // reference is a record's, to a blob.
@@ -155,7 +157,7 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	if err != nil {
 		return nil, datafile.Plain(err)
 	}
-	c := &checker{ctx: ctx, watch: watch, changed: Stamp(info.ModTime()), buckets: map[string]page.Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
+	c := &checker{ctx: ctx, watch: watch, changed: layout.Stamp(info.ModTime()), buckets: map[string]page.Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
 	c.plan.lost, c.plan.rescued = map[uint64]lost{}, map[uint64]bool{}
 	before := int64(0) // what was read before it was known to be a file of ours
 	c.Walker = page.NewWalker(pages, c.badPage, func(n int64) { before += n })
@@ -212,7 +214,7 @@ func (c *checker) top() error {
 	}
 	var other []byte
 	c.Bucket(c.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
-		if nested != nil && IsBucket(k) {
+		if nested != nil && layout.IsBucket(k) {
 			b := *nested
 			b.Inline = bytes.Clone(b.Inline)
 			c.buckets[string(k)] = b
@@ -221,29 +223,29 @@ func (c *checker) top() error {
 		other = bytes.Clone(k)
 	})
 	if len(c.buckets) == 0 && other != nil {
-		return ForeignFile(other)
+		return layout.ForeignFile(other)
 	}
 	var format []byte
-	c.visit(MetaBucket, func(k, v []byte) {
+	c.visit(layout.MetaBucket, func(k, v []byte) {
 		switch string(k) {
-		case string(FormatKey):
+		case string(layout.FormatKey):
 			format = bytes.Clone(v)
-		case string(UsageKey):
+		case string(layout.UsageKey):
 			c.kept = bytes.Clone(v)
 		}
 	})
 	if format != nil {
-		have, err := ParseFormat(format)
+		have, err := layout.ParseFormat(format)
 		switch {
 		case err != nil:
 			return err
-		case have < OldestChecked:
-			return fmt.Errorf("written by an older version of this program (format %d; check reads formats %d to %d); start the server with this file once, which upgrades it, and run check again", have, OldestChecked, NewestFormat())
+		case have < layout.OldestChecked:
+			return fmt.Errorf("written by an older version of this program (format %d; check reads formats %d to %d); start the server with this file once, which upgrades it, and run check again", have, layout.OldestChecked, layout.NewestFormat())
 		}
 	} else if !c.Structural {
 		return errors.New("a bbolt file of another program; choose another path")
 	}
-	for _, name := range Buckets() {
+	for _, name := range layout.Buckets() {
 		if _, ok := c.buckets[string(name)]; !ok {
 			c.Structural = true
 			c.problem("", "", "the bucket %q is missing", name)
@@ -270,7 +272,7 @@ func (c *checker) visit(name []byte, fn func(k, v []byte)) {
 
 // counts compares the counts that the file keeps with what there is.
 func (c *checker) counts() {
-	kept, err := ParseUsage(c.kept)
+	kept, err := layout.ParseUsage(c.kept)
 	switch {
 	case err != nil:
 		c.problem("", "--repair counts anew", "the counts cannot be read")

@@ -11,6 +11,8 @@ import (
 	"slices"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // blobCheck is the blob whose chunks are being read.
@@ -31,11 +33,11 @@ type blobCheck struct {
 func (c *checker) contents() {
 	slices.SortFunc(c.refs, func(a, b reference) int { return cmp.Compare(a.blob, b.blob) })
 	c.blob.hash = sha256.New()
-	c.where = string(ChunksBucket)
+	c.where = string(layout.ChunksBucket)
 	rest := c.refs
-	if chunks, ok := c.buckets[string(ChunksBucket)]; ok {
+	if chunks, ok := c.buckets[string(layout.ChunksBucket)]; ok {
 		c.Bucket(chunks, func(place, _ []byte, nested *page.Bucket) {
-			if len(place) != len(ChunkKey(0, 0)) || nested == nil {
+			if len(place) != len(layout.ChunkKey(0, 0)) || nested == nil {
 				c.badPage(fmt.Errorf("an entry %q that is no chunk", place))
 				return
 			}
@@ -49,7 +51,7 @@ func (c *checker) contents() {
 	}
 	c.endBlob()
 	c.missing(rest)
-	if id := c.plan.sequence; id > c.buckets[string(ChunksBucket)].Sequence {
+	if id := c.plan.sequence; id > c.buckets[string(layout.ChunksBucket)].Sequence {
 		c.problem("", "--repair sets it right", "blobs would be given numbers that are in use")
 	}
 }
@@ -84,7 +86,7 @@ func (c *checker) chunk(place []byte, b *page.Bucket) {
 			c.badPage(fmt.Errorf("chunk %d of blob %d is a bucket", number, c.blob.id))
 			return
 		}
-		if !bytes.Equal(k, ChunkValueKey) || len(v) < ChecksumSize {
+		if !bytes.Equal(k, layout.ChunkValueKey) || len(v) < layout.ChecksumSize {
 			c.blob.fail(fmt.Errorf("chunk %d holds something else", number))
 			return
 		}
@@ -92,17 +94,17 @@ func (c *checker) chunk(place []byte, b *page.Bucket) {
 		if number != c.blob.next {
 			c.blob.fail(fmt.Errorf("chunk %d is missing", c.blob.next))
 		}
-		if binary.BigEndian.Uint32(v) != Checksum(place, v[ChecksumSize:]) {
+		if binary.BigEndian.Uint32(v) != layout.Checksum(place, v[layout.ChecksumSize:]) {
 			c.blob.fail(fmt.Errorf("the checksum of chunk %d is wrong", number))
 		}
-		n := len(v) - ChecksumSize
+		n := len(v) - layout.ChecksumSize
 		if number == 0 {
 			c.blob.chunkSize = n
 		} else if c.blob.last != c.blob.chunkSize || n > c.blob.chunkSize {
 			c.blob.fail(fmt.Errorf("chunk %d has %d bytes after one of %d", number, n, c.blob.last))
 		}
 		c.blob.last = n
-		c.blob.hash.Write(v[ChecksumSize:])
+		c.blob.hash.Write(v[layout.ChecksumSize:])
 		c.blob.size += int64(n)
 	})
 	if !seen {
@@ -161,7 +163,7 @@ type damage struct {
 
 func (c *checker) damaged(r *reference, err error) {
 	r.bad = true
-	if bytes.Equal(r.bucket, CopiesBucket) {
+	if bytes.Equal(r.bucket, layout.CopiesBucket) {
 		c.badCopy(*r, err.Error())
 		return
 	}

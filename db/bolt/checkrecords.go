@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // tally adds up what is in an index and what the records say should be: a
@@ -51,19 +53,19 @@ const (
 
 // records reads all records, and notes what they refer to.
 func (c *checker) records() {
-	if kept, err := ParseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
+	if kept, err := layout.ParseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
 		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.Meta.High)*16, 1<<22)))
 	}
-	for _, bucket := range RecordBuckets {
+	for _, bucket := range layout.RecordBuckets {
 		c.visit(bucket, func(k, v []byte) { c.record(bucket, k, v) })
 	}
 }
 
 // record reads one record.
 func (c *checker) record(bucket, k, v []byte) {
-	r, err := ParseRecord(bucket, k, v)
+	r, err := layout.ParseRecord(bucket, k, v)
 	switch unreadable := (reference{bucket: bucket, key: string(k)}); {
-	case err != nil && bytes.Equal(bucket, CopiesBucket):
+	case err != nil && bytes.Equal(bucket, layout.CopiesBucket):
 		c.badCopy(unreadable, "its record cannot be read")
 		return
 	case err != nil:
@@ -71,7 +73,7 @@ func (c *checker) record(bucket, k, v []byte) {
 		return
 	}
 	r.Count(&c.Usage, 1)
-	for _, ix := range Indexes {
+	for _, ix := range layout.Indexes {
 		if k, v := ix.Entry(r); k != nil {
 			c.expect(ix.Bucket, k, v)
 		}
@@ -79,7 +81,7 @@ func (c *checker) record(bucket, k, v []byte) {
 	c.refer(r, bucket, k)
 }
 
-func (c *checker) refer(r *Record, bucket, k []byte) {
+func (c *checker) refer(r *layout.Record, bucket, k []byte) {
 	c.refs = append(c.refs, reference{
 		blob: r.Blob, chunkSize: r.ChunkSize, size: r.Size, sum: r.SHA256, bucket: bucket, key: string(k),
 	})
@@ -88,10 +90,10 @@ func (c *checker) refer(r *Record, bucket, k []byte) {
 // title is what messages call the image or the copy under a key.
 func title(bucket, k []byte) string {
 	switch {
-	case bytes.Equal(bucket, TrashBucket):
-		return TrashName(k) + " (in the trash)"
-	case bytes.Equal(bucket, CopiesBucket):
-		return "resized copy " + CopyTitle(k)
+	case bytes.Equal(bucket, layout.TrashBucket):
+		return layout.TrashName(k) + " (in the trash)"
+	case bytes.Equal(bucket, layout.CopiesBucket):
+		return "resized copy " + layout.CopyTitle(k)
 	}
 	return string(k)
 }
@@ -103,7 +105,7 @@ func (c *checker) badCopy(r reference, what string) {
 
 // indices reads what can be made of the records, and compares.
 func (c *checker) indices() {
-	for _, ix := range Indexes {
+	for _, ix := range layout.Indexes {
 		name := ix.Bucket
 		t := c.tally(name)
 		c.visit(name, func(k, v []byte) {
@@ -115,7 +117,7 @@ func (c *checker) indices() {
 			c.problem("", "--repair rebuilds it", "the index %q has %d entries, and not the %d that the records ask for", name, t.have.n, t.want.n)
 		}
 	}
-	c.visit(OrphansBucket, func(k, _ []byte) {
+	c.visit(layout.OrphansBucket, func(k, _ []byte) {
 		if len(k) != 8 {
 			c.problem("", "--repair drops it", "an entry of the list of blobs to be deleted cannot be read")
 			return
@@ -129,14 +131,14 @@ func (c *checker) sources() {
 	slices.SortFunc(c.refs, func(a, b reference) int { return bytes.Compare(a.sum[:], b.sum[:]) })
 	named := map[db.Digest]bool{} // of contents of which there are copies
 	for _, r := range c.refs {
-		if bytes.Equal(r.bucket, CopiesBucket) {
+		if bytes.Equal(r.bucket, layout.CopiesBucket) {
 			named[db.Digest([]byte(r.key[:len(db.Digest{})]))] = false
 		}
 	}
 	var last *reference
 	for i := range c.refs {
 		r := &c.refs[i]
-		if bytes.Equal(r.bucket, CopiesBucket) {
+		if bytes.Equal(r.bucket, layout.CopiesBucket) {
 			continue
 		}
 		if last == nil || last.sum != r.sum {
@@ -144,12 +146,12 @@ func (c *checker) sources() {
 			c.Stored += r.size
 		}
 		last = r
-		if _, ok := named[r.sum]; ok && bytes.Equal(r.bucket, ImagesBucket) {
+		if _, ok := named[r.sum]; ok && bytes.Equal(r.bucket, layout.ImagesBucket) {
 			named[r.sum] = true
 		}
 	}
 	for _, r := range c.refs {
-		if bytes.Equal(r.bucket, CopiesBucket) && !named[db.Digest([]byte(r.key[:len(db.Digest{})]))] {
+		if bytes.Equal(r.bucket, layout.CopiesBucket) && !named[db.Digest([]byte(r.key[:len(db.Digest{})]))] {
 			c.badCopy(r, "it is of no image that is there")
 		}
 	}

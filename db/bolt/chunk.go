@@ -2,17 +2,19 @@ package bolt
 
 import (
 	"encoding/binary"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // chunk is one chunk as the file holds it: the checksum, then the bytes.
 type chunk struct {
-	buf   [ChecksumSize + ChunkSize]byte
+	buf   [layout.ChecksumSize + layout.ChunkSize]byte
 	n     int      // bytes in use after the checksum
 	place [12]byte // the key it is checked against
 }
 
 // data returns the bytes in use.
-func (c *chunk) data() []byte { return c.buf[ChecksumSize : ChecksumSize+c.n] }
+func (c *chunk) data() []byte { return c.buf[layout.ChecksumSize : layout.ChecksumSize+c.n] }
 
 // seal puts the checksum in front of the data.
 func (c *chunk) seal(id uint64, number int) {
@@ -20,7 +22,7 @@ func (c *chunk) seal(id uint64, number int) {
 }
 
 // sealed returns the checksum and the data, as the file holds them.
-func (c *chunk) sealed() []byte { return c.buf[:ChecksumSize+c.n] }
+func (c *chunk) sealed() []byte { return c.buf[:layout.ChecksumSize+c.n] }
 
 // sound reports whether the chunk holds what was sealed under id and number.
 func (c *chunk) sound(id uint64, number int) bool {
@@ -30,6 +32,6 @@ func (c *chunk) sound(id uint64, number int) bool {
 // checksum is the CRC-32C of the chunk's place and its bytes. With the place in
 // it, a chunk that ends up where another belongs is found out too.
 func (c *chunk) checksum(id uint64, number int) uint32 {
-	c.place = ChunkKey(id, number)
-	return Checksum(c.place[:], c.data())
+	c.place = layout.ChunkKey(id, number)
+	return layout.Checksum(c.place[:], c.data())
 }

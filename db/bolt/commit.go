@@ -11,6 +11,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 const (
@@ -234,8 +236,8 @@ func (s *Store) begin() (t *txn, err error) {
 	if err := s.inPlace(tx, next, next); err != nil {
 		return nil, err
 	}
-	t = &txn{Tx: tx, now: Stamp(s.now()), pins: &s.pins}
-	t.usage, err = ReadUsage(tx)
+	t = &txn{Tx: tx, now: layout.Stamp(s.now()), pins: &s.pins}
+	t.usage, err = layout.ReadUsage(tx)
 	return t, err
 }
 
@@ -268,7 +270,7 @@ func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 		}
 	}
 	if tx.usage != before {
-		err = WriteUsage(tx.Tx, tx.usage)
+		err = layout.WriteUsage(tx.Tx, tx.usage)
 	}
 	return todo, err
 }

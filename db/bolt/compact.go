@@ -19,6 +19,8 @@ import (
 	"imageserver/db/bolt/internal/page"
 
 	"imageserver/db/bolt/internal/datafile"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 const (
@@ -99,11 +101,11 @@ func ours(f *page.File) error {
 	var damage error
 	w := page.NewWalker(f, func(err error) { damage = err }, func(int64) {})
 	w.Bucket(f.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
-		if nested == nil || !bytes.Equal(k, MetaBucket) {
+		if nested == nil || !bytes.Equal(k, layout.MetaBucket) {
 			return
 		}
 		w.Bucket(*nested, func(k, v []byte, _ *page.Bucket) {
-			if bytes.Equal(k, FormatKey) {
+			if bytes.Equal(k, layout.FormatKey) {
 				format = bytes.Clone(v)
 			}
 		})
@@ -111,7 +113,7 @@ func ours(f *page.File) error {
 	if damage != nil {
 		return datafile.Damaged(damage)
 	}
-	_, err := ParseFormat(format)
+	_, err := layout.ParseFormat(format)
 	return err
 }
 
@@ -148,7 +150,7 @@ func newCopy(path string, from *page.File, like os.FileInfo) (*copyFile, error) 
 	})
 	if err == nil {
 		err = c.db.Update(func(tx *bbolt.Tx) error {
-			meta, err := tx.CreateBucket(MetaBucket)
+			meta, err := tx.CreateBucket(layout.MetaBucket)
 			if err != nil {
 				return err
 			}
@@ -205,7 +207,7 @@ func isLeftOver(f *os.File) (bool, error) {
 	w := page.NewWalker(pages, func(err error) { empty = false }, func(int64) {})
 	w.Bucket(pages.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
 		empty = false
-		if nested != nil && bytes.Equal(k, MetaBucket) {
+		if nested != nil && bytes.Equal(k, layout.MetaBucket) {
 			w.Bucket(*nested, func(k, _ []byte, _ *page.Bucket) { marked = marked || bytes.Equal(k, unfinishedKey) })
 		}
 	})
@@ -277,7 +279,7 @@ func (c *copyFile) transfer(ctx context.Context, watch Watch, damage func(error)
 // isMark reports whether the entry is the mark of an unfinished copy. One that
 // was interrupted after its renaming still has it.
 func isMark(path [][]byte, k []byte) bool {
-	return len(path) == 1 && bytes.Equal(path[0], MetaBucket) && bytes.Equal(k, unfinishedKey)
+	return len(path) == 1 && bytes.Equal(path[0], layout.MetaBucket) && bytes.Equal(k, unfinishedKey)
 }
 
 // put copies an entry.
@@ -331,7 +333,7 @@ func (c *copyFile) bucket(path [][]byte) (b *bbolt.Bucket, err error) {
 		return nil, nil
 	}
 	b = c.tx.Bucket(path[0])
-	b.FillPercent = FillPercent(path[0])
+	b.FillPercent = layout.FillPercent(path[0])
 	for _, name := range path[1:] {
 		if b, err = b.CreateBucketIfNotExists(name); err != nil {
 			return nil, err
@@ -439,7 +441,7 @@ func (c *copyFile) unmark(path string) {
 	defer bdb.Close()
 	bdb.NoFreelistSync = false
 	bdb.AllocSize = 0 // a few pages, and not 16 MiB for what may come
-	_ = bdb.Update(func(tx *bbolt.Tx) error { return tx.Bucket(MetaBucket).Delete(unfinishedKey) })
+	_ = bdb.Update(func(tx *bbolt.Tx) error { return tx.Bucket(layout.MetaBucket).Delete(unfinishedKey) })
 }
 
 // explain turns an error of the file system into one that says what to do.

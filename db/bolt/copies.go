@@ -11,6 +11,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // PutCopy keeps a copy; see db.Store. It goes the way of Put: through the same
@@ -51,8 +53,8 @@ func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Ima
 	if err := db.CheckKey(key); err != nil {
 		return db.Image{}, nil, err
 	}
-	k := CopyKey(source, key)
-	r, err := s.look(func(tx *bbolt.Tx) (*Record, error) { return findCopy(tx, k) })
+	k := layout.CopyKey(source, key)
+	r, err := s.look(func(tx *bbolt.Tx) (*layout.Record, error) { return findCopy(tx, k) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -62,18 +64,18 @@ func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Ima
 }
 
 // findCopy returns the record under k in the copies bucket, or db.ErrNotFound.
-func findCopy(tx *bbolt.Tx, k []byte) (*Record, error) {
-	r, err := RecordAt(tx, CopiesBucket, k)
+func findCopy(tx *bbolt.Tx, k []byte) (*layout.Record, error) {
+	r, err := layout.RecordAt(tx, layout.CopiesBucket, k)
 	if r == nil && err == nil {
-		err = fmt.Errorf("%w: copy %q", db.ErrNotFound, CopyTitle(k))
+		err = fmt.Errorf("%w: copy %q", db.ErrNotFound, layout.CopyTitle(k))
 	}
 	return r, err
 }
 
 // publishCopy makes the content a copy in one commit.
 func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db.Image, error) {
-	k := CopyKey(source, key)
-	r := &Record{Blob: u.id, ChunkSize: ChunkSize, CopyKey: k, Image: db.Image{
+	k := layout.CopyKey(source, key)
+	r := &layout.Record{Blob: u.id, ChunkSize: layout.ChunkSize, CopyKey: k, Image: db.Image{
 		Size: u.size, SHA256: u.sum(),
 		ContentType: o.ContentType, Width: o.Width, Height: o.Height,
 	}}
@@ -103,9 +105,9 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 
 // demand returns db.ErrNotFound unless an image has the content.
 func (tx *txn) demand(content db.Digest) error {
-	c := tx.Bucket(DigestsBucket).Cursor()
-	for k, _ := c.Seek(NamesOf(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
-		_, name := DigestOwner(k, nil)
+	c := tx.Bucket(layout.DigestsBucket).Cursor()
+	for k, _ := c.Seek(layout.NamesOf(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
+		_, name := layout.DigestOwner(k, nil)
 		if r, err := tx.live(string(name)); r != nil || err != nil {
 			return err
 		}
@@ -115,8 +117,8 @@ func (tx *txn) demand(content db.Digest) error {
 
 // dropCopy deletes the copy under k, if there is one.
 func (tx *txn) dropCopy(k []byte) error {
-	r, err := RecordAt(tx.Tx, CopiesBucket, k)
-	if errors.Is(err, ErrRecord) {
+	r, err := layout.RecordAt(tx.Tx, layout.CopiesBucket, k)
+	if errors.Is(err, layout.ErrRecord) {
 		r, err = tx.salvage(k), nil // neither its source nor other copies must suffer
 	}
 	if r == nil || err != nil {
@@ -130,18 +132,18 @@ func (tx *txn) dropCopy(k []byte) error {
 
 // salvage returns as much of the unreadable record under k as dropping it
 // takes: the blob, from the order of the copies, and the size, from its chunks.
-func (tx *txn) salvage(k []byte) *Record {
-	r := &Record{CopyKey: k}
-	c := tx.Bucket(MadeBucket).Cursor()
+func (tx *txn) salvage(k []byte) *layout.Record {
+	r := &layout.Record{CopyKey: k}
+	c := tx.Bucket(layout.MadeBucket).Cursor()
 	for id, key := c.First(); id != nil; id, key = c.Next() {
 		if bytes.Equal(key, k) {
 			r.Blob = binary.BigEndian.Uint64(id)
 		}
 	}
-	chunks, prefix := tx.Bucket(ChunksBucket), IDKey(r.Blob)
+	chunks, prefix := tx.Bucket(layout.ChunksBucket), layout.IDKey(r.Blob)
 	c = chunks.Cursor()
 	for place, _ := c.Seek(prefix); bytes.HasPrefix(place, prefix); place, _ = c.Next() {
-		r.Size += int64(max(0, len(chunks.Bucket(place).Get(ChunkValueKey))-ChecksumSize))
+		r.Size += int64(max(0, len(chunks.Bucket(place).Get(layout.ChunkValueKey))-layout.ChecksumSize))
 	}
 	return r
 }
@@ -150,7 +152,7 @@ func (tx *txn) salvage(k []byte) *Record {
 func (tx *txn) dropCopies(source db.Digest) error {
 	for {
 		// The cursor is placed anew each time: deleting moves what it stands on.
-		k, _ := tx.Bucket(CopiesBucket).Cursor().Seek(source[:])
+		k, _ := tx.Bucket(layout.CopiesBucket).Cursor().Seek(source[:])
 		if !bytes.HasPrefix(k, source[:]) {
 			return nil
 		}
@@ -204,13 +206,13 @@ func (s *Store) TrimCopies(ctx context.Context, n int64) error {
 
 // dropOldest drops the copy made first and reports whether there was one.
 func (tx *txn) dropOldest() (some bool, err error) {
-	made := tx.Bucket(MadeBucket)
+	made := tx.Bucket(layout.MadeBucket)
 	id, k := made.Cursor().First()
 	if id == nil {
 		tx.usage.Copies, tx.usage.CopyBytes = 0, 0 // whatever damage made of them
 		return false, nil
 	}
-	if err := tx.canFind(MadeBucket, id); err != nil {
+	if err := tx.canFind(layout.MadeBucket, id); err != nil {
 		return false, err
 	}
 	id, k = bytes.Clone(id), bytes.Clone(k) // the pages they lie in change
@@ -227,8 +229,8 @@ func (s *Store) giveWay(n int64) (some bool) {
 	// What small images leave lies scattered: twice the bytes needed will hold
 	// them more often, and make fewer commits.
 	need := 2 * (n + spaceSlack)
-	return s.dropSome(need, MadeBucket, (*txn).dropOldest) ||
-		s.dropSome(need, DeletedBucket, func(tx *txn) (bool, error) {
+	return s.dropSome(need, layout.MadeBucket, (*txn).dropOldest) ||
+		s.dropSome(need, layout.DeletedBucket, func(tx *txn) (bool, error) {
 			r, err := tx.purgeOldest()
 			return r != nil, err
 		})

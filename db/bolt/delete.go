@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // Delete unbinds name; see db.Store.
@@ -13,7 +15,7 @@ func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error
 	if err != nil {
 		return err
 	}
-	var old *Record
+	var old *layout.Record
 	return s.submit(&change{
 		check: func(tx *txn) (todo bool, err error) {
 			if old, err = tx.live(name); err != nil {
@@ -27,7 +29,7 @@ func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error
 
 // admit asks allow about the image called name, or about none where r is nil,
 // and then returns db.ErrNotFound for none.
-func admit(r *Record, name string, allow db.Precondition) error {
+func admit(r *layout.Record, name string, allow db.Precondition) error {
 	if allow != nil {
 		if err := allow(r.ImageOrNil()); err != nil {
 			return err

@@ -17,6 +17,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // checkFile runs Check and returns what it found, a line each.
@@ -93,7 +95,7 @@ func found(t testing.TB, b []byte) []byte {
 // blobOf returns the blob of an image in a file.
 func blobOf(t testing.TB, tx *bbolt.Tx, name string) uint64 {
 	t.Helper()
-	r, err := ImageRecord(tx, name)
+	r, err := layout.ImageRecord(tx, name)
 	if err != nil || r == nil {
 		t.Fatalf("record of %s: %v, %v", name, r, err)
 	}
@@ -102,11 +104,11 @@ func blobOf(t testing.TB, tx *bbolt.Tx, name string) uint64 {
 
 // changeChunk has fn change a chunk of a blob in place.
 func changeChunk(tx *bbolt.Tx, id uint64, number int, fn func(v []byte)) error {
-	place := ChunkKey(id, number)
-	b := tx.Bucket(ChunksBucket).Bucket(place[:])
-	v := bytes.Clone(b.Get(ChunkValueKey))
+	place := layout.ChunkKey(id, number)
+	b := tx.Bucket(layout.ChunksBucket).Bucket(place[:])
+	v := bytes.Clone(b.Get(layout.ChunkValueKey))
 	fn(v)
-	return b.Put(ChunkValueKey, v)
+	return b.Put(layout.ChunkValueKey, v)
 }
 
 // TestCheckReadOnly checks a file that may be read and not written.
@@ -120,8 +122,8 @@ func TestCheckReadOnly(t *testing.T) {
 }
 
 // rewrite has fn change a record.
-func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *Record)) error {
-	r, err := ParseRecord(bucket, k, v)
+func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *layout.Record)) error {
+	r, err := layout.ParseRecord(bucket, k, v)
 	if err != nil {
 		return err
 	}
@@ -130,8 +132,8 @@ func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *Record)) error {
 }
 
 // rewriteImage has fn change the record of an image.
-func rewriteImage(tx *bbolt.Tx, name string, fn func(r *Record)) error {
-	return rewrite(tx, ImagesBucket, []byte(name), tx.Bucket(ImagesBucket).Get([]byte(name)), fn)
+func rewriteImage(tx *bbolt.Tx, name string, fn func(r *layout.Record)) error {
+	return rewrite(tx, layout.ImagesBucket, []byte(name), tx.Bucket(layout.ImagesBucket).Get([]byte(name)), fn)
 }
 
 func makeBucket(tx *bbolt.Tx, name []byte) error {
@@ -158,67 +160,67 @@ func TestCheckAndRepair(t *testing.T) {
 		gone   []string // images that do not come back
 	}{
 		{name: "missing in the list", damage: func(tx *bbolt.Tx) error {
-			return tx.Bucket(RecentBucket).Delete(first(tx, RecentBucket))
+			return tx.Bucket(layout.RecentBucket).Delete(first(tx, layout.RecentBucket))
 		}, want: `the index "recent" has 69 entries, and not the 70`},
 		{name: "too much in the list", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(RecentBucket).Put(RecentKey(time.Now(), "none.png"), nil), tx.Bucket(RecentBucket).Put([]byte("x"), nil))
+			return errors.Join(tx.Bucket(layout.RecentBucket).Put(layout.RecentKey(time.Now(), "none.png"), nil), tx.Bucket(layout.RecentBucket).Put([]byte("x"), nil))
 		}, want: `the index "recent" has 72 entries`},
 		{name: "another in the list", damage: func(tx *bbolt.Tx) error {
-			k := first(tx, RecentBucket)
-			return errors.Join(tx.Bucket(RecentBucket).Delete(k), tx.Bucket(RecentBucket).Put(RecentKey(time.Now(), "1.png"), nil))
+			k := first(tx, layout.RecentBucket)
+			return errors.Join(tx.Bucket(layout.RecentBucket).Delete(k), tx.Bucket(layout.RecentBucket).Put(layout.RecentKey(time.Now(), "1.png"), nil))
 		}, want: `the index "recent" has 70 entries`},
 		{name: "digests", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(DigestsBucket).Delete(first(tx, DigestsBucket)), tx.Bucket(DigestsBucket).Put([]byte("short"), nil))
+			return errors.Join(tx.Bucket(layout.DigestsBucket).Delete(first(tx, layout.DigestsBucket)), tx.Bucket(layout.DigestsBucket).Put([]byte("short"), nil))
 		}, want: `the index "digests"`},
 		{name: "tokens", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(TokensBucket).Delete(first(tx, TokensBucket)), tx.Bucket(TokensBucket).Put([]byte("short"), nil))
+			return errors.Join(tx.Bucket(layout.TokensBucket).Delete(first(tx, layout.TokensBucket)), tx.Bucket(layout.TokensBucket).Put([]byte("short"), nil))
 		}, want: `the index "tokens"`},
 		{name: "trash", damage: func(tx *bbolt.Tx) error {
-			return tx.Bucket(DeletedBucket).Delete(first(tx, DeletedBucket))
+			return tx.Bucket(layout.DeletedBucket).Delete(first(tx, layout.DeletedBucket))
 		}, want: `the index "deleted" has 4 entries, and not the 5`},
 		{name: "ends", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(DueBucket).Delete(first(tx, DueBucket)), tx.Bucket(DueBucket).Put(DueKey(time.Unix(0, 0), []byte("1.png")), nil), tx.Bucket(DueBucket).Put([]byte("short"), nil))
+			return errors.Join(tx.Bucket(layout.DueBucket).Delete(first(tx, layout.DueBucket)), tx.Bucket(layout.DueBucket).Put(layout.DueKey(time.Unix(0, 0), []byte("1.png")), nil), tx.Bucket(layout.DueBucket).Put([]byte("short"), nil))
 		}, want: `the index "due"`},
 		{name: "order of copies", damage: func(tx *bbolt.Tx) error {
-			k := first(tx, MadeBucket)
-			return errors.Join(tx.Bucket(MadeBucket).Put(k, []byte("no copy")), tx.Bucket(MadeBucket).Put([]byte("x"), []byte("y")))
+			k := first(tx, layout.MadeBucket)
+			return errors.Join(tx.Bucket(layout.MadeBucket).Put(k, []byte("no copy")), tx.Bucket(layout.MadeBucket).Put([]byte("x"), []byte("y")))
 		}, want: `the index "made"`},
 		{name: "an index emptied", damage: func(tx *bbolt.Tx) error {
 			_, err := tx.CreateBucket([]byte("x"))
-			return errors.Join(err, tx.DeleteBucket([]byte("x")), tx.DeleteBucket(DigestsBucket), makeBucket(tx, DigestsBucket))
+			return errors.Join(err, tx.DeleteBucket([]byte("x")), tx.DeleteBucket(layout.DigestsBucket), makeBucket(tx, layout.DigestsBucket))
 		}, want: `the index "digests" has 0 entries, and not the 75`},
 		{name: "counts", damage: func(tx *bbolt.Tx) error {
-			return WriteUsage(tx, db.Usage{Images: 3})
+			return layout.WriteUsage(tx, db.Usage{Images: 3})
 		}, want: "the counts are wrong"},
 		{name: "no counts", damage: func(tx *bbolt.Tx) error {
-			return tx.Bucket(MetaBucket).Delete(UsageKey)
+			return tx.Bucket(layout.MetaBucket).Delete(layout.UsageKey)
 		}, want: "the counts cannot be read"},
 		{name: "listed to be deleted", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(OrphansBucket).Put(IDKey(blobOf(t, tx, "6.png")), nil), tx.Bucket(OrphansBucket).Put([]byte("short"), nil))
+			return errors.Join(tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(blobOf(t, tx, "6.png")), nil), tx.Bucket(layout.OrphansBucket).Put([]byte("short"), nil))
 		}, want: "6.png: its bytes are listed to be deleted"},
 		{name: "numbers used twice", damage: func(tx *bbolt.Tx) error {
-			return tx.Bucket(ChunksBucket).SetSequence(3)
+			return tx.Bucket(layout.ChunksBucket).SetSequence(3)
 		}, want: "numbers that are in use"},
 		{name: "bytes of no image", damage: func(tx *bbolt.Tx) error {
 			c := chunk{n: 1000}
 			c.seal(7000, 0)
-			place := ChunkKey(7000, 0)
-			b, err := tx.Bucket(ChunksBucket).CreateBucket(place[:])
-			return errors.Join(err, b.Put(ChunkValueKey, c.sealed()), tx.Bucket(ChunksBucket).SetSequence(7000))
+			place := layout.ChunkKey(7000, 0)
+			b, err := tx.Bucket(layout.ChunksBucket).CreateBucket(place[:])
+			return errors.Join(err, b.Put(layout.ChunkValueKey, c.sealed()), tx.Bucket(layout.ChunksBucket).SetSequence(7000))
 		}, want: "blob 7000: 1000 bytes that belong to no image"},
 		{name: "copy of no image", damage: func(tx *bbolt.Tx) error {
-			k, v := tx.Bucket(CopiesBucket).Cursor().First()
-			other := CopyKey(db.Digest{1}, "w=1")
-			r, err := ParseRecord(CopiesBucket, k, v)
-			return errors.Join(err, tx.Bucket(CopiesBucket).Put(other, bytes.Clone(v)), tx.Bucket(CopiesBucket).Delete(bytes.Clone(k)), tx.Bucket(MadeBucket).Put(IDKey(r.Blob), other))
+			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
+			other := layout.CopyKey(db.Digest{1}, "w=1")
+			r, err := layout.ParseRecord(layout.CopiesBucket, k, v)
+			return errors.Join(err, tx.Bucket(layout.CopiesBucket).Put(other, bytes.Clone(v)), tx.Bucket(layout.CopiesBucket).Delete(bytes.Clone(k)), tx.Bucket(layout.MadeBucket).Put(layout.IDKey(r.Blob), other))
 		}, want: "it is of no image that is there"},
 		{name: "copy damaged", damage: func(tx *bbolt.Tx) error {
-			k, v := tx.Bucket(CopiesBucket).Cursor().First()
-			r, err := ParseRecord(CopiesBucket, k, v)
+			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
+			r, err := layout.ParseRecord(layout.CopiesBucket, k, v)
 			return errors.Join(err, changeChunk(tx, r.Blob, 0, flipLast))
 		}, want: "the checksum of chunk 0 is wrong; --repair drops it"},
 		{name: "record of a copy unreadable", damage: func(tx *bbolt.Tx) error {
-			return tx.Bucket(CopiesBucket).Put(first(tx, CopiesBucket), []byte("?"))
+			return tx.Bucket(layout.CopiesBucket).Put(first(tx, layout.CopiesBucket), []byte("?"))
 		}, want: "its record cannot be read; --repair drops it"},
 		{name: "bytes flipped", damage: func(tx *bbolt.Tx) error {
 			return changeChunk(tx, blobOf(t, tx, "6.png"), 2, flipLast)
@@ -227,79 +229,79 @@ func TestCheckAndRepair(t *testing.T) {
 			return changeChunk(tx, blobOf(t, tx, "twin.png"), 0, flipLast)
 		}, want: "twin.png: the checksum of chunk 0", broken: []string{"3.png", "twin.png"}},
 		{name: "bytes flipped in the trash", damage: func(tx *bbolt.Tx) error {
-			k, v := tx.Bucket(TrashBucket).Cursor().First()
-			r, err := ParseRecord(TrashBucket, k, v)
+			k, v := tx.Bucket(layout.TrashBucket).Cursor().First()
+			r, err := layout.ParseRecord(layout.TrashBucket, k, v)
 			return errors.Join(err, changeChunk(tx, r.Blob, 0, flipLast))
 		}, want: "gone 0.png (in the trash): the checksum of chunk 0", broken: []string{"gone 0.png (in the trash)"}},
 		{name: "other bytes, well sealed", damage: func(tx *bbolt.Tx) error {
 			id := blobOf(t, tx, "6.png")
 			return changeChunk(tx, id, 0, func(v []byte) {
-				c := chunk{n: len(v) - ChecksumSize}
-				copy(c.data(), v[ChecksumSize:])
+				c := chunk{n: len(v) - layout.ChecksumSize}
+				copy(c.data(), v[layout.ChecksumSize:])
 				c.data()[5] ^= 1
 				c.seal(id, 0)
 				copy(v, c.sealed())
 			})
 		}, want: "6.png: its SHA-256 is not that of the upload", broken: []string{"6.png"}},
 		{name: "chunk missing", damage: func(tx *bbolt.Tx) error {
-			place := ChunkKey(blobOf(t, tx, "6.png"), 1)
-			return tx.Bucket(ChunksBucket).DeleteBucket(place[:])
+			place := layout.ChunkKey(blobOf(t, tx, "6.png"), 1)
+			return tx.Bucket(layout.ChunksBucket).DeleteBucket(place[:])
 		}, want: "6.png: chunk 1 is missing", broken: []string{"6.png"}},
 		{name: "last chunk missing", damage: func(tx *bbolt.Tx) error {
-			place := ChunkKey(blobOf(t, tx, "6.png"), 3)
-			return tx.Bucket(ChunksBucket).DeleteBucket(place[:])
+			place := layout.ChunkKey(blobOf(t, tx, "6.png"), 3)
+			return tx.Bucket(layout.ChunksBucket).DeleteBucket(place[:])
 		}, want: "6.png: it has 393105 bytes, want 393112", broken: []string{"6.png"}},
 		{name: "all bytes missing", damage: func(tx *bbolt.Tx) error {
-			place := ChunkKey(blobOf(t, tx, "2.png"), 0)
-			return tx.Bucket(ChunksBucket).DeleteBucket(place[:])
+			place := layout.ChunkKey(blobOf(t, tx, "2.png"), 0)
+			return tx.Bucket(layout.ChunksBucket).DeleteBucket(place[:])
 		}, want: "2.png: its bytes are missing", broken: []string{"2.png"}},
 		{name: "record missing", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(ImagesBucket).Delete([]byte("small 7.png")), tx.Bucket(ImagesBucket).Delete([]byte("ends.png")))
+			return errors.Join(tx.Bucket(layout.ImagesBucket).Delete([]byte("small 7.png")), tx.Bucket(layout.ImagesBucket).Delete([]byte("ends.png")))
 		}, want: "small 7.png: its record is lost, and its bytes are there"},
 		{name: "record unreadable", damage: func(tx *bbolt.Tx) error {
-			return tx.Bucket(ImagesBucket).Put([]byte("small 7.png"), []byte("?"))
+			return tx.Bucket(layout.ImagesBucket).Put([]byte("small 7.png"), []byte("?"))
 		}, want: "small 7.png: its record is lost, and its bytes are there"},
 		{name: "record of a twin missing", damage: func(tx *bbolt.Tx) error {
-			return tx.Bucket(ImagesBucket).Delete([]byte("twin.png"))
+			return tx.Bucket(layout.ImagesBucket).Delete([]byte("twin.png"))
 		}, want: "twin.png: its record is lost, and its bytes are there"},
 		{name: "record and digest lost", damage: func(tx *bbolt.Tx) error {
-			r, _ := ImageRecord(tx, "small 7.png")
-			return errors.Join(tx.Bucket(ImagesBucket).Put([]byte("small 7.png"), []byte("?")), tx.Bucket(DigestsBucket).Delete(DigestKey(r.SHA256, r.Name)))
+			r, _ := layout.ImageRecord(tx, "small 7.png")
+			return errors.Join(tx.Bucket(layout.ImagesBucket).Put([]byte("small 7.png"), []byte("?")), tx.Bucket(layout.DigestsBucket).Delete(layout.DigestKey(r.SHA256, r.Name)))
 		}, want: "small 7.png: its record cannot be read; restore your backup", broken: []string{"small 7.png"}},
 		{name: "record of a copy leads to an image", damage: func(tx *bbolt.Tx) error {
-			k, v := tx.Bucket(CopiesBucket).Cursor().First()
-			return rewrite(tx, CopiesBucket, k, v, func(r *Record) { r.Blob = blobOf(t, tx, "6.png") })
+			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
+			return rewrite(tx, layout.CopiesBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
 		}, want: "it has 393112 bytes, want 4000; --repair drops it"},
 		{name: "record leads to another image", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "2.png", func(r *Record) { r.Blob = blobOf(t, tx, "6.png") })
+			return rewriteImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
 		}, want: "2.png: it has 393112 bytes, want 500; --repair mends its record"},
 		{name: "record leads nowhere", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "twin.png", func(r *Record) { r.Blob = 1 << 40 })
+			return rewriteImage(tx, "twin.png", func(r *layout.Record) { r.Blob = 1 << 40 })
 		}, want: "twin.png: its bytes are missing; --repair mends its record"},
 		{name: "record with another digest", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "twin.png", func(r *Record) { r.SHA256[3] ^= 1 })
+			return rewriteImage(tx, "twin.png", func(r *layout.Record) { r.SHA256[3] ^= 1 })
 		}, want: "twin.png: its SHA-256 is not that of the upload; --repair mends its record"},
 		{name: "record with another size", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "6.png", func(r *Record) { r.Size ^= 1 << 9 })
+			return rewriteImage(tx, "6.png", func(r *layout.Record) { r.Size ^= 1 << 9 })
 		}, want: "6.png: it has 393112 bytes, want 392600; --repair mends its record"},
 		{name: "record with another size of chunks", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "twin.png", func(r *Record) { r.ChunkSize = 1000 })
+			return rewriteImage(tx, "twin.png", func(r *layout.Record) { r.ChunkSize = 1000 })
 		}, want: "1 problem, 1 damaged:\ntwin.png: its chunks have 5000 bytes, want 1000; --repair mends its record"},
 		{name: "record in the trash leads to an image", damage: func(tx *bbolt.Tx) error {
-			k, v := tx.Bucket(TrashBucket).Cursor().First()
-			return rewrite(tx, TrashBucket, k, v, func(r *Record) { r.Blob = blobOf(t, tx, "6.png") })
+			k, v := tx.Bucket(layout.TrashBucket).Cursor().First()
+			return rewrite(tx, layout.TrashBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
 		}, want: "gone 0.png (in the trash): it has 393112 bytes, want 3000; --repair mends its record"},
 		{name: "record missing, and in the list too", damage: func(tx *bbolt.Tx) error {
-			r, err := ImageRecord(tx, "small 7.png")
-			return errors.Join(err, tx.Bucket(ImagesBucket).Delete(r.Key()), tx.Bucket(RecentBucket).Delete(RecentKey(r.Uploaded, r.Name)))
+			r, err := layout.ImageRecord(tx, "small 7.png")
+			return errors.Join(err, tx.Bucket(layout.ImagesBucket).Delete(r.Key()), tx.Bucket(layout.RecentBucket).Delete(layout.RecentKey(r.Uploaded, r.Name)))
 		}, want: "small 7.png: its record is lost, and its bytes are there"},
 		{name: "digest of no image", damage: func(tx *bbolt.Tx) error {
-			r, err := ImageRecord(tx, "small 7.png")
-			return errors.Join(err, tx.Bucket(DigestsBucket).Put(DigestKey(r.SHA256, "none.png"), nil))
+			r, err := layout.ImageRecord(tx, "small 7.png")
+			return errors.Join(err, tx.Bucket(layout.DigestsBucket).Put(layout.DigestKey(r.SHA256, "none.png"), nil))
 		}, want: `0 damaged:
 the index "digests" has 76 entries`},
 		{name: "image gone but for its bytes", damage: func(tx *bbolt.Tx) error {
-			r, err := ImageRecord(tx, "small 7.png")
+			r, err := layout.ImageRecord(tx, "small 7.png")
 			return errors.Join(err, (&txn{Tx: tx}).takeOut(r))
 		}, want: "307 bytes that belong to no image", gone: []string{"small 7.png"}},
 	} {
@@ -345,7 +347,7 @@ the index "digests" has 76 entries`},
 				}
 			}
 			if strings.HasPrefix(test.want, "6.png: ") && len(test.broken) > 0 {
-				mustPut(t, s, "6.png", content(6, 3*ChunkSize+7))
+				mustPut(t, s, "6.png", content(6, 3*layout.ChunkSize+7))
 				s.Close()
 				if r, found := checkFile(t, path); r.Problems > 0 {
 					t.Errorf("after the same bytes were uploaded:\n%s", found)
@@ -387,9 +389,9 @@ func TestRepairShared(t *testing.T) {
 	} {
 		path, images := fillStore(t)
 		edit(t, path, func(tx *bbolt.Tx) error {
-			own := ChunkKey(blobOf(t, tx, "2.png"), 0)
-			return errors.Join(tx.Bucket(ChunksBucket).DeleteBucket(own[:]),
-				rewriteImage(tx, "2.png", func(r *Record) { r.Blob = blobOf(t, tx, "6.png") }))
+			own := layout.ChunkKey(blobOf(t, tx, "2.png"), 0)
+			return errors.Join(tx.Bucket(layout.ChunksBucket).DeleteBucket(own[:]),
+				rewriteImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") }))
 		})
 		if r, found := checkFile(t, path); r.Damaged != 1 || !strings.Contains(found, "2.png: it has 393112 bytes, want 500; --repair first") {
 			t.Errorf("found %d damaged:\n%s", r.Damaged, found)
@@ -419,7 +421,7 @@ func TestRescueFromTrash(t *testing.T) {
 	mustPut(t, s, "b.png", images["a.png"])
 	mustPut(t, s, "a.png", images["a.png"])
 	must(t, errors.Join(s.Delete(ctx, "b.png", db.DeleteOptions{Trash: time.Hour}), s.Close()))
-	edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(ImagesBucket).Delete([]byte("a.png")) })
+	edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(layout.ImagesBucket).Delete([]byte("a.png")) })
 	done, err := Repair(ctx, path, RepairOptions{})
 	must(t, err)
 	if done.After.Problems > 0 || done.After.Images != 1 || done.After.Trash != 1 || done.After.Blobs != 1 {
@@ -435,7 +437,7 @@ func TestCheckNamesGone(t *testing.T) {
 	const name = "small 7.png"
 	path, images := fillStore(t)
 	sum := sha256.Sum256(images[name])
-	edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(DigestsBucket).Delete(DigestKey(sum, name)) })
+	edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(layout.DigestsBucket).Delete(layout.DigestKey(sum, name)) })
 	file, err := os.ReadFile(path)
 	must(t, err)
 	for page := range slices.Chunk(file, os.Getpagesize()) {

@@ -15,6 +15,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // dump returns all that a data file holds, as text.
@@ -34,7 +36,7 @@ func dump(t testing.TB, path string) []string {
 	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *page.Bucket) {
 		line := string(bytes.Join(append(path, k), []byte("\x00|\x00")))
 		if nested != nil {
-			line += "\x00#" + string(IDKey(nested.Sequence))
+			line += "\x00#" + string(layout.IDKey(nested.Sequence))
 		} else {
 			line += "\x00=" + string(v)
 		}

@@ -13,6 +13,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // ample is a budget that no test comes near.
@@ -47,7 +49,7 @@ func wantUsage(t testing.TB, s *Store, want db.Usage) {
 	if err != nil || got != want {
 		t.Errorf("usage %+v, error %v, want %+v", got, err, want)
 	}
-	for _, bucket := range [][]byte{CopiesBucket, MadeBucket} {
+	for _, bucket := range [][]byte{layout.CopiesBucket, layout.MadeBucket} {
 		if got := count(t, s, bucket); got != int(want.Copies) {
 			t.Errorf("%d keys in %s, want %d", got, bucket, want.Copies)
 		}
@@ -58,8 +60,8 @@ func wantUsage(t testing.TB, s *Store, want db.Usage) {
 func TestCopiesLeaveNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
-	small, big := content(1, ChunkSize), content(2, 2*segmentChunks*ChunkSize+1)
-	bigChunks := chunkCount(int64(len(big)), ChunkSize)
+	small, big := content(1, layout.ChunkSize), content(2, 2*segmentChunks*layout.ChunkSize+1)
+	bigChunks := chunkCount(int64(len(big)), layout.ChunkSize)
 	source := mustPut(t, s, "a.png", content(3, 100)).SHA256
 	usage := db.Usage{Images: 1, Bytes: 100, Blobs: 1, Stored: 100}
 
@@ -75,14 +77,14 @@ func TestCopiesLeaveNothing(t *testing.T) {
 
 	for _, content := range [][]byte{big, small, big, big} { // each in the place of the one before
 		mustPutCopy(t, s, source, "w=1", content, ample)
-		wantChunks(t, s, 1+chunkCount(int64(len(content)), ChunkSize))
+		wantChunks(t, s, 1+chunkCount(int64(len(content)), layout.ChunkSize))
 	}
 	_, body, err := s.GetCopy(ctx, source, "w=1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustPutCopy(t, s, source, "w=2", small, ChunkSize) // evicts it
-	if got := count(t, s, ChunksBucket); got != 2+bigChunks {
+	mustPutCopy(t, s, source, "w=2", small, layout.ChunkSize) // evicts it
+	if got := count(t, s, layout.ChunksBucket); got != 2+bigChunks {
 		t.Errorf("%d chunks while the evicted copy is read, want %d", got, 2+bigChunks)
 	}
 	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, big) {
@@ -90,7 +92,7 @@ func TestCopiesLeaveNothing(t *testing.T) {
 	}
 	body.Close()
 	wantChunks(t, s, 2)
-	usage.Copies, usage.CopyBytes = 1, ChunkSize
+	usage.Copies, usage.CopyBytes = 1, layout.ChunkSize
 	wantUsage(t, s, usage)
 
 	mustPutCopy(t, s, source, "w=3", big, ample)
@@ -107,7 +109,7 @@ func TestManyChunksGo(t *testing.T) {
 	s := newStore(t, Options{NoSync: true})
 	source := mustPut(t, s, "a.png", nil).SHA256
 	const n = 4
-	size := int64(dropChunks/2) * ChunkSize
+	size := int64(dropChunks/2) * layout.ChunkSize
 	for i := range n {
 		_, err := s.PutCopy(ctx, source, fmt.Sprint(i), io.LimitReader(zeros{}, size), db.CopyOptions{Budget: n * size})
 		if err != nil {
@@ -120,7 +122,7 @@ func TestManyChunksGo(t *testing.T) {
 		check: func(*txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			err := tx.evict(0)
-			c := tx.Bucket(ChunksBucket).Cursor()
+			c := tx.Bucket(layout.ChunksBucket).Cursor()
 			for k, _ := c.First(); k != nil; k, _ = c.Next() {
 				left++
 			}
@@ -147,7 +149,7 @@ func TestGiveWayInSteps(t *testing.T) {
 		mustPutCopy(t, s, source, fmt.Sprint(i), []byte("x"), ample)
 	}
 	for _, left := range []int64{10, 0, 0} {
-		had := count(t, s, CopiesBucket) > 0
+		had := count(t, s, layout.CopiesBucket) > 0
 		if got := s.giveWay(1 << 20); got != had {
 			t.Errorf("some copies gave way: %t, want %t", got, had)
 		}
@@ -160,25 +162,25 @@ func TestGiveWayInSteps(t *testing.T) {
 // else suffers, and it can be made again, evicted, or deleted with its source.
 func TestDamagedCopy(t *testing.T) {
 	t.Parallel()
-	data := content(1, 2*ChunkSize+500)
-	k := CopyKey(sha256.Sum256(content(2, 100)), "w=1")
+	data := content(1, 2*layout.ChunkSize+500)
+	k := layout.CopyKey(sha256.Sum256(content(2, 100)), "w=1")
 	for _, damage := range []struct {
 		name string
 		do   func(tx *bbolt.Tx, blob uint64) error
 	}{
 		{"flipped", func(tx *bbolt.Tx, blob uint64) error {
-			place := ChunkKey(blob, 1)
-			b := tx.Bucket(ChunksBucket).Bucket(place[:])
-			v := bytes.Clone(b.Get(ChunkValueKey))
+			place := layout.ChunkKey(blob, 1)
+			b := tx.Bucket(layout.ChunksBucket).Bucket(place[:])
+			v := bytes.Clone(b.Get(layout.ChunkValueKey))
 			v[1000] ^= 1
-			return b.Put(ChunkValueKey, v)
+			return b.Put(layout.ChunkValueKey, v)
 		}},
 		{"chunk missing", func(tx *bbolt.Tx, blob uint64) error {
-			place := ChunkKey(blob, 1)
-			return tx.Bucket(ChunksBucket).DeleteBucket(place[:])
+			place := layout.ChunkKey(blob, 1)
+			return tx.Bucket(layout.ChunksBucket).DeleteBucket(place[:])
 		}},
 		{"record unreadable", func(tx *bbolt.Tx, blob uint64) error {
-			return tx.Bucket(CopiesBucket).Put(k, []byte("unreadable"))
+			return tx.Bucket(layout.CopiesBucket).Put(k, []byte("unreadable"))
 		}},
 	} {
 		for _, mend := range []struct {
@@ -243,7 +245,7 @@ func TestCopyLost(t *testing.T) {
 	for _, key := range []string{"lost", "b", "c"} {
 		mustPutCopy(t, s, source, key, content(2, 1000), ample)
 	}
-	err := tamper(s, func(tx *bbolt.Tx) error { return tx.Bucket(CopiesBucket).Delete(CopyKey(source, "lost")) })
+	err := tamper(s, func(tx *bbolt.Tx) error { return tx.Bucket(layout.CopiesBucket).Delete(layout.CopyKey(source, "lost")) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +283,7 @@ func testGiveWay(t *testing.T, s *Store, size int64) {
 	if !errors.Is(err, db.ErrFull) {
 		t.Fatalf("error %v, want ErrFull", err)
 	}
-	long := content(1, 3*segmentChunks*ChunkSize) // which is staged
+	long := content(1, 3*segmentChunks*layout.ChunkSize) // which is staged
 	if err := putCopy(s, source, "long", long, ample); !errors.Is(err, db.ErrFull) {
 		t.Errorf("error %v, want ErrFull", err)
 	}

@@ -14,6 +14,8 @@ import (
 	"imageserver/db/bolt/internal/page"
 
 	"imageserver/db/bolt/internal/datafile"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // fillStore makes a data file with something of everything the layout has, and
@@ -30,7 +32,7 @@ func fillStore(t testing.TB) (path string, images map[string][]byte) {
 		}
 		images[name] = b
 	}
-	for i, size := range []int{0, 1, 500, 5000, ChunkSize, ChunkSize + 1, 3*ChunkSize + 7, 10 * ChunkSize} {
+	for i, size := range []int{0, 1, 500, 5000, layout.ChunkSize, layout.ChunkSize + 1, 3*layout.ChunkSize + 7, 10 * layout.ChunkSize} {
 		put(fmt.Sprintf("%d.png", i), content(byte(i), size), db.PutOptions{})
 	}
 	for i := range 60 {

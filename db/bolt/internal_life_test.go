@@ -21,6 +21,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // clock is a clock that stands still until it is moved.
@@ -62,7 +64,7 @@ func wantSound(t testing.TB, s *Store) {
 		want, usage := wanted{}, db.Usage{}
 		blobs := map[uint64]int{} // chunks of each
 		contents := map[db.Digest]bool{}
-		enter := func(r *Record) {
+		enter := func(r *layout.Record) {
 			blobs[r.Blob] = chunkCount(r.Size, r.ChunkSize)
 			if !contents[r.SHA256] {
 				contents[r.SHA256] = true
@@ -70,49 +72,49 @@ func wantSound(t testing.TB, s *Store) {
 				usage.Stored += r.Size
 			}
 		}
-		for k, v := range each(tx, ImagesBucket) {
-			r, err := ParseRecord(ImagesBucket, []byte(k), []byte(v))
+		for k, v := range each(tx, layout.ImagesBucket) {
+			r, err := layout.ParseRecord(layout.ImagesBucket, []byte(k), []byte(v))
 			if err != nil {
 				return err
 			}
 			enter(r)
 			usage.Images++
 			usage.Bytes += r.Size
-			want.add(RecentBucket, RecentKey(r.Uploaded, k), nil)
-			want.add(DigestsBucket, append(r.SHA256[:], k...), nil)
+			want.add(layout.RecentBucket, layout.RecentKey(r.Uploaded, k), nil)
+			want.add(layout.DigestsBucket, append(r.SHA256[:], k...), nil)
 			if !r.Expires.IsZero() {
-				want.add(DueBucket, DueKey(r.Expires, []byte(k)), nil)
+				want.add(layout.DueBucket, layout.DueKey(r.Expires, []byte(k)), nil)
 			}
 			if r.DeleteHash != (db.Digest{}) {
-				want.add(TokensBucket, append(r.DeleteHash[:], k...), nil)
+				want.add(layout.TokensBucket, append(r.DeleteHash[:], k...), nil)
 			}
 		}
-		for k, v := range each(tx, TrashBucket) {
-			r, err := ParseRecord(TrashBucket, []byte(k), []byte(v))
+		for k, v := range each(tx, layout.TrashBucket) {
+			r, err := layout.ParseRecord(layout.TrashBucket, []byte(k), []byte(v))
 			if err != nil {
 				return err
 			}
 			enter(r)
 			usage.Trash++
 			usage.TrashBytes += r.Size
-			if want := string(TrashKey(r.Name, r.Deleted)); k != want {
+			if want := string(layout.TrashKey(r.Name, r.Deleted)); k != want {
 				t.Errorf("key %q in the trash, want %q", k, want)
 			}
-			want.add(DeletedBucket, RecentKey(r.Deleted, r.Name), nil)
-			want.add(DigestsBucket, append(append(r.SHA256[:], 0), k...), nil)
-			want.add(DueBucket, DueKey(r.KeptUntil, []byte(k)), nil)
+			want.add(layout.DeletedBucket, layout.RecentKey(r.Deleted, r.Name), nil)
+			want.add(layout.DigestsBucket, append(append(r.SHA256[:], 0), k...), nil)
+			want.add(layout.DueBucket, layout.DueKey(r.KeptUntil, []byte(k)), nil)
 		}
-		for k, v := range each(tx, CopiesBucket) {
-			r, err := ParseRecord(CopiesBucket, []byte(k), []byte(v))
+		for k, v := range each(tx, layout.CopiesBucket) {
+			r, err := layout.ParseRecord(layout.CopiesBucket, []byte(k), []byte(v))
 			if err != nil {
 				return err
 			}
 			blobs[r.Blob] = chunkCount(r.Size, r.ChunkSize)
 			usage.Copies++
 			usage.CopyBytes += r.Size
-			want.add(MadeBucket, IDKey(r.Blob), []byte(k))
+			want.add(layout.MadeBucket, layout.IDKey(r.Blob), []byte(k))
 		}
-		for _, ix := range Indexes {
+		for _, ix := range layout.Indexes {
 			bucket := ix.Bucket
 			got := wanted{}
 			for k, v := range each(tx, bucket) {
@@ -122,7 +124,7 @@ func wantSound(t testing.TB, s *Store) {
 				t.Errorf("%s (-got +want):\n%s", bucket, diff)
 			}
 		}
-		if got, err := ReadUsage(tx); err != nil || got != usage {
+		if got, err := layout.ReadUsage(tx); err != nil || got != usage {
 			t.Errorf("usage %+v, error %v, want %+v", got, err, usage)
 		}
 		wantBlobs(t, tx, blobs)
@@ -157,10 +159,10 @@ func each(tx *bbolt.Tx, bucket []byte) func(yield func(k, v string) bool) {
 func wantBlobs(t testing.TB, tx *bbolt.Tx, blobs map[uint64]int) {
 	t.Helper()
 	got := map[uint64]int{}
-	for k := range each(tx, ChunksBucket) {
+	for k := range each(tx, layout.ChunksBucket) {
 		got[binary.BigEndian.Uint64([]byte(k))]++
 	}
-	for k := range each(tx, OrphansBucket) {
+	for k := range each(tx, layout.OrphansBucket) {
 		delete(got, binary.BigEndian.Uint64([]byte(k)))
 	}
 	maps.DeleteFunc(blobs, func(_ uint64, chunks int) bool { return chunks == 0 })
@@ -215,7 +217,7 @@ func TestSound(t *testing.T) {
 	wantSound(t, s)
 	c.move(1000 * time.Second)
 	s.sweep.wake()
-	wantSoon(t, func() bool { return count(t, s, DueBucket) == 0 })
+	wantSoon(t, func() bool { return count(t, s, layout.DueBucket) == 0 })
 	wantSound(t, s)
 }
 
@@ -292,7 +294,7 @@ func TestUnsweptGivesWay(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	s := newUnswept(t, c)
-	for _, size := range []int{100, segmentChunks*ChunkSize + 1} {
+	for _, size := range []int{100, segmentChunks*layout.ChunkSize + 1} {
 		want := content(1, size)
 		source := mustPutWith(t, s, "a.png", want, db.PutOptions{Expires: c.now().Add(time.Hour)}).SHA256
 		mustPutCopy(t, s, source, "w=1", content(2, 10), ample)
@@ -337,7 +339,7 @@ func TestSweeperSleeps(t *testing.T) {
 		if got, err := s.sweepAll(); got != want || err != nil {
 			t.Errorf("the sweeper sleeps for %v, error %v, want %v", got, err, want)
 		}
-		if got := count(t, s, DueBucket); got != left {
+		if got := count(t, s, layout.DueBucket); got != left {
 			t.Errorf("%d are due, want %d", got, left)
 		}
 		if rung() {
@@ -404,7 +406,7 @@ func TestSweepInSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		left = append(left, count(t, s, DueBucket))
+		left = append(left, count(t, s, layout.DueBucket))
 		wantSound(t, s)
 	}
 	if want := []int{n - sweepRecords, n - 2*sweepRecords, n - 3*sweepRecords}; !slices.Equal(left, want) {
@@ -425,7 +427,7 @@ func TestSweepLong(t *testing.T) {
 	c := newClock()
 	s := newStore(t, Options{Now: c.now, NoSync: true})
 	for i := range 4 {
-		body := io.MultiReader(bytes.NewReader([]byte{byte(i)}), io.LimitReader(zeros{}, dropChunks/2*ChunkSize-1))
+		body := io.MultiReader(bytes.NewReader([]byte{byte(i)}), io.LimitReader(zeros{}, dropChunks/2*layout.ChunkSize-1))
 		o := db.PutOptions{Expires: c.now().Add(time.Hour)}
 		if _, _, err := s.Put(ctx, fmt.Sprintf("%d.png", i), body, o); err != nil {
 			t.Fatal(err)
@@ -437,7 +439,7 @@ func TestSweepLong(t *testing.T) {
 		check: func(tx *txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			err := tx.some(tx.dropDue)
-			for range each(tx.Tx, ChunksBucket) {
+			for range each(tx.Tx, layout.ChunksBucket) {
 				left++
 			}
 			return err
@@ -451,7 +453,7 @@ func TestSweepLong(t *testing.T) {
 	}
 	wantSound(t, s)
 	s.sweep.wake()
-	wantSoon(t, func() bool { return count(t, s, DueBucket) == 0 })
+	wantSoon(t, func() bool { return count(t, s, layout.DueBucket) == 0 })
 	wantChunks(t, s, 0)
 }
 
@@ -530,18 +532,18 @@ func TestFarEnds(t *testing.T) {
 		name := fmt.Sprintf("%d.png", i)
 		img := mustPutWith(t, s, name, content(byte(i), 100), db.PutOptions{Expires: end})
 		got, err := s.Stat(ctx, name)
-		if diff := cmp.Diff(got, img); diff != "" || err != nil || !got.Expires.Equal(LastTime) {
-			t.Errorf("ends %v, error %v, want %v and the same as before:\n%s", got.Expires, err, LastTime, diff)
+		if diff := cmp.Diff(got, img); diff != "" || err != nil || !got.Expires.Equal(layout.LastTime) {
+			t.Errorf("ends %v, error %v, want %v and the same as before:\n%s", got.Expires, err, layout.LastTime, diff)
 		}
 	}
 	img := mustPutWith(t, s, "past.png", content(9, 100), db.PutOptions{Expires: time.Unix(math.MinInt64>>8, 0)})
-	if !img.Expires.Equal(FirstTime) {
-		t.Errorf("ends %v, want %v", img.Expires, FirstTime)
+	if !img.Expires.Equal(layout.FirstTime) {
+		t.Errorf("ends %v, want %v", img.Expires, layout.FirstTime)
 	}
 	if err := s.Delete(ctx, "0.png", db.DeleteOptions{Trash: math.MaxInt64}); err != nil {
 		t.Fatal(err)
 	}
-	wantSoon(t, func() bool { return count(t, s, ImagesBucket) == 1 })
+	wantSoon(t, func() bool { return count(t, s, layout.ImagesBucket) == 1 })
 	wantSound(t, s)
 	if _, _, err := s.Restore(ctx, "0.png", db.RestoreOptions{}); err != nil {
 		t.Error(err)
@@ -554,7 +556,7 @@ func TestHealTrash(t *testing.T) {
 	t.Parallel()
 	for _, live := range []bool{false, true} {
 		s := newStore(t, Options{Log: slog.New(slog.DiscardHandler)})
-		want := content(1, segmentChunks*ChunkSize+1)
+		want := content(1, segmentChunks*layout.ChunkSize+1)
 		for range 2 {
 			mustPut(t, s, "a.png", want)
 			mustTrash(t, s, "a.png")
@@ -565,8 +567,8 @@ func TestHealTrash(t *testing.T) {
 			mustTrash(t, s, "b.png")
 		}
 		err := tamper(s, func(tx *bbolt.Tx) error {
-			place := ChunkKey(blob, 3)
-			return tx.Bucket(ChunksBucket).Bucket(place[:]).Put(ChunkValueKey, []byte("what is left of it"))
+			place := layout.ChunkKey(blob, 3)
+			return tx.Bucket(layout.ChunksBucket).Bucket(place[:]).Put(layout.ChunkValueKey, []byte("what is left of it"))
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -601,7 +603,7 @@ func TestDamagedTrash(t *testing.T) {
 		}
 		mustPut(t, s, "live.png", content(0, 100))
 		err := tamper(s, func(tx *bbolt.Tx) error {
-			trash := tx.Bucket(TrashBucket)
+			trash := tx.Bucket(layout.TrashBucket)
 			k, _ := trash.Cursor().First() // of 0.png
 			if value == nil {
 				return trash.Delete(k)
@@ -630,8 +632,8 @@ func TestDamagedTrash(t *testing.T) {
 		mustTrash(t, s, "1.png")
 		c.move(2 * time.Hour)
 		s.sweep.wake()
-		wantSoon(t, func() bool { return count(t, s, DueBucket) == 0 })
-		if got := count(t, s, DeletedBucket); got != 0 {
+		wantSoon(t, func() bool { return count(t, s, layout.DueBucket) == 0 })
+		if got := count(t, s, layout.DeletedBucket); got != 0 {
 			t.Errorf("%d in the list of the trash, want none", got)
 		}
 	}

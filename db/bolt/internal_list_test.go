@@ -12,6 +12,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // orders are all that images can be listed in.
@@ -29,7 +31,7 @@ func TestListDamaged(t *testing.T) {
 		mustPut(t, s, name, []byte(name))
 	}
 	err := tamper(s, func(tx *bbolt.Tx) error {
-		return tx.Bucket(ImagesBucket).Put([]byte("b.png"), []byte("unreadable"))
+		return tx.Bucket(layout.ImagesBucket).Put([]byte("b.png"), []byte("unreadable"))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -58,10 +60,10 @@ func fill(t testing.TB, s *Store, n int) (images []db.Image) {
 	}
 	err := tamper(s, func(tx *bbolt.Tx) error {
 		for _, img := range images {
-			r := Record{Image: img, Blob: 1, ChunkSize: ChunkSize}
+			r := layout.Record{Image: img, Blob: 1, ChunkSize: layout.ChunkSize}
 			if err := errors.Join(
-				tx.Bucket(ImagesBucket).Put([]byte(img.Name), r.Marshal()),
-				tx.Bucket(RecentBucket).Put(RecentKey(img.Uploaded, img.Name), nil),
+				tx.Bucket(layout.ImagesBucket).Put([]byte(img.Name), r.Marshal()),
+				tx.Bucket(layout.RecentBucket).Put(layout.RecentKey(img.Uploaded, img.Name), nil),
 			); err != nil {
 				return err
 			}

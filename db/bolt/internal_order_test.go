@@ -15,6 +15,8 @@ import (
 	"imageserver/db"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // swapKeys exchanges two byte strings of equal length in a file, wherever they
@@ -42,8 +44,8 @@ func TestKeysOutOfOrder(t *testing.T) {
 	edit(t, path, func(tx *bbolt.Tx) error {
 		for i := range uint64(60) { // entries of nothing, and too many to stand in the page of the root
 			err := errors.Join(
-				tx.Bucket(MadeBucket).Put(IDKey(i+1), []byte("none")),
-				tx.Bucket(DueBucket).Put(DueKey(time.Unix(int64(i+1), 0), []byte("none")), nil),
+				tx.Bucket(layout.MadeBucket).Put(layout.IDKey(i+1), []byte("none")),
+				tx.Bucket(layout.DueBucket).Put(layout.DueKey(time.Unix(int64(i+1), 0), []byte("none")), nil),
 			)
 			if err != nil {
 				return err
@@ -51,9 +53,9 @@ func TestKeysOutOfOrder(t *testing.T) {
 		}
 		return nil
 	})
-	first, last := DueKey(time.Unix(1, 0), []byte("none")), DueKey(time.Unix(60, 0), []byte("none"))
+	first, last := layout.DueKey(time.Unix(1, 0), []byte("none")), layout.DueKey(time.Unix(60, 0), []byte("none"))
 	swapKeys(t, path, first, last)
-	swapKeys(t, path, append(IDKey(1), "none"...), append(IDKey(60), "none"...))
+	swapKeys(t, path, append(layout.IDKey(1), "none"...), append(layout.IDKey(60), "none"...))
 	if r, found := checkFile(t, path); !r.Structural {
 		t.Fatalf("the check does not see that keys are out of order:\n%s", found)
 	}
@@ -74,7 +76,7 @@ func TestCircle(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "images.db")
 	s := openStore(t, path, Options{})
 	for i := range 300 {
-		mustPut(t, s, fmt.Sprintf("%d.png", i), append(content(byte(i), 50), IDKey(uint64(i))...))
+		mustPut(t, s, fmt.Sprintf("%d.png", i), append(content(byte(i), 50), layout.IDKey(uint64(i))...))
 	}
 	s.Close()
 	sound, err := os.ReadFile(path)
@@ -84,7 +86,7 @@ func TestCircle(t *testing.T) {
 	p := pagesOf(t, path)
 	var chunks page.Bucket
 	page.NewWalker(p, func(err error) { t.Error(err) }, func(int64) {}).Bucket(p.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
-		if bytes.Equal(k, ChunksBucket) {
+		if bytes.Equal(k, layout.ChunksBucket) {
 			chunks = *nested
 		}
 	})
@@ -104,7 +106,7 @@ func TestCircle(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The chunk of 0.png: the bucket's header, the page's, with its flags, and an element.
-	at := bytes.Index(sound, content(0, 50)) - ChecksumSize - len(ChunkValueKey) - page.ElementSize - page.HeaderSize
+	at := bytes.Index(sound, content(0, 50)) - layout.ChecksumSize - len(layout.ChunkValueKey) - page.ElementSize - page.HeaderSize
 	overwrite(t, path, int64(at)+8, make([]byte, 8))                 // neither leaf nor branch
 	overwrite(t, path, int64(at)+page.HeaderSize+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
 	s = openStore(t, path, Options{})

@@ -24,6 +24,8 @@ import (
 	"imageserver/db"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // checkedByBolt makes the test binary run bbolt's own check of a file; see
@@ -263,7 +265,7 @@ func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 // checksum; nor have the numbers that bbolt keeps for the bucket of a chunk and
 // nobody uses.
 func sameButForFields(a, b string) bool {
-	for _, bucket := range [][]byte{ImagesBucket, TrashBucket, CopiesBucket} {
+	for _, bucket := range [][]byte{layout.ImagesBucket, layout.TrashBucket, layout.CopiesBucket} {
 		if strings.HasPrefix(a, string(bucket)+"\x00|") {
 			a, _, _ = strings.Cut(a, "\x00=")
 			b, _, _ = strings.Cut(b, "\x00=")

@@ -18,6 +18,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 var ctx = context.Background()
@@ -79,7 +81,7 @@ func tamper(s *Store, fn func(tx *bbolt.Tx) error) error {
 }
 
 // recordOf returns the record under name.
-func recordOf(t testing.TB, s *Store, name string) (r *Record) {
+func recordOf(t testing.TB, s *Store, name string) (r *layout.Record) {
 	t.Helper()
 	err := s.view(func(tx *bbolt.Tx) (err error) { r, err = s.findImage(tx, name); return err })
 	if err != nil {
@@ -109,15 +111,15 @@ func chunkCount(size int64, chunkSize int) int {
 func wantChunks(t testing.TB, s *Store, want int) {
 	t.Helper()
 	for range 500 {
-		if count(t, s, OrphansBucket) == 0 {
+		if count(t, s, layout.OrphansBucket) == 0 {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if got := count(t, s, OrphansBucket); got != 0 {
+	if got := count(t, s, layout.OrphansBucket); got != 0 {
 		t.Errorf("%d orphans, want them swept", got)
 	}
-	if got := count(t, s, ChunksBucket); got != want {
+	if got := count(t, s, layout.ChunksBucket); got != want {
 		t.Errorf("%d chunks in the file, want %d", got, want)
 	}
 }
@@ -151,7 +153,7 @@ func TestDamage(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
 	s := openStore(t, path, Options{})
-	damaged, sound := content(1, 3*ChunkSize+500), content(2, ChunkSize)
+	damaged, sound := content(1, 3*layout.ChunkSize+500), content(2, layout.ChunkSize)
 	mustPut(t, s, "damaged.png", damaged)
 	mustPut(t, s, "sound.png", sound)
 	s.Close()
@@ -161,15 +163,15 @@ func TestDamage(t *testing.T) {
 		s := openStore(t, path, Options{})
 		defer s.Close()
 		r := recordOf(t, s, "damaged.png")
-		err := tamper(s, func(tx *bbolt.Tx) error { return fn(tx.Bucket(ChunksBucket), r.Blob) })
+		err := tamper(s, func(tx *bbolt.Tx) error { return fn(tx.Bucket(layout.ChunksBucket), r.Blob) })
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	value := func(chunks *bbolt.Bucket, id uint64, n int) (*bbolt.Bucket, []byte) {
-		place := ChunkKey(id, n)
+		place := layout.ChunkKey(id, n)
 		b := chunks.Bucket(place[:])
-		return b, bytes.Clone(b.Get(ChunkValueKey))
+		return b, bytes.Clone(b.Get(layout.ChunkValueKey))
 	}
 	wantDamage := func(from int) {
 		t.Helper()
@@ -185,8 +187,8 @@ func TestDamage(t *testing.T) {
 		if !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), "damaged.png") {
 			t.Errorf("error %v, want ErrDamaged with the name", err)
 		}
-		if !bytes.Equal(got.Bytes(), damaged[:from*ChunkSize]) {
-			t.Errorf("%d bytes before the damage, want the %d good ones", got.Len(), from*ChunkSize)
+		if !bytes.Equal(got.Bytes(), damaged[:from*layout.ChunkSize]) {
+			t.Errorf("%d bytes before the damage, want the %d good ones", got.Len(), from*layout.ChunkSize)
 		}
 		if !bytes.Equal(mustRead(t, s, "sound.png"), sound) {
 			t.Error("the other image changed")
@@ -196,7 +198,7 @@ func TestDamage(t *testing.T) {
 		flip := func(chunks *bbolt.Bucket, id uint64) error {
 			b, v := value(chunks, id, n)
 			v[100*n] ^= 1 // in the first chunk that is its checksum
-			return b.Put(ChunkValueKey, v)
+			return b.Put(layout.ChunkValueKey, v)
 		}
 		edit(flip)
 		wantDamage(n)
@@ -205,11 +207,11 @@ func TestDamage(t *testing.T) {
 	edit(func(chunks *bbolt.Bucket, id uint64) error {
 		b1, v1 := value(chunks, id, 1)
 		b2, v2 := value(chunks, id, 2)
-		return errors.Join(b1.Put(ChunkValueKey, v2), b2.Put(ChunkValueKey, v1))
+		return errors.Join(b1.Put(layout.ChunkValueKey, v2), b2.Put(layout.ChunkValueKey, v1))
 	})
 	wantDamage(1)
 	edit(func(chunks *bbolt.Bucket, id uint64) error {
-		place := ChunkKey(id, 1)
+		place := layout.ChunkKey(id, 1)
 		return chunks.DeleteBucket(place[:])
 	})
 	wantDamage(1)
@@ -231,15 +233,15 @@ func TestHeal(t *testing.T) {
 		t.Run(test.again, func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, Options{})
-			want := content(1, segmentChunks*ChunkSize+1)
+			want := content(1, segmentChunks*layout.ChunkSize+1)
 			ending := db.PutOptions{Expires: time.Now().Add(time.Hour)}
 			mustPutWith(t, s, "a.png", want, ending)
 			mustPutWith(t, s, "b.png", want, ending)
 			mustPut(t, s, "taken.png", content(2, 100))
 			r := recordOf(t, s, "a.png")
 			err := tamper(s, func(tx *bbolt.Tx) error {
-				place := ChunkKey(r.Blob, 3)
-				return tx.Bucket(ChunksBucket).Bucket(place[:]).Put(ChunkValueKey, []byte("what is left of it"))
+				place := layout.ChunkKey(r.Blob, 3)
+				return tx.Bucket(layout.ChunksBucket).Bucket(place[:]).Put(layout.ChunkValueKey, []byte("what is left of it"))
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -274,7 +276,7 @@ func TestHeal(t *testing.T) {
 			if got, err := s.Usage(ctx); err != nil || got != usage {
 				t.Errorf("usage %+v, error %v, want %+v", got, err, usage)
 			}
-			chunks := chunkCount(int64(len(want)), ChunkSize)
+			chunks := chunkCount(int64(len(want)), layout.ChunkSize)
 			if !distinct[sha256.Sum256(content(2, 100))] {
 				wantChunks(t, s, chunks)
 			} else {
@@ -288,8 +290,8 @@ func TestHeal(t *testing.T) {
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
-	big := content(1, 2*segmentChunks*ChunkSize+1)
-	chunks := chunkCount(int64(len(big)), ChunkSize)
+	big := content(1, 2*segmentChunks*layout.ChunkSize+1)
+	chunks := chunkCount(int64(len(big)), layout.ChunkSize)
 
 	broken := errors.New("broken")
 	_, _, err := s.Put(ctx, "a.png", io.MultiReader(bytes.NewReader(big), errReader{broken}), db.PutOptions{})
@@ -311,7 +313,7 @@ func TestOrphans(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := count(t, s, ChunksBucket); got != chunks {
+	if got := count(t, s, layout.ChunksBucket); got != chunks {
 		t.Errorf("%d chunks while the image is read, want %d", got, chunks)
 	}
 	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, big) {
@@ -340,7 +342,7 @@ func TestCrash(t *testing.T) {
 		_, _, err := s.Put(ctx, "half.png", pipe, db.PutOptions{})
 		put <- err
 	}()
-	half := content(2, 2*segmentChunks*ChunkSize+1)
+	half := content(2, 2*segmentChunks*layout.ChunkSize+1)
 	if _, err := feed.Write(half); err != nil {
 		t.Fatal(err)
 	}
@@ -576,8 +578,8 @@ func TestFullOr(t *testing.T) {
 // TestMemory gives all uploads together the memory of two chunks.
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, Options{UploadMemory: 2 * ChunkSize, UploadWait: 50 * time.Millisecond})
-	want := content(1, 20*ChunkSize+1)
+	s := newStore(t, Options{UploadMemory: 2 * layout.ChunkSize, UploadWait: 50 * time.Millisecond})
+	want := content(1, 20*layout.ChunkSize+1)
 	mustPut(t, s, "one.png", want) // with one chunk to itself it still goes on
 	if got := mustRead(t, s, "one.png"); !bytes.Equal(got, want) {
 		t.Error("an image staged in small pieces reads wrong")
@@ -614,7 +616,7 @@ func TestMemory(t *testing.T) {
 func TestLongBlob(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})
-	size := int64(dropChunks+10) * ChunkSize
+	size := int64(dropChunks+10) * layout.ChunkSize
 	_, _, err := s.Put(ctx, "long.png", io.LimitReader(zeros{}, size), db.PutOptions{})
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // fixture is a file of an earlier format; see testdata/README.md.
@@ -58,8 +60,8 @@ var fixtures = []fixture{
 // be there, and can be changed. No format may be without a file.
 func TestUpgradeFixtures(t *testing.T) {
 	t.Parallel()
-	if last := fixtures[len(fixtures)-1].format; last != NewestFormat()-1 {
-		t.Errorf("the last fixture has format %d, want one of format %d: see testdata/README.md", last, NewestFormat()-1)
+	if last := fixtures[len(fixtures)-1].format; last != layout.NewestFormat()-1 {
+		t.Errorf("the last fixture has format %d, want one of format %d: see testdata/README.md", last, layout.NewestFormat()-1)
 	}
 	for _, f := range fixtures {
 		t.Run(fmt.Sprint(f.format), func(t *testing.T) {
@@ -133,7 +135,7 @@ func TestCheckOlder(t *testing.T) {
 				t.Error(err)
 			}
 			r, err := Check(ctx, path, Watch{})
-			if f.format < OldestChecked {
+			if f.format < layout.OldestChecked {
 				if err == nil || !strings.Contains(err.Error(), "start the server with this file once") {
 					t.Errorf("error %v, want what to do", err)
 				}
@@ -152,11 +154,11 @@ func TestRepairOlder(t *testing.T) {
 	t.Parallel()
 	for _, damage := range []func(t *testing.T, path string){
 		func(t *testing.T, path string) {
-			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(MetaBucket).Delete(UsageKey) })
+			edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(layout.MetaBucket).Delete(layout.UsageKey) })
 		},
 		func(t *testing.T, path string) {
 			edit(t, path, func(tx *bbolt.Tx) error {
-				return errors.Join(tx.DeleteBucket(RecentBucket), tx.Bucket(MetaBucket).Put([]byte("x"), nil))
+				return errors.Join(tx.DeleteBucket(layout.RecentBucket), tx.Bucket(layout.MetaBucket).Put([]byte("x"), nil))
 			})
 		},
 	} {
@@ -169,8 +171,8 @@ func TestRepairOlder(t *testing.T) {
 			t.Errorf("after repairing there are %+v", done.After)
 		}
 		edit(t, path, func(tx *bbolt.Tx) error {
-			if have, err := ParseFormat(tx.Bucket(MetaBucket).Get(FormatKey)); err != nil || have != NewestFormat() {
-				t.Errorf("the repaired file has format %d, %v, want %d", have, err, NewestFormat())
+			if have, err := layout.ParseFormat(tx.Bucket(layout.MetaBucket).Get(layout.FormatKey)); err != nil || have != layout.NewestFormat() {
+				t.Errorf("the repaired file has format %d, %v, want %d", have, err, layout.NewestFormat())
 			}
 			return nil
 		})
@@ -184,8 +186,8 @@ func TestUpgradeDamaged(t *testing.T) {
 	t.Parallel()
 	path := fixtures[0].unpack(t)
 	edit(t, path, func(tx *bbolt.Tx) error {
-		v := tx.Bucket(MetaBucket).Get(UsageKey)
-		return tx.Bucket(MetaBucket).Put(UsageKey, bytes.Clone(v[:len(v)-1]))
+		v := tx.Bucket(layout.MetaBucket).Get(layout.UsageKey)
+		return tx.Bucket(layout.MetaBucket).Put(layout.UsageKey, bytes.Clone(v[:len(v)-1]))
 	})
 	if _, err := Open(path, Options{}); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("error %v, want ErrDamaged", err)
@@ -198,7 +200,7 @@ func TestUpgradeUnreadable(t *testing.T) {
 	t.Parallel()
 	for _, f := range fixtures {
 		path := f.unpack(t)
-		edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(ImagesBucket).Put([]byte(f.first), []byte("?")) })
+		edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(layout.ImagesBucket).Put([]byte(f.first), []byte("?")) })
 		s := openStore(t, path, Options{})
 		for name, want := range f.images {
 			if name != f.first && !bytes.Equal(mustRead(t, s, name), want) {

@@ -11,6 +11,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // List returns a page of images; see db.Store. Every order is that of keys, by
@@ -45,22 +47,22 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 type ordered struct {
 	bucket []byte
 	name   func(k []byte) []byte // of the image that a key stands for
-	record func(tx *bbolt.Tx, k, v []byte) (*Record, error)
+	record func(tx *bbolt.Tx, k, v []byte) (*layout.Record, error)
 }
 
 func orderOf(o db.ListOptions) ordered {
 	switch {
 	case o.Trash:
-		return ordered{DeletedBucket, RecentName, func(tx *bbolt.Tx, k, _ []byte) (*Record, error) {
-			return MustRecord(tx, TrashKeyOf(k))
+		return ordered{layout.DeletedBucket, layout.RecentName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
+			return layout.MustRecord(tx, layout.TrashKeyOf(k))
 		}}
 	case o.Sort == db.ByName:
-		return ordered{ImagesBucket, func(k []byte) []byte { return k }, func(_ *bbolt.Tx, k, v []byte) (*Record, error) {
-			return ParseRecord(ImagesBucket, k, v)
+		return ordered{layout.ImagesBucket, func(k []byte) []byte { return k }, func(_ *bbolt.Tx, k, v []byte) (*layout.Record, error) {
+			return layout.ParseRecord(layout.ImagesBucket, k, v)
 		}}
 	}
-	return ordered{RecentBucket, RecentName, func(tx *bbolt.Tx, k, _ []byte) (*Record, error) {
-		return MustRecord(tx, RecentName(k))
+	return ordered{layout.RecentBucket, layout.RecentName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
+		return layout.MustRecord(tx, layout.RecentName(k))
 	}}
 }
 
@@ -85,7 +87,7 @@ func matches(name []byte, part string) bool {
 
 // listed reports whether the record that was read for name belongs in a list.
 // One that cannot be read must not hide the others.
-func (s *Store) listed(name []byte, r *Record, err error) bool {
+func (s *Store) listed(name []byte, r *layout.Record, err error) bool {
 	if err != nil {
 		s.log.Error("left out of a list", "image", string(name), "err", err)
 		return false
@@ -187,7 +189,7 @@ func parseCursor(o db.ListOptions) ([]byte, error) {
 	if o.After == "" {
 		return nil, nil
 	}
-	shortest := TimeSize + 1 // the time, or the size, and a name
+	shortest := layout.TimeSize + 1 // the time, or the size, and a name
 	if o.Sort == db.ByName {
 		shortest = 1
 	}

@@ -10,6 +10,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // listBySize is listOrdered by size, for which there is no index: each upload
@@ -18,15 +20,15 @@ import (
 // of those behind the key after.
 func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
 	best := &bestSizes{limit: o.Limit, reverse: o.Reverse, after: after}
-	_, err = s.scan(ctx, ImagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
+	_, err = s.scan(ctx, layout.ImagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
 		if !matches(name, o.Match) {
 			return false
 		}
 		// Most do not belong on the page, and to see that needs no more than this.
-		if size, ok := RecordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
+		if size, ok := layout.RecordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
 			return false
 		}
-		if r, err := ParseRecord(ImagesBucket, name, v); s.listed(name, r, err) {
+		if r, err := layout.ParseRecord(layout.ImagesBucket, name, v); s.listed(name, r, err) {
 			best.add(r.Image)
 		}
 		return false
@@ -52,7 +54,7 @@ type bestSizes struct {
 	more    bool   // whether others stand behind them
 
 	found []sized
-	key   [TimeSize + db.MaxNameBytes]byte // room for the key of the image looked at
+	key   [layout.TimeSize + db.MaxNameBytes]byte // room for the key of the image looked at
 }
 
 type sized struct {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // memory lends the buffers that uploads are read into, a bounded number of
@@ -20,7 +22,7 @@ type memory struct {
 }
 
 func (m *memory) init(bytes int64, wait time.Duration) {
-	n := max(1, int(bytes/ChunkSize))
+	n := max(1, int(bytes/layout.ChunkSize))
 	m.free = make(chan struct{}, n)
 	for range n {
 		m.free <- struct{}{}

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // dropChunks is how many chunks one commit deletes at most: 128 MiB. What is
@@ -31,13 +33,13 @@ func (tx *txn) drop(id uint64) error {
 		}
 	}
 	tx.left = append(tx.left, id)
-	return tx.Bucket(OrphansBucket).Put(IDKey(id), nil)
+	return tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(id), nil)
 }
 
 // deleteChunks deletes the chunks of a blob, as many as the commit still may,
 // and reports whether that was all.
 func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
-	n, done, err := DeleteChunks(tx.Tx, id, dropChunks-tx.deleted)
+	n, done, err := layout.DeleteChunks(tx.Tx, id, dropChunks-tx.deleted)
 	tx.deleted += n
 	return done, err
 }
@@ -58,7 +60,7 @@ func (s *Store) sweepOne(id uint64) error {
 		err := s.submit(&change{
 			check: func(tx *txn) (todo bool, err error) {
 				gone = true // unless apply finds more than it may delete
-				return tx.Bucket(OrphansBucket).Get(IDKey(id)) != nil, nil
+				return tx.Bucket(layout.OrphansBucket).Get(layout.IDKey(id)) != nil, nil
 			},
 			apply: func(tx *txn) (err error) {
 				if !tx.pins.doom(id) {
@@ -68,7 +70,7 @@ func (s *Store) sweepOne(id uint64) error {
 				if gone, err = tx.deleteChunks(id); err != nil || !gone {
 					return err
 				}
-				return tx.Bucket(OrphansBucket).Delete(IDKey(id))
+				return tx.Bucket(layout.OrphansBucket).Delete(layout.IDKey(id))
 			},
 		})
 		if err != nil {
@@ -81,7 +83,7 @@ func (s *Store) sweepOne(id uint64) error {
 // orphans lists the ids of all orphans that are not pinned.
 func (s *Store) orphans() (ids []uint64, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		return tx.Bucket(OrphansBucket).ForEach(func(k, _ []byte) error {
+		return tx.Bucket(layout.OrphansBucket).ForEach(func(k, _ []byte) error {
 			if id := binary.BigEndian.Uint64(k); !s.pins.pinned(id) {
 				ids = append(ids, id)
 			}

@@ -6,12 +6,14 @@ import (
 	"sort"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // place is where bytes go that were to go under some name.
 type place struct {
 	name    string
-	record  *Record // what stands there now, or nil
+	record  *layout.Record // what stands there now, or nil
 	outcome db.Outcome
 }
 
@@ -48,9 +50,9 @@ func (tx *txn) place(name string, sum db.Digest, conflict db.Conflict, allow db.
 
 // numberedTwin returns an image whose name is numbered after name and that
 // holds the bytes with digest sum, or nil.
-func (tx *txn) numberedTwin(name string, sum db.Digest) (*Record, error) {
-	prefix := DigestKey(sum, db.NumberedPrefix(name))
-	c := tx.Bucket(DigestsBucket).Cursor()
+func (tx *txn) numberedTwin(name string, sum db.Digest) (*layout.Record, error) {
+	prefix := layout.DigestKey(sum, db.NumberedPrefix(name))
+	c := tx.Bucket(layout.DigestsBucket).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
 		candidate := string(k[len(sum):])
 		if !db.IsNumbered(name, candidate) {
@@ -82,8 +84,8 @@ func (tx *txn) freeName(name string) string {
 
 // live returns the record under name, or nil where there is none or it has
 // expired.
-func (tx *txn) live(name string) (*Record, error) {
-	r, err := ImageRecord(tx.Tx, name)
+func (tx *txn) live(name string) (*layout.Record, error) {
+	r, err := layout.ImageRecord(tx.Tx, name)
 	if err != nil || r == nil || r.Ended(tx.now) {
 		return nil, err
 	}

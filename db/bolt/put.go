@@ -13,6 +13,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // segmentChunks is how many chunks of an upload are gathered before they are
@@ -38,7 +40,7 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 			return db.Image{}, 0, err
 		}
 	}
-	img.Expires, img.DeleteHash = Stamp(img.Expires), o.DeleteHash
+	img.Expires, img.DeleteHash = layout.Stamp(img.Expires), o.DeleteHash
 	return u.publish(img, o)
 }
 
@@ -124,8 +126,8 @@ func (u *upload) dropEmpty() {
 // fill reads into c until it is full or r ends: then it returns io.EOF.
 func (c *chunk) fill(r io.Reader) error {
 	c.n = 0
-	for empty := 0; c.n < ChunkSize; {
-		n, err := r.Read(c.buf[ChecksumSize+c.n:])
+	for empty := 0; c.n < layout.ChunkSize; {
+		n, err := r.Read(c.buf[layout.ChecksumSize+c.n:])
 		c.n += n
 		if err != nil {
 			return err
@@ -181,7 +183,7 @@ func (u *upload) stage() error {
 		check: func(*txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			tx.left = append(tx.left, u.id)
-			if err := tx.Bucket(OrphansBucket).Put(IDKey(u.id), nil); err != nil {
+			if err := tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(u.id), nil); err != nil {
 				return err
 			}
 			return u.writeHeld(tx.Tx)
@@ -200,14 +202,14 @@ func (u *upload) heldBytes() (n int64) {
 
 // writeHeld writes the held chunks after those staged before.
 func (u *upload) writeHeld(tx *bbolt.Tx) error {
-	chunks := tx.Bucket(ChunksBucket)
+	chunks := tx.Bucket(layout.ChunksBucket)
 	if chunks.Sequence() < u.id {
 		if err := chunks.SetSequence(u.id); err != nil {
 			return err
 		}
 	}
 	for i, c := range u.held {
-		if err := PutChunk(tx, u.id, u.staged+i, c.sealed()); err != nil {
+		if err := layout.PutChunk(tx, u.id, u.staged+i, c.sealed()); err != nil {
 			return err
 		}
 	}
@@ -216,12 +218,12 @@ func (u *upload) writeHeld(tx *bbolt.Tx) error {
 
 // ReadAt reads what has been taken in, for Inspect.
 func (u *upload) ReadAt(p []byte, off int64) (n int, err error) {
-	return ReadChunks(p, off, u.size, ChunkSize, func(number int, read func([]byte)) error {
+	return layout.ReadChunks(p, off, u.size, layout.ChunkSize, func(number int, read func([]byte)) error {
 		if number >= u.staged {
 			read(u.held[number-u.staged].data())
 			return nil
 		}
-		c, err := u.s.readChunk(u.id, number, ChunkSize)
+		c, err := u.s.readChunk(u.id, number, layout.ChunkSize)
 		if err != nil {
 			return err
 		}
@@ -272,7 +274,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 // uploaded returns when an image was uploaded of which that is said: now, if
 // nothing is or it cannot be.
 func (tx *txn) uploaded(said time.Time) time.Time {
-	if said = Stamp(said); said.IsZero() || said.After(tx.now) {
+	if said = layout.Stamp(said); said.IsZero() || said.After(tx.now) {
 		return tx.now
 	}
 	return said
@@ -280,7 +282,7 @@ func (tx *txn) uploaded(said time.Time) time.Time {
 
 // renew mends the image under name where its blob is damaged, gives it the
 // later end, and returns its record. It holds the bytes of img.
-func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*Record, error) {
+func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*layout.Record, error) {
 	if _, err := u.mend(tx, img.SHA256, damaged); err != nil {
 		return nil, err
 	}
@@ -289,12 +291,12 @@ func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*Rec
 
 // enter binds img, whose name is free, to the bytes that are there already, or
 // else to the upload's, and returns the record.
-func (u *upload) enter(tx *txn, img db.Image, damaged uint64) (*Record, error) {
+func (u *upload) enter(tx *txn, img db.Image, damaged uint64) (*layout.Record, error) {
 	twin, err := u.mend(tx, img.SHA256, damaged)
 	if err != nil {
 		return nil, err
 	}
-	r := &Record{Image: img, Blob: u.id, ChunkSize: ChunkSize}
+	r := &layout.Record{Image: img, Blob: u.id, ChunkSize: layout.ChunkSize}
 	if twin != nil {
 		r.Blob, r.ChunkSize = twin.Blob, twin.ChunkSize
 	} else if err := u.adoptContent(tx); err != nil {
@@ -307,7 +309,7 @@ func (u *upload) enter(tx *txn, img db.Image, damaged uint64) (*Record, error) {
 // no longer does, or 0. Equal bytes are kept once, so an upload is answered
 // with a blob written long ago: it must be one that can be read.
 func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
-	var twin *Record
+	var twin *layout.Record
 	s.pins.lookup.RLock()
 	err = s.view(func(tx *bbolt.Tx) (err error) {
 		if twin, err = sameContent(tx, sum); twin != nil && s.pins.pin(twin.Blob) != nil {
@@ -335,7 +337,7 @@ func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 
 // mend returns a record that has the content, or nil, after healing its blob
 // where that is the damaged one.
-func (u *upload) mend(tx *txn, sum db.Digest, damaged uint64) (*Record, error) {
+func (u *upload) mend(tx *txn, sum db.Digest, damaged uint64) (*layout.Record, error) {
 	twin, err := sameContent(tx.Tx, sum)
 	if err != nil || twin == nil || twin.Blob != damaged {
 		return twin, err
@@ -348,16 +350,16 @@ func (u *upload) mend(tx *txn, sum db.Digest, damaged uint64) (*Record, error) {
 
 // heal puts the upload's chunks in the place of a damaged blob's, for all that
 // have the content, in the trash too.
-func (u *upload) heal(tx *txn, damaged *Record) error {
+func (u *upload) heal(tx *txn, damaged *layout.Record) error {
 	prefix := damaged.SHA256[:]
-	c := tx.Bucket(DigestsBucket).Cursor()
+	c := tx.Bucket(layout.DigestsBucket).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		_, owner := DigestOwner(k, nil)
-		r, err := MustRecord(tx.Tx, owner)
+		_, owner := layout.DigestOwner(k, nil)
+		r, err := layout.MustRecord(tx.Tx, owner)
 		if err != nil {
 			return err
 		}
-		r.Blob, r.ChunkSize = u.id, ChunkSize
+		r.Blob, r.ChunkSize = u.id, layout.ChunkSize
 		if err := tx.Bucket(r.Bucket()).Put(r.Key(), r.Marshal()); err != nil {
 			return err
 		}
@@ -378,7 +380,7 @@ func (u *upload) adoptContent(tx *txn) error {
 // adopt makes the upload's chunks a blob that stays.
 func (u *upload) adopt(tx *txn) error {
 	if u.staged > 0 {
-		if err := tx.Bucket(OrphansBucket).Delete(IDKey(u.id)); err != nil {
+		if err := tx.Bucket(layout.OrphansBucket).Delete(layout.IDKey(u.id)); err != nil {
 			return err
 		}
 		tx.kept = append(tx.kept, u.id)

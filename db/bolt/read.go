@@ -10,6 +10,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // Stat returns the image under name; see db.Store.
@@ -34,7 +36,7 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	if err != nil {
 		return db.Image{}, nil, err
 	}
-	r, err := s.look(func(tx *bbolt.Tx) (*Record, error) { return s.findImage(tx, name) })
+	r, err := s.look(func(tx *bbolt.Tx) (*layout.Record, error) { return s.findImage(tx, name) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -43,7 +45,7 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 
 // look returns the record that find finds and pins its blob; it looks again
 // for as long as that is just being deleted.
-func (s *Store) look(find func(*bbolt.Tx) (*Record, error)) (r *Record, err error) {
+func (s *Store) look(find func(*bbolt.Tx) (*layout.Record, error)) (r *layout.Record, err error) {
 	for {
 		var wait <-chan struct{}
 		s.pins.lookup.RLock()
@@ -65,8 +67,8 @@ func (s *Store) look(find func(*bbolt.Tx) (*Record, error)) (r *Record, err erro
 }
 
 // findImage returns the record under name, or db.ErrNotFound.
-func (s *Store) findImage(tx *bbolt.Tx, name string) (*Record, error) {
-	r, err := ImageRecord(tx, name)
+func (s *Store) findImage(tx *bbolt.Tx, name string) (*layout.Record, error) {
+	r, err := layout.ImageRecord(tx, name)
 	switch {
 	case err != nil:
 		return nil, err
@@ -78,7 +80,7 @@ func (s *Store) findImage(tx *bbolt.Tx, name string) (*Record, error) {
 
 // ended reports whether the record's image has gone by itself. It reads the
 // clock only for one that ever will.
-func (s *Store) ended(r *Record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
+func (s *Store) ended(r *layout.Record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
 
 // readPool lends the buffers that chunks are read into.
 var readPool = sync.Pool{New: func() any { return new(chunk) }}
@@ -100,18 +102,18 @@ func (s *Store) readChunk(id uint64, number, want int) (*chunk, error) {
 
 // load copies a chunk out of the transaction.
 func (c *chunk) load(tx *bbolt.Tx, id uint64, number int) error {
-	v, err := GetChunk(tx, id, number)
+	v, err := layout.GetChunk(tx, id, number)
 	if err != nil {
 		return err
 	}
-	c.n = copy(c.buf[:], v) - ChecksumSize
+	c.n = copy(c.buf[:], v) - layout.ChecksumSize
 	return nil
 }
 
 // body reads a blob that it has pinned.
 type body struct {
 	s      *Store
-	record *Record
+	record *layout.Record
 	off    int64
 	cur    *chunk // the chunk last read, or nil
 	number int    // of cur
@@ -165,7 +167,7 @@ func (b *body) ReadAt(p []byte, off int64) (n int, err error) {
 	if b.closed {
 		return 0, errBodyClosed
 	}
-	return ReadChunks(p, off, b.record.Size, b.record.ChunkSize, func(number int, read func([]byte)) error {
+	return layout.ReadChunks(p, off, b.record.Size, b.record.ChunkSize, func(number int, read func([]byte)) error {
 		c, err := b.chunk(number)
 		if err == nil {
 			read(c.data())
@@ -200,7 +202,7 @@ func (b *body) Seek(offset int64, whence int) (int64, error) {
 		return 0, fmt.Errorf("unknown whence %d", whence)
 	}
 	if offset < 0 {
-		return 0, ErrNegative
+		return 0, layout.ErrNegative
 	}
 	b.off = offset
 	return offset, nil

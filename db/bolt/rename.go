@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // Rename gives an image another name; see db.Store.
@@ -38,7 +40,7 @@ func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (
 // move gives what stands under one key, a name or that of an image in the
 // trash, the name that was found for it.
 type move struct {
-	from  *Record
+	from  *layout.Record
 	to    place
 	trash time.Duration // for what stands under the name
 }

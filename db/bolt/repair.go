@@ -15,6 +15,8 @@ import (
 	"imageserver/db"
 
 	"imageserver/db/bolt/internal/datafile"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // RepairOptions tunes Repair. The zero value is ready to use.
@@ -146,14 +148,14 @@ type mender struct {
 
 // upgrade brings a file of an older format to the newest one: what the other
 // steps write may not be left to an older program.
-func (m *mender) upgrade() error { return Upgrade(m.db) }
+func (m *mender) upgrade() error { return layout.Upgrade(m.db) }
 
 // keep takes images off the list of what is to be deleted, and what cannot be
 // read of that list, and sees to it that no number of a blob is used twice.
 // This comes first: whoever starts the server next loses nothing.
 func (m *mender) keep() error {
 	return m.db.Update(func(tx *bbolt.Tx) error {
-		orphans, chunks := tx.Bucket(OrphansBucket), tx.Bucket(ChunksBucket)
+		orphans, chunks := tx.Bucket(layout.OrphansBucket), tx.Bucket(layout.ChunksBucket)
 		var gone [][]byte
 		err := orphans.ForEach(func(k, _ []byte) error {
 			if len(k) != 8 || m.plan.rescued[binary.BigEndian.Uint64(k)] {
@@ -183,7 +185,7 @@ func (m *mender) rescueRecords() error {
 			if m.inspect != nil && m.inspect(blobReader{tx, r}, &img) == nil {
 				r.ContentType, r.Width, r.Height, r.Orientation = img.ContentType, img.Width, img.Height, img.Orientation
 			}
-			if err := tx.Bucket(ImagesBucket).Put(r.Key(), r.Marshal()); err != nil {
+			if err := tx.Bucket(layout.ImagesBucket).Put(r.Key(), r.Marshal()); err != nil {
 				return err
 			}
 		}
@@ -199,7 +201,7 @@ func (m *mender) relinkRecords() error {
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		for _, to := range m.plan.relink {
 			b := tx.Bucket(to.bucket)
-			r, err := ParseRecord(to.bucket, []byte(to.key), b.Get([]byte(to.key)))
+			r, err := layout.ParseRecord(to.bucket, []byte(to.key), b.Get([]byte(to.key)))
 			if err != nil {
 				return err
 			}
@@ -215,14 +217,14 @@ func (m *mender) relinkRecords() error {
 // blobReader reads a blob in a transaction.
 type blobReader struct {
 	tx *bbolt.Tx
-	r  *Record
+	r  *layout.Record
 }
 
 func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
-	return ReadChunks(p, off, b.r.Size, b.r.ChunkSize, func(number int, read func([]byte)) error {
-		v, err := GetChunk(b.tx, b.r.Blob, number)
+	return layout.ReadChunks(p, off, b.r.Size, b.r.ChunkSize, func(number int, read func([]byte)) error {
+		v, err := layout.GetChunk(b.tx, b.r.Blob, number)
 		if err == nil {
-			read(v[ChecksumSize:])
+			read(v[layout.ChecksumSize:])
 		}
 		return err
 	})
@@ -239,7 +241,7 @@ func (m *mender) dropCopies() error {
 		}
 	}
 	for _, r := range m.refs {
-		if !bytes.Equal(r.bucket, CopiesBucket) || !dropped[r.key] {
+		if !bytes.Equal(r.bucket, layout.CopiesBucket) || !dropped[r.key] {
 			delete(m.plan.lost, r.blob)
 		}
 	}
@@ -251,7 +253,7 @@ func (m *mender) dropCopies() error {
 	}
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		for _, r := range m.plan.copies {
-			if err := tx.Bucket(CopiesBucket).Delete([]byte(r.key)); err != nil {
+			if err := tx.Bucket(layout.CopiesBucket).Delete([]byte(r.key)); err != nil {
 				return err
 			}
 		}
@@ -300,9 +302,9 @@ func (m *mender) addEntries() error {
 	if len(m.plan.indices) == 0 && len(m.plan.rescue) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
-	for _, bucket := range RecordBuckets {
+	for _, bucket := range layout.RecordBuckets {
 		err := m.each(bucket, func(tx *bbolt.Tx, k, v []byte) error {
-			r, err := ParseRecord(bucket, k, v)
+			r, err := layout.ParseRecord(bucket, k, v)
 			if err != nil {
 				return nil // it stays as it is
 			}
@@ -316,8 +318,8 @@ func (m *mender) addEntries() error {
 }
 
 // addEntries enters what a record asks for and is missing.
-func addEntries(tx *bbolt.Tx, r *Record) error {
-	for _, ix := range Indexes {
+func addEntries(tx *bbolt.Tx, r *layout.Record) error {
+	for _, ix := range layout.Indexes {
 		k, v := ix.Entry(r)
 		if k == nil {
 			continue
@@ -339,10 +341,10 @@ func (m *mender) dropEntries() error {
 	if len(m.plan.indices) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
-	for _, ix := range Indexes {
+	for _, ix := range layout.Indexes {
 		err := m.each(ix.Bucket, func(tx *bbolt.Tx, k, v []byte) error {
 			bucket, owner := ix.Owner(k, v)
-			r, err := RecordAt(tx, bucket, owner)
+			r, err := layout.RecordAt(tx, bucket, owner)
 			if err != nil {
 				return nil
 			}
@@ -372,7 +374,7 @@ func (m *mender) dropLost() error {
 	for id := range m.plan.lost {
 		for gone := false; !gone; {
 			err := m.db.Update(func(tx *bbolt.Tx) (err error) {
-				_, gone, err = DeleteChunks(tx, id, deleteStep)
+				_, gone, err = layout.DeleteChunks(tx, id, deleteStep)
 				return err
 			})
 			if err == nil {
@@ -393,15 +395,15 @@ func (m *mender) count() error {
 		if err != nil {
 			return err
 		}
-		return WriteUsage(tx, u)
+		return layout.WriteUsage(tx, u)
 	})
 }
 
 // countAll counts what the records say is there.
 func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
-	for _, bucket := range RecordBuckets {
+	for _, bucket := range layout.RecordBuckets {
 		err := tx.Bucket(bucket).ForEach(func(k, v []byte) error {
-			if r, err := ParseRecord(bucket, k, v); err == nil {
+			if r, err := layout.ParseRecord(bucket, k, v); err == nil {
 				r.Count(&u, 1)
 			}
 			return nil
@@ -411,9 +413,9 @@ func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
 		}
 	}
 	var last db.Digest
-	err = tx.Bucket(DigestsBucket).ForEach(func(k, v []byte) error {
-		bucket, owner := DigestOwner(k, v)
-		if r, err := RecordAt(tx, bucket, owner); err == nil && r != nil && r.SHA256 != last {
+	err = tx.Bucket(layout.DigestsBucket).ForEach(func(k, v []byte) error {
+		bucket, owner := layout.DigestOwner(k, v)
+		if r, err := layout.RecordAt(tx, bucket, owner); err == nil && r != nil && r.SHA256 != last {
 			last = r.SHA256
 			u.Blobs++
 			u.Stored += r.Size

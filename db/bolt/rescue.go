@@ -8,6 +8,8 @@ import (
 	"imageserver/db"
 
 	"imageserver/db/bolt/internal/page"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // lost is a blob that no record refers to, or none that is right.
@@ -35,7 +37,7 @@ func (c *checker) lostRecords() {
 		c.problem(r.Name, "--repair makes it again", "its record is lost, and its bytes are there")
 	}
 	c.plan.unreadable = slices.DeleteFunc(c.plan.unreadable, func(r reference) bool {
-		return bytes.Equal(r.bucket, ImagesBucket) && found[r.key]
+		return bytes.Equal(r.bucket, layout.ImagesBucket) && found[r.key]
 	})
 	for _, r := range c.plan.unreadable {
 		c.Damaged++
@@ -53,7 +55,7 @@ func (c *checker) goneImages(names []string) {
 		return
 	}
 	for _, name := range names {
-		unreadable := func(r reference) bool { return r.key == name && bytes.Equal(r.bucket, ImagesBucket) }
+		unreadable := func(r reference) bool { return r.key == name && bytes.Equal(r.bucket, layout.ImagesBucket) }
 		if !slices.ContainsFunc(c.plan.unreadable, unreadable) { // of which is told anyway
 			c.Damaged++
 			c.problem(name, adviseRecord, "its record is lost, and its bytes cannot be told from others")
@@ -93,7 +95,7 @@ func (c *checker) damagedRecords() {
 		taken[found.id] = true
 		delete(c.plan.lost, found.id)
 	}
-	next := max(c.plan.sequence, c.buckets[string(ChunksBucket)].Sequence)
+	next := max(c.plan.sequence, c.buckets[string(layout.ChunksBucket)].Sequence)
 	for _, d := range rest {
 		if !taken[d.blob] {
 			c.Damaged++
@@ -134,7 +136,7 @@ func (c *checker) wholeBlobs() map[db.Digest]lost {
 	for _, l := range c.astray {
 		whole[l.sum] = l
 	}
-	for _, bucket := range [][]byte{TrashBucket, ImagesBucket} {
+	for _, bucket := range [][]byte{layout.TrashBucket, layout.ImagesBucket} {
 		for _, r := range c.refs {
 			if !r.bad && bytes.Equal(r.bucket, bucket) {
 				whole[r.sum] = lost{id: r.blob, size: r.size, chunkSize: r.chunkSize, sum: r.sum}
@@ -151,8 +153,8 @@ func (c *checker) listedDigests() map[string]db.Digest {
 	for _, d := range c.plan.damaged {
 		listed[string(d.bucket)+d.key] = d.sum
 	}
-	c.again().visit(DigestsBucket, func(k, v []byte) {
-		bucket, owner := DigestOwner(k, v)
+	c.again().visit(layout.DigestsBucket, func(k, v []byte) {
+		bucket, owner := layout.DigestOwner(k, v)
 		key := string(bucket) + string(owner)
 		if sum, ok := listed[key]; ok && !bytes.HasPrefix(k, sum[:]) {
 			listed[key] = db.Digest(k[:len(db.Digest{})])
@@ -172,42 +174,42 @@ func (c *checker) again() *checker {
 
 // rescuable returns the records that can be made again, and the names of other
 // images that are in the list and have none.
-func (c *checker) rescuable() (all []*Record, gone []string) {
+func (c *checker) rescuable() (all []*layout.Record, gone []string) {
 	known := map[string]bool{}
 	for _, r := range c.refs {
-		if bytes.Equal(r.bucket, ImagesBucket) {
+		if bytes.Equal(r.bucket, layout.ImagesBucket) {
 			known[r.key] = true
 		}
 	}
 	whole, again := c.wholeBlobs(), c.again()
-	missing := map[string]*Record{} // by name; of those in the list, without a blob for now
-	again.visit(RecentBucket, func(k, _ []byte) {
-		if name := string(RecentName(k)); len(k) > TimeSize && !known[name] {
-			missing[name] = &Record{Image: db.Image{Name: name, Uploaded: RecentTime(k)}}
+	missing := map[string]*layout.Record{} // by name; of those in the list, without a blob for now
+	again.visit(layout.RecentBucket, func(k, _ []byte) {
+		if name := string(layout.RecentName(k)); len(k) > layout.TimeSize && !known[name] {
+			missing[name] = &layout.Record{Image: db.Image{Name: name, Uploaded: layout.RecentTime(k)}}
 		}
 	})
-	again.visit(DigestsBucket, func(k, _ []byte) {
+	again.visit(layout.DigestsBucket, func(k, _ []byte) {
 		if len(k) <= len(db.Digest{}) {
 			return
 		}
 		have, ok := whole[db.Digest(k[:len(db.Digest{})])]
-		_, owner := DigestOwner(k, nil)
+		_, owner := layout.DigestOwner(k, nil)
 		name := string(owner)
 		if _, lost := c.plan.lost[have.id]; ok && lost && !known[name] && missing[name] == nil {
 			// When it was uploaded nobody knows, but not later.
-			missing[name] = &Record{Image: db.Image{Name: name, Uploaded: c.changed}}
+			missing[name] = &layout.Record{Image: db.Image{Name: name, Uploaded: c.changed}}
 		}
 		if r := missing[name]; r != nil && ok {
 			r.Blob, r.ChunkSize, r.Size, r.SHA256 = have.id, have.chunkSize, have.size, have.sum
 		}
 	})
-	for _, ix := range Indexes {
+	for _, ix := range layout.Indexes {
 		if ix.Recall == nil {
 			continue
 		}
 		again.visit(ix.Bucket, func(k, v []byte) {
 			bucket, owner := ix.Owner(k, v)
-			if r := missing[string(owner)]; r != nil && bytes.Equal(bucket, ImagesBucket) {
+			if r := missing[string(owner)]; r != nil && bytes.Equal(bucket, layout.ImagesBucket) {
 				ix.Recall(r, k)
 			}
 		})

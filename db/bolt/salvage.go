@@ -14,6 +14,8 @@ import (
 	"imageserver/db/bolt/internal/page"
 
 	"imageserver/db/bolt/internal/datafile"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // salvage puts what can be read of the file at path, whose lock f holds and in
@@ -57,13 +59,13 @@ func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairO
 func (c *copyFile) salvage(ctx context.Context, watch Watch) error {
 	// What upgrades make of an empty file are the buckets and the counts.
 	err := c.db.Update(func(tx *bbolt.Tx) error {
-		if err := tx.DeleteBucket(MetaBucket); err != nil {
+		if err := tx.DeleteBucket(layout.MetaBucket); err != nil {
 			return err
 		}
-		if err := Create(tx); err != nil {
+		if err := layout.Create(tx); err != nil {
 			return err
 		}
-		return tx.Bucket(MetaBucket).Put(unfinishedKey, nil)
+		return tx.Bucket(layout.MetaBucket).Put(unfinishedKey, nil)
 	})
 	if err != nil {
 		return c.explain(err)
@@ -77,15 +79,15 @@ func belongs(path [][]byte, k []byte, nested *page.Bucket) bool {
 	if len(k) == 0 || len(k) > bbolt.MaxKeySize {
 		return false
 	}
-	isChunk := len(path) > 0 && bytes.Equal(path[0], ChunksBucket)
+	isChunk := len(path) > 0 && bytes.Equal(path[0], layout.ChunksBucket)
 	switch len(path) {
 	case 0:
-		return nested != nil && IsBucket(k)
+		return nested != nil && layout.IsBucket(k)
 	case 1:
 		// The bucket of a chunk is made when there is something to put in it.
-		return nested == nil && !isChunk && IsBucket(path[0]) && !bytes.Equal(path[0], MetaBucket)
+		return nested == nil && !isChunk && layout.IsBucket(path[0]) && !bytes.Equal(path[0], layout.MetaBucket)
 	}
-	return len(path) == 2 && isChunk && len(path[1]) == len(ChunkKey(0, 0)) && nested == nil && bytes.Equal(k, ChunkValueKey)
+	return len(path) == 2 && isChunk && len(path[1]) == len(layout.ChunkKey(0, 0)) && nested == nil && bytes.Equal(k, layout.ChunkValueKey)
 }
 
 // mend checks and mends the copy, and checks it again.

@@ -12,6 +12,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 const (
@@ -123,11 +125,11 @@ func (s *Store) sweepDue() (next time.Time, err error) {
 
 // firstDue returns the first end that comes, or zero where none does.
 func firstDue(tx *bbolt.Tx) time.Time {
-	k, _ := tx.Bucket(DueBucket).Cursor().First()
-	if len(k) < TimeSize {
+	k, _ := tx.Bucket(layout.DueBucket).Cursor().First()
+	if len(k) < layout.TimeSize {
 		return time.Time{}
 	}
-	return DueTime(k)
+	return layout.DueTime(k)
 }
 
 // isDue reports whether an end has come.
@@ -139,11 +141,11 @@ func (tx *txn) isDue() bool {
 // dropDue deletes the image, or the one in the trash, whose end came first,
 // and reports whether another one's has come too.
 func (tx *txn) dropDue() (more bool, err error) {
-	k, _ := tx.Bucket(DueBucket).Cursor().First()
-	r, err := MustRecord(tx.Tx, k[TimeSize:])
-	if err != nil || !r.End().Equal(DueTime(k)) {
+	k, _ := tx.Bucket(layout.DueBucket).Cursor().First()
+	r, err := layout.MustRecord(tx.Tx, k[layout.TimeSize:])
+	if err != nil || !r.End().Equal(layout.DueTime(k)) {
 		// It cannot be found by its end, and must not keep the others.
-		err = tx.deleteKey(DueBucket, k)
+		err = tx.deleteKey(layout.DueBucket, k)
 	} else {
 		err = unbind(tx, r)
 	}

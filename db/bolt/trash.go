@@ -8,13 +8,15 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+
+	"imageserver/db/bolt/internal/layout"
 )
 
 // discard puts an image in the trash.
-func (tx *txn) discard(r *Record, rest time.Duration) error {
+func (tx *txn) discard(r *layout.Record, rest time.Duration) error {
 	trashed := *r
 	trashed.Image = r.Trashed(tx.now, rest)
-	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), Stamp(trashed.KeptUntil)
+	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), layout.Stamp(trashed.KeptUntil)
 	if err := tx.takeOut(r); err != nil {
 		return err
 	}
@@ -28,12 +30,12 @@ func (tx *txn) discard(r *Record, rest time.Duration) error {
 // other one of that name in the trash, though the clock may have been put back
 // or two deletes be in one commit.
 func (tx *txn) deletion(name string) time.Time {
-	prefix := TrashPrefix(name)
-	k, _ := tx.Bucket(TrashBucket).Cursor().Seek(prefix)
+	prefix := layout.TrashPrefix(name)
+	k, _ := tx.Bucket(layout.TrashBucket).Cursor().Seek(prefix)
 	if !bytes.HasPrefix(k, prefix) {
 		return tx.now
 	}
-	if last := TrashTime(k); !last.Before(tx.now) {
+	if last := layout.TrashTime(k); !last.Before(tx.now) {
 		return last.Add(1)
 	}
 	return tx.now
@@ -64,11 +66,11 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 
 // newestTrashed returns the image called name that was deleted last and still
 // rests in the trash, or nil.
-func (tx *txn) newestTrashed(name string) (*Record, error) {
-	prefix := TrashPrefix(name)
-	c := tx.Bucket(TrashBucket).Cursor()
+func (tx *txn) newestTrashed(name string) (*layout.Record, error) {
+	prefix := layout.TrashPrefix(name)
+	c := tx.Bucket(layout.TrashBucket).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if r, err := ParseRecord(TrashBucket, k, v); err != nil || !r.Ended(tx.now) {
+		if r, err := layout.ParseRecord(layout.TrashBucket, k, v); err != nil || !r.Ended(tx.now) {
 			return r, err
 		}
 	}
@@ -84,7 +86,7 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 		gone := 0
 		err := s.submit(&change{
 			check: func(tx *txn) (bool, error) {
-				more = !isEmpty(tx.Tx, DeletedBucket)
+				more = !isEmpty(tx.Tx, layout.DeletedBucket)
 				return more, nil
 			},
 			apply: func(tx *txn) error {
@@ -110,16 +112,16 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 // its record, or nil where the trash is empty. One that is unreadable, which
 // can be neither shown nor restored, loses its place: it must not keep the
 // others.
-func (tx *txn) purgeOldest() (*Record, error) {
+func (tx *txn) purgeOldest() (*layout.Record, error) {
 	// Where all pages of a bucket were emptied in this transaction, Last of
 	// bbolt v1.5.0 never returns. First does.
-	if isEmpty(tx.Tx, DeletedBucket) {
+	if isEmpty(tx.Tx, layout.DeletedBucket) {
 		return nil, nil
 	}
-	k, _ := tx.Bucket(DeletedBucket).Cursor().Last()
-	r, err := RecordAt(tx.Tx, TrashBucket, TrashKeyOf(k))
+	k, _ := tx.Bucket(layout.DeletedBucket).Cursor().Last()
+	r, err := layout.RecordAt(tx.Tx, layout.TrashBucket, layout.TrashKeyOf(k))
 	if r == nil || err != nil {
-		return &Record{}, tx.deleteKey(DeletedBucket, k)
+		return &layout.Record{}, tx.deleteKey(layout.DeletedBucket, k)
 	}
 	return r, unbind(tx, r)
 }
