@@ -247,7 +247,7 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 			s.fatal(noTransaction(err))
 		}
 	}()
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		begun = true
 		return fn(tx)
@@ -261,11 +261,4 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 // noTransaction explains the panic with which bbolt did not begin a transaction.
 func noTransaction(err error) error {
 	return fmt.Errorf("%w; another program changed the data file while the server was running: restore a backup and start the server again", err)
-}
-
-// recoverDamage turns a panic into an error that wraps db.ErrDamaged.
-func recoverDamage(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("%w: %v", db.ErrDamaged, r)
-	}
 }

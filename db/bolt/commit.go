@@ -12,6 +12,7 @@ import (
 
 	"imageserver/db"
 
+	"imageserver/db/bolt/internal/datafile"
 	"imageserver/db/bolt/internal/layout"
 )
 
@@ -228,7 +229,7 @@ func (s *Store) begin() (t *txn, err error) {
 			s.fatal(noTransaction(err))
 		}
 	}()
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	if tx, err = s.db.Begin(true); err != nil {
 		return nil, err
 	}
@@ -244,7 +245,7 @@ func (s *Store) begin() (t *txn, err error) {
 // applyAll runs every change that is not refused and reports whether any wrote.
 func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	for _, c := range group {
 		tx.bytes += c.bytes
 	}
@@ -279,7 +280,7 @@ func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 // counts as a failure to write.
 func (s *Store) finish(tx *txn) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	s.db.NoFreelistSync = s.space.tight
 	s.db.MaxSize = s.space.bound(tx.bytes > 0)
 	return tx.Commit()

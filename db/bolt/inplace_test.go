@@ -59,13 +59,6 @@ var under = []struct {
 	}, "overwritten", false, false},
 }
 
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestInPlace does to the data file of an open store what people do by mistake.
 // Nothing crashes or hangs, nothing more is acknowledged, and Ready says why, or
 // the store calls Fatal.

@@ -70,19 +70,6 @@ func TestNoFreeList(t *testing.T) {
 	wantStored(t, path, images)
 }
 
-// edit runs fn in a write transaction of a data file that no store has open.
-func edit(t testing.TB, path string, fn func(tx *bbolt.Tx) error) {
-	t.Helper()
-	bdb, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bdb.Close()
-	if err := bdb.Update(fn); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // found returns b, or fails where it is nil.
 func found(t testing.TB, b []byte) []byte {
 	t.Helper()

@@ -2,100 +2,16 @@ package bolt
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"imageserver/db"
-
 	"imageserver/db/bolt/internal/page"
 
 	"imageserver/db/bolt/internal/datafile"
-
-	"imageserver/db/bolt/internal/layout"
 )
-
-// fillStore makes a data file with something of everything the layout has, and
-// returns its path and the images.
-func fillStore(t testing.TB) (path string, images map[string][]byte) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "images.db")
-	s := openStore(t, path, Options{})
-	images = map[string][]byte{}
-	put := func(name string, b []byte, o db.PutOptions) {
-		t.Helper()
-		if _, _, err := s.Put(ctx, name, bytes.NewReader(b), o); err != nil {
-			t.Fatal(err)
-		}
-		images[name] = b
-	}
-	for i, size := range []int{0, 1, 500, 5000, layout.ChunkSize, layout.ChunkSize + 1, 3*layout.ChunkSize + 7, 10 * layout.ChunkSize} {
-		put(fmt.Sprintf("%d.png", i), content(byte(i), size), db.PutOptions{})
-	}
-	for i := range 60 {
-		put(fmt.Sprintf("small %d.png", i), content(byte(i), 300+i), db.PutOptions{DeleteHash: db.Digest{byte(i), 1}})
-	}
-	put("twin.png", images["3.png"], db.PutOptions{})
-	put("ends.png", content(70, 2000), db.PutOptions{Expires: time.Now().Add(time.Hour)})
-	for i := range 5 {
-		name := fmt.Sprintf("gone %d.png", i%3)
-		put(name, content(byte(80+i), 3000), db.PutOptions{})
-		if err := s.Delete(ctx, name, db.DeleteOptions{Trash: time.Hour}); err != nil {
-			t.Fatal(err)
-		}
-		delete(images, name)
-	}
-	img, err := s.Stat(ctx, "6.png")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 5 {
-		_, err := s.PutCopy(ctx, img.SHA256, fmt.Sprint("w=", i), bytes.NewReader(content(byte(90+i), 4000)), db.CopyOptions{Budget: 1 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	put("freed.png", content(99, 2e6), db.PutOptions{})
-	if err := s.Delete(ctx, "freed.png", db.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	delete(images, "freed.png")
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return path, images
-}
-
-// pagesOf reads the meta pages of a file.
-func pagesOf(t testing.TB, path string) *page.File {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	p, err := page.Read(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-// overwrite writes b at off of a file.
-func overwrite(t testing.TB, path string, off int64, b []byte) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(b, off); err != nil {
-		t.Fatal(err)
-	}
-}
 
 // TestOpenInspects opens files that bbolt would loop on, or die of where nobody
 // can help, or write over images in.

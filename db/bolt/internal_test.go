@@ -19,10 +19,33 @@ import (
 
 	"imageserver/db"
 
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/layout"
 )
 
 var ctx = context.Background()
+
+// These are used so often that they have short names here.
+var (
+	must      = bolttest.Must
+	content   = bolttest.Content
+	mustPut   = bolttest.Put
+	mustRead  = bolttest.Read
+	edit      = bolttest.Edit
+	overwrite = bolttest.Overwrite
+	pagesOf   = bolttest.Pages
+)
+
+// fillStore makes a data file with something of everything the layout has, and
+// returns its path and the images.
+func fillStore(t testing.TB) (path string, images map[string][]byte) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	images = bolttest.Fill(t, s)
+	must(t, s.Close())
+	return path, images
+}
 
 func newStore(t testing.TB, o Options) *Store {
 	t.Helper()
@@ -37,38 +60,6 @@ func openStore(t testing.TB, path string, o Options) *Store {
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
-}
-
-func mustPut(t testing.TB, s *Store, name string, content []byte) db.Image {
-	t.Helper()
-	img, _, err := s.Put(ctx, name, bytes.NewReader(content), db.PutOptions{Conflict: db.Replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
-}
-
-func mustRead(t testing.TB, s *Store, name string) []byte {
-	t.Helper()
-	_, body, err := s.Get(ctx, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer body.Close()
-	b, err := io.ReadAll(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// content returns n bytes, others for each seed.
-func content(seed byte, n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i*i>>8) ^ seed ^ byte(i)
-	}
-	return b
 }
 
 // tamper changes the file behind the store's back, but not so that it notices.

@@ -122,7 +122,7 @@ func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOpt
 // mend does all that is planned for a file whose last transaction was txid.
 func (m *mender) mend(txid uint64) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	m.db.NoFreelistSync = false
 	err = m.db.View(func(tx *bbolt.Tx) error {
 		if uint64(tx.ID()) != txid {
