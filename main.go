@@ -34,6 +34,7 @@ import (
 	"imageserver/api/transfer"
 	"imageserver/db"
 	"imageserver/db/bolt"
+	"imageserver/db/bolt/offline"
 	"imageserver/ui"
 )
 
@@ -124,14 +125,14 @@ func (t *terminal) fatal(path string) func(error) {
 }
 
 // watch shows how far work on the data file is, and what it finds.
-func (t *terminal) watch() bolt.Watch {
+func (t *terminal) watch() offline.Watch {
 	var shown *progress.Display
-	return bolt.Watch{
-		Begin: func(what string, bytes int64) bolt.Meter {
+	return offline.Watch{
+		Begin: func(what string, bytes int64) offline.Meter {
 			shown = progress.NewBytes(t.stderr, what, bytes)
 			return shown
 		},
-		Found: func(p bolt.Problem) {
+		Found: func(p offline.Problem) {
 			if shown == nil {
 				fmt.Fprintln(t.stdout, printable.Text(p.String()))
 				return
@@ -238,13 +239,13 @@ func (cmd *check) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	if !cmd.Repair {
-		found, err := bolt.Check(ctx, cmd.DB, t.watch())
+		found, err := offline.Check(ctx, cmd.DB, t.watch())
 		if err != nil {
 			return err
 		}
 		return t.verdict(cmd.DB, found, "imageserver check --repair mends what can be mended")
 	}
-	done, err := bolt.Repair(ctx, cmd.DB, bolt.RepairOptions{Watch: t.watch(), Inspect: intake.Describe})
+	done, err := offline.Repair(ctx, cmd.DB, offline.RepairOptions{Watch: t.watch(), Inspect: intake.Describe})
 	if err != nil {
 		return err
 	}
@@ -259,7 +260,7 @@ func (cmd *check) Run(ctx context.Context, t *terminal) error {
 
 // verdict says what Check found, and returns an error with the advice where
 // that is a problem.
-func (t *terminal) verdict(path string, r *bolt.Report, advice string) error {
+func (t *terminal) verdict(path string, r *offline.Report, advice string) error {
 	count := progress.Count
 	if r.Problems > 0 {
 		return fmt.Errorf("%s: %s; %s damaged, of %s; %s", path, count(int64(r.Problems), "problem", ""),
@@ -288,7 +289,7 @@ func (cmd *compact) Run(ctx context.Context, t *terminal) error {
 	if err := existing(cmd.DB); err != nil {
 		return err
 	}
-	before, after, err := bolt.Compact(ctx, cmd.DB, t.watch())
+	before, after, err := offline.Compact(ctx, cmd.DB, t.watch())
 	if err != nil {
 		return err
 	}

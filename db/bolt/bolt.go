@@ -53,9 +53,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/datafile"
-
 	"imageserver/db/bolt/internal/layout"
 )
 

@@ -11,7 +11,6 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/datafile"
 	"imageserver/db/bolt/internal/layout"
 )

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/layout"
 )
 

@@ -9,7 +9,6 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/datafile"
 )
 

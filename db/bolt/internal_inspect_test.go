@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"imageserver/db/bolt/internal/page"
-
 	"imageserver/db/bolt/internal/datafile"
+	"imageserver/db/bolt/internal/page"
 )
 
 // TestOpenInspects opens files that bbolt would loop on, or die of where nobody

@@ -13,10 +13,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
-	"imageserver/db/bolt/internal/page"
-
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 )
 
 // swapKeys exchanges two byte strings of equal length in a file, wherever they

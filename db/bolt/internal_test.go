@@ -18,9 +18,9 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/offline"
 )
 
 var ctx = context.Background()
@@ -50,6 +50,15 @@ func fillStore(t testing.TB) (path string, images map[string][]byte) {
 func newStore(t testing.TB, o Options) *Store {
 	t.Helper()
 	return openStore(t, filepath.Join(t.TempDir(), "images.db"), o)
+}
+
+// checkFile checks a file, and returns what was found, a line each.
+func checkFile(t testing.TB, path string) (*offline.Report, string) {
+	t.Helper()
+	var found strings.Builder
+	r, err := offline.Check(ctx, path, offline.Watch{Found: func(p offline.Problem) { fmt.Fprintln(&found, p) }})
+	must(t, err)
+	return r, found.String()
 }
 
 func openStore(t testing.TB, path string, o Options) *Store {

@@ -15,8 +15,8 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/offline"
 )
 
 // fixture is a file of an earlier format; see testdata/README.md.
@@ -131,10 +131,10 @@ func TestCheckOlder(t *testing.T) {
 		t.Run(fmt.Sprint(f.format), func(t *testing.T) {
 			t.Parallel()
 			path := f.unpack(t)
-			if _, _, err := Compact(ctx, path, Watch{}); err != nil {
+			if _, _, err := offline.Compact(ctx, path, offline.Watch{}); err != nil {
 				t.Error(err)
 			}
-			r, err := Check(ctx, path, Watch{})
+			r, err := offline.Check(ctx, path, offline.Watch{})
 			if f.format < layout.OldestChecked {
 				if err == nil || !strings.Contains(err.Error(), "start the server with this file once") {
 					t.Errorf("error %v, want what to do", err)
@@ -165,7 +165,7 @@ func TestRepairOlder(t *testing.T) {
 		f := fixtures[2]
 		path := f.unpack(t)
 		damage(t, path)
-		done, err := Repair(ctx, path, RepairOptions{})
+		done, err := offline.Repair(ctx, path, offline.RepairOptions{})
 		must(t, err)
 		if done.After.Problems > 0 {
 			t.Errorf("after repairing there are %+v", done.After)

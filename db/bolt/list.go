@@ -11,7 +11,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/layout"
 )
 

@@ -10,7 +10,6 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/layout"
 )
 

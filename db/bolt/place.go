@@ -6,7 +6,6 @@ import (
 	"sort"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/layout"
 )
 

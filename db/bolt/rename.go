@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/layout"
 )
 

@@ -11,7 +11,6 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/datafile"
 )
 

@@ -8,7 +8,6 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/datafile"
 )
 

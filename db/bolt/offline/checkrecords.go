@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/layout"
 )
 

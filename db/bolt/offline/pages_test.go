@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -22,10 +22,9 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
-	"imageserver/db/bolt/internal/page"
-
+	"imageserver/db/bolt"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 )
 
 // checkedByBolt makes the test binary run bbolt's own check of a file; see
@@ -239,7 +238,7 @@ func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 	switch {
 	case err != nil:
 		d.add(&d.named)
-		s, err := Open(path, Options{Log: slog.New(slog.DiscardHandler)})
+		s, err := bolt.Open(path, bolt.Options{Log: slog.New(slog.DiscardHandler)})
 		if err == nil {
 			s.Close()
 			t.Errorf("%s: the check refuses what opens", c.name)
@@ -284,7 +283,7 @@ func (d *damageTest) use(t *testing.T, c damageCase, path string) {
 		return
 	}
 	defer os.WriteFile(path, before, 0o600)
-	s, err := Open(path, Options{Log: slog.New(slog.DiscardHandler)})
+	s, err := bolt.Open(path, bolt.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return
 	}
@@ -313,7 +312,7 @@ func (d *damageTest) use(t *testing.T, c damageCase, path string) {
 }
 
 // read reads an image, which must give an error or the right bytes.
-func (d *damageTest) read(t *testing.T, c damageCase, s *Store, name string, want []byte) {
+func (d *damageTest) read(t *testing.T, c damageCase, s *bolt.Store, name string, want []byte) {
 	_, body, err := s.Get(ctx, name)
 	if err != nil {
 		return
@@ -345,7 +344,7 @@ func (d *damageTest) repair(t *testing.T, c damageCase, path string, report *Rep
 	if !boltFindsSound(t, path) {
 		t.Errorf("%s: after repairing bbolt finds the file damaged", c.name)
 	}
-	s, err := Open(path, Options{Log: slog.New(slog.DiscardHandler)})
+	s, err := bolt.Open(path, bolt.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Errorf("%s: after repairing: %v", c.name, err)
 		return

@@ -1,9 +1,10 @@
-package bolt
+package offline
 
 import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
+	"imageserver/db/bolt"
 	"imageserver/db/bolt/internal/layout"
 )
 
@@ -128,6 +129,12 @@ func makeBucket(tx *bbolt.Tx, name []byte) error {
 	return err
 }
 
+// sealed returns the first chunk of a blob as the file holds it.
+func sealed(id uint64, data []byte) []byte {
+	k := layout.ChunkKey(id, 0)
+	return append(binary.BigEndian.AppendUint32(nil, layout.Checksum(k[:], data)), data...)
+}
+
 func flipLast(v []byte) { v[len(v)-1] ^= 1 }
 
 // TestCheckAndRepair does one kind of damage after the other to a file. The
@@ -189,11 +196,7 @@ func TestCheckAndRepair(t *testing.T) {
 			return tx.Bucket(layout.ChunksBucket).SetSequence(3)
 		}, want: "numbers that are in use"},
 		{name: "bytes of no image", damage: func(tx *bbolt.Tx) error {
-			c := chunk{n: 1000}
-			c.seal(7000, 0)
-			place := layout.ChunkKey(7000, 0)
-			b, err := tx.Bucket(layout.ChunksBucket).CreateBucket(place[:])
-			return errors.Join(err, b.Put(layout.ChunkValueKey, c.sealed()), tx.Bucket(layout.ChunksBucket).SetSequence(7000))
+			return errors.Join(layout.PutChunk(tx, 7000, 0, sealed(7000, make([]byte, 1000))), tx.Bucket(layout.ChunksBucket).SetSequence(7000))
 		}, want: "blob 7000: 1000 bytes that belong to no image"},
 		{name: "copy of no image", damage: func(tx *bbolt.Tx) error {
 			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
@@ -223,11 +226,9 @@ func TestCheckAndRepair(t *testing.T) {
 		{name: "other bytes, well sealed", damage: func(tx *bbolt.Tx) error {
 			id := blobOf(t, tx, "6.png")
 			return changeChunk(tx, id, 0, func(v []byte) {
-				c := chunk{n: len(v) - layout.ChecksumSize}
-				copy(c.data(), v[layout.ChecksumSize:])
-				c.data()[5] ^= 1
-				c.seal(id, 0)
-				copy(v, c.sealed())
+				data := bytes.Clone(v[layout.ChecksumSize:])
+				data[5] ^= 1
+				copy(v, sealed(id, data))
 			})
 		}, want: "6.png: its SHA-256 is not that of the upload", broken: []string{"6.png"}},
 		{name: "chunk missing", damage: func(tx *bbolt.Tx) error {
@@ -289,7 +290,12 @@ func TestCheckAndRepair(t *testing.T) {
 the index "digests" has 76 entries`},
 		{name: "image gone but for its bytes", damage: func(tx *bbolt.Tx) error {
 			r, err := layout.ImageRecord(tx, "small 7.png")
-			return errors.Join(err, (&txn{Tx: tx}).takeOut(r))
+			for _, ix := range layout.Indexes {
+				if k, _ := ix.Entry(r); k != nil {
+					err = errors.Join(err, tx.Bucket(ix.Bucket).Delete(k))
+				}
+			}
+			return errors.Join(err, tx.Bucket(layout.ImagesBucket).Delete(r.Key()))
 		}, want: "307 bytes that belong to no image", gone: []string{"small 7.png"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -326,7 +332,7 @@ the index "digests" has 76 entries`},
 			}
 			wantStored(t, path, images)
 			wantListed(t, path, images)
-			s := openStore(t, path, Options{})
+			s := openStore(t, path, bolt.Options{})
 			for _, name := range described {
 				if img, err := s.Stat(ctx, name); err != nil || img.ContentType != "image/of-old" || img.Uploaded.IsZero() ||
 					strings.HasPrefix(name, "small") == (img.DeleteHash == db.Digest{}) || (name == "ends.png") == img.Expires.IsZero() {
@@ -348,7 +354,7 @@ the index "digests" has 76 entries`},
 // record alone.
 func wantListed(t testing.TB, path string, images map[string][]byte) {
 	t.Helper()
-	s := openStore(t, path, Options{})
+	s := openStore(t, path, bolt.Options{})
 	defer s.Close()
 	list, _, err := s.List(ctx, db.ListOptions{Limit: 1000})
 	if err != nil {
@@ -370,9 +376,9 @@ func wantListed(t testing.TB, path string, images map[string][]byte) {
 // may harm the other one.
 func TestRepairShared(t *testing.T) {
 	t.Parallel()
-	for _, after := range []func(s *Store) error{
-		func(s *Store) error { return s.Delete(ctx, "2.png", db.DeleteOptions{}) },
-		func(s *Store) error { mustPut(t, s, "2.png", content(2, 500)); return nil },
+	for _, after := range []func(s *bolt.Store) error{
+		func(s *bolt.Store) error { return s.Delete(ctx, "2.png", db.DeleteOptions{}) },
+		func(s *bolt.Store) error { mustPut(t, s, "2.png", content(2, 500)); return nil },
 	} {
 		path, images := fillStore(t)
 		edit(t, path, func(tx *bbolt.Tx) error {
@@ -388,7 +394,7 @@ func TestRepairShared(t *testing.T) {
 		if done.After.Problems != 1 || done.After.Damaged != 1 {
 			t.Errorf("after repairing there are %+v", done.After)
 		}
-		s := openStore(t, path, Options{})
+		s := openStore(t, path, bolt.Options{})
 		must(t, errors.Join(after(s), s.Close()))
 		delete(images, "2.png")
 		wantStored(t, path, images)
@@ -403,7 +409,7 @@ func TestRepairShared(t *testing.T) {
 func TestRescueFromTrash(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
-	s := openStore(t, path, Options{})
+	s := openStore(t, path, bolt.Options{})
 	images := map[string][]byte{"a.png": content(1, 5000)}
 	mustPut(t, s, "b.png", images["a.png"])
 	mustPut(t, s, "a.png", images["a.png"])

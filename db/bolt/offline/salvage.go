@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -11,11 +11,9 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
-	"imageserver/db/bolt/internal/page"
-
 	"imageserver/db/bolt/internal/datafile"
-
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 )
 
 // salvage puts what can be read of the file at path, whose lock f holds and in

@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -10,9 +10,8 @@ import (
 	"hash"
 	"slices"
 
-	"imageserver/db/bolt/internal/page"
-
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 )
 
 // blobCheck is the blob whose chunks are being read.

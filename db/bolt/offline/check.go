@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -11,12 +11,9 @@ import (
 	"unicode"
 
 	"imageserver/db"
-
-	"imageserver/db/bolt/internal/page"
-
 	"imageserver/db/bolt/internal/datafile"
-
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 )
 
 // Problem is one thing that Check found to be wrong.

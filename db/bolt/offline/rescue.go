@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -6,10 +6,8 @@ import (
 	"slices"
 
 	"imageserver/db"
-
-	"imageserver/db/bolt/internal/page"
-
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 )
 
 // lost is a blob that no record refers to, or none that is right.

@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -13,9 +13,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
 	"imageserver/db/bolt/internal/datafile"
-
 	"imageserver/db/bolt/internal/layout"
 )
 

@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -14,9 +14,9 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
-	"imageserver/db/bolt/internal/page"
-
+	"imageserver/db/bolt"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 )
 
 // dump returns all that a data file holds, as text.
@@ -47,7 +47,7 @@ func dump(t testing.TB, path string) []string {
 
 func wantStored(t testing.TB, path string, images map[string][]byte) {
 	t.Helper()
-	s := openStore(t, path, Options{})
+	s := openStore(t, path, bolt.Options{})
 	defer s.Close()
 	for name, want := range images {
 		if got := mustRead(t, s, name); !bytes.Equal(got, want) {
@@ -261,7 +261,7 @@ func TestCompactGrowsOn(t *testing.T) {
 	if _, _, err := Compact(ctx, path, Watch{}); err != nil {
 		t.Fatal(err)
 	}
-	s := openStore(t, path, Options{})
+	s := openStore(t, path, bolt.Options{})
 	for i := range 40 {
 		name := fmt.Sprintf("%d new.png", i)
 		images[name] = content(byte(i), 100000+i)

@@ -1,4 +1,4 @@
-package bolt
+package offline
 
 import (
 	"bytes"
@@ -15,12 +15,9 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
-
-	"imageserver/db/bolt/internal/page"
-
 	"imageserver/db/bolt/internal/datafile"
-
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 )
 
 const (
