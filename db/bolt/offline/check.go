@@ -6,76 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
-	"unicode"
 
-	"imageserver/db"
 	"imageserver/db/bolt/internal/datafile"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/bolt/internal/page"
 )
-
-// Problem is one thing that Check found to be wrong.
-type Problem struct {
-	Image  string // the image it concerns, or empty
-	What   string
-	Advice string // what can be done, or empty where repairing does it
-}
-
-// String returns one line that a terminal can show: a damaged file may hold any
-// bytes where a name should be.
-func (p Problem) String() string {
-	s := p.What
-	if p.Image != "" {
-		s = p.Image + ": " + s
-	}
-	if p.Advice != "" {
-		s += "; " + p.Advice
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
-}
-
-// Meter is told how far a long piece of work is. Its methods are called by one
-// goroutine.
-type Meter interface {
-	Add(n int64)
-	Close()
-}
-
-// Watch is what Check and Compact tell while they work. The zero value hears
-// nothing.
-type Watch struct {
-	// Found is told each problem.
-	Found func(Problem)
-	// Begin is told of each piece of work and how many bytes it will read.
-	Begin func(what string, bytes int64) Meter
-}
-
-func (w Watch) begin(what string, bytes int64) Meter {
-	if w.Begin == nil {
-		return silent{}
-	}
-	return w.Begin(what, bytes)
-}
-
-type silent struct{}
-
-func (silent) Add(int64) {}
-func (silent) Close()    {}
-
-// Report is what Check found.
-type Report struct {
-	db.Usage        // counted anew, of what has a readable record
-	Problems   int  // those that Found was told
-	Damaged    int  // images that cannot be read whole, with those in the trash
-	Structural bool // pages are damaged: there may have been images that nothing is known of
-}
 
 // Check reads the whole of the data file at path: every page, every chunk and
 // its checksum, every image and its SHA-256, and whatever refers to another
@@ -107,41 +43,16 @@ type checker struct {
 	ctx   context.Context
 	watch Watch
 	*page.Walker
-	changed time.Time // the file, the last time
-	where   string    // the bucket that is being read
-	buckets map[string]page.Bucket
-	tallies map[string]*tally
-	kept    []byte // the counts as the file has them
-	refs    []reference
-	orphans map[uint64]bool
-	blob    blobCheck
-	astray  []lost // sound blobs that are not what some of their records say
-	plan    plan
-}
-
-// plan is what repairing has to do.
-type plan struct {
-	unreadable []reference      // records, of which nothing but the key is known
-	rescue     []*layout.Record // records that are lost, made of what else there is
-	damaged    []damage         // images whose bytes are not what their records say
-	relink     []reference      // records of those, as they should be
-	copies     []reference      // to be dropped: damaged, or of no image
-	indices    [][]byte         // those that are wrong
-	lost       map[uint64]lost  // blobs that nothing refers to
-	rescued    map[uint64]bool  // blobs that are to be deleted and are an image's
-	sequence   uint64           // the highest blob
-	freeList   bool             // it is wrong
-}
-
-// reference is a record's, to a blob.
-type reference struct {
-	blob      uint64
-	chunkSize int
-	size      int64
-	sum       db.Digest
-	bucket    []byte // the record's
-	key       string
-	bad       bool // the blob is not what the record says
+	changed    time.Time // the file, the last time
+	where      string    // the bucket that is being read
+	buckets    map[string]page.Bucket
+	tallies    map[string]*tally
+	keptCounts []byte // the counts as the file has them
+	refs       []reference
+	orphans    map[uint64]bool
+	blob       blobCheck
+	mismatched []foundBlob // sound blobs that are not what some of their records say
+	plan       plan
 }
 
 // check reads a file whose lock is held.
@@ -155,7 +66,7 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 		return nil, datafile.Plain(err)
 	}
 	c := &checker{ctx: ctx, watch: watch, changed: layout.Stamp(info.ModTime()), buckets: map[string]page.Bucket{}, tallies: map[string]*tally{}, orphans: map[uint64]bool{}}
-	c.plan.lost, c.plan.rescued = map[uint64]lost{}, map[uint64]bool{}
+	c.plan.unowned, c.plan.listed = map[uint64]foundBlob{}, map[uint64]bool{}
 	before := int64(0) // what was read before it was known to be a file of ours
 	c.Walker = page.NewWalker(pages, c.badPage, func(n int64) { before += n })
 	c.Stop = func() bool { return ctx.Err() != nil }
@@ -171,12 +82,12 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	meter.Add(before)
 	c.Walker.Read = meter.Add
 	c.records()
-	c.indices()
+	c.indexes()
 	c.sources()
 	c.contents()
 	c.lostRecords()
 	c.damagedRecords()
-	c.lostBlobs()
+	c.unownedBlobs()
 	c.counts()
 	c.pages()
 	return c, ctx.Err()
@@ -228,7 +139,7 @@ func (c *checker) top() error {
 		case string(layout.FormatKey):
 			format = bytes.Clone(v)
 		case string(layout.UsageKey):
-			c.kept = bytes.Clone(v)
+			c.keptCounts = bytes.Clone(v)
 		}
 	})
 	if format != nil {
@@ -269,7 +180,7 @@ func (c *checker) visit(name []byte, fn func(k, v []byte)) {
 
 // counts compares the counts that the file keeps with what there is.
 func (c *checker) counts() {
-	kept, err := layout.ParseUsage(c.kept)
+	kept, err := layout.ParseUsage(c.keptCounts)
 	switch {
 	case err != nil:
 		c.problem("", "--repair counts anew", "the counts cannot be read")

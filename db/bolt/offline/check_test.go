@@ -109,8 +109,8 @@ func TestCheckReadOnly(t *testing.T) {
 	}
 }
 
-// rewrite has fn change a record.
-func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *layout.Record)) error {
+// changeRecord has fn change a record.
+func changeRecord(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *layout.Record)) error {
 	r, err := layout.ParseRecord(bucket, k, v)
 	if err != nil {
 		return err
@@ -119,9 +119,9 @@ func rewrite(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *layout.Record)) error
 	return tx.Bucket(bucket).Put(bytes.Clone(k), r.Marshal())
 }
 
-// rewriteImage has fn change the record of an image.
-func rewriteImage(tx *bbolt.Tx, name string, fn func(r *layout.Record)) error {
-	return rewrite(tx, layout.ImagesBucket, []byte(name), tx.Bucket(layout.ImagesBucket).Get([]byte(name)), fn)
+// changeImage has fn change the record of an image.
+func changeImage(tx *bbolt.Tx, name string, fn func(r *layout.Record)) error {
+	return changeRecord(tx, layout.ImagesBucket, []byte(name), tx.Bucket(layout.ImagesBucket).Get([]byte(name)), fn)
 }
 
 func makeBucket(tx *bbolt.Tx, name []byte) error {
@@ -258,26 +258,26 @@ func TestCheckAndRepair(t *testing.T) {
 		}, want: "small 7.png: its record cannot be read; restore your backup", broken: []string{"small 7.png"}},
 		{name: "record of a copy leads to an image", damage: func(tx *bbolt.Tx) error {
 			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
-			return rewrite(tx, layout.CopiesBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
+			return changeRecord(tx, layout.CopiesBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
 		}, want: "it has 393112 bytes, want 4000; --repair drops it"},
 		{name: "record leads to another image", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
+			return changeImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
 		}, want: "2.png: it has 393112 bytes, want 500; --repair mends its record"},
 		{name: "record leads nowhere", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "twin.png", func(r *layout.Record) { r.Blob = 1 << 40 })
+			return changeImage(tx, "twin.png", func(r *layout.Record) { r.Blob = 1 << 40 })
 		}, want: "twin.png: its bytes are missing; --repair mends its record"},
 		{name: "record with another digest", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "twin.png", func(r *layout.Record) { r.SHA256[3] ^= 1 })
+			return changeImage(tx, "twin.png", func(r *layout.Record) { r.SHA256[3] ^= 1 })
 		}, want: "twin.png: its SHA-256 is not that of the upload; --repair mends its record"},
 		{name: "record with another size", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "6.png", func(r *layout.Record) { r.Size ^= 1 << 9 })
+			return changeImage(tx, "6.png", func(r *layout.Record) { r.Size ^= 1 << 9 })
 		}, want: "6.png: it has 393112 bytes, want 392600; --repair mends its record"},
 		{name: "record with another size of chunks", damage: func(tx *bbolt.Tx) error {
-			return rewriteImage(tx, "twin.png", func(r *layout.Record) { r.ChunkSize = 1000 })
+			return changeImage(tx, "twin.png", func(r *layout.Record) { r.ChunkSize = 1000 })
 		}, want: "1 problem, 1 damaged:\ntwin.png: its chunks have 5000 bytes, want 1000; --repair mends its record"},
 		{name: "record in the trash leads to an image", damage: func(tx *bbolt.Tx) error {
 			k, v := tx.Bucket(layout.TrashBucket).Cursor().First()
-			return rewrite(tx, layout.TrashBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
+			return changeRecord(tx, layout.TrashBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
 		}, want: "gone 0.png (in the trash): it has 393112 bytes, want 3000; --repair mends its record"},
 		{name: "record missing, and in the list too", damage: func(tx *bbolt.Tx) error {
 			r, err := layout.ImageRecord(tx, "small 7.png")
@@ -384,7 +384,7 @@ func TestRepairShared(t *testing.T) {
 		edit(t, path, func(tx *bbolt.Tx) error {
 			own := layout.ChunkKey(blobOf(t, tx, "2.png"), 0)
 			return errors.Join(tx.Bucket(layout.ChunksBucket).DeleteBucket(own[:]),
-				rewriteImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") }))
+				changeImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") }))
 		})
 		if r, found := checkFile(t, path); r.Damaged != 1 || !strings.Contains(found, "2.png: it has 393112 bytes, want 500; --repair first") {
 			t.Errorf("found %d damaged:\n%s", r.Damaged, found)

@@ -67,7 +67,7 @@ func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 		return &Repaired{Before: &c.Report, After: &c.Report}, nil
 	}
 	if c.Structural {
-		return salvage(ctx, path, f, c, o)
+		return rebuildFile(ctx, path, f, c, o)
 	}
 	if err := c.mend(ctx, path, f, o); err != nil {
 		return nil, err
@@ -108,8 +108,8 @@ func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOpt
 	if err != nil {
 		return err
 	}
-	m := &mender{ctx: ctx, db: bdb, checker: c, inspect: o.Inspect}
-	err = m.mend(txid)
+	m := &repairer{ctx: ctx, db: bdb, checker: c, inspect: o.Inspect}
+	err = m.run(txid)
 	if errors.Is(err, db.ErrDamaged) {
 		datafile.Unlock(file) // a panic may have left bbolt's locks, for which Close would wait
 		return errors.Join(err, file.Close())
@@ -118,7 +118,7 @@ func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOpt
 }
 
 // mend does all that is planned for a file whose last transaction was txid.
-func (m *mender) mend(txid uint64) (err error) {
+func (m *repairer) run(txid uint64) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer datafile.RecoverDamage(&err)
 	m.db.NoFreelistSync = false
@@ -128,7 +128,7 @@ func (m *mender) mend(txid uint64) (err error) {
 		}
 		return nil
 	})
-	for _, step := range []func() error{m.upgrade, m.keep, m.rescueRecords, m.relinkRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
+	for _, step := range []func() error{m.upgrade, m.protect, m.recoverRecords, m.relinkRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
 		if err == nil {
 			err = step()
 		}
@@ -137,7 +137,7 @@ func (m *mender) mend(txid uint64) (err error) {
 }
 
 // mender writes what a checker has planned.
-type mender struct {
+type repairer struct {
 	ctx     context.Context
 	db      *bbolt.DB
 	inspect func(r io.ReaderAt, img *db.Image) error
@@ -146,17 +146,17 @@ type mender struct {
 
 // upgrade brings a file of an older format to the newest one: what the other
 // steps write may not be left to an older program.
-func (m *mender) upgrade() error { return layout.Upgrade(m.db) }
+func (m *repairer) upgrade() error { return layout.Upgrade(m.db) }
 
 // keep takes images off the list of what is to be deleted, and what cannot be
 // read of that list, and sees to it that no number of a blob is used twice.
 // This comes first: whoever starts the server next loses nothing.
-func (m *mender) keep() error {
+func (m *repairer) protect() error {
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		orphans, chunks := tx.Bucket(layout.OrphansBucket), tx.Bucket(layout.ChunksBucket)
 		var gone [][]byte
 		err := orphans.ForEach(func(k, _ []byte) error {
-			if len(k) != 8 || m.plan.rescued[binary.BigEndian.Uint64(k)] {
+			if len(k) != 8 || m.plan.listed[binary.BigEndian.Uint64(k)] {
 				gone = append(gone, bytes.Clone(k))
 			}
 			return nil
@@ -173,12 +173,12 @@ func (m *mender) keep() error {
 
 // rescueRecords writes records that were lost. Their entries follow with all
 // others.
-func (m *mender) rescueRecords() error {
-	if len(m.plan.rescue) == 0 {
+func (m *repairer) recoverRecords() error {
+	if len(m.plan.recover) == 0 {
 		return nil
 	}
 	return m.db.Update(func(tx *bbolt.Tx) error {
-		for _, r := range m.plan.rescue {
+		for _, r := range m.plan.recover {
 			img := r.Image
 			if m.inspect != nil && m.inspect(blobReader{tx, r}, &img) == nil {
 				r.ContentType, r.Width, r.Height, r.Orientation = img.ContentType, img.Width, img.Height, img.Orientation
@@ -192,7 +192,7 @@ func (m *mender) rescueRecords() error {
 }
 
 // relinkRecords has records say where their bytes are.
-func (m *mender) relinkRecords() error {
+func (m *repairer) relinkRecords() error {
 	if len(m.plan.relink) == 0 {
 		return nil
 	}
@@ -230,24 +230,24 @@ func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
 
 // dropCopies drops the records of copies. Their blobs belong to no one then, if
 // no other record refers to them: that of a damaged copy may lead anywhere.
-func (m *mender) dropCopies() error {
+func (m *repairer) dropCopies() error {
 	dropped := map[string]bool{}
 	for _, r := range m.plan.copies {
 		dropped[r.key] = true
 		if r.blob != 0 {
-			m.plan.lost[r.blob] = lost{id: r.blob}
+			m.plan.unowned[r.blob] = foundBlob{id: r.blob}
 		}
 	}
 	for _, r := range m.refs {
 		if !bytes.Equal(r.bucket, layout.CopiesBucket) || !dropped[r.key] {
-			delete(m.plan.lost, r.blob)
+			delete(m.plan.unowned, r.blob)
 		}
 	}
-	for _, r := range m.plan.rescue {
-		delete(m.plan.lost, r.Blob)
+	for _, r := range m.plan.recover {
+		delete(m.plan.unowned, r.Blob)
 	}
 	for _, r := range m.plan.relink {
-		delete(m.plan.lost, r.blob)
+		delete(m.plan.unowned, r.blob)
 	}
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		for _, r := range m.plan.copies {
@@ -260,13 +260,13 @@ func (m *mender) dropCopies() error {
 }
 
 // mendStep is how many entries one transaction looks at.
-const mendStep = 10000
+const repairStep = 10000
 
 type keyValue struct{ key, value []byte }
 
 // each calls fn with all entries of a bucket, so many to a transaction that each
 // takes little memory. fn may change any bucket, also this one.
-func (m *mender) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) error {
+func (m *repairer) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) error {
 	var after []byte
 	for more := true; more; {
 		if err := m.ctx.Err(); err != nil {
@@ -276,7 +276,7 @@ func (m *mender) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) e
 			var step []keyValue
 			c := tx.Bucket(bucket).Cursor()
 			k, v := c.Seek(after)
-			for ; k != nil && len(step) < mendStep; k, v = c.Next() {
+			for ; k != nil && len(step) < repairStep; k, v = c.Next() {
 				step = append(step, keyValue{bytes.Clone(k), bytes.Clone(v)})
 			}
 			more = k != nil
@@ -296,8 +296,8 @@ func (m *mender) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) e
 }
 
 // addEntries enters what the records ask for and is missing.
-func (m *mender) addEntries() error {
-	if len(m.plan.indices) == 0 && len(m.plan.rescue) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
+func (m *repairer) addEntries() error {
+	if len(m.plan.indexes) == 0 && len(m.plan.recover) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
 	for _, bucket := range layout.RecordBuckets {
@@ -335,8 +335,8 @@ func addEntries(tx *bbolt.Tx, r *layout.Record) error {
 
 // dropEntries deletes what no record asks for. What is said of an image whose
 // record cannot be read stays: it may be all that is left of it.
-func (m *mender) dropEntries() error {
-	if len(m.plan.indices) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
+func (m *repairer) dropEntries() error {
+	if len(m.plan.indexes) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
 		return nil
 	}
 	for _, ix := range layout.Indexes {
@@ -365,11 +365,11 @@ const deleteStep = 1024
 
 // dropLost deletes bytes that belong to no image, unless an image has lost its
 // record: they may be its.
-func (m *mender) dropLost() error {
+func (m *repairer) dropLost() error {
 	if len(m.plan.unreadable) > 0 {
 		return nil
 	}
-	for id := range m.plan.lost {
+	for id := range m.plan.unowned {
 		for gone := false; !gone; {
 			err := m.db.Update(func(tx *bbolt.Tx) (err error) {
 				_, gone, err = layout.DeleteChunks(tx, id, deleteStep)
@@ -387,7 +387,7 @@ func (m *mender) dropLost() error {
 }
 
 // count counts anew, in the last transaction.
-func (m *mender) count() error {
+func (m *repairer) count() error {
 	return m.db.Update(func(tx *bbolt.Tx) error {
 		u, err := countAll(tx)
 		if err != nil {

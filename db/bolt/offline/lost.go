@@ -10,26 +10,17 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// lost is a blob that no record refers to, or none that is right.
-type lost struct {
-	id        uint64
-	size      int64
-	chunkSize int
-	sum       db.Digest
-	sound     bool
-}
-
 // lostRecords looks for images whose record is gone or unreadable, and makes it
 // again where the indices know the name and the digest, and the bytes are there.
 // What kind of image it is they do not know.
 func (c *checker) lostRecords() {
-	if len(c.plan.unreadable) > 0 || len(c.plan.indices) > 0 || c.Structural {
+	if len(c.plan.unreadable) > 0 || len(c.plan.indexes) > 0 || c.Structural {
 		var gone []string
-		c.plan.rescue, gone = c.rescuable()
-		c.goneImages(gone)
+		c.plan.recover, gone = c.recoverable()
+		c.lostImages(gone)
 	}
 	found := map[string]bool{}
-	for _, r := range c.plan.rescue {
+	for _, r := range c.plan.recover {
 		found[r.Name] = true
 		c.Damaged++
 		c.problem(r.Name, "--repair makes it again", "its record is lost, and its bytes are there")
@@ -41,14 +32,14 @@ func (c *checker) lostRecords() {
 		c.Damaged++
 		c.problem(r.title(), adviseRecord, "its record cannot be read")
 	}
-	for _, r := range c.plan.rescue {
-		delete(c.plan.lost, r.Blob)
+	for _, r := range c.plan.recover {
+		delete(c.plan.unowned, r.Blob)
 	}
 }
 
 // goneImages tells of the images of which nothing but the name is left. Where no
 // page is damaged, it is the list that is wrong.
-func (c *checker) goneImages(names []string) {
+func (c *checker) lostImages(names []string) {
 	if !c.Structural {
 		return
 	}
@@ -73,9 +64,9 @@ func (c *checker) damagedRecords() {
 	whole, listed := c.wholeBlobs(), c.listedDigests()
 	taken := map[uint64]bool{} // blobs that are what a record says
 	for _, r := range c.refs {
-		taken[r.blob] = taken[r.blob] || !r.bad
+		taken[r.blob] = taken[r.blob] || !r.damaged
 	}
-	for _, r := range c.plan.rescue {
+	for _, r := range c.plan.recover {
 		taken[r.Blob] = true
 	}
 	var rest []damage
@@ -91,7 +82,7 @@ func (c *checker) damagedRecords() {
 		}
 		c.relink(d, found, adviseRelink)
 		taken[found.id] = true
-		delete(c.plan.lost, found.id)
+		delete(c.plan.unowned, found.id)
 	}
 	next := max(c.plan.sequence, c.buckets[string(layout.ChunksBucket)].Sequence)
 	for _, d := range rest {
@@ -101,13 +92,13 @@ func (c *checker) damagedRecords() {
 			continue
 		}
 		next++
-		c.relink(d, lost{id: next, size: d.size, chunkSize: d.chunkSize, sum: d.sum}, adviseShared)
+		c.relink(d, foundBlob{id: next, size: d.size, chunkSize: d.chunkSize, sum: d.sum}, adviseShared)
 		c.plan.sequence = next
 	}
 }
 
 // relink plans that the record of a damaged image leads to a blob.
-func (c *checker) relink(d damage, to lost, advice string) {
+func (c *checker) relink(d damage, to foundBlob, advice string) {
 	c.Damaged++
 	c.problem(d.title(), advice, "%v", d.err)
 	r := d.reference
@@ -116,28 +107,28 @@ func (c *checker) relink(d damage, to lost, advice string) {
 }
 
 // lostBlobs tells of the blobs that no record refers to, nor will.
-func (c *checker) lostBlobs() {
-	for _, id := range slices.Sorted(maps.Keys(c.plan.lost)) {
-		c.problem("", "--repair deletes them", "blob %d: %d bytes that belong to no image", id, c.plan.lost[id].size)
+func (c *checker) unownedBlobs() {
+	for _, id := range slices.Sorted(maps.Keys(c.plan.unowned)) {
+		c.problem("", "--repair deletes them", "blob %d: %d bytes that belong to no image", id, c.plan.unowned[id].size)
 	}
 }
 
 // wholeBlobs returns a sound blob for each content: that of a record which says
 // so, where there is one.
-func (c *checker) wholeBlobs() map[db.Digest]lost {
-	whole := map[db.Digest]lost{}
-	for _, l := range c.plan.lost {
+func (c *checker) wholeBlobs() map[db.Digest]foundBlob {
+	whole := map[db.Digest]foundBlob{}
+	for _, l := range c.plan.unowned {
 		if l.sound {
 			whole[l.sum] = l
 		}
 	}
-	for _, l := range c.astray {
+	for _, l := range c.mismatched {
 		whole[l.sum] = l
 	}
 	for _, bucket := range [][]byte{layout.TrashBucket, layout.ImagesBucket} {
 		for _, r := range c.refs {
-			if !r.bad && bytes.Equal(r.bucket, bucket) {
-				whole[r.sum] = lost{id: r.blob, size: r.size, chunkSize: r.chunkSize, sum: r.sum}
+			if !r.damaged && bytes.Equal(r.bucket, bucket) {
+				whole[r.sum] = foundBlob{id: r.blob, size: r.size, chunkSize: r.chunkSize, sum: r.sum}
 			}
 		}
 	}
@@ -172,7 +163,7 @@ func (c *checker) again() *checker {
 
 // rescuable returns the records that can be made again, and the names of other
 // images that are in the list and have none.
-func (c *checker) rescuable() (all []*layout.Record, gone []string) {
+func (c *checker) recoverable() (all []*layout.Record, gone []string) {
 	known := map[string]bool{}
 	for _, r := range c.refs {
 		if bytes.Equal(r.bucket, layout.ImagesBucket) {
@@ -193,7 +184,7 @@ func (c *checker) rescuable() (all []*layout.Record, gone []string) {
 		have, ok := whole[db.Digest(k[:len(db.Digest{})])]
 		_, owner := layout.DigestOwner(k, nil)
 		name := string(owner)
-		if _, lost := c.plan.lost[have.id]; ok && lost && !known[name] && missing[name] == nil {
+		if _, lost := c.plan.unowned[have.id]; ok && lost && !known[name] && missing[name] == nil {
 			// When it was uploaded nobody knows, but not later.
 			missing[name] = &layout.Record{Image: db.Image{Name: name, Uploaded: c.changed}}
 		}

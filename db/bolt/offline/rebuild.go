@@ -19,7 +19,7 @@ import (
 // salvage puts what can be read of the file at path, whose lock f holds and in
 // which c found damaged pages, in a new file, mends that, and puts it in the
 // place of the damaged one, which is kept.
-func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairOptions) (*Repaired, error) {
+func rebuildFile(ctx context.Context, path string, f *os.File, c *checker, o RepairOptions) (*Repaired, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, datafile.Plain(err)
@@ -28,15 +28,15 @@ func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairO
 	if err != nil {
 		return nil, datafile.Plain(err)
 	}
-	to, err := newCopy(path+compactSuffix, c.File, info)
+	to, err := newRewrite(path+compactSuffix, c.File, info)
 	if err != nil {
 		return nil, err
 	}
 	defer to.discard()
-	if err := to.salvage(ctx, o.Watch); err != nil {
+	if err := to.copyReadable(ctx, o.Watch); err != nil {
 		return nil, err
 	}
-	found, err := to.mend(ctx, o)
+	found, err := to.repair(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func salvage(ctx context.Context, path string, f *os.File, c *checker, o RepairO
 }
 
 // salvage copies whatever can be read into the buckets of this layout.
-func (c *copyFile) salvage(ctx context.Context, watch Watch) error {
+func (c *rewrite) copyReadable(ctx context.Context, watch Watch) error {
 	// What upgrades make of an empty file are the buckets and the counts.
 	err := c.db.Update(func(tx *bbolt.Tx) error {
 		if err := tx.DeleteBucket(layout.MetaBucket); err != nil {
@@ -68,12 +68,12 @@ func (c *copyFile) salvage(ctx context.Context, watch Watch) error {
 	if err != nil {
 		return c.explain(err)
 	}
-	return c.transfer(ctx, watch, func(error) {}, belongs)
+	return c.copyEntries(ctx, watch, func(error) {}, isEntry)
 }
 
 // belongs reports whether the layout has a place for such an entry. What
 // damaged pages hold may be anything.
-func belongs(path [][]byte, k []byte, nested *page.Bucket) bool {
+func isEntry(path [][]byte, k []byte, nested *page.Bucket) bool {
 	if len(k) == 0 || len(k) > bbolt.MaxKeySize {
 		return false
 	}
@@ -89,7 +89,7 @@ func belongs(path [][]byte, k []byte, nested *page.Bucket) bool {
 }
 
 // mend checks and mends the copy, and checks it again.
-func (c *copyFile) mend(ctx context.Context, o RepairOptions) (*Report, error) {
+func (c *rewrite) repair(ctx context.Context, o RepairOptions) (*Report, error) {
 	if err := c.close(); err != nil {
 		return nil, c.explain(err)
 	}

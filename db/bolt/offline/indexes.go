@@ -41,18 +41,9 @@ func (c *checker) expect(bucket, k, v []byte) {
 	t.want.sum += hashEntry(k, v)
 }
 
-// Advice on images whose bytes or records are damaged.
-const (
-	adviseBytes  = "upload the same bytes again, which mends it, or restore your backup"
-	adviseShared = "--repair first: its record leads to the bytes of another; then " + adviseBytes
-	adviseRelink = "--repair mends its record: the bytes are there"
-	adviseRecord = "restore your backup"
-	adviseCopy   = "--repair drops it, and it is made again when it is asked for"
-)
-
 // records reads all records, and notes what they refer to.
 func (c *checker) records() {
-	if kept, err := layout.ParseUsage(c.kept); err == nil { // room for as many as there are said to be and can be
+	if kept, err := layout.ParseUsage(c.keptCounts); err == nil { // room for as many as there are said to be and can be
 		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.Meta.High)*16, 1<<22)))
 	}
 	for _, bucket := range layout.RecordBuckets {
@@ -86,24 +77,13 @@ func (c *checker) refer(r *layout.Record, bucket, k []byte) {
 	})
 }
 
-// title is what messages call the image or the copy under a key.
-func title(bucket, k []byte) string {
-	switch {
-	case bytes.Equal(bucket, layout.TrashBucket):
-		return layout.TrashName(k) + " (in the trash)"
-	case bytes.Equal(bucket, layout.CopiesBucket):
-		return "resized copy " + layout.CopyTitle(k)
-	}
-	return string(k)
-}
-
 func (c *checker) badCopy(r reference, what string) {
 	c.plan.copies = append(c.plan.copies, r)
 	c.problem(r.title(), adviseCopy, "%s", what)
 }
 
 // indices reads what can be made of the records, and compares.
-func (c *checker) indices() {
+func (c *checker) indexes() {
 	for _, ix := range layout.Indexes {
 		name := ix.Bucket
 		t := c.tally(name)
@@ -112,7 +92,7 @@ func (c *checker) indices() {
 			t.have.sum += hashEntry(k, v)
 		})
 		if t.have != t.want {
-			c.plan.indices = append(c.plan.indices, name)
+			c.plan.indexes = append(c.plan.indexes, name)
 			c.problem("", "--repair rebuilds it", "the index %q has %d entries, and not the %d that the records ask for", name, t.have.n, t.want.n)
 		}
 	}
@@ -155,5 +135,3 @@ func (c *checker) sources() {
 		}
 	}
 }
-
-func (r reference) title() string { return title(r.bucket, []byte(r.key)) }

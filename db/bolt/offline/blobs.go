@@ -71,7 +71,7 @@ func (c *checker) beginBlob(id uint64, rest []reference) []reference {
 func (c *checker) missing(refs []reference) {
 	for i := range refs {
 		if refs[i].size > 0 && c.ctx.Err() == nil {
-			c.damaged(&refs[i], errors.New("its bytes are missing"))
+			c.damagedBlob(&refs[i], errors.New("its bytes are missing"))
 		}
 	}
 }
@@ -124,44 +124,38 @@ func (c *checker) endBlob() {
 	if b.id == 0 || c.ctx.Err() != nil {
 		return
 	}
-	l := lost{id: b.id, size: b.size, chunkSize: b.chunkSize, sound: b.err == nil}
+	l := foundBlob{id: b.id, size: b.size, chunkSize: b.chunkSize, sound: b.err == nil}
 	b.hash.Sum(l.sum[:0])
 	if len(b.refs) == 0 {
 		if !c.orphans[b.id] {
-			c.plan.lost[b.id] = l
+			c.plan.unowned[b.id] = l
 		}
 		return
 	}
 	if c.orphans[b.id] {
-		c.plan.rescued[b.id] = true
+		c.plan.listed[b.id] = true
 		c.problem(c.blob.refs[0].title(), "--repair takes it off that list; do not start the server before", "its bytes are listed to be deleted")
 	}
 	for i := range b.refs {
 		r := &b.refs[i]
 		switch {
 		case b.err != nil:
-			c.damaged(r, b.err)
+			c.damagedBlob(r, b.err)
 		case b.size != r.size:
-			c.damaged(r, fmt.Errorf("it has %d bytes, want %d", b.size, r.size))
+			c.damagedBlob(r, fmt.Errorf("it has %d bytes, want %d", b.size, r.size))
 		case r.chunkSize != b.chunkSize && (b.next > 1 || r.chunkSize < b.chunkSize):
-			c.damaged(r, fmt.Errorf("its chunks have %d bytes, want %d", b.chunkSize, r.chunkSize))
+			c.damagedBlob(r, fmt.Errorf("its chunks have %d bytes, want %d", b.chunkSize, r.chunkSize))
 		case l.sum != r.sum:
-			c.damaged(r, errors.New("its SHA-256 is not that of the upload"))
+			c.damagedBlob(r, errors.New("its SHA-256 is not that of the upload"))
 		}
 	}
-	if b.err == nil && slices.ContainsFunc(b.refs, func(r reference) bool { return r.bad }) {
-		c.astray = append(c.astray, l)
+	if b.err == nil && slices.ContainsFunc(b.refs, func(r reference) bool { return r.damaged }) {
+		c.mismatched = append(c.mismatched, l)
 	}
 }
 
-// damage is an image whose bytes are not what its record says.
-type damage struct {
-	reference
-	err error
-}
-
-func (c *checker) damaged(r *reference, err error) {
-	r.bad = true
+func (c *checker) damagedBlob(r *reference, err error) {
+	r.damaged = true
 	if bytes.Equal(r.bucket, layout.CopiesBucket) {
 		c.badCopy(*r, err.Error())
 		return
