@@ -220,7 +220,7 @@ func (version) Run(t *terminal) error {
 // check reads the data file and says what is damaged.
 type check struct {
 	DB     string `name:"db" default:"images.db" help:"The data file."`
-	Repair bool   `help:"Mend what can be mended."`
+	Repair bool   `help:"Repair what can be repaired."`
 }
 
 // Help is shown by --help.
@@ -231,7 +231,7 @@ func (*check) Help() string {
 
 It reads every page, every checksum and the SHA-256 of every image, and changes nothing. Stop the server first. The exit code is 0 when all is sound, 1 when something is damaged, 2 for wrong usage.
 
-With --repair it makes indices, counts and lost records again, and deletes what belongs to no image. It never touches a sound image; a damaged one stays, and is mended when the same bytes are uploaded again. Where pages of the file are damaged it puts all that can be read in a new file, which needs as much disk space again, and keeps the damaged one. It can be interrupted at any moment and run again.`
+With --repair it rebuilds indexes, counts and lost records, and deletes bytes that belong to no image. It never touches a sound image. A damaged image stays; upload the same bytes again to repair it. If pages of the file are damaged, it writes everything that can be read to a new file, which needs as much disk space again, and keeps the damaged file. It can be interrupted at any moment and run again.`
 }
 
 func (cmd *check) Run(ctx context.Context, t *terminal) error {
@@ -243,19 +243,19 @@ func (cmd *check) Run(ctx context.Context, t *terminal) error {
 		if err != nil {
 			return err
 		}
-		return t.verdict(cmd.DB, found, "imageserver check --repair mends what can be mended")
+		return t.verdict(cmd.DB, found, "imageserver check --repair repairs what can be repaired")
 	}
 	done, err := offline.Repair(ctx, cmd.DB, offline.RepairOptions{Watch: t.watch(), Inspect: intake.Describe})
 	if err != nil {
 		return err
 	}
 	if done.Kept != "" {
-		fmt.Fprintf(t.stdout, "%s is kept as it was: delete it when nothing in it is missed\n", done.Kept)
+		fmt.Fprintf(t.stdout, "kept the damaged file as %s; delete it once you have checked the repaired one\n", done.Kept)
 	}
 	if done.After != done.Before && done.After.Problems == 0 {
 		fmt.Fprintf(t.stdout, "%s has been repaired\n", cmd.DB)
 	}
-	return t.verdict(cmd.DB, done.After, "this could not be mended")
+	return t.verdict(cmd.DB, done.After, "this could not be repaired")
 }
 
 // verdict says what Check found, and returns an error with the advice where

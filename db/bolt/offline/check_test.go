@@ -155,34 +155,34 @@ func TestCheckAndRepair(t *testing.T) {
 	}{
 		{name: "missing in the list", damage: func(tx *bbolt.Tx) error {
 			return tx.Bucket(layout.RecentBucket).Delete(first(tx, layout.RecentBucket))
-		}, want: `the index "recent" has 69 entries, and not the 70`},
+		}, want: `index "recent" has 69 entries, want 70`},
 		{name: "too much in the list", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket(layout.RecentBucket).Put(layout.RecentKey(time.Now(), "none.png"), nil), tx.Bucket(layout.RecentBucket).Put([]byte("x"), nil))
-		}, want: `the index "recent" has 72 entries`},
+		}, want: `index "recent" has 72 entries`},
 		{name: "another in the list", damage: func(tx *bbolt.Tx) error {
 			k := first(tx, layout.RecentBucket)
 			return errors.Join(tx.Bucket(layout.RecentBucket).Delete(k), tx.Bucket(layout.RecentBucket).Put(layout.RecentKey(time.Now(), "1.png"), nil))
-		}, want: `the index "recent" has 70 entries`},
+		}, want: `index "recent" has wrong entries`},
 		{name: "digests", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket(layout.DigestsBucket).Delete(first(tx, layout.DigestsBucket)), tx.Bucket(layout.DigestsBucket).Put([]byte("short"), nil))
-		}, want: `the index "digests"`},
+		}, want: `index "digests"`},
 		{name: "tokens", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket(layout.TokensBucket).Delete(first(tx, layout.TokensBucket)), tx.Bucket(layout.TokensBucket).Put([]byte("short"), nil))
-		}, want: `the index "tokens"`},
+		}, want: `index "tokens"`},
 		{name: "trash", damage: func(tx *bbolt.Tx) error {
 			return tx.Bucket(layout.DeletedBucket).Delete(first(tx, layout.DeletedBucket))
-		}, want: `the index "deleted" has 4 entries, and not the 5`},
+		}, want: `index "deleted" has 4 entries, want 5`},
 		{name: "ends", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket(layout.DueBucket).Delete(first(tx, layout.DueBucket)), tx.Bucket(layout.DueBucket).Put(layout.DueKey(time.Unix(0, 0), []byte("1.png")), nil), tx.Bucket(layout.DueBucket).Put([]byte("short"), nil))
-		}, want: `the index "due"`},
+		}, want: `index "due"`},
 		{name: "order of copies", damage: func(tx *bbolt.Tx) error {
 			k := first(tx, layout.MadeBucket)
 			return errors.Join(tx.Bucket(layout.MadeBucket).Put(k, []byte("no copy")), tx.Bucket(layout.MadeBucket).Put([]byte("x"), []byte("y")))
-		}, want: `the index "made"`},
+		}, want: `index "made"`},
 		{name: "an index emptied", damage: func(tx *bbolt.Tx) error {
 			_, err := tx.CreateBucket([]byte("x"))
 			return errors.Join(err, tx.DeleteBucket([]byte("x")), tx.DeleteBucket(layout.DigestsBucket), makeBucket(tx, layout.DigestsBucket))
-		}, want: `the index "digests" has 0 entries, and not the 75`},
+		}, want: `index "digests" has 0 entries, want 75`},
 		{name: "counts", damage: func(tx *bbolt.Tx) error {
 			return layout.WriteUsage(tx, db.Usage{Images: 3})
 		}, want: "the counts are wrong"},
@@ -191,7 +191,7 @@ func TestCheckAndRepair(t *testing.T) {
 		}, want: "the counts cannot be read"},
 		{name: "listed to be deleted", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(blobOf(t, tx, "6.png")), nil), tx.Bucket(layout.OrphansBucket).Put([]byte("short"), nil))
-		}, want: "6.png: its bytes are listed to be deleted"},
+		}, want: "6.png: its bytes are in the list of blobs to delete"},
 		{name: "numbers used twice", damage: func(tx *bbolt.Tx) error {
 			return tx.Bucket(layout.ChunksBucket).SetSequence(3)
 		}, want: "numbers that are in use"},
@@ -203,15 +203,15 @@ func TestCheckAndRepair(t *testing.T) {
 			other := layout.CopyKey(db.Digest{1}, "w=1")
 			r, err := layout.ParseRecord(layout.CopiesBucket, k, v)
 			return errors.Join(err, tx.Bucket(layout.CopiesBucket).Put(other, bytes.Clone(v)), tx.Bucket(layout.CopiesBucket).Delete(bytes.Clone(k)), tx.Bucket(layout.MadeBucket).Put(layout.IDKey(r.Blob), other))
-		}, want: "it is of no image that is there"},
+		}, want: "its original image does not exist"},
 		{name: "copy damaged", damage: func(tx *bbolt.Tx) error {
 			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
 			r, err := layout.ParseRecord(layout.CopiesBucket, k, v)
 			return errors.Join(err, changeChunk(tx, r.Blob, 0, flipLast))
-		}, want: "the checksum of chunk 0 is wrong; --repair drops it"},
+		}, want: "the checksum of chunk 0 is wrong; --repair deletes it"},
 		{name: "record of a copy unreadable", damage: func(tx *bbolt.Tx) error {
 			return tx.Bucket(layout.CopiesBucket).Put(first(tx, layout.CopiesBucket), []byte("?"))
-		}, want: "its record cannot be read; --repair drops it"},
+		}, want: "its record cannot be read; --repair deletes it"},
 		{name: "bytes flipped", damage: func(tx *bbolt.Tx) error {
 			return changeChunk(tx, blobOf(t, tx, "6.png"), 2, flipLast)
 		}, want: "6.png: the checksum of chunk 2 is wrong; upload the same bytes again", broken: []string{"6.png"}},
@@ -245,13 +245,13 @@ func TestCheckAndRepair(t *testing.T) {
 		}, want: "2.png: its bytes are missing", broken: []string{"2.png"}},
 		{name: "record missing", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket(layout.ImagesBucket).Delete([]byte("small 7.png")), tx.Bucket(layout.ImagesBucket).Delete([]byte("ends.png")))
-		}, want: "small 7.png: its record is lost, and its bytes are there"},
+		}, want: "small 7.png: its record is lost, but its bytes are there"},
 		{name: "record unreadable", damage: func(tx *bbolt.Tx) error {
 			return tx.Bucket(layout.ImagesBucket).Put([]byte("small 7.png"), []byte("?"))
-		}, want: "small 7.png: its record is lost, and its bytes are there"},
+		}, want: "small 7.png: its record is lost, but its bytes are there"},
 		{name: "record of a twin missing", damage: func(tx *bbolt.Tx) error {
 			return tx.Bucket(layout.ImagesBucket).Delete([]byte("twin.png"))
-		}, want: "twin.png: its record is lost, and its bytes are there"},
+		}, want: "twin.png: its record is lost, but its bytes are there"},
 		{name: "record and digest lost", damage: func(tx *bbolt.Tx) error {
 			r, _ := layout.ImageRecord(tx, "small 7.png")
 			return errors.Join(tx.Bucket(layout.ImagesBucket).Put([]byte("small 7.png"), []byte("?")), tx.Bucket(layout.DigestsBucket).Delete(layout.DigestKey(r.SHA256, r.Name)))
@@ -259,35 +259,35 @@ func TestCheckAndRepair(t *testing.T) {
 		{name: "record of a copy leads to an image", damage: func(tx *bbolt.Tx) error {
 			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
 			return changeRecord(tx, layout.CopiesBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
-		}, want: "it has 393112 bytes, want 4000; --repair drops it"},
+		}, want: "it has 393112 bytes, want 4000; --repair deletes it"},
 		{name: "record leads to another image", damage: func(tx *bbolt.Tx) error {
 			return changeImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
-		}, want: "2.png: it has 393112 bytes, want 500; --repair mends its record"},
+		}, want: "2.png: it has 393112 bytes, want 500; --repair corrects its record"},
 		{name: "record leads nowhere", damage: func(tx *bbolt.Tx) error {
 			return changeImage(tx, "twin.png", func(r *layout.Record) { r.Blob = 1 << 40 })
-		}, want: "twin.png: its bytes are missing; --repair mends its record"},
+		}, want: "twin.png: its bytes are missing; --repair corrects its record"},
 		{name: "record with another digest", damage: func(tx *bbolt.Tx) error {
 			return changeImage(tx, "twin.png", func(r *layout.Record) { r.SHA256[3] ^= 1 })
-		}, want: "twin.png: its SHA-256 is not that of the upload; --repair mends its record"},
+		}, want: "twin.png: its SHA-256 is not that of the upload; --repair corrects its record"},
 		{name: "record with another size", damage: func(tx *bbolt.Tx) error {
 			return changeImage(tx, "6.png", func(r *layout.Record) { r.Size ^= 1 << 9 })
-		}, want: "6.png: it has 393112 bytes, want 392600; --repair mends its record"},
+		}, want: "6.png: it has 393112 bytes, want 392600; --repair corrects its record"},
 		{name: "record with another size of chunks", damage: func(tx *bbolt.Tx) error {
 			return changeImage(tx, "twin.png", func(r *layout.Record) { r.ChunkSize = 1000 })
-		}, want: "1 problem, 1 damaged:\ntwin.png: its chunks have 5000 bytes, want 1000; --repair mends its record"},
+		}, want: "1 problem, 1 damaged:\ntwin.png: its chunks have 5000 bytes, want 1000; --repair corrects its record"},
 		{name: "record in the trash leads to an image", damage: func(tx *bbolt.Tx) error {
 			k, v := tx.Bucket(layout.TrashBucket).Cursor().First()
 			return changeRecord(tx, layout.TrashBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
-		}, want: "gone 0.png (in the trash): it has 393112 bytes, want 3000; --repair mends its record"},
+		}, want: "gone 0.png (in the trash): it has 393112 bytes, want 3000; --repair corrects its record"},
 		{name: "record missing, and in the list too", damage: func(tx *bbolt.Tx) error {
 			r, err := layout.ImageRecord(tx, "small 7.png")
 			return errors.Join(err, tx.Bucket(layout.ImagesBucket).Delete(r.Key()), tx.Bucket(layout.RecentBucket).Delete(layout.RecentKey(r.Uploaded, r.Name)))
-		}, want: "small 7.png: its record is lost, and its bytes are there"},
+		}, want: "small 7.png: its record is lost, but its bytes are there"},
 		{name: "digest of no image", damage: func(tx *bbolt.Tx) error {
 			r, err := layout.ImageRecord(tx, "small 7.png")
 			return errors.Join(err, tx.Bucket(layout.DigestsBucket).Put(layout.DigestKey(r.SHA256, "none.png"), nil))
 		}, want: `0 damaged:
-the index "digests" has 76 entries`},
+index "digests" has 76 entries`},
 		{name: "image gone but for its bytes", damage: func(tx *bbolt.Tx) error {
 			r, err := layout.ImageRecord(tx, "small 7.png")
 			for _, ix := range layout.Indexes {
@@ -386,7 +386,7 @@ func TestRepairShared(t *testing.T) {
 			return errors.Join(tx.Bucket(layout.ChunksBucket).DeleteBucket(own[:]),
 				changeImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") }))
 		})
-		if r, found := checkFile(t, path); r.Damaged != 1 || !strings.Contains(found, "2.png: it has 393112 bytes, want 500; --repair first") {
+		if r, found := checkFile(t, path); r.Damaged != 1 || !strings.Contains(found, "2.png: it has 393112 bytes, want 500; run check --repair first") {
 			t.Errorf("found %d damaged:\n%s", r.Damaged, found)
 		}
 		done, err := Repair(ctx, path, RepairOptions{})
@@ -440,7 +440,7 @@ func TestCheckNamesGone(t *testing.T) {
 	}
 	must(t, os.WriteFile(path, file, 0o600))
 	r, found := checkFile(t, path)
-	if !r.Structural || !strings.Contains(found, name+": its record is lost, and its bytes cannot be told from others; restore your backup") {
+	if !r.Structural || !strings.Contains(found, name+": its record is lost, and nothing says which bytes are its own; restore your backup") {
 		t.Errorf("found\n%s", found)
 	}
 	// An earlier run was interrupted when it had given the file its second name.

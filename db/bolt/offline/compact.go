@@ -15,17 +15,17 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// Compact puts a copy in the place of the data file at path that holds the same
-// and has no free pages, and returns the sizes of both in bytes. Whatever stops
-// it, one of the two whole files stands at path: the copy is synced, read again
-// and compared before it is renamed.
+// Compact replaces the data file at path by a new file with the same content and
+// no free pages, and returns the sizes of both in bytes. Whatever interrupts it,
+// one of the two complete files is at path: the new file is synced, read again and
+// compared before it is renamed.
 //
-// It carries every key and value as it is, also bytes of images that no longer
-// match their checksum, which it does not look at. A file with damaged pages it
-// refuses: what they held might be recoverable from the original alone.
+// It copies every key and value unchanged. It does not verify the checksums of
+// images, so damaged bytes are copied, too. It refuses a file with damaged pages:
+// perhaps only the original lets their content be recovered.
 //
-// It takes the file's lock, so it refuses one that a server uses. On a full
-// disk it returns an error that wraps db.ErrFull.
+// It takes the lock of the file, so it refuses a file that a server has open. On a
+// full disk it returns an error that wraps db.ErrFull.
 func Compact(ctx context.Context, path string, watch Watch) (before, after int64, err error) {
 	before, after, err = compact(ctx, path, watch)
 	if err != nil {
@@ -97,7 +97,7 @@ func ours(f *page.File) error {
 	return err
 }
 
-// fill copies everything, and stops at the first page that is damaged.
+// copyAll copies everything, and stops at the first page that is damaged.
 func (c *rewrite) copyAll(ctx context.Context, watch Watch) error {
 	var damage error
 	err := c.copyEntries(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *page.Bucket) bool {
@@ -109,7 +109,7 @@ func (c *rewrite) copyAll(ctx context.Context, watch Watch) error {
 	return err
 }
 
-// compare reads the copy, as it is on the disk, and finds the same in it.
+// compare reads the new file from the disk and compares it with what was copied.
 func (c *rewrite) compare(ctx context.Context, watch Watch) error {
 	if err := c.close(); err != nil {
 		return c.explain(err)
@@ -121,10 +121,10 @@ func (c *rewrite) compare(ctx context.Context, watch Watch) error {
 	defer f.Close()
 	pages, err := page.Read(f)
 	if err != nil {
-		return fmt.Errorf("the copy: %w", err)
+		return fmt.Errorf("the new file: %w", err)
 	}
 	if err := pages.Inspect(); err != nil {
-		return fmt.Errorf("the copy: %w", err)
+		return fmt.Errorf("the new file: %w", err)
 	}
 	meter := watch.begin("Comparing", pages.InUse())
 	defer meter.Close()
@@ -140,14 +140,14 @@ func (c *rewrite) compare(ctx context.Context, watch Watch) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:
-		return fmt.Errorf("the copy: %w", err)
+		return fmt.Errorf("the new file: %w", err)
 	case sum != c.sum:
-		return errors.New("the copy came out different: the disk or the memory of this machine is not sound")
+		return errors.New("the new file differs from the data file, which stays as it was; check the disk and the memory of this machine")
 	}
 	return nil
 }
 
-// fingerprint is a sum of entries in their order.
+// fingerprint is a hash of entries in their order.
 type fingerprint uint64
 
 var fingerprintSeed = maphash.MakeSeed()

@@ -16,9 +16,9 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// salvage puts what can be read of the file at path, whose lock f holds and in
-// which c found damaged pages, in a new file, mends that, and puts it in the
-// place of the damaged one, which is kept.
+// rebuildFile writes everything that can be read of the file at path to a new
+// file, repairs that, and puts it in the place of the damaged file, which is kept
+// under another name. f holds the lock of the file, in which c found damaged pages.
 func rebuildFile(ctx context.Context, path string, f *os.File, c *checker, o RepairOptions) (*Repaired, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -28,7 +28,7 @@ func rebuildFile(ctx context.Context, path string, f *os.File, c *checker, o Rep
 	if err != nil {
 		return nil, datafile.Plain(err)
 	}
-	to, err := newRewrite(path+compactSuffix, c.File, info)
+	to, err := newRewrite(path+compactSuffix, c.file, info)
 	if err != nil {
 		return nil, err
 	}
@@ -50,12 +50,11 @@ func rebuildFile(ctx context.Context, path string, f *os.File, c *checker, o Rep
 	if _, err := to.replace(path, f); err != nil {
 		return nil, err
 	}
-	return &Repaired{Before: &c.Report, After: found, Kept: kept}, nil
+	return &Repaired{Before: &c.report, After: found, Kept: kept}, nil
 }
 
-// salvage copies whatever can be read into the buckets of this layout.
+// copyReadable copies everything that can be read to a file of the newest format.
 func (c *rewrite) copyReadable(ctx context.Context, watch Watch) error {
-	// What upgrades make of an empty file are the buckets and the counts.
 	err := c.db.Update(func(tx *bbolt.Tx) error {
 		if err := tx.DeleteBucket(layout.MetaBucket); err != nil {
 			return err
@@ -71,8 +70,8 @@ func (c *rewrite) copyReadable(ctx context.Context, watch Watch) error {
 	return c.copyEntries(ctx, watch, func(error) {}, isEntry)
 }
 
-// belongs reports whether the layout has a place for such an entry. What
-// damaged pages hold may be anything.
+// isEntry reports whether the layout can have such an entry. Damaged pages may hold
+// anything.
 func isEntry(path [][]byte, k []byte, nested *page.Bucket) bool {
 	if len(k) == 0 || len(k) > bbolt.MaxKeySize {
 		return false
@@ -82,13 +81,13 @@ func isEntry(path [][]byte, k []byte, nested *page.Bucket) bool {
 	case 0:
 		return nested != nil && layout.IsBucket(k)
 	case 1:
-		// The bucket of a chunk is made when there is something to put in it.
+		// The bucket of a chunk is made with its value. The counts are made again.
 		return nested == nil && !isChunk && layout.IsBucket(path[0]) && !bytes.Equal(path[0], layout.MetaBucket)
 	}
 	return len(path) == 2 && isChunk && len(path[1]) == len(layout.ChunkKey(0, 0)) && nested == nil && bytes.Equal(k, layout.ChunkValueKey)
 }
 
-// mend checks and mends the copy, and checks it again.
+// repair checks and repairs the new file, and checks it again.
 func (c *rewrite) repair(ctx context.Context, o RepairOptions) (*Report, error) {
 	if err := c.close(); err != nil {
 		return nil, c.explain(err)
@@ -102,13 +101,13 @@ func (c *rewrite) repair(ctx context.Context, o RepairOptions) (*Report, error) 
 	if err != nil {
 		return nil, err
 	}
-	if found.Structural {
-		return nil, errors.New("the copy is damaged: the disk or the memory of this machine is not sound")
+	if found.report.Structural {
+		return nil, errors.New("the new file is damaged; check the disk and the memory of this machine")
 	}
-	if err := found.mend(ctx, c.path, f, o); err != nil {
+	if err := found.repairInPlace(c.path, f, o); err != nil {
 		return nil, c.explain(err)
 	}
-	return recheck(ctx, c.path, o.Watch)
+	return checkPath(ctx, c.path, o.Watch, false)
 }
 
 // keepDamaged gives the file at path a second name, and returns it.
@@ -120,7 +119,7 @@ func keepDamaged(path string) (string, error) {
 		}
 		err := os.Link(path, kept)
 		if errors.Is(err, fs.ErrExist) {
-			if isSame(path, kept) { // one that was interrupted here gave it that name
+			if isSame(path, kept) { // an earlier run was interrupted after this step
 				return kept, nil
 			}
 			continue
@@ -132,7 +131,7 @@ func keepDamaged(path string) (string, error) {
 	}
 }
 
-// isSame reports whether both names are of one file.
+// isSame reports whether both names belong to one file.
 func isSame(a, b string) bool {
 	ours, err := os.Lstat(a)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 type RepairOptions struct {
 	Watch
 
-	// Inspect finds out what kind of image it is whose record was lost, as in
-	// db.PutOptions. Where it is nil or returns an error, that stays unknown.
+	// Inspect finds the type and the dimensions of an image whose record was
+	// lost, as in db.PutOptions. If it is nil or fails, they stay unknown.
 	Inspect func(r io.ReaderAt, img *db.Image) error
 }
 
@@ -30,21 +30,21 @@ type RepairOptions struct {
 type Repaired struct {
 	Before *Report
 	After  *Report
-	Kept   string // where the damaged file is kept, or empty: it was mended in place
+	Kept   string // the path of the damaged file, or empty if it was repaired in place
 }
 
-// Repair checks the data file at path as Check does and mends what it can:
-// it makes indices, counts and the list of free pages again from the records,
-// makes lost records again from the indices, and deletes bytes that belong to
-// no image, and copies that are damaged or of no image. A sound image is left
-// as it is. The record of a damaged one is led back to its bytes where they are
-// there, and off the bytes of another; else it stays: when the same bytes are
-// uploaded again they take the place of the damaged ones.
+// Repair checks the data file at path as Check does, and repairs what it can. It
+// rebuilds indexes, counts and the list of free pages from the records, and lost
+// records from the indexes. It deletes bytes that belong to no image, and resized
+// copies that are damaged or whose original image does not exist. It never touches
+// a sound image. If the bytes of a damaged image are elsewhere in the file, its
+// record is corrected; otherwise its record stays, so that uploading the same
+// bytes again repairs the image.
 //
-// All this is done in bbolt's transactions, each of which is of use by itself:
-// it may be interrupted at any moment and run again. A file with damaged pages
-// is not written to. What can be read of it is put in a new file, and that in
-// its place; the damaged one is kept under another name.
+// Repair works in bbolt transactions, each of which improves the file. It may be
+// interrupted at any moment and run again. A file with damaged pages is not
+// written to: everything that can be read goes to a new file, which takes the
+// place of the damaged one, and the damaged one is kept under another name.
 func Repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
 	r, err := repair(ctx, path, o)
 	if err != nil {
@@ -63,41 +63,27 @@ func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 	if err != nil {
 		return nil, err
 	}
-	if c.Problems == 0 {
-		return &Repaired{Before: &c.Report, After: &c.Report}, nil
+	if c.report.Problems == 0 {
+		return &Repaired{Before: &c.report, After: &c.report}, nil
 	}
-	if c.Structural {
+	if c.report.Structural {
 		return rebuildFile(ctx, path, f, c, o)
 	}
-	if err := c.mend(ctx, path, f, o); err != nil {
+	if err := c.repairInPlace(path, f, o); err != nil {
 		return nil, err
 	}
-	after, err := recheck(ctx, path, o.Watch)
-	return &Repaired{Before: &c.Report, After: after}, err
+	after, err := checkPath(ctx, path, o.Watch, false)
+	return &Repaired{Before: &c.report, After: after}, err
 }
 
-// recheck checks a file that has been mended.
-func recheck(ctx context.Context, path string, watch Watch) (*Report, error) {
-	f, err := datafile.OpenLocked(path, false)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	c, err := check(ctx, f, watch)
-	if err != nil {
-		return nil, err
-	}
-	return &c.Report, nil
-}
+var errChanged = errors.New("was changed by another program meanwhile; run this command again")
 
-var errChanged = errors.New("was changed by another program meanwhile; run this again")
-
-// mend does what c has planned for the file at path, whose lock f holds. It
-// closes f, for bbolt takes the lock.
-func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOptions) error {
-	txid := c.Meta.TxID
+// repairInPlace carries out the plan for the file at path, whose lock f holds. It
+// closes f, because bbolt takes the lock.
+func (c *checker) repairInPlace(path string, f *os.File, o RepairOptions) error {
+	txid := c.file.Meta.TxID
 	if c.plan.freeList {
-		if err := c.DropFreeList(f); err != nil {
+		if err := c.file.DropFreeList(f); err != nil {
 			return datafile.Plain(err)
 		}
 		txid++
@@ -108,108 +94,118 @@ func (c *checker) mend(ctx context.Context, path string, f *os.File, o RepairOpt
 	if err != nil {
 		return err
 	}
-	m := &repairer{ctx: ctx, db: bdb, checker: c, inspect: o.Inspect}
-	err = m.run(txid)
+	c.unownCopies()
+	r := &repairer{ctx: c.ctx, db: bdb, plan: &c.plan, inspect: o.Inspect}
+	err = r.run(txid)
 	if errors.Is(err, db.ErrDamaged) {
-		datafile.Unlock(file) // a panic may have left bbolt's locks, for which Close would wait
+		datafile.Unlock(file) // after a panic bbolt may hold locks that its Close would wait for
 		return errors.Join(err, file.Close())
 	}
 	return errors.Join(err, bdb.Close())
 }
 
-// mend does all that is planned for a file whose last transaction was txid.
-func (m *repairer) run(txid uint64) (err error) {
+// unownCopies adds the blobs of the copies that are deleted to those that no record
+// refers to. The record of a damaged copy may lead to the blob of another.
+func (c *checker) unownCopies() {
+	deleted := map[string]bool{}
+	for _, r := range c.plan.copies {
+		deleted[r.key] = true
+		if r.blob != 0 {
+			c.plan.unowned[r.blob] = foundBlob{id: r.blob}
+		}
+	}
+	for _, r := range c.refs {
+		if !r.isCopy() || !deleted[r.key] {
+			delete(c.plan.unowned, r.blob)
+		}
+	}
+	for _, r := range c.plan.recover {
+		delete(c.plan.unowned, r.Blob)
+	}
+	for _, r := range c.plan.relink {
+		delete(c.plan.unowned, r.blob)
+	}
+}
+
+// repairer carries out a plan.
+type repairer struct {
+	ctx     context.Context
+	db      *bbolt.DB
+	plan    *plan
+	inspect func(r io.ReaderAt, img *db.Image) error
+}
+
+// run carries out the plan for a file whose last transaction was txid. The first
+// steps keep a server that is started after an interruption from losing anything.
+func (r *repairer) run(txid uint64) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer datafile.RecoverDamage(&err)
-	m.db.NoFreelistSync = false
-	err = m.db.View(func(tx *bbolt.Tx) error {
+	r.db.NoFreelistSync = false
+	err = r.db.View(func(tx *bbolt.Tx) error {
 		if uint64(tx.ID()) != txid {
 			return errChanged
 		}
 		return nil
 	})
-	for _, step := range []func() error{m.upgrade, m.protect, m.recoverRecords, m.relinkRecords, m.dropCopies, m.addEntries, m.dropEntries, m.dropLost, m.count} {
-		if err == nil {
-			err = step()
-		}
-	}
-	return err
-}
-
-// mender writes what a checker has planned.
-type repairer struct {
-	ctx     context.Context
-	db      *bbolt.DB
-	inspect func(r io.ReaderAt, img *db.Image) error
-	*checker
-}
-
-// upgrade brings a file of an older format to the newest one: what the other
-// steps write may not be left to an older program.
-func (m *repairer) upgrade() error { return layout.Upgrade(m.db) }
-
-// keep takes images off the list of what is to be deleted, and what cannot be
-// read of that list, and sees to it that no number of a blob is used twice.
-// This comes first: whoever starts the server next loses nothing.
-func (m *repairer) protect() error {
-	return m.db.Update(func(tx *bbolt.Tx) error {
-		orphans, chunks := tx.Bucket(layout.OrphansBucket), tx.Bucket(layout.ChunksBucket)
-		var gone [][]byte
-		err := orphans.ForEach(func(k, _ []byte) error {
-			if len(k) != 8 || m.plan.listed[binary.BigEndian.Uint64(k)] {
-				gone = append(gone, bytes.Clone(k))
-			}
-			return nil
-		})
-		for _, k := range gone {
-			err = errors.Join(err, orphans.Delete(k))
-		}
-		if chunks.Sequence() < m.plan.sequence {
-			err = errors.Join(err, chunks.SetSequence(m.plan.sequence))
-		}
+	if err != nil {
 		return err
-	})
+	}
+	// Everything below is written in the newest format: an older program must not
+	// change it.
+	if err := layout.Upgrade(r.db); err != nil {
+		return err
+	}
+	for _, step := range []func(*bbolt.Tx) error{r.protectBlobs, r.recoverRecords, r.relinkRecords, r.deleteCopies} {
+		if err := r.db.Update(step); err != nil {
+			return err
+		}
+	}
+	for _, step := range []func() error{r.addEntries, r.deleteEntries, r.deleteUnowned} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return r.db.Update(writeCounts)
 }
 
-// rescueRecords writes records that were lost. Their entries follow with all
-// others.
-func (m *repairer) recoverRecords() error {
-	if len(m.plan.recover) == 0 {
-		return nil
-	}
-	return m.db.Update(func(tx *bbolt.Tx) error {
-		for _, r := range m.plan.recover {
-			img := r.Image
-			if m.inspect != nil && m.inspect(blobReader{tx, r}, &img) == nil {
-				r.ContentType, r.Width, r.Height, r.Orientation = img.ContentType, img.Width, img.Height, img.Orientation
-			}
-			if err := tx.Bucket(layout.ImagesBucket).Put(r.Key(), r.Marshal()); err != nil {
-				return err
-			}
+// protectBlobs takes the blobs of images from the list of blobs to delete, and
+// entries that cannot be read. It keeps the ids of blobs from being used twice.
+func (r *repairer) protectBlobs(tx *bbolt.Tx) error {
+	orphans, chunks := tx.Bucket(layout.OrphansBucket), tx.Bucket(layout.ChunksBucket)
+	var remove [][]byte
+	err := orphans.ForEach(func(k, _ []byte) error {
+		if len(k) != 8 || r.plan.listed[binary.BigEndian.Uint64(k)] {
+			remove = append(remove, bytes.Clone(k))
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for _, k := range remove {
+		if err := orphans.Delete(k); err != nil {
+			return err
+		}
+	}
+	if chunks.Sequence() < r.plan.sequence {
+		return chunks.SetSequence(r.plan.sequence)
+	}
+	return nil
 }
 
-// relinkRecords has records say where their bytes are.
-func (m *repairer) relinkRecords() error {
-	if len(m.plan.relink) == 0 {
-		return nil
-	}
-	return m.db.Update(func(tx *bbolt.Tx) error {
-		for _, to := range m.plan.relink {
-			b := tx.Bucket(to.bucket)
-			r, err := layout.ParseRecord(to.bucket, []byte(to.key), b.Get([]byte(to.key)))
-			if err != nil {
-				return err
-			}
-			r.Blob, r.ChunkSize, r.Size, r.SHA256 = to.blob, to.chunkSize, to.size, to.sum
-			if err := b.Put([]byte(to.key), r.Marshal()); err != nil {
-				return err
-			}
+// recoverRecords writes the records that were lost. Their index entries follow with
+// all others.
+func (r *repairer) recoverRecords(tx *bbolt.Tx) error {
+	for _, lost := range r.plan.recover {
+		img := lost.Image
+		if r.inspect != nil && r.inspect(blobReader{tx, lost}, &img) == nil {
+			lost.ContentType, lost.Width, lost.Height, lost.Orientation = img.ContentType, img.Width, img.Height, img.Orientation
 		}
-		return nil
-	})
+		if err := tx.Bucket(layout.ImagesBucket).Put(lost.Key(), lost.Marshal()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // blobReader reads a blob in a transaction.
@@ -228,132 +224,27 @@ func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
 	})
 }
 
-// dropCopies drops the records of copies. Their blobs belong to no one then, if
-// no other record refers to them: that of a damaged copy may lead anywhere.
-func (m *repairer) dropCopies() error {
-	dropped := map[string]bool{}
-	for _, r := range m.plan.copies {
-		dropped[r.key] = true
-		if r.blob != 0 {
-			m.plan.unowned[r.blob] = foundBlob{id: r.blob}
-		}
-	}
-	for _, r := range m.refs {
-		if !bytes.Equal(r.bucket, layout.CopiesBucket) || !dropped[r.key] {
-			delete(m.plan.unowned, r.blob)
-		}
-	}
-	for _, r := range m.plan.recover {
-		delete(m.plan.unowned, r.Blob)
-	}
-	for _, r := range m.plan.relink {
-		delete(m.plan.unowned, r.blob)
-	}
-	return m.db.Update(func(tx *bbolt.Tx) error {
-		for _, r := range m.plan.copies {
-			if err := tx.Bucket(layout.CopiesBucket).Delete([]byte(r.key)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// mendStep is how many entries one transaction looks at.
-const repairStep = 10000
-
-type keyValue struct{ key, value []byte }
-
-// each calls fn with all entries of a bucket, so many to a transaction that each
-// takes little memory. fn may change any bucket, also this one.
-func (m *repairer) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) error {
-	var after []byte
-	for more := true; more; {
-		if err := m.ctx.Err(); err != nil {
+// relinkRecords makes records lead to other blobs.
+func (r *repairer) relinkRecords(tx *bbolt.Tx) error {
+	for _, to := range r.plan.relink {
+		b := tx.Bucket(to.bucket)
+		record, err := layout.ParseRecord(to.bucket, []byte(to.key), b.Get([]byte(to.key)))
+		if err != nil {
 			return err
 		}
-		err := m.db.Update(func(tx *bbolt.Tx) error {
-			var step []keyValue
-			c := tx.Bucket(bucket).Cursor()
-			k, v := c.Seek(after)
-			for ; k != nil && len(step) < repairStep; k, v = c.Next() {
-				step = append(step, keyValue{bytes.Clone(k), bytes.Clone(v)})
-			}
-			more = k != nil
-			after = bytes.Clone(k)
-			for _, e := range step {
-				if err := fn(tx, e.key, e.value); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		record.Blob, record.ChunkSize, record.Size, record.SHA256 = to.blob, to.chunkSize, to.size, to.sum
+		if err := b.Put([]byte(to.key), record.Marshal()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addEntries enters what the records ask for and is missing.
-func (m *repairer) addEntries() error {
-	if len(m.plan.indexes) == 0 && len(m.plan.recover) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
-		return nil
-	}
-	for _, bucket := range layout.RecordBuckets {
-		err := m.each(bucket, func(tx *bbolt.Tx, k, v []byte) error {
-			r, err := layout.ParseRecord(bucket, k, v)
-			if err != nil {
-				return nil // it stays as it is
-			}
-			return addEntries(tx, r)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// addEntries enters what a record asks for and is missing.
-func addEntries(tx *bbolt.Tx, r *layout.Record) error {
-	for _, ix := range layout.Indexes {
-		k, v := ix.Entry(r)
-		if k == nil {
-			continue
-		}
-		b := tx.Bucket(ix.Bucket)
-		if have := b.Get(k); have != nil && bytes.Equal(have, v) {
-			continue
-		}
-		if err := b.Put(k, v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dropEntries deletes what no record asks for. What is said of an image whose
-// record cannot be read stays: it may be all that is left of it.
-func (m *repairer) dropEntries() error {
-	if len(m.plan.indexes) == 0 && len(m.plan.relink) == 0 && len(m.plan.copies) == 0 {
-		return nil
-	}
-	for _, ix := range layout.Indexes {
-		err := m.each(ix.Bucket, func(tx *bbolt.Tx, k, v []byte) error {
-			bucket, owner := ix.Owner(k, v)
-			r, err := layout.RecordAt(tx, bucket, owner)
-			if err != nil {
-				return nil
-			}
-			if r != nil {
-				if wantKey, wantValue := ix.Entry(r); bytes.Equal(wantKey, k) && bytes.Equal(wantValue, v) {
-					return nil
-				}
-			}
-			return tx.Bucket(ix.Bucket).Delete(k)
-		})
-		if err != nil {
+// deleteCopies deletes the records of resized copies. Their blobs follow with the
+// others that no record refers to.
+func (r *repairer) deleteCopies(tx *bbolt.Tx) error {
+	for _, c := range r.plan.copies {
+		if err := tx.Bucket(layout.CopiesBucket).Delete([]byte(c.key)); err != nil {
 			return err
 		}
 	}
@@ -363,21 +254,21 @@ func (m *repairer) dropEntries() error {
 // deleteStep is how many chunks one transaction deletes at most.
 const deleteStep = 1024
 
-// dropLost deletes bytes that belong to no image, unless an image has lost its
-// record: they may be its.
-func (m *repairer) dropLost() error {
-	if len(m.plan.unreadable) > 0 {
+// deleteUnowned deletes the blobs that no record refers to. If a record cannot be
+// read it does nothing: one of the blobs may be that of its image.
+func (r *repairer) deleteUnowned() error {
+	if len(r.plan.unreadable) > 0 {
 		return nil
 	}
-	for id := range m.plan.unowned {
-		for gone := false; !gone; {
-			err := m.db.Update(func(tx *bbolt.Tx) (err error) {
-				_, gone, err = layout.DeleteChunks(tx, id, deleteStep)
+	for id := range r.plan.unowned {
+		for done := false; !done; {
+			if err := r.ctx.Err(); err != nil {
+				return err
+			}
+			err := r.db.Update(func(tx *bbolt.Tx) (err error) {
+				_, done, err = layout.DeleteChunks(tx, id, deleteStep)
 				return err
 			})
-			if err == nil {
-				err = m.ctx.Err()
-			}
 			if err != nil {
 				return err
 			}
@@ -386,19 +277,9 @@ func (m *repairer) dropLost() error {
 	return nil
 }
 
-// count counts anew, in the last transaction.
-func (m *repairer) count() error {
-	return m.db.Update(func(tx *bbolt.Tx) error {
-		u, err := countAll(tx)
-		if err != nil {
-			return err
-		}
-		return layout.WriteUsage(tx, u)
-	})
-}
-
-// countAll counts what the records say is there.
-func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
+// writeCounts counts the records and stores the counts.
+func writeCounts(tx *bbolt.Tx) error {
+	var u db.Usage
 	for _, bucket := range layout.RecordBuckets {
 		err := tx.Bucket(bucket).ForEach(func(k, v []byte) error {
 			if r, err := layout.ParseRecord(bucket, k, v); err == nil {
@@ -407,11 +288,11 @@ func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
 			return nil
 		})
 		if err != nil {
-			return u, err
+			return err
 		}
 	}
 	var last db.Digest
-	err = tx.Bucket(layout.DigestsBucket).ForEach(func(k, v []byte) error {
+	err := tx.Bucket(layout.DigestsBucket).ForEach(func(k, v []byte) error {
 		bucket, owner := layout.DigestOwner(k, v)
 		if r, err := layout.RecordAt(tx, bucket, owner); err == nil && r != nil && r.SHA256 != last {
 			last = r.SHA256
@@ -420,5 +301,8 @@ func countAll(tx *bbolt.Tx) (u db.Usage, err error) {
 		}
 		return nil
 	})
-	return u, err
+	if err != nil {
+		return err
+	}
+	return layout.WriteUsage(tx, u)
 }

@@ -1,3 +1,4 @@
+// Package offline checks, repairs and compacts a data file that no server has open.
 package offline
 
 import (
@@ -7,14 +8,14 @@ import (
 	"imageserver/db"
 )
 
-// Problem is one thing that Check found to be wrong.
+// Problem is one thing that Check found.
 type Problem struct {
 	Image  string // the image it concerns, or empty
 	What   string
-	Advice string // what can be done, or empty where repairing does it
+	Advice string // what to do, or empty
 }
 
-// String returns one line that a terminal can show: a damaged file may hold any
+// String returns one line that a terminal can show. A damaged file may have any
 // bytes where a name should be.
 func (p Problem) String() string {
 	s := p.What
@@ -32,19 +33,17 @@ func (p Problem) String() string {
 	}, s)
 }
 
-// Meter is told how far a long piece of work is. Its methods are called by one
-// goroutine.
+// Meter shows the progress of one piece of work. One goroutine calls its methods.
 type Meter interface {
-	Add(n int64)
+	Add(n int64) // n more bytes were read
 	Close()
 }
 
-// Watch is what Check and Compact tell while they work. The zero value hears
-// nothing.
+// Watch is told what Check, Repair and Compact do. The zero value ignores it.
 type Watch struct {
-	// Found is told each problem.
+	// Found is called with each problem.
 	Found func(Problem)
-	// Begin is told of each piece of work and how many bytes it will read.
+	// Begin is called with each piece of work and how many bytes it will read.
 	Begin func(what string, bytes int64) Meter
 }
 
@@ -60,10 +59,10 @@ type silent struct{}
 func (silent) Add(int64) {}
 func (silent) Close()    {}
 
-// Report is what Check found.
+// Report is the result of Check.
 type Report struct {
-	db.Usage        // counted anew, of what has a readable record
-	Problems   int  // those that Found was told
-	Damaged    int  // images that cannot be read whole, with those in the trash
-	Structural bool // pages are damaged: there may have been images that nothing is known of
+	db.Usage        // counted from the records that can be read
+	Problems   int  // how many were passed to Watch.Found
+	Damaged    int  // images that cannot be read completely, those in the trash included
+	Structural bool // pages are damaged, so there may have been images that left no trace
 }

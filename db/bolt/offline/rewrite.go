@@ -19,31 +19,30 @@ import (
 )
 
 const (
-	// compactSuffix is what the copy is called while it is made.
+	// compactSuffix ends the name of the new file until it is complete.
 	compactSuffix = ".compact"
 
-	// compactBytes is about how much one commit of the copy holds.
+	// commitBytes is about how many bytes go into one commit of the new file.
 	commitBytes = 16 << 20
 )
 
-// unfinishedKey in the meta bucket marks a file that Compact has begun and not
-// ended.
+// unfinishedKey in the meta bucket marks a new file that is not complete.
 var unfinishedKey = []byte("unfinished copy")
 
-// copyFile is a data file that is being made of the pages of another one.
+// rewrite is a new data file that is made from the pages of another one.
 type rewrite struct {
 	path   string
 	from   *page.File
-	like   os.FileInfo // whose owner and permissions it takes
+	like   os.FileInfo // whose owner and permissions the new file gets
 	db     *bbolt.DB
 	tx     *bbolt.Tx
-	size   int64 // of what tx has written, about
+	size   int64 // about how many bytes tx has written
 	sum    fingerprint
-	placed bool // it has taken its place
+	placed bool // the new file has replaced the other one
 }
 
-// newCopy begins a copy at path. What an earlier one that was interrupted left
-// there it removes, and nothing else.
+// newRewrite begins a new file at path. It removes what an earlier run that was
+// interrupted left there, and nothing else.
 func newRewrite(path string, from *page.File, like os.FileInfo) (*rewrite, error) {
 	if err := removeLeftOver(path); err != nil {
 		return nil, err
@@ -59,7 +58,7 @@ func newRewrite(path string, from *page.File, like os.FileInfo) (*rewrite, error
 	}
 	c.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout: datafile.LockTimeout, FreelistType: bbolt.FreelistMapType, PageSize: int(from.Meta.PageSize),
-		InitialMmapSize: mapSizeFor(from.Size), // so that it need not be mapped anew
+		InitialMmapSize: mapSizeFor(from.Size), // so that it need not be mapped again
 	})
 	if err == nil {
 		err = c.db.Update(func(tx *bbolt.Tx) error {
@@ -77,15 +76,15 @@ func newRewrite(path string, from *page.File, like os.FileInfo) (*rewrite, error
 	return c, nil
 }
 
-// mapSizeFor is the size of the memory map for a file that will be that long.
+// mapSizeFor returns the size of the memory map for a file of that length.
 func mapSizeFor(size int64) int {
-	if runtime.GOOS == "windows" { // would make the file as long
+	if runtime.GOOS == "windows" { // there the file gets as long as its map
 		return 0
 	}
 	return int(size)
 }
 
-// removeLeftOver removes the copy that a Compact which was interrupted left at path.
+// removeLeftOver removes the incomplete file that an interrupted run left at path.
 func removeLeftOver(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -96,14 +95,14 @@ func removeLeftOver(path string) error {
 	}
 	defer f.Close()
 	if ok, err := isLeftOver(f); err != nil || !ok {
-		return fmt.Errorf("%s is in the way and was not left by an earlier run; move it away", path)
+		return fmt.Errorf("%s is in the way, and was not left by an earlier run of this command; move it away", path)
 	}
-	f.Close() // or Windows does not remove it
+	f.Close() // Windows does not remove an open file
 	return datafile.Plain(os.Remove(path))
 }
 
-// isLeftOver reports whether f has Compact's mark, or nothing in it: then it was
-// interrupted before it could set that.
+// isLeftOver reports whether f has the mark of an incomplete file, or is empty: then
+// the run was interrupted before it set the mark.
 func isLeftOver(f *os.File) (bool, error) {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
@@ -127,8 +126,8 @@ func isLeftOver(f *os.File) (bool, error) {
 	return empty || marked, nil
 }
 
-// isBlank reports whether a file has nothing but a few zeros in it, as one that
-// a power cut kept from being written.
+// isBlank reports whether a file has nothing but zeros in it, up to 1 MiB, as after
+// a power cut before it was written.
 func isBlank(f *os.File, size int64) (bool, error) {
 	if size > 1<<20 {
 		return false, nil
@@ -140,7 +139,7 @@ func isBlank(f *os.File, size int64) (bool, error) {
 	return len(bytes.Trim(b, "\x00")) == 0, nil
 }
 
-// discard removes a copy that has not taken its place.
+// discard closes the new file, and removes it if it is not in its place.
 func (c *rewrite) discard() {
 	if c.tx != nil {
 		_ = c.tx.Rollback()
@@ -153,8 +152,8 @@ func (c *rewrite) discard() {
 	}
 }
 
-// transfer copies the entries that take says, in the order of keys, in commits
-// of bounded size.
+// copyEntries copies the entries for which take returns true, in the order of keys
+// and in commits of bounded size.
 func (c *rewrite) copyEntries(ctx context.Context, watch Watch, damage func(error), take func(path [][]byte, k []byte, nested *page.Bucket) bool) (err error) {
 	meter := watch.begin("Copying", c.from.InUse())
 	defer meter.Close()
@@ -177,8 +176,8 @@ func (c *rewrite) copyEntries(ctx context.Context, watch Watch, damage func(erro
 	return c.explain(err)
 }
 
-// isMark reports whether the entry is the mark of an unfinished copy. One that
-// was interrupted after its renaming still has it.
+// isMark reports whether the entry is the mark of an incomplete file. A complete
+// file still has it if the run was interrupted after the renaming.
 func isMark(path [][]byte, k []byte) bool {
 	return len(path) == 1 && bytes.Equal(path[0], layout.MetaBucket) && bytes.Equal(k, unfinishedKey)
 }
@@ -191,7 +190,7 @@ func (c *rewrite) put(path [][]byte, k, v []byte, nested *page.Bucket) error {
 		return err
 	}
 	switch {
-	case nested != nil && b == nil: // one of the buckets that hold all others
+	case nested != nil && b == nil: // a bucket at the top
 		made, err := c.tx.CreateBucketIfNotExists(k)
 		if err != nil {
 			return err
@@ -207,7 +206,7 @@ func (c *rewrite) put(path [][]byte, k, v []byte, nested *page.Bucket) error {
 		return fmt.Errorf("a value %q outside of all buckets", k)
 	}
 	c.size += int64(len(k) + len(v))
-	if err := b.Put(k, bytes.Clone(v)); err != nil { // bbolt keeps what it is given until the commit
+	if err := b.Put(k, bytes.Clone(v)); err != nil { // bbolt uses the value until the commit
 		return err
 	}
 	if c.size < commitBytes {
@@ -227,8 +226,8 @@ func (c *rewrite) commit() error {
 	return tx.Commit()
 }
 
-// bucket returns the bucket of the copy at path, or nil for the root. It makes
-// what is missing inside those that are there.
+// bucket returns the bucket at path in the new file, or nil for the root. It creates
+// missing buckets, but not those at the top.
 func (c *rewrite) bucket(path [][]byte) (b *bbolt.Bucket, err error) {
 	if len(path) == 0 {
 		return nil, nil
@@ -249,17 +248,17 @@ func (c *rewrite) close() error {
 	return bdb.Close()
 }
 
-// replace renames the copy to path, where old stands, of which it was made, and
-// whose lock is held until then. It returns the size of the copy.
+// replace renames the new file to path, where the file is from which it was made.
+// old holds the lock of that file. It returns the size of the new file.
 func (c *rewrite) replace(path string, old *os.File) (size int64, err error) {
 	if err := c.finish(); err != nil {
 		return 0, c.explain(err)
 	}
 	if runtime.GOOS == "windows" {
-		old.Close() // an open file is not replaced: not one that a server has opened meanwhile, either
+		old.Close() // Windows does not replace an open file, nor one that a server has opened meanwhile
 	}
 	if err := os.Rename(c.path, path); err != nil {
-		return 0, fmt.Errorf("put the copy in its place: %w", datafile.Plain(err))
+		return 0, fmt.Errorf("put the new file in its place: %w", datafile.Plain(err))
 	}
 	c.placed = true
 	if err := datafile.SyncDir(filepath.Dir(path)); err != nil {
@@ -273,8 +272,8 @@ func (c *rewrite) replace(path string, old *os.File) (size int64, err error) {
 	return info.Size(), nil
 }
 
-// finish gives the copy its length, its owner and its permissions, and syncs it.
-// bbolt has made the file longer than it is in use.
+// finish gives the new file its owner and permissions, cuts the space that bbolt
+// reserved at its end, and syncs it.
 func (c *rewrite) finish() error {
 	f, err := os.OpenFile(c.path, os.O_RDWR, 0)
 	if err != nil {
@@ -289,13 +288,13 @@ func (c *rewrite) finish() error {
 		return datafile.Plain(err)
 	}
 	if err := datafile.KeepOwner(f, c.like); err != nil {
-		return fmt.Errorf("give the copy its owner and permissions: %w", err)
+		return fmt.Errorf("give the new file its owner and permissions: %w", err)
 	}
 	return f.Sync()
 }
 
-// unmark takes the mark of an unfinished copy off. Where that fails, because a
-// server has the file already, say, it does no harm.
+// unmark removes the mark of an incomplete file. If that fails, for example because a
+// server has opened the file meanwhile, the mark does no harm.
 func (c *rewrite) unmark(path string) {
 	bdb, _, err := datafile.OpenExisting(path, false)
 	if err != nil {
@@ -303,14 +302,14 @@ func (c *rewrite) unmark(path string) {
 	}
 	defer bdb.Close()
 	bdb.NoFreelistSync = false
-	bdb.AllocSize = 0 // a few pages, and not 16 MiB for what may come
+	bdb.AllocSize = 0 // grow by a few pages, not by 16 MiB
 	_ = bdb.Update(func(tx *bbolt.Tx) error { return tx.Bucket(layout.MetaBucket).Delete(unfinishedKey) })
 }
 
-// explain turns an error of the file system into one that says what to do.
+// explain says what to do about an error of the file system.
 func (c *rewrite) explain(err error) error {
 	if datafile.IsFull(err) {
-		return fmt.Errorf("%w: the copy needs as much as the images take; the data file is as it was", db.ErrFull)
+		return fmt.Errorf("%w: the new file needs as much space as the images take; the data file is unchanged. Free some disk space and run the command again", db.ErrFull)
 	}
 	return err
 }
