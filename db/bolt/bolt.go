@@ -1,30 +1,6 @@
 // Package bolt keeps images, and the copies made of them, in one bbolt file.
 //
-// # Layout
-//
-//	meta     "format" → version of this layout; "usage" → the counts of db.Usage
-//	images   name → record (protobuf wire format, see record)
-//	recent   upload time, newest first, + name → nothing: the order of List
-//	digests  SHA-256 + name → nothing: which names share one content;
-//	         SHA-256 + NUL + key in trash → nothing: and what has it there
-//	tokens   DeleteHash + name → nothing: for ByDeleteHash
-//	trash    name + NUL + time of deletion, newest first → record
-//	deleted  time of deletion, newest first, + name → nothing: the order of
-//	         List for the trash
-//	due      end, earliest first, + name or key in trash → nothing: what the
-//	         sweeper deletes next
-//	chunks   blob id + chunk number → bucket { "c" → CRC-32C + bytes }
-//	orphans  blob id → nothing: uploads under way, and what was being read,
-//	         or was too long for one commit, when it was deleted
-//	copies   SHA-256 of the source + key → record
-//	made     blob id → key in copies: the order in which copies were made,
-//	         since ids only rise
-//
-// A blob is the content of one or more images, or of one copy, immutable,
-// under an id that is never used again. It is cut into chunks, and each chunk
-// is alone in a bucket of its own: bbolt keeps at least two entries in a leaf,
-// so a chunk that had a neighbour would be written again whenever the
-// neighbour is.
+// Package layout says what is in the file.
 //
 // # Concurrency
 //

@@ -9,16 +9,14 @@ import (
 // ErrOverwritten means that another program wrote to the data file.
 var ErrOverwritten = errors.New("the data file was overwritten while the server runs; restart the server, or restore a backup first")
 
-// Head is the two pages at the beginning of the data file that tell bbolt where
-// everything else is, mapped a second time for the committer; nil where that is
-// not possible.
+// Head is a memory map of the two meta pages at the beginning of the data file, from
+// which bbolt finds everything else. It is nil if the system cannot map them.
 type Head struct{ bytes []byte }
 
-// txidAt is where in each of the two the number of its transaction is.
+// txidAt is the offset of the transaction id in a meta page.
 const txidAt = 64
 
-// TxIDs returns the numbers of the transactions that the two pages are of, or
-// zeros where they are gone.
+// TxIDs returns the transaction ids of the two pages, or zeros if the file was cut.
 func (h *Head) TxIDs() (ids [2]uint64) {
 	if h == nil {
 		return ids
@@ -31,9 +29,9 @@ func (h *Head) TxIDs() (ids [2]uint64) {
 	return ids
 }
 
-// Wrote returns ErrOverwritten unless the commit with the number id has changed
-// one of the pages since before and no one else has. Whoever cuts or overwrites
-// the file during a commit loses the other page, or changes it.
+// Wrote returns ErrOverwritten unless the commit id changed one of the two pages since
+// before, and nothing changed the other one. A program that cuts or overwrites the
+// file during a commit removes or changes both.
 func (h *Head) Wrote(before [2]uint64, id uint64) error {
 	after := h.TxIDs()
 	if h == nil || after == [2]uint64{id, before[1]} || after == [2]uint64{before[0], id} {

@@ -1,3 +1,4 @@
+// Package datafile creates, opens and locks the data file.
 package datafile
 
 import (
@@ -17,7 +18,7 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// LockTimeout is how long Open waits for another process to let go of the file.
+// LockTimeout is how long opening waits until another process closes the file.
 const LockTimeout = time.Second
 
 // OpenOrCreate opens the bbolt file at path. If there is none, it creates one, which
@@ -36,8 +37,8 @@ func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.
 	return OpenExisting(path, noSync)
 }
 
-// look returns why there is no store at path, as far as a look from outside
-// tells; an error that wraps fs.ErrNotExist where there is nothing.
+// look returns why the file at path cannot be a data file, without opening it. The
+// error wraps fs.ErrNotExist if there is no file.
 func look(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -47,12 +48,12 @@ func look(path string) error {
 		return Plain(err)
 	case info.IsDir():
 		return errors.New("is a folder; name a file in it")
-	case !info.Mode().IsRegular(): // a device has 0 bytes, and is not to be deleted for that
-		return errors.New("is no file; choose another path")
+	case !info.Mode().IsRegular(): // a device has size 0, but the advice to delete it would be wrong
+		return errors.New("is not a file; choose another path")
 	case info.Size() == 0:
-		// bbolt would take it for a new store, and a file that was cut to
-		// nothing by a full disk or a bad copy would pass for an empty one.
-		return errors.New("is empty (0 bytes), so it is no store; restore your backup, or delete it to begin anew")
+		// bbolt would make a new store of it. But a full disk or a failed copy
+		// may have cut the file, and its images would silently be missing.
+		return errors.New("is empty (0 bytes), so it is not a data file; restore your backup, or delete it to start with an empty store")
 	}
 	return nil
 }
@@ -75,8 +76,8 @@ func linkTarget(path string) (string, error) {
 
 var errLoop = errors.New("is one of symbolic links that lead in a circle; choose another path")
 
-// create makes an empty store appear at path whole or not at all: a file with
-// another name is written, synced and renamed, and then the folder is synced.
+// create creates an empty store at path, completely or not at all: it writes and
+// syncs a file with another name, renames that, and syncs the folder.
 func create(path string, init func(*bbolt.DB) error) error {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".new-*")
@@ -98,8 +99,8 @@ func create(path string, init func(*bbolt.DB) error) error {
 	if err := errors.Join(err, bdb.Close()); err != nil {
 		return Plain(err)
 	}
-	// A link, unlike a rename, never replaces what another process has just
-	// put there; where the file system has no links, a rename must do.
+	// Unlike a rename, a link does not replace a file that another process has
+	// just created there. Some file systems have no links.
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := os.Rename(tmp.Name(), path); err != nil {
 			return Plain(err)
@@ -108,9 +109,9 @@ func create(path string, init func(*bbolt.DB) error) error {
 	return SyncDir(dir)
 }
 
-// OpenExisting opens an existing file with the largest memory map that the
-// system grants. A file that outgrows its map must be mapped anew, and that
-// waits for every reader while new readers wait for it.
+// OpenExisting opens an existing file with the largest memory map that the system
+// grants. When a file outgrows its map, bbolt waits for all readers and blocks new
+// ones to map it again.
 func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
 	for _, size := range mapSizes() {
 		bdb, file, err = openBolt(path, size, noSync)
@@ -119,7 +120,7 @@ func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err e
 		}
 	}
 	if err == nil && !isAt(file, path) {
-		// While this waited for the lock, Compact put another file there.
+		// Compact replaced the file while this waited for the lock.
 		err = bdb.Close()
 		if err == nil {
 			return OpenExisting(path, noSync)
@@ -128,8 +129,8 @@ func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err e
 	return bdb, file, explain(err)
 }
 
-// OpenLocked opens an existing data file and takes its lock, without bbolt. One
-// that is only to be read may be one that cannot be written.
+// OpenLocked opens an existing data file without bbolt, and takes its lock. If it is
+// only read, it need not be writable.
 func OpenLocked(path string, toRead bool) (*os.File, error) {
 	if err := look(path); err != nil {
 		return nil, err
@@ -152,8 +153,7 @@ func OpenLocked(path string, toRead bool) (*os.File, error) {
 	return f, nil
 }
 
-// isAt reports whether f is the file at path, and not one that stood there
-// before.
+// isAt reports whether f is the file that is at path now.
 func isAt(f *os.File, path string) bool {
 	at, err := os.Stat(path)
 	if err != nil {
@@ -163,9 +163,9 @@ func isAt(f *os.File, path string) bool {
 	return err == nil && os.SameFile(info, at)
 }
 
-// mapSizes lists the sizes of the memory map to try, in bytes, largest first.
-// Address space costs nothing on 64-bit Unix; Windows would make the file as
-// long as its map.
+// mapSizes returns the sizes of the memory map to try, in bytes, largest first.
+// Address space costs nothing on 64-bit Unix. On Windows the file gets as long as
+// its map.
 func mapSizes() []int {
 	if runtime.GOOS == "windows" || ^uint(0)>>32 == 0 {
 		return []int{0}
@@ -177,11 +177,11 @@ func mapSizes() []int {
 var errMap = errors.New("cannot be mapped into memory")
 
 func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File, err error) {
-	var file *os.File // as bbolt has opened it
+	var file *os.File // the one that bbolt opened
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			// bbolt leaves its file open, locked and mapped.
+			// After a panic bbolt leaves its file open, locked and mapped.
 			if file != nil {
 				Unlock(file)
 				file.Close()
@@ -194,13 +194,13 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 		NoSync:          noSync,
 		InitialMmapSize: mapSize,
 		FreelistType:    bbolt.FreelistMapType,
-		NoFreelistSync:  true, // for Open itself, which must succeed on a full disk; see space
+		NoFreelistSync:  true, // opening must succeed on a full disk
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			if file != nil { // to copy the store, say
+			if file != nil { // for a backup
 				return os.OpenFile(name, flag, mode)
 			}
-			// Never with O_CREATE: a file that has gone meanwhile must not
-			// come back as an empty store.
+			// Without O_CREATE: if the file was deleted meanwhile, an empty store
+			// must not take its place.
 			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
 			if err != nil {
 				return nil, err
@@ -226,15 +226,16 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 // ErrInUse means that another process has the data file open.
 var ErrInUse = errors.New("another process is using it; stop that one, or choose another file with --db")
 
+// ErrDamaged means that the file cannot be opened, or not safely.
 var ErrDamaged = errors.New("is damaged; restore your backup, and keep this file: imageserver check says which of its images can be read")
 
-// inspectLocked looks at a file before bbolt does, and holds its lock for that
-// long, so that nobody writes to it meanwhile.
+// inspectLocked inspects a file before bbolt opens it. It holds the lock meanwhile, so
+// that nobody writes to the file.
 func inspectLocked(f *os.File) error {
 	if err := waitLock(f, LockTimeout); err != nil {
 		return err
 	}
-	defer Unlock(f) // bbolt takes it again
+	defer Unlock(f) // bbolt takes it next
 	p, err := page.Read(f)
 	if err != nil {
 		return Plain(err)
@@ -263,7 +264,7 @@ func waitLock(f *os.File, timeout time.Duration) error {
 // Damaged adds what to do to an error that says what is damaged.
 func Damaged(err error) error { return fmt.Errorf("%w (%w)", ErrDamaged, err) }
 
-// explain turns what bbolt says into what a person can act on.
+// explain says what to do about an error of bbolt.
 func explain(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrDamaged):
@@ -278,8 +279,8 @@ func explain(err error) error {
 	return Plain(err)
 }
 
-// Plain strips the operation and the path, which the caller names, from an
-// error of the file system.
+// Plain removes the operation and the path from an error of the file system. The
+// caller adds the path.
 func Plain(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

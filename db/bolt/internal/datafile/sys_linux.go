@@ -7,17 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adviseNormal takes back the MADV_RANDOM that bbolt gives to its map: it
-// turns read-ahead off, and images are read from their beginning to their end.
+// adviseNormal undoes the MADV_RANDOM that bbolt sets for its map. That turns
+// read-ahead off, but images are read from beginning to end.
 func adviseNormal(addr uintptr, size int) {
 	if size > 0 {
 		unix.Syscall(unix.SYS_MADVISE, addr, uintptr(size), unix.MADV_NORMAL)
 	}
 }
 
-// Allocate gives the file real disk space from off on, so that writing there
-// cannot fail for want of it. It reports ok=false where the file system has
-// no such call.
+// Allocate reserves n bytes of disk space for the file from off on, so that writing
+// there cannot fail on a full disk. It returns ok=false if the file system cannot do
+// that.
 func Allocate(f *os.File, off, n int64) (ok bool, err error) {
 	for {
 		err = unix.Fallocate(int(f.Fd()), 0, off, n)

@@ -6,5 +6,5 @@ import "os"
 
 func adviseNormal(uintptr, int) {}
 
-// Allocate reports ok=false: space is found or missed when it is written to.
+// Allocate returns ok=false: this system cannot reserve disk space.
 func Allocate(*os.File, int64, int64) (ok bool, err error) { return false, nil }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isMapError reports whether the system refused a memory map for its size:
-// a limit on address space gives ENOMEM, a small address space EINVAL.
+// isMapError reports whether a memory map was too large for the system. A limit on
+// address space gives ENOMEM, a small address space gives EINVAL.
 func isMapError(err error) bool {
 	return errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOVERFLOW)
 }
@@ -46,8 +46,8 @@ func (h *Head) Unmap() {
 	}
 }
 
-// lock takes the lock that bbolt takes on a file it opens to write. It returns
-// false where somebody has it.
+// lock takes the lock that bbolt takes on a file to write. It returns false if
+// another process has it.
 func lock(f *os.File) (ok bool, err error) {
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -67,6 +67,6 @@ func KeepOwner(f *os.File, info os.FileInfo) error {
 	return f.Chmod(info.Mode().Perm())
 }
 
-// Unlock takes the lock off a file that bbolt opened and could not close: its
-// memory map would keep the lock for as long as the process lives.
+// Unlock releases the lock. If bbolt opened the file but could not close it, its
+// memory map would keep the lock until the process ends.
 func Unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -18,13 +18,13 @@ func IsFull(err error) bool {
 // folder cannot be opened for syncing.
 func SyncDir(string) error { return nil }
 
-// MapHead returns none: there a file that is mapped cannot be cut.
+// MapHead returns nil: Windows does not cut a file that is mapped.
 func MapHead(*os.File, int) *Head { return nil }
 
 func (*Head) Unmap() {}
 
-// lock takes the lock that bbolt takes on a file it opens to write: of one byte
-// far behind its end. It returns false where somebody has it.
+// lock takes the lock that bbolt takes on a file to write: of one byte far behind
+// its end. It returns false if another process has it.
 func lock(f *os.File) (ok bool, err error) {
 	const flags = windows.LOCKFILE_FAIL_IMMEDIATELY | windows.LOCKFILE_EXCLUSIVE_LOCK
 	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, lockedByte())
@@ -38,10 +38,10 @@ func lockedByte() *windows.Overlapped {
 	return &windows.Overlapped{Offset: 1<<32 - 1, OffsetHigh: 1<<32 - 1}
 }
 
-// Unlock takes the lock off. Closing the file would do so a little later.
+// Unlock releases the lock. Closing the file would do so a little later.
 func Unlock(f *os.File) {
 	_ = windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, lockedByte())
 }
 
-// KeepOwner does nothing: a new file has the rights that its folder gives.
+// KeepOwner does nothing: a new file inherits the permissions of its folder.
 func KeepOwner(*os.File, os.FileInfo) error { return nil }

@@ -13,35 +13,35 @@ import (
 	"imageserver/db"
 )
 
-// ChunkSize is how many bytes of an image one chunk holds: with its checksum,
-// its key and bbolt's headers it fills 128 KiB of pages to the last byte
-// (page header 16, leaf element 16, key 1, checksum 4). Larger chunks read no
-// faster, and each client that reads slowly holds one of them in memory.
+// ChunkSize is how many bytes of an image a chunk has. With its checksum (4), its key
+// (1) and the headers of bbolt (page 16, element 16) it fills exactly 128 KiB. Larger
+// chunks are not faster to read, and each slow reader has one in memory.
 const ChunkSize = 128<<10 - 16 - 16 - 1 - ChecksumSize
 
 const ChecksumSize = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Checksum is that of a chunk with the key place.
-func Checksum(place, data []byte) uint32 {
-	return crc32.Update(crc32.Checksum(place, castagnoli), castagnoli, data)
+// Checksum returns the CRC-32C of a chunk's key and bytes. It covers the key so that a
+// chunk in the place of another is found.
+func Checksum(key, data []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data)
 }
 
-// ChunkKey is the key of a chunk in the chunks bucket.
+// ChunkKey returns the key of a chunk in the chunks bucket.
 func ChunkKey(id uint64, number int) (k [12]byte) {
 	binary.BigEndian.PutUint64(k[:], id)
 	binary.BigEndian.PutUint32(k[8:], uint32(number))
 	return k
 }
 
-// ReadChunks fills p from offset off of a content of size bytes in chunks of
-// ChunkSize. visit must call read with the bytes of the chunk asked for.
+// ReadChunks fills p from offset off of a blob with size bytes, in chunks of chunkSize
+// bytes. visit must call read with the bytes of the chunk with this number.
 func ReadChunks(p []byte, off, size int64, chunkSize int, visit func(number int, read func([]byte)) error) (n int, err error) {
 	if off < 0 {
 		return 0, ErrNegative
 	}
-	for n < len(p) && off < size { // every chunk but the last is full, so this ends
+	for n < len(p) && off < size { // this ends, because all chunks but the last are full
 		err := visit(int(off/int64(chunkSize)), func(b []byte) {
 			k := copy(p[n:], b[off%int64(chunkSize):])
 			n, off = n+k, off+int64(k)
@@ -58,8 +58,9 @@ func ReadChunks(p []byte, off, size int64, chunkSize int, visit func(number int,
 
 var ErrNegative = errors.New("negative offset")
 
-// GetChunk returns a chunk as it is in the file, its checksum first, or
-// db.ErrDamaged. The bytes are good as long as the transaction.
+// GetChunk returns a chunk as the file has it, beginning with its checksum, which is
+// not verified. It returns db.ErrDamaged if the chunk is missing. The bytes are valid
+// during the transaction.
 func GetChunk(tx *bbolt.Tx, id uint64, number int) ([]byte, error) {
 	k := ChunkKey(id, number)
 	b := tx.Bucket(ChunksBucket).Bucket(k[:])
@@ -83,19 +84,19 @@ func PutChunk(tx *bbolt.Tx, id uint64, number int, v []byte) error {
 	return b.Put(ChunkValueKey, v)
 }
 
-// DeleteChunks deletes at most so many chunks of a blob. It returns how many, and
-// whether that was all.
+// DeleteChunks deletes chunks of a blob, at most as many as most says. It returns how
+// many it deleted, and whether none are left.
 func DeleteChunks(tx *bbolt.Tx, id uint64, most int) (deleted int, done bool, err error) {
 	chunks := tx.Bucket(ChunksBucket)
 	prefix := IDKey(id)
 	for ; deleted < most; deleted++ {
-		// A deletion moves what a cursor stands on, so each begins with a new one.
+		// A deletion invalidates the cursor, so each deletion needs a new one.
 		k, _ := chunks.Cursor().Seek(prefix)
 		if !bytes.HasPrefix(k, prefix) {
 			return deleted, true, nil
 		}
-		// Before it deletes a bucket bbolt looks for others in it, and where its
-		// page is damaged may never end. Get checks that page.
+		// To delete a bucket, bbolt first visits the buckets inside it, and on a
+		// damaged page that may never end. Get checks the page.
 		if b := chunks.Bucket(k); b == nil || b.Get(ChunkValueKey) == nil {
 			return deleted, false, fmt.Errorf("%w: a chunk of blob %d cannot be deleted", db.ErrDamaged, id)
 		}

@@ -7,28 +7,29 @@ import (
 	"imageserver/db"
 )
 
-// Index is a bucket whose entries follow from the records. It is kept up to
-// date, checked, repaired and compacted by what is said here.
+// Index is a bucket whose entries follow from the records. The engine keeps it up to
+// date, and check, repair and compact handle it, by the functions here alone.
 //
-// To add an index, add its bucket and a row to indexes, and a format that
-// creates and fills the bucket (see upgrades).
+// To add an index, name its bucket, add a row to Indexes, and add a format that
+// creates and fills the bucket (see upgrades). Nothing else lists the indexes.
 type Index struct {
 	Bucket []byte
-	// entry returns the entry that a record has in the index. A nil key means
+	// Entry returns the entry that a record has in the index. A nil key means
 	// none.
 	Entry func(r *Record) (key, value []byte)
-	// owner returns the bucket and the key of the record that an entry belongs
-	// to. For a damaged entry that is some key, perhaps an empty one.
+	// Owner returns the bucket and the key of the record to which an entry belongs.
+	// For a damaged entry it may be any key, or an empty one, but a bucket of
+	// RecordBuckets.
 	Owner func(key, value []byte) (bucket, owner []byte)
-	// recall sets in a record that was lost what an entry says about it. It is
-	// nil if an entry says nothing, or if repairing finds it by itself.
+	// Recall sets the fields of a lost record that an entry of it has. It is nil if
+	// an entry has none, or if Repair reads them itself.
 	Recall func(r *Record, key []byte)
-	// rising means that new keys are higher than all others. Compacting fills
+	// Rising means that new keys are higher than all others. Compacting fills
 	// the pages of such a bucket, because nothing is inserted between its keys.
 	Rising bool
 }
 
-// Indexes are all of them. The order of List comes from the first.
+// Indexes is the table of all indexes.
 var Indexes = []Index{
 	{
 		Bucket: RecentBucket,

@@ -9,6 +9,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/page"
 )
 
 // TestIndexes makes records of every kind. Each index must lead from the entry of
@@ -94,5 +95,15 @@ func TestBuckets(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("a new file has the buckets %q, want %q", got, want)
+	}
+}
+
+// TestChunkFitsPage: package page must accept the page that a chunk fills, with any
+// page size.
+func TestChunkFitsPage(t *testing.T) {
+	t.Parallel()
+	const systemPage = 64 << 10 // the largest of any system
+	if longest := ChunkSize + ChecksumSize + len(ChunkValueKey) + page.HeaderSize + page.ElementSize + systemPage; longest > page.MaxPageBytes {
+		t.Errorf("a chunk fills a page of up to %d bytes, and package page reads at most %d", longest, page.MaxPageBytes)
 	}
 }

@@ -26,12 +26,12 @@ func RecentName(key []byte) []byte { return key[min(TimeSize, len(key)):] }
 // RecentTime returns the time in a key made by RecentKey.
 func RecentTime(key []byte) time.Time { return bitsTime(^binary.BigEndian.Uint64(key)) }
 
-// NewestFirst is a time as a key in which later ones sort before earlier ones.
+// NewestFirst returns a time as a key that sorts later times first.
 func NewestFirst(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, ^timeBits(t))
 }
 
-// DueKey sorts by time, the earliest first, and then by the key of what is due.
+// DueKey sorts by time, the earliest first, and then by the key of the record.
 func DueKey(t time.Time, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, timeBits(t)), key...)
 }
@@ -39,15 +39,15 @@ func DueKey(t time.Time, key []byte) []byte {
 // DueTime returns the time in a key made by DueKey.
 func DueTime(key []byte) time.Time { return bitsTime(binary.BigEndian.Uint64(key)) }
 
-// timeBits sorts by time: flipping the sign bit makes those before 1970 sort
-// before later ones.
+// timeBits returns bits that sort by time. The sign bit is flipped, so that times
+// before 1970 sort first.
 func timeBits(t time.Time) uint64 { return uint64(t.UnixNano()) ^ 1<<63 }
 
-// bitsTime returns the time of which timeBits made bits.
+// bitsTime is the inverse of timeBits.
 func bitsTime(bits uint64) time.Time { return time.Unix(0, int64(bits^1<<63)).UTC() }
 
-// Stamp returns t as a record keeps it: in UTC, to the nanosecond, and no
-// later than the last time that takes, which is in the year 2262. Zero stays.
+// Stamp returns t as a record stores it: in UTC, in nanoseconds, and between the
+// first and the last such time, which is in the year 2262. A zero time stays zero.
 func Stamp(t time.Time) time.Time {
 	switch {
 	case t.IsZero():
@@ -65,17 +65,17 @@ var (
 	LastTime  = time.Unix(0, math.MaxInt64).UTC()
 )
 
-// trashMark stands in keys where a name cannot: no name holds a NUL, so a key
-// with one is that of an image in the trash.
+// trashMark is in the keys of images in the trash, and in no others: a name has no
+// NUL.
 const trashMark = 0
 
-// TrashKey is the key of an image in the trash bucket. Those of one name stand
-// together, the one deleted last first.
+// TrashKey returns the key of an image in the trash bucket. The images of one name
+// follow each other, the most recently deleted first.
 func TrashKey(name string, deleted time.Time) []byte {
 	return append(TrashPrefix(name), NewestFirst(deleted)...)
 }
 
-// TrashPrefix is what the keys of all images in the trash called name begin with.
+// TrashPrefix returns the prefix of the keys of all images in the trash with a name.
 func TrashPrefix(name string) []byte { return append([]byte(name), trashMark) }
 
 // TrashName returns the name in a key made by TrashKey.
@@ -86,8 +86,7 @@ func TrashTime(key []byte) time.Time {
 	return bitsTime(^binary.BigEndian.Uint64(key[len(key)-TimeSize:]))
 }
 
-// TrashKeyOf returns the key in the trash bucket that goes with one in the
-// deleted bucket.
+// TrashKeyOf returns the key in the trash bucket for a key in the deleted bucket.
 func TrashKeyOf(deleted []byte) []byte {
 	return slices.Concat(RecentName(deleted), []byte{trashMark}, deleted[:min(TimeSize, len(deleted))])
 }
@@ -96,25 +95,26 @@ func DigestKey(d db.Digest, name string) []byte {
 	return append(d[:len(d):len(d)], name...)
 }
 
-// CopyKey is the key of a copy in the copies bucket.
+// CopyKey returns the key of a resized copy in the copies bucket.
 func CopyKey(source db.Digest, key string) []byte { return DigestKey(source, key) }
 
-// CopyTitle is what messages call the copy under k.
+// CopyTitle returns the name of the resized copy under k in messages.
 func CopyTitle(k []byte) string {
 	n := min(len(db.Digest{}), len(k))
 	return fmt.Sprintf("%x/%s", k[:n], k[n:])
 }
 
-// NamesOf is where the names of a content begin among its keys in the digests
-// bucket: behind those of the images in the trash.
+// NamesOf returns the key in the digests bucket where the images with a digest begin.
+// Those in the trash come before it.
 func NamesOf(sum db.Digest) []byte { return append(sum[:len(sum):len(sum)], trashMark+1) }
 
-// trashedDigestKey is the key in the digests bucket of an image in the trash.
+// trashedDigestKey returns the key in the digests bucket of an image in the trash.
 func trashedDigestKey(sum db.Digest, key []byte) []byte {
 	return append(append(sum[:len(sum):len(sum)], trashMark), key...)
 }
 
-// DigestOwner is the owner of an entry of the digests bucket.
+// DigestOwner returns the bucket and the key of the record of an entry in the digests
+// bucket; see Index.
 func DigestOwner(k, _ []byte) (bucket, owner []byte) {
 	owner = k[min(len(db.Digest{}), len(k)):]
 	if len(owner) > 0 && owner[0] == trashMark {

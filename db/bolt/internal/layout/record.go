@@ -13,15 +13,14 @@ import (
 	"imageserver/db"
 )
 
-// Record is the value under a key in the images, trash and copies buckets: an
-// image or a copy, and where its bytes are. The Name of a copy's is what
-// messages call it. A record is written in protobuf's wire format, which says
-// for every field where it ends, so that later versions can add fields and
-// earlier ones keep what they do not know.
+// Record is an image or a resized copy, and where its bytes are. The Name of a copy
+// is its title in messages. A record is stored in protobuf's wire format, in which
+// every field has its length, so that a program can keep fields that it does not
+// know.
 type Record struct {
 	db.Image
 	Blob      uint64
-	ChunkSize int    // of the blob's chunks, the last one may be shorter
+	ChunkSize int    // of all chunks of the blob but the last, which may be shorter
 	CopyKey   []byte // the key in the copies bucket, or nil for an image
 	unknown   []byte
 }
@@ -128,8 +127,9 @@ func unmarshalRecord(name string, b []byte) (*Record, error) {
 	return r, nil
 }
 
-// ParseRecord returns the record under a key of one of RecordBuckets. A record
-// that belongs under another key is unreadable.
+// ParseRecord returns the record under a key of one of RecordBuckets. It returns an
+// error that wraps db.ErrDamaged for a record that is unreadable or belongs under
+// another key. Another bucket is a mistake of the program.
 func ParseRecord(bucket, k, v []byte) (*Record, error) {
 	name, copyKey := string(k), []byte(nil)
 	switch string(bucket) {
@@ -170,8 +170,8 @@ func bucketOf(k []byte) []byte {
 	return ImagesBucket
 }
 
-// RecordSize returns the size in a record without reading the rest, and reports
-// whether it is there.
+// RecordSize returns the size in a record without reading the rest, and whether the
+// record has a size.
 func RecordSize(b []byte) (int64, bool) {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
@@ -238,8 +238,8 @@ func (r *Record) setVarint(number protowire.Number, value []byte) bool {
 	return true
 }
 
-// contentType returns b as a string, without an allocation for the types that
-// nearly every image has.
+// contentType returns b as a string, without an allocation for the most frequent
+// types.
 func contentType(b []byte) string {
 	switch string(b) {
 	case "image/jpeg":
@@ -261,8 +261,8 @@ func ImageRecord(tx *bbolt.Tx, name string) (*Record, error) {
 	return RecordAt(tx, ImagesBucket, []byte(name))
 }
 
-// MustRecord returns the record under a key that an index holds: the name of an
-// image, or the key of an image in the trash.
+// MustRecord returns the record under a key from an index: the name of an image, or
+// the key of an image in the trash. A missing record is damage.
 func MustRecord(tx *bbolt.Tx, k []byte) (*Record, error) {
 	r, err := RecordAt(tx, bucketOf(k), k)
 	if r == nil && err == nil {
@@ -302,8 +302,8 @@ func (r *Record) Key() []byte {
 	return []byte(r.Name)
 }
 
-// Count adds n times the record to the counts of images and copies. The counts
-// of contents are kept elsewhere.
+// Count adds the record n times to the counts of images, trash or copies. The counts
+// of distinct contents are kept elsewhere.
 func (r *Record) Count(u *db.Usage, n int64) {
 	number, bytes := &u.Images, &u.Bytes
 	switch {
@@ -316,7 +316,7 @@ func (r *Record) Count(u *db.Usage, n int64) {
 	*bytes += n * r.Size
 }
 
-// ImageOrNil returns a copy of the record's image, or nil for no record.
+// ImageOrNil returns a copy of the image, or nil for a nil record.
 func (r *Record) ImageOrNil() *db.Image {
 	if r == nil {
 		return nil

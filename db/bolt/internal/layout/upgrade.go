@@ -105,7 +105,7 @@ func ForeignFile(bucket []byte) error {
 // Create makes the buckets of the newest format in an empty file.
 func Create(tx *bbolt.Tx) error { return run(tx, upgrades, 0) }
 
-// run runs the steps that a file of format have needs.
+// run runs the steps that lead from format have to the newest, and stores its number.
 func run(tx *bbolt.Tx, steps []func(*bbolt.Tx) error, have int) error {
 	for i, step := range steps[have:] {
 		if err := step(tx); err != nil {

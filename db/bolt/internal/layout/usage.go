@@ -11,8 +11,8 @@ import (
 
 const (
 	usageSize  = 8 * 8 // eight big-endian numbers
-	usageSize1 = 4 * 8 // in version 1 of the layout, which had no copies
-	usageSize2 = 6 * 8 // in version 2, which had no trash
+	usageSize1 = 4 * 8 // in format 1, without copies
+	usageSize2 = 6 * 8 // in format 2, without the trash
 )
 
 var errCounts = fmt.Errorf("%w: no counts", db.ErrDamaged)

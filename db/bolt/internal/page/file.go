@@ -1,3 +1,12 @@
+// Package page reads the pages of a bbolt file and trusts nothing that they say.
+//
+// bbolt trusts its file. On a damaged one it may panic in a goroutine of its own,
+// where nobody can recover it, or loop, or fill the memory. This package reads
+// the same pages with plain reads, which return an error where a memory map
+// would kill the process, and compares each number with the rest of the file. If
+// it finds a file sound, the file is sound for bbolt, too.
+//
+// Its errors say what is wrong, and not what to do: callers add that.
 package page
 
 import (
@@ -11,36 +20,32 @@ import (
 	"slices"
 )
 
-// bbolt trusts its file: on a damaged one it may panic, in a goroutine of its
-// own where nobody can recover it, or loop, or fill the memory. A File
-// reads the same pages by itself: with plain reads, which fail where a memory
-// map kills the process, and believing nothing that it has not compared with
-// the rest. What it holds to be sound is sound for bbolt, too.
+// File is a bbolt file.
 type File struct {
 	r    io.ReaderAt
-	Size int64
-	Meta Meta  // the one in force
-	Torn error // that the other one is not valid, or nil
+	Size int64 // bytes
+	Meta Meta  // the valid meta page with the higher transaction id
+	Torn error // says that the other meta page is damaged, or nil
 }
 
-// Meta is what one of bbolt's two meta pages says.
+// Meta is the content of one of the two meta pages.
 type Meta struct {
-	slot     int    // 0 or 1: which of the two
+	slot     int    // 0 or 1
 	PageSize int64  // bytes
-	Root     Bucket // the bucket that holds all others
+	Root     Bucket // contains all other buckets
 	Free     uint64 // the page of the free list, or NoFreeList
 	High     uint64 // all pages are below this one
 	TxID     uint64
 
-	misplaced bool // the header of its page belongs to another page; bbolt ignores that
+	misplaced bool // the page has the header of another page; bbolt ignores that
 }
 
-// The layout of pages, as in bbolt's internal/common. All numbers are in the
-// order of bytes of the machine that wrote them.
+// The layout of pages, as in bbolt's internal/common. Numbers have the byte order
+// of the machine that wrote them.
 const (
 	metaMagic     = 0xED0CDAED
 	metaVersion   = 2
-	metaSum       = 56 // offset of the checksum in a meta: FNV-1a of all before it
+	metaSum       = 56 // offset of the checksum: FNV-1a of all bytes before it
 	metaSize      = metaSum + 8
 	HeaderSize    = 16 // id, flags, count, overflow
 	ElementSize   = 16 // of a leaf and of a branch
@@ -48,7 +53,7 @@ const (
 	minPageSize   = 1 << 10
 	maxPageSize   = 16 << 20
 	NoFreeList    = ^uint64(0)
-	manyFreePages = 0xFFFF // as count: the count proper stands before the first
+	manyFreePages = 0xFFFF // if the count is this, the real count is before the first entry
 
 	pageBranch   = 0x01
 	pageLeaf     = 0x02
@@ -56,9 +61,9 @@ const (
 	pageFreeList = 0x10
 )
 
-// maxPageBytes is longer than any page of a tree with its overflow: a chunk of an
-// image fills 128 KiB, and on systems with large pages a few pages hold the rest.
-const maxPageBytes = 4 * 128 << 10
+// MaxPageBytes is more than any page of a tree has with its overflow. The largest
+// one holds a chunk of an image, 128 KiB; its overflow depends on the page size.
+const MaxPageBytes = 4 * 128 << 10
 
 var ByteOrder = binary.NativeEndian
 
@@ -68,9 +73,8 @@ var (
 	errCutShort = errors.New("has been cut short")
 )
 
-// Read finds the meta page in force, as bbolt does: the valid one with the
-// higher transaction id. The error is errNoPages where nothing looks like a
-// bbolt file.
+// Read reads the meta pages, and chooses one as bbolt does: the valid one with the
+// higher transaction id. It returns errNoPages if this is not a bbolt file.
 func Read(file *os.File) (*File, error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -97,8 +101,8 @@ func Read(file *os.File) (*File, error) {
 	return f, nil
 }
 
-// findPageSize looks for a valid meta page. The second one begins where the
-// first one ends, and how long that is only a meta page tells.
+// findPageSize looks for a valid meta page. The offset of the second one depends on
+// the page size, which only a meta page says, so all sizes are tried.
 func (f *File) findPageSize() (int64, error) {
 	m, err := f.readMeta(0, 0)
 	if err == nil {
@@ -110,7 +114,7 @@ func (f *File) findPageSize() (int64, error) {
 		case err == nil && m.PageSize == size:
 			return size, nil
 		case !errors.Is(err, errNoPages):
-			first = errNoMeta // it was a meta page once
+			first = errNoMeta // it looks like a damaged meta page
 		}
 	}
 	if !errors.Is(first, errNoPages) {
@@ -157,8 +161,8 @@ func metaChecksum(b []byte) uint64 {
 	return h.Sum64()
 }
 
-// CheckSize returns an error that wraps errCutShort where the file ends before
-// its last page does.
+// CheckSize returns an error that wraps errCutShort if the file ends before its last
+// page.
 func (f *File) CheckSize() error {
 	if want := int64(f.Meta.High) * f.Meta.PageSize; f.Size < want {
 		return fmt.Errorf("%w: it has %d of %d bytes", errCutShort, f.Size, want)

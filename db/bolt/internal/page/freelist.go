@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// FreeList returns the pages that bbolt would write to next, in ascending order, and
-// the pages that the list itself takes. Where there is no list, as after a
-// crash on a full disk, it returns nothing.
+// FreeList returns the free pages, which bbolt writes to next, in ascending order,
+// and the pages of the list itself. It returns nothing if there is no list, as
+// after a crash on a full disk.
 func (f *File) FreeList() (free []uint64, own []uint64, err error) {
 	id := f.Meta.Free
 	if id == NoFreeList {
@@ -84,17 +84,16 @@ func (w *Walker) CompareFree() (both, lost int, err error) {
 	return both, lost, nil
 }
 
-// InUse returns how many bytes the trees take, or at most take where the list of
-// free pages is missing or damaged.
+// InUse returns how many bytes the trees take. If the list of free pages is missing
+// or damaged, they may take less.
 func (f *File) InUse() int64 {
 	free, own, _ := f.FreeList()
 	return min(f.Size, int64(f.Meta.High-2-uint64(len(free)+len(own)))*f.Meta.PageSize)
 }
 
-// DropFreeList puts a meta page in force that has no list of free pages: bbolt
-// makes one anew when it opens the file. As in a commit of bbolt's, it takes the
-// place of the meta page that is not in force, which stays until all of it is
-// on the disk.
+// DropFreeList writes a meta page without a list of free pages: bbolt makes a new
+// list when it opens the file. As in a commit of bbolt, the new meta page replaces
+// the older one, so one of the two is valid at any moment.
 func (f *File) DropFreeList(w *os.File) error {
 	b := make([]byte, HeaderSize+metaSize)
 	if err := f.read(b, int64(f.Meta.slot)*f.Meta.PageSize); err != nil {

@@ -34,8 +34,8 @@ func (w *Walker) everything() {
 	w.All(w.Meta.Root, nil, func([][]byte, []byte, []byte, *Bucket) {})
 }
 
-// tops looks at the pages that hold the root of each bucket, and then for
-// circles in the trees below.
+// tops visits the pages with the root of each bucket, and then looks for circles in
+// the trees below.
 func (w *Walker) tops() {
 	var roots []uint64
 	w.Bucket(w.Meta.Root, func(_, _ []byte, nested *Bucket) {
@@ -43,7 +43,7 @@ func (w *Walker) tops() {
 		case nested == nil:
 		case nested.Root != 0:
 			roots = append(roots, nested.Root)
-		default: // all of it is in this page
+		default: // the whole bucket is in this page
 			w.Bucket(*nested, func(_, _ []byte, _ *Bucket) {})
 		}
 	})
@@ -52,8 +52,8 @@ func (w *Walker) tops() {
 	}
 }
 
-// height returns how many branches lead to the leaves of a tree, which is the
-// same for all of them.
+// height returns how many branches lead to a leaf of a tree. In a sound tree it is
+// the same for all leaves.
 func (w *Walker) height(id uint64) (n int) {
 	for ; n < 64; n++ {
 		p, err := w.readPage(id, nil)
@@ -69,11 +69,11 @@ func (w *Walker) height(id uint64) (n int) {
 	return n
 }
 
-// circles tells of pages that are used twice, among the branches and what they
-// take for their leaves, which it does not read.
+// circles reports pages that are used twice. It reads the branches, but not the
+// pages below them at the height of leaves.
 func (w *Walker) circles(id uint64, height int) {
 	if id >= w.Meta.High {
-		return // of which bbolt panics
+		return // bbolt panics on it, which can be recovered
 	}
 	if w.used.has(id) {
 		w.damage((&page{id: id}).errorf("%w", errTwice))

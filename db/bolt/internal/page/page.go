@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// errTwice is for a page to which two others lead. Where one of them is below
-// the page itself, bbolt goes in a circle.
+// errTwice is for a page to which two pages lead. If one of them is below the page
+// itself, bbolt goes in a circle.
 var errTwice = errors.New("used twice")
 
-// page is a page with its overflow. Its bytes are the reader's.
+// page is a page with its overflow. Its bytes are in a buffer of the caller.
 type page struct {
 	id    uint64
 	flags uint16
@@ -22,8 +22,8 @@ func (p *page) errorf(format string, args ...any) error {
 	return fmt.Errorf("page %d: %w", p.id, fmt.Errorf(format, args...))
 }
 
-// readPage reads a page of a tree into buf, or a longer one that it returns in
-// the page, and into as many pages after it as it takes.
+// readPage reads a page of a tree with its overflow into buf, which it replaces by a
+// longer buffer if necessary.
 func (f *File) readPage(id uint64, buf []byte) (*page, error) {
 	p := &page{id: id}
 	if id < 2 || id >= f.Meta.High {
@@ -39,7 +39,7 @@ func (f *File) readPage(id uint64, buf []byte) (*page, error) {
 	switch self := ByteOrder.Uint64(buf); {
 	case self != id:
 		return nil, p.errorf("says that it is page %d", self)
-	case long > max(maxPageBytes, size) || off+long > int64(f.Meta.High)*size:
+	case long > max(MaxPageBytes, size) || off+long > int64(f.Meta.High)*size:
 		return nil, p.errorf("says that it is %d bytes long", long)
 	}
 	buf = slices.Grow(buf, int(long-size))[:long]
@@ -50,15 +50,15 @@ func (f *File) readPage(id uint64, buf []byte) (*page, error) {
 	return p, nil
 }
 
-// element is one of a page: a key and its value or, in a branch, its page.
+// element is a key with its value or, in a branch, with the page below.
 type element struct {
 	key, value []byte
 	nested     bool // the value is a bucket
 	child      uint64
-	end        uint64 // where it ends in the page
+	end        uint64 // its end in the page
 }
 
-// element returns the one at i of a leaf or a branch.
+// element returns the element at index i of a leaf or a branch.
 func (p *page) element(i int) (e element, err error) {
 	at := HeaderSize + i*ElementSize
 	if at+ElementSize > len(p.data) {
@@ -83,11 +83,11 @@ func (p *page) element(i int) (e element, err error) {
 	return e, nil
 }
 
-// Bucket is where the tree of a bucket begins.
+// Bucket is the header of a bucket.
 type Bucket struct {
-	Root     uint64 // a page, or 0
+	Root     uint64 // the page at the top of its tree, or 0
 	Sequence uint64
-	Inline   []byte // the one page there is, where root is 0
+	Inline   []byte // its only page, if Root is 0
 }
 
 func parseBucket(v []byte) (b Bucket, ok bool) {

@@ -5,15 +5,15 @@ import (
 	"errors"
 )
 
-// walker visits the trees of a file. No page is visited twice, so it ends,
-// whatever the pages say.
+// Walker visits the trees of a file. It visits no page twice, so it ends, whatever
+// the pages say.
 type Walker struct {
 	*File
 	used   bitmap
-	damage func(err error) // told of each page that is damaged; the walk goes on
-	Read   func(n int64)   // told how many bytes were read
+	damage func(err error) // called with each damaged page; the walk continues
+	Read   func(n int64)   // called with how many bytes were read
 	Stop   func() bool     // ends the walk early
-	bufs   [][]byte        // one for each page that is open, the root first
+	bufs   [][]byte        // one for each page on the path, the root first
 	depth  int
 }
 
@@ -25,8 +25,8 @@ func NewWalker(f *File, damage func(error), read func(int64)) *Walker {
 	return w
 }
 
-// bucket visits what a bucket holds in the order of its keys. What visit is
-// given is good until it returns. A bucket inside it may visit with bucket.
+// Bucket visits the entries of a bucket in the order of their keys. The arguments of
+// visit are valid until it returns. It may call Bucket for a nested bucket.
 func (w *Walker) Bucket(b Bucket, visit func(key, value []byte, nested *Bucket)) {
 	if b.Root != 0 {
 		w.tree(b.Root, nil, nil, visit)
@@ -40,8 +40,8 @@ func (w *Walker) Bucket(b Bucket, visit func(key, value []byte, nested *Bucket))
 	w.leaf(p, nil, nil, visit)
 }
 
-// all visits what a bucket holds and what the buckets in it hold, each after the
-// entry that it is. path has the names of the buckets that lead to an entry.
+// All visits the entries of a bucket and of all buckets inside it. Those of a nested
+// bucket follow its own entry. path has the names of the buckets around an entry.
 func (w *Walker) All(b Bucket, path [][]byte, visit func(path [][]byte, k, v []byte, nested *Bucket)) {
 	w.Bucket(b, func(k, v []byte, nested *Bucket) {
 		visit(path, k, v, nested)
@@ -51,8 +51,8 @@ func (w *Walker) All(b Bucket, path [][]byte, visit func(path [][]byte, k, v []b
 	})
 }
 
-// tree visits the tree below a page, whose keys go from low to before high;
-// nil stands for no bound.
+// tree visits the tree below a page. Its keys must be at least low and less than
+// high; nil is no bound.
 func (w *Walker) tree(id uint64, low, high []byte, visit func(key, value []byte, nested *Bucket)) {
 	if w.Stop() {
 		return
@@ -83,8 +83,8 @@ func (w *Walker) tree(id uint64, low, high []byte, visit func(key, value []byte,
 	}
 }
 
-// trim shortens a page that says it is longer than what it holds: the rest are
-// pages of others, which would be lost with it.
+// trim shortens a page that claims to be longer than its elements: the rest may be
+// other pages, which would be missed.
 func (w *Walker) trim(p *page) {
 	end := uint64(HeaderSize)
 	for i := range p.count {
@@ -99,7 +99,7 @@ func (w *Walker) trim(p *page) {
 	}
 }
 
-// take marks a page as used, once.
+// take marks a page as used. It refuses a page that is used already.
 func (w *Walker) take(p *page) error {
 	for i := range uint64(len(p.data)) / uint64(w.Meta.PageSize) {
 		if w.used.has(p.id + i) {
@@ -140,7 +140,7 @@ func (w *Walker) branch(p *page, low, high []byte, visit func(key, value []byte,
 	})
 }
 
-// elements calls fn with each sound element of a page and the one after it.
+// elements calls fn with each sound element of a page and the next one.
 func (w *Walker) elements(p *page, low, high []byte, fn func(e, next element)) {
 	var all []element
 	var first error
@@ -150,7 +150,7 @@ func (w *Walker) elements(p *page, low, high []byte, fn func(e, next element)) {
 		switch {
 		case err != nil:
 		case i == 0 && low != nil && !bytes.Equal(e.key, low):
-			// bbolt finds a page by its first key when it puts it in another place.
+			// bbolt finds a page by its first key when it moves the page.
 			err = p.errorf("it does not begin with the key that leads to it")
 		case i > 0 && last != nil && bytes.Compare(last, e.key) >= 0:
 			err = p.errorf("the key of element %d is out of order", i)
