@@ -13,7 +13,7 @@ import (
 // bind enters a record, whose key must be free. Its blob is counted elsewhere.
 func bind(tx *txn, r *layout.Record) error {
 	r.Count(&tx.usage, 1)
-	tx.expect(r.End())
+	tx.noteExpiry(r.End())
 	if err := tx.Bucket(r.Bucket()).Put(r.Key(), r.Marshal()); err != nil {
 		return err
 	}
@@ -30,14 +30,14 @@ func bind(tx *txn, r *layout.Record) error {
 // unbind takes a record out, as it is in the file, and with it what nobody
 // else has of its content.
 func unbind(tx *txn, r *layout.Record) error {
-	if err := tx.takeOut(r); err != nil {
+	if err := tx.removeRecord(r); err != nil {
 		return err
 	}
-	return tx.letGo(r)
+	return tx.dropUnused(r)
 }
 
 // takeOut is unbind for a record whose content stays.
-func (tx *txn) takeOut(r *layout.Record) error {
+func (tx *txn) removeRecord(r *layout.Record) error {
 	r.Count(&tx.usage, -1)
 	if err := tx.Bucket(r.Bucket()).Delete(r.Key()); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (tx *txn) takeOut(r *layout.Record) error {
 
 // letGo drops what nobody has any more of the content of r, which was taken
 // out: the copies with the last name, the blob with the last record.
-func (tx *txn) letGo(r *layout.Record) error {
+func (tx *txn) dropUnused(r *layout.Record) error {
 	if firstWith(tx.Tx, layout.NamesOf(r.SHA256)) == nil {
 		if err := tx.dropCopies(r.SHA256); err != nil {
 			return err
@@ -83,7 +83,7 @@ func (tx *txn) remove(r *layout.Record, rest time.Duration) error {
 	if rest <= 0 || r.Ended(tx.now) {
 		return unbind(tx, r)
 	}
-	return tx.discard(r, rest)
+	return tx.moveToTrash(r, rest)
 }
 
 // prolong gives the image under name the later of its own end and another, and
@@ -93,7 +93,7 @@ func (tx *txn) prolong(name string, end time.Time) (*layout.Record, error) {
 	if err != nil || !outlives(end, r) {
 		return r, err
 	}
-	if err := tx.takeOut(r); err != nil {
+	if err := tx.removeRecord(r); err != nil {
 		return nil, err
 	}
 	r.Expires = end

@@ -54,7 +54,7 @@ type txn struct {
 }
 
 // expect notes an end that has been entered.
-func (tx *txn) expect(end time.Time) {
+func (tx *txn) noteExpiry(end time.Time) {
 	if !end.IsZero() && (tx.first.IsZero() || end.Before(tx.first)) {
 		tx.first = end
 	}
@@ -151,7 +151,7 @@ func (s *Store) commitGroup(group []*change) {
 func (s *Store) commitAlone(c *change) error {
 	group := []*change{c}
 	err := s.commitTight(group)
-	for errors.Is(err, db.ErrFull) && !c.copy && s.giveWay(c.bytes) {
+	for errors.Is(err, db.ErrFull) && !c.copy && s.makeSpace(c.bytes) {
 		err = s.commitTight(group)
 	}
 	return err

@@ -53,7 +53,7 @@ func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Ima
 		return db.Image{}, nil, err
 	}
 	k := layout.CopyKey(source, key)
-	r, err := s.look(func(tx *bbolt.Tx) (*layout.Record, error) { return findCopy(tx, k) })
+	r, err := s.findPinned(func(tx *bbolt.Tx) (*layout.Record, error) { return findCopy(tx, k) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -81,7 +81,7 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 	err := u.s.submit(&change{
 		bytes: u.heldBytes(),
 		copy:  true,
-		check: func(tx *txn) (todo bool, err error) { return true, tx.demand(source) },
+		check: func(tx *txn) (todo bool, err error) { return true, tx.requireContent(source) },
 		apply: func(tx *txn) error {
 			r.Uploaded = tx.now
 			if err := tx.dropCopy(k); err != nil {
@@ -103,7 +103,7 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 }
 
 // demand returns db.ErrNotFound unless an image has the content.
-func (tx *txn) demand(content db.Digest) error {
+func (tx *txn) requireContent(content db.Digest) error {
 	c := tx.Bucket(layout.DigestsBucket).Cursor()
 	for k, _ := c.Seek(layout.NamesOf(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
 		_, name := layout.DigestOwner(k, nil)
@@ -118,12 +118,12 @@ func (tx *txn) demand(content db.Digest) error {
 func (tx *txn) dropCopy(k []byte) error {
 	r, err := layout.RecordAt(tx.Tx, layout.CopiesBucket, k)
 	if errors.Is(err, layout.ErrRecord) {
-		r, err = tx.salvage(k), nil // neither its source nor other copies must suffer
+		r, err = tx.partOfRecord(k), nil // neither its source nor other copies must suffer
 	}
 	if r == nil || err != nil {
 		return err
 	}
-	if err := tx.takeOut(r); err != nil {
+	if err := tx.removeRecord(r); err != nil {
 		return err
 	}
 	return tx.drop(r.Blob)
@@ -131,7 +131,7 @@ func (tx *txn) dropCopy(k []byte) error {
 
 // salvage returns as much of the unreadable record under k as dropping it
 // takes: the blob, from the order of the copies, and the size, from its chunks.
-func (tx *txn) salvage(k []byte) *layout.Record {
+func (tx *txn) partOfRecord(k []byte) *layout.Record {
 	r := &layout.Record{CopyKey: k}
 	c := tx.Bucket(layout.MadeBucket).Cursor()
 	for id, key := c.First(); id != nil; id, key = c.Next() {
@@ -160,102 +160,3 @@ func (tx *txn) dropCopies(source db.Digest) error {
 		}
 	}
 }
-
-// evict drops copies, those made first before others, until they take at most
-// n bytes.
-func (tx *txn) evict(n int64) error {
-	for tx.usage.CopyBytes > n {
-		if some, err := tx.dropOldest(); !some || err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// trimStep is how many copies one commit of TrimCopies deletes at most, so that no
-// upload waits long for it.
-const trimStep = 500
-
-// TrimCopies deletes the oldest copies; see db.Store.
-func (s *Store) TrimCopies(ctx context.Context, n int64) error {
-	for more := true; more; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		err := s.submit(&change{
-			check: func(tx *txn) (todo bool, err error) {
-				more = tx.usage.CopyBytes > n
-				return more, nil
-			},
-			apply: func(tx *txn) (err error) {
-				for step := 0; more && step < trimStep && tx.usage.CopyBytes > n; step++ {
-					if more, err = tx.dropOldest(); err != nil {
-						return err
-					}
-				}
-				return nil
-			},
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// dropOldest drops the copy made first and reports whether there was one.
-func (tx *txn) dropOldest() (some bool, err error) {
-	made := tx.Bucket(layout.MadeBucket)
-	id, k := made.Cursor().First()
-	if id == nil {
-		tx.usage.Copies, tx.usage.CopyBytes = 0, 0 // whatever damage made of them
-		return false, nil
-	}
-	if err := tx.canFind(layout.MadeBucket, id); err != nil {
-		return false, err
-	}
-	id, k = bytes.Clone(id), bytes.Clone(k) // the pages they lie in change
-	if err := tx.dropCopy(k); err != nil {
-		return true, err
-	}
-	return true, made.Delete(id) // a copy that lost its record is still listed: evict would never end
-}
-
-// giveWay drops the oldest copies, or where there are none what has been in
-// the trash longest, so that n bytes of an image find space. It reports whether
-// there was any of the two. It is the committer's.
-func (s *Store) giveWay(n int64) (some bool) {
-	// What small images leave lies scattered: twice the bytes needed will hold
-	// them more often, and make fewer commits.
-	need := 2 * (n + spaceSlack)
-	return s.dropSome(need, layout.MadeBucket, (*txn).dropOldest) ||
-		s.dropSome(need, layout.DeletedBucket, func(tx *txn) (bool, error) {
-			r, err := tx.purgeOldest()
-			return r != nil, err
-		})
-}
-
-// dropSome calls drop, which drops one of what the bucket lists, until need
-// bytes are free or it has been enough for one commit. It reports whether that
-// was done and there was any.
-func (s *Store) dropSome(need int64, bucket []byte, drop func(*txn) (bool, error)) (some bool) {
-	err := s.commitTight([]*change{{
-		check: func(tx *txn) (todo bool, err error) {
-			some = !isEmpty(tx.Tx, bucket)
-			return some, nil
-		},
-		apply: func(tx *txn) error {
-			enough := held(tx.usage) - need
-			for i := 0; i < dropChunks && tx.deleted < dropChunks && held(tx.usage) > enough; i++ {
-				if more, err := drop(tx); !more || err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}})
-	return some && err == nil
-}
-
-// held is what contents and copies take, in bytes.
-func held(u db.Usage) int64 { return u.Stored + u.CopyBytes }

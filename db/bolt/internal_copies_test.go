@@ -149,7 +149,7 @@ func TestGiveWayInSteps(t *testing.T) {
 	}
 	for _, left := range []int64{10, 0, 0} {
 		had := count(t, s, layout.CopiesBucket) > 0
-		if got := s.giveWay(1 << 20); got != had {
+		if got := s.makeSpace(1 << 20); got != had {
 			t.Errorf("some copies gave way: %t, want %t", got, had)
 		}
 		wantUsage(t, s, db.Usage{Images: 1, Blobs: 1, Copies: left, CopyBytes: left})

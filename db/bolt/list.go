@@ -91,7 +91,7 @@ func (s *Store) listed(name []byte, r *layout.Record, err error) bool {
 		s.log.Error("left out of a list", "image", string(name), "err", err)
 		return false
 	}
-	return !s.ended(r)
+	return !s.expired(r)
 }
 
 // scanStep is how many keys one transaction of a list looks at.

@@ -104,6 +104,6 @@ func (s *Store) settle(tx *txn, committed bool) {
 		s.sweep.wake()
 	}
 	if committed {
-		s.sweep.expect(tx.first)
+		s.sweep.wakeBefore(tx.first)
 	}
 }

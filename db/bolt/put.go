@@ -238,11 +238,11 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	var to place
+	var to resolution
 	err = u.s.submit(&change{
 		bytes: u.heldBytes(),
 		check: func(tx *txn) (todo bool, err error) {
-			to, err = tx.place(img.Name, img.SHA256, o.Conflict, o.Allow)
+			to, err = tx.resolve(img.Name, img.SHA256, o.Conflict, o.Allow)
 			if err != nil || to.outcome != db.Unchanged {
 				return true, err
 			}

@@ -35,7 +35,7 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	if err != nil {
 		return db.Image{}, nil, err
 	}
-	r, err := s.look(func(tx *bbolt.Tx) (*layout.Record, error) { return s.findImage(tx, name) })
+	r, err := s.findPinned(func(tx *bbolt.Tx) (*layout.Record, error) { return s.findImage(tx, name) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -44,7 +44,7 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 
 // look returns the record that find finds and pins its blob; it looks again
 // for as long as that is just being deleted.
-func (s *Store) look(find func(*bbolt.Tx) (*layout.Record, error)) (r *layout.Record, err error) {
+func (s *Store) findPinned(find func(*bbolt.Tx) (*layout.Record, error)) (r *layout.Record, err error) {
 	for {
 		var wait <-chan struct{}
 		s.pins.lookup.RLock()
@@ -71,7 +71,7 @@ func (s *Store) findImage(tx *bbolt.Tx, name string) (*layout.Record, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case r == nil || s.ended(r):
+	case r == nil || s.expired(r):
 		return nil, fmt.Errorf("%w: %q", db.ErrNotFound, name)
 	}
 	return r, nil
@@ -79,7 +79,7 @@ func (s *Store) findImage(tx *bbolt.Tx, name string) (*layout.Record, error) {
 
 // ended reports whether the record's image has gone by itself. It reads the
 // clock only for one that ever will.
-func (s *Store) ended(r *layout.Record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
+func (s *Store) expired(r *layout.Record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
 
 // readPool lends the buffers that chunks are read into.
 var readPool = sync.Pool{New: func() any { return new(chunk) }}

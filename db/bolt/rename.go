@@ -25,22 +25,22 @@ func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (
 			if err := admit(m.from, from, o.Allow); err != nil {
 				return false, err
 			}
-			m.to, err = tx.place(to, m.from.SHA256, o.Conflict, nil)
+			m.to, err = tx.resolve(to, m.from.SHA256, o.Conflict, nil)
 			if m.to.outcome == db.Unchanged && m.to.name != to && db.IsNumbered(to, from) {
-				m.to = place{name: from, record: m.from, outcome: db.Unchanged} // of several with the bytes, this one
+				m.to = resolution{name: from, record: m.from, outcome: db.Unchanged} // of several with the bytes, this one
 			}
 			return m.to.name != from, err
 		},
 		apply: m.apply,
 	})
-	return m.answer(err)
+	return m.result(err)
 }
 
 // move gives what stands under one key, a name or that of an image in the
 // trash, the name that was found for it.
 type move struct {
 	from  *layout.Record
-	to    place
+	to    resolution
 	trash time.Duration // for what stands under the name
 }
 
@@ -67,7 +67,7 @@ func (m *move) apply(tx *txn) (err error) {
 }
 
 // answer is what the caller gets, unless err says that it was not done.
-func (m *move) answer(err error) (db.Image, db.Outcome, error) {
+func (m *move) result(err error) (db.Image, db.Outcome, error) {
 	if err != nil {
 		return db.Image{}, 0, err
 	}

@@ -49,7 +49,7 @@ func (w *sweeper) stop() {
 }
 
 // expect wakes the sweeper if something is due before it would look.
-func (w *sweeper) expect(end time.Time) {
+func (w *sweeper) wakeBefore(end time.Time) {
 	if !end.IsZero() && end.UnixNano() < w.next.Load() {
 		w.wake()
 	}
@@ -114,7 +114,7 @@ func (s *Store) sweepDue() (next time.Time, err error) {
 		}
 		err = s.submit(&change{
 			check: func(tx *txn) (todo bool, err error) { return tx.isDue(), nil },
-			apply: func(tx *txn) error { return tx.some(tx.dropDue) },
+			apply: func(tx *txn) error { return tx.several(tx.dropDue) },
 		})
 		if err != nil {
 			return next, err
@@ -171,7 +171,7 @@ func (tx *txn) canFind(bucket, k []byte) error {
 
 // some calls next until it reports that there is no more, or until it has been
 // enough for one commit.
-func (tx *txn) some(next func() (more bool, err error)) error {
+func (tx *txn) several(next func() (more bool, err error)) error {
 	for range sweepRecords {
 		if more, err := next(); !more || err != nil {
 			return err

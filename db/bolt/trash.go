@@ -12,17 +12,17 @@ import (
 )
 
 // discard puts an image in the trash.
-func (tx *txn) discard(r *layout.Record, rest time.Duration) error {
+func (tx *txn) moveToTrash(r *layout.Record, rest time.Duration) error {
 	trashed := *r
 	trashed.Image = r.Trashed(tx.now, rest)
 	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), layout.Stamp(trashed.KeptUntil)
-	if err := tx.takeOut(r); err != nil {
+	if err := tx.removeRecord(r); err != nil {
 		return err
 	}
 	if err := bind(tx, &trashed); err != nil {
 		return err
 	}
-	return tx.letGo(r)
+	return tx.dropUnused(r)
 }
 
 // deletion returns the time at which name is deleted now: later than every
@@ -55,12 +55,12 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 			if err := admit(m.from, name, o.Allow); err != nil {
 				return false, err
 			}
-			m.to, err = tx.place(name, m.from.SHA256, db.Rename, nil)
+			m.to, err = tx.resolve(name, m.from.SHA256, db.Rename, nil)
 			return true, err
 		},
 		apply: m.apply,
 	})
-	return m.answer(err)
+	return m.result(err)
 }
 
 // newestTrashed returns the image called name that was deleted last and still
@@ -90,7 +90,7 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 			},
 			apply: func(tx *txn) error {
 				gone = 0 // in case this runs again
-				return tx.some(func() (more bool, err error) {
+				return tx.several(func() (more bool, err error) {
 					r, err := tx.purgeOldest()
 					if r != nil && r.InTrash() && !r.Ended(tx.now) {
 						gone++

@@ -10,7 +10,7 @@ import (
 )
 
 // place is where bytes go that were to go under some name.
-type place struct {
+type resolution struct {
 	name    string
 	record  *layout.Record // what stands there now, or nil
 	outcome db.Outcome
@@ -18,33 +18,33 @@ type place struct {
 
 // place finds the place of the bytes with digest sum when name is asked for.
 // It asks allow, where that is not nil, about what stands under name.
-func (tx *txn) place(name string, sum db.Digest, conflict db.Conflict, allow db.Precondition) (place, error) {
+func (tx *txn) resolve(name string, sum db.Digest, conflict db.Conflict, allow db.Precondition) (resolution, error) {
 	old, err := tx.live(name)
 	if err == nil && allow != nil {
 		err = allow(old.ImageOrNil())
 	}
 	switch {
 	case err != nil:
-		return place{}, err
+		return resolution{}, err
 	case old == nil:
-		return place{name, nil, db.Created}, nil
+		return resolution{name, nil, db.Created}, nil
 	case old.SHA256 == sum:
-		return place{name, old, db.Unchanged}, nil
+		return resolution{name, old, db.Unchanged}, nil
 	case conflict == db.Replace:
-		return place{name, old, db.Replaced}, nil
+		return resolution{name, old, db.Replaced}, nil
 	case conflict == db.Fail:
-		return place{}, fmt.Errorf("%w: %q", db.ErrExists, name)
+		return resolution{}, fmt.Errorf("%w: %q", db.ErrExists, name)
 	}
 	// A client that repeats an upload which had to take another name must
 	// find that one, and not fill the store with copies.
 	again, err := tx.numberedTwin(name, sum)
 	switch {
 	case err != nil:
-		return place{}, err
+		return resolution{}, err
 	case again != nil:
-		return place{again.Name, again, db.Unchanged}, nil
+		return resolution{again.Name, again, db.Unchanged}, nil
 	}
-	return place{tx.freeName(name), nil, db.Created}, nil
+	return resolution{tx.freeName(name), nil, db.Created}, nil
 }
 
 // numberedTwin returns an image whose name is numbered after name and that

@@ -1,0 +1,176 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
+)
+
+// TestBlobIDs sees that a blob's id is not used again, in this life of the
+// process or the next.
+func TestBlobIDs(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	seen := map[uint64]bool{}
+	for life := range byte(3) {
+		s := openStore(t, path, Options{})
+		for i := range byte(3) {
+			mustPut(t, s, "a.png", content(life*10+i, 100))
+			r := recordOf(t, s, "a.png")
+			if seen[r.Blob] {
+				t.Errorf("blob id %d was used twice", r.Blob)
+			}
+			seen[r.Blob] = true
+			if err := s.Delete(ctx, "a.png", db.DeleteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.Close()
+	}
+}
+
+// TestOrphans sees that no chunk stays in the file without an image.
+func TestOrphans(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{})
+	big := content(1, 2*segmentChunks*layout.ChunkSize+1)
+	chunks := chunkCount(int64(len(big)), layout.ChunkSize)
+
+	broken := errors.New("broken")
+	_, _, err := s.Put(ctx, "a.png", io.MultiReader(bytes.NewReader(big), errReader{broken}), db.PutOptions{})
+	if !errors.Is(err, broken) {
+		t.Fatalf("error %v, want the reader's", err)
+	}
+	wantChunks(t, s, 0)
+
+	mustPut(t, s, "a.png", big)
+	mustPut(t, s, "b.png", big) // staged, and then found to be there
+	wantChunks(t, s, chunks)
+
+	_, body, err := s.Get(ctx, "a.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.png", "b.png"} {
+		if err := s.Delete(ctx, name, db.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count(t, s, layout.ChunksBucket); got != chunks {
+		t.Errorf("%d chunks while the image is read, want %d", got, chunks)
+	}
+	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, big) {
+		t.Errorf("%d bytes of the deleted image, error %v", len(got), err)
+	}
+	body.Close()
+	wantChunks(t, s, 0)
+}
+
+type errReader struct{ error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.error }
+
+// TestCrash takes a copy of the file while an upload is staged, as a crash
+// would leave it, and opens it.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "images.db"), filepath.Join(dir, "copy.db")
+	s := openStore(t, path, Options{})
+	mustPut(t, s, "whole.png", content(1, 100))
+
+	pipe, feed := io.Pipe()
+	put := make(chan error)
+	go func() {
+		_, _, err := s.Put(ctx, "half.png", pipe, db.PutOptions{})
+		put <- err
+	}()
+	half := content(2, 2*segmentChunks*layout.ChunkSize+1)
+	if _, err := feed.Write(half); err != nil {
+		t.Fatal(err)
+	}
+	// The byte behind the second segment was read, so that is committed.
+	err := s.view(func(tx *bbolt.Tx) error { return tx.CopyFile(copied, 0o600) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := openStore(t, copied, Options{})
+	wantChunks(t, after, 1)
+	if images, _, err := after.List(ctx, db.ListOptions{Limit: 10}); err != nil || len(images) != 1 {
+		t.Errorf("after the crash: %v, error %v, want the whole image alone", images, err)
+	}
+	feed.Close()
+	if err := <-put; err != nil {
+		t.Fatal(err)
+	}
+	if got := mustRead(t, s, "half.png"); !bytes.Equal(got, half) {
+		t.Error("the upload that went on reads wrong")
+	}
+}
+
+// TestMemory gives all uploads together the memory of two chunks.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{UploadMemory: 2 * layout.ChunkSize, UploadWait: 50 * time.Millisecond})
+	want := content(1, 20*layout.ChunkSize+1)
+	mustPut(t, s, "one.png", want) // with one chunk to itself it still goes on
+	if got := mustRead(t, s, "one.png"); !bytes.Equal(got, want) {
+		t.Error("an image staged in small pieces reads wrong")
+	}
+	var slow [2]*io.PipeWriter
+	var all sync.WaitGroup
+	for i := range slow {
+		r, w := io.Pipe()
+		slow[i] = w
+		all.Go(func() {
+			if _, _, err := s.Put(ctx, fmt.Sprintf("slow-%d.png", i), r, db.PutOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+		w.Write([]byte("begun")) // returns when it was read
+	}
+	if _, _, err := s.Put(ctx, "late.png", bytes.NewReader(want), db.PutOptions{}); !errors.Is(err, db.ErrBusy) {
+		t.Errorf("error %v, want ErrBusy", err)
+	}
+	if got := len(s.memory.free); got != 0 {
+		t.Errorf("%d chunks are free, want none", got)
+	}
+	for _, w := range slow {
+		w.Close()
+	}
+	all.Wait()
+	mustPut(t, s, "late.png", want)
+	if got := len(s.memory.free); got != 2 {
+		t.Errorf("%d chunks are free in the end, want both", got)
+	}
+}
+
+// TestLongBlob deletes a blob of more chunks than one commit may.
+func TestLongBlob(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{NoSync: true})
+	size := int64(dropChunks+10) * layout.ChunkSize
+	_, _, err := s.Put(ctx, "long.png", io.LimitReader(zeros{}, size), db.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantChunks(t, s, dropChunks+10)
+	if err := s.Delete(ctx, "long.png", db.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantChunks(t, s, 0)
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
