@@ -10,7 +10,8 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// bind enters a record, whose key must be free. Its blob is counted elsewhere.
+// bind adds a record, whose key must be free, with its index entries. Its blob is
+// counted elsewhere.
 func bind(tx *txn, r *layout.Record) error {
 	r.Count(&tx.usage, 1)
 	tx.noteExpiry(r.End())
@@ -27,8 +28,8 @@ func bind(tx *txn, r *layout.Record) error {
 	return nil
 }
 
-// unbind takes a record out, as it is in the file, and with it what nobody
-// else has of its content.
+// unbind removes a record, which must be as the file has it, and everything that only
+// this record used.
 func unbind(tx *txn, r *layout.Record) error {
 	if err := tx.removeRecord(r); err != nil {
 		return err
@@ -36,7 +37,7 @@ func unbind(tx *txn, r *layout.Record) error {
 	return tx.dropUnused(r)
 }
 
-// takeOut is unbind for a record whose content stays.
+// removeRecord removes a record and its index entries. Its blob stays.
 func (tx *txn) removeRecord(r *layout.Record) error {
 	r.Count(&tx.usage, -1)
 	if err := tx.Bucket(r.Bucket()).Delete(r.Key()); err != nil {
@@ -52,8 +53,8 @@ func (tx *txn) removeRecord(r *layout.Record) error {
 	return nil
 }
 
-// letGo drops what nobody has any more of the content of r, which was taken
-// out: the copies with the last name, the blob with the last record.
+// dropUnused deletes what only r used, whose record was removed: the resized copies if
+// no image has this content any more, and the blob if no record has it.
 func (tx *txn) dropUnused(r *layout.Record) error {
 	if firstWith(tx.Tx, layout.NamesOf(r.SHA256)) == nil {
 		if err := tx.dropCopies(r.SHA256); err != nil {
@@ -68,46 +69,47 @@ func (tx *txn) dropUnused(r *layout.Record) error {
 	return tx.drop(r.Blob)
 }
 
-// vacate makes room for a record under name: what stands there goes to the
-// trash for rest, or is deleted where that is 0 or it has expired.
-func (tx *txn) vacate(name string, rest time.Duration) error {
+// vacate removes the image under name, if there is one; see remove.
+func (tx *txn) vacate(name string, ttl time.Duration) error {
 	r, err := layout.ImageRecord(tx.Tx, name)
 	if r == nil || err != nil {
 		return err
 	}
-	return tx.remove(r, rest)
+	return tx.remove(r, ttl)
 }
 
-// remove takes an image from its name, to the trash for rest, or for good.
-func (tx *txn) remove(r *layout.Record, rest time.Duration) error {
-	if rest <= 0 || r.Ended(tx.now) {
+// remove moves an image to the trash for the time ttl, or deletes it if ttl is 0 or the
+// image has expired.
+func (tx *txn) remove(r *layout.Record, ttl time.Duration) error {
+	if ttl <= 0 || r.Ended(tx.now) {
 		return unbind(tx, r)
 	}
-	return tx.moveToTrash(r, rest)
+	return tx.moveToTrash(r, ttl)
 }
 
-// prolong gives the image under name the later of its own end and another, and
+// prolong makes the image under name expire at the time given if that is later, and
 // returns its record.
-func (tx *txn) prolong(name string, end time.Time) (*layout.Record, error) {
+func (tx *txn) prolong(name string, expires time.Time) (*layout.Record, error) {
 	r, err := layout.MustRecord(tx.Tx, []byte(name))
-	if err != nil || !outlives(end, r) {
+	if err != nil || !outlives(expires, r) {
 		return r, err
 	}
 	if err := tx.removeRecord(r); err != nil {
 		return nil, err
 	}
-	r.Expires = end
+	r.Expires = expires
 	return r, bind(tx, r)
 }
 
-// outlives reports whether end is later than that of r.
-func outlives(end time.Time, r *layout.Record) bool {
-	return !db.LaterEnd(end, r.Expires).Equal(r.Expires)
+// outlives reports whether the time given is later than the expiry of r. A zero time is
+// never.
+func outlives(expires time.Time, r *layout.Record) bool {
+	return !db.LaterEnd(expires, r.Expires).Equal(r.Expires)
 }
 
-// sameContent returns a record whose blob has the digest sum, or nil: that of
-// an image where there is one, since a damaged one in the trash must not keep
-// its bytes from being stored again.
+// sameContent returns a record with the digest sum, or nil. It prefers an image to one
+// in the trash: a damaged record in the trash must not keep the bytes from being
+// stored again.
 func sameContent(tx *bbolt.Tx, sum db.Digest) (*layout.Record, error) {
 	k := firstWith(tx, sum[:])
 	if k == nil {
@@ -120,8 +122,8 @@ func sameContent(tx *bbolt.Tx, sum db.Digest) (*layout.Record, error) {
 	return layout.MustRecord(tx, owner)
 }
 
-// firstWith returns the first key in the digests bucket from the one given on
-// that has its digest, or nil.
+// firstWith returns the first key in the digests bucket that is not before from and
+// has the same digest, or nil.
 func firstWith(tx *bbolt.Tx, from []byte) []byte {
 	k, _ := tx.Bucket(layout.DigestsBucket).Cursor().Seek(from)
 	if !bytes.HasPrefix(k, from[:len(db.Digest{})]) {

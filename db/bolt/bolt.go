@@ -1,17 +1,16 @@
-// Package bolt keeps images, and the copies made of them, in one bbolt file.
-//
-// Package layout says what is in the file.
+// Package bolt stores images, and resized copies of them, in one bbolt file. Package
+// layout describes what is in the file.
 //
 // # Concurrency
 //
-// All writing is done by one goroutine (commit.go), which commits whatever
-// queued up during its last commit. Readers use one short transaction for
-// each chunk and never hold one while they wait for a client: a transaction
-// that stays open keeps every page freed since from being used again.
+// One goroutine writes (commit.go). It commits all changes that arrived during its
+// last commit. Readers use one short transaction for each chunk, and have none open
+// while they wait for a client: an open transaction keeps all pages that are freed
+// after its beginning from being used again.
 //
-// What is past its end is in no answer, whether or not it has been deleted: the
-// record, of which each answer is made, tells. The sweeper (sweep.go) sleeps
-// until the first end in due has come, and deletes in commits of bounded size.
+// An expired image is never returned, even before it is deleted, because its record
+// says when it expires. The sweeper (sweep.go) sleeps until the next image in due
+// expires, and deletes in commits of bounded size.
 package bolt
 
 import (
@@ -40,12 +39,13 @@ type Options struct {
 	UploadMemory int64
 	UploadWait   time.Duration // 0 means 10 s
 
-	// MaxSize bounds the data file, in bytes; 0 means that the disk does. Past
-	// it a Put gives db.ErrFull, and all else goes on as on a full disk.
+	// MaxSize is the largest size of the data file, in bytes; 0 means no limit. A
+	// Put for which there is no room returns db.ErrFull. Everything else behaves
+	// as on a full disk.
 	MaxSize int64
 
-	// Committed, when not nil, is told of each commit how long it took and how
-	// many changes went into it. It must be quick.
+	// Committed, if not nil, is called after each commit with its duration and its
+	// number of changes. It must be quick.
 	Committed func(took time.Duration, changes int)
 
 	// Fatal is called when no transaction can begin any more, because another
@@ -55,10 +55,10 @@ type Options struct {
 	Fatal func(err error)
 
 	Now func() time.Time // the clock; nil means time.Now
-	Log *slog.Logger     // what happens in the background; nil means slog.Default
+	Log *slog.Logger     // for events in the background; nil means slog.Default
 
-	// NoSync leaves syncing to the operating system. A power cut then loses
-	// acknowledged images: it exists for tests that must see that happen.
+	// NoSync leaves syncing to the operating system, so that a power cut loses
+	// acknowledged images. It is for tests that need to see that.
 	NoSync bool
 }
 
@@ -69,7 +69,7 @@ var ErrInUse = datafile.ErrInUse
 type Store struct {
 	db   *bbolt.DB
 	path string
-	file *os.File // bbolt's own, for reserving disk space
+	file *os.File // the one that bbolt has open, for reserving disk space
 	head *datafile.Head
 
 	pageSize  int64 // bytes
@@ -96,8 +96,8 @@ var _ interface {
 	db.Measured
 } = (*Store)(nil)
 
-// Open opens the data file at path, or makes a new one. Errors are one line
-// that says what to do.
+// Open opens the data file at path, or creates one. An error is one line that says
+// what to do.
 func Open(path string, o Options) (*Store, error) {
 	if o.UploadMemory == 0 {
 		o.UploadMemory = 64 << 20
@@ -133,7 +133,7 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
-		datafile.Unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
+		datafile.Unlock(file) // after a panic the Close of bbolt may wait forever for a lock
 		file.Close()
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -146,7 +146,7 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// prepare brings the file to this version's format and reads where it stands.
+// prepare upgrades the file to the newest format, and reads its last ids.
 func (s *Store) prepare() (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -171,8 +171,8 @@ func (s *Store) Close() error {
 		s.sweep.stop()
 		s.head.Unmap()
 		if s.space.tight && s.named() == nil {
-			// With the list of free pages the next Open is quick. Without it,
-			// where the disk is still full, it is just as right.
+			// Write the list of free pages, so that the next Open is quick. If the
+			// disk is still full this fails, and Open makes the list.
 			s.db.NoFreelistSync = false
 			_ = s.db.Update(func(*bbolt.Tx) error { return nil })
 		}
@@ -183,7 +183,7 @@ func (s *Store) Close() error {
 
 // Ready reads from the file and returns why it cannot be read or written.
 func (s *Store) Ready(context.Context) error {
-	last := s.lastTx.Load() // the view may see later ones, and one that is not yet counted
+	last := s.lastTx.Load() // the view may see a later transaction, even one that is not yet noted
 	err := s.view(func(tx *bbolt.Tx) error {
 		_, err := layout.ReadUsage(tx)
 		return errors.Join(err, s.inPlace(tx, last, s.lastTx.Load()+1))
@@ -200,7 +200,7 @@ func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 	return u, err
 }
 
-// Stats tells how the store fares; see db.Measured.
+// Stats returns measurements; see db.Measured.
 func (s *Store) Stats() db.Stats {
 	stats := db.Stats{Waiting: s.memory.waiting.Load()}
 	if info, err := s.file.Stat(); err == nil {

@@ -14,8 +14,8 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// PutCopy keeps a copy; see db.Store. It goes the way of Put: through the same
-// buffers, staged as an orphan where it is long, published by one commit.
+// PutCopy stores a resized copy; see db.Store. It works like Put: with the same buffers,
+// staged as an orphan if it is long, and published by one commit.
 func (s *Store) PutCopy(ctx context.Context, source db.Digest, key string, body io.Reader, o db.CopyOptions) (db.Image, error) {
 	if err := db.CheckKey(key); err != nil {
 		return db.Image{}, err
@@ -34,11 +34,12 @@ func (s *Store) PutCopy(ctx context.Context, source db.Digest, key string, body 
 	return u.publishCopy(source, key, o)
 }
 
-// muchOver is how far copies may be above their budget for one commit to mend it.
+// muchOver is by how many bytes copies may exceed their budget before they are deleted in
+// commits of their own.
 const muchOver = 16 << 20
 
-// makeRoom trims copies that are far above n bytes, as after a start with a
-// smaller budget. What is a little above the commit of the new copy deletes.
+// makeRoom deletes copies if they need far more than n bytes, as after a start with a
+// smaller budget. A smaller excess is deleted by the commit of the new copy.
 func (s *Store) makeRoom(ctx context.Context, n int64) error {
 	u, err := s.Usage(ctx)
 	if err != nil || u.CopyBytes <= n+muchOver {
@@ -102,7 +103,7 @@ func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db
 	return r.Image, nil
 }
 
-// demand returns db.ErrNotFound unless an image has the content.
+// requireContent returns db.ErrNotFound if no image has the content.
 func (tx *txn) requireContent(content db.Digest) error {
 	c := tx.Bucket(layout.DigestsBucket).Cursor()
 	for k, _ := c.Seek(layout.NamesOf(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
@@ -118,7 +119,7 @@ func (tx *txn) requireContent(content db.Digest) error {
 func (tx *txn) dropCopy(k []byte) error {
 	r, err := layout.RecordAt(tx.Tx, layout.CopiesBucket, k)
 	if errors.Is(err, layout.ErrRecord) {
-		r, err = tx.partOfRecord(k), nil // neither its source nor other copies must suffer
+		r, err = tx.partOfRecord(k), nil // its original image and other copies must still be usable
 	}
 	if r == nil || err != nil {
 		return err
@@ -129,8 +130,8 @@ func (tx *txn) dropCopy(k []byte) error {
 	return tx.drop(r.Blob)
 }
 
-// salvage returns as much of the unreadable record under k as dropping it
-// takes: the blob, from the order of the copies, and the size, from its chunks.
+// partOfRecord returns as much of the unreadable record under k as is needed to delete
+// it: the blob, from the index, and the size, from the chunks.
 func (tx *txn) partOfRecord(k []byte) *layout.Record {
 	r := &layout.Record{CopyKey: k}
 	c := tx.Bucket(layout.MadeBucket).Cursor()
@@ -150,7 +151,7 @@ func (tx *txn) partOfRecord(k []byte) *layout.Record {
 // dropCopies deletes all copies of a content.
 func (tx *txn) dropCopies(source db.Digest) error {
 	for {
-		// The cursor is placed anew each time: deleting moves what it stands on.
+		// A deletion invalidates the cursor, so each deletion needs a new one.
 		k, _ := tx.Bucket(layout.CopiesBucket).Cursor().Seek(source[:])
 		if !bytes.HasPrefix(k, source[:]) {
 			return nil

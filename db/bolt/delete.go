@@ -8,7 +8,7 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// Delete unbinds name; see db.Store.
+// Delete deletes an image; see db.Store.
 func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error {
 	name, err := db.CheckName(name)
 	if err != nil {
@@ -26,8 +26,8 @@ func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error
 	})
 }
 
-// admit asks allow about the image called name, or about none where r is nil,
-// and then returns db.ErrNotFound for none.
+// admit asks allow, if it is not nil, about the image of r, which may be nil. Then it
+// returns db.ErrNotFound if r is nil.
 func admit(r *layout.Record, name string, allow db.Precondition) error {
 	if allow != nil {
 		if err := allow(r.ImageOrNil()); err != nil {

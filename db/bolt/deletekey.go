@@ -21,7 +21,7 @@ func (s *Store) ByDeleteHash(_ context.Context, hash db.Digest) (img db.Image, e
 			if err == nil {
 				img = r.Image
 			}
-			if !errors.Is(err, db.ErrNotFound) { // as one is that has expired
+			if !errors.Is(err, db.ErrNotFound) { // an expired image is not found
 				return err
 			}
 		}

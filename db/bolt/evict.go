@@ -8,8 +8,7 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// evict drops copies, those made first before others, until they take at most
-// n bytes.
+// evict deletes the oldest copies until all together have at most n bytes.
 func (tx *txn) evict(n int64) error {
 	for tx.usage.CopyBytes > n {
 		if some, err := tx.dropOldest(); !some || err != nil {
@@ -19,8 +18,8 @@ func (tx *txn) evict(n int64) error {
 	return nil
 }
 
-// trimStep is how many copies one commit of TrimCopies deletes at most, so that no
-// upload waits long for it.
+// trimStep is how many copies one commit of TrimCopies deletes at most, so that no upload
+// waits long for it.
 const trimStep = 500
 
 // TrimCopies deletes the oldest copies; see db.Store.
@@ -50,30 +49,30 @@ func (s *Store) TrimCopies(ctx context.Context, n int64) error {
 	return nil
 }
 
-// dropOldest drops the copy made first and reports whether there was one.
+// dropOldest deletes the oldest copy, and reports whether there was one.
 func (tx *txn) dropOldest() (some bool, err error) {
 	made := tx.Bucket(layout.MadeBucket)
 	id, k := made.Cursor().First()
 	if id == nil {
-		tx.usage.Copies, tx.usage.CopyBytes = 0, 0 // whatever damage made of them
+		tx.usage.Copies, tx.usage.CopyBytes = 0, 0 // damage may have changed them
 		return false, nil
 	}
 	if err := tx.canFind(layout.MadeBucket, id); err != nil {
 		return false, err
 	}
-	id, k = bytes.Clone(id), bytes.Clone(k) // the pages they lie in change
+	id, k = bytes.Clone(id), bytes.Clone(k) // deleting changes the pages that they are in
 	if err := tx.dropCopy(k); err != nil {
 		return true, err
 	}
 	return true, made.Delete(id) // a copy that lost its record is still listed: evict would never end
 }
 
-// giveWay drops the oldest copies, or where there are none what has been in
-// the trash longest, so that n bytes of an image find space. It reports whether
-// there was any of the two. It is the committer's.
+// makeSpace deletes the oldest copies, or the oldest images in the trash if there are no
+// copies, to make space for n bytes of an image. It reports whether it deleted
+// anything. Only the committer calls it.
 func (s *Store) makeSpace(n int64) (some bool) {
-	// What small images leave lies scattered: twice the bytes needed will hold
-	// them more often, and make fewer commits.
+	// The space of small images is scattered, so twice the bytes are often needed.
+	// Freeing them at once needs fewer commits.
 	need := 2 * (n + spaceSlack)
 	return s.dropSome(need, layout.MadeBucket, (*txn).dropOldest) ||
 		s.dropSome(need, layout.DeletedBucket, func(tx *txn) (bool, error) {
@@ -82,9 +81,8 @@ func (s *Store) makeSpace(n int64) (some bool) {
 		})
 }
 
-// dropSome calls drop, which drops one of what the bucket lists, until need
-// bytes are free or it has been enough for one commit. It reports whether that
-// was done and there was any.
+// dropSome calls drop, which deletes one blob that the bucket lists, until need bytes are
+// free or this is enough for one commit. It reports whether it deleted anything.
 func (s *Store) dropSome(need int64, bucket []byte, drop func(*txn) (bool, error)) (some bool) {
 	err := s.commitTight([]*change{{
 		check: func(tx *txn) (todo bool, err error) {
@@ -104,5 +102,5 @@ func (s *Store) dropSome(need int64, bucket []byte, drop func(*txn) (bool, error
 	return some && err == nil
 }
 
-// held is what contents and copies take, in bytes.
+// storedBytes returns the bytes of all blobs.
 func storedBytes(u db.Usage) int64 { return u.Stored + u.CopyBytes }

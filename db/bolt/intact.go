@@ -12,18 +12,18 @@ import (
 	"imageserver/db/bolt/internal/datafile"
 )
 
-// What can become of the data file under an open store. What was written to it
-// then would be lost with it, so nothing is. A file that comes back under its
-// name, as it was, is written to again.
+// What other programs can do to the data file while it is open. Changes would be lost
+// then, so nothing is written. If the unchanged file is moved back, it is written to
+// again.
 var (
-	errRemoved   = errors.New("the data file was removed or renamed while the server runs; put it back, or restore a backup and restart the server")
-	errElsewhere = errors.New("the data file was replaced by another one while the server runs; restart the server to use that, or put the former one back")
-	errShort     = errors.New("the data file was cut short while the server runs; restore a backup and restart the server")
+	errRemoved   = errors.New("the data file was removed or renamed while the server was running; put it back, or restore a backup and restart the server")
+	errElsewhere = errors.New("the data file was replaced by another file while the server was running; restart the server to use the new file, or put the former file back")
+	errShort     = errors.New("the data file was cut short while the server was running; restore a backup and restart the server")
 )
 
-// inPlace returns db.ErrReadOnly, and why, unless what is written after tx is
-// found again under the name of the data file. If nobody else writes, the
-// number of tx is in from to to.
+// inPlace returns db.ErrReadOnly with the reason, unless the data file is still under
+// its name and unchanged by others. If nothing else writes to it, the id of tx is
+// between from and to.
 func (s *Store) inPlace(tx *bbolt.Tx, from, to uint64) error {
 	err := s.named()
 	if err == nil && s.shorter(tx.Size()) {
@@ -35,7 +35,7 @@ func (s *Store) inPlace(tx *bbolt.Tx, from, to uint64) error {
 	return readOnly(err)
 }
 
-// readOnly is db.ErrReadOnly for the reason given, or nil for none.
+// readOnly returns db.ErrReadOnly with a reason, or nil for no reason.
 func readOnly(why error) error {
 	if why == nil {
 		return nil
@@ -43,8 +43,8 @@ func readOnly(why error) error {
 	return fmt.Errorf("%w: %w", db.ErrReadOnly, why)
 }
 
-// named returns what happened to the name of the data file, or nil. Where the
-// system does not say, the next write tells.
+// named returns what happened to the name of the data file, or nil. If the system does
+// not say, it returns nil, and the next write fails.
 func (s *Store) named() error {
 	ours, err := s.file.Stat()
 	if err != nil {
@@ -60,8 +60,8 @@ func (s *Store) named() error {
 	return nil
 }
 
-// shorter reports whether the file ends before its last page. bbolt would make
-// it longer again, with nothing in it.
+// shorter reports whether the file ends before its last page. bbolt would append
+// zeros.
 func (s *Store) shorter(size int64) bool {
 	info, err := s.file.Stat()
 	return err == nil && info.Size() < size

@@ -9,22 +9,23 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// dropChunks is how many chunks one commit deletes at most: 128 MiB. What is
-// more is left to the sweeper, so that no upload waits long for a delete.
+// dropChunks is how many chunks one commit deletes at most: 128 MiB. The sweeper deletes
+// the rest, so that no upload waits long for a delete.
 const dropChunks = 1024
 
-// newBlob returns an id that no blob has had.
+// newBlob returns an id that no blob had before.
 func (s *Store) newBlob() uint64 { return s.lastBlob.Add(1) }
 
-// unpin takes back a pin, and has the blob swept if it waits for that.
+// unpin removes a pin. If the blob is an orphan without other pins, the sweeper deletes
+// it.
 func (s *Store) unpin(id uint64) {
 	if s.pins.unpin(id) {
 		s.sweep.wake()
 	}
 }
 
-// drop deletes the blob, or makes it an orphan while it is being read and where
-// it is more than this commit may delete.
+// drop deletes the blob. It makes it an orphan if it is pinned, or if it has more chunks
+// than this commit may delete.
 func (tx *txn) drop(id uint64) error {
 	if tx.pins.doom(id) {
 		tx.doom = append(tx.doom, id)
@@ -36,16 +37,16 @@ func (tx *txn) drop(id uint64) error {
 	return tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(id), nil)
 }
 
-// deleteChunks deletes the chunks of a blob, as many as the commit still may,
-// and reports whether that was all.
+// deleteChunks deletes as many chunks of a blob as this commit still may, and reports
+// whether none are left.
 func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
 	n, done, err := layout.DeleteChunks(tx.Tx, id, dropChunks-tx.deleted)
 	tx.deleted += n
 	return done, err
 }
 
-// sweepOrphans deletes every orphan that is not pinned. One that cannot be
-// deleted does not keep the others.
+// sweepOrphans deletes every orphan that is not pinned. If one fails, it continues with
+// the others.
 func (s *Store) sweepOrphans() error {
 	ids, err := s.orphans()
 	for _, id := range ids {
@@ -54,12 +55,12 @@ func (s *Store) sweepOrphans() error {
 	return err
 }
 
-// sweepOne deletes an orphan, a part at a time, unless it has been pinned.
+// sweepOne deletes an orphan, in parts, unless it is pinned.
 func (s *Store) sweepOne(id uint64) error {
 	for gone := false; !gone; {
 		err := s.submit(&change{
 			check: func(tx *txn) (todo bool, err error) {
-				gone = true // unless apply finds more than it may delete
+				gone = true // apply resets this if it may not delete all of it
 				return tx.Bucket(layout.OrphansBucket).Get(layout.IDKey(id)) != nil, nil
 			},
 			apply: func(tx *txn) (err error) {

@@ -42,7 +42,7 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	return r.Image, &body{s: s, record: r}, nil
 }
 
-// look returns the record that find finds and pins its blob; it looks again
+// findPinned returns the record that find finds and pins its blob; it looks again
 // for as long as that is just being deleted.
 func (s *Store) findPinned(find func(*bbolt.Tx) (*layout.Record, error)) (r *layout.Record, err error) {
 	for {
@@ -77,7 +77,7 @@ func (s *Store) findImage(tx *bbolt.Tx, name string) (*layout.Record, error) {
 	return r, nil
 }
 
-// ended reports whether the record's image has gone by itself. It reads the
+// expired reports whether the record's image has gone by itself. It reads the
 // clock only for one that ever will.
 func (s *Store) expired(r *layout.Record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
 

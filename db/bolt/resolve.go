@@ -9,15 +9,15 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// place is where bytes go that were to go under some name.
+// resolution is the name that an upload gets.
 type resolution struct {
 	name    string
-	record  *layout.Record // what stands there now, or nil
+	record  *layout.Record // of the image that has the name now, or nil
 	outcome db.Outcome
 }
 
-// place finds the place of the bytes with digest sum when name is asked for.
-// It asks allow, where that is not nil, about what stands under name.
+// resolve finds the name for bytes with digest sum that are to be stored under name. If
+// allow is not nil, it is asked about the image that has the name.
 func (tx *txn) resolve(name string, sum db.Digest, conflict db.Conflict, allow db.Precondition) (resolution, error) {
 	old, err := tx.live(name)
 	if err == nil && allow != nil {
@@ -35,8 +35,8 @@ func (tx *txn) resolve(name string, sum db.Digest, conflict db.Conflict, allow d
 	case conflict == db.Fail:
 		return resolution{}, fmt.Errorf("%w: %q", db.ErrExists, name)
 	}
-	// A client that repeats an upload which had to take another name must
-	// find that one, and not fill the store with copies.
+	// If a client repeats an upload that got another name, it must get that name
+	// again, and not fill the store with duplicates.
 	again, err := tx.numberedTwin(name, sum)
 	switch {
 	case err != nil:
@@ -47,8 +47,8 @@ func (tx *txn) resolve(name string, sum db.Digest, conflict db.Conflict, allow d
 	return resolution{tx.freeName(name), nil, db.Created}, nil
 }
 
-// numberedTwin returns an image whose name is numbered after name and that
-// holds the bytes with digest sum, or nil.
+// numberedTwin returns an image with digest sum whose name is a number of name, such as
+// cat-2.png, or nil.
 func (tx *txn) numberedTwin(name string, sum db.Digest) (*layout.Record, error) {
 	prefix := layout.DigestKey(sum, db.NumberedPrefix(name))
 	c := tx.Bucket(layout.DigestsBucket).Cursor()
@@ -64,14 +64,14 @@ func (tx *txn) numberedTwin(name string, sum db.Digest) (*layout.Record, error) 
 	return nil, nil
 }
 
-// freeName returns a free name numbered after name. It doubles the number
-// until one is free and then halves the gap, so that the ten-thousandth
-// image.png takes thirty look-ups and not ten thousand. Deleted numbers
-// leave gaps, so the number found need not be the smallest.
+// freeName returns a free name with a number, such as cat-2.png. It doubles the number
+// until one is free, and then searches below it, so that the ten-thousandth image.png
+// needs thirty look-ups and not ten thousand. If numbers were deleted, the result need
+// not be the smallest.
 func (tx *txn) freeName(name string) string {
 	free := func(n int) bool {
 		r, err := tx.live(db.Numbered(name, n))
-		return r == nil && err == nil // an unreadable one is in the way, too
+		return r == nil && err == nil // an unreadable record occupies its name
 	}
 	high := 2
 	for !free(high) {
@@ -81,8 +81,7 @@ func (tx *txn) freeName(name string) string {
 	return db.Numbered(name, max(n, 2))
 }
 
-// live returns the record under name, or nil where there is none or it has
-// expired.
+// live returns the record under name, or nil if there is none or it has expired.
 func (tx *txn) live(name string) (*layout.Record, error) {
 	r, err := layout.ImageRecord(tx.Tx, name)
 	if err != nil || r == nil || r.Ended(tx.now) {

@@ -11,10 +11,10 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// discard puts an image in the trash.
-func (tx *txn) moveToTrash(r *layout.Record, rest time.Duration) error {
+// moveToTrash moves an image to the trash for the time ttl.
+func (tx *txn) moveToTrash(r *layout.Record, ttl time.Duration) error {
 	trashed := *r
-	trashed.Image = r.Trashed(tx.now, rest)
+	trashed.Image = r.Trashed(tx.now, ttl)
 	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), layout.Stamp(trashed.KeptUntil)
 	if err := tx.removeRecord(r); err != nil {
 		return err
@@ -25,9 +25,9 @@ func (tx *txn) moveToTrash(r *layout.Record, rest time.Duration) error {
 	return tx.dropUnused(r)
 }
 
-// deletion returns the time at which name is deleted now: later than every
-// other one of that name in the trash, though the clock may have been put back
-// or two deletes be in one commit.
+// deletion returns the time for deleting name now. It is later than that of every
+// image with this name in the trash, even if the clock was put back or one commit has
+// two deletes.
 func (tx *txn) deletion(name string) time.Time {
 	prefix := layout.TrashPrefix(name)
 	k, _ := tx.Bucket(layout.TrashBucket).Cursor().Seek(prefix)
@@ -63,8 +63,8 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 	return m.result(err)
 }
 
-// newestTrashed returns the image called name that was deleted last and still
-// rests in the trash, or nil.
+// newestTrashed returns the most recently deleted image with this name that has not
+// expired in the trash, or nil.
 func (tx *txn) newestTrashed(name string) (*layout.Record, error) {
 	prefix := layout.TrashPrefix(name)
 	c := tx.Bucket(layout.TrashBucket).Cursor()
@@ -76,7 +76,7 @@ func (tx *txn) newestTrashed(name string) (*layout.Record, error) {
 	return nil, nil
 }
 
-// EmptyTrash deletes all that rests in the trash; see db.Store.
+// EmptyTrash deletes all images in the trash; see db.Store.
 func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
@@ -89,7 +89,7 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 				return more, nil
 			},
 			apply: func(tx *txn) error {
-				gone = 0 // in case this runs again
+				gone = 0 // this may run more than once
 				return tx.several(func() (more bool, err error) {
 					r, err := tx.purgeOldest()
 					if r != nil && r.InTrash() && !r.Ended(tx.now) {
@@ -107,13 +107,12 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// purgeOldest deletes the image that has been in the trash longest, and returns
-// its record, or nil where the trash is empty. One that is unreadable, which
-// can be neither shown nor restored, loses its place: it must not keep the
-// others.
+// purgeOldest deletes the image that has been in the trash longest, and returns its
+// record, or nil if the trash is empty. An unreadable record can be neither shown nor
+// restored: only its entry in the index is deleted, so that the next call continues.
 func (tx *txn) purgeOldest() (*layout.Record, error) {
-	// Where all pages of a bucket were emptied in this transaction, Last of
-	// bbolt v1.5.0 never returns. First does.
+	// If this transaction has emptied all pages of the bucket, Last of bbolt v1.5.0
+	// never returns. First does.
 	if isEmpty(tx.Tx, layout.DeletedBucket) {
 		return nil, nil
 	}

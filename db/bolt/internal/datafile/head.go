@@ -7,7 +7,7 @@ import (
 )
 
 // ErrOverwritten means that another program wrote to the data file.
-var ErrOverwritten = errors.New("the data file was overwritten while the server runs; restart the server, or restore a backup first")
+var ErrOverwritten = errors.New("the data file was overwritten while the server was running; restart the server, or restore a backup first")
 
 // Head is a memory map of the two meta pages at the beginning of the data file, from
 // which bbolt finds everything else. It is nil if the system cannot map them.
