@@ -256,9 +256,18 @@ func damagedRecord(name string) error {
 	return fmt.Errorf("%w: %q: %w", db.ErrDamaged, name, ErrRecord)
 }
 
-// ImageRecord returns the record under name, or nil if there is none.
+// ImageRecord returns the record under name, or nil if there is none. It is RecordAt
+// with two allocations less, for the most frequent request.
 func ImageRecord(tx *bbolt.Tx, name string) (*Record, error) {
-	return RecordAt(tx, ImagesBucket, []byte(name))
+	v := tx.Bucket(ImagesBucket).Get([]byte(name))
+	if v == nil {
+		return nil, nil
+	}
+	r, err := unmarshalRecord(name, v)
+	if err == nil && r.InTrash() {
+		return nil, damagedRecord(name)
+	}
+	return r, err
 }
 
 // MustRecord returns the record under a key from an index: the name of an image, or
