@@ -15,8 +15,8 @@ import (
 	"imageserver/db"
 )
 
-// TestGroupCommit holds the committer up and sees that all that queued up
-// meanwhile goes into one transaction, and that one refusal there harms nobody.
+// TestGroupCommit stops the committer for a while. Everything queued meanwhile must go
+// into one transaction, and a refusal must not affect the others.
 func TestGroupCommit(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
@@ -66,8 +66,8 @@ func TestGroupCommit(t *testing.T) {
 	}
 }
 
-// TestGroupFails commits a change that cannot be applied together with others:
-// each gets its own answer, the refused ones a refusal.
+// TestGroupFails commits a change that fails together with others. Each must get its own
+// result.
 func TestGroupFails(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
@@ -91,8 +91,8 @@ func TestGroupFails(t *testing.T) {
 	}
 }
 
-// TestStorageFails takes the file away from bbolt: the store must stop
-// writing for good, say so, and go on reading.
+// TestStorageFails closes the file of bbolt. The store must stop writing, say so, and
+// continue to read.
 func TestStorageFails(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
@@ -120,8 +120,8 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
-// TestFullOr tells a full disk, which the next upload may find emptier, from a
-// failed sync, which leaves the file in doubt.
+// TestFullOr distinguishes a full disk, after which the store continues, from a failed
+// sync, which leaves the file in doubt.
 func TestFullOr(t *testing.T) {
 	t.Parallel()
 	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
@@ -145,7 +145,7 @@ func TestFullOr(t *testing.T) {
 	}
 }
 
-// TestPins has a reader meet a commit that deletes its blob.
+// TestPins lets a reader and a commit that deletes its blob meet.
 func TestPins(t *testing.T) {
 	t.Parallel()
 	s := &Store{}
@@ -180,9 +180,9 @@ func TestPins(t *testing.T) {
 	}
 }
 
-// TestLookWaits has a reader find what a commit is just deleting: it looks
-// again when that has ended, here without success.
-func TestLookWaits(t *testing.T) {
+// TestFindPinnedWaits lets a reader find a blob that a commit is deleting. It must look
+// again after the commit, which fails here.
+func TestFindPinnedWaits(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
 	source := mustPut(t, s, "a.png", content(1, 100)).SHA256

@@ -19,8 +19,8 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// TestDamage flips one byte of every stored chunk in turn, in the file, and
-// exchanges two chunks: neither is ever read as good.
+// TestDamage flips one byte of each chunk in the file, and exchanges two chunks. Neither
+// may be read as sound.
 func TestDamage(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
@@ -89,9 +89,9 @@ func TestDamage(t *testing.T) {
 	wantDamage(1)
 }
 
-// TestHeal damages an image and uploads its bytes again: that must not be
-// answered with the damaged copy, and mends the other names of these bytes.
-func TestHeal(t *testing.T) {
+// TestRepairByUpload damages an image and uploads its bytes again. The result must not
+// be the damaged blob, and the other names of these bytes must be repaired.
+func TestRepairByUpload(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		again string
@@ -158,7 +158,7 @@ func TestHeal(t *testing.T) {
 	}
 }
 
-// within fails the test if fn takes longer than anything here should.
+// within stops the test if fn hangs.
 func within(t *testing.T, fn func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -173,9 +173,9 @@ func within(t *testing.T, fn func()) {
 	}
 }
 
-// TestPageLost overwrites the pages of the file one by one, with nothing or
-// with another page, before it is opened and behind the open store's back: no
-// panic gets out, no image reads wrong, and nothing hangs.
+// TestPageLost overwrites each page of the file, with zeros or with another page, before
+// the file is opened and while it is open. Nothing may panic or hang, and no wrong byte
+// may be read.
 func TestPageLost(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")

@@ -12,8 +12,8 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// TestOpenInspects opens files that bbolt would loop on, or die of where nobody
-// can help, or write over images in.
+// TestOpenInspects opens files on which bbolt would loop, end the process, or overwrite
+// images.
 func TestOpenInspects(t *testing.T) {
 	t.Parallel()
 	number := func(n uint64) []byte { return page.ByteOrder.AppendUint64(nil, n) }
@@ -72,8 +72,8 @@ func TestOpenInspects(t *testing.T) {
 	}
 }
 
-// TestOpenReplaced replaces the data file while a store waits for its lock, as
-// compacting it does. What would be stored in the old one would be lost.
+// TestOpenReplaced replaces the data file while a store waits for its lock, as Compact
+// does. The store must open the new file: images in the old one would be lost.
 func TestOpenReplaced(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")

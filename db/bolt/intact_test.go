@@ -15,7 +15,7 @@ import (
 	"imageserver/db"
 )
 
-// under is what can happen to a data file under an open store.
+// under are the things that can happen to the file of an open store.
 var under = []struct {
 	name  string
 	do    func(t *testing.T, path string)
@@ -59,9 +59,9 @@ var under = []struct {
 	}, "overwritten", false, false},
 }
 
-// TestInPlace does to the data file of an open store what people do by mistake.
-// Nothing crashes or hangs, nothing more is acknowledged, and Ready says why, or
-// the store calls Fatal.
+// TestInPlace does to the data file of an open store what people do by mistake. Nothing
+// may crash or hang, and nothing more may be acknowledged. Ready must say why, or the
+// store calls Fatal.
 func TestInPlace(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -128,7 +128,7 @@ func testInPlace(t *testing.T, o Options, do func(*testing.T, string), says stri
 	s.Close()
 }
 
-// putBack undoes what was done to the name of the file: the store goes on.
+// putBack undoes what was done to the name of the file. The store must write again.
 func putBack(t *testing.T, s *Store, path string) {
 	t.Helper()
 	os.RemoveAll(path)
@@ -143,8 +143,8 @@ func putBack(t *testing.T, s *Store, path string) {
 	mustPut(t, s, "d.png", content(4, 100_000))
 }
 
-// wantStopped fails unless err is one of a store that has stopped writing or
-// cannot be read, and says why.
+// wantStopped fails unless err says that the store has stopped writing or cannot be
+// read, and why.
 func wantStopped(t *testing.T, err error, says string) {
 	t.Helper()
 	if !errors.Is(err, db.ErrReadOnly) && !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), says) {
@@ -152,7 +152,7 @@ func wantStopped(t *testing.T, err error, says string) {
 	}
 }
 
-// TestMovedDuringCommit: an image that went into a file without a name is not
+// TestMovedDuringCommit moves the file during a commit. The image must not be
 // acknowledged.
 func TestMovedDuringCommit(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// ample is a budget that no test comes near.
+// ample is a budget that no test reaches.
 const ample = 1 << 40
 
 func putCopy(s *Store, source db.Digest, key string, content []byte, budget int64) error {
@@ -40,8 +40,7 @@ func readCopy(s *Store, source db.Digest, key string) ([]byte, error) {
 	return io.ReadAll(body)
 }
 
-// wantUsage looks at what is counted, and at whether the copies in the file
-// are as many.
+// wantUsage checks the counts, and the number of copies in the file.
 func wantUsage(t testing.TB, s *Store, want db.Usage) {
 	t.Helper()
 	got, err := s.Usage(ctx)
@@ -55,7 +54,7 @@ func wantUsage(t testing.TB, s *Store, want db.Usage) {
 	}
 }
 
-// TestCopiesLeaveNothing sees that no chunk stays in the file without a copy.
+// TestCopiesLeaveNothing fails if a chunk stays in the file without a copy.
 func TestCopiesLeaveNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
@@ -102,7 +101,7 @@ func TestCopiesLeaveNothing(t *testing.T) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// TestManyChunksGo evicts more chunks than one commit may delete.
+// TestManyChunksGo evicts copies with more chunks than one commit may delete.
 func TestManyChunksGo(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})
@@ -138,7 +137,7 @@ func TestManyChunksGo(t *testing.T) {
 	wantChunks(t, s, 0)
 }
 
-// TestGiveWayInSteps has more small copies than give way to an upload at once.
+// TestGiveWayInSteps has more small copies than one commit deletes for an upload.
 func TestGiveWayInSteps(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})
@@ -157,8 +156,8 @@ func TestGiveWayInSteps(t *testing.T) {
 	}
 }
 
-// TestDamagedCopy damages a copy in every way. Reading it says so, nothing
-// else suffers, and it can be made again, evicted, or deleted with its source.
+// TestDamagedCopy damages a copy in several ways. Reading must report it, nothing else
+// may be affected, and the copy can be made again, evicted, or deleted with its image.
 func TestDamagedCopy(t *testing.T) {
 	t.Parallel()
 	data := content(1, 2*layout.ChunkSize+500)
@@ -235,8 +234,8 @@ func TestDamagedCopy(t *testing.T) {
 	}
 }
 
-// TestCopyLost takes the record of a copy out of the file: the copy is not
-// found, and the others can be evicted all the same.
+// TestCopyLost deletes the record of a copy. The copy is not found, and the others can
+// still be evicted.
 func TestCopyLost(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
@@ -254,22 +253,21 @@ func TestCopyLost(t *testing.T) {
 	})
 }
 
-// newBoundedStore makes a store whose file may not grow beyond size.
+// newBoundedStore makes a store whose file is limited to size bytes.
 func newBoundedStore(t *testing.T, size int64) *Store {
 	t.Helper()
 	return newStore(t, Options{NoSync: true, MaxSize: size})
 }
 
-// TestCopiesGiveWay gives the file an end that it may not grow beyond.
+// TestCopiesGiveWay limits the size of the file.
 func TestCopiesGiveWay(t *testing.T) {
 	t.Parallel()
 	s := newBoundedStore(t, 24<<20)
 	testGiveWay(t, s, 24<<20)
 }
 
-// testGiveWay fills a store that has room for size bytes. Copies take what is
-// left and no more, and make room for images, the oldest first; and so does
-// the trash when there are no more copies.
+// testGiveWay fills a store that has room for size bytes. Copies must use only the space
+// that is left. For images the oldest copies must be deleted, and no others than needed.
 func testGiveWay(t *testing.T, s *Store, size int64) {
 	source := mustPut(t, s, "a.png", content(0, 100)).SHA256
 	var err error

@@ -63,7 +63,7 @@ func openStore(t testing.TB, path string, o Options) *Store {
 	return s
 }
 
-// tamper changes the file behind the store's back, but not so that it notices.
+// tamper changes the file without the store noticing it.
 func tamper(s *Store, fn func(tx *bbolt.Tx) error) error {
 	err := s.db.Update(fn)
 	if err == nil {
@@ -94,12 +94,12 @@ func count(t testing.TB, s *Store, bucket []byte) (n int) {
 	return n
 }
 
-// chunkCount is the number of chunks of a blob of size bytes.
+// chunkCount returns the number of chunks of a blob.
 func chunkCount(size int64, chunkSize int) int {
 	return int((size + int64(chunkSize) - 1) / int64(chunkSize))
 }
 
-// wantChunks waits for the sweeper and then counts what it should have left.
+// wantChunks waits until the sweeper has deleted all orphans, and counts the chunks.
 func wantChunks(t testing.TB, s *Store, want int) {
 	t.Helper()
 	for range 500 {

@@ -15,14 +15,14 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// orders are all that images can be listed in.
+// orders are all orders of a list.
 var orders = []db.ListOptions{
 	{Sort: db.ByUploaded}, {Sort: db.ByUploaded, Reverse: true},
 	{Sort: db.ByName}, {Sort: db.ByName, Reverse: true},
 	{Sort: db.BySize}, {Sort: db.BySize, Reverse: true},
 }
 
-// TestListDamaged overwrites one record and sees the others listed.
+// TestListDamaged overwrites one record. The others must be listed.
 func TestListDamaged(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
@@ -47,7 +47,7 @@ func TestListDamaged(t *testing.T) {
 	}
 }
 
-// fill enters n images that have no bytes, and returns them.
+// fill adds n images without bytes, and returns them.
 func fill(t testing.TB, s *Store, n int) (images []db.Image) {
 	t.Helper()
 	at := time.Now().UTC()
@@ -92,7 +92,7 @@ func inOrder(o db.ListOptions) func(a, b db.Image) int {
 	}
 }
 
-// TestListSteps lists more images than one transaction looks at.
+// TestListSteps lists more images than one transaction reads.
 func TestListSteps(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})

@@ -17,8 +17,8 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// swapKeys exchanges two byte strings of equal length in a file, wherever they
-// stand: keys that are then out of order.
+// swapKeys exchanges two keys of equal length everywhere in a file, so that they are
+// out of order.
 func swapKeys(t *testing.T, path string, a, b []byte) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -34,8 +34,8 @@ func swapKeys(t *testing.T, path string, a, b []byte) {
 	}
 }
 
-// TestKeysOutOfOrder deletes by indices in which damage has put keys out of
-// order: they are read, and not found. Each ends, with an error.
+// TestKeysOutOfOrder deletes by indexes whose keys are out of order because of damage:
+// a key that was read is not found. Each delete must end with an error.
 func TestKeysOutOfOrder(t *testing.T) {
 	t.Parallel()
 	path, _ := fillStore(t)
@@ -66,9 +66,8 @@ func TestKeysOutOfOrder(t *testing.T) {
 	}
 }
 
-// TestCircle opens a file in whose tree a page leads to itself, and one in which
-// the bucket of a chunk, all in one page, is no leaf. bbolt goes round in both
-// until the memory is full.
+// TestCircle opens a file in which a page leads to itself, and a file in which the
+// bucket of a chunk is not a leaf. In both, bbolt would loop until the memory is full.
 func TestCircle(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")

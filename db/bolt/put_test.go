@@ -16,8 +16,8 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// TestBlobIDs sees that a blob's id is not used again, in this life of the
-// process or the next.
+// TestBlobIDs fails if the id of a blob is used again, also after the store was opened
+// again.
 func TestBlobIDs(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
@@ -39,7 +39,7 @@ func TestBlobIDs(t *testing.T) {
 	}
 }
 
-// TestOrphans sees that no chunk stays in the file without an image.
+// TestOrphans fails if a chunk stays in the file without an image.
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
@@ -80,8 +80,7 @@ type errReader struct{ error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.error }
 
-// TestCrash takes a copy of the file while an upload is staged, as a crash
-// would leave it, and opens it.
+// TestCrash opens a copy of the file as a crash during an upload would leave it.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -118,7 +117,7 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-// TestMemory gives all uploads together the memory of two chunks.
+// TestMemory limits the memory of all uploads to two chunks.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{UploadMemory: 2 * layout.ChunkSize, UploadWait: 50 * time.Millisecond})
@@ -155,7 +154,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestLongBlob deletes a blob of more chunks than one commit may.
+// TestLongBlob deletes a blob with more chunks than one commit may delete.
 func TestLongBlob(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})

@@ -17,9 +17,8 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// wantSound reads the whole file: every index holds what the records say and
-// nothing else, every chunk belongs to a blob or an orphan, and what is
-// counted is there.
+// wantSound reads the whole file. Every index must have exactly the entries of the
+// records, every chunk must belong to a blob or an orphan, and the counts must be right.
 func wantSound(t testing.TB, s *Store) {
 	t.Helper()
 	err := s.view(func(tx *bbolt.Tx) error {
@@ -97,7 +96,7 @@ func wantSound(t testing.TB, s *Store) {
 	}
 }
 
-// wanted is what buckets should hold.
+// wanted has the entries that buckets should have.
 type wanted map[string]map[string]string
 
 func (x wanted) add(bucket, k, v []byte) {
@@ -107,7 +106,7 @@ func (x wanted) add(bucket, k, v []byte) {
 	x[string(bucket)][string(k)] = string(v)
 }
 
-// each goes through a bucket; a bucket in it has no value.
+// each returns the entries of a bucket. A nested bucket has an empty value.
 func each(tx *bbolt.Tx, bucket []byte) func(yield func(k, v string) bool) {
 	return func(yield func(k, v string) bool) {
 		c := tx.Bucket(bucket).Cursor()
@@ -116,8 +115,7 @@ func each(tx *bbolt.Tx, bucket []byte) func(yield func(k, v string) bool) {
 	}
 }
 
-// wantBlobs fails unless the chunks in the file are those of the blobs, as many
-// as each has, and of orphans.
+// wantBlobs fails unless the file has all chunks of the blobs, and others only of orphans.
 func wantBlobs(t testing.TB, tx *bbolt.Tx, blobs map[uint64]int) {
 	t.Helper()
 	got := map[uint64]int{}
@@ -133,8 +131,8 @@ func wantBlobs(t testing.TB, tx *bbolt.Tx, blobs map[uint64]int) {
 	}
 }
 
-// TestSound does everything at random with the clock moving on, and looks at
-// the whole file now and then.
+// TestSound makes random changes while the clock moves, and checks the whole file from
+// time to time.
 func TestSound(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano())

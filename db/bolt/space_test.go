@@ -10,9 +10,9 @@ import (
 	"imageserver/db"
 )
 
-// TestMaxSize fills a store up to its limit, round after round, and deletes
-// every second image, and in the end all. The file never outgrows the
-// limit, and what was deleted is used again.
+// TestMaxSize fills a store up to its limit, deletes every second image, and fills it
+// again, several times. In the end it deletes all. The file must never exceed the limit,
+// and the space of deleted images must be used again.
 func TestMaxSize(t *testing.T) {
 	t.Parallel()
 	const limit = 24 << 20
@@ -54,7 +54,7 @@ func TestMaxSize(t *testing.T) {
 	}
 }
 
-// fillUp stores images until there is no room, and returns how many found some.
+// fillUp stores images until there is no room, and returns how many it stored.
 func fillUp(t *testing.T, s *Store, prefix string, size int) (n int) {
 	t.Helper()
 	for ; ; n++ {
@@ -95,8 +95,8 @@ func wantWithin(t *testing.T, s *Store, limit int64) {
 	}
 }
 
-// TestMaxSizeBelow opens a store with a limit below what the file has: it can
-// be read and deleted from, and takes no more until enough is deleted.
+// TestMaxSizeBelow opens a file that is larger than the limit. Reading and deleting must
+// work, and uploads must be refused until enough is deleted.
 func TestMaxSizeBelow(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")

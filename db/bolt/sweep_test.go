@@ -17,7 +17,7 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// clock is a clock that stands still until it is moved.
+// clock is a clock that only move moves.
 type clock struct{ nanos atomic.Int64 }
 
 func newClock() *clock {
@@ -39,7 +39,7 @@ func mustPutWith(t testing.TB, s *Store, name string, content []byte, o db.PutOp
 	return img
 }
 
-// mustTrash deletes an image to the trash for an hour.
+// mustTrash moves an image to the trash for an hour.
 func mustTrash(t testing.TB, s *Store, name string) {
 	t.Helper()
 	if err := s.Delete(ctx, name, db.DeleteOptions{Trash: time.Hour}); err != nil {
@@ -59,8 +59,8 @@ func wantSoon(t testing.TB, ok func() bool) {
 	t.Error("the sweeper has not done it")
 }
 
-// TestUnswept moves the clock, of which the sweeper knows nothing: what has
-// ended is still in the file and counted, and in no answer.
+// TestUnswept moves the clock without waking the sweeper. Expired images are still in
+// the file and counted, but no method may return them.
 func TestUnswept(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -102,7 +102,7 @@ func TestUnswept(t *testing.T) {
 	wantChunks(t, s, 0)
 }
 
-// newUnswept returns a store in which the test sweeps.
+// newUnswept returns a store without a sweeper: the test calls sweepAll.
 func newUnswept(t *testing.T, c *clock) *Store {
 	t.Helper()
 	s := newStore(t, Options{Now: c.now, NoSync: true})
@@ -114,8 +114,8 @@ func newUnswept(t *testing.T, c *clock) *Store {
 func errOf(_ db.Image, err error) error                { return err }
 func errOf2(_ db.Image, _ db.Outcome, err error) error { return err }
 
-// TestUnsweptGivesWay stores over what has ended and is the last to have its
-// bytes: they must be stored anew before the others go.
+// TestUnsweptGivesWay uploads the bytes of an expired image, which alone has them, again.
+// They must be stored before the expired image is deleted.
 func TestUnsweptGivesWay(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -141,8 +141,8 @@ func TestUnsweptGivesWay(t *testing.T) {
 	}
 }
 
-// TestSweeperSleeps looks at how long the sweeper sleeps, and sees it woken by
-// what is due earlier and by nothing else.
+// TestSweeperSleeps checks how long the sweeper sleeps. It must be woken by what expires
+// earlier, and by nothing else.
 func TestSweeperSleeps(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -209,7 +209,7 @@ func TestSweeperSleeps(t *testing.T) {
 	wantSound(t, s)
 }
 
-// TestSweepInSteps has more come to its end than one commit may delete.
+// TestSweepInSteps lets more images expire than one commit may delete.
 func TestSweepInSteps(t *testing.T) {
 	t.Parallel()
 	const n = 4*sweepRecords + 10
@@ -246,8 +246,8 @@ func TestSweepInSteps(t *testing.T) {
 	wantChunks(t, s, 0)
 }
 
-// TestSweepLong has long images come to their end: one commit deletes no more
-// of their chunks than any does.
+// TestSweepLong lets long images expire. One commit must not delete more than dropChunks
+// chunks.
 func TestSweepLong(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -283,7 +283,7 @@ func TestSweepLong(t *testing.T) {
 	wantChunks(t, s, 0)
 }
 
-// TestFarEnds takes ends that no record can hold for the last it can.
+// TestFarEnds stores expiries beyond the last time that a record can have.
 func TestFarEnds(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})

@@ -15,8 +15,8 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// TestEmptyTrashInSteps empties a trash of more than one commit deletes, and
-// one that goes in one commit though it takes several pages of each index.
+// TestEmptyTrashInSteps empties a trash in several commits, and a smaller one in one
+// commit that empties several pages of each index.
 func TestEmptyTrashInSteps(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{2*sweepRecords + 10, sweepRecords - 1} {
@@ -52,8 +52,8 @@ func lastCommit(t *testing.T, s *Store) (id int) {
 	return id
 }
 
-// TestDeletedTwice deletes images of one name while the clock stands still and
-// is put back: each is deleted later than the one before.
+// TestDeletedTwice deletes images of one name while the clock stands still or is put
+// back. Each must be recorded as deleted later than the one before.
 func TestDeletedTwice(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -82,9 +82,9 @@ func TestDeletedTwice(t *testing.T) {
 	wantSound(t, s)
 }
 
-// TestHealTrash uploads bytes again that were damaged in the trash: the images
-// there are mended, too.
-func TestHealTrash(t *testing.T) {
+// TestRepairTrashByUpload uploads the bytes of damaged images in the trash again. These
+// must be repaired, too.
+func TestRepairTrashByUpload(t *testing.T) {
 	t.Parallel()
 	for _, live := range []bool{false, true} {
 		s := newStore(t, Options{Log: slog.New(slog.DiscardHandler)})
@@ -120,9 +120,9 @@ func TestHealTrash(t *testing.T) {
 	}
 }
 
-// TestDamagedTrash overwrites the record of an image in the trash: it is not
-// shown, and keeps neither the others, nor the sweeper, nor its bytes from
-// being stored again where an image has them.
+// TestDamagedTrash overwrites the record of an image in the trash. It must not be listed.
+// The other images must be usable, the sweeper must continue, and the bytes can be
+// uploaded again if an image has them.
 func TestDamagedTrash(t *testing.T) {
 	t.Parallel()
 	for _, value := range [][]byte{[]byte("unreadable"), nil} {
@@ -171,15 +171,15 @@ func TestDamagedTrash(t *testing.T) {
 	}
 }
 
-// TestTrashGivesWay gives the file an end that it may not grow beyond.
+// TestTrashGivesWay limits the size of the file.
 func TestTrashGivesWay(t *testing.T) {
 	t.Parallel()
 	s := newBoundedStore(t, 24<<20)
 	testTrashGivesWay(t, s, 24<<20)
 }
 
-// testTrashGivesWay fills a store that has room for size bytes: the copies make
-// room for images, then the trash, the image deleted first before others.
+// testTrashGivesWay fills a store that has room for size bytes. To make room for images,
+// the resized copies must be deleted first, and then the trash, the oldest first.
 func testTrashGivesWay(t *testing.T, s *Store, size int64) {
 	const trashed = 10
 	source := mustPut(t, s, "a.png", content(0, 100)).SHA256
@@ -236,8 +236,7 @@ func testTrashGivesWay(t *testing.T, s *Store, size int64) {
 	wantSound(t, s)
 }
 
-// wantNewestTrash fails unless those left of n images in the trash are the ones
-// deleted last.
+// wantNewestTrash fails unless the most recently deleted of n images are left.
 func wantNewestTrash(t *testing.T, s *Store, n, left int) {
 	t.Helper()
 	images, _, err := s.List(ctx, db.ListOptions{Limit: 100, Trash: true})

@@ -22,7 +22,7 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// checkFile runs Check and returns what it found, a line each.
+// checkFile runs Check, and returns the problems that it found, one per line.
 func checkFile(t testing.TB, path string) (*Report, string) {
 	t.Helper()
 	var found strings.Builder
@@ -52,8 +52,8 @@ func TestCheckSound(t *testing.T) {
 	}
 }
 
-// TestNoFreeList opens a file without a list of free pages, as a crash on a full
-// disk leaves it.
+// TestNoFreeList checks and opens a file without a list of free pages, as a crash on
+// a full disk leaves it.
 func TestNoFreeList(t *testing.T) {
 	t.Parallel()
 	path, images := fillStore(t)
@@ -71,7 +71,7 @@ func TestNoFreeList(t *testing.T) {
 	wantStored(t, path, images)
 }
 
-// found returns b, or fails where it is nil.
+// found returns b, and stops the test if it is nil.
 func found(t testing.TB, b []byte) []byte {
 	t.Helper()
 	if b == nil {
@@ -90,7 +90,7 @@ func blobOf(t testing.TB, tx *bbolt.Tx, name string) uint64 {
 	return r.Blob
 }
 
-// changeChunk has fn change a chunk of a blob in place.
+// changeChunk calls fn to change a chunk of a blob in place.
 func changeChunk(tx *bbolt.Tx, id uint64, number int, fn func(v []byte)) error {
 	place := layout.ChunkKey(id, number)
 	b := tx.Bucket(layout.ChunksBucket).Bucket(place[:])
@@ -99,7 +99,7 @@ func changeChunk(tx *bbolt.Tx, id uint64, number int, fn func(v []byte)) error {
 	return b.Put(layout.ChunkValueKey, v)
 }
 
-// TestCheckReadOnly checks a file that may be read and not written.
+// TestCheckReadOnly checks a file without write permission.
 func TestCheckReadOnly(t *testing.T) {
 	t.Parallel()
 	path, _ := fillStore(t)
@@ -109,7 +109,7 @@ func TestCheckReadOnly(t *testing.T) {
 	}
 }
 
-// changeRecord has fn change a record.
+// changeRecord calls fn to change a record.
 func changeRecord(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *layout.Record)) error {
 	r, err := layout.ParseRecord(bucket, k, v)
 	if err != nil {
@@ -119,7 +119,7 @@ func changeRecord(tx *bbolt.Tx, bucket, k, v []byte, fn func(r *layout.Record)) 
 	return tx.Bucket(bucket).Put(bytes.Clone(k), r.Marshal())
 }
 
-// changeImage has fn change the record of an image.
+// changeImage calls fn to change the record of an image.
 func changeImage(tx *bbolt.Tx, name string, fn func(r *layout.Record)) error {
 	return changeRecord(tx, layout.ImagesBucket, []byte(name), tx.Bucket(layout.ImagesBucket).Get([]byte(name)), fn)
 }
@@ -137,9 +137,9 @@ func sealed(id uint64, data []byte) []byte {
 
 func flipLast(v []byte) { v[len(v)-1] ^= 1 }
 
-// TestCheckAndRepair does one kind of damage after the other to a file. The
-// check must name it, and repairing must mend all of it but damaged bytes, and
-// leave every sound image as it is.
+// TestCheckAndRepair damages a file in one way after another. The check must name the
+// damage. Repair must repair everything but damaged bytes, and must not change any
+// sound image.
 func TestCheckAndRepair(t *testing.T) {
 	t.Parallel()
 	first := func(tx *bbolt.Tx, bucket []byte) []byte {
@@ -350,8 +350,7 @@ index "digests" has 76 entries`},
 	}
 }
 
-// wantListed finds all images in the list, and those without an unreadable
-// record alone.
+// wantListed fails unless all images are in the list.
 func wantListed(t testing.TB, path string, images map[string][]byte) {
 	t.Helper()
 	s := openStore(t, path, bolt.Options{})
@@ -371,9 +370,9 @@ func wantListed(t testing.TB, path string, images map[string][]byte) {
 	}
 }
 
-// TestRepairShared repairs a record that leads to the bytes of another image,
-// and whose own are gone. Neither uploading those again nor deleting that image
-// may harm the other one.
+// TestRepairShared repairs a record that leads to the bytes of another image, and
+// whose own bytes are lost. Afterwards, uploading its bytes again or deleting it must
+// not harm the other image.
 func TestRepairShared(t *testing.T) {
 	t.Parallel()
 	for _, after := range []func(s *bolt.Store) error{
@@ -404,9 +403,9 @@ func TestRepairShared(t *testing.T) {
 	}
 }
 
-// TestRescueFromTrash loses the record of an image whose bytes are also in the
+// TestRecoverFromTrash deletes the record of an image whose bytes are also in the
 // trash, under another name.
-func TestRescueFromTrash(t *testing.T) {
+func TestRecoverFromTrash(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
 	s := openStore(t, path, bolt.Options{})
@@ -423,8 +422,8 @@ func TestRescueFromTrash(t *testing.T) {
 	wantStored(t, path, images)
 }
 
-// TestCheckNamesGone loses the pages that hold the record of an image, and what
-// leads to its bytes. The check must name it, and repairing bring back all others.
+// TestCheckNamesGone overwrites the pages with the record of an image, and deletes what
+// leads to its bytes. The check must name the image, and Repair must keep all others.
 func TestCheckNamesGone(t *testing.T) {
 	t.Parallel()
 	const name = "small 7.png"
@@ -443,7 +442,7 @@ func TestCheckNamesGone(t *testing.T) {
 	if !r.Structural || !strings.Contains(found, name+": its record is lost, and nothing says which bytes are its own; restore your backup") {
 		t.Errorf("found\n%s", found)
 	}
-	// An earlier run was interrupted when it had given the file its second name.
+	// As if an earlier run was interrupted after it gave the file its second name.
 	must(t, errors.Join(os.WriteFile(path+".damaged", []byte("older"), 0o600), os.Link(path, path+".damaged-2")))
 	done, err := Repair(ctx, path, RepairOptions{})
 	must(t, err)

@@ -19,7 +19,7 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// dump returns all that a data file holds, as text.
+// dump returns everything in a data file, as text.
 func dump(t testing.TB, path string) []string {
 	t.Helper()
 	f, err := os.Open(path)
@@ -81,7 +81,7 @@ func TestCompact(t *testing.T) {
 		t.Error(found)
 	}
 	if _, err := os.Stat(path + compactSuffix); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the copy was left: %v", err)
+		t.Errorf("the new file was left: %v", err)
 	}
 	wantStored(t, path, images)
 	if bdb, err := bbolt.Open(path, 0, nil); err != nil {
@@ -97,13 +97,13 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// meterFunc is a Meter that is called for each page.
+// meterFunc is a Meter that calls a function for each page.
 type meterFunc func()
 
 func (f meterFunc) Add(int64) { f() }
 func (f meterFunc) Close()    {}
 
-// atEach makes a Watch that calls fn for each page that is read, with its number.
+// atEach returns a Watch that calls fn with the number of each page that is read.
 func atEach(fn func(n int)) Watch {
 	n := 0
 	return Watch{Begin: func(string, int64) Meter {
@@ -111,8 +111,8 @@ func atEach(fn func(n int)) Watch {
 	}}
 }
 
-// TestCompactInterrupted ends it at many moments. The file stays as it was, and
-// nothing else is left.
+// TestCompactInterrupted interrupts Compact at many moments. The file must stay as it
+// was, and no other file must be left.
 func TestCompactInterrupted(t *testing.T) {
 	t.Parallel()
 	path, _ := fillStore(t)
@@ -139,7 +139,7 @@ func TestCompactInterrupted(t *testing.T) {
 	}
 }
 
-// wantAlone finds the data file as it was before, and nothing beside it.
+// wantAlone fails unless the data file is as it was, with no file beside it.
 func wantAlone(t testing.TB, path string, before []byte) {
 	t.Helper()
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
@@ -150,8 +150,8 @@ func wantAlone(t testing.TB, path string, before []byte) {
 	}
 }
 
-// TestCompactLeftOver puts back what a crash could have left of the copy, from
-// many moments. The next run removes it.
+// TestCompactLeftOver leaves what a crash at many moments could leave of the new file.
+// The next run must remove it.
 func TestCompactLeftOver(t *testing.T) {
 	t.Parallel()
 	path, images := fillStore(t)
@@ -170,7 +170,7 @@ func TestCompactLeftOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(seen) < 4 {
-		t.Fatalf("saw %d states of the copy, want some", len(seen))
+		t.Fatalf("saw %d states of the new file, want at least 4", len(seen))
 	}
 	for left := range seen {
 		if err := os.WriteFile(tmp, []byte(left), 0o600); err != nil {
@@ -183,7 +183,7 @@ func TestCompactLeftOver(t *testing.T) {
 	wantStored(t, path, images)
 }
 
-// TestCompactKeepsOthers puts a file of somebody else's where the copy is made.
+// TestCompactKeepsOthers has another file where the new file is made. It must stay.
 func TestCompactKeepsOthers(t *testing.T) {
 	t.Parallel()
 	path, _ := fillStore(t)
@@ -208,8 +208,8 @@ func TestCompactKeepsOthers(t *testing.T) {
 	}
 }
 
-// TestCompactDamaged compacts files with damage. Bytes of images it carries as
-// they are; a file with damaged pages it leaves alone.
+// TestCompactDamaged compacts damaged files. Damaged bytes of images are copied
+// unchanged. A file with damaged pages must be refused and stay as it was.
 func TestCompactDamaged(t *testing.T) {
 	t.Parallel()
 	path, _ := fillStore(t)
@@ -219,7 +219,7 @@ func TestCompactDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(dump(t, path), before) {
-		t.Error("the copy holds something else")
+		t.Error("the compacted file has other entries")
 	}
 	if r, found := checkFile(t, path); r.Problems != 1 || !strings.HasPrefix(found, "6.png: the checksum of chunk 2") {
 		t.Error(found)
@@ -236,7 +236,7 @@ func TestCompactDamaged(t *testing.T) {
 	wantAlone(t, path, damaged)
 }
 
-// TestCompactLink compacts a data file by a symbolic link to it, which stays.
+// TestCompactLink compacts a data file by a symbolic link. The link must stay.
 func TestCompactLink(t *testing.T) {
 	t.Parallel()
 	path, images := fillStore(t)
@@ -253,8 +253,7 @@ func TestCompactLink(t *testing.T) {
 	wantStored(t, path, images)
 }
 
-// TestCompactGrowsOn uses a compacted file: what is put in it later goes on as
-// before.
+// TestCompactGrowsOn stores images in a compacted file.
 func TestCompactGrowsOn(t *testing.T) {
 	t.Parallel()
 	path, images := fillStore(t)

@@ -27,8 +27,8 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// checkedByBolt makes the test binary run bbolt's own check of a file; see
-// TestMain.
+// checkedByBolt is the environment variable that makes the test binary run bbolt's own
+// check of a file; see TestMain.
 const checkedByBolt = "IMAGESERVER_BBOLT_CHECK"
 
 func TestMain(m *testing.M) {
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// boltCheck returns 0 where bbolt finds a file sound.
+// boltCheck returns 0 if bbolt finds a file sound.
 func boltCheck(path string) (code int) {
 	bdb, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
 	if err != nil {
@@ -53,8 +53,8 @@ func boltCheck(path string) (code int) {
 	return code
 }
 
-// boltFindsSound reports whether bbolt's own check passes a file. It runs in a
-// process of its own, for it may die of damage or never end.
+// boltFindsSound reports whether bbolt's own check finds a file sound. It runs in a
+// process of its own, because damage may kill it or make it loop.
 func boltFindsSound(t *testing.T, path string) bool {
 	t.Helper()
 	self, err := os.Executable()
@@ -71,7 +71,7 @@ func boltFindsSound(t *testing.T, path string) bool {
 	return cmd.Wait() == nil
 }
 
-// whole says that slow tests run in their whole form; see api/e2e.
+// whole is true if slow tests run at full length; see api/e2e.
 var whole = os.Getenv("IMAGESERVER_E2E") == "full"
 
 // pageDamage is a way to damage a page.
@@ -100,9 +100,9 @@ var pageDamages = []pageDamage{
 
 func flipBit(b []byte) { b[rand.IntN(len(b))] ^= 1 << rand.IntN(8) }
 
-// TestDamagedPages damages pages of a file, each in turn and in several ways, and
-// cuts it short. The whole form does so with the first 200 and with all that
-// begin a page of a tree, the short one with some of those.
+// TestDamagedPages damages each page of a file in several ways, and cuts the file
+// short. At full length it uses the first 200 pages and every page that begins a page
+// of a tree; otherwise a random choice of these.
 func TestDamagedPages(t *testing.T) {
 	t.Parallel()
 	const pages = 200
@@ -146,7 +146,7 @@ func TestDamagedPages(t *testing.T) {
 	t.Logf("of %d damaged files %d were named damaged, %d opened, %d were repaired with all images", len(cases), d.named, d.opened, d.healed)
 }
 
-// eachOf calls fn with all cases, two at a time.
+// eachOf calls fn with all cases, two at once.
 func eachOf(cases []damageCase, fn func(n int, c damageCase)) {
 	next := make(chan int)
 	var all sync.WaitGroup
@@ -164,8 +164,7 @@ func eachOf(cases []damageCase, fn func(n int, c damageCase)) {
 	all.Wait()
 }
 
-// beginnings returns where pages of trees begin, the list of free pages and the
-// meta pages, and not what continues them.
+// beginnings returns the pages in use without the overflow of others.
 func beginnings(t *testing.T, path string) map[int]bool {
 	t.Helper()
 	bdb, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true})
@@ -211,9 +210,9 @@ func (d *damageTest) add(to *int) {
 	d.mu.Unlock()
 }
 
-// run does one kind of damage. Whatever it is, nothing crashes and nothing
-// loops, no wrong byte is read, the check names the damage or is right to find
-// the file sound, and repairing keeps what is not named.
+// run damages the file in one way. Nothing may crash or loop, and no wrong byte may be
+// read. The check must name the damage, unless the file is sound. Repair must keep
+// every image that is not named.
 func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 	path := filepath.Join(d.dir, fmt.Sprintf("damaged-%d.db", n))
 	if err := os.WriteFile(path, c.do(bytes.Clone(d.sound)), 0o600); err != nil {
@@ -259,10 +258,8 @@ func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 	d.repair(t, c, path, report, named.String(), left)
 }
 
-// sameButForFields compares two lines of a dump. The fields of a record that
-// nothing else in the file depends on, such as the width of an image, have no
-// checksum; nor have the numbers that bbolt keeps for the bucket of a chunk and
-// nobody uses.
+// sameButForFields compares two lines of a dump, without the fields of records and
+// without the numbers that bbolt has for the bucket of a chunk, which nothing uses.
 func sameButForFields(a, b string) bool {
 	for _, bucket := range [][]byte{layout.ImagesBucket, layout.TrashBucket, layout.CopiesBucket} {
 		if strings.HasPrefix(a, string(bucket)+"\x00|") {
@@ -275,7 +272,7 @@ func sameButForFields(a, b string) bool {
 	return a == b
 }
 
-// use opens the file as the server does, and reads and writes.
+// use opens the file as the server does, reads from it and writes to it.
 func (d *damageTest) use(t *testing.T, c damageCase, path string) {
 	before, err := os.ReadFile(path)
 	if err != nil {
@@ -311,7 +308,7 @@ func (d *damageTest) use(t *testing.T, c damageCase, path string) {
 	s.Close()
 }
 
-// read reads an image, which must give an error or the right bytes.
+// read reads an image. It must get the right bytes or an error.
 func (d *damageTest) read(t *testing.T, c damageCase, s *bolt.Store, name string, want []byte) {
 	_, body, err := s.Get(ctx, name)
 	if err != nil {
@@ -323,9 +320,9 @@ func (d *damageTest) read(t *testing.T, c damageCase, s *bolt.Store, name string
 	}
 }
 
-// repair repairs the file, after which everything must work and all images in
-// left must be there. Where pages with names are damaged those can be fewer, but
-// not fewer than the check found.
+// repair repairs the file. Then everything must work, and all images in left must be
+// there. If a page with names was damaged, there may be fewer, but not fewer than the
+// check found.
 func (d *damageTest) repair(t *testing.T, c damageCase, path string, report *Report, named string, left map[string][]byte) {
 	done, err := Repair(ctx, path, RepairOptions{})
 	if err != nil && report.Structural && report.Images == 0 && strings.Contains(err.Error(), "none of its images") {
