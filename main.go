@@ -34,6 +34,7 @@ import (
 	"imageserver/api/transfer"
 	"imageserver/db"
 	"imageserver/db/bolt"
+	"imageserver/db/bolt/offline"
 	"imageserver/ui"
 )
 
@@ -114,15 +115,24 @@ func meant(err error, args []string) string {
 // terminal is where a command writes.
 type terminal struct{ stdout, stderr io.Writer }
 
+// fatal ends the process when the store cannot go on. A supervisor such as systemd
+// then starts the server again.
+func (t *terminal) fatal(path string) func(error) {
+	return func(err error) {
+		fmt.Fprintf(t.stderr, "imageserver: data file %s: %v\n", path, err)
+		os.Exit(exitFailed)
+	}
+}
+
 // watch shows how far work on the data file is, and what it finds.
-func (t *terminal) watch() bolt.Watch {
+func (t *terminal) watch() offline.Watch {
 	var shown *progress.Display
-	return bolt.Watch{
-		Begin: func(what string, bytes int64) bolt.Meter {
+	return offline.Watch{
+		Begin: func(what string, bytes int64) offline.Meter {
 			shown = progress.NewBytes(t.stderr, what, bytes)
 			return shown
 		},
-		Found: func(p bolt.Problem) {
+		Found: func(p offline.Problem) {
 			if shown == nil {
 				fmt.Fprintln(t.stdout, printable.Text(p.String()))
 				return
@@ -210,7 +220,7 @@ func (version) Run(t *terminal) error {
 // check reads the data file and says what is damaged.
 type check struct {
 	DB     string `name:"db" default:"images.db" help:"The data file."`
-	Repair bool   `help:"Mend what can be mended."`
+	Repair bool   `help:"Repair what can be repaired."`
 }
 
 // Help is shown by --help.
@@ -221,7 +231,7 @@ func (*check) Help() string {
 
 It reads every page, every checksum and the SHA-256 of every image, and changes nothing. Stop the server first. The exit code is 0 when all is sound, 1 when something is damaged, 2 for wrong usage.
 
-With --repair it makes indices, counts and lost records again, and deletes what belongs to no image. It never touches a sound image; a damaged one stays, and is mended when the same bytes are uploaded again. Where pages of the file are damaged it puts all that can be read in a new file, which needs as much disk space again, and keeps the damaged one. It can be interrupted at any moment and run again.`
+With --repair it rebuilds indexes, counts and lost records, and deletes bytes that belong to no image. It never touches a sound image. A damaged image stays; upload the same bytes again to repair it. If pages of the file are damaged, it writes everything that can be read to a new file, which needs as much disk space again, and keeps the damaged file. It can be interrupted at any moment and run again.`
 }
 
 func (cmd *check) Run(ctx context.Context, t *terminal) error {
@@ -229,28 +239,28 @@ func (cmd *check) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	if !cmd.Repair {
-		found, err := bolt.Check(ctx, cmd.DB, t.watch())
+		found, err := offline.Check(ctx, cmd.DB, t.watch())
 		if err != nil {
 			return err
 		}
-		return t.verdict(cmd.DB, found, "imageserver check --repair mends what can be mended")
+		return t.verdict(cmd.DB, found, "imageserver check --repair repairs what can be repaired")
 	}
-	done, err := bolt.Repair(ctx, cmd.DB, bolt.RepairOptions{Watch: t.watch(), Inspect: intake.Describe})
+	done, err := offline.Repair(ctx, cmd.DB, offline.RepairOptions{Watch: t.watch(), Inspect: intake.Describe})
 	if err != nil {
 		return err
 	}
 	if done.Kept != "" {
-		fmt.Fprintf(t.stdout, "%s is kept as it was: delete it when nothing in it is missed\n", done.Kept)
+		fmt.Fprintf(t.stdout, "kept the damaged file as %s; delete it once you have checked the repaired one\n", done.Kept)
 	}
 	if done.After != done.Before && done.After.Problems == 0 {
 		fmt.Fprintf(t.stdout, "%s has been repaired\n", cmd.DB)
 	}
-	return t.verdict(cmd.DB, done.After, "this could not be mended")
+	return t.verdict(cmd.DB, done.After, "this could not be repaired")
 }
 
 // verdict says what Check found, and returns an error with the advice where
 // that is a problem.
-func (t *terminal) verdict(path string, r *bolt.Report, advice string) error {
+func (t *terminal) verdict(path string, r *offline.Report, advice string) error {
 	count := progress.Count
 	if r.Problems > 0 {
 		return fmt.Errorf("%s: %s; %s damaged, of %s; %s", path, count(int64(r.Problems), "problem", ""),
@@ -279,7 +289,7 @@ func (cmd *compact) Run(ctx context.Context, t *terminal) error {
 	if err := existing(cmd.DB); err != nil {
 		return err
 	}
-	before, after, err := bolt.Compact(ctx, cmd.DB, t.watch())
+	before, after, err := offline.Compact(ctx, cmd.DB, t.watch())
 	if err != nil {
 		return err
 	}
@@ -350,6 +360,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		UploadMemory: int64(cmd.UploadMemory),
 		MaxSize:      int64(cmd.MaxDBSize),
 		Committed:    metrics.Commit,
+		Fatal:        t.fatal(cmd.DB),
 		Log:          log,
 	})
 	if err != nil {
@@ -575,7 +586,7 @@ func (p *place) use(t *terminal, rules intake.Rules, mayMake bool, do func(trans
 	if err := existing(p.DB); err != nil && (errors.Is(err, errNoPath) || !mayMake) {
 		return err
 	}
-	store, err := bolt.Open(p.DB, bolt.Options{Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
+	store, err := bolt.Open(p.DB, bolt.Options{Fatal: t.fatal(p.DB), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
 	if errors.Is(err, bolt.ErrInUse) {
 		return fmt.Errorf("data file %s: another process is using it; if that is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
 	}

@@ -50,7 +50,7 @@ func TestCompactDiskFull(t *testing.T) {
 		if code == 0 {
 			break
 		}
-		if code != 1 || !strings.Contains(output, "no space left") || !strings.Contains(output, "the data file is as it was") {
+		if code != 1 || !strings.Contains(output, "no space left") || !strings.Contains(output, "the data file is unchanged") {
 			t.Fatalf("with %d bytes free: exit code %d\n%s", room, code, output)
 		}
 		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) {

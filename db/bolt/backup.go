@@ -13,20 +13,21 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/datafile"
 )
 
 const (
-	// backupStep is how much of a copy is written between two syncs, in bytes:
-	// the uploads' own syncs wait for what has gathered.
+	// backupStep is how many bytes of a snapshot are written between two syncs. A sync
+	// of an upload waits for everything that is not yet synced.
 	backupStep = 8 << 20
-	// backupSpare is disk space that a copy leaves to uploads.
+	// backupSpare is disk space that a snapshot leaves for uploads.
 	backupSpare = 64 << 20
 )
 
-// Backup returns a copy of the data file; see db.Backuper. It is written to a
-// file of its own first, beside the data file: a transaction that was held for
-// as long as a client takes would keep every page freed meanwhile from being
-// used again, and the data file would grow with each commit.
+// Backup returns a snapshot of the data file; see db.Backuper. It is first written to a
+// temporary file beside the data file. A transaction that stayed open until the client
+// has read everything would keep all pages that are freed meanwhile from being used
+// again, so the data file would grow with each commit.
 func (s *Store) Backup(ctx context.Context) (content io.ReadCloser, size int64, err error) {
 	tmp, err := s.spool()
 	if err == nil {
@@ -39,7 +40,7 @@ func (s *Store) Backup(ctx context.Context) (content io.ReadCloser, size int64, 
 		}
 	}
 	switch {
-	case isFull(err):
+	case datafile.IsFull(err):
 		return nil, 0, fmt.Errorf("%w: a backup is written to a file first: %w", db.ErrFull, err)
 	case err != nil:
 		return nil, 0, fmt.Errorf("backup: %w", err)
@@ -47,14 +48,14 @@ func (s *Store) Backup(ctx context.Context) (content io.ReadCloser, size int64, 
 	return tmp, size, nil
 }
 
-// spooled is a temporary file that goes when it is closed.
+// spooled is a temporary file that is deleted when it is closed.
 type spooled struct{ *os.File }
 
 func (f spooled) Close() error {
 	return errors.Join(f.File.Close(), discardFile(f.Name()))
 }
 
-// discardFile removes a file that may be gone already.
+// discardFile removes a file if it exists.
 func discardFile(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -62,16 +63,17 @@ func discardFile(path string) error {
 	return nil
 }
 
-// The name of a temporary file is that of the data file, spoolMark, digits and
-// spoolEnd. Nobody calls a backup of his own that.
+// The name of a temporary file is the name of the data file, spoolMark, digits and
+// spoolEnd. No person names a backup like that.
 const (
 	spoolMark = ".unsent-"
 	spoolEnd  = ".tmp"
 )
 
-// spool makes a temporary file beside the data file, where there is a disk and
-// not memory. Its name goes at once where the system lets it. When the data
-// file's folder is gone it is made elsewhere: this copy may be the last.
+// spool creates a temporary file beside the data file: the folder for temporary files
+// may be in memory. The name is removed at once if the system allows that. If the
+// folder of the data file was deleted, the file is created elsewhere, because this
+// snapshot may be the last copy of the images.
 func (s *Store) spool() (spooled, error) {
 	path := realPath(s.path)
 	pattern := filepath.Base(path) + spoolMark + "*" + spoolEnd
@@ -95,8 +97,8 @@ func realPath(path string) string {
 	return path
 }
 
-// removeSpooled removes what a crash left of backups where a file cannot lose
-// its name while it is open. Nobody else has the data file at path open.
+// removeSpooled removes temporary files that a crash left on systems where an open file
+// keeps its name. No other process has the data file at path open.
 func removeSpooled(path string) {
 	path = realPath(path)
 	files, _ := os.ReadDir(filepath.Dir(path))
@@ -109,7 +111,7 @@ func removeSpooled(path string) {
 	}
 }
 
-// copyTo copies the data file as it is now, and returns the size of the copy.
+// copyTo writes a snapshot of the data file, and returns its size.
 func (s *Store) copyTo(ctx context.Context, tmp spooled) (size int64, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		size = tx.Size()
@@ -119,7 +121,7 @@ func (s *Store) copyTo(ctx context.Context, tmp spooled) (size int64, err error)
 		w := &copier{ctx: ctx, f: tmp.File}
 		n, err := tx.WriteTo(w)
 		switch {
-		case w.err != nil: // of which bbolt may keep the text alone
+		case w.err != nil: // bbolt may return only its text
 			return w.err
 		case err == io.EOF, err == nil && n != size:
 			err = fmt.Errorf("%w: the data file has less than its %d bytes", db.ErrDamaged, size)
@@ -129,10 +131,10 @@ func (s *Store) copyTo(ctx context.Context, tmp spooled) (size int64, err error)
 	return size, err
 }
 
-// reserveCopy gives f disk space for size bytes, and returns an error if none
-// would be left.
+// reserveCopy reserves disk space for size bytes in f. It returns an error if less than
+// backupSpare would be left.
 func reserveCopy(f *os.File, size int64) error {
-	ok, err := allocate(f, 0, size+backupSpare)
+	ok, err := datafile.Allocate(f, 0, size+backupSpare)
 	if !ok {
 		return nil
 	}

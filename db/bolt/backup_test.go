@@ -13,9 +13,9 @@ import (
 	"imageserver/db"
 )
 
-// TestBackupLeavesNothing: neither a backup that is closed, nor one that failed,
-// nor one of a process that was killed, leaves a file. Other files stay, backups
-// that somebody made by hand among them.
+// TestBackupLeavesNothing fails if a backup leaves a file when it is closed, when it
+// fails, or when its process is killed. Other files must stay, also backups that
+// somebody made by hand.
 func TestBackupLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -49,7 +49,7 @@ func TestBackupLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestBackupOfShort: of a file that was cut there is no copy that looks whole.
+// TestBackupOfShort fails if the backup of a file that was cut looks complete.
 func TestBackupOfShort(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {

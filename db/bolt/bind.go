@@ -2,104 +2,61 @@ package bolt
 
 import (
 	"bytes"
-	"errors"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
-// entry is one key that a record has in the file.
-type entry struct {
-	bucket, key, value []byte
-}
-
-// inTrash reports whether the record is that of an image in the trash.
-func (r *record) inTrash() bool { return !r.Deleted.IsZero() }
-
-// key is the record's key in its own bucket and, after what they sort by, in
-// the indices.
-func (r *record) key() []byte {
-	if r.inTrash() {
-		return trashKey(r.Name, r.Deleted)
+// bind adds a record, whose key must be free, with its index entries. Its blob is
+// counted elsewhere.
+func bind(tx *txn, r *layout.Record) error {
+	r.Count(&tx.usage, 1)
+	tx.noteExpiry(r.End())
+	if err := tx.Bucket(r.Bucket()).Put(r.Key(), r.Marshal()); err != nil {
+		return err
 	}
-	return []byte(r.Name)
-}
-
-// bucket is where the record stands.
-func (r *record) bucket() []byte {
-	if r.inTrash() {
-		return trashBucket
-	}
-	return imagesBucket
-}
-
-// entries are the record itself and all that refers to it; see the layout.
-func (r *record) entries() (all []entry) {
-	add := func(bucket, key, value []byte) { all = append(all, entry{bucket, key, value}) }
-	key := r.key()
-	add(r.bucket(), key, r.marshal())
-	if r.inTrash() {
-		add(deletedBucket, recentKey(r.Deleted, r.Name), nil)
-		add(digestsBucket, trashedDigestKey(r.SHA256, key), nil)
-	} else {
-		add(recentBucket, recentKey(r.Uploaded, r.Name), nil)
-		add(digestsBucket, digestKey(r.SHA256, r.Name), nil)
-		if r.DeleteHash != (db.Digest{}) {
-			add(tokensBucket, digestKey(r.DeleteHash, r.Name), nil)
-		}
-	}
-	if end := r.End(); !end.IsZero() {
-		add(dueBucket, dueKey(end, key), nil)
-	}
-	return all
-}
-
-// count adds the record to the counts, n times.
-func (r *record) count(u *db.Usage, n int64) {
-	if r.inTrash() {
-		u.Trash += n
-		u.TrashBytes += n * r.Size
-		return
-	}
-	u.Images += n
-	u.Bytes += n * r.Size
-}
-
-// bind enters a record, whose key must be free. Its blob is counted elsewhere.
-func bind(tx *txn, r *record) error {
-	r.count(&tx.usage, 1)
-	tx.expect(r.End())
-	for _, e := range r.entries() {
-		if err := tx.Bucket(e.bucket).Put(e.key, e.value); err != nil {
-			return err
+	for _, ix := range layout.Indexes {
+		if k, v := ix.Entry(r); k != nil {
+			if err := tx.Bucket(ix.Bucket).Put(k, v); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// unbind takes a record out, as it is in the file, and with it what nobody
-// else has of its content.
-func unbind(tx *txn, r *record) error {
-	return errors.Join(tx.takeOut(r), tx.letGo(r))
+// unbind removes a record, which must be as the file has it, and everything that only
+// this record used.
+func unbind(tx *txn, r *layout.Record) error {
+	if err := tx.removeRecord(r); err != nil {
+		return err
+	}
+	return tx.dropUnused(r)
 }
 
-// takeOut is unbind for a record whose content stays.
-func (tx *txn) takeOut(r *record) error {
-	r.count(&tx.usage, -1)
-	for _, e := range r.entries() {
-		if err := tx.Bucket(e.bucket).Delete(e.key); err != nil {
-			return err
+// removeRecord removes a record and its index entries. Its blob stays.
+func (tx *txn) removeRecord(r *layout.Record) error {
+	r.Count(&tx.usage, -1)
+	if err := tx.Bucket(r.Bucket()).Delete(r.Key()); err != nil {
+		return err
+	}
+	for _, ix := range layout.Indexes {
+		if k, _ := ix.Entry(r); k != nil {
+			if err := tx.Bucket(ix.Bucket).Delete(k); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// letGo drops what nobody has any more of the content of r, which was taken
-// out: the copies with the last name, the blob with the last record.
-func (tx *txn) letGo(r *record) error {
-	if firstWith(tx.Tx, nameless(r.SHA256)) == nil {
+// dropUnused deletes what only r used, whose record was removed: the resized copies if
+// no image has this content any more, and the blob if no record has it.
+func (tx *txn) dropUnused(r *layout.Record) error {
+	if firstWith(tx.Tx, layout.NamesOf(r.SHA256)) == nil {
 		if err := tx.dropCopies(r.SHA256); err != nil {
 			return err
 		}
@@ -109,85 +66,68 @@ func (tx *txn) letGo(r *record) error {
 	}
 	tx.usage.Blobs--
 	tx.usage.Stored -= r.Size
-	return tx.drop(r.blob)
+	return tx.drop(r.Blob)
 }
 
-// vacate makes room for a record under name: what stands there goes to the
-// trash for rest, or is deleted where that is 0 or it has expired.
-func (tx *txn) vacate(name string, rest time.Duration) error {
-	r, err := getRecord(tx.Tx, name)
+// vacate removes the image under name, if there is one; see remove.
+func (tx *txn) vacate(name string, ttl time.Duration) error {
+	r, err := layout.ImageRecord(tx.Tx, name)
 	if r == nil || err != nil {
 		return err
 	}
-	return tx.remove(r, rest)
+	return tx.remove(r, ttl)
 }
 
-// remove takes an image from its name, to the trash for rest, or for good.
-func (tx *txn) remove(r *record, rest time.Duration) error {
-	if rest <= 0 || r.Ended(tx.now) {
+// remove moves an image to the trash for the time ttl, or deletes it if ttl is 0 or the
+// image has expired.
+func (tx *txn) remove(r *layout.Record, ttl time.Duration) error {
+	if ttl <= 0 || r.Ended(tx.now) {
 		return unbind(tx, r)
 	}
-	return tx.discard(r, rest)
+	return tx.moveToTrash(r, ttl)
 }
 
-// prolong gives the image under name the later of its own end and another, and
+// prolong makes the image under name expire at the time given if that is later, and
 // returns its record.
-func (tx *txn) prolong(name string, end time.Time) (*record, error) {
-	r, err := mustRecord(tx.Tx, []byte(name))
-	if err != nil || !outlives(end, r) {
+func (tx *txn) prolong(name string, expires time.Time) (*layout.Record, error) {
+	r, err := layout.MustRecord(tx.Tx, []byte(name))
+	if err != nil || !outlives(expires, r) {
 		return r, err
 	}
-	if err := tx.takeOut(r); err != nil {
+	if err := tx.removeRecord(r); err != nil {
 		return nil, err
 	}
-	r.Expires = end
+	r.Expires = expires
 	return r, bind(tx, r)
 }
 
-// outlives reports whether end is later than that of r.
-func outlives(end time.Time, r *record) bool {
-	return !db.LaterEnd(end, r.Expires).Equal(r.Expires)
+// outlives reports whether the time given is later than the expiry of r. A zero time is
+// never.
+func outlives(expires time.Time, r *layout.Record) bool {
+	return !db.LaterEnd(expires, r.Expires).Equal(r.Expires)
 }
 
-// sameContent returns a record whose blob has the digest sum, or nil: that of
-// an image where there is one, since a damaged one in the trash must not keep
-// its bytes from being stored again.
-func sameContent(tx *bbolt.Tx, sum db.Digest) (*record, error) {
+// sameContent returns a record with the digest sum, or nil. It prefers an image to one
+// in the trash: a damaged record in the trash must not keep the bytes from being
+// stored again.
+func sameContent(tx *bbolt.Tx, sum db.Digest) (*layout.Record, error) {
 	k := firstWith(tx, sum[:])
 	if k == nil {
 		return nil, nil
 	}
-	if name := firstWith(tx, nameless(sum)); name != nil {
+	if name := firstWith(tx, layout.NamesOf(sum)); name != nil {
 		k = name
 	}
-	return mustRecord(tx, digestOwner(k))
+	_, owner := layout.DigestOwner(k, nil)
+	return layout.MustRecord(tx, owner)
 }
 
-// firstWith returns the first key in the digests bucket from the one given on
-// that has its digest, or nil.
+// firstWith returns the first key in the digests bucket that is not before from and
+// has the same digest, or nil.
 func firstWith(tx *bbolt.Tx, from []byte) []byte {
-	k, _ := tx.Bucket(digestsBucket).Cursor().Seek(from)
+	k, _ := tx.Bucket(layout.DigestsBucket).Cursor().Seek(from)
 	if !bytes.HasPrefix(k, from[:len(db.Digest{})]) {
 		return nil
-	}
-	return k
-}
-
-// nameless is where the names of a content begin among its keys in the digests
-// bucket: behind those of the images in the trash.
-func nameless(sum db.Digest) []byte { return append(sum[:len(sum):len(sum)], trashMark+1) }
-
-// trashedDigestKey is the key in the digests bucket of an image in the trash.
-func trashedDigestKey(sum db.Digest, key []byte) []byte {
-	return append(append(sum[:len(sum):len(sum)], trashMark), key...)
-}
-
-// digestOwner returns the key of the record that a key in the digests bucket
-// stands for.
-func digestOwner(k []byte) []byte {
-	k = k[len(db.Digest{}):]
-	if len(k) > 0 && k[0] == trashMark {
-		return k[1:]
 	}
 	return k
 }

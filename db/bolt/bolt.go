@@ -1,41 +1,16 @@
-// Package bolt keeps images, and the copies made of them, in one bbolt file.
-//
-// # Layout
-//
-//	meta     "format" → version of this layout; "usage" → the counts of db.Usage
-//	images   name → record (protobuf wire format, see record)
-//	recent   upload time, newest first, + name → nothing: the order of List
-//	digests  SHA-256 + name → nothing: which names share one content;
-//	         SHA-256 + NUL + key in trash → nothing: and what has it there
-//	tokens   DeleteHash + name → nothing: for ByDeleteHash
-//	trash    name + NUL + time of deletion, newest first → record
-//	deleted  time of deletion, newest first, + name → nothing: the order of
-//	         List for the trash
-//	due      end, earliest first, + name or key in trash → nothing: what the
-//	         sweeper deletes next
-//	chunks   blob id + chunk number → bucket { "c" → CRC-32C + bytes }
-//	orphans  blob id → nothing: uploads under way, and what was being read,
-//	         or was too long for one commit, when it was deleted
-//	copies   SHA-256 of the source + key → record
-//	made     blob id → key in copies: the order in which copies were made,
-//	         since ids only rise
-//
-// A blob is the content of one or more images, or of one copy, immutable,
-// under an id that is never used again. It is cut into chunks, and each chunk
-// is alone in a bucket of its own: bbolt keeps at least two entries in a leaf,
-// so a chunk that had a neighbour would be written again whenever the
-// neighbour is.
+// Package bolt stores images, and resized copies of them, in one bbolt file. Package
+// layout describes what is in the file.
 //
 // # Concurrency
 //
-// All writing is done by one goroutine (commit.go), which commits whatever
-// queued up during its last commit. Readers use one short transaction for
-// each chunk and never hold one while they wait for a client: a transaction
-// that stays open keeps every page freed since from being used again.
+// One goroutine writes (commit.go). It commits all changes that arrived during its
+// last commit. Readers use one short transaction for each chunk, and have none open
+// while they wait for a client: an open transaction keeps all pages that are freed
+// after its beginning from being used again.
 //
-// What is past its end is in no answer, whether or not it has been deleted: the
-// record, of which each answer is made, tells. The sweeper (sweep.go) sleeps
-// until the first end in due has come, and deletes in commits of bounded size.
+// An expired image is never returned, even before it is deleted, because its record
+// says when it expires. The sweeper (sweep.go) sleeps until the next image in due
+// expires, and deletes in commits of bounded size.
 package bolt
 
 import (
@@ -53,6 +28,8 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/datafile"
+	"imageserver/db/bolt/internal/layout"
 )
 
 // Options tunes a Store. The zero value is ready to use.
@@ -63,31 +40,43 @@ type Options struct {
 	UploadMemory int64
 	UploadWait   time.Duration // 0 means 10 s
 
-	// MaxSize bounds the data file, in bytes; 0 means that the disk does. Past
-	// it a Put gives db.ErrFull, and all else goes on as on a full disk.
+	// MaxSize is the largest size of the data file, in bytes; 0 means no limit. A
+	// Put for which there is no room returns db.ErrFull. Everything else behaves
+	// as on a full disk.
 	MaxSize int64
 
-	// Committed, when not nil, is told of each commit how long it took and how
-	// many changes went into it. It must be quick.
+	// Committed, if not nil, is called after each commit with its duration and its
+	// number of changes. It must be quick.
 	Committed func(took time.Duration, changes int)
 
-	Now func() time.Time // the clock; nil means time.Now
-	Log *slog.Logger     // what happens in the background; nil means slog.Default
+	// Fatal is called when no transaction can begin any more, because another
+	// program cut or overwrote the data file. The locks of bbolt stay held, so
+	// every later call blocks, Close too: Fatal must end the process. What was
+	// acknowledged stays as safe as in a crash. nil means to panic.
+	Fatal func(err error)
 
-	// NoSync leaves syncing to the operating system. A power cut then loses
-	// acknowledged images: it exists for tests that must see that happen.
+	Now func() time.Time // the clock; nil means time.Now
+	Log *slog.Logger     // for events in the background; nil means slog.Default
+
+	// NoSync leaves syncing to the operating system, so that a power cut loses
+	// acknowledged images. It is for tests that need to see that.
 	NoSync bool
 }
+
+// ErrInUse means that another process has the data file open.
+var ErrInUse = datafile.ErrInUse
 
 // Store is a db.Store in one bbolt file.
 type Store struct {
 	db   *bbolt.DB
 	path string
-	file *os.File // bbolt's own, for reserving disk space
-	head *head
+	file *os.File // the one that bbolt has open, for reserving disk space
+	head *datafile.Head
 
 	pageSize  int64 // bytes
 	committed func(took time.Duration, changes int)
+
+	fatal func(err error)
 
 	now func() time.Time
 	log *slog.Logger
@@ -98,7 +87,6 @@ type Store struct {
 	memory   memory
 	sweep    sweeper
 
-	brokenBy atomic.Pointer[error] // see breakdown
 	close    sync.Once
 	closeErr error
 }
@@ -109,8 +97,8 @@ var _ interface {
 	db.Measured
 } = (*Store)(nil)
 
-// Open opens the data file at path, or makes a new one. Errors are one line
-// that says what to do.
+// Open opens the data file at path, or creates one. An error is one line that says
+// what to do.
 func Open(path string, o Options) (*Store, error) {
 	if o.UploadMemory == 0 {
 		o.UploadMemory = 64 << 20
@@ -121,13 +109,16 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Committed == nil {
 		o.Committed = func(time.Duration, int) {}
 	}
+	if o.Fatal == nil {
+		o.Fatal = func(err error) { panic(err) }
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	bdb, file, err := openFile(path, o.NoSync)
+	bdb, file, err := datafile.OpenOrCreate(path, o.NoSync, layout.Upgrade)
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -137,16 +128,17 @@ func Open(path string, o Options) (*Store, error) {
 		file:      file,
 		pageSize:  int64(bdb.Info().PageSize),
 		committed: o.Committed,
+		fatal:     o.Fatal,
 		now:       o.Now,
 		log:       o.Log,
 	}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
-		unlock(file) // bbolt's own Close may wait for ever for locks that a panic left
+		datafile.Unlock(file) // after a panic the Close of bbolt may wait forever for a lock
 		file.Close()
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
-	s.head = mapHead(file, 2*bdb.Info().PageSize)
+	s.head = datafile.MapHead(file, 2*bdb.Info().PageSize)
 	removeSpooled(path)
 	s.memory.init(o.UploadMemory, o.UploadWait)
 	s.pins.init()
@@ -155,19 +147,19 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// prepare brings the file to this version's format and reads where it stands.
+// prepare upgrades the file to the newest format, and reads its last ids.
 func (s *Store) prepare() (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w (%v)", errDamaged, r)
+			err = fmt.Errorf("%w (%v)", datafile.ErrDamaged, r)
 		}
 	}()
-	if err := upgrade(s.db, upgrades); err != nil {
+	if err := layout.Upgrade(s.db); err != nil {
 		return err
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
-		s.lastBlob.Store(tx.Bucket(chunksBucket).Sequence())
+		s.lastBlob.Store(tx.Bucket(layout.ChunksBucket).Sequence())
 		s.lastTx.Store(uint64(tx.ID()))
 		return nil
 	})
@@ -178,15 +170,10 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.stopCommitter()
 		s.sweep.stop()
-		s.head.unmap()
-		if s.broken() != nil {
-			unlock(s.file)
-			s.closeErr = s.file.Close()
-			return
-		}
+		s.head.Unmap()
 		if s.space.tight && s.named() == nil {
-			// With the list of free pages the next Open is quick. Without it,
-			// where the disk is still full, it is just as right.
+			// Write the list of free pages, so that the next Open is quick. If the
+			// disk is still full this fails, and Open makes the list.
 			s.db.NoFreelistSync = false
 			_ = s.db.Update(func(*bbolt.Tx) error { return nil })
 		}
@@ -197,9 +184,9 @@ func (s *Store) Close() error {
 
 // Ready reads from the file and returns why it cannot be read or written.
 func (s *Store) Ready(context.Context) error {
-	last := s.lastTx.Load() // the view may see later ones, and one that is not yet counted
+	last := s.lastTx.Load() // the view may see a later transaction, even one that is not yet noted
 	err := s.view(func(tx *bbolt.Tx) error {
-		_, err := readUsage(tx)
+		_, err := layout.ReadUsage(tx)
 		return errors.Join(err, s.inPlace(tx, last, s.lastTx.Load()+1))
 	})
 	return errors.Join(err, s.failure())
@@ -208,13 +195,13 @@ func (s *Store) Ready(context.Context) error {
 // Usage returns the counts kept in the file.
 func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		u, err = readUsage(tx)
+		u, err = layout.ReadUsage(tx)
 		return err
 	})
 	return u, err
 }
 
-// Stats tells how the store fares; see db.Measured.
+// Stats returns measurements; see db.Measured.
 func (s *Store) Stats() db.Stats {
 	stats := db.Stats{Waiting: int64(s.memory.small.Waiting() + s.memory.full.Waiting())}
 	if info, err := s.file.Stat(); err == nil {
@@ -228,18 +215,14 @@ func (s *Store) Stats() db.Stats {
 // view runs fn in a read transaction of its own. Damage that makes bbolt, or
 // the memory map it reads through, panic becomes db.ErrDamaged.
 func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
-	if err := s.broken(); err != nil {
-		return err
-	}
 	begun := false
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if !begun && errors.Is(err, db.ErrDamaged) {
-			unlockRead(s.db)
-			err = s.breakdown(err)
+			s.fatal(noTransaction(err))
 		}
 	}()
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		begun = true
 		return fn(tx)
@@ -250,28 +233,7 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 	return err
 }
 
-// breakdown notes that bbolt panicked where a transaction begins, because the
-// file was cut short or overwritten under it, and returns what to say of it.
-// bbolt is called no more.
-func (s *Store) breakdown(err error) error {
-	err = fmt.Errorf("%w; the data file was changed by another program: stop the server and restore a backup", err)
-	if s.brokenBy.CompareAndSwap(nil, &err) {
-		s.log.Error("the data file can no longer be read", "err", err)
-	}
-	return s.broken()
-}
-
-// broken returns what breakdown was told, or nil.
-func (s *Store) broken() error {
-	if p := s.brokenBy.Load(); p != nil {
-		return *p
-	}
-	return nil
-}
-
-// recoverDamage turns a panic into an error that wraps db.ErrDamaged.
-func recoverDamage(err *error) {
-	if r := recover(); r != nil {
-		*err = fmt.Errorf("%w: %v", db.ErrDamaged, r)
-	}
+// noTransaction explains the panic with which bbolt did not begin a transaction.
+func noTransaction(err error) error {
+	return fmt.Errorf("%w; another program changed the data file while the server was running: restore a backup and start the server again", err)
 }

@@ -11,54 +11,55 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/datafile"
+	"imageserver/db/bolt/internal/layout"
 )
 
 const (
-	// groupBytes bounds the image bytes of one commit, and with them the
-	// memory it takes and the time that others wait for it.
+	// groupBytes limits the image bytes of one commit, and so its memory and the
+	// time that others wait for it.
 	groupBytes = 8 << 20
 	queueLen   = 1024
 )
 
-// A change is one caller's part of a commit. Its functions run on the
-// committer's goroutine, in a transaction shared with other changes, and may
-// run more than once.
+// change is what one caller adds to a commit. Its functions run in the goroutine of the
+// committer, in a transaction with other changes, and perhaps more than once.
 type change struct {
-	// check looks at the store as it is and decides. An error refuses this
-	// change alone; nothing is written when todo is false.
+	// check reads the store and decides. An error refuses this change only. If todo
+	// is false, nothing is written for it.
 	check func(tx *txn) (todo bool, err error)
-	// apply writes. An error undoes the whole transaction.
+	// apply writes. An error rolls back the whole transaction.
 	apply func(tx *txn) error
 
 	bytes int64 // of image data that apply adds
-	copy  bool  // of a PutCopy: on a full disk no other copy gives way to it
+	copy  bool  // of a PutCopy: on a full disk no other copies are deleted for it
 	err   error
 	done  chan struct{}
 }
 
-// txn is a write transaction and what must follow its end.
+// txn is a write transaction, and what must be done after its end.
 type txn struct {
 	*bbolt.Tx
-	now   time.Time // of the whole commit; as stamp returns it
+	now   time.Time // of the whole commit, as Stamp returns it
 	pins  *pins
 	usage db.Usage
-	first time.Time // the first end that was entered, or zero
-	doom  []uint64  // blobs that are deleted, in part or whole; see pins
+	first time.Time // the earliest expiry that was added, or zero
+	doom  []uint64  // blobs that are deleted, at least in part; see pins
 	left  []uint64  // blobs that became orphans
-	kept  []uint64  // orphans that became an image's or a copy's
+	kept  []uint64  // orphans that became the blob of an image or a copy
 
 	bytes   int64 // of image data
 	deleted int   // chunks; see dropChunks
 }
 
-// expect notes an end that has been entered.
-func (tx *txn) expect(end time.Time) {
+// noteExpiry notes the expiry of a record that was added.
+func (tx *txn) noteExpiry(end time.Time) {
 	if !end.IsZero() && (tx.first.IsZero() || end.Before(tx.first)) {
 		tx.first = end
 	}
 }
 
-// committer owns all writing.
+// committer does all writing.
 type committer struct {
 	queue   chan *change
 	closing sync.RWMutex  // held for reading while a change is queued
@@ -86,7 +87,7 @@ func (s *Store) startCommitter() {
 	}()
 }
 
-// stopCommitter lets what is queued finish and refuses everything after.
+// stopCommitter commits what is queued, and refuses later changes.
 func (s *Store) stopCommitter() {
 	s.closing.Lock()
 	s.closed.Store(true)
@@ -95,8 +96,8 @@ func (s *Store) stopCommitter() {
 	<-s.idle
 }
 
-// submit has c committed and waits for that, however long it takes: what c
-// refers to is in use until then.
+// submit waits until c is committed or refused. It cannot be cancelled, because the
+// committer uses what c refers to.
 func (s *Store) submit(c *change) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -130,33 +131,32 @@ func (s *Store) gather(group []*change) []*change {
 	return group
 }
 
-// commitGroup commits the changes together. When that fails, each is tried by
-// itself, so that one that cannot be done does not fail its neighbours.
+// commitGroup commits the changes together. If that fails, it commits each one alone, so
+// that a change that fails does not fail the others.
 func (s *Store) commitGroup(group []*change) {
 	if len(group) > 1 && s.commitTight(group) == nil {
 		return
 	}
 	for _, c := range group {
 		if err := s.commitAlone(c); err != nil {
-			c.err = err // and otherwise what commit left there: nil or a refusal
+			c.err = err // otherwise commit has set it: nil or a refusal
 		}
 	}
 }
 
-// commitAlone commits one change. Where it finds no space, copies give way to
-// it, which can be made again, and then the trash. Each round drops some, so
-// this ends.
+// commitAlone commits one change. If there is no space, it deletes resized copies, which
+// can be made again, and then images in the trash. Each round deletes some, so this
+// ends.
 func (s *Store) commitAlone(c *change) error {
 	group := []*change{c}
 	err := s.commitTight(group)
-	for errors.Is(err, db.ErrFull) && !c.copy && s.giveWay(c.bytes) {
+	for errors.Is(err, db.ErrFull) && !c.copy && s.makeSpace(c.bytes) {
 		err = s.commitTight(group)
 	}
 	return err
 }
 
-// commitTight commits, and where writing found no space left, tries again with
-// less to write; see space.
+// commitTight commits. If there was no space, it tries again and writes less; see space.
 func (s *Store) commitTight(group []*change) error {
 	before := s.space.tight
 	err := s.commit(group)
@@ -166,9 +166,9 @@ func (s *Store) commitTight(group []*change) error {
 	return err
 }
 
-// commit runs the changes in one transaction. Refusals are left in the
-// changes; an error returned means that nothing was done, or, when the store
-// has stopped writing, that it is not known.
+// commit commits the changes in one transaction. Refusals are set in the changes. An
+// error means that nothing was changed or, if the store has stopped writing, that the
+// outcome is unknown.
 func (s *Store) commit(group []*change) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -192,10 +192,10 @@ func (s *Store) commit(group []*change) error {
 	if !todo {
 		return nil
 	}
-	id, before := uint64(tx.ID()), s.head.txids()
+	id, before := uint64(tx.ID()), s.head.TxIDs()
 	err = s.finish(tx)
 	if err == nil {
-		err = s.head.wrote(before, id)
+		err = s.head.Wrote(before, id)
 		committed = err == nil
 	}
 	if err != nil {
@@ -203,8 +203,8 @@ func (s *Store) commit(group []*change) error {
 			s.space.tight = true
 			return full
 		}
-		// What a failed sync leaves on the disk is unknown, and a second sync
-		// may succeed without having written what the first one lost.
+		// After a failed sync the content of the disk is unknown. A second sync may
+		// succeed although what the first one lost is not written.
 		s.fail(err)
 		return s.failure()
 	}
@@ -215,9 +215,6 @@ func (s *Store) commit(group []*change) error {
 
 // begin starts the write transaction.
 func (s *Store) begin() (t *txn, err error) {
-	if err := s.broken(); err != nil {
-		return nil, err
-	}
 	var tx *bbolt.Tx
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -226,11 +223,10 @@ func (s *Store) begin() (t *txn, err error) {
 		case tx != nil:
 			tx.Rollback()
 		case errors.Is(err, db.ErrDamaged):
-			unlockWrite(s.db)
-			err = s.breakdown(err)
+			s.fatal(noTransaction(err))
 		}
 	}()
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	if tx, err = s.db.Begin(true); err != nil {
 		return nil, err
 	}
@@ -238,15 +234,15 @@ func (s *Store) begin() (t *txn, err error) {
 	if err := s.inPlace(tx, next, next); err != nil {
 		return nil, err
 	}
-	t = &txn{Tx: tx, now: stamp(s.now()), pins: &s.pins}
-	t.usage, err = readUsage(tx)
+	t = &txn{Tx: tx, now: layout.Stamp(s.now()), pins: &s.pins}
+	t.usage, err = layout.ReadUsage(tx)
 	return t, err
 }
 
-// applyAll runs every change that is not refused and reports whether any wrote.
+// applyAll applies every change that is not refused, and reports whether any wrote.
 func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	for _, c := range group {
 		tx.bytes += c.bytes
 	}
@@ -272,24 +268,24 @@ func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 		}
 	}
 	if tx.usage != before {
-		err = writeUsage(tx.Tx, tx.usage)
+		err = layout.WriteUsage(tx.Tx, tx.usage)
 	}
 	return todo, err
 }
 
-// finish commits. A panic in bbolt, which only a damaged file brings about,
-// counts as a failure to write.
+// finish commits. A panic in bbolt, which only a damaged file causes, counts as a failed
+// write.
 func (s *Store) finish(tx *txn) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer recoverDamage(&err)
+	defer datafile.RecoverDamage(&err)
 	s.db.NoFreelistSync = s.space.tight
 	s.db.MaxSize = s.space.bound(tx.bytes > 0)
 	return tx.Commit()
 }
 
-// fail stops all writing until the store is opened again.
+// fail stops writing until the store is opened again.
 func (s *Store) fail(err error) {
-	err = fmt.Errorf("%w after a failure of the storage (%w); restart the server once the disk is sound", db.ErrReadOnly, err)
+	err = fmt.Errorf("%w after a storage error (%w); restart the server when the disk works again", db.ErrReadOnly, err)
 	s.failed.CompareAndSwap(nil, &err)
 	s.log.Error("the data file can no longer be written", "err", err)
 }

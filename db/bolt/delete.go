@@ -5,15 +5,16 @@ import (
 	"fmt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
-// Delete unbinds name; see db.Store.
+// Delete deletes an image; see db.Store.
 func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error {
 	name, err := db.CheckName(name)
 	if err != nil {
 		return err
 	}
-	var old *record
+	var old *layout.Record
 	return s.submit(&change{
 		check: func(tx *txn) (todo bool, err error) {
 			if old, err = tx.live(name); err != nil {
@@ -25,11 +26,11 @@ func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error
 	})
 }
 
-// admit asks allow about the image called name, or about none where r is nil,
-// and then returns db.ErrNotFound for none.
-func admit(r *record, name string, allow db.Precondition) error {
+// admit asks allow, if it is not nil, about the image of r, which may be nil. Then it
+// returns db.ErrNotFound if r is nil.
+func admit(r *layout.Record, name string, allow db.Precondition) error {
 	if allow != nil {
-		if err := allow(r.image()); err != nil {
+		if err := allow(r.ImageOrNil()); err != nil {
 			return err
 		}
 	}

@@ -3,21 +3,20 @@ package bolt
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
-// ample is a budget that no test comes near.
+// ample is a budget that no test reaches.
 const ample = 1 << 40
 
 func putCopy(s *Store, source db.Digest, key string, content []byte, budget int64) error {
@@ -41,106 +40,26 @@ func readCopy(s *Store, source db.Digest, key string) ([]byte, error) {
 	return io.ReadAll(body)
 }
 
-// wantUsage looks at what is counted, and at whether the copies in the file
-// are as many.
+// wantUsage checks the counts, and the number of copies in the file.
 func wantUsage(t testing.TB, s *Store, want db.Usage) {
 	t.Helper()
 	got, err := s.Usage(ctx)
 	if err != nil || got != want {
 		t.Errorf("usage %+v, error %v, want %+v", got, err, want)
 	}
-	for _, bucket := range [][]byte{copiesBucket, madeBucket} {
+	for _, bucket := range [][]byte{layout.CopiesBucket, layout.MadeBucket} {
 		if got := count(t, s, bucket); got != int(want.Copies) {
 			t.Errorf("%d keys in %s, want %d", got, bucket, want.Copies)
 		}
 	}
 }
 
-// newVersion1 makes a file as the first version of the layout had it, with an
-// image of one chunk in it.
-func newVersion1(t *testing.T, name string, data []byte) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "images.db")
-	bdb, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bdb.Close()
-	if err := upgrade(bdb, upgrades[:1]); err != nil {
-		t.Fatal(err)
-	}
-	c := newChunk(fullBuffer)
-	c.n = copy(c.buf[crcSize:], data)
-	c.seal(1, 0)
-	size := int64(len(data))
-	err = bdb.Update(func(tx *bbolt.Tx) error {
-		var usage []byte
-		for _, n := range []int64{1, size, 1, size} {
-			usage = binary.BigEndian.AppendUint64(usage, uint64(n))
-		}
-		return errors.Join(
-			(&upload{id: 1, held: []*chunk{c}}).writeHeld(tx),
-			bind(&txn{Tx: tx}, &record{Image: db.Image{Name: name, Size: size, SHA256: sha256.Sum256(data)}, blob: 1, chunkSize: chunkSize}),
-			tx.Bucket(metaBucket).Put(usageKey, usage),
-		)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// TestUpgradeVersion1 opens a file from before there were copies.
-func TestUpgradeVersion1(t *testing.T) {
-	t.Parallel()
-	want := content(1, 1000)
-	source := db.Digest(sha256.Sum256(want))
-	path := newVersion1(t, "a.png", want)
-	for range 2 { // the second time there is nothing left to upgrade
-		s := openStore(t, path, Options{})
-		wantUsage(t, s, db.Usage{Images: 1, Bytes: 1000, Blobs: 1, Stored: 1000})
-		if got := mustRead(t, s, "a.png"); !bytes.Equal(got, want) {
-			t.Error("the image changed in the upgrade")
-		}
-		mustPutCopy(t, s, source, "w=1", want[:100], ample)
-		wantUsage(t, s, db.Usage{Images: 1, Bytes: 1000, Blobs: 1, Stored: 1000, Copies: 1, CopyBytes: 100})
-		mustPut(t, s, "a.png", want[1:]) // and its copy is gone
-		mustPut(t, s, "a.png", want)
-		s.Close()
-	}
-	s := openStore(t, path, Options{})
-	if err := s.Delete(ctx, "a.png", db.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	wantUsage(t, s, db.Usage{})
-	wantChunks(t, s, 0)
-}
-
-// TestUpgradeDamaged does not take counts that are cut short for zeros.
-func TestUpgradeDamaged(t *testing.T) {
-	t.Parallel()
-	path := newVersion1(t, "a.png", content(1, 1000))
-	bdb, err := bbolt.Open(path, 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = bdb.Update(func(tx *bbolt.Tx) error {
-		return tx.Bucket(metaBucket).Put(usageKey, make([]byte, usageSize1-1))
-	})
-	if err := errors.Join(err, bdb.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Open(path, Options{}); !errors.Is(err, db.ErrDamaged) {
-		t.Errorf("error %v, want ErrDamaged", err)
-	}
-}
-
-// TestCopiesLeaveNothing sees that no chunk stays in the file without a copy.
+// TestCopiesLeaveNothing fails if a chunk stays in the file without a copy.
 func TestCopiesLeaveNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
-	small, big := content(1, chunkSize), content(2, 2*segmentChunks*chunkSize+1)
-	bigChunks := chunkCount(int64(len(big)), chunkSize)
+	small, big := content(1, layout.ChunkSize), content(2, 2*segmentChunks*layout.ChunkSize+1)
+	bigChunks := chunkCount(int64(len(big)), layout.ChunkSize)
 	source := mustPut(t, s, "a.png", content(3, 100)).SHA256
 	usage := db.Usage{Images: 1, Bytes: 100, Blobs: 1, Stored: 100}
 
@@ -156,14 +75,14 @@ func TestCopiesLeaveNothing(t *testing.T) {
 
 	for _, content := range [][]byte{big, small, big, big} { // each in the place of the one before
 		mustPutCopy(t, s, source, "w=1", content, ample)
-		wantChunks(t, s, 1+chunkCount(int64(len(content)), chunkSize))
+		wantChunks(t, s, 1+chunkCount(int64(len(content)), layout.ChunkSize))
 	}
 	_, body, err := s.GetCopy(ctx, source, "w=1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustPutCopy(t, s, source, "w=2", small, chunkSize) // evicts it
-	if got := count(t, s, chunksBucket); got != 2+bigChunks {
+	mustPutCopy(t, s, source, "w=2", small, layout.ChunkSize) // evicts it
+	if got := count(t, s, layout.ChunksBucket); got != 2+bigChunks {
 		t.Errorf("%d chunks while the evicted copy is read, want %d", got, 2+bigChunks)
 	}
 	if got, err := io.ReadAll(body); err != nil || !bytes.Equal(got, big) {
@@ -171,7 +90,7 @@ func TestCopiesLeaveNothing(t *testing.T) {
 	}
 	body.Close()
 	wantChunks(t, s, 2)
-	usage.Copies, usage.CopyBytes = 1, chunkSize
+	usage.Copies, usage.CopyBytes = 1, layout.ChunkSize
 	wantUsage(t, s, usage)
 
 	mustPutCopy(t, s, source, "w=3", big, ample)
@@ -182,13 +101,13 @@ func TestCopiesLeaveNothing(t *testing.T) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// TestManyChunksGo evicts more chunks than one commit may delete.
+// TestManyChunksGo evicts copies with more chunks than one commit may delete.
 func TestManyChunksGo(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})
 	source := mustPut(t, s, "a.png", nil).SHA256
 	const n = 4
-	size := int64(dropChunks/2) * chunkSize
+	size := int64(dropChunks/2) * layout.ChunkSize
 	for i := range n {
 		_, err := s.PutCopy(ctx, source, fmt.Sprint(i), io.LimitReader(zeros{}, size), db.CopyOptions{Budget: n * size})
 		if err != nil {
@@ -201,7 +120,7 @@ func TestManyChunksGo(t *testing.T) {
 		check: func(*txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			err := tx.evict(0)
-			c := tx.Bucket(chunksBucket).Cursor()
+			c := tx.Bucket(layout.ChunksBucket).Cursor()
 			for k, _ := c.First(); k != nil; k, _ = c.Next() {
 				left++
 			}
@@ -218,7 +137,7 @@ func TestManyChunksGo(t *testing.T) {
 	wantChunks(t, s, 0)
 }
 
-// TestGiveWayInSteps has more small copies than give way to an upload at once.
+// TestGiveWayInSteps has more small copies than one commit deletes for an upload.
 func TestGiveWayInSteps(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})
@@ -228,8 +147,8 @@ func TestGiveWayInSteps(t *testing.T) {
 		mustPutCopy(t, s, source, fmt.Sprint(i), []byte("x"), ample)
 	}
 	for _, left := range []int64{10, 0, 0} {
-		had := count(t, s, copiesBucket) > 0
-		if got := s.giveWay(1 << 20); got != had {
+		had := count(t, s, layout.CopiesBucket) > 0
+		if got := s.makeSpace(1 << 20); got != had {
 			t.Errorf("some copies gave way: %t, want %t", got, had)
 		}
 		wantUsage(t, s, db.Usage{Images: 1, Blobs: 1, Copies: left, CopyBytes: left})
@@ -237,29 +156,29 @@ func TestGiveWayInSteps(t *testing.T) {
 	}
 }
 
-// TestDamagedCopy damages a copy in every way. Reading it says so, nothing
-// else suffers, and it can be made again, evicted, or deleted with its source.
+// TestDamagedCopy damages a copy in several ways. Reading must report it, nothing else
+// may be affected, and the copy can be made again, evicted, or deleted with its image.
 func TestDamagedCopy(t *testing.T) {
 	t.Parallel()
-	data := content(1, 2*chunkSize+500)
-	k := copyKey(sha256.Sum256(content(2, 100)), "w=1")
+	data := content(1, 2*layout.ChunkSize+500)
+	k := layout.CopyKey(sha256.Sum256(content(2, 100)), "w=1")
 	for _, damage := range []struct {
 		name string
 		do   func(tx *bbolt.Tx, blob uint64) error
 	}{
 		{"flipped", func(tx *bbolt.Tx, blob uint64) error {
-			place := chunkPlace(blob, 1)
-			b := tx.Bucket(chunksBucket).Bucket(place[:])
-			v := bytes.Clone(b.Get(chunkKey))
+			place := layout.ChunkKey(blob, 1)
+			b := tx.Bucket(layout.ChunksBucket).Bucket(place[:])
+			v := bytes.Clone(b.Get(layout.ChunkValueKey))
 			v[1000] ^= 1
-			return b.Put(chunkKey, v)
+			return b.Put(layout.ChunkValueKey, v)
 		}},
 		{"chunk missing", func(tx *bbolt.Tx, blob uint64) error {
-			place := chunkPlace(blob, 1)
-			return tx.Bucket(chunksBucket).DeleteBucket(place[:])
+			place := layout.ChunkKey(blob, 1)
+			return tx.Bucket(layout.ChunksBucket).DeleteBucket(place[:])
 		}},
 		{"record unreadable", func(tx *bbolt.Tx, blob uint64) error {
-			return tx.Bucket(copiesBucket).Put(k, []byte("unreadable"))
+			return tx.Bucket(layout.CopiesBucket).Put(k, []byte("unreadable"))
 		}},
 	} {
 		for _, mend := range []struct {
@@ -283,7 +202,7 @@ func TestDamagedCopy(t *testing.T) {
 				mustPutCopy(t, s, other, "w=1", data, ample)
 				err := tamper(s, func(tx *bbolt.Tx) error {
 					r, err := findCopy(tx, k)
-					return errors.Join(err, damage.do(tx, r.blob))
+					return errors.Join(err, damage.do(tx, r.Blob))
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -315,8 +234,8 @@ func TestDamagedCopy(t *testing.T) {
 	}
 }
 
-// TestCopyLost takes the record of a copy out of the file: the copy is not
-// found, and the others can be evicted all the same.
+// TestCopyLost deletes the record of a copy. The copy is not found, and the others can
+// still be evicted.
 func TestCopyLost(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
@@ -324,7 +243,7 @@ func TestCopyLost(t *testing.T) {
 	for _, key := range []string{"lost", "b", "c"} {
 		mustPutCopy(t, s, source, key, content(2, 1000), ample)
 	}
-	err := tamper(s, func(tx *bbolt.Tx) error { return tx.Bucket(copiesBucket).Delete(copyKey(source, "lost")) })
+	err := tamper(s, func(tx *bbolt.Tx) error { return tx.Bucket(layout.CopiesBucket).Delete(layout.CopyKey(source, "lost")) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,22 +253,21 @@ func TestCopyLost(t *testing.T) {
 	})
 }
 
-// newBoundedStore makes a store whose file may not grow beyond size.
+// newBoundedStore makes a store whose file is limited to size bytes.
 func newBoundedStore(t *testing.T, size int64) *Store {
 	t.Helper()
 	return newStore(t, Options{NoSync: true, MaxSize: size})
 }
 
-// TestCopiesGiveWay gives the file an end that it may not grow beyond.
+// TestCopiesGiveWay limits the size of the file.
 func TestCopiesGiveWay(t *testing.T) {
 	t.Parallel()
 	s := newBoundedStore(t, 24<<20)
 	testGiveWay(t, s, 24<<20)
 }
 
-// testGiveWay fills a store that has room for size bytes. Copies take what is
-// left and no more, and make room for images, the oldest first; and so does
-// the trash when there are no more copies.
+// testGiveWay fills a store that has room for size bytes. Copies must use only the space
+// that is left. For images the oldest copies must be deleted, and no others than needed.
 func testGiveWay(t *testing.T, s *Store, size int64) {
 	source := mustPut(t, s, "a.png", content(0, 100)).SHA256
 	var err error
@@ -362,7 +280,7 @@ func testGiveWay(t *testing.T, s *Store, size int64) {
 	if !errors.Is(err, db.ErrFull) {
 		t.Fatalf("error %v, want ErrFull", err)
 	}
-	long := content(1, 3*segmentChunks*chunkSize) // which is staged
+	long := content(1, 3*segmentChunks*layout.ChunkSize) // which is staged
 	if err := putCopy(s, source, "long", long, ample); !errors.Is(err, db.ErrFull) {
 		t.Errorf("error %v, want ErrFull", err)
 	}

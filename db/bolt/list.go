@@ -11,11 +11,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
-// List returns a page of images; see db.Store. Every order is that of keys, by
-// their bytes or against them, and a cursor is the key at which the page before
-// ended.
+// List returns a page of images; see db.Store. Every order is the order of keys in a
+// bucket, or its reverse. A cursor is the last key of the page before.
 func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, next string, err error) {
 	if o.Trash {
 		o.Sort, o.Reverse = db.ByUploaded, false
@@ -41,31 +41,31 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 	return images, cursor(o, last), nil
 }
 
-// ordered is a bucket in whose order images are listed.
+// ordered is a bucket that has the order of a list.
 type ordered struct {
 	bucket []byte
-	name   func(k []byte) []byte // of the image that a key stands for
-	record func(tx *bbolt.Tx, k, v []byte) (*record, error)
+	name   func(k []byte) []byte // of the image to which the key belongs
+	record func(tx *bbolt.Tx, k, v []byte) (*layout.Record, error)
 }
 
 func orderOf(o db.ListOptions) ordered {
 	switch {
 	case o.Trash:
-		return ordered{deletedBucket, recentName, func(tx *bbolt.Tx, k, _ []byte) (*record, error) {
-			return mustRecord(tx, trashKeyOf(k))
+		return ordered{layout.DeletedBucket, layout.RecentName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
+			return layout.MustRecord(tx, layout.TrashKeyOf(k))
 		}}
 	case o.Sort == db.ByName:
-		return ordered{imagesBucket, func(k []byte) []byte { return k }, func(_ *bbolt.Tx, k, v []byte) (*record, error) {
-			return unmarshalRecord(string(k), v)
+		return ordered{layout.ImagesBucket, func(k []byte) []byte { return k }, func(_ *bbolt.Tx, k, v []byte) (*layout.Record, error) {
+			return layout.ParseRecord(layout.ImagesBucket, k, v)
 		}}
 	}
-	return ordered{recentBucket, recentName, func(tx *bbolt.Tx, k, _ []byte) (*record, error) {
-		return mustRecord(tx, recentName(k))
+	return ordered{layout.RecentBucket, layout.RecentName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
+		return layout.MustRecord(tx, layout.RecentName(k))
 	}}
 }
 
-// listOrdered returns the images behind the key after, and the key of the last
-// one looked at, or nil where none are left.
+// listOrdered returns the images after the key after, and the last key that was read, or
+// nil if no keys are left.
 func (s *Store) listOrdered(ctx context.Context, in ordered, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
 	last, err = s.scan(ctx, in.bucket, after, o.Reverse, func(tx *bbolt.Tx, k, v []byte) (enough bool) {
 		if name := in.name(k); matches(name, o.Match) {
@@ -78,27 +78,27 @@ func (s *Store) listOrdered(ctx context.Context, in ordered, o db.ListOptions, a
 	return images, last, err
 }
 
-// matches reports whether a name has the part, which is in lower case.
+// matches reports whether a name contains part, which is in lower case.
 func matches(name []byte, part string) bool {
 	return part == "" || strings.Contains(strings.ToLower(string(name)), part)
 }
 
-// listed reports whether the record that was read for name belongs in a list.
-// One that cannot be read must not hide the others.
-func (s *Store) listed(name []byte, r *record, err error) bool {
+// listed reports whether the record of name is in the list. An unreadable record is left
+// out, so that the others can be listed.
+func (s *Store) listed(name []byte, r *layout.Record, err error) bool {
 	if err != nil {
 		s.log.Error("left out of a list", "image", string(name), "err", err)
 		return false
 	}
-	return !s.ended(r)
+	return !s.expired(r)
 }
 
-// scanStep is how many keys one transaction of a list looks at.
+// scanStep is how many keys one transaction of a list reads.
 const scanStep = 4096
 
-// scan calls visit with the keys behind after in a bucket, in their order or
-// against it, until that has enough. It returns the last key visited, or nil
-// where none are left. The transactions are short, and others go on between them.
+// scan calls visit with the keys after the key after in a bucket, in their order or in
+// reverse, until visit returns true. It returns the last key visited, or nil if no
+// keys are left. It uses several short transactions.
 func (s *Store) scan(ctx context.Context, bucket, after []byte, reverse bool, visit func(tx *bbolt.Tx, k, v []byte) (enough bool)) (last []byte, err error) {
 	last = after
 	more, enough := true, false
@@ -127,7 +127,7 @@ func (s *Store) scan(ctx context.Context, bucket, after []byte, reverse bool, vi
 	return last, nil
 }
 
-// walk goes over the keys of a bucket, in their order or against it.
+// walk reads the keys of a bucket, in their order or in reverse.
 type walk struct {
 	c       *bbolt.Cursor
 	reverse bool
@@ -140,8 +140,8 @@ func (w walk) next() (k, v []byte) {
 	return w.c.Next()
 }
 
-// behind goes to the first key behind after, which may be gone, or to the first
-// of all when after is empty.
+// behind goes to the first key after the key after, which need not exist, or to the first
+// key of all if after is empty.
 func (w walk) behind(after []byte) (k, v []byte) {
 	if len(after) == 0 && w.reverse {
 		return w.c.Last()
@@ -156,17 +156,17 @@ func (w walk) behind(after []byte) (k, v []byte) {
 	return k, v
 }
 
-// cursorMarks begin the cursors of each order, and of its reverse.
+// cursorMarks are the prefixes of the cursors of each order, and of its reverse.
 var cursorMarks = map[db.Sort][2]string{
 	db.ByUploaded: {"", "~o"},
 	db.ByName:     {"~a", "~z"},
 	db.BySize:     {"~l", "~s"},
 }
 
-// trashCursors is what those of the trash begin with.
+// trashCursors is the prefix of the cursors of the trash.
 const trashCursors = "~t"
 
-// cursorMark returns what begins the cursors of a list: base64 has no ~.
+// cursorMark returns the prefix of the cursors of a list. Base64 has no ~.
 func cursorMark(o db.ListOptions) string {
 	switch marks := cursorMarks[o.Sort]; {
 	case o.Trash:
@@ -182,12 +182,12 @@ func cursor(o db.ListOptions, key []byte) string {
 	return cursorMark(o) + base64.RawURLEncoding.EncodeToString(key)
 }
 
-// parseCursor returns the key in o.After, or nil where that is empty.
+// parseCursor returns the key in o.After, or nil if that is empty.
 func parseCursor(o db.ListOptions) ([]byte, error) {
 	if o.After == "" {
 		return nil, nil
 	}
-	shortest := timeSize + 1 // the time, or the size, and a name
+	shortest := layout.TimeSize + 1 // the time, or the size, and a name
 	if o.Sort == db.ByName {
 		shortest = 1
 	}

@@ -10,23 +10,23 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
-// listBySize is listOrdered by size, for which there is no index: each upload
-// would have to write to it for a list that few ask for. It looks at every
-// record, so a page costs the same wherever it lies, and keeps the best o.Limit
-// of those behind the key after.
+// listBySize is listOrdered by size. There is no index by size, because each upload
+// would have to write to it, and few people use this order. It reads every record, and
+// keeps the first o.Limit images after the key after, so every page costs the same.
 func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
 	best := &bestSizes{limit: o.Limit, reverse: o.Reverse, after: after}
-	_, err = s.scan(ctx, imagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
+	_, err = s.scan(ctx, layout.ImagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
 		if !matches(name, o.Match) {
 			return false
 		}
-		// Most do not belong on the page, and to see that needs no more than this.
-		if size, ok := recordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
+		// The size is enough to leave out most images.
+		if size, ok := layout.RecordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
 			return false
 		}
-		if r, err := unmarshalRecord(string(name), v); s.listed(name, r, err) {
+		if r, err := layout.ParseRecord(layout.ImagesBucket, name, v); s.listed(name, r, err) {
 			best.add(r.Image)
 		}
 		return false
@@ -43,16 +43,16 @@ func sizeKey(b []byte, size int64, name []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(b, ^uint64(size)), name...)
 }
 
-// bestSizes collects the images that stand first behind a key in the order of
-// sizeKey, or against it. It is a heap.Interface with the last of them on top.
+// bestSizes collects the first images after a key in the order of sizeKey, or in reverse.
+// It is a heap.Interface with the last of them on top.
 type bestSizes struct {
 	limit   int
 	reverse bool
 	after   []byte // empty for the beginning
-	more    bool   // whether others stand behind them
+	more    bool   // whether others follow
 
 	found []sized
-	key   [timeSize + db.MaxNameBytes]byte // room for the key of the image looked at
+	key   [layout.TimeSize + db.MaxNameBytes]byte // room for the key of one image
 }
 
 type sized struct {
@@ -60,7 +60,7 @@ type sized struct {
 	db.Image
 }
 
-// compare is in the order of the list.
+// compare compares two keys in the order of the list.
 func (b *bestSizes) compare(x, y []byte) int {
 	if b.reverse {
 		x, y = y, x
@@ -68,7 +68,7 @@ func (b *bestSizes) compare(x, y []byte) int {
 	return bytes.Compare(x, y)
 }
 
-// wants reports whether an image with the key belongs among those found so far.
+// wants reports whether an image with the key belongs to the page, as far as is known.
 func (b *bestSizes) wants(key []byte) bool {
 	switch {
 	case len(b.after) > 0 && b.compare(key, b.after) <= 0:
@@ -80,7 +80,7 @@ func (b *bestSizes) wants(key []byte) bool {
 	return false
 }
 
-// add takes in an image that is wanted. Of one too many the last goes.
+// add adds an image that is wanted, and removes the last one if there are too many.
 func (b *bestSizes) add(img db.Image) {
 	heap.Push(b, sized{sizeKey(nil, img.Size, []byte(img.Name)), img})
 	if len(b.found) > b.limit {
@@ -89,8 +89,8 @@ func (b *bestSizes) add(img db.Image) {
 	}
 }
 
-// page returns the images in the order of the list, and the key of the last
-// one, or nil where no others stand behind it.
+// page returns the images in the order of the list, and the key of the last one, or nil
+// if no others follow.
 func (b *bestSizes) page() (images []db.Image, last []byte) {
 	slices.SortFunc(b.found, func(x, y sized) int { return b.compare(x.key, y.key) })
 	for _, f := range b.found {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/fair"
 )
 
@@ -16,7 +17,7 @@ import (
 // so that a slow client holds no more than about four times what it has sent.
 var bufferSizes = [...]int{8 << 10, 32 << 10, fullBuffer}
 
-const fullBuffer = crcSize + chunkSize
+const fullBuffer = layout.ChecksumSize + layout.ChunkSize
 
 // memory lends the buffers that uploads are read into, a bounded number of
 // bytes at once. Three eighths of them are for the buffers that uploads begin
@@ -72,7 +73,7 @@ func (u *upload) grow(ctx context.Context, c *chunk) (*chunk, error) {
 	if err != nil {
 		return nil, err
 	}
-	larger.n = copy(larger.buf[crcSize:], c.data())
+	larger.n = copy(larger.buf[layout.ChecksumSize:], c.data())
 	u.discard(c)
 	return larger, nil
 }
@@ -102,8 +103,8 @@ func (u *upload) more(ctx context.Context) bool {
 
 // fill reads into c until its buffer is full or r ends: then it returns io.EOF.
 func (c *chunk) fill(r io.Reader) error {
-	for empty := 0; crcSize+c.n < len(c.buf); {
-		n, err := r.Read(c.buf[crcSize+c.n:])
+	for empty := 0; layout.ChecksumSize+c.n < len(c.buf); {
+		n, err := r.Read(c.buf[layout.ChecksumSize+c.n:])
 		c.n += n
 		if err != nil {
 			return err

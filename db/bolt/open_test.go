@@ -13,7 +13,7 @@ import (
 	"imageserver/db/bolt"
 )
 
-// TestOpenRefuses opens what is no store, and wants words that help.
+// TestOpenRefuses opens files that are not data files. The error must say what to do.
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	write := func(data []byte) func(t *testing.T, path string) {
@@ -94,8 +94,7 @@ func TestOpenMissingFolder(t *testing.T) {
 	}
 }
 
-// TestOpenLeavesNothing makes a store and finds one file, without the
-// temporary one it was made as.
+// TestOpenLeavesNothing creates a store. No temporary file may be left.
 func TestOpenLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -109,7 +108,7 @@ func TestOpenLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestOpenAgainAfterRefusal sees that a refused file is not left locked.
+// TestOpenAgainAfterRefusal fails if a refused file stays locked.
 func TestOpenAgainAfterRefusal(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")

@@ -1,32 +1,31 @@
 package bolt
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	bbolt "go.etcd.io/bbolt"
 
-	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
-// dropChunks is how many chunks one commit deletes at most: 128 MiB. What is
-// more is left to the sweeper, so that no upload waits long for a delete.
+// dropChunks is how many chunks one commit deletes at most: 128 MiB. The sweeper deletes
+// the rest, so that no upload waits long for a delete.
 const dropChunks = 1024
 
-// newBlob returns an id that no blob has had.
+// newBlob returns an id that no blob had before.
 func (s *Store) newBlob() uint64 { return s.lastBlob.Add(1) }
 
-// unpin takes back a pin, and has the blob swept if it waits for that.
+// unpin removes a pin. If the blob is an orphan without other pins, the sweeper deletes
+// it.
 func (s *Store) unpin(id uint64) {
 	if s.pins.unpin(id) {
 		s.sweep.wake()
 	}
 }
 
-// drop deletes the blob, or makes it an orphan while it is being read and where
-// it is more than this commit may delete.
+// drop deletes the blob. It makes it an orphan if it is pinned, or if it has more chunks
+// than this commit may delete.
 func (tx *txn) drop(id uint64) error {
 	if tx.pins.doom(id) {
 		tx.doom = append(tx.doom, id)
@@ -35,34 +34,19 @@ func (tx *txn) drop(id uint64) error {
 		}
 	}
 	tx.left = append(tx.left, id)
-	return tx.Bucket(orphansBucket).Put(idKey(id), nil)
+	return tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(id), nil)
 }
 
-// deleteChunks deletes the chunks of a blob, as many as the commit still may,
-// and reports whether that was all.
+// deleteChunks deletes as many chunks of a blob as this commit still may, and reports
+// whether none are left.
 func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
-	chunks := tx.Bucket(chunksBucket)
-	prefix := idKey(id)
-	for ; tx.deleted < dropChunks; tx.deleted++ {
-		// The cursor is placed anew each time: deleting moves what it stands on.
-		k, _ := chunks.Cursor().Seek(prefix)
-		if !bytes.HasPrefix(k, prefix) {
-			return true, nil
-		}
-		// Before it deletes a bucket bbolt looks for others in it, and where its
-		// page is damaged may never end. Get checks that page.
-		if b := chunks.Bucket(k); b == nil || b.Get(chunkKey) == nil {
-			return false, fmt.Errorf("%w: a chunk of blob %d cannot be deleted", db.ErrDamaged, id)
-		}
-		if err := chunks.DeleteBucket(bytes.Clone(k)); err != nil {
-			return false, err
-		}
-	}
-	return false, nil
+	n, done, err := layout.DeleteChunks(tx.Tx, id, dropChunks-tx.deleted)
+	tx.deleted += n
+	return done, err
 }
 
-// sweepOrphans deletes every orphan that is not pinned. One that cannot be
-// deleted does not keep the others.
+// sweepOrphans deletes every orphan that is not pinned. If one fails, it continues with
+// the others.
 func (s *Store) sweepOrphans() error {
 	ids, err := s.orphans()
 	for _, id := range ids {
@@ -71,13 +55,13 @@ func (s *Store) sweepOrphans() error {
 	return err
 }
 
-// sweepOne deletes an orphan, a part at a time, unless it has been pinned.
+// sweepOne deletes an orphan, in parts, unless it is pinned.
 func (s *Store) sweepOne(id uint64) error {
 	for gone := false; !gone; {
 		err := s.submit(&change{
 			check: func(tx *txn) (todo bool, err error) {
-				gone = true // unless apply finds more than it may delete
-				return tx.Bucket(orphansBucket).Get(idKey(id)) != nil, nil
+				gone = true // apply resets this if it may not delete all of it
+				return tx.Bucket(layout.OrphansBucket).Get(layout.IDKey(id)) != nil, nil
 			},
 			apply: func(tx *txn) (err error) {
 				if !tx.pins.doom(id) {
@@ -87,7 +71,7 @@ func (s *Store) sweepOne(id uint64) error {
 				if gone, err = tx.deleteChunks(id); err != nil || !gone {
 					return err
 				}
-				return tx.Bucket(orphansBucket).Delete(idKey(id))
+				return tx.Bucket(layout.OrphansBucket).Delete(layout.IDKey(id))
 			},
 		})
 		if err != nil {
@@ -100,7 +84,7 @@ func (s *Store) sweepOne(id uint64) error {
 // orphans lists the ids of all orphans that are not pinned.
 func (s *Store) orphans() (ids []uint64, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		return tx.Bucket(orphansBucket).ForEach(func(k, _ []byte) error {
+		return tx.Bucket(layout.OrphansBucket).ForEach(func(k, _ []byte) error {
 			if id := binary.BigEndian.Uint64(k); !s.pins.pinned(id) {
 				ids = append(ids, id)
 			}

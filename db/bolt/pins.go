@@ -2,21 +2,21 @@ package bolt
 
 import "sync"
 
-// pins keeps blobs from being deleted while someone reads or stages them.
+// pins keeps blobs from being deleted while they are read or uploaded.
 //
-// A reader finds a blob's id in a transaction and pins it before that ends; a
-// commit that would delete a blob dooms it first, which fails while it is
-// pinned. Between doom and settle no new pin succeeds: the reader waits and
-// looks the name up again.
+// A reader finds the id of a blob in a transaction, and pins it before that ends. A
+// commit that wants to delete a blob dooms it first, which fails if it is pinned.
+// Between doom and settle it cannot be pinned: the reader waits and looks up the name
+// again.
 type pins struct {
 	mu     sync.Mutex
 	count  map[uint64]int
-	doomed map[uint64]chan struct{} // closed when the blob's commit has ended
-	left   map[uint64]bool          // orphans: to be swept when the last pin goes
+	doomed map[uint64]chan struct{} // closed when the commit has ended
+	left   map[uint64]bool          // orphans, which are deleted when their last pin is removed
 
-	// lookup is held for reading from the start of a transaction that looks a
-	// blob up until the blob is pinned. Who holds it for writing knows that
-	// no reader is between the two with an older view of the file.
+	// lookup is held for reading from the start of a transaction that looks up a
+	// blob until the blob is pinned. While it is held for writing, no reader is
+	// between the two with an older view of the file.
 	lookup sync.RWMutex
 }
 
@@ -26,8 +26,8 @@ func (p *pins) init() {
 	p.left = make(map[uint64]bool)
 }
 
-// pin pins the blob, or returns a channel that is closed when it is time to
-// look again.
+// pin pins the blob. If the blob is doomed, it returns a channel that is closed when the
+// reader should look up the name again.
 func (p *pins) pin(id uint64) (wait <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,7 +38,7 @@ func (p *pins) pin(id uint64) (wait <-chan struct{}) {
 	return nil
 }
 
-// unpin takes one pin back and reports whether the blob now waits to be swept.
+// unpin removes one pin, and reports whether the sweeper should delete the blob now.
 func (p *pins) unpin(id uint64) (sweep bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -49,7 +49,7 @@ func (p *pins) unpin(id uint64) (sweep bool) {
 	return p.left[id]
 }
 
-// doom reports whether the blob may be deleted, and if so keeps new pins off it.
+// doom reports whether the blob may be deleted. If so, it cannot be pinned any more.
 func (p *pins) doom(id uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,19 +62,19 @@ func (p *pins) doom(id uint64) bool {
 	return true
 }
 
-// pinned reports whether someone uses the blob.
+// pinned reports whether the blob is pinned.
 func (p *pins) pinned(id uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count[id] > 0
 }
 
-// settle ends what doom began, keeps the list of orphans, and has those swept
-// that nobody reads, and in time what comes to its end.
+// settle ends what doom began, and notes the new orphans. It wakes the sweeper if there
+// is an orphan to delete, or if something expires before the sweeper would wake.
 func (s *Store) settle(tx *txn, committed bool) {
 	if len(tx.doom) > 0 {
-		// Readers with a view from before the commit have pinned or seen the
-		// doom by the time this lock is granted; later ones see the commit.
+		// When this lock is granted, readers with a view from before the commit have
+		// pinned the blob or seen that it is doomed. Later readers see the commit.
 		s.pins.lookup.Lock()
 		//lint:ignore SA2001 a barrier: what matters is that the lock was granted
 		s.pins.lookup.Unlock()
@@ -104,6 +104,6 @@ func (s *Store) settle(tx *txn, committed bool) {
 		s.sweep.wake()
 	}
 	if committed {
-		s.sweep.expect(tx.first)
+		s.sweep.wakeBefore(tx.first)
 	}
 }

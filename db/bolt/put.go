@@ -13,6 +13,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/fair"
 )
 
@@ -39,7 +40,7 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 			return db.Image{}, 0, err
 		}
 	}
-	img.Expires, img.DeleteHash = stamp(img.Expires), o.DeleteHash
+	img.Expires, img.DeleteHash = layout.Stamp(img.Expires), o.DeleteHash
 	return u.publish(img, o)
 }
 
@@ -123,7 +124,7 @@ func (u *upload) fill(ctx context.Context, r io.Reader) (err error) {
 		switch {
 		case err != nil && err != io.EOF:
 			return fmt.Errorf("read image: %w", err)
-		case err == io.EOF, c.n == chunkSize:
+		case err == io.EOF, c.n == layout.ChunkSize:
 			return err
 		}
 		if c, err = u.grow(ctx, c); err != nil {
@@ -175,7 +176,7 @@ func (u *upload) stage() error {
 		check: func(*txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			tx.left = append(tx.left, u.id)
-			if err := tx.Bucket(orphansBucket).Put(idKey(u.id), nil); err != nil {
+			if err := tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(u.id), nil); err != nil {
 				return err
 			}
 			return u.writeHeld(tx.Tx)
@@ -194,19 +195,14 @@ func (u *upload) heldBytes() (n int64) {
 
 // writeHeld writes the held chunks after those staged before.
 func (u *upload) writeHeld(tx *bbolt.Tx) error {
-	chunks := tx.Bucket(chunksBucket)
+	chunks := tx.Bucket(layout.ChunksBucket)
 	if chunks.Sequence() < u.id {
 		if err := chunks.SetSequence(u.id); err != nil {
 			return err
 		}
 	}
 	for i, c := range u.held {
-		place := chunkPlace(u.id, u.staged+i)
-		b, err := chunks.CreateBucket(place[:])
-		if err != nil {
-			return err
-		}
-		if err := b.Put(chunkKey, c.sealed()); err != nil {
+		if err := layout.PutChunk(tx, u.id, u.staged+i, c.sealed()); err != nil {
 			return err
 		}
 	}
@@ -215,12 +211,12 @@ func (u *upload) writeHeld(tx *bbolt.Tx) error {
 
 // ReadAt reads what has been taken in, for Inspect.
 func (u *upload) ReadAt(p []byte, off int64) (n int, err error) {
-	return readChunks(p, off, u.size, chunkSize, func(number int, read func([]byte)) error {
+	return layout.ReadChunks(p, off, u.size, layout.ChunkSize, func(number int, read func([]byte)) error {
 		if number >= u.staged {
 			read(u.held[number-u.staged].data())
 			return nil
 		}
-		c, err := u.s.readChunk(u.id, number, chunkSize)
+		c, err := u.s.readChunk(u.id, number, layout.ChunkSize)
 		if err != nil {
 			return err
 		}
@@ -236,15 +232,15 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	var to place
+	var to resolution
 	err = u.s.submit(&change{
 		bytes: u.heldBytes(),
 		check: func(tx *txn) (todo bool, err error) {
-			to, err = tx.place(img.Name, img.SHA256, o.Conflict, o.Allow)
+			to, err = tx.resolve(img.Name, img.SHA256, o.Conflict, o.Allow)
 			if err != nil || to.outcome != db.Unchanged {
 				return true, err
 			}
-			return to.record.blob == damaged || outlives(img.Expires, to.record), nil
+			return to.record.Blob == damaged || outlives(img.Expires, to.record), nil
 		},
 		apply: func(tx *txn) (err error) {
 			if to.outcome == db.Unchanged {
@@ -271,7 +267,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 // uploaded returns when an image was uploaded of which that is said: now, if
 // nothing is or it cannot be.
 func (tx *txn) uploaded(said time.Time) time.Time {
-	if said = stamp(said); said.IsZero() || said.After(tx.now) {
+	if said = layout.Stamp(said); said.IsZero() || said.After(tx.now) {
 		return tx.now
 	}
 	return said
@@ -279,7 +275,7 @@ func (tx *txn) uploaded(said time.Time) time.Time {
 
 // renew mends the image under name where its blob is damaged, gives it the
 // later end, and returns its record. It holds the bytes of img.
-func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*record, error) {
+func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*layout.Record, error) {
 	if _, err := u.mend(tx, img.SHA256, damaged); err != nil {
 		return nil, err
 	}
@@ -288,14 +284,14 @@ func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*rec
 
 // enter binds img, whose name is free, to the bytes that are there already, or
 // else to the upload's, and returns the record.
-func (u *upload) enter(tx *txn, img db.Image, damaged uint64) (*record, error) {
+func (u *upload) enter(tx *txn, img db.Image, damaged uint64) (*layout.Record, error) {
 	twin, err := u.mend(tx, img.SHA256, damaged)
 	if err != nil {
 		return nil, err
 	}
-	r := &record{Image: img, blob: u.id, chunkSize: chunkSize}
+	r := &layout.Record{Image: img, Blob: u.id, ChunkSize: layout.ChunkSize}
 	if twin != nil {
-		r.blob, r.chunkSize = twin.blob, twin.chunkSize
+		r.Blob, r.ChunkSize = twin.Blob, twin.ChunkSize
 	} else if err := u.adoptContent(tx); err != nil {
 		return nil, err
 	}
@@ -306,10 +302,10 @@ func (u *upload) enter(tx *txn, img db.Image, damaged uint64) (*record, error) {
 // no longer does, or 0. Equal bytes are kept once, so an upload is answered
 // with a blob written long ago: it must be one that can be read.
 func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
-	var twin *record
+	var twin *layout.Record
 	s.pins.lookup.RLock()
 	err = s.view(func(tx *bbolt.Tx) (err error) {
-		if twin, err = sameContent(tx, sum); twin != nil && s.pins.pin(twin.blob) != nil {
+		if twin, err = sameContent(tx, sum); twin != nil && s.pins.pin(twin.Blob) != nil {
 			twin = nil // it is just being deleted
 		}
 		return err
@@ -327,16 +323,16 @@ func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	}
 	if errors.Is(err, db.ErrDamaged) {
 		s.log.Warn("damaged image found; the same bytes are being uploaded and take its place", "image", twin.Name, "err", err)
-		return twin.blob, nil
+		return twin.Blob, nil
 	}
 	return 0, err
 }
 
 // mend returns a record that has the content, or nil, after healing its blob
 // where that is the damaged one.
-func (u *upload) mend(tx *txn, sum db.Digest, damaged uint64) (*record, error) {
+func (u *upload) mend(tx *txn, sum db.Digest, damaged uint64) (*layout.Record, error) {
 	twin, err := sameContent(tx.Tx, sum)
-	if err != nil || twin == nil || twin.blob != damaged {
+	if err != nil || twin == nil || twin.Blob != damaged {
 		return twin, err
 	}
 	if err := u.heal(tx, twin); err != nil {
@@ -347,20 +343,24 @@ func (u *upload) mend(tx *txn, sum db.Digest, damaged uint64) (*record, error) {
 
 // heal puts the upload's chunks in the place of a damaged blob's, for all that
 // have the content, in the trash too.
-func (u *upload) heal(tx *txn, damaged *record) error {
+func (u *upload) heal(tx *txn, damaged *layout.Record) error {
 	prefix := damaged.SHA256[:]
-	c := tx.Bucket(digestsBucket).Cursor()
+	c := tx.Bucket(layout.DigestsBucket).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		r, err := mustRecord(tx.Tx, digestOwner(k))
+		_, owner := layout.DigestOwner(k, nil)
+		r, err := layout.MustRecord(tx.Tx, owner)
 		if err != nil {
 			return err
 		}
-		r.blob, r.chunkSize = u.id, chunkSize
-		if err := tx.Bucket(r.bucket()).Put(r.key(), r.marshal()); err != nil {
+		r.Blob, r.ChunkSize = u.id, layout.ChunkSize
+		if err := tx.Bucket(r.Bucket()).Put(r.Key(), r.Marshal()); err != nil {
 			return err
 		}
 	}
-	return errors.Join(tx.drop(damaged.blob), u.adopt(tx)) // equal bytes: the counts stay
+	if err := tx.drop(damaged.Blob); err != nil {
+		return err
+	}
+	return u.adopt(tx) // equal bytes: the counts stay
 }
 
 // adoptContent makes the upload's chunks a blob that counts as content.
@@ -373,7 +373,7 @@ func (u *upload) adoptContent(tx *txn) error {
 // adopt makes the upload's chunks a blob that stays.
 func (u *upload) adopt(tx *txn) error {
 	if u.staged > 0 {
-		if err := tx.Bucket(orphansBucket).Delete(idKey(u.id)); err != nil {
+		if err := tx.Bucket(layout.OrphansBucket).Delete(layout.IDKey(u.id)); err != nil {
 			return err
 		}
 		tx.kept = append(tx.kept, u.id)

@@ -10,6 +10,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
 // Stat returns the image under name; see db.Store.
@@ -34,22 +35,22 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	if err != nil {
 		return db.Image{}, nil, err
 	}
-	r, err := s.look(func(tx *bbolt.Tx) (*record, error) { return s.findImage(tx, name) })
+	r, err := s.findPinned(func(tx *bbolt.Tx) (*layout.Record, error) { return s.findImage(tx, name) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
 	return r.Image, &body{s: s, record: r}, nil
 }
 
-// look returns the record that find finds and pins its blob; it looks again
+// findPinned returns the record that find finds and pins its blob; it looks again
 // for as long as that is just being deleted.
-func (s *Store) look(find func(*bbolt.Tx) (*record, error)) (r *record, err error) {
+func (s *Store) findPinned(find func(*bbolt.Tx) (*layout.Record, error)) (r *layout.Record, err error) {
 	for {
 		var wait <-chan struct{}
 		s.pins.lookup.RLock()
 		err := s.view(func(tx *bbolt.Tx) (err error) {
 			if r, err = find(tx); err == nil {
-				wait = s.pins.pin(r.blob)
+				wait = s.pins.pin(r.Blob)
 			}
 			return err
 		})
@@ -65,29 +66,20 @@ func (s *Store) look(find func(*bbolt.Tx) (*record, error)) (r *record, err erro
 }
 
 // findImage returns the record under name, or db.ErrNotFound.
-func (s *Store) findImage(tx *bbolt.Tx, name string) (*record, error) {
-	r, err := getRecord(tx, name)
+func (s *Store) findImage(tx *bbolt.Tx, name string) (*layout.Record, error) {
+	r, err := layout.ImageRecord(tx, name)
 	switch {
 	case err != nil:
 		return nil, err
-	case r == nil || s.ended(r):
+	case r == nil || s.expired(r):
 		return nil, fmt.Errorf("%w: %q", db.ErrNotFound, name)
 	}
 	return r, nil
 }
 
-// ended reports whether the record's image has gone by itself. It reads the
+// expired reports whether the record's image has gone by itself. It reads the
 // clock only for one that ever will.
-func (s *Store) ended(r *record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
-
-// image returns a copy of the record's image, or nil for no record.
-func (r *record) image() *db.Image {
-	if r == nil {
-		return nil
-	}
-	img := r.Image
-	return &img
-}
+func (s *Store) expired(r *layout.Record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
 
 // readPool lends the buffers that chunks are read into.
 var readPool = sync.Pool{New: func() any { return newChunk(fullBuffer) }}
@@ -109,46 +101,18 @@ func (s *Store) readChunk(id uint64, number, want int) (*chunk, error) {
 
 // load copies a chunk out of the transaction.
 func (c *chunk) load(tx *bbolt.Tx, id uint64, number int) error {
-	place := chunkPlace(id, number)
-	b := tx.Bucket(chunksBucket).Bucket(place[:])
-	if b == nil {
-		return fmt.Errorf("%w: chunk %d is missing", db.ErrDamaged, number)
+	v, err := layout.GetChunk(tx, id, number)
+	if err != nil {
+		return err
 	}
-	v := b.Get(chunkKey)
-	if len(v) < crcSize || len(v) > len(c.buf) {
-		return fmt.Errorf("%w: chunk %d has %d bytes", db.ErrDamaged, number, len(v))
-	}
-	c.n = copy(c.buf, v) - crcSize
+	c.n = copy(c.buf, v) - layout.ChecksumSize
 	return nil
 }
-
-// readChunks fills p from offset off of a content of size bytes in chunks of
-// chunkSize. visit must call read with the bytes of the chunk asked for.
-func readChunks(p []byte, off, size int64, chunkSize int, visit func(number int, read func([]byte)) error) (n int, err error) {
-	if off < 0 {
-		return 0, errNegative
-	}
-	for n < len(p) && off < size { // every chunk but the last is full, so this ends
-		err := visit(int(off/int64(chunkSize)), func(b []byte) {
-			k := copy(p[n:], b[off%int64(chunkSize):])
-			n, off = n+k, off+int64(k)
-		})
-		if err != nil {
-			return n, err
-		}
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-var errNegative = errors.New("negative offset")
 
 // body reads a blob that it has pinned.
 type body struct {
 	s      *Store
-	record *record
+	record *layout.Record
 	off    int64
 	cur    *chunk // the chunk last read, or nil
 	number int    // of cur
@@ -169,8 +133,8 @@ func (b *body) chunk(number int) (*chunk, error) {
 		return b.cur, nil
 	}
 	b.drop()
-	want := min(int64(b.record.chunkSize), b.record.Size-int64(number)*int64(b.record.chunkSize))
-	c, err := b.s.readChunk(b.record.blob, number, int(want))
+	want := min(int64(b.record.ChunkSize), b.record.Size-int64(number)*int64(b.record.ChunkSize))
+	c, err := b.s.readChunk(b.record.Blob, number, int(want))
 	if err != nil {
 		return nil, fmt.Errorf("image %q: %w", b.record.Name, err)
 	}
@@ -202,7 +166,7 @@ func (b *body) ReadAt(p []byte, off int64) (n int, err error) {
 	if b.closed {
 		return 0, errBodyClosed
 	}
-	return readChunks(p, off, b.record.Size, b.record.chunkSize, func(number int, read func([]byte)) error {
+	return layout.ReadChunks(p, off, b.record.Size, b.record.ChunkSize, func(number int, read func([]byte)) error {
 		c, err := b.chunk(number)
 		if err == nil {
 			read(c.data())
@@ -213,11 +177,11 @@ func (b *body) ReadAt(p []byte, off int64) (n int, err error) {
 
 func (b *body) WriteTo(w io.Writer) (n int64, err error) {
 	for b.off < b.record.Size {
-		c, err := b.chunk(int(b.off / int64(b.record.chunkSize)))
+		c, err := b.chunk(int(b.off / int64(b.record.ChunkSize)))
 		if err != nil {
 			return n, err
 		}
-		k, err := w.Write(c.data()[b.off%int64(b.record.chunkSize):])
+		k, err := w.Write(c.data()[b.off%int64(b.record.ChunkSize):])
 		n, b.off = n+int64(k), b.off+int64(k)
 		if err != nil {
 			return n, err
@@ -237,7 +201,7 @@ func (b *body) Seek(offset int64, whence int) (int64, error) {
 		return 0, fmt.Errorf("unknown whence %d", whence)
 	}
 	if offset < 0 {
-		return 0, errNegative
+		return 0, layout.ErrNegative
 	}
 	b.off = offset
 	return offset, nil
@@ -248,7 +212,7 @@ func (b *body) Close() error {
 	if !b.closed {
 		b.closed = true
 		b.drop()
-		b.s.unpin(b.record.blob)
+		b.s.unpin(b.record.Blob)
 	}
 	return nil
 }

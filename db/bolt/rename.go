@@ -3,10 +3,10 @@ package bolt
 import (
 	"cmp"
 	"context"
-	"errors"
 	"time"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
 // Rename gives an image another name; see db.Store.
@@ -25,45 +25,48 @@ func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (
 			if err := admit(m.from, from, o.Allow); err != nil {
 				return false, err
 			}
-			m.to, err = tx.place(to, m.from.SHA256, o.Conflict, nil)
+			m.to, err = tx.resolve(to, m.from.SHA256, o.Conflict, nil)
 			if m.to.outcome == db.Unchanged && m.to.name != to && db.IsNumbered(to, from) {
-				m.to = place{name: from, record: m.from, outcome: db.Unchanged} // of several with the bytes, this one
+				m.to = resolution{name: from, record: m.from, outcome: db.Unchanged} // of several images with these bytes, this one
 			}
 			return m.to.name != from, err
 		},
 		apply: m.apply,
 	})
-	return m.answer(err)
+	return m.result(err)
 }
 
-// move gives what stands under one key, a name or that of an image in the
-// trash, the name that was found for it.
+// move gives an image, perhaps one in the trash, another name.
 type move struct {
-	from  *record
-	to    place
-	trash time.Duration // for what stands under the name
+	from  *layout.Record
+	to    resolution
+	trash time.Duration // how long the image that had the name stays in the trash
 }
 
-// apply moves the record, or where the name holds the same bytes drops it.
-// The new one is bound before the old one is taken out: its content, and the
-// copies made of it, are never without a name.
+// apply moves the record. If an image with the new name has the same bytes, it removes
+// the record. The new record is added before the old one is removed, so that the blob
+// and its resized copies are in use all the time.
 func (m *move) apply(tx *txn) (err error) {
 	if m.to.outcome == db.Unchanged {
-		m.to.record, err = tx.prolong(m.to.name, m.from.Expires)
-		return errors.Join(err, unbind(tx, m.from))
+		if m.to.record, err = tx.prolong(m.to.name, m.from.Expires); err != nil {
+			return err
+		}
+		return unbind(tx, m.from)
 	}
 	moved := *m.from
 	moved.Name, moved.Deleted, moved.KeptUntil = m.to.name, time.Time{}, time.Time{}
 	m.to.record = &moved
-	return errors.Join(
-		tx.vacate(m.to.name, m.trash),
-		bind(tx, &moved),
-		unbind(tx, m.from),
-	)
+	if err := tx.vacate(m.to.name, m.trash); err != nil {
+		return err
+	}
+	if err := bind(tx, &moved); err != nil {
+		return err
+	}
+	return unbind(tx, m.from)
 }
 
-// answer is what the caller gets, unless err says that it was not done.
-func (m *move) answer(err error) (db.Image, db.Outcome, error) {
+// result returns what the caller gets, or err.
+func (m *move) result(err error) (db.Image, db.Outcome, error) {
 	if err != nil {
 		return db.Image{}, 0, err
 	}

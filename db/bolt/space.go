@@ -11,35 +11,36 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/datafile"
 )
 
 const (
-	// spaceKept is disk space that uploads leave alone. bbolt never writes in
-	// place, so a delete on a full disk needs some pages before it frees any.
+	// spaceKept is disk space that uploads do not use. bbolt never writes in place,
+	// so on a full disk a delete needs some pages before it frees others.
 	spaceKept = 2 << 20
-	// spaceSlack covers the pages of the trees and of the free list that one
-	// commit of uploads writes anew.
+	// spaceSlack is for the pages of trees and of the list of free pages that one
+	// commit of uploads rewrites.
 	spaceSlack = 256 << 10
 	spaceStep  = 4 << 20
 )
 
-// space sees to it that the disk has room for a commit before it is begun,
-// and that deletes find some when uploads no longer do. It is the committer's.
+// space makes sure that the disk has room for a commit before it begins, and that
+// deletes have room when uploads have none. Only the committer uses it.
 type space struct {
 	limit int64 // of the file, or 0; see Options.MaxSize
 	end   int64 // the file has disk space up to here
 
-	// tight: commits leave out the list of free pages. bbolt writes it anew in
-	// each one, 8 bytes a page in one run, and on a full disk there may be no
-	// gap between two images that is as long. A file that is closed or lost
-	// without its list is walked to find the free pages when it is opened.
+	// tight means that commits do not write the list of free pages. bbolt rewrites
+	// it in each commit, 8 bytes a page in consecutive pages, and on a full disk no
+	// gap may be long enough. If the list is missing when the file is opened, bbolt
+	// visits all pages to find the free ones.
 	tight bool
 }
 
 // reserve makes sure that n more bytes of images can be written in tx, or
 // returns db.ErrFull.
 func (p *space) reserve(f *os.File, tx *bbolt.Tx, n int64) error {
-	high := tx.Size() // bbolt takes free pages first, and then those from here on
+	high := tx.Size() // bbolt uses free pages first, and then those from here on
 	n += spaceSlack
 	if p.end == 0 {
 		if err := p.measure(f, high); err != nil {
@@ -57,8 +58,8 @@ func (p *space) reserve(f *os.File, tx *bbolt.Tx, n int64) error {
 	if !errors.Is(err, db.ErrFull) {
 		return err
 	}
-	// There is no more, but there are pages that deletes have freed. They may
-	// be too scattered: then some of what is kept is used, but not all.
+	// There is no more disk space, but deletes have freed pages. If these are too
+	// scattered, the commit uses some of spaceKept, but not all of it.
 	free := int64(freePages(tx)) * int64(tx.DB().Info().PageSize)
 	if free+p.end-high >= n+spaceKept/2 {
 		return nil
@@ -66,8 +67,8 @@ func (p *space) reserve(f *os.File, tx *bbolt.Tx, n int64) error {
 	return err
 }
 
-// measure finds how far the file has disk space when it has just been opened.
-// Behind what bbolt has used it may be sparse.
+// measure finds how far the file has disk space after it was opened. It may be sparse
+// behind the pages in use.
 func (p *space) measure(f *os.File, high int64) error {
 	p.end = high
 	info, err := f.Stat()
@@ -78,7 +79,7 @@ func (p *space) measure(f *os.File, high int64) error {
 		err = p.grow(f, high, info.Size())
 	}
 	if errors.Is(err, db.ErrFull) {
-		return nil // up to high, then
+		return nil // it has disk space up to high only
 	}
 	return err
 }
@@ -89,11 +90,11 @@ func (p *space) grow(f *os.File, off, end int64) error {
 		return &db.LimitError{Limit: p.limit}
 	}
 	off = max(off, p.end)
-	ok, err := allocate(f, off, end-off)
+	ok, err := datafile.Allocate(f, off, end-off)
 	switch {
 	case !ok:
-		p.end = p.most() // the system cannot tell: leave it to the write
-	case isFull(err):
+		p.end = p.most() // the system cannot reserve disk space: the write may fail
+	case datafile.IsFull(err):
 		return fmt.Errorf("%w: %w", db.ErrFull, err)
 	case err != nil:
 		return fmt.Errorf("reserve disk space: %w", err)
@@ -113,9 +114,9 @@ func freePages(tx *bbolt.Tx) int {
 func (s *Store) limitSize(n int64) {
 	s.space.limit = n
 	if n > 0 {
-		// bbolt asks for so much more than it needs. Where the file system has
-		// no allocate, this makes one more sync for each commit that grows the
-		// file.
+		// bbolt grows the file by more than it needs. Without that, each commit that
+		// grows the file needs one more sync on file systems that cannot reserve
+		// space.
 		s.db.AllocSize = 0
 	}
 }
@@ -128,10 +129,10 @@ func (p *space) most() int64 {
 	return math.MaxInt64
 }
 
-// bound is the MaxSize of bbolt's for one commit, which ends a commit of
-// uploads that finds too few pages in one run. Others stay below the limit,
-// too, while there is a list of free pages to leave out. What deletes take
-// after that is a few pages, and they must go through.
+// bound returns the MaxSize of bbolt for one commit; 0 is no limit. Uploads stop at the
+// limit minus half of spaceKept. Other commits may use the whole limit. If they fail,
+// they no longer write the list of free pages, and may then exceed the limit by a few
+// pages, because deletes must succeed.
 func (p *space) bound(uploads bool) int {
 	switch {
 	case p.limit == 0 || !uploads && p.tight:
@@ -142,14 +143,15 @@ func (p *space) bound(uploads bool) int {
 	return int(p.limit)
 }
 
-// fullOr returns db.ErrFull for an error that says there is no space and
-// that cannot come from a sync: those carry no path.
+// fullOr returns db.ErrFull if err says that there was no space for a write, and err
+// otherwise. The error of a sync has no path: it is not a db.ErrFull, because it leaves
+// the file in doubt.
 func (p *space) fullOr(err error) error {
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, berrors.ErrMaxSizeReached):
 		return &db.LimitError{Limit: p.limit}
-	case isFull(err) && errors.As(err, &path):
+	case datafile.IsFull(err) && errors.As(err, &path):
 		return fmt.Errorf("%w: %w", db.ErrFull, err)
 	}
 	return err

@@ -12,27 +12,27 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
 const (
-	// sweepRecords is how many records one commit deletes at most of those
-	// that are due, or of the trash, so that no upload waits long for it.
+	// sweepRecords is how many expired records one commit deletes at most, so that
+	// no upload waits long for it.
 	sweepRecords = 256
 
-	// sweepWait is how long the sweeper sleeps at most while something will be
-	// due, and before it tries again what has failed. The clock may be put
-	// forward, and a timer stands still while the machine sleeps.
+	// sweepWait is how long the sweeper sleeps at most while something will expire,
+	// and before it retries what failed. It must not rely on one long timer: the
+	// clock may be put forward, and a timer stops while the machine is suspended.
 	sweepWait = time.Minute
 )
 
-// sweeper deletes in the background what is due and what nobody uses any more:
-// orphans, all of them when the store is opened and later each when it is no
-// longer pinned, and what comes to its end.
+// sweeper deletes in the background: expired images, and orphans. When the store is
+// opened it deletes all orphans, and later each orphan when its last pin is removed.
 type sweeper struct {
-	bell chan struct{} // holds one ring
+	bell chan struct{} // wakes the sweeper; has room for one ring
 	quit chan struct{}
 	done sync.WaitGroup
-	next atomic.Int64 // when it wakes for what is due, in nanoseconds since 1970
+	next atomic.Int64 // when it wakes to delete what has expired, in nanoseconds since 1970
 }
 
 func (w *sweeper) wake() {
@@ -47,15 +47,15 @@ func (w *sweeper) stop() {
 	w.done.Wait()
 }
 
-// expect wakes the sweeper if something is due before it would look.
-func (w *sweeper) expect(end time.Time) {
+// wakeBefore wakes the sweeper if it would sleep past the time given.
+func (w *sweeper) wakeBefore(end time.Time) {
 	if !end.IsZero() && end.UnixNano() < w.next.Load() {
 		w.wake()
 	}
 }
 
-// sleep waits for a ring, for d where that is not 0, or for the end: then it
-// returns false.
+// sleep waits for a ring or, if d is not 0, until d has passed. It returns false when the
+// store is closed.
 func (w *sweeper) sleep(d time.Duration) bool {
 	var due <-chan time.Time
 	if d > 0 {
@@ -86,10 +86,11 @@ func (s *Store) startSweeper() {
 	})
 }
 
-// sweepAll deletes what is due and what nobody uses. It returns for how long
+// sweepAll deletes everything that has expired, and all orphans. It returns how long
 // there is nothing more to do; 0 means until the bell rings.
 func (s *Store) sweepAll() (wait time.Duration, err error) {
-	// What is entered from here on rings: it may be too late to be seen below.
+	// From here on every new expiry rings, because it may come too late for the code
+	// below.
 	s.sweep.next.Store(math.MaxInt64)
 	next, err := s.sweepDue()
 	err = errors.Join(err, s.sweepOrphans())
@@ -103,8 +104,7 @@ func (s *Store) sweepAll() (wait time.Duration, err error) {
 	return min(max(next.Sub(s.now()), 1), sweepWait), nil
 }
 
-// sweepDue deletes all whose end has come, and returns when the next one is
-// due, or zero.
+// sweepDue deletes everything that has expired. It returns the next expiry, or zero.
 func (s *Store) sweepDue() (next time.Time, err error) {
 	for {
 		err := s.view(func(tx *bbolt.Tx) error { next = firstDue(tx); return nil })
@@ -113,7 +113,7 @@ func (s *Store) sweepDue() (next time.Time, err error) {
 		}
 		err = s.submit(&change{
 			check: func(tx *txn) (todo bool, err error) { return tx.isDue(), nil },
-			apply: func(tx *txn) error { return tx.some(tx.dropDue) },
+			apply: func(tx *txn) error { return tx.several(tx.dropDue) },
 		})
 		if err != nil {
 			return next, err
@@ -121,29 +121,29 @@ func (s *Store) sweepDue() (next time.Time, err error) {
 	}
 }
 
-// firstDue returns the first end that comes, or zero where none does.
+// firstDue returns the earliest expiry, or zero if nothing expires.
 func firstDue(tx *bbolt.Tx) time.Time {
-	k, _ := tx.Bucket(dueBucket).Cursor().First()
-	if len(k) < timeSize {
+	k, _ := tx.Bucket(layout.DueBucket).Cursor().First()
+	if len(k) < layout.TimeSize {
 		return time.Time{}
 	}
-	return dueTime(k)
+	return layout.DueTime(k)
 }
 
-// isDue reports whether an end has come.
+// isDue reports whether something has expired.
 func (tx *txn) isDue() bool {
 	first := firstDue(tx.Tx)
 	return !first.IsZero() && !tx.now.Before(first)
 }
 
-// dropDue deletes the image, or the one in the trash, whose end came first,
-// and reports whether another one's has come too.
+// dropDue deletes the image that expired first, perhaps in the trash, and reports
+// whether another one has expired.
 func (tx *txn) dropDue() (more bool, err error) {
-	k, _ := tx.Bucket(dueBucket).Cursor().First()
-	r, err := mustRecord(tx.Tx, k[timeSize:])
-	if err != nil || !r.End().Equal(dueTime(k)) {
-		// It cannot be found by its end, and must not keep the others.
-		err = tx.deleteKey(dueBucket, k)
+	k, _ := tx.Bucket(layout.DueBucket).Cursor().First()
+	r, err := layout.MustRecord(tx.Tx, k[layout.TimeSize:])
+	if err != nil || !r.End().Equal(layout.DueTime(k)) {
+		// The entry leads to no such record. Delete it, so that the others follow.
+		err = tx.deleteKey(layout.DueBucket, k)
 	} else {
 		err = unbind(tx, r)
 	}
@@ -158,9 +158,9 @@ func (tx *txn) deleteKey(bucket, k []byte) error {
 	return tx.Bucket(bucket).Delete(bytes.Clone(k))
 }
 
-// canFind returns db.ErrDamaged where a key that was just read is not found: in
-// a damaged page keys may be out of order. Who deletes until nothing is left
-// would never end.
+// canFind returns db.ErrDamaged if a key that was just read cannot be found: in a damaged
+// page the keys may be out of order. Code that deletes until nothing is left would
+// never end.
 func (tx *txn) canFind(bucket, k []byte) error {
 	if tx.Bucket(bucket).Get(k) == nil {
 		return fmt.Errorf("%w: the keys in %q are out of order", db.ErrDamaged, bucket)
@@ -168,9 +168,8 @@ func (tx *txn) canFind(bucket, k []byte) error {
 	return nil
 }
 
-// some calls next until it reports that there is no more, or until it has been
-// enough for one commit.
-func (tx *txn) some(next func() (more bool, err error)) error {
+// several calls next until it returns false, or until this is enough for one commit.
+func (tx *txn) several(next func() (more bool, err error)) error {
 	for range sweepRecords {
 		if more, err := next(); !more || err != nil {
 			return err

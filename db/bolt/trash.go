@@ -3,32 +3,38 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"errors"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
 )
 
-// discard puts an image in the trash.
-func (tx *txn) discard(r *record, rest time.Duration) error {
+// moveToTrash moves an image to the trash for the time ttl.
+func (tx *txn) moveToTrash(r *layout.Record, ttl time.Duration) error {
 	trashed := *r
-	trashed.Image = r.Trashed(tx.now, rest)
-	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), stamp(trashed.KeptUntil)
-	return errors.Join(tx.takeOut(r), bind(tx, &trashed), tx.letGo(r))
+	trashed.Image = r.Trashed(tx.now, ttl)
+	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), layout.Stamp(trashed.KeptUntil)
+	if err := tx.removeRecord(r); err != nil {
+		return err
+	}
+	if err := bind(tx, &trashed); err != nil {
+		return err
+	}
+	return tx.dropUnused(r)
 }
 
-// deletion returns the time at which name is deleted now: later than every
-// other one of that name in the trash, though the clock may have been put back
-// or two deletes be in one commit.
+// deletion returns the time for deleting name now. It is later than that of every
+// image with this name in the trash, even if the clock was put back or one commit has
+// two deletes.
 func (tx *txn) deletion(name string) time.Time {
-	prefix := trashPrefix(name)
-	k, _ := tx.Bucket(trashBucket).Cursor().Seek(prefix)
+	prefix := layout.TrashPrefix(name)
+	k, _ := tx.Bucket(layout.TrashBucket).Cursor().Seek(prefix)
 	if !bytes.HasPrefix(k, prefix) {
 		return tx.now
 	}
-	if last := trashTime(k); !last.Before(tx.now) {
+	if last := layout.TrashTime(k); !last.Before(tx.now) {
 		return last.Add(1)
 	}
 	return tx.now
@@ -49,28 +55,28 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 			if err := admit(m.from, name, o.Allow); err != nil {
 				return false, err
 			}
-			m.to, err = tx.place(name, m.from.SHA256, db.Rename, nil)
+			m.to, err = tx.resolve(name, m.from.SHA256, db.Rename, nil)
 			return true, err
 		},
 		apply: m.apply,
 	})
-	return m.answer(err)
+	return m.result(err)
 }
 
-// newestTrashed returns the image called name that was deleted last and still
-// rests in the trash, or nil.
-func (tx *txn) newestTrashed(name string) (*record, error) {
-	prefix := trashPrefix(name)
-	c := tx.Bucket(trashBucket).Cursor()
+// newestTrashed returns the most recently deleted image with this name that has not
+// expired in the trash, or nil.
+func (tx *txn) newestTrashed(name string) (*layout.Record, error) {
+	prefix := layout.TrashPrefix(name)
+	c := tx.Bucket(layout.TrashBucket).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if r, err := unmarshalRecord(name, v); err != nil || !r.Ended(tx.now) {
+		if r, err := layout.ParseRecord(layout.TrashBucket, k, v); err != nil || !r.Ended(tx.now) {
 			return r, err
 		}
 	}
 	return nil, nil
 }
 
-// EmptyTrash deletes all that rests in the trash; see db.Store.
+// EmptyTrash deletes all images in the trash; see db.Store.
 func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
@@ -79,14 +85,14 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 		gone := 0
 		err := s.submit(&change{
 			check: func(tx *txn) (bool, error) {
-				more = !isEmpty(tx.Tx, deletedBucket)
+				more = !isEmpty(tx.Tx, layout.DeletedBucket)
 				return more, nil
 			},
 			apply: func(tx *txn) error {
-				gone = 0 // in case this runs again
-				return tx.some(func() (more bool, err error) {
+				gone = 0 // this may run more than once
+				return tx.several(func() (more bool, err error) {
 					r, err := tx.purgeOldest()
-					if r != nil && r.inTrash() && !r.Ended(tx.now) {
+					if r != nil && r.InTrash() && !r.Ended(tx.now) {
 						gone++
 					}
 					return r != nil, err
@@ -101,20 +107,19 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// purgeOldest deletes the image that has been in the trash longest, and returns
-// its record, or nil where the trash is empty. One that is unreadable, which
-// can be neither shown nor restored, loses its place: it must not keep the
-// others.
-func (tx *txn) purgeOldest() (*record, error) {
-	// Where all pages of a bucket were emptied in this transaction, Last of
-	// bbolt v1.5.0 never returns. First does.
-	if isEmpty(tx.Tx, deletedBucket) {
+// purgeOldest deletes the image that has been in the trash longest, and returns its
+// record, or nil if the trash is empty. An unreadable record can be neither shown nor
+// restored: only its entry in the index is deleted, so that the next call continues.
+func (tx *txn) purgeOldest() (*layout.Record, error) {
+	// If this transaction has emptied all pages of the bucket, Last of bbolt v1.5.0
+	// never returns. First does.
+	if isEmpty(tx.Tx, layout.DeletedBucket) {
 		return nil, nil
 	}
-	k, _ := tx.Bucket(deletedBucket).Cursor().Last()
-	r, err := getTrashed(tx.Tx, trashKeyOf(k))
+	k, _ := tx.Bucket(layout.DeletedBucket).Cursor().Last()
+	r, err := layout.RecordAt(tx.Tx, layout.TrashBucket, layout.TrashKeyOf(k))
 	if r == nil || err != nil {
-		return &record{}, tx.deleteKey(deletedBucket, k)
+		return &layout.Record{}, tx.deleteKey(layout.DeletedBucket, k)
 	}
 	return r, unbind(tx, r)
 }

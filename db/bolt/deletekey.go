@@ -1,0 +1,31 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
+)
+
+// ByDeleteHash returns the image that has hash as its DeleteHash; see db.Store.
+func (s *Store) ByDeleteHash(_ context.Context, hash db.Digest) (img db.Image, err error) {
+	err = s.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(layout.TokensBucket).Cursor()
+		for k, _ := c.Seek(hash[:]); bytes.HasPrefix(k, hash[:]); k, _ = c.Next() {
+			r, err := s.findImage(tx, string(k[len(hash):]))
+			if err == nil {
+				img = r.Image
+			}
+			if !errors.Is(err, db.ErrNotFound) { // an expired image is not found
+				return err
+			}
+		}
+		return fmt.Errorf("%w: none has this delete token", db.ErrNotFound)
+	})
+	return img, err
+}

@@ -1,0 +1,290 @@
+// Package datafile creates, opens and locks the data file.
+package datafile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"imageserver/db/bolt/internal/page"
+)
+
+// LockTimeout is how long opening waits until another process closes the file.
+const LockTimeout = time.Second
+
+// OpenOrCreate opens the bbolt file at path. If there is none, it creates one, which
+// init fills.
+func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.DB, *os.File, error) {
+	if err := look(path); errors.Is(err, fs.ErrNotExist) {
+		if path, err = linkTarget(path); err != nil {
+			return nil, nil, err
+		}
+		if err := create(path, init); err != nil {
+			return nil, nil, err
+		}
+	} else if err != nil {
+		return nil, nil, err
+	}
+	return OpenExisting(path, noSync)
+}
+
+// look returns why the file at path cannot be a data file, without opening it. The
+// error wraps fs.ErrNotExist if there is no file.
+func look(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, syscall.ELOOP):
+		return errLoop
+	case err != nil:
+		return Plain(err)
+	case info.IsDir():
+		return errors.New("is a folder; name a file in it")
+	case !info.Mode().IsRegular(): // a device has size 0, but the advice to delete it would be wrong
+		return errors.New("is not a file; choose another path")
+	case info.Size() == 0:
+		// bbolt would make a new store of it. But a full disk or a failed copy
+		// may have cut the file, and its images would silently be missing.
+		return errors.New("is empty (0 bytes), so it is not a data file; restore your backup, or delete it to start with an empty store")
+	}
+	return nil
+}
+
+// linkTarget returns the path that a symbolic link to a missing file leads to: the
+// store is created there, and the link stays. Other paths return as they are.
+func linkTarget(path string) (string, error) {
+	for range 40 { // as many as Linux follows
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // not a link
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Dir(path) + string(filepath.Separator) + target // not cleaned: the folder can be a link
+		}
+		path = target
+	}
+	return "", errLoop
+}
+
+var errLoop = errors.New("is one of symbolic links that lead in a circle; choose another path")
+
+// create creates an empty store at path, completely or not at all: it writes and
+// syncs a file with another name, renames that, and syncs the folder.
+func create(path string, init func(*bbolt.DB) error) error {
+	dir := filepath.Dir(path)
+	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".new-*")
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no folder %s; make it first", dir)
+		}
+		return Plain(err)
+	}
+	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	bdb, err := bbolt.Open(tmp.Name(), 0o600, &bbolt.Options{Timeout: LockTimeout})
+	if err != nil {
+		return Plain(err)
+	}
+	err = init(bdb)
+	if err := errors.Join(err, bdb.Close()); err != nil {
+		return Plain(err)
+	}
+	// Unlike a rename, a link does not replace a file that another process has
+	// just created there. Some file systems have no links.
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Rename(tmp.Name(), path); err != nil {
+			return Plain(err)
+		}
+	}
+	return SyncDir(dir)
+}
+
+// OpenExisting opens an existing file with the largest memory map that the system
+// grants. When a file outgrows its map, bbolt waits for all readers and blocks new
+// ones to map it again.
+func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
+	for _, size := range mapSizes() {
+		bdb, file, err = openBolt(path, size, noSync)
+		if err == nil || !errors.Is(err, errMap) {
+			break
+		}
+	}
+	if err == nil && !isAt(file, path) {
+		// Compact replaced the file while this waited for the lock.
+		err = bdb.Close()
+		if err == nil {
+			return OpenExisting(path, noSync)
+		}
+	}
+	return bdb, file, explain(err)
+}
+
+// OpenLocked opens an existing data file without bbolt, and takes its lock. If it is
+// only read, it need not be writable.
+func OpenLocked(path string, toRead bool) (*os.File, error) {
+	if err := look(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil && toRead {
+		f, err = os.Open(path)
+	}
+	if err != nil {
+		return nil, Plain(err)
+	}
+	if err := waitLock(f, LockTimeout); err != nil {
+		f.Close()
+		return nil, err
+	}
+	if !isAt(f, path) {
+		f.Close()
+		return OpenLocked(path, toRead)
+	}
+	return f, nil
+}
+
+// isAt reports whether f is the file that is at path now.
+func isAt(f *os.File, path string) bool {
+	at, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && os.SameFile(info, at)
+}
+
+// mapSizes returns the sizes of the memory map to try, in bytes, largest first.
+// Address space costs nothing on 64-bit Unix. On Windows the file gets as long as
+// its map.
+func mapSizes() []int {
+	if runtime.GOOS == "windows" || ^uint(0)>>32 == 0 {
+		return []int{0}
+	}
+	tib, gib := uint64(1)<<40, uint64(1)<<30
+	return []int{int(tib), int(64 * gib), 0}
+}
+
+var errMap = errors.New("cannot be mapped into memory")
+
+func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File, err error) {
+	var file *os.File // the one that bbolt opened
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			// After a panic bbolt leaves its file open, locked and mapped.
+			if file != nil {
+				Unlock(file)
+				file.Close()
+			}
+			bdb, err = nil, fmt.Errorf("%w (%v)", ErrDamaged, r)
+		}
+	}()
+	bdb, err = bbolt.Open(path, 0o600, &bbolt.Options{
+		Timeout:         LockTimeout,
+		NoSync:          noSync,
+		InitialMmapSize: mapSize,
+		FreelistType:    bbolt.FreelistMapType,
+		NoFreelistSync:  true, // opening must succeed on a full disk
+		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+			if file != nil { // for a backup
+				return os.OpenFile(name, flag, mode)
+			}
+			// Without O_CREATE: if the file was deleted meanwhile, an empty store
+			// must not take its place.
+			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
+			if err != nil {
+				return nil, err
+			}
+			if err := inspectLocked(f); err != nil {
+				f.Close()
+				return nil, err
+			}
+			file = f
+			return f, nil
+		},
+	})
+	if err != nil {
+		if mapSize > 0 && isMapError(err) {
+			err = fmt.Errorf("%w: %w", errMap, err)
+		}
+		return nil, nil, err
+	}
+	adviseNormal(bdb.Info().Data, mapSize)
+	return bdb, file, nil
+}
+
+// ErrInUse means that another process has the data file open.
+var ErrInUse = errors.New("another process is using it; stop that one, or choose another file with --db")
+
+// ErrDamaged means that the file cannot be opened, or not safely.
+var ErrDamaged = errors.New("is damaged; restore your backup, and keep this file: imageserver check says which of its images can be read")
+
+// inspectLocked inspects a file before bbolt opens it. It holds the lock meanwhile, so
+// that nobody writes to the file.
+func inspectLocked(f *os.File) error {
+	if err := waitLock(f, LockTimeout); err != nil {
+		return err
+	}
+	defer Unlock(f) // bbolt takes it next
+	p, err := page.Read(f)
+	if err != nil {
+		return Plain(err)
+	}
+	if err := p.Inspect(); err != nil {
+		return Damaged(err)
+	}
+	return nil
+}
+
+// waitLock takes the lock, or returns ErrInUse after the timeout.
+func waitLock(f *os.File, timeout time.Duration) error {
+	for end := time.Now().Add(timeout); ; time.Sleep(timeout / 20) {
+		ok, err := lock(f)
+		switch {
+		case err != nil:
+			return fmt.Errorf("lock it: %w", err)
+		case ok:
+			return nil
+		case time.Now().After(end):
+			return ErrInUse
+		}
+	}
+}
+
+// Damaged adds what to do to an error that says what is damaged.
+func Damaged(err error) error { return fmt.Errorf("%w (%w)", ErrDamaged, err) }
+
+// explain says what to do about an error of bbolt.
+func explain(err error) error {
+	switch {
+	case err == nil, errors.Is(err, ErrDamaged):
+		return err
+	case errors.Is(err, berrors.ErrTimeout):
+		return ErrInUse
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch):
+		return errors.New("is not a data file of this program; choose another path")
+	case errors.Is(err, berrors.ErrChecksum):
+		return ErrDamaged
+	}
+	return Plain(err)
+}
+
+// Plain removes the operation and the path from an error of the file system. The
+// caller adds the path.
+func Plain(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}

@@ -1,0 +1,47 @@
+package datafile
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+func isMapError(error) bool { return false }
+
+// IsFull reports whether err says that the disk or the user's quota is full.
+func IsFull(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
+}
+
+// SyncDir does nothing: NTFS journals the names of files by itself, and a
+// folder cannot be opened for syncing.
+func SyncDir(string) error { return nil }
+
+// MapHead returns nil: Windows does not cut a file that is mapped.
+func MapHead(*os.File, int) *Head { return nil }
+
+func (*Head) Unmap() {}
+
+// lock takes the lock that bbolt takes on a file to write: of one byte far behind
+// its end. It returns false if another process has it.
+func lock(f *os.File) (ok bool, err error) {
+	const flags = windows.LOCKFILE_FAIL_IMMEDIATELY | windows.LOCKFILE_EXCLUSIVE_LOCK
+	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, lockedByte())
+	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func lockedByte() *windows.Overlapped {
+	return &windows.Overlapped{Offset: 1<<32 - 1, OffsetHigh: 1<<32 - 1}
+}
+
+// Unlock releases the lock. Closing the file would do so a little later.
+func Unlock(f *os.File) {
+	_ = windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, lockedByte())
+}
+
+// KeepOwner does nothing: a new file inherits the permissions of its folder.
+func KeepOwner(*os.File, os.FileInfo) error { return nil }

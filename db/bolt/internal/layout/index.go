@@ -1,0 +1,135 @@
+package layout
+
+import (
+	"bytes"
+	"slices"
+
+	"imageserver/db"
+)
+
+// Index is a bucket whose entries follow from the records. The engine keeps it up to
+// date, and check, repair and compact handle it, by the functions here alone.
+//
+// To add an index, name its bucket, add a row to Indexes, and add a format that
+// creates and fills the bucket (see upgrades). Nothing else lists the indexes.
+type Index struct {
+	Bucket []byte
+	// Entry returns the entry that a record has in the index. A nil key means
+	// none.
+	Entry func(r *Record) (key, value []byte)
+	// Owner returns the bucket and the key of the record to which an entry belongs.
+	// For a damaged entry it may be any key, or an empty one, but a bucket of
+	// RecordBuckets.
+	Owner func(key, value []byte) (bucket, owner []byte)
+	// Recall sets the fields of a lost record that an entry of it has. It is nil if
+	// an entry has none, or if Repair reads them itself.
+	Recall func(r *Record, key []byte)
+	// Rising means that new keys are higher than all others. Compacting fills
+	// the pages of such a bucket, because nothing is inserted between its keys.
+	Rising bool
+}
+
+// Indexes is the table of all indexes.
+var Indexes = []Index{
+	{
+		Bucket: RecentBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			if r.IsImage() {
+				key = RecentKey(r.Uploaded, r.Name)
+			}
+			return key, nil
+		},
+		Owner: func(k, _ []byte) (bucket, owner []byte) { return ImagesBucket, RecentName(k) },
+	},
+	{
+		Bucket: DigestsBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			switch {
+			case r.IsImage():
+				key = DigestKey(r.SHA256, r.Name)
+			case r.InTrash():
+				key = trashedDigestKey(r.SHA256, r.Key())
+			}
+			return key, nil
+		},
+		Owner: DigestOwner,
+	},
+	{
+		Bucket: TokensBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			if r.IsImage() && r.DeleteHash != (db.Digest{}) {
+				key = DigestKey(r.DeleteHash, r.Name)
+			}
+			return key, nil
+		},
+		Owner: func(k, _ []byte) (bucket, owner []byte) {
+			return ImagesBucket, k[min(len(db.Digest{}), len(k)):]
+		},
+		Recall: func(r *Record, k []byte) { copy(r.DeleteHash[:], k) },
+	},
+	{
+		Bucket: DeletedBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			if r.InTrash() {
+				key = RecentKey(r.Deleted, r.Name)
+			}
+			return key, nil
+		},
+		Owner: func(k, _ []byte) (bucket, owner []byte) { return TrashBucket, TrashKeyOf(k) },
+	},
+	{
+		Bucket: DueBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			if end := r.End(); !end.IsZero() {
+				key = DueKey(end, r.Key())
+			}
+			return key, nil
+		},
+		Owner: func(k, _ []byte) (bucket, owner []byte) {
+			owner = k[min(TimeSize, len(k)):]
+			return bucketOf(owner), owner
+		},
+		Recall: func(r *Record, k []byte) { r.Expires = DueTime(k) },
+	},
+	{
+		Bucket: MadeBucket,
+		Entry: func(r *Record) (key, value []byte) {
+			if r.IsCopy() {
+				return IDKey(r.Blob), r.CopyKey
+			}
+			return nil, nil
+		},
+		Owner:  func(_, v []byte) (bucket, owner []byte) { return CopiesBucket, v },
+		Rising: true,
+	},
+}
+
+// RecordBuckets are the buckets whose values are records.
+var RecordBuckets = [][]byte{ImagesBucket, TrashBucket, CopiesBucket}
+
+// Buckets returns the names of the buckets that a file of this format has.
+func Buckets() [][]byte {
+	all := slices.Concat([][]byte{MetaBucket}, RecordBuckets, [][]byte{OrphansBucket, ChunksBucket})
+	for _, ix := range Indexes {
+		all = append(all, ix.Bucket)
+	}
+	return all
+}
+
+// IsBucket reports whether the layout has a bucket of that name.
+func IsBucket(name []byte) bool {
+	return slices.ContainsFunc(Buckets(), func(b []byte) bool { return bytes.Equal(b, name) })
+}
+
+// FillPercent returns how full the pages of a bucket are made when the file is
+// compacted. A page with some room need not be split at the next insertion.
+func FillPercent(bucket []byte) float64 {
+	rising := bytes.Equal(bucket, ChunksBucket) || bytes.Equal(bucket, OrphansBucket)
+	for _, ix := range Indexes {
+		rising = rising || ix.Rising && bytes.Equal(ix.Bucket, bucket)
+	}
+	if rising {
+		return 1
+	}
+	return 0.8
+}

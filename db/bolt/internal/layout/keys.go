@@ -1,0 +1,124 @@
+package layout
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"imageserver/db"
+)
+
+func IDKey(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
+
+// TimeSize is the length of a time in a key.
+const TimeSize = 8
+
+// RecentKey sorts by time, newest first, then by name.
+func RecentKey(t time.Time, name string) []byte {
+	return append(NewestFirst(t), name...)
+}
+
+// RecentName returns the name in a key made by RecentKey.
+func RecentName(key []byte) []byte { return key[min(TimeSize, len(key)):] }
+
+// RecentTime returns the time in a key made by RecentKey.
+func RecentTime(key []byte) time.Time { return bitsTime(^binary.BigEndian.Uint64(key)) }
+
+// NewestFirst returns a time as a key that sorts later times first.
+func NewestFirst(t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, ^timeBits(t))
+}
+
+// DueKey sorts by time, the earliest first, and then by the key of the record.
+func DueKey(t time.Time, key []byte) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, timeBits(t)), key...)
+}
+
+// DueTime returns the time in a key made by DueKey.
+func DueTime(key []byte) time.Time { return bitsTime(binary.BigEndian.Uint64(key)) }
+
+// timeBits returns bits that sort by time. The sign bit is flipped, so that times
+// before 1970 sort first.
+func timeBits(t time.Time) uint64 { return uint64(t.UnixNano()) ^ 1<<63 }
+
+// bitsTime is the inverse of timeBits.
+func bitsTime(bits uint64) time.Time { return time.Unix(0, int64(bits^1<<63)).UTC() }
+
+// Stamp returns t as a record stores it: in UTC, in nanoseconds, and between the
+// first and the last such time, which is in the year 2262. A zero time stays zero.
+func Stamp(t time.Time) time.Time {
+	switch {
+	case t.IsZero():
+		return time.Time{}
+	case t.Before(FirstTime):
+		return FirstTime
+	case t.After(LastTime):
+		return LastTime
+	}
+	return time.Unix(0, t.UnixNano()).UTC()
+}
+
+var (
+	FirstTime = time.Unix(0, math.MinInt64).UTC()
+	LastTime  = time.Unix(0, math.MaxInt64).UTC()
+)
+
+// trashMark is in the keys of images in the trash, and in no others: a name has no
+// NUL.
+const trashMark = 0
+
+// TrashKey returns the key of an image in the trash bucket. The images of one name
+// follow each other, the most recently deleted first.
+func TrashKey(name string, deleted time.Time) []byte {
+	return append(TrashPrefix(name), NewestFirst(deleted)...)
+}
+
+// TrashPrefix returns the prefix of the keys of all images in the trash with a name.
+func TrashPrefix(name string) []byte { return append([]byte(name), trashMark) }
+
+// TrashName returns the name in a key made by TrashKey.
+func TrashName(key []byte) string { return string(key[:max(0, len(key)-TimeSize-1)]) }
+
+// TrashTime returns the time in a key made by TrashKey.
+func TrashTime(key []byte) time.Time {
+	return bitsTime(^binary.BigEndian.Uint64(key[len(key)-TimeSize:]))
+}
+
+// TrashKeyOf returns the key in the trash bucket for a key in the deleted bucket.
+func TrashKeyOf(deleted []byte) []byte {
+	return slices.Concat(RecentName(deleted), []byte{trashMark}, deleted[:min(TimeSize, len(deleted))])
+}
+
+func DigestKey(d db.Digest, name string) []byte {
+	return append(d[:len(d):len(d)], name...)
+}
+
+// CopyKey returns the key of a resized copy in the copies bucket.
+func CopyKey(source db.Digest, key string) []byte { return DigestKey(source, key) }
+
+// CopyTitle returns the name of the resized copy under k in messages.
+func CopyTitle(k []byte) string {
+	n := min(len(db.Digest{}), len(k))
+	return fmt.Sprintf("%x/%s", k[:n], k[n:])
+}
+
+// NamesOf returns the key in the digests bucket where the images with a digest begin.
+// Those in the trash come before it.
+func NamesOf(sum db.Digest) []byte { return append(sum[:len(sum):len(sum)], trashMark+1) }
+
+// trashedDigestKey returns the key in the digests bucket of an image in the trash.
+func trashedDigestKey(sum db.Digest, key []byte) []byte {
+	return append(append(sum[:len(sum):len(sum)], trashMark), key...)
+}
+
+// DigestOwner returns the bucket and the key of the record of an entry in the digests
+// bucket; see Index.
+func DigestOwner(k, _ []byte) (bucket, owner []byte) {
+	owner = k[min(len(db.Digest{}), len(k)):]
+	if len(owner) > 0 && owner[0] == trashMark {
+		return TrashBucket, owner[1:]
+	}
+	return ImagesBucket, owner
+}

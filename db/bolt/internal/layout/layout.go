@@ -1,0 +1,46 @@
+// Package layout says what the data file contains: its buckets, keys and values, and
+// how a file of an earlier format becomes one of the newest.
+//
+//	meta     "format" → number of the format; "usage" → the counts of db.Usage
+//	images   name → record (see Record)
+//	recent   upload time, newest first, + name → nothing: the order of List
+//	digests  SHA-256 + name → nothing: the images that share one content;
+//	         SHA-256 + NUL + key in trash → nothing: those in the trash
+//	tokens   hash of the delete key + name → nothing: for ByDeleteHash
+//	trash    name + NUL + time of deletion, newest first → record
+//	deleted  time of deletion, newest first, + name → nothing: the order of List
+//	         for the trash
+//	due      expiry, earliest first, + name or key in trash → nothing: what the
+//	         sweeper deletes next
+//	chunks   blob id + chunk number → bucket { "c" → CRC-32C + bytes }
+//	orphans  blob id → nothing: blobs that are deleted in the background. They are
+//	         unfinished uploads, and deleted blobs that were being read or too long
+//	         for one commit.
+//	copies   SHA-256 of the original + parameters → record of a resized copy
+//	made     blob id → key in copies: the order in which copies were made, because
+//	         ids only rise
+//
+// A blob is the content of one or more images, or of one copy. It never changes, and
+// its id is never used again. It is cut into chunks. Each chunk is alone in its own
+// bucket: bbolt keeps at least two entries in a page, so it would write the neighbour
+// of a chunk again with each change.
+package layout
+
+var (
+	MetaBucket    = []byte("meta")
+	ImagesBucket  = []byte("images")
+	RecentBucket  = []byte("recent")
+	DigestsBucket = []byte("digests")
+	ChunksBucket  = []byte("chunks")
+	OrphansBucket = []byte("orphans")
+	CopiesBucket  = []byte("copies")
+	MadeBucket    = []byte("made")
+	TrashBucket   = []byte("trash")
+	DeletedBucket = []byte("deleted")
+	DueBucket     = []byte("due")
+	TokensBucket  = []byte("tokens")
+
+	FormatKey     = []byte("format")
+	UsageKey      = []byte("usage")
+	ChunkValueKey = []byte("c")
+)

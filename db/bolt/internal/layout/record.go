@@ -1,0 +1,335 @@
+package layout
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"imageserver/db"
+)
+
+// Record is an image or a resized copy, and where its bytes are. The Name of a copy
+// is its title in messages. A record is stored in protobuf's wire format, in which
+// every field has its length, so that a program can keep fields that it does not
+// know.
+type Record struct {
+	db.Image
+	Blob      uint64
+	ChunkSize int    // of all chunks of the blob but the last, which may be shorter
+	CopyKey   []byte // the key in the copies bucket, or nil for an image
+	unknown   []byte
+}
+
+// The field numbers of a record. A number, once used, keeps its meaning. A zero
+// time is left out.
+//
+// An older program keeps a field that it does not know and writes it back
+// unchanged when it changes another field. So a new field needs a new format
+// number (see upgrades) if it covers other fields, as a checksum does, or if it
+// must not be carried over for another reason. A new format keeps older
+// programs from opening the file. Any other new field needs no new format.
+const (
+	fieldBlob        = 1  // varint
+	fieldSHA256      = 2  // bytes
+	fieldSize        = 3  // varint
+	fieldContentType = 4  // string
+	fieldWidth       = 5  // varint
+	fieldHeight      = 6  // varint
+	fieldUploaded    = 7  // sfixed64, nanoseconds since 1970 UTC
+	fieldChunkSize   = 8  // varint
+	fieldOrientation = 9  // varint; missing for 0
+	fieldExpires     = 10 // sfixed64, as fieldUploaded
+	fieldDeleteHash  = 11 // bytes; missing for none
+	fieldDeleted     = 12 // sfixed64
+	fieldKeptUntil   = 13 // sfixed64
+	fieldChecksum    = 14 // fixed32, CRC-32C of all bytes before this field; the last field; missing in records from before format 4
+)
+
+func (r *Record) Marshal() []byte {
+	b := make([]byte, 0, 96)
+	varint := func(n protowire.Number, v uint64) {
+		b = protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
+	}
+	varint(fieldBlob, r.Blob)
+	b = protowire.AppendBytes(protowire.AppendTag(b, fieldSHA256, protowire.BytesType), r.SHA256[:])
+	varint(fieldSize, uint64(r.Size))
+	b = protowire.AppendString(protowire.AppendTag(b, fieldContentType, protowire.BytesType), r.ContentType)
+	varint(fieldWidth, uint64(r.Width))
+	varint(fieldHeight, uint64(r.Height))
+	varint(fieldChunkSize, uint64(r.ChunkSize))
+	if r.Orientation != 0 {
+		varint(fieldOrientation, uint64(r.Orientation))
+	}
+	if r.DeleteHash != (db.Digest{}) {
+		b = protowire.AppendBytes(protowire.AppendTag(b, fieldDeleteHash, protowire.BytesType), r.DeleteHash[:])
+	}
+	at := func(n protowire.Number, t time.Time) {
+		if !t.IsZero() {
+			b = protowire.AppendFixed64(protowire.AppendTag(b, n, protowire.Fixed64Type), uint64(t.UnixNano()))
+		}
+	}
+	at(fieldUploaded, r.Uploaded)
+	at(fieldExpires, r.Expires)
+	at(fieldDeleted, r.Deleted)
+	at(fieldKeptUntil, r.KeptUntil)
+	b = append(b, r.unknown...)
+	sum := crc32.Checksum(b, castagnoli)
+	return protowire.AppendFixed32(protowire.AppendTag(b, fieldChecksum, protowire.Fixed32Type), sum)
+}
+
+var ErrRecord = errors.New("unreadable record")
+
+func unmarshalRecord(name string, b []byte) (*Record, error) {
+	r := &Record{Image: db.Image{Name: name}}
+	whole := b
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return nil, damagedRecord(name)
+		}
+		size := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if size < 0 {
+			return nil, damagedRecord(name)
+		}
+		field, value := b[:n+size], b[n:n+size]
+		b = b[n+size:]
+		switch {
+		case number == fieldChecksum && kind == protowire.Fixed32Type:
+			sum, _ := protowire.ConsumeFixed32(value)
+			if len(b) > 0 || sum != crc32.Checksum(whole[:len(whole)-len(field)], castagnoli) {
+				return nil, damagedRecord(name)
+			}
+		case number == fieldSHA256 && kind == protowire.BytesType:
+			if !setDigest(&r.SHA256, value) {
+				return nil, damagedRecord(name)
+			}
+		case number == fieldDeleteHash && kind == protowire.BytesType:
+			if !setDigest(&r.DeleteHash, value) {
+				return nil, damagedRecord(name)
+			}
+		case number == fieldContentType && kind == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(value)
+			r.ContentType = contentType(v)
+		case kind == protowire.Fixed64Type && r.setTime(number, value):
+		case kind == protowire.VarintType && r.setVarint(number, value):
+		default:
+			r.unknown = append(r.unknown, field...)
+		}
+	}
+	if r.Blob == 0 || r.Size < 0 || r.ChunkSize <= 0 || r.ChunkSize > ChunkSize {
+		return nil, damagedRecord(name)
+	}
+	return r, nil
+}
+
+// ParseRecord returns the record under a key of one of RecordBuckets. It returns an
+// error that wraps db.ErrDamaged for a record that is unreadable or belongs under
+// another key. Another bucket is a mistake of the program.
+func ParseRecord(bucket, k, v []byte) (*Record, error) {
+	name, copyKey := string(k), []byte(nil)
+	switch string(bucket) {
+	case string(ImagesBucket):
+	case string(TrashBucket):
+		name = TrashName(k)
+	case string(CopiesBucket):
+		name, copyKey = CopyTitle(k), bytes.Clone(k)
+	default:
+		panic(fmt.Sprintf("the bucket %q has no records", bucket))
+	}
+	r, err := unmarshalRecord(name, v)
+	if err != nil {
+		return nil, err
+	}
+	r.CopyKey = copyKey
+	if !bytes.Equal(r.Bucket(), bucket) || r.Name != string(k) && !bytes.Equal(r.Key(), k) || r.IsCopy() && len(k) <= len(db.Digest{}) {
+		return nil, damagedRecord(name)
+	}
+	return r, nil
+}
+
+// RecordAt returns the record under a key of one of RecordBuckets, or nil if
+// there is none.
+func RecordAt(tx *bbolt.Tx, bucket, k []byte) (*Record, error) {
+	v := tx.Bucket(bucket).Get(k)
+	if v == nil {
+		return nil, nil
+	}
+	return ParseRecord(bucket, k, v)
+}
+
+// bucketOf returns the bucket of the image with that key: images or trash.
+func bucketOf(k []byte) []byte {
+	if bytes.IndexByte(k, trashMark) >= 0 {
+		return TrashBucket
+	}
+	return ImagesBucket
+}
+
+// RecordSize returns the size in a record without reading the rest, and whether the
+// record has a size.
+func RecordSize(b []byte) (int64, bool) {
+	for len(b) > 0 {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			break
+		}
+		if number == fieldSize && kind == protowire.VarintType {
+			v, m := protowire.ConsumeVarint(b[n:])
+			return int64(v), m >= 0
+		}
+		size := protowire.ConsumeFieldValue(number, kind, b[n:])
+		if size < 0 {
+			break
+		}
+		b = b[n+size:]
+	}
+	return 0, false
+}
+
+// setDigest stores a digest and reports whether value is one.
+func setDigest(d *db.Digest, value []byte) bool {
+	v, _ := protowire.ConsumeBytes(value)
+	return len(v) == len(d) && copy(d[:], v) == len(d)
+}
+
+// setTime stores a time and reports whether it knows the field.
+func (r *Record) setTime(number protowire.Number, value []byte) bool {
+	v, _ := protowire.ConsumeFixed64(value)
+	t := time.Unix(0, int64(v)).UTC()
+	switch number {
+	case fieldUploaded:
+		r.Uploaded = t
+	case fieldExpires:
+		r.Expires = t
+	case fieldDeleted:
+		r.Deleted = t
+	case fieldKeptUntil:
+		r.KeptUntil = t
+	default:
+		return false
+	}
+	return true
+}
+
+// setVarint stores an integer field and reports whether it knows it.
+func (r *Record) setVarint(number protowire.Number, value []byte) bool {
+	v, _ := protowire.ConsumeVarint(value)
+	switch number {
+	case fieldBlob:
+		r.Blob = v
+	case fieldSize:
+		r.Size = int64(v)
+	case fieldWidth:
+		r.Width = int(v)
+	case fieldHeight:
+		r.Height = int(v)
+	case fieldChunkSize:
+		r.ChunkSize = int(v)
+	case fieldOrientation:
+		r.Orientation = int(v)
+	default:
+		return false
+	}
+	return true
+}
+
+// contentType returns b as a string, without an allocation for the most frequent
+// types.
+func contentType(b []byte) string {
+	switch string(b) {
+	case "image/jpeg":
+		return "image/jpeg"
+	case "image/png":
+		return "image/png"
+	case "image/webp":
+		return "image/webp"
+	}
+	return string(b)
+}
+
+func damagedRecord(name string) error {
+	return fmt.Errorf("%w: %q: %w", db.ErrDamaged, name, ErrRecord)
+}
+
+// ImageRecord returns the record under name, or nil if there is none. It is RecordAt
+// with two allocations less, for the most frequent request.
+func ImageRecord(tx *bbolt.Tx, name string) (*Record, error) {
+	v := tx.Bucket(ImagesBucket).Get([]byte(name))
+	if v == nil {
+		return nil, nil
+	}
+	r, err := unmarshalRecord(name, v)
+	if err == nil && r.InTrash() {
+		return nil, damagedRecord(name)
+	}
+	return r, err
+}
+
+// MustRecord returns the record under a key from an index: the name of an image, or
+// the key of an image in the trash. A missing record is damage.
+func MustRecord(tx *bbolt.Tx, k []byte) (*Record, error) {
+	r, err := RecordAt(tx, bucketOf(k), k)
+	if r == nil && err == nil {
+		err = damagedRecord(string(k))
+	}
+	return r, err
+}
+
+// IsCopy reports whether the record is that of a resized copy.
+func (r *Record) IsCopy() bool { return r.CopyKey != nil }
+
+// InTrash reports whether the record is that of an image in the trash.
+func (r *Record) InTrash() bool { return !r.IsCopy() && !r.Deleted.IsZero() }
+
+// IsImage reports whether the record is that of an image that is not in the trash.
+func (r *Record) IsImage() bool { return !r.IsCopy() && !r.InTrash() }
+
+// Bucket returns the bucket of the record.
+func (r *Record) Bucket() []byte {
+	switch {
+	case r.IsCopy():
+		return CopiesBucket
+	case r.InTrash():
+		return TrashBucket
+	}
+	return ImagesBucket
+}
+
+// Key returns the key of the record in its bucket.
+func (r *Record) Key() []byte {
+	switch {
+	case r.IsCopy():
+		return r.CopyKey
+	case r.InTrash():
+		return TrashKey(r.Name, r.Deleted)
+	}
+	return []byte(r.Name)
+}
+
+// Count adds the record n times to the counts of images, trash or copies. The counts
+// of distinct contents are kept elsewhere.
+func (r *Record) Count(u *db.Usage, n int64) {
+	number, bytes := &u.Images, &u.Bytes
+	switch {
+	case r.IsCopy():
+		number, bytes = &u.Copies, &u.CopyBytes
+	case r.InTrash():
+		number, bytes = &u.Trash, &u.TrashBytes
+	}
+	*number += n
+	*bytes += n * r.Size
+}
+
+// ImageOrNil returns a copy of the image, or nil for a nil record.
+func (r *Record) ImageOrNil() *db.Image {
+	if r == nil {
+		return nil
+	}
+	img := r.Image
+	return &img
+}

@@ -1,0 +1,127 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
+)
+
+// slowBody is a body that has stalled until it is closed or must give way. It is
+// its own sender.
+type slowBody struct {
+	*io.PipeReader
+	w       *io.PipeWriter
+	stalled atomic.Int64 // for how long it says
+}
+
+var errGaveWay = errors.New("gave way")
+
+func (b *slowBody) Client() string         { return "slow" }
+func (b *slowBody) Stalled() time.Duration { return time.Duration(b.stalled.Load()) }
+func (b *slowBody) GiveWay()               { b.w.CloseWithError(errGaveWay) }
+
+// putSlowly begins a Put that has sent n bytes when putSlowly returns.
+func putSlowly(t *testing.T, s *Store, name string, n int, stalled time.Duration) (b *slowBody, done chan error) {
+	t.Helper()
+	r, w := io.Pipe()
+	b, done = &slowBody{PipeReader: r, w: w}, make(chan error, 1)
+	go func() {
+		_, _, err := s.Put(ctx, name, b, db.PutOptions{Sender: b})
+		done <- err
+	}()
+	if _, err := w.Write(make([]byte, n)); err != nil { // returns when all has been read
+		t.Fatal(err)
+	}
+	b.stalled.Store(int64(stalled))
+	return b, done
+}
+
+// TestMemory gives all uploads together the least memory that one needs.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{UploadMemory: 1, UploadWait: 50 * time.Millisecond})
+	all := s.memory.unused()
+	want := content(1, 20*layout.ChunkSize+1)
+	mustPut(t, s, "one.png", want) // with one buffer to itself it still goes on
+	if got := mustRead(t, s, "one.png"); !bytes.Equal(got, want) {
+		t.Error("an image staged in small pieces reads wrong")
+	}
+	slow, done := putSlowly(t, s, "slow.png", 5, 0)
+	if got, want := all-s.memory.unused(), int64(bufferSizes[0]); got != want {
+		t.Errorf("an upload of 5 bytes holds %d bytes, want %d", got, want)
+	}
+	if _, _, err := s.Put(ctx, "late.png", bytes.NewReader(want), db.PutOptions{}); !errors.Is(err, db.ErrBusy) {
+		t.Errorf("error %v, want ErrBusy", err)
+	}
+	slow.w.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	mustPut(t, s, "late.png", want)
+	if got := s.memory.unused(); got != all {
+		t.Errorf("%d bytes are free in the end, want %d", got, all)
+	}
+}
+
+// TestGrowingBuffers: an upload of each size around those of the buffers reads
+// back as it was, and holds no more than four times what has arrived.
+func TestGrowingBuffers(t *testing.T) {
+	t.Parallel()
+	s := newStore(t, Options{NoSync: true})
+	all := s.memory.unused()
+	for _, size := range bufferSizes {
+		for n := size - layout.ChecksumSize - 1; n <= size-layout.ChecksumSize+1; n++ {
+			name, want := fmt.Sprintf("%d.png", n), content(byte(n), n)
+			mustPut(t, s, name, want)
+			if got := mustRead(t, s, name); !bytes.Equal(got, want) {
+				t.Errorf("%d bytes read wrong", n)
+			}
+			slow, done := putSlowly(t, s, "slow.png", n, 0)
+			if got, most := all-s.memory.unused(), int64(max(bufferSizes[0], 4*(n+layout.ChecksumSize))); got > most {
+				t.Errorf("an upload of %d bytes holds %d, want at most %d", n, got, most)
+			}
+			slow.w.CloseWithError(io.ErrUnexpectedEOF)
+			<-done
+		}
+	}
+}
+
+// TestStalledGiveWay: uploads that have stalled do not keep others waiting, and
+// while nobody waits they are left alone.
+func TestStalledGiveWay(t *testing.T) {
+	t.Parallel()
+	const size = 2 << 20
+	s := newStore(t, Options{NoSync: true, UploadMemory: size, UploadWait: time.Hour})
+	var ends []chan error
+	var healthy sync.WaitGroup
+	for i := range 100 { // of 1 MB each, so most must go
+		_, done := putSlowly(t, s, fmt.Sprintf("slow-%d.png", i), 1_000_000, time.Duration(i+1)*time.Second)
+		ends = append(ends, done)
+		healthy.Go(func() { mustPut(t, s, fmt.Sprintf("healthy-%d.png", i), content(byte(i), 300_000)) })
+		if free := s.memory.unused(); free < 0 {
+			t.Fatalf("%d bytes more are in use than there are", -free)
+		}
+	}
+	healthy.Wait()
+	gone := 0
+	for _, done := range ends {
+		select {
+		case err := <-done:
+			if gone++; !errors.Is(err, errGaveWay) {
+				t.Errorf("error %v, want the body's own", err)
+			}
+		default:
+		}
+	}
+	if gone == 0 {
+		t.Error("no stalled upload had to give way")
+	}
+}

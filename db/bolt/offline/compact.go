@@ -1,0 +1,169 @@
+package offline
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"os"
+	"path/filepath"
+
+	"imageserver/db/bolt/internal/datafile"
+	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
+)
+
+// Compact replaces the data file at path by a new file with the same content and
+// no free pages, and returns the sizes of both in bytes. Whatever interrupts it,
+// one of the two complete files is at path: the new file is synced, read again and
+// compared before it is renamed.
+//
+// It copies every key and value unchanged. It does not verify the checksums of
+// images, so damaged bytes are copied, too. It refuses a file with damaged pages:
+// perhaps only the original lets their content be recovered.
+//
+// It takes the lock of the file, so it refuses a file that a server has open. On a
+// full disk it returns an error that wraps db.ErrFull.
+func Compact(ctx context.Context, path string, watch Watch) (before, after int64, err error) {
+	before, after, err = compact(ctx, path, watch)
+	if err != nil {
+		err = fmt.Errorf("data file %s: %w", path, err)
+	}
+	return before, after, err
+}
+
+func compact(ctx context.Context, path string, watch Watch) (before, after int64, err error) {
+	path, err = filepath.EvalSymlinks(path) // the file is replaced, not the link
+	if err != nil {
+		return 0, 0, datafile.Plain(err)
+	}
+	f, err := datafile.OpenLocked(path, false)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, 0, datafile.Plain(err)
+	}
+	pages, err := page.Read(f)
+	if err != nil {
+		return 0, 0, datafile.Plain(err)
+	}
+	if err := pages.Inspect(); err != nil {
+		return 0, 0, datafile.Damaged(err)
+	}
+	if err := ours(pages); err != nil {
+		return 0, 0, err
+	}
+	c, err := newRewrite(path+compactSuffix, pages, info)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer c.discard()
+	if err := c.copyAll(ctx, watch); err != nil {
+		return 0, 0, err
+	}
+	if err := c.compare(ctx, watch); err != nil {
+		return 0, 0, err
+	}
+	if after, err = c.replace(path, f); err != nil {
+		return 0, 0, err
+	}
+	return info.Size(), after, nil
+}
+
+// ours returns an error for a file of another program or of a newer version.
+func ours(f *page.File) error {
+	var format []byte
+	var damage error
+	w := page.NewWalker(f, func(err error) { damage = err }, func(int64) {})
+	w.Bucket(f.Meta.Root, func(k, _ []byte, nested *page.Bucket) {
+		if nested == nil || !bytes.Equal(k, layout.MetaBucket) {
+			return
+		}
+		w.Bucket(*nested, func(k, v []byte, _ *page.Bucket) {
+			if bytes.Equal(k, layout.FormatKey) {
+				format = bytes.Clone(v)
+			}
+		})
+	})
+	if damage != nil {
+		return datafile.Damaged(damage)
+	}
+	_, err := layout.ParseFormat(format)
+	return err
+}
+
+// copyAll copies everything, and stops at the first page that is damaged.
+func (c *rewrite) copyAll(ctx context.Context, watch Watch) error {
+	var damage error
+	err := c.copyEntries(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *page.Bucket) bool {
+		return damage == nil && !isMark(path, k)
+	})
+	if damage != nil {
+		return datafile.Damaged(damage)
+	}
+	return err
+}
+
+// compare reads the new file from the disk and compares it with what was copied.
+func (c *rewrite) compare(ctx context.Context, watch Watch) error {
+	if err := c.close(); err != nil {
+		return c.explain(err)
+	}
+	f, err := os.Open(c.path)
+	if err != nil {
+		return datafile.Plain(err)
+	}
+	defer f.Close()
+	pages, err := page.Read(f)
+	if err != nil {
+		return fmt.Errorf("the new file: %w", err)
+	}
+	if err := pages.Inspect(); err != nil {
+		return fmt.Errorf("the new file: %w", err)
+	}
+	meter := watch.begin("Comparing", pages.InUse())
+	defer meter.Close()
+	var sum fingerprint
+	w := page.NewWalker(pages, func(damage error) { err = cmp.Or(err, damage) }, meter.Add)
+	w.Stop = func() bool { return ctx.Err() != nil }
+	w.All(pages.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *page.Bucket) {
+		if !isMark(path, k) {
+			sum.add(path, k, v, nested)
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("the new file: %w", err)
+	case sum != c.sum:
+		return errors.New("the new file differs from the data file, which stays as it was; check the disk and the memory of this machine")
+	}
+	return nil
+}
+
+// fingerprint is a hash of entries in their order.
+type fingerprint uint64
+
+var fingerprintSeed = maphash.MakeSeed()
+
+func (f *fingerprint) add(path [][]byte, k, v []byte, nested *page.Bucket) {
+	var h maphash.Hash
+	h.SetSeed(fingerprintSeed)
+	number := func(n uint64) { maphash.WriteComparable(&h, n) }
+	number(uint64(*f))
+	number(uint64(len(path)))
+	number(uint64(len(k)))
+	h.Write(k)
+	if nested != nil {
+		number(nested.Sequence)
+	} else {
+		h.Write(v)
+	}
+	*f = fingerprint(h.Sum64())
+}

@@ -1,0 +1,136 @@
+package offline
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+
+	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
+)
+
+// tally compares the entries of an index with those that the records should have
+// there: how many there are, and the sum of their hashes, which does not depend
+// on the order.
+type tally struct {
+	have, want struct {
+		n   int64
+		sum uint64
+	}
+}
+
+var tallySeed = maphash.MakeSeed()
+
+func hashEntry(k, v []byte) uint64 {
+	return maphash.Bytes(tallySeed, k) ^ 3*maphash.Bytes(tallySeed, v)
+}
+
+func (c *checker) tally(index []byte) *tally {
+	t := c.tallies[string(index)]
+	if t == nil {
+		t = new(tally)
+		c.tallies[string(index)] = t
+	}
+	return t
+}
+
+// records reads all records.
+func (c *checker) records() {
+	if kept, err := layout.ParseUsage(c.keptCounts); err == nil { // room for as many as the counts say, if that is possible
+		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.file.Meta.High)*16, 1<<22)))
+	}
+	for _, bucket := range layout.RecordBuckets {
+		c.visit(bucket, func(k, v []byte) { c.record(bucket, k, v) })
+	}
+}
+
+// record reads one record, and notes its blob and the index entries that it
+// should have.
+func (c *checker) record(bucket, k, v []byte) {
+	r, err := layout.ParseRecord(bucket, k, v)
+	if err != nil {
+		unreadable := reference{bucket: bucket, key: string(k)}
+		if unreadable.isCopy() {
+			c.badCopy(unreadable, "its record cannot be read")
+		} else {
+			c.plan.unreadable = append(c.plan.unreadable, unreadable)
+		}
+		return
+	}
+	r.Count(&c.report.Usage, 1)
+	for _, ix := range layout.Indexes {
+		if k, v := ix.Entry(r); k != nil {
+			t := c.tally(ix.Bucket)
+			t.want.n++
+			t.want.sum += hashEntry(k, v)
+		}
+	}
+	c.refs = append(c.refs, reference{
+		blob: r.Blob, chunkSize: r.ChunkSize, size: r.Size, sum: r.SHA256, bucket: bucket, key: string(k),
+	})
+}
+
+func (c *checker) badCopy(r reference, what string) {
+	c.plan.copies = append(c.plan.copies, r)
+	c.problem(r.title(), adviseCopy, "%s", what)
+}
+
+// indexes reads the indexes and compares them with the records. It also reads the
+// list of orphans.
+func (c *checker) indexes() {
+	for _, ix := range layout.Indexes {
+		t := c.tally(ix.Bucket)
+		c.visit(ix.Bucket, func(k, v []byte) {
+			t.have.n++
+			t.have.sum += hashEntry(k, v)
+		})
+		c.plan.indexes = c.plan.indexes || t.have != t.want
+		switch {
+		case t.have.n != t.want.n:
+			c.problem("", "--repair corrects it", "index %q has %d entries, want %d", ix.Bucket, t.have.n, t.want.n)
+		case t.have != t.want:
+			c.problem("", "--repair corrects it", "index %q has wrong entries", ix.Bucket)
+		}
+	}
+	c.visit(layout.OrphansBucket, func(k, _ []byte) {
+		if len(k) != 8 {
+			c.problem("", "--repair deletes it", "an entry in the list of blobs to delete cannot be read")
+			return
+		}
+		c.orphans[binary.BigEndian.Uint64(k)] = true
+	})
+}
+
+// sources counts the distinct contents, and looks for the original image of each
+// resized copy.
+func (c *checker) sources() {
+	slices.SortFunc(c.refs, func(a, b reference) int { return bytes.Compare(a.sum[:], b.sum[:]) })
+	source := func(r reference) db.Digest { return db.Digest([]byte(r.key[:len(db.Digest{})])) }
+	hasImage := map[db.Digest]bool{} // the contents that have copies
+	for _, r := range c.refs {
+		if r.isCopy() {
+			hasImage[source(r)] = false
+		}
+	}
+	var last *reference
+	for i := range c.refs {
+		r := &c.refs[i]
+		if r.isCopy() {
+			continue
+		}
+		if last == nil || last.sum != r.sum {
+			c.report.Blobs++
+			c.report.Stored += r.size
+		}
+		last = r
+		if _, ok := hasImage[r.sum]; ok && r.isImage() {
+			hasImage[r.sum] = true
+		}
+	}
+	for _, r := range c.refs {
+		if r.isCopy() && !hasImage[source(r)] {
+			c.badCopy(r, "its original image does not exist")
+		}
+	}
+}

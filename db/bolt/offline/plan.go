@@ -1,0 +1,75 @@
+package offline
+
+import (
+	"bytes"
+
+	"imageserver/db"
+	"imageserver/db/bolt/internal/layout"
+)
+
+// plan is what Repair has to do.
+type plan struct {
+	unreadable []reference          // records of which only the key is known
+	recover    []*layout.Record     // lost records, made from indexes and blobs
+	damaged    []damage             // images whose bytes differ from their records
+	relink     []reference          // records that must change, as they should be
+	copies     []reference          // resized copies to delete: damaged, or without an original image
+	indexes    bool                 // some index is wrong
+	unowned    map[uint64]foundBlob // blobs that no record refers to, by id
+	listed     map[uint64]bool      // blobs of images that are listed to be deleted
+	sequence   uint64               // the highest id of a blob
+	freeList   bool                 // the list of free pages is wrong
+}
+
+// reference is what a record says about its blob.
+type reference struct {
+	blob      uint64
+	chunkSize int
+	size      int64
+	sum       db.Digest
+	bucket    []byte // of the record
+	key       string // of the record
+	damaged   bool   // the blob differs from this
+}
+
+// isCopy reports whether the record is that of a resized copy.
+func (r reference) isCopy() bool { return bytes.Equal(r.bucket, layout.CopiesBucket) }
+
+// isImage reports whether the record is that of an image outside the trash.
+func (r reference) isImage() bool { return bytes.Equal(r.bucket, layout.ImagesBucket) }
+
+// title is how messages name the image or the resized copy.
+func (r reference) title() string {
+	k := []byte(r.key)
+	switch {
+	case r.isCopy():
+		return "resized copy " + layout.CopyTitle(k)
+	case bytes.Equal(r.bucket, layout.TrashBucket):
+		return layout.TrashName(k) + " (in the trash)"
+	}
+	return r.key
+}
+
+// damage is an image whose bytes differ from its record.
+type damage struct {
+	reference
+	err error
+}
+
+// foundBlob is a blob as its chunks are.
+type foundBlob struct {
+	id        uint64
+	size      int64
+	chunkSize int
+	sum       db.Digest
+	sound     bool // its chunks are complete, and their checksums are right
+}
+
+// Advice for images whose bytes or records are damaged.
+const (
+	adviseBytes  = "upload the same bytes again to repair it, or restore your backup"
+	adviseShared = "run check --repair first, because its record leads to the bytes of another image; then " + adviseBytes
+	adviseRelink = "--repair corrects its record: the bytes are there"
+	adviseRecord = "restore your backup"
+	adviseCopy   = "--repair deletes it; it is made again when it is requested"
+)

@@ -1,0 +1,308 @@
+package offline
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"imageserver/db"
+	"imageserver/db/bolt/internal/datafile"
+	"imageserver/db/bolt/internal/layout"
+)
+
+// RepairOptions tunes Repair. The zero value is ready to use.
+type RepairOptions struct {
+	Watch
+
+	// Inspect finds the type and the dimensions of an image whose record was
+	// lost, as in db.PutOptions. If it is nil or fails, they stay unknown.
+	Inspect func(r io.ReaderAt, img *db.Image) error
+}
+
+// Repaired is what Repair did.
+type Repaired struct {
+	Before *Report
+	After  *Report
+	Kept   string // the path of the damaged file, or empty if it was repaired in place
+}
+
+// Repair checks the data file at path as Check does, and repairs what it can. It
+// rebuilds indexes, counts and the list of free pages from the records, and lost
+// records from the indexes. It deletes bytes that belong to no image, and resized
+// copies that are damaged or whose original image does not exist. It never touches
+// a sound image. If the bytes of a damaged image are elsewhere in the file, its
+// record is corrected; otherwise its record stays, so that uploading the same
+// bytes again repairs the image.
+//
+// Repair works in bbolt transactions, each of which improves the file. It may be
+// interrupted at any moment and run again. A file with damaged pages is not
+// written to: everything that can be read goes to a new file, which takes the
+// place of the damaged one, and the damaged one is kept under another name.
+func Repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
+	r, err := repair(ctx, path, o)
+	if err != nil {
+		return nil, fmt.Errorf("data file %s: %w", path, err)
+	}
+	return r, nil
+}
+
+func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
+	f, err := datafile.OpenLocked(path, false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	c, err := check(ctx, f, o.Watch)
+	if err != nil {
+		return nil, err
+	}
+	if c.report.Problems == 0 {
+		return &Repaired{Before: &c.report, After: &c.report}, nil
+	}
+	if c.report.Structural {
+		return rebuildFile(ctx, path, f, c, o)
+	}
+	if err := c.repairInPlace(path, f, o); err != nil {
+		return nil, err
+	}
+	after, err := checkPath(ctx, path, o.Watch, false)
+	return &Repaired{Before: &c.report, After: after}, err
+}
+
+var errChanged = errors.New("was changed by another program meanwhile; run this command again")
+
+// repairInPlace carries out the plan for the file at path, whose lock f holds. It
+// closes f, because bbolt takes the lock.
+func (c *checker) repairInPlace(path string, f *os.File, o RepairOptions) error {
+	txid := c.file.Meta.TxID
+	if c.plan.freeList {
+		if err := c.file.DropFreeList(f); err != nil {
+			return datafile.Plain(err)
+		}
+		txid++
+	}
+	datafile.Unlock(f)
+	f.Close()
+	bdb, file, err := datafile.OpenExisting(path, false)
+	if err != nil {
+		return err
+	}
+	c.unownCopies()
+	r := &repairer{ctx: c.ctx, db: bdb, plan: &c.plan, inspect: o.Inspect}
+	err = r.run(txid)
+	if errors.Is(err, db.ErrDamaged) {
+		datafile.Unlock(file) // after a panic bbolt may hold locks that its Close would wait for
+		return errors.Join(err, file.Close())
+	}
+	return errors.Join(err, bdb.Close())
+}
+
+// unownCopies adds the blobs of the copies that are deleted to those that no record
+// refers to. The record of a damaged copy may lead to the blob of another.
+func (c *checker) unownCopies() {
+	deleted := map[string]bool{}
+	for _, r := range c.plan.copies {
+		deleted[r.key] = true
+		if r.blob != 0 {
+			c.plan.unowned[r.blob] = foundBlob{id: r.blob}
+		}
+	}
+	for _, r := range c.refs {
+		if !r.isCopy() || !deleted[r.key] {
+			delete(c.plan.unowned, r.blob)
+		}
+	}
+	for _, r := range c.plan.recover {
+		delete(c.plan.unowned, r.Blob)
+	}
+	for _, r := range c.plan.relink {
+		delete(c.plan.unowned, r.blob)
+	}
+}
+
+// repairer carries out a plan.
+type repairer struct {
+	ctx     context.Context
+	db      *bbolt.DB
+	plan    *plan
+	inspect func(r io.ReaderAt, img *db.Image) error
+}
+
+// run carries out the plan for a file whose last transaction was txid. The first
+// steps keep a server that is started after an interruption from losing anything.
+func (r *repairer) run(txid uint64) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer datafile.RecoverDamage(&err)
+	r.db.NoFreelistSync = false
+	err = r.db.View(func(tx *bbolt.Tx) error {
+		if uint64(tx.ID()) != txid {
+			return errChanged
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// Everything below is written in the newest format: an older program must not
+	// change it.
+	if err := layout.Upgrade(r.db); err != nil {
+		return err
+	}
+	for _, step := range []func(*bbolt.Tx) error{r.protectBlobs, r.recoverRecords, r.relinkRecords, r.deleteCopies} {
+		if err := r.db.Update(step); err != nil {
+			return err
+		}
+	}
+	for _, step := range []func() error{r.addEntries, r.deleteEntries, r.deleteUnowned} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return r.db.Update(writeCounts)
+}
+
+// protectBlobs takes the blobs of images from the list of blobs to delete, and
+// entries that cannot be read. It keeps the ids of blobs from being used twice.
+func (r *repairer) protectBlobs(tx *bbolt.Tx) error {
+	orphans, chunks := tx.Bucket(layout.OrphansBucket), tx.Bucket(layout.ChunksBucket)
+	var remove [][]byte
+	err := orphans.ForEach(func(k, _ []byte) error {
+		if len(k) != 8 || r.plan.listed[binary.BigEndian.Uint64(k)] {
+			remove = append(remove, bytes.Clone(k))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range remove {
+		if err := orphans.Delete(k); err != nil {
+			return err
+		}
+	}
+	if chunks.Sequence() < r.plan.sequence {
+		return chunks.SetSequence(r.plan.sequence)
+	}
+	return nil
+}
+
+// recoverRecords writes the records that were lost. Their index entries follow with
+// all others.
+func (r *repairer) recoverRecords(tx *bbolt.Tx) error {
+	for _, lost := range r.plan.recover {
+		img := lost.Image
+		if r.inspect != nil && r.inspect(blobReader{tx, lost}, &img) == nil {
+			lost.ContentType, lost.Width, lost.Height, lost.Orientation = img.ContentType, img.Width, img.Height, img.Orientation
+		}
+		if err := tx.Bucket(layout.ImagesBucket).Put(lost.Key(), lost.Marshal()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// blobReader reads a blob in a transaction.
+type blobReader struct {
+	tx *bbolt.Tx
+	r  *layout.Record
+}
+
+func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
+	return layout.ReadChunks(p, off, b.r.Size, b.r.ChunkSize, func(number int, read func([]byte)) error {
+		v, err := layout.GetChunk(b.tx, b.r.Blob, number)
+		if err == nil {
+			read(v[layout.ChecksumSize:])
+		}
+		return err
+	})
+}
+
+// relinkRecords makes records lead to other blobs.
+func (r *repairer) relinkRecords(tx *bbolt.Tx) error {
+	for _, to := range r.plan.relink {
+		b := tx.Bucket(to.bucket)
+		record, err := layout.ParseRecord(to.bucket, []byte(to.key), b.Get([]byte(to.key)))
+		if err != nil {
+			return err
+		}
+		record.Blob, record.ChunkSize, record.Size, record.SHA256 = to.blob, to.chunkSize, to.size, to.sum
+		if err := b.Put([]byte(to.key), record.Marshal()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteCopies deletes the records of resized copies. Their blobs follow with the
+// others that no record refers to.
+func (r *repairer) deleteCopies(tx *bbolt.Tx) error {
+	for _, c := range r.plan.copies {
+		if err := tx.Bucket(layout.CopiesBucket).Delete([]byte(c.key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteStep is how many chunks one transaction deletes at most.
+const deleteStep = 1024
+
+// deleteUnowned deletes the blobs that no record refers to. If a record cannot be
+// read it does nothing: one of the blobs may be that of its image.
+func (r *repairer) deleteUnowned() error {
+	if len(r.plan.unreadable) > 0 {
+		return nil
+	}
+	for id := range r.plan.unowned {
+		for done := false; !done; {
+			if err := r.ctx.Err(); err != nil {
+				return err
+			}
+			err := r.db.Update(func(tx *bbolt.Tx) (err error) {
+				_, done, err = layout.DeleteChunks(tx, id, deleteStep)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// writeCounts counts the records and stores the counts.
+func writeCounts(tx *bbolt.Tx) error {
+	var u db.Usage
+	for _, bucket := range layout.RecordBuckets {
+		err := tx.Bucket(bucket).ForEach(func(k, v []byte) error {
+			if r, err := layout.ParseRecord(bucket, k, v); err == nil {
+				r.Count(&u, 1)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	var last db.Digest
+	err := tx.Bucket(layout.DigestsBucket).ForEach(func(k, v []byte) error {
+		bucket, owner := layout.DigestOwner(k, v)
+		if r, err := layout.RecordAt(tx, bucket, owner); err == nil && r != nil && r.SHA256 != last {
+			last = r.SHA256
+			u.Blobs++
+			u.Stored += r.Size
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return layout.WriteUsage(tx, u)
+}
