@@ -40,14 +40,15 @@ const dibStart = 16
 // parseDIB reads the fields common to all bitmap headers, which their sizes tell
 // apart (Microsoft, Windows GDI, "Bitmap Header Types"): BITMAPCOREHEADER of 12
 // bytes; BITMAPINFOHEADER of 40, which OS/2 cuts or continues, from 16 to 64;
-// BITMAPV4HEADER and BITMAPV5HEADER. It has one plane, or it is none.
+// BITMAPV4HEADER and BITMAPV5HEADER. The number of planes should be 1, but some
+// writers leave it at 0, and browsers ignore it.
 func parseDIB(b []byte) (e extent, bits int64, ok bool) {
 	switch size := le32(b); {
 	case size == 12:
-		return extent{le16(b[4:]), le16(b[6:])}, le16(b[10:]), le16(b[8:]) == 1
+		return extent{le16(b[4:]), le16(b[6:])}, le16(b[10:]), true
 	case 16 <= size && size <= 64, size == 108, size == 124:
 		w, h := int64(int32(le32(b[4:]))), int64(int32(le32(b[8:])))
-		return extent{w, max(h, -h)}, le16(b[14:]), le16(b[12:]) == 1 // h < 0: top row first
+		return extent{w, max(h, -h)}, le16(b[14:]), true // h < 0: top row first
 	}
 	return extent{}, 0, false
 }

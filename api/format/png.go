@@ -104,5 +104,8 @@ func pngChunk(file section, off int64) (part, int64, error) {
 	}
 	length, kind := be32(b), string(b[4:])
 	content, err := file.sub(off+8, length)
+	if err != nil && kind == "IDAT" && off+8 < file.size { // browsers show what there is of a picture that is cut off
+		content, err = file.from(off + 8)
+	}
 	return part{kind, content}, off + 8 + length + 4, err
 }
