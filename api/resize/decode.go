@@ -12,6 +12,7 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"runtime"
 	"strings"
 
 	"golang.org/x/image/bmp"
@@ -68,14 +69,16 @@ var tolerantDecoders = map[format.Type]func(f *file) (image.Image, error){
 		}
 		return webp.Decode(bufio.NewReaderSize(r, readSize))
 	},
-	format.BMP: buffered(func(r io.Reader) (image.Image, error) { return bmp.Decode(io.MultiReader(r, zeros{})) }),
+	format.BMP: buffered(func(r io.Reader) (image.Image, error) { return bmp.Decode(io.MultiReader(r, blank{})) }),
 }
 
-// zeros are pixels that are missing.
-type zeros struct{}
+// blank is what the missing pixels of a BMP are: white.
+type blank struct{}
 
-func (zeros) Read(p []byte) (int, error) {
-	clear(p)
+func (blank) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 0xff
+	}
 	return len(p), nil
 }
 
@@ -91,6 +94,9 @@ func buffered(decode func(io.Reader) (image.Image, error)) func(f *file) (image.
 // readSize makes reads of the store few and copies of what it reads cheap.
 const readSize = 32 << 10
 
+// largePicture is a picture worth a garbage collection, in pixels.
+const largePicture = 8 << 20
+
 // decode returns the picture in f, or the first one of several. If a decoder
 // refuses it as broken, a tolerant one decodes what is there.
 func decode(f *file, t format.Type) (image.Image, error) {
@@ -99,6 +105,9 @@ func decode(f *file, t format.Type) (image.Image, error) {
 		return m, err
 	}
 	f.off = 0
+	if f.w*f.h > largePicture {
+		runtime.GC() // what the first decoder has left must be free before the second takes as much
+	}
 	if m, err := try(f, tolerantDecoders[t]); err == nil || f.err != nil {
 		return m, err
 	}

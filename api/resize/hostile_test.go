@@ -122,6 +122,9 @@ func FuzzMake(f *testing.F) {
 	for _, data := range small(f) {
 		f.Add(data)
 	}
+	for _, d := range damages(f) {
+		f.Add(d.damaged)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		check(t, data)
 		check(t, rightChecksums(data))

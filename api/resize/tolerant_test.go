@@ -3,6 +3,7 @@ package resize_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -26,6 +27,7 @@ func damages(t testing.TB) map[string]struct {
 		t.Fatal(err)
 	}
 	lossy, alpha := readSample(t, "lossy.webp"), readSample(t, "alpha.webp")
+	opaque := newWebP(string(alpha[bytes.Index(alpha, []byte("VP8 ")):]))
 	return map[string]struct {
 		whole, damaged []byte
 		rows           float64
@@ -49,7 +51,7 @@ func damages(t testing.TB) map[string]struct {
 		"GIF cut off":                {gif, gif[:len(gif)-60], 0.5},
 		"GIF with too much":          {gif, moreGIF(t, gif), 1},
 		"WebP with a flag for alpha": {lossy, extendWebP(lossy, 0x10), 1},
-		"WebP without that flag":     {alpha, spoil(alpha, 20, 0x10), 1},
+		"WebP without that flag":     {opaque, spoil(alpha, 20, 0x10), 1}, // browsers heed the flag
 		"BMP cut off":                {bmp, bmp[:len(bmp)*2/3], 0},
 	}
 }
@@ -108,6 +110,72 @@ func near(a, b color.Color) bool {
 func rgba(c color.Color) [4]uint32 {
 	r, g, b, a := c.RGBA()
 	return [4]uint32{r, g, b, a}
+}
+
+// TestBlank looks at the pixels that are missing, in copies of the same size. They
+// look as in a browser in front of a white page.
+func TestBlank(t *testing.T) {
+	t.Parallel()
+	png, alpha, gif := readSample(t, "gradient.png"), readSample(t, "alpha.png"), readSample(t, "gradient.gif")
+	bmp := readSample(t, "gradient.bmp")
+	white, clear, grey := color.NRGBA{255, 255, 255, 255}, color.NRGBA{}, color.NRGBA{128, 128, 128, 255}
+	jpeg := readSample(t, "gradient.jpg")
+	for name, c := range map[string]struct {
+		data []byte
+		y    int // of a row that is missing
+		want color.NRGBA
+	}{
+		"PNG":                   {png[:len(png)*2/3], 39, white},
+		"PNG with transparency": {alpha[:len(alpha)*2/3], 39, clear},
+		"GIF":                   {gif[:len(gif)-60], 39, clear},
+		"BMP":                   {bmp[:len(bmp)*2/3], 0, white}, // the bottom comes first
+		"JPEG":                  {jpeg[:len(jpeg)*4/5], 39, grey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSource(t, c.data)
+			p := resize.Request{Format: format.PNG}.Plan(s.Upright())
+			made, err := resize.Make(t.Context(), s, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := decode(t, made.Data)
+			for x := range s.Width {
+				if got := m.At(x, c.y); !near(got, c.want) {
+					t.Fatalf("at %d, %d: got %v, want %v", x, c.y, got, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestWoven cuts off interlaced pictures. In a GIF a row that is missing looks like
+// the one above. Of a PNG no copy is made, because browsers fill its gaps.
+func TestWoven(t *testing.T) {
+	t.Parallel()
+	png := newSource(t, readSample(t, "interlaced.png"))
+	cut := png
+	cut.Size = png.Size * 2 / 3
+	p := resize.Request{Width: 16, Quality: 80}.Plan(png.Upright())
+	if _, err := resize.Make(t.Context(), cut, p); !errors.Is(err, resize.ErrDamaged) {
+		t.Errorf("PNG: got %v, want ErrDamaged", err)
+	}
+
+	// Of four rows, each of one colour, only the first two of the file are there.
+	gif := []byte("GIF89a\x01\x00\x04\x00\x81\x00\x00" + "\xff\x00\x00\x00\xff\x00\x00\x00\xff\xff\xff\xff" +
+		",\x00\x00\x00\x00\x01\x00\x04\x00\x40\x02\x02\x44\x0a\x00;") // clear, 0, 1, end
+	p = resize.Request{Format: format.PNG}.Plan(1, 4)
+	made, err := resize.Make(t.Context(), newSource(t, gif), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	red, green := color.NRGBA{255, 0, 0, 255}, color.NRGBA{0, 255, 0, 255}
+	m := decode(t, made.Data)
+	for y, want := range []color.NRGBA{red, red, green, green} {
+		if got := m.At(0, y); !near(got, want) {
+			t.Errorf("GIF, row %d: got %v, want %v", y, got, want)
+		}
+	}
 }
 
 func insert(data []byte, at int, what string) []byte {

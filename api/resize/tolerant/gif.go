@@ -8,11 +8,12 @@ import (
 	"image"
 	"image/color"
 	"io"
-	"slices"
 )
 
 // GIF decodes the first picture of a GIF (GIF89a specification) at its place on
-// the screen, whatever comes behind it. Pixels that are missing are transparent.
+// the screen, whatever comes behind it. Rows that are missing are left out of its
+// bounds; those of an interlaced picture look like the row above. An index without a
+// colour is black. So do browsers.
 // The errors are ErrUnsupported and those of r but for its end.
 func GIF(r io.Reader) (*image.Paletted, error) {
 	in := bufio.NewReaderSize(r, 4<<10)
@@ -109,50 +110,52 @@ func gifPicture(in *bufio.Reader, palette color.Palette, transparent int) (*imag
 	}
 	full := make(color.Palette, 256)
 	for i := range full {
-		full[i] = color.RGBA{} // of indexes without a colour
-		if i < len(palette) && i != transparent {
+		switch {
+		case i == transparent:
+			full[i] = color.RGBA{}
+		case i < len(palette):
 			full[i] = palette[i]
+		default:
+			full[i] = color.RGBA{A: 255}
 		}
 	}
 	m := image.NewPaletted(image.Rect(x, y, x+w, y+h), full)
 	blocks := &subBlocks{r: in}
 	data := lzw.NewReader(blocks, lzw.LSB, int(size))
 	defer data.Close()
-	place := func(row int) []byte {
-		if b[8]&0x40 != 0 {
-			row = interlaced(row, h)
-		}
-		return m.Pix[row*m.Stride:][:w]
+	woven := b[8]&0x40 != 0
+	rows := gifRows(data, m, woven)
+	if blocks.err != nil || rows == 0 {
+		return nil, cmp.Or(blocks.err, ErrUnsupported)
 	}
-	for row := range h {
-		n, err := io.ReadFull(data, place(row))
-		if err == nil {
-			continue
-		}
-		if blocks.err != nil || row == 0 && n == 0 {
-			return nil, cmp.Or(blocks.err, ErrUnsupported)
-		}
-		for ; row < h; row, n = row+1, 0 {
-			fill(place(row)[n:], blank(full))
-		}
-		break
+	if !woven {
+		m.Rect.Max.Y = y + rows
 	}
 	return m, nil
 }
 
-// blank returns the index of a colour that is transparent, or else the last one.
-func blank(p color.Palette) byte {
-	i := slices.Index(p, color.Color(color.RGBA{}))
-	if i < 0 {
-		i = len(p) - 1
+// gifRows reads the rows of m, and reports how many have come. Of an interlaced
+// picture it fills in the others.
+func gifRows(data io.Reader, m *image.Paletted, woven bool) (rows int) {
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	row := func(y int) []byte { return m.Pix[y*m.Stride:][:w] }
+	read := make([]bool, h)
+	for ; rows < h; rows++ {
+		y := rows
+		if woven {
+			y = interlaced(rows, h)
+		}
+		if _, err := io.ReadFull(data, row(y)); err != nil {
+			break // blocks knows an error of the file, any other is damage
+		}
+		read[y] = true
 	}
-	return byte(i)
-}
-
-func fill(b []byte, value byte) {
-	for i := range b {
-		b[i] = value
+	for y := 1; woven && y < h; y++ {
+		if !read[y] {
+			copy(row(y), row(y-1))
+		}
 	}
+	return rows
 }
 
 // interlaced returns where a row of an interlaced picture belongs.

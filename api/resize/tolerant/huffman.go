@@ -56,7 +56,7 @@ func (d *jpegDecoder) standardTables() {
 	}
 }
 
-// fill makes sure of n bits, at most 16. Where the data of the scan has ended, it
+// fill makes sure of n bits, at most 17. Where the data of the scan has ended, it
 // adds zeros and notes that they are missing.
 func (d *jpegDecoder) fill(n int) error {
 	for d.n < n {
@@ -91,7 +91,7 @@ func (d *jpegDecoder) fill(n int) error {
 	return nil
 }
 
-// take returns the next n bits, at most 16.
+// take returns the next n bits, at most 17.
 func (d *jpegDecoder) take(n int) (int32, error) {
 	if n == 0 {
 		return 0, nil
@@ -114,7 +114,9 @@ func (d *jpegDecoder) extended(n int) (int32, error) {
 	return v, err
 }
 
-// symbol decodes a code. One that is not in the table ends the data.
+// symbol decodes a code. One that is not in the table is 0 and 17 bits long, as in
+// libjpeg, so that the damage looks as in browsers. It ends the data if there is no
+// table, and for a Walker, which must be sure of what it reads.
 func (d *jpegDecoder) symbol(h *huffman) (byte, error) {
 	if err := d.fill(16); err != nil {
 		return 0, err
@@ -132,8 +134,12 @@ func (d *jpegDecoder) symbol(h *huffman) (byte, error) {
 			return h.values[index], nil
 		}
 	}
-	d.missing, d.padding = true, d.n+1
-	return 0, nil
+	if d.walking || len(h.values) == 0 {
+		d.missing, d.padding = true, d.n+1
+		return 0, nil
+	}
+	_, err := d.take(17)
+	return 0, err
 }
 
 // ranOut reports whether bits were used that the file does not have.

@@ -10,9 +10,9 @@ import (
 
 // JPEG decodes a baseline or progressive JPEG (ITU-T T.81) in grey or YCbCr. It
 // needs neither an end marker nor Huffman tables: frames of webcams (Motion JPEG)
-// leave out the tables of T.81 K.3. Behind a code that is not in its table, and
-// where a scan ends too early, blocks stay as they are, up to the next restart
-// marker: mid-grey, or for a progressive JPEG as the scans before left them.
+// leave out the tables of T.81 K.3. A code that is not in its table counts as 0, as
+// in libjpeg. Where a scan ends too early, blocks stay as they are, up to the next
+// restart marker: mid-grey, or for a progressive JPEG as the scans before left them.
 //
 // The picture takes a byte per sample, and three of a progressive one. The errors
 // are ErrUnsupported and those of r but for io.EOF.
@@ -52,6 +52,7 @@ type jpegDecoder struct {
 	scanned     bool
 	walking     bool   // nothing is drawn, and what is read goes to passed
 	passed      []byte // of the data of the scan
+	passedOver  bool   // some bytes belong to no code
 	ahead       int    // bytes at the end of passed that are still in r
 	drawn       bool   // a block has been decoded
 

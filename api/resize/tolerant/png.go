@@ -11,8 +11,11 @@ import (
 
 // PNG returns a PNG that image/png decodes, made from the one in r: with the chunks
 // that are needed to decode the picture and no others, new checksums, and exactly
-// as much data as the picture needs. Rows that are missing are zeros: black, or
-// transparent. Sections are those of the PNG specification, third edition.
+// as much data as the picture needs. Rows that are missing are blank: white where the
+// picture is grey or RGB, the first colour of a palette, and transparent otherwise. An
+// interlaced picture that lacks data is ErrUnsupported: browsers fill the gaps from
+// the passes that are there. Sections are those of the PNG specification, third
+// edition.
 func PNG(r io.Reader) io.Reader {
 	p := &pngReader{in: bufio.NewReaderSize(r, 32<<10)}
 	p.data = &idat{p: p}
@@ -27,7 +30,11 @@ type pngReader struct {
 	data    *idat
 	pixels  io.Reader // inflates data
 	left    int64     // bytes of pixels still to come
+	size    int64     // bytes of all pixels
+	row     int64     // bytes of one row, or 0 if the picture is interlaced
+	blank   byte      // what missing rows are filled with
 	adler   uint32
+	missing int64 // where pixels begins to lack bytes, if it is nil
 	pending int64 // bytes of the chunk that is being read
 }
 
@@ -93,7 +100,7 @@ func (p *pngReader) head() error {
 				return err
 			}
 			if kind == "IHDR" && length == 13 {
-				p.left = pngSize(content)
+				p.measure(content)
 				p.adler = 1
 				p.pixels = flate.NewReader(p.data)
 			}
@@ -117,9 +124,16 @@ func (p *pngReader) rows() error {
 			if p.data.err != nil {
 				return p.data.err
 			}
+			if p.row == 0 || p.left == p.size && n == 0 {
+				return ErrUnsupported
+			}
+			p.missing = p.size - p.left + int64(n)
 			clear(block[n:])
 			p.pixels = nil // nothing more can be read
 		}
+	}
+	if p.pixels == nil {
+		p.fillRows(block)
 	}
 	p.left -= int64(len(block))
 	p.adler = updateAdler(p.adler, block)
@@ -135,6 +149,19 @@ func (p *pngReader) rows() error {
 	return nil
 }
 
+// fillRows fills in the rows of the block that are missing as a whole. Each begins
+// with the number of its filter: 0 is none (9.2).
+func (p *pngReader) fillRows(block []byte) {
+	start := p.size - p.left
+	first := (p.missing + p.row - 1) / p.row * p.row
+	for i := max(0, first-start); i < int64(len(block)); i++ {
+		block[i] = p.blank
+		if (start+i)%p.row == 0 {
+			block[i] = 0
+		}
+	}
+}
+
 // updateAdler continues an Adler-32, which hash/adler32 cannot (RFC 1950 section 9).
 func updateAdler(sum uint32, block []byte) uint32 {
 	const mod = 65521
@@ -146,24 +173,30 @@ func updateAdler(sum uint32, block []byte) uint32 {
 	return high<<16 | low
 }
 
-// pngSize returns how many bytes the rows of a picture take (7.2, 8.1).
-func pngSize(ihdr []byte) (n int64) {
+// measure notes how many bytes the rows of a picture take (7.2, 8.1).
+func (p *pngReader) measure(ihdr []byte) {
 	w, h := int64(binary.BigEndian.Uint32(ihdr)), int64(binary.BigEndian.Uint32(ihdr[4:]))
 	channels := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[ihdr[9]]
-	size := func(w, h int64) int64 {
-		if w == 0 || h == 0 {
-			return 0
-		}
-		return h * (1 + (w*channels*int64(ihdr[8])+7)/8)
+	row := func(w int64) int64 { return 1 + (w*channels*int64(ihdr[8])+7)/8 }
+	if ihdr[9] == 0 || ihdr[9] == 2 {
+		p.blank = 0xff
 	}
 	if ihdr[12] == 0 {
-		return size(w, h)
+		p.row = row(w)
+		p.size = h * p.row
 	}
-	for _, pass := range [7][4]int64{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}} {
-		n += size((w-pass[0]+pass[2]-1)/pass[2], (h-pass[1]+pass[3]-1)/pass[3])
+	for _, pass := range adam7 {
+		across, down := (w-pass[0]+pass[2]-1)/pass[2], (h-pass[1]+pass[3]-1)/pass[3]
+		if p.row == 0 && across > 0 && down > 0 {
+			p.size += down * row(across)
+		}
 	}
-	return n
+	p.left = p.size
 }
+
+// adam7 has the passes of an interlaced picture (8.1): the first pixel and the step,
+// across and down.
+var adam7 = [7][4]int64{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}
 
 // idat reads the content of the IDAT chunks behind the header of the zlib stream
 // as one. It ends with any other chunk.

@@ -87,9 +87,10 @@ func (d *jpegDecoder) step(s *scan) error {
 	mcu := s.next
 	s.next++
 	if d.interval > 0 && mcu > 0 && mcu%d.interval == 0 {
-		more, err := d.resync()
+		more, err := d.resync(byte(mcu/d.interval - 1))
 		if err != nil || !more {
 			s.next = s.total
+			d.padding = d.n + 1 // so ranOut reports it
 			return err
 		}
 		d.restart(s.scanHeader)
@@ -124,23 +125,32 @@ func (d *jpegDecoder) restart(s scanHeader) {
 	}
 }
 
-// resync passes over what is left before the next restart marker, whatever its
-// number. It reports whether there is one: another marker ends the scan.
-func (d *jpegDecoder) resync() (more bool, err error) {
+// resync looks for the restart marker of this number, modulo 8, and passes over
+// what is left before it. A marker of one of the next two intervals stays: the data
+// of this interval is lost, and that behind the marker belongs to a later one. Those
+// of the two before are passed over. Any other number is taken for a writer's
+// mistake. So does libjpeg (jpeg_resync_to_restart), and with it the browsers. It
+// reports whether there is such a marker: another kind of marker ends the scan.
+func (d *jpegDecoder) resync(number byte) (more bool, err error) {
 	for {
 		b, err := d.peek()
 		if len(b) < 2 {
 			return false, notEnd(err)
 		}
-		switch {
-		case b[0] == 0xff && rst0 <= b[1] && b[1] <= rst7:
-			d.advance(2)
-			return true, nil
-		case b[0] == 0xff && b[1] >= sof0:
-			if b[1] != 0xff {
+		if b[0] == 0xff && sof0 <= b[1] && b[1] != 0xff {
+			if b[1] < rst0 || b[1] > rst7 {
 				return false, nil
 			}
+			switch (b[1] - rst0 - number) & 7 {
+			case 1, 2:
+				return true, nil
+			case 6, 7: // of an interval before
+			default:
+				d.advance(2)
+				return true, nil
+			}
 		}
+		d.passedOver = d.passedOver || b[0] != 0xff
 		d.advance(1)
 	}
 }

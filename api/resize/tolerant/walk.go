@@ -104,10 +104,13 @@ func (w *Walker) Walk(r *bufio.Reader, out []byte, most int) ([]byte, End, error
 
 // end tells how the scan has ended.
 func (w *Walker) end() End {
-	if !w.d.ranOut() {
+	next, _ := w.d.peek()
+	switch {
+	case w.d.passedOver:
+		return Broken
+	case !w.d.ranOut():
 		return Whole
-	}
-	if next, _ := w.d.peek(); len(next) < 2 {
+	case len(next) < 2:
 		w.d.passed = append(w.d.passed, next...) // half of an escape
 		w.d.ahead += len(next)
 		return Cut

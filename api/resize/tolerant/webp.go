@@ -8,7 +8,8 @@ import (
 
 // WebP returns a WebP (RFC 9649) that x/image/webp decodes, made from the one of
 // size bytes in r: with the chunks of the picture and no others, and a header that
-// fits them. Writers get the flag for transparency wrong both ways. The errors are
+// fits them. Writers get the flag for transparency wrong both ways: without the flag
+// browsers show no transparency, and without the chunk there is none. The errors are
 // ErrUnsupported and those of r.
 func WebP(r io.ReaderAt, size int64) (io.Reader, error) {
 	var extended, alpha, picture []byte // the header of each, and of the first the content
@@ -37,9 +38,14 @@ func WebP(r io.ReaderAt, size int64) (io.Reader, error) {
 	if picture == nil || bytes.HasPrefix(picture, []byte("VP8L")) && alpha != nil {
 		return nil, ErrUnsupported
 	}
+	flagged := extended != nil && extended[8]&0x10 != 0
+	if flagged == (alpha != nil) && (extended == nil || extended[4] == 10) {
+		return nil, ErrUnsupported // the damage is somewhere else
+	}
 	parts := []io.Reader{bytes.NewReader(picture), pictureAt}
 	length := 4 + 8 + pictureAt.Size()
-	if extended != nil && alpha != nil {
+	if flagged && alpha != nil {
+		binary.LittleEndian.PutUint32(extended[4:], 10)
 		extended[8] = 0x10 // the flag for transparency alone
 		parts = append([]io.Reader{bytes.NewReader(extended), bytes.NewReader(alpha), alphaAt}, parts...)
 		length += int64(len(extended)) + 8 + alphaAt.Size()
