@@ -175,20 +175,11 @@ func (j *jpeg) walk(out []byte) ([]byte, error) {
 	return out, nil
 }
 
-// end copies the end marker behind the picture, if there is one.
+// end ends the picture with an end marker, whether it has one or not: without one
+// browsers leave out the last rows. What follows goes.
 func (j *jpeg) end(out []byte) ([]byte, error) {
 	j.step = j.in.drain
-	for {
-		b, _ := j.in.buf.Peek(2)
-		switch {
-		case len(b) == 2 && b[0] == 0xff && b[1] == jpegEOI:
-			return append(out, b...), nil
-		case len(b) == 2 && b[0] == 0xff && b[1] == 0xff: // fill
-			j.in.buf.Discard(1)
-		default:
-			return out, nil
-		}
-	}
+	return append(out, 0xff, jpegEOI), nil
 }
 
 // scan copies the data of a scan up to the next marker.

@@ -304,18 +304,26 @@ func TestCutOff(t *testing.T) {
 }
 
 // TestNoEnd strips JPEGs without an end marker, with something behind the picture
-// and without. Nothing of that stays.
+// and without. They get the marker, without which browsers leave out the last rows,
+// and nothing else stays.
 func TestNoEnd(t *testing.T) {
 	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "cmyk.jpg", "quarters-4x2.jpg"} {
 		content := []byte(readSample(t, name))
 		want := mustStrip(t, content, format.JPEG)
-		want = want[:len(want)-2]
 		for _, trailer := range []string{"", secret, "\x00\x00" + secret, "\xff\xe1\x00\x10" + secret, "\xff\xd0" + secret, "\xff\x00" + secret, "\xff"} {
 			got, err := strips(append(bytes.Clone(content[:len(content)-2]), trailer...), format.JPEG)
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s with %q behind it: %d bytes, %v, want %d", name, trailer, len(got), err, len(want))
 			}
 		}
+	}
+	// Restart markers are announced, but there are none: a search for them must not
+	// take what follows for the picture.
+	content := []byte(readSample(t, "gradient.jpg"))
+	scan := bytes.Index(content, []byte("\xff\xda"))
+	unmarked := append(append(bytes.Clone(content[:scan]), "\xff\xdd\x00\x04\x00\x02"...), content[scan:len(content)-2]...)
+	if got, err := strips(append(unmarked, secret...), format.JPEG); err == nil {
+		t.Errorf("without its restart markers: got %d bytes, want it refused", len(got))
 	}
 	for _, name := range []string{"progressive.jpg", "photo-444.jpg"} { // of which only a marker ends a scan
 		content := []byte(readSample(t, name))
