@@ -167,8 +167,6 @@ func (j *jpeg) walk(out []byte) ([]byte, error) {
 		return out, errCutOff
 	case end == tolerant.Whole:
 		j.step = j.end
-	case end == tolerant.Cut:
-		j.step = j.in.drain
 	case end == tolerant.Broken:
 		j.step = j.scan
 	}

@@ -47,16 +47,19 @@ var (
 // end: what stays of it is held until then, and it is refused with [ErrTooLarge]
 // where that is more than memory bytes.
 //
-// A PNG or baseline JPEG that is cut off inside its picture, or lacks its end, comes
-// out as far as there is a picture: browsers show it. An image that is so broken that
-// nobody can say what in it is metadata gives a [format.ErrMalformed], behind what
-// could be read. So does a progressive JPEG without an end marker, because nothing
-// else in it tells the picture from what follows. Its header and its picture are not looked into: what [format.Detect] has to
-// say, it says of the stripped image as of the one in r. An error of r is returned
+// Some images lack their end. A PNG that is cut off inside its picture comes out as
+// far as it goes: browsers show it. A baseline JPEG whose picture is whole gets the
+// end marker. Any other image that is cut off, or so broken that nobody can say what
+// in it is metadata, gives a [format.ErrMalformed], behind what could be read: if a
+// JPEG lacks a part of its picture and the marker, other data behind it looks like
+// the part that is missing.
+//
+// The header and the picture are not looked into: what [format.Detect] has to say,
+// it says of the stripped image as of the one in r. An error of r is returned
 // wrapped. Before io.EOF comes, r has been read to its own.
 //
-// An image that has nothing to strip comes out as it is, so stripping it again
-// changes nothing.
+// An image that has nothing to strip, and has its end marker, comes out as it is.
+// Stripping an image again changes nothing.
 func Reader(r io.Reader, t format.Type, memory int64) (io.Reader, error) {
 	in := newSource(r)
 	out := &reader{kind: t, in: in}

@@ -135,12 +135,15 @@ func (d *jpegDecoder) symbol(h *huffman) (byte, error) {
 		}
 	}
 	if d.walking || len(h.values) == 0 {
-		d.missing, d.padding = true, d.n+1
+		d.stop()
 		return 0, nil
 	}
 	_, err := d.take(17)
 	return 0, err
 }
+
+// stop ends the data here, up to the next restart marker.
+func (d *jpegDecoder) stop() { d.missing, d.padding = true, d.n+1 }
 
 // ranOut reports whether bits were used that the file does not have.
 func (d *jpegDecoder) ranOut() bool { return d.n < d.padding }

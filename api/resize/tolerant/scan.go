@@ -90,7 +90,7 @@ func (d *jpegDecoder) step(s *scan) error {
 		more, err := d.resync(byte(mcu/d.interval - 1))
 		if err != nil || !more {
 			s.next = s.total
-			d.padding = d.n + 1 // so ranOut reports it
+			d.stop()
 			return err
 		}
 		d.restart(s.scanHeader)

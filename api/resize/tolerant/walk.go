@@ -74,8 +74,7 @@ type End int
 const (
 	More   End = iota // there is more of the scan
 	Whole             // the picture is complete
-	Cut               // the file ends inside the scan
-	Broken            // the data makes no sense from here on, or ends at a marker too early
+	Broken            // the data makes no sense from here on, or ends too early
 )
 
 // Walk appends some of the data of the scan to out, about most bytes, and takes it
@@ -104,18 +103,10 @@ func (w *Walker) Walk(r *bufio.Reader, out []byte, most int) ([]byte, End, error
 
 // end tells how the scan has ended.
 func (w *Walker) end() End {
-	next, _ := w.d.peek()
-	switch {
-	case w.d.passedOver:
+	if w.d.passedOver || w.d.ranOut() {
 		return Broken
-	case !w.d.ranOut():
-		return Whole
-	case len(next) < 2:
-		w.d.passed = append(w.d.passed, next...) // half of an escape
-		w.d.ahead += len(next)
-		return Cut
 	}
-	return Broken
+	return Whole
 }
 
 // giveBack leaves the bytes in the reader that the last code did not use.
