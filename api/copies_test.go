@@ -767,6 +767,9 @@ func TestTooLongForJPEG(t *testing.T) {
 	if !strings.Contains(r.Message, "format=png") {
 		t.Errorf("the message is %q, want it to say what to do", r.Message)
 	}
+	a := s.do(t, "GET", "/images/long.png?h=16&format=jpeg", "Sec-Fetch-Dest: image", "")
+	a.want(t, http.StatusOK) // an img element gets the original
+	a.wantHeaders(t, "Content-Type: image/png\nVary: Accept, Sec-Fetch-Dest")
 	s.do(t, "GET", "/images/long.png?h=16", "", "").wantCopy(t, "png", 65882, 16)
 	s.do(t, "GET", "/images/long.png?w=320&format=jpeg", "", "").wantCopy(t, "jpeg", 320, 1)
 }

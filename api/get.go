@@ -100,10 +100,11 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 }
 
 // tooHard reports whether a copy is refused because it would take too much memory
-// or time, although the picture is sound.
+// or time, or be too long for a JPEG, although the picture is sound.
 func tooHard(err error) bool {
 	var refused *refusal
-	return errors.As(err, &refused) && (refused.code == "too_many_pixels" || errors.Is(err, errEndless))
+	return errors.Is(err, resize.ErrTooLong) ||
+		errors.As(err, &refused) && (refused.code == "too_many_pixels" || errors.Is(err, errEndless))
 }
 
 // showsPicture reports whether a browser asks for a picture to show, as in an img
