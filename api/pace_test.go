@@ -18,7 +18,7 @@ import (
 )
 
 // stall is how long the servers here wait for a client.
-const stall = 500 * time.Millisecond
+const stall = 2 * time.Second
 
 // TestStalledUpload: who stops sending is dropped, with an answer, and
 // nothing of it is stored.

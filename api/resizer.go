@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// Decoding a picture that was made to take for ever is ended after decodeTime,
-	// and some more for each megapixel: a progressive JPEG of a megabyte can hold
-	// ten thousand scans.
+	// Decoding a picture that was made to take for ever is ended after this much
+	// processor time and some more for each megapixel: a progressive JPEG of a
+	// megabyte can hold ten thousand scans.
 	decodeTime      = 10 * time.Second
 	decodeMegapixel = 200 * time.Millisecond
 
@@ -34,13 +34,14 @@ type resizer struct {
 	queue    *queue
 	lender   lender
 	metrics  *Metrics
+	used     func() time.Duration // the processor time that the calling thread has used
 }
 
 // newResizer returns a resizer of n copies at a time.
 func newResizer(n int, memory int64) *resizer {
 	lent := memory / lentPart
 	memory -= lent
-	return &resizer{memory: memory, queue: newQueue(n, memory), lender: lender{budget: lent}}
+	return &resizer{memory: memory, queue: newQueue(n, memory), lender: lender{budget: lent}, used: processorTime}
 }
 
 var (
@@ -69,12 +70,32 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 		defer runtime.GC()
 	}
 	limit := decodeTime + time.Duration(s.Width*s.Height/1e6)*decodeMegapixel
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errEndless)
-	defer cancel()
 	began := time.Now()
-	c, err := inBackground(func() (resize.Copy, error) { return resize.Make(ctx, s, p) })
+	c, err := inBackground(func() (resize.Copy, error) {
+		return resize.Make(&limited{Context: ctx, used: r.used, end: r.used() + limit}, s, p)
+	})
 	r.metrics.resized(time.Since(began))
 	return c, r.remember(d, err)
+}
+
+// limited is a context that ends when its thread has used a certain processor time.
+// A busy machine does not bring the end any nearer. The decoders ask for it each
+// time they read, which is on that thread.
+type limited struct {
+	context.Context
+	used func() time.Duration
+	end  time.Duration
+}
+
+// Err makes the processor time that is used up the cause of the end.
+func (l *limited) Err() error {
+	if err := context.Cause(l.Context); err != nil {
+		return err
+	}
+	if l.used() > l.end {
+		return errEndless
+	}
+	return nil
 }
 
 // cost returns the memory that a copy takes, or errMemory if there never is so much.

@@ -201,6 +201,28 @@ func TestResizerDrain(t *testing.T) {
 	})
 }
 
+// TestResizerBusy: on a machine that is busy with other work, a picture may take as
+// long as it likes.
+func TestResizerBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, _ := newSlowSource(t)
+		source.ReaderAt = delayed{source.ReaderAt}
+		r := newResizer(1, 1<<30)
+		r.used = func() time.Duration { return 0 }
+		if _, err := r.make(t.Context(), db.Digest{1}, source, small); err != nil {
+			t.Errorf("got %v, want the copy", err)
+		}
+	})
+}
+
+// delayed is read by a thread that gets a processor now and then.
+type delayed struct{ io.ReaderAt }
+
+func (d delayed) ReadAt(p []byte, off int64) (int, error) {
+	time.Sleep(decodeTime)
+	return d.ReaderAt.ReadAt(p, off)
+}
+
 // TestFailures: the list has an end, and forgets what is over first.
 func TestFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -234,7 +256,9 @@ func TestResizerEndless(t *testing.T) {
 		source.ReaderAt = endless{source.ReaderAt, source.Size - 2}
 		source.Size = 1 << 40
 		r := newResizer(2, 1<<30)
-		limit := decodeTime + 2*time.Second // and a read
+		began := time.Now()
+		r.used = func() time.Duration { return time.Since(began) } // a clock of this bubble
+		limit := decodeTime + 2*time.Second                        // and a read
 		ask := func(d db.Digest, want error, most time.Duration) {
 			t.Helper()
 			start := time.Now()
