@@ -217,7 +217,7 @@ func TestBackupFull(t *testing.T) {
 				copied, err := backup(t, s)
 				if err == nil {
 					made++
-				} else if refusedOnes++; refusal(err) != http.StatusInsufficientStorage || !strings.Contains(err.Error(), "room for a backup") {
+				} else if refusedOnes++; refusal(err) != http.StatusInsufficientStorage || !strings.Contains(err.Error(), "space for a backup") {
 					t.Fatalf("backup: %v, want 507 that speaks of it", err)
 				}
 				if err == nil && i%5 == 0 {

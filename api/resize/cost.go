@@ -54,7 +54,7 @@ func (s Source) decoded() (float64, error) {
 		block, err := format.TIFFBlock(s, s.Size)
 		return pixels*8 + 3*8*float64(block), err
 	}
-	return pixels * 4, nil // BMP
+	return pixels * 8, nil // BMP, twice: once by the decoder that refuses a damaged one
 }
 
 // frame is what the header of a JPEG says of its samples.
