@@ -1,7 +1,6 @@
 package ui_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -195,30 +194,6 @@ func TestColours(t *testing.T) {
 	choose("system")
 	if got := eval[string](p, background); got != dark {
 		t.Errorf("as the system says is %s, want %s", got, dark)
-	}
-}
-
-// TestBarInSight: the bar of the selection is in the window wherever that is.
-func TestBarInSight(t *testing.T) {
-	t.Parallel()
-	url := newServer(t, "")
-	for i := range 24 {
-		upload(t, url, fmt.Sprintf("%d.png", i), picture(16+i, 16))
-	}
-	p := newPage(t, url)
-	p.see("#gallery", "23.png")
-	eval[*string](p, `void document.querySelector("#gallery .pick input").click()`)
-	for _, width := range []int64{320, 390, 1440} {
-		p.size(width, 400) // so low that the gallery begins at its end or below
-		for _, y := range []string{"0", "300", "document.documentElement.scrollHeight"} {
-			eval[*string](p, `void scrollTo(0, `+y+`)`)
-			p.await(`(() => {
-				const bar = document.querySelector("#selection").getBoundingClientRect();
-				return bar.height > 0 && bar.top >= 0 && bar.bottom <= innerHeight;
-			})()`)
-		}
-		// At the end it covers nothing.
-		p.await(`document.querySelector("#gallery li:last-child .actions").getBoundingClientRect().bottom <= document.querySelector("#selection").getBoundingClientRect().top`)
 	}
 }
 
