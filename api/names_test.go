@@ -51,7 +51,7 @@ var uploadNames = []struct{ sent, kept string }{
 
 	{"a\u202egnp.exe", "agnp.exe"}, // bidi override
 	{"a\u200bb\u200dc.png", "abc.png"},
-	{"می‌خواهم.png", "می‌خواهم.png"}, // with ZWNJ
+	{"می\u200cخواهم.png", "می\u200cخواهم.png"}, // with ZWNJ
 	{"👨‍👩‍👧.png", "👨‍👩‍👧.png"},
 	{"cafe\u0301\u200d.png", "café.png"}, // a joiner behind what form C makes a Latin letter
 	{"a\u0085b\u2028c.png", "abc.png"},

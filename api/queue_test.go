@@ -18,7 +18,6 @@ type queueTest struct {
 	started []string          // in this order
 	leave   map[string]func() // of those that are being made
 	refused map[string]error  // the answers to the others
-	leaving map[string]func() // ends the request for a copy
 	cancels []context.CancelFunc
 	n       int
 	at      chan struct{} // guards all of this
