@@ -28,12 +28,17 @@ func (c *chunk) seal(id uint64, number int) {
 func (c *chunk) sealed() []byte { return c.buf[:layout.ChecksumSize+c.n] }
 
 // sound reports whether the chunk holds what was sealed under id and number.
-func (c *chunk) sound(id uint64, number int) bool {
-	return binary.BigEndian.Uint32(c.buf) == c.checksum(id, number)
+func (c *chunk) sound(id uint64, number int) bool { return c.covers(c.sealed(), id, number) }
+
+// covers reports whether v is a chunk, with its checksum in front, that was sealed
+// under id and number. It uses c only for the key.
+func (c *chunk) covers(v []byte, id uint64, number int) bool {
+	c.place = layout.ChunkKey(id, number)
+	return binary.BigEndian.Uint32(v) == layout.Checksum(c.place[:], v[layout.ChecksumSize:])
 }
 
-// checksum is the CRC-32C of the chunk's place and its bytes. With the place in
-// it, a chunk that ends up where another belongs is found out too.
+// checksum is the CRC-32C of the chunk's key and its bytes. With the key in it, a
+// chunk in the place of another is found out too.
 func (c *chunk) checksum(id uint64, number int) uint32 {
 	c.place = layout.ChunkKey(id, number)
 	return layout.Checksum(c.place[:], c.data())

@@ -89,6 +89,54 @@ func TestDamage(t *testing.T) {
 	wantDamage(1)
 }
 
+// TestDamageBetweenParts damages a chunk after a part of it was read. The rest of the
+// chunk is not read as sound, although the chunk was when it was verified.
+func TestDamageBetweenParts(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, filepath.Join(t.TempDir(), "images.db"), Options{})
+	data := content(1, layout.ChunkSize)
+	mustPut(t, s, "a.png", data)
+	blob := recordOf(t, s, "a.png").Blob
+	_, body, err := s.Get(ctx, "a.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer body.Close()
+	w := &slowReceiver{}
+	w.afterFirst = func() {
+		err := tamper(s, func(tx *bbolt.Tx) error {
+			key := layout.ChunkKey(blob, 0)
+			b := tx.Bucket(layout.ChunksBucket).Bucket(key[:])
+			v := bytes.Clone(b.Get(layout.ChunkValueKey))
+			v[len(v)-1] ^= 1
+			return b.Put(layout.ChunkValueKey, v)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err = body.WriteTo(w); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("error %v, want ErrDamaged", err)
+	}
+	if got := w.Bytes(); len(got) == 0 || len(got) == len(data) || !bytes.HasPrefix(data, got) {
+		t.Errorf("got %d bytes, want the sound parts before the damaged one, and only those", len(got))
+	}
+}
+
+// slowReceiver takes one part at a time.
+type slowReceiver struct {
+	bytes.Buffer
+	afterFirst func()
+}
+
+func (r *slowReceiver) Room(int) (int, error) {
+	if r.Len() > 0 && r.afterFirst != nil {
+		r.afterFirst()
+		r.afterFirst = nil
+	}
+	return partSize, nil
+}
+
 // TestRepairByUpload damages an image and uploads its bytes again. The result must not
 // be the damaged blob, and the other names of these bytes must be repaired.
 func TestRepairByUpload(t *testing.T) {

@@ -220,7 +220,7 @@ func (u *upload) ReadAt(p []byte, off int64) (n int, err error) {
 		if err != nil {
 			return err
 		}
-		defer readPool.Put(c)
+		defer c.release()
 		read(c.data())
 		return nil
 	})

@@ -129,6 +129,65 @@ func testWriteTo(t *testing.T, s db.Store) {
 	}
 }
 
+// testReceiver writes to a receiver with changing room. No write may be larger than the
+// room before it, the room's error ends WriteTo, and so does a receiver that needs no more.
+func testReceiver(t *testing.T, s db.Store) {
+	const size = 700<<10 + 7
+	data := content(1, size)
+	create(t, s, "cat.png", data)
+	for _, from := range []int{0, 1, 100<<10 + 1, size - 1} {
+		body := openBody(t, s, "cat.png")
+		if _, err := body.Seek(int64(from), io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		w := &roomy{rooms: []int{1, 40 << 10, 1 << 20, 70 << 10, 32 << 10, 5}}
+		n, err := body.WriteTo(w)
+		if n != int64(size-from) || err != nil || w.over {
+			t.Errorf("WriteTo a receiver from %d: got %d and %v, more than its room: %t; want all %d", from, n, err, w.over, size-from)
+		}
+		wantBytes(t, "WriteTo a receiver", w.got.Bytes(), data[from:])
+	}
+	body := openBody(t, s, "cat.png")
+	w := &roomy{rooms: []int{100 << 10}, most: 100 << 10}
+	if n, err := body.WriteTo(w); n != int64(w.got.Len()) || n == 0 || err != nil {
+		t.Errorf("WriteTo a receiver that needs no more: got %d and %v, want %d and nil", n, err, w.got.Len())
+	}
+	wantBytes(t, "Read after that", read(t, body, 10), data[w.got.Len():w.got.Len()+10])
+	w.err = io.ErrClosedPipe
+	_, err := body.WriteTo(w)
+	wantError(t, "WriteTo a receiver that fails", err, io.ErrClosedPipe)
+}
+
+// roomy is a receiver. Its rooms are used in turn.
+type roomy struct {
+	rooms []int
+	most  int // bytes after which it needs no more, if not 0
+	err   error
+
+	turn, room int
+	over       bool // a write was larger than a room, and than the least part of a chunk
+	got        bytes.Buffer
+}
+
+// leastPart is how much more than its room a receiver must be ready to take: engines
+// verify whole parts of an image.
+const leastPart = 64 << 10
+
+func (r *roomy) Room(most int) (int, error) {
+	if r.err != nil || r.most > 0 && r.got.Len() >= r.most {
+		return 0, r.err
+	}
+	r.room = min(most, r.rooms[r.turn%len(r.rooms)])
+	r.turn++
+	return r.room, nil
+}
+
+func (r *roomy) Write(p []byte) (int, error) {
+	r.over = r.over || len(p) > max(r.room, leastPart)
+	r.room = 0
+	return r.got.Write(p)
+}
+
 // wantWriterError sends to a client that leaves half way.
 func wantWriterError(t *testing.T, body db.Body, size int) {
 	t.Helper()

@@ -24,6 +24,7 @@ var suite = []struct {
 	{"Body/Ranges", testRanges},
 	{"Body/Seek", testSeek},
 	{"Body/WriteTo", testWriteTo},
+	{"Body/Receiver", testReceiver},
 	{"Body/TestReader", testReader},
 	{"Body/Closed", testClosedBody},
 	{"Body/Replaced", testBodyOfReplaced},

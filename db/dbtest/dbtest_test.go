@@ -83,6 +83,7 @@ func TestFaults(t *testing.T) {
 		{"body follows the name", "Body/Deleted"},
 		{"ReadAt moves", "Body/Ranges"},
 		{"WriteTo sends all", "Body/WriteTo"},
+		{"WriteTo does not ask", "Body/Receiver"},
 		{"seeks before the start", "Body/Seek"},
 		{"reads when closed", "Body/Closed"},
 		{"bodies outlive the store", "Close/Bodies"},

@@ -65,7 +65,23 @@ func (b *body) WriteTo(w io.Writer) (int64, error) {
 	if b.store.fault == "WriteTo sends all" {
 		r.Seek(0, io.SeekStart)
 	}
-	return r.WriteTo(w)
+	receiver, ok := w.(db.Receiver)
+	if !ok || b.store.fault == "WriteTo does not ask" {
+		return r.WriteTo(w)
+	}
+	var n int64
+	for r.Len() > 0 {
+		room, err := receiver.Room(r.Len())
+		if err != nil || room == 0 {
+			return n, err
+		}
+		k, err := io.CopyN(w, r, int64(room))
+		n += k
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 func (b *body) Seek(offset int64, whence int) (int64, error) {

@@ -25,8 +25,11 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Checksum returns the CRC-32C of a chunk's key and bytes. It covers the key so that a
 // chunk in the place of another is found.
 func Checksum(key, data []byte) uint32 {
-	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, data)
+	return Sum(Sum(0, key), data)
 }
+
+// Sum continues a CRC-32C, which is 0 at its beginning, with more bytes.
+func Sum(sum uint32, data []byte) uint32 { return crc32.Update(sum, castagnoli, data) }
 
 // ChunkKey returns the key of a chunk in the chunks bucket.
 func ChunkKey(id uint64, number int) (k [12]byte) {
