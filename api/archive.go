@@ -42,7 +42,7 @@ func (s *Server) sendArchive(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &archiveWriter{w: c.Response()}
+	w := &archiveWriter{w: c.Response(), room: roomIn(c.Response().Writer)}
 	err = writeArchive(w, entries, files)
 	switch {
 	case err == nil || w.gone != nil:
@@ -123,14 +123,14 @@ func closeAll(entries []entry) {
 
 // writeArchive writes a ZIP of the images under the names of files. It stores them
 // as they are, because hardly one would become smaller. The bytes of each go straight from the chunk that the
-// store has checked to w. Only a whole archive gets its directory, without which
+// store has checked to w, as many at once as that has room for. Only a whole archive gets its directory, without which
 // it is none (APPNOTE.TXT 4.3.12, of PKWARE).
-func writeArchive(w io.Writer, entries []entry, files []string) error {
+func writeArchive(w db.Receiver, entries []entry, files []string) error {
 	z := zip.NewWriter(w)
 	for i, e := range entries {
 		file, err := z.CreateHeader(&zip.FileHeader{Name: files[i], Method: zip.Store, Modified: e.Uploaded})
 		if err == nil {
-			_, err = e.body.WriteTo(file)
+			_, err = e.body.WriteTo(archiveFile{file, w})
 		}
 		if err != nil {
 			return fmt.Errorf("archive %q: %w", e.Name, err)
@@ -140,10 +140,28 @@ func writeArchive(w io.Writer, entries []entry, files []string) error {
 	return z.Close()
 }
 
+// archiveFile is one file of an archive. Its room is that of the archive.
+type archiveFile struct {
+	io.Writer
+	archive db.Receiver
+}
+
+func (f archiveFile) Room(most int) (int, error) { return f.archive.Room(most) }
+
 // archiveWriter tells an error of the client's connection from one of the store.
 type archiveWriter struct {
 	w    io.Writer
-	gone error // what the connection said
+	room func(most int) (int, error) // of the connection; see roomIn
+	gone error                       // what the connection said
+}
+
+// Room waits for the connection; see db.Receiver.
+func (w *archiveWriter) Room(most int) (int, error) {
+	n, err := w.room(most)
+	if err != nil {
+		w.gone = fmt.Errorf("send archive: %w", err)
+	}
+	return n, err
 }
 
 func (w *archiveWriter) Write(p []byte) (int, error) {

@@ -45,11 +45,9 @@ func (s *Server) getBackup(c echo.Context) error {
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	c.Response().WriteHeader(http.StatusOK)
-	buf := copyPool.Get().(*[]byte)
-	defer copyPool.Put(buf)
 	// After the header only the connection can report an error: net/http closes it if
 	// bytes are missing.
-	if _, err := io.CopyBuffer(onlyWriter{c.Response()}, onlyReader{content}, *buf); err != nil {
+	if _, err := io.CopyBuffer(onlyWriter{c.Response()}, onlyReader{content}, make([]byte, 64<<10)); err != nil {
 		return fmt.Errorf("send backup: %w", err)
 	}
 	return nil

@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
+	"syscall"
 )
 
 // net/http sends the head of an answer filled up to its buffer's 4 KiB with
@@ -27,21 +29,45 @@ func gatherer(ctx context.Context) *gatherConn {
 	return c
 }
 
+// carrier returns the connection that the request came over, below TLS too, or nil
+// if it is of another kind.
+func carrier(ctx context.Context) *gatherConn {
+	if c, ok := ctx.Value(connKey{}).(*tls.Conn); ok {
+		below, _ := c.NetConn().(*gatherConn)
+		return below
+	}
+	return gatherer(ctx)
+}
+
 type gatherListener struct{ net.Listener }
 
 func (l gatherListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
-	if tcp, ok := c.(*net.TCPConn); ok {
-		limitUnsent(tcp)
-		return &gatherConn{TCPConn: tcp}, nil
+	s, ok := c.(socket)
+	if !ok {
+		return c, err
 	}
-	return c, err
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return c, nil
+	}
+	limitUnsent(raw)
+	g := &gatherConn{socket: s, raw: raw}
+	g.ask = g.askRoom
+	return g, nil
+}
+
+// socket is a TCP or a unix connection.
+type socket interface {
+	net.Conn
+	syscall.Conn
+	CloseWrite() error // with which net/http ends a connection gently
 }
 
 // unsent is how many bytes of an answer may wait in the kernel to be sent. Left
 // to itself it takes 4 MB, and lets a writer go on only when a third of that has
 // gone: a client that takes 10 kB/s would seem to have stalled.
-const unsent = 128 << 10
+const unsent = 192 << 10
 
 // gatherMax is the size of net/http's buffer: only what comes from there is
 // held back.
@@ -50,11 +76,38 @@ const gatherMax = 4 << 10
 // gatherConn holds one small write back while it gathers. It is written to by
 // its request's goroutine alone, as net/http does.
 type gatherConn struct {
-	*net.TCPConn
+	socket
+	raw       syscall.RawConn
+	ask       func(fd uintptr) bool // askRoom, so that no call of room makes it anew
+	most      int                   // what askRoom asks for
+	free      int                   // and what it found
+	kernel    socketRoom
 	gathering bool
 	held      int // bytes in buf
 	buf       [gatherMax]byte
 	both      [2][]byte
+}
+
+// smallRoom is the least that room returns if more is wanted. It may be a little more
+// than the kernel takes.
+const smallRoom = 32 << 10
+
+// room waits until the kernel takes bytes of a response, and returns how many it
+// takes at once: most of them, or at least smallRoom. The connection's write deadline
+// ends the wait.
+func (c *gatherConn) room(most int) (int, error) {
+	if most <= smallRoom {
+		return most, nil
+	}
+	c.most = most
+	err := c.raw.Write(c.ask)
+	return c.free, err
+}
+
+// askRoom reports whether there is room, and sets free.
+func (c *gatherConn) askRoom(fd uintptr) bool {
+	c.free = c.kernel.of(int(fd), c.most)
+	return c.free > 0
 }
 
 // gather holds the next small write back until another or release.
@@ -68,7 +121,7 @@ func (c *gatherConn) release() error {
 	}
 	held := c.buf[:c.held]
 	c.held = 0
-	_, err := c.TCPConn.Write(held)
+	_, err := c.socket.Write(held)
 	return err
 }
 
@@ -78,12 +131,12 @@ func (c *gatherConn) Write(p []byte) (int, error) {
 		c.held = copy(c.buf[:], p)
 		return len(p), nil
 	case c.held == 0:
-		return c.TCPConn.Write(p)
+		return c.socket.Write(p)
 	}
 	held := c.held
 	c.held = 0
 	c.both = [2][]byte{c.buf[:held], p}
 	vector := net.Buffers(c.both[:])
-	n, err := vector.WriteTo(c.TCPConn) // writev
+	n, err := vector.WriteTo(c.socket) // writev
 	return max(0, int(n)-held), err
 }

@@ -2,7 +2,7 @@
 
 package api
 
-import "net"
+import "syscall"
 
 // limitUnsent leaves the bound to the kernel.
-func limitUnsent(*net.TCPConn) {}
+func limitUnsent(syscall.RawConn) {}

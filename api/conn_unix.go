@@ -3,19 +3,15 @@
 package api
 
 import (
-	"net"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// limitUnsent sets the TCP_NOTSENT_LOWAT of a connection. Where that fails the
-// kernel's own bound holds.
-func limitUnsent(c *net.TCPConn) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return
-	}
-	_ = raw.Control(func(fd uintptr) {
+// limitUnsent sets the TCP_NOTSENT_LOWAT of a connection. Where that fails, as on a
+// unix socket, the kernel's own bound holds.
+func limitUnsent(c syscall.RawConn) {
+	_ = c.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsent)
 	})
 }

@@ -138,27 +138,51 @@ type lentBody struct {
 	release func()
 }
 
+// pieceSize is the number of bytes of a lent copy that are written at once.
+const pieceSize = 64 << 10
+
+// piecePool and smallPiecePool lend the buffers that lent copies are written from.
+var (
+	piecePool      = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
+	smallPiecePool = sync.Pool{New: func() any { b := make([]byte, smallRoom); return &b }}
+)
+
 // WriteTo writes from a buffer: a copy that is taken back must not stay in memory
 // because a client is slow to take a part of it.
 func (b *lentBody) WriteTo(w io.Writer) (n int64, err error) {
-	buf := copyPool.Get().(*[]byte)
-	defer copyPool.Put(buf)
+	receiver, _ := w.(db.Receiver)
 	for {
 		off, _ := b.Seek(0, io.SeekCurrent)
-		k, err := b.ReadAt(*buf, off)
-		if k == 0 {
-			if err == io.EOF {
-				err = nil
+		most := int(min(pieceSize, b.Size()-off))
+		if receiver != nil && most > 0 {
+			if most, err = receiver.Room(most); err != nil {
+				return n, err
 			}
-			return n, err
 		}
-		k, err = w.Write((*buf)[:k])
+		if most <= 0 {
+			return n, nil
+		}
+		k, err := b.writePiece(w, off, most)
 		_, _ = b.Seek(int64(k), io.SeekCurrent)
 		n += int64(k)
 		if err != nil {
 			return n, err
 		}
 	}
+}
+
+// writePiece writes size bytes from offset off.
+func (b *lentBody) writePiece(w io.Writer, off int64, size int) (int, error) {
+	pool := &piecePool
+	if size <= smallRoom {
+		pool = &smallPiecePool
+	}
+	buf := pool.Get().(*[]byte)
+	defer pool.Put(buf)
+	if _, err := b.ReadAt((*buf)[:size], off); err != nil {
+		return 0, err
+	}
+	return w.Write((*buf)[:size])
 }
 
 func (b *lentBody) Close() error {

@@ -55,7 +55,7 @@ func (s *Server) pace(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, w := c.Request(), c.Response()
 		control := http.NewResponseController(w.Writer)
-		paced := &pacedWriter{w.Writer, control, s.o.Stall, gatherer(r.Context())}
+		paced := &pacedWriter{w.Writer, control, s.o.Stall, gatherer(r.Context()), carrier(r.Context())}
 		step := int64(stride)
 		w.Writer = paced
 		if r.ProtoMajor > 1 {
@@ -77,7 +77,8 @@ type pacedWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	stall   time.Duration
-	conn    *gatherConn // nil where there is none
+	conn    *gatherConn // gathers what is written; nil where there is none
+	carrier *gatherConn // says how much it takes; nil where there is none
 }
 
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -93,6 +94,15 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	return n, errors.Join(err, w.conn.release())
 }
 
+// Room waits for the client to take bytes; see db.Receiver.
+func (w *pacedWriter) Room(most int) (int, error) {
+	if w.carrier == nil {
+		return most, nil
+	}
+	_ = w.control.SetWriteDeadline(time.Now().Add(w.stall))
+	return w.carrier.room(most)
+}
+
 // streamWriter moves the deadline on with each frame.
 type streamWriter struct{ *pacedWriter }
 
@@ -106,6 +116,10 @@ func (w streamWriter) Write(p []byte) (n int, err error) {
 	}
 	return n, nil
 }
+
+// Room returns a frame: streams share a connection, and how much it takes says nothing
+// of one of them.
+func (w streamWriter) Room(most int) (int, error) { return min(most, streamStride), nil }
 
 // pacedBody is the body of a request. It is the db.Sender of what is uploaded.
 type pacedBody struct {

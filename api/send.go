@@ -1,13 +1,14 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -45,7 +46,7 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	h := c.Response().Header()
 	present(h, img, want)
 	oneRange(r.Header, img.Size)
-	w := sender{w: c.Response(), size: img.Size}
+	w := sender{w: c.Response(), room: roomIn(c.Response().Writer)}
 	http.ServeContent(&w, r, "", img.Uploaded, body)
 	if w.damage == nil && w.status < 400 {
 		w.commit()
@@ -89,7 +90,7 @@ func oneRange(h http.Header, size int64) {
 // out to be damaged at its first byte is answered with an error.
 type sender struct {
 	w      *echo.Response
-	size   int64 // of the whole image
+	room   func(most int) (int, error) // of the connection; see roomIn
 	status int
 	damage error // what the store said
 	gone   error // what the client's connection said
@@ -117,20 +118,26 @@ func (s *sender) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// copyPool lends the buffers that ranges are copied through.
-var copyPool = sync.Pool{New: func() any { b := make([]byte, 64<<10); return &b }}
+// Room waits for the connection; see db.Receiver.
+func (s *sender) Room(most int) (int, error) {
+	n, err := s.room(most)
+	if err != nil {
+		s.gone = fmt.Errorf("send image: %w", err)
+	}
+	return n, err
+}
 
-// ReadFrom is what io.CopyN in ServeContent comes to. A whole image goes out
-// chunk by chunk, straight from the buffers it was checked in. An error that is
-// not of the client's connection is the store's.
+// ReadFrom is what io.CopyN in ServeContent comes to. The image goes out straight from
+// the buffers it was verified in. An error that is not of the client's connection is
+// the store's.
 func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
-	body, whole := wholeBody(r, s.size)
-	if whole {
-		n, err = body.WriteTo(onlyWriter{s})
-	} else {
-		buf := copyPool.Get().(*[]byte)
-		defer copyPool.Put(buf)
-		n, err = io.CopyBuffer(onlyWriter{s}, r, *buf)
+	part := &partWriter{w: s, left: math.MaxInt64}
+	if l, ok := r.(*io.LimitedReader); ok {
+		r, part.left = l.R, l.N
+	}
+	n, err = r.(io.WriterTo).WriteTo(part) // the db.Body that ServeContent was given
+	if part.left == 0 && errors.Is(err, errPartEnd) {
+		err = nil
 	}
 	if s.gone == nil {
 		s.damage = err
@@ -138,14 +145,45 @@ func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
 	return n, err
 }
 
-// wholeBody returns the image that r reads, if it reads the whole of it.
-func wholeBody(r io.Reader, size int64) (db.Body, bool) {
-	l, ok := r.(*io.LimitedReader)
-	if !ok || l.N != size {
-		return nil, false
+// partWriter hands on a number of bytes and then takes no more. It is a db.Receiver.
+type partWriter struct {
+	w    db.Receiver
+	left int64 // bytes to take
+}
+
+// errPartEnd is the error of a write that partWriter took only a part of.
+var errPartEnd = errors.New("the part has ended")
+
+func (p *partWriter) Room(most int) (int, error) {
+	most = int(min(int64(most), p.left))
+	if most == 0 {
+		return 0, nil
 	}
-	body, ok := l.R.(db.Body)
-	return body, ok
+	return p.w.Room(most)
+}
+
+func (p *partWriter) Write(b []byte) (n int, err error) {
+	taken := b[:min(int64(len(b)), p.left)]
+	n, err = p.w.Write(taken)
+	p.left -= int64(n)
+	if err == nil && len(taken) < len(b) {
+		err = errPartEnd
+	}
+	return n, err
+}
+
+// roomIn returns the Room of the writer that paces the response; see db.Receiver.
+func roomIn(w http.ResponseWriter) func(most int) (int, error) {
+	for {
+		switch v := w.(type) {
+		case db.Receiver:
+			return v.Room
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = v.Unwrap()
+		default:
+			return func(most int) (int, error) { return most, nil }
+		}
+	}
 }
 
 // attachment is a Content-Disposition (RFC 6266) with the name twice: in

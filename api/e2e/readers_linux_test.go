@@ -1,0 +1,133 @@
+package e2e_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"imageserver/api/listen/listentest"
+)
+
+const (
+	stalledReaders = 1000
+	perReader      = 48 << 10 // bytes of the server's memory that a slow reader may cost
+	perTLSReader   = 96 << 10 // over TLS, which has buffers of its own
+	settle         = time.Second
+)
+
+// TestStalledReaders has many clients ask for an image and then read no more than
+// the head of the response. The server must not hold a chunk of the image for each.
+func TestStalledReaders(t *testing.T) {
+	parallel(t)
+	dir := t.TempDir()
+	certificate := listentest.NewCertificate(t)
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, content := range map[string][]byte{cert: certificate.Cert, key: certificate.Key} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const form = "name=large.png"
+	get := "GET /images/large.png HTTP/1.1\r\nHost: %s\r\n\r\n"
+	for _, c := range []struct {
+		name, request string
+		flags         []string
+		limit         int
+	}{
+		{"image", get, nil, perReader},
+		{"range", strings.Replace(get, "\r\n", "\r\nRange: bytes=1000000-\r\n", 1), nil, perReader},
+		{"resized copy that is not kept", strings.Replace(get, "png", "png?w=1000", 1), []string{"--copies-budget=0"}, perReader},
+		{"archive", "POST /archive HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+			fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(form), form), nil, perReader},
+		{"image over TLS", get, []string{"--tls-cert=" + cert, "--tls-key=" + key}, perTLSReader},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := startNew(t, c.flags...)
+			s.client.Transport.(*http.Transport).TLSClientConfig = listentest.Trust(t, certificate.Cert)
+			large := noise(t, 1600)
+			if _, err := s.put("large.png", strings.NewReader(large), int64(len(large))); err != nil {
+				t.Fatal(err)
+			}
+			request := fmt.Sprintf(c.request, s.host())
+			stallReading(t, s, request)() // one, so that nothing is counted that comes only once
+			before := s.memory(t)
+			most := watchMemory(t, s)
+			var readers sync.WaitGroup
+			var leave [stalledReaders]func()
+			for i := range leave {
+				readers.Go(func() { leave[i] = stallReading(t, s, request) })
+			}
+			readers.Wait()
+			time.Sleep(settle) // in which the server would go on reading
+			high := most() - before
+			for _, end := range leave {
+				if end != nil {
+					end()
+				}
+			}
+			t.Logf("%d readers cost %d MiB, %d kB each", stalledReaders, high>>20, high/stalledReaders/1000)
+			if limit := int64(c.limit * stalledReaders); high > limit {
+				t.Errorf("they cost %d bytes, want at most %d", high, limit)
+			}
+		})
+	}
+}
+
+// stallReading sends a request, reads the head of the response and then nothing
+// until the function it returns is called.
+func stallReading(t *testing.T, s *server, request string) (leave func()) {
+	t.Helper()
+	// A small buffer in the client's kernel, so that the server's is soon full.
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
+	}}
+	conn, err := dialer.DialContext(t.Context(), "tcp", s.host())
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	var stream net.Conn = conn
+	if strings.HasPrefix(s.url, "https") {
+		config := s.client.Transport.(*http.Transport).TLSClientConfig.Clone()
+		config.ServerName, _, _ = net.SplitHostPort(s.host())
+		stream = tls.Client(conn, config)
+	}
+	_, err = io.WriteString(stream, request)
+	if err == nil {
+		var resp *http.Response
+		if resp, err = http.ReadResponse(bufio.NewReaderSize(stream, 16), nil); err == nil && resp.StatusCode >= 300 {
+			err = fmt.Errorf("%s", resp.Status)
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	return func() { conn.Close() }
+}
+
+// noise makes a PNG of side × side pixels that nothing can compress: four bytes a pixel.
+func noise(t *testing.T, side int) string {
+	t.Helper()
+	img := image.NewNRGBA(image.Rect(0, 0, side, side))
+	_, _ = rand.NewChaCha8([32]byte{}).Read(img.Pix)
+	var b strings.Builder
+	if err := (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,34 @@
+package api
+
+import "golang.org/x/sys/unix"
+
+// socketRoom asks a socket how many bytes it takes without blocking. See tcp(7) and
+// unix(7) for the ioctls.
+type socketRoom struct {
+	size int // SO_SNDBUF when it was last asked for; the kernel lets it grow
+}
+
+// of returns the room for at most most bytes: at least smallRoom if the socket is
+// writable, otherwise 0.
+func (r *socketRoom) of(fd, most int) int {
+	unsentNow, err := unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
+	if err != nil { // not TCP
+		unsentNow, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	}
+	if r.beside(unsentNow) < most {
+		r.size, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
+	}
+	if free := r.beside(unsentNow); free >= min(most, smallRoom) {
+		return min(free, most)
+	}
+	ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	if n, err := unix.Poll(ready, 0); n == 0 && err == nil {
+		return 0 // the poll has also asked the kernel to wake the connection
+	}
+	return min(most, smallRoom)
+}
+
+// beside returns the room beside bytes that are not sent. A third of SO_SNDBUF is left
+// for what was sent and is not acknowledged, and another for what the kernel itself
+// keeps for each packet (socket(7)).
+func (r *socketRoom) beside(waiting int) int { return min(r.size/3, unsent) - waiting }

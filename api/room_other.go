@@ -1,0 +1,9 @@
+//go:build !linux
+
+package api
+
+// socketRoom cannot ask the kernel here: it offers the whole of a chunk, which a slow
+// client then holds in memory.
+type socketRoom struct{}
+
+func (*socketRoom) of(_, most int) int { return most }
