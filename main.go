@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"embed"
 	"errors"
 	"fmt"
@@ -48,22 +49,21 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the default is back: a second one quits at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program but for its process: it returns the exit code, when ctx
-// ends or the command does.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// command runs one command until it ends or ctx does, and returns the exit code.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var commands struct {
-		Serve   serve   `cmd:"" default:"withargs" help:"Serve images over HTTP. This is what it does when no command is given."`
+		Serve   serve   `cmd:"" default:"withargs" help:"Serve images over HTTP. This is the default command."`
 		Import  imports `cmd:"" help:"Store the images in folders and files."`
 		Export  exports `cmd:"" help:"Write all images into a folder."`
-		Check   check   `cmd:"" help:"Read the whole data file and say what is damaged."`
-		Compact compact `cmd:"" help:"Give back to the disk what is free in the data file."`
+		Check   check   `cmd:"" help:"Read the whole data file and report damage."`
+		Compact compact `cmd:"" help:"Shrink the data file to the size of its images."`
 		Help    manual  `cmd:"" help:"Print a page of the manual."`
-		Version version `cmd:"" help:"Print the version, the commit and its date."`
+		Version version `cmd:"" help:"Print the version, the commit and the formats of the data file."`
 	}
-	// Names that others chose are in the log, in errors and in lists.
+	// The log, errors and lists contain names that clients chose.
 	stdout, stderr = printable.Writer{W: stdout}, printable.Writer{W: stderr}
 	exit := -1
 	parser := kong.Must(&commands,
@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(code int) { exit = code }), // --help
 		kong.Vars{"types": fmt.Sprint(format.Types())},
 	)
-	command, err := parser.Parse(args)
+	line, err := parser.Parse(args)
 	switch {
 	case exit >= 0:
 		return exit
@@ -82,15 +82,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "imageserver: %v; see %s --help\n", err, meant(err, args))
 		return exitUsage
 	}
-	command.BindTo(ctx, (*context.Context)(nil))
-	err = command.Run(&terminal{stdout, stderr})
+	line.BindTo(ctx, (*context.Context)(nil))
+	err = line.Run(&terminal{stdout, stderr})
 	var wrong usageError
 	switch {
 	case errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "imageserver: %v\n", err)
 		return exitUsage
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "imageserver: interrupted; run it again to have it done")
+		fmt.Fprintln(stderr, "imageserver: interrupted; run the command again to finish")
 		return exitFailed
 	case err != nil:
 		fmt.Fprintf(stderr, "imageserver: %v\n", err)
@@ -99,17 +99,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// meant returns the command that a command line was meant for.
+// meant returns the command whose --help explains a wrong command line.
 func meant(err error, args []string) string {
-	command := "serve"
+	name := "serve"
 	var wrong *kong.ParseError
 	if errors.As(err, &wrong) && wrong.Context.Selected() != nil {
-		command = wrong.Context.Selected().Name
+		name = wrong.Context.Selected().Name
 	}
-	if len(args) > 0 && args[0] != command && !strings.HasPrefix(args[0], "-") {
-		return "imageserver" // it begins with no command that there is
+	if len(args) > 0 && args[0] != name && !strings.HasPrefix(args[0], "-") {
+		return "imageserver" // its first word is not a command
 	}
-	return "imageserver " + command
+	return "imageserver " + name
 }
 
 // terminal is where a command writes.
@@ -124,7 +124,7 @@ func (t *terminal) fatal(path string) func(error) {
 	}
 }
 
-// watch shows how far work on the data file is, and what it finds.
+// watch shows the progress of work on the data file, and the problems it finds.
 func (t *terminal) watch() offline.Watch {
 	var shown *progress.Display
 	return offline.Watch{
@@ -142,7 +142,7 @@ func (t *terminal) watch() offline.Watch {
 	}
 }
 
-// usageError is a combination of flags that makes no sense.
+// usageError is an error in the command line.
 type usageError struct{ error }
 
 //go:embed README.md api/README.md api/listen/README.md api/listen/systemd db/bolt/README.md
@@ -197,7 +197,8 @@ func (t *terminal) print(files []string) error {
 
 type version struct{}
 
-// Run prints the version and, where Go recorded them, the commit and its date.
+// Run prints the version, the formats of the data file, and the commit and its date if
+// Go recorded them.
 func (version) Run(t *terminal) error {
 	v := "(unknown)"
 	about := map[string]string{} // see debug.BuildSetting
@@ -213,11 +214,11 @@ func (version) Run(t *terminal) error {
 	if about["vcs.modified"] == "true" {
 		v += ", with local changes"
 	}
-	_, err := fmt.Fprintln(t.stdout, "imageserver", v)
+	_, err := fmt.Fprintf(t.stdout, "imageserver %s\nreads data files of format 1 to %d, writes format %[2]d\n", v, bolt.Format())
 	return err
 }
 
-// check reads the data file and says what is damaged.
+// check is the command check.
 type check struct {
 	DB     string `name:"db" default:"images.db" help:"The data file."`
 	Repair bool   `help:"Repair what can be repaired."`
@@ -229,9 +230,9 @@ func (*check) Help() string {
 
     imageserver check --db images.db
 
-It reads every page, every checksum and the SHA-256 of every image, and changes nothing. Stop the server first. The exit code is 0 when all is sound, 1 when something is damaged, 2 for wrong usage.
+It reads every page, every checksum and the SHA-256 of every image, and changes nothing. Stop the server first. The exit code is 0 if everything is sound, 1 if something is damaged, 2 for wrong usage.
 
-With --repair it rebuilds indexes, counts and lost records, and deletes bytes that belong to no image. It never touches a sound image. A damaged image stays; upload the same bytes again to repair it. If pages of the file are damaged, it writes everything that can be read to a new file, which needs as much disk space again, and keeps the damaged file. It can be interrupted at any moment and run again.`
+With --repair it rebuilds indexes, counts and lost records, and deletes bytes that belong to no image. It never touches a sound image. A damaged image stays; upload the same bytes again to repair it. If pages of the file are damaged, it writes everything that can be read to a new file, which needs as much disk space again, and keeps the damaged file. You can interrupt it at any moment and run it again.`
 }
 
 func (cmd *check) Run(ctx context.Context, t *terminal) error {
@@ -258,8 +259,8 @@ func (cmd *check) Run(ctx context.Context, t *terminal) error {
 	return t.verdict(cmd.DB, done.After, "this could not be repaired")
 }
 
-// verdict says what Check found, and returns an error with the advice where
-// that is a problem.
+// verdict prints what Check found. If there are problems it returns them as an error
+// that ends with the advice.
 func (t *terminal) verdict(path string, r *offline.Report, advice string) error {
 	count := progress.Count
 	if r.Problems > 0 {
@@ -271,7 +272,7 @@ func (t *terminal) verdict(path string, r *offline.Report, advice string) error 
 	return err
 }
 
-// compact makes the data file as small as what is in it.
+// compact is the command compact.
 type compact struct {
 	DB string `name:"db" default:"images.db" help:"The data file."`
 }
@@ -282,7 +283,7 @@ func (*compact) Help() string {
 
     imageserver compact --db images.db
 
-What deleted images leave free in the data file is used again, but the file never shrinks by itself. This writes a copy without it beside the file, compares the two, and puts the copy in the place of the file. Stop the server first; the disk must have room for the copy. It can be interrupted at any moment: the file is then as it was, and what is left of the copy goes with the next run.`
+The server uses the space of deleted images again, but the data file never shrinks by itself. This command writes a smaller file beside it, compares the two, and replaces the data file. Stop the server first; the disk must have room for both files. You can interrupt the command at any moment: the data file is then unchanged, and the next run deletes the unfinished file.`
 }
 
 func (cmd *compact) Run(ctx context.Context, t *terminal) error {
@@ -297,37 +298,37 @@ func (cmd *compact) Run(ctx context.Context, t *terminal) error {
 	return err
 }
 
-// serve is the server.
+// serve is the command serve.
 type serve struct {
 	Addr         string        `default:"127.0.0.1:5000" help:"Address to listen on: HOST:PORT, where port 0 takes a free port, or unix:PATH for a unix socket."`
 	SocketMode   flags.Mode    `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
-	DB           string        `name:"db" default:"images.db" help:"The data file. It is made when there is none."`
-	MaxUpload    flags.Size    `default:"64MiB" help:"The largest image that is taken."`
-	UploadMemory flags.Size    `default:"64MiB" help:"Memory for uploads under way. When it is used up more of them wait, and stalled ones end."`
-	MaxDBSize    flags.Size    `name:"max-db-size" default:"0" help:"The largest that the data file may become, such as 10GiB; 0 leaves it to the disk."`
-	Trash        flags.Life    `default:"24h" help:"For how long deleted and replaced images can be brought back, such as 12h or 7d; 0 deletes at once."`
-	Rate         api.Rate      `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, all of them at once; 0 is no limit. A client is an IPv4 address or an IPv6 /64."`
-	Strip        bool          `help:"Take metadata, such as the place of a photo, out of every upload. Only JPEG, PNG and WebP are taken then."`
-	CopiesBudget flags.Budget  `default:"auto" help:"Room for resized copies; auto is a tenth of the images, or 1GiB if that is more; 0 keeps none."`
-	ResizeMemory flags.Size    `default:"512MiB" help:"Memory for making resized copies, and for sending those that are not kept; more of them wait."`
-	MaxPixels    int64         `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can be stored and shown."`
-	Token        string        `help:"Ask for this bearer token to upload, list and delete. Looking at images stays public."`
-	Open         bool          `help:"Let everybody who can reach the server upload, list and delete."`
-	BaseURL      *url.URL      `name:"base-url" placeholder:"URL" help:"How the URLs in responses begin, such as https://img.example.com or https://www.example.com/img."`
+	DB           string        `name:"db" default:"images.db" help:"The data file. It is created if it does not exist."`
+	MaxUpload    flags.Size    `default:"64MiB" help:"The largest image that can be uploaded."`
+	UploadMemory flags.Size    `default:"64MiB" help:"Memory for uploads in progress. When it is used up, other uploads wait, and stalled ones are ended."`
+	MaxDBSize    flags.Size    `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB; 0 means no limit but the disk."`
+	Trash        flags.Life    `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d; 0 deletes them at once."`
+	Rate         api.Rate      `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, also in one burst; 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
+	Strip        bool          `help:"Remove metadata, such as the location of a photo, from every upload. The server then accepts only JPEG, PNG and WebP."`
+	CopiesBudget flags.Budget  `default:"auto" help:"Space for resized copies; auto means a tenth of the images, but at least 1GiB; 0 keeps none."`
+	ResizeMemory flags.Size    `default:"512MiB" help:"Memory for making resized copies, and for sending those that are not kept. When it is used up, other requests wait."`
+	MaxPixels    int64         `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can still be stored and shown."`
+	Token        string        `help:"Require this access token (a bearer token) to upload, list and delete. Viewing images stays public."`
+	Open         bool          `help:"Let everyone who can reach the server upload, list and delete."`
+	BaseURL      *url.URL      `name:"base-url" placeholder:"URL" help:"The beginning of the URLs in responses, such as https://img.example.com or https://www.example.com/img."`
 	CORSOrigin   []string      `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
 	TrustedProxy []flags.Proxy `placeholder:"NETWORK" help:"Addresses or networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8, or unix for a proxy that connects to the unix socket."`
-	Allow        []format.Type `help:"Types of images to take. The default is all: ${types}."`
+	Allow        []format.Type `help:"Types of images to accept. The default is all: ${types}."`
 	TLS          listen.TLS    `embed:""`
-	Log          string        `enum:"auto,text,json" default:"auto" help:"Form of the log: text or json; auto is text on a terminal."`
+	Log          string        `enum:"auto,text,json" default:"auto" help:"Format of the log: text or json; auto means text on a terminal."`
 }
 
-// Help is what serve --help says below the first line.
+// Help is the text of serve --help below its first line.
 func (*serve) Help() string {
 	return `Example:
 
     imageserver serve --db images.db
 
-It prints the address of its page, and serves until it gets SIGINT or SIGTERM. Then it lets the requests under way finish; a second signal quits at once.`
+It prints the address of its page and serves until SIGINT or SIGTERM. Then it waits up to 30 seconds for requests in progress; a second signal ends it at once.`
 }
 
 // How long a client may take, and a shutdown.
@@ -338,7 +339,7 @@ const (
 	shutdownTimeout   = 30 * time.Second
 )
 
-// Run serves until ctx ends, and then lets the requests under way finish.
+// Run builds the server and runs it until ctx ends.
 func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err := cmd.check(); err != nil {
 		return err
@@ -350,7 +351,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer listener.Close()
-	acme := cmd.TLS.ACME(cmd.DB+".certs", log) // beside the data file
+	acme := cmd.TLS.ACME(cmd.DB+".certs", log) // the certificates are kept beside the data file
 	https, err := cmd.TLS.Config(acme, log)
 	if err != nil {
 		return err
@@ -366,8 +367,23 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	handler := api.New(store, ui.Handler(), cmd.options(listener, metrics, log))
+	if cmd.CopiesBudget != 0 {
+		go trim(ctx, store, max(0, int64(cmd.CopiesBudget)), log)
+	}
+	go acme.Fetch(https)
+	status := fmt.Sprintf("Images at %s in the data file %s", cmd.origin(listener.Addr()), cmd.DB)
+	fmt.Fprintln(t.stdout, status)
+	listen.Ready(status, log)
+	go listen.Watch(ctx, store.Ready, log)
+	err = run(ctx, handler, listener, https, log)
+	return errors.Join(err, store.Close())
+}
+
+// options returns the options of the API that the flags ask for.
+func (cmd *serve) options(listener net.Listener, metrics *api.Metrics, log *slog.Logger) api.Options {
 	proxies, unix := flags.Split(cmd.TrustedProxy)
-	handler := api.New(store, ui.Handler(), api.Options{
+	return api.Options{
 		MaxUpload:      int64(cmd.MaxUpload),
 		Trash:          time.Duration(cmd.Trash),
 		Rate:           cmd.Rate,
@@ -385,7 +401,12 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		TrustUnix:      unix,
 		Metrics:        metrics,
 		Log:            log,
-	})
+	}
+}
+
+// run serves until ctx ends or the server fails, and then waits for the requests in
+// progress. https is nil for a server without TLS.
+func run(ctx context.Context, handler *api.Server, listener net.Listener, https *tls.Config, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -396,9 +417,6 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		HTTP2:             handler.HTTP2(),
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	if cmd.CopiesBudget != 0 { // it may have been more before
-		go trim(ctx, store, max(0, int64(cmd.CopiesBudget)), log)
-	}
 	served := make(chan error, 1)
 	go func() {
 		if https != nil {
@@ -407,20 +425,14 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 			served <- server.Serve(api.Listener(listener))
 		}
 	}()
-	go acme.Fetch(https)
-	status := fmt.Sprintf("Images at %s in the data file %s", cmd.origin(listener.Addr()), cmd.DB)
-	fmt.Fprintln(t.stdout, status)
-	listen.Ready(status, log)
-	go listen.Watch(ctx, store.Ready, log)
-
 	select {
-	case err = <-served:
+	case err := <-served:
+		return err
 	case <-ctx.Done():
-		listen.Stopping("Finishing the requests under way", log)
+		listen.Stopping("Finishing the requests in progress", log)
 		handler.Drain()
-		err = shutdown(server, log)
+		return shutdown(server, log)
 	}
-	return errors.Join(err, store.Close())
 }
 
 // origin returns the address of the page to print: on a unix socket, the one that
@@ -435,42 +447,43 @@ func (cmd *serve) origin(addr net.Addr) string {
 	return cmd.TLS.Origin(addr)
 }
 
-// minResizeMemory is what a small picture takes.
+// minResizeMemory is enough to resize a small picture, in bytes.
 const minResizeMemory = 16 << 20
 
-// minDBSize leaves room for images beside what the data file keeps free for
-// deletes.
+// minDBSize is enough for some images and for the space that the data file keeps free
+// for deletes, in bytes.
 const minDBSize = 16 << 20
 
-// otherMemory is what the server takes besides uploads and resizing, in bytes,
-// with room for the garbage collector.
+// otherMemory is the memory for everything but uploads and resizing, in bytes. It
+// includes room for the garbage collector.
 const otherMemory = 128 << 20
 
-// limitMemory has the garbage collector keep to what the flags allow. By itself
-// it would let the heap grow to twice of what is in use, and a picture that is
-// being resized can be half a gigabyte.
+// limitMemory makes the garbage collector respect the limits in the flags. Without a
+// limit the heap grows to twice the memory in use, and a picture that is being resized
+// can take half a gigabyte.
 func (cmd *serve) limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(cmd.UploadMemory) + int64(cmd.ResizeMemory) + otherMemory)
 	}
 }
 
-// trim deletes copies above the budget.
+// trim deletes resized copies until the rest fits the budget. The budget may have been
+// larger when the server ran last.
 func trim(ctx context.Context, store db.Store, budget int64, log *slog.Logger) {
 	err := store.TrimCopies(ctx, budget)
 	if err != nil && ctx.Err() == nil {
-		log.Warn("copies above the budget stay for now", "err", err)
+		log.Warn("could not trim resized copies to --copies-budget", "err", err)
 	}
 }
 
-// shutdown waits for requests under way, but not for ever.
+// shutdown waits for requests in progress, at most shutdownTimeout.
 func shutdown(server *http.Server, log *slog.Logger) error {
 	log.Info("shutting down; a second signal quits at once")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 	defer cancel()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("requests were still under way and are cut off")
+		log.Warn("requests still in progress are cut off")
 		return server.Close()
 	}
 	return err
@@ -480,21 +493,22 @@ func shutdown(server *http.Server, log *slog.Logger) error {
 // images.
 func (cmd *serve) guarded() bool { return cmd.Token != "" || cmd.Open }
 
-// exposed returns the flag that says that other machines reach the server, or "":
-// a proxy in front of it makes a loopback address as open as any other.
+// exposed returns a flag that shows that other machines can reach the server, or "". A
+// proxy in front of the server makes a loopback address as exposed as any other.
 func (cmd *serve) exposed() string {
 	switch {
 	case cmd.BaseURL != nil && !listen.LocalName(cmd.BaseURL.Hostname()):
 		return "--base-url=" + cmd.BaseURL.String()
 	case len(cmd.TrustedProxy) > 0:
 		return "--trusted-proxy"
-	case len(cmd.TLS.Hosts) > 0: // the CA, too, must reach it
+	case len(cmd.TLS.Hosts) > 0: // the certificate authority must be able to reach it
 		return "--autocert=" + strings.Join(cmd.TLS.Hosts, ",")
 	}
 	return ""
 }
 
-// listen returns what to serve on.
+// listen opens the listener for --addr. It refuses an exposed server that is not
+// guarded.
 func (cmd *serve) listen() (net.Listener, error) {
 	if flag := cmd.exposed(); flag != "" && !cmd.guarded() {
 		return nil, usageError{fmt.Errorf("%s: %w", flag, listen.ErrExposed)}
@@ -506,30 +520,30 @@ func (cmd *serve) listen() (net.Listener, error) {
 	return l, err
 }
 
-// check refuses values of flags that make no sense.
+// check returns the error of a flag with an unusable value.
 func (cmd *serve) check() error {
 	if cmd.DB == "" {
 		return errNoPath
 	}
 	if cmd.BaseURL != nil && !webAddress(cmd.BaseURL) {
-		return usageError{fmt.Errorf("--base-url=%s: want a URL such as https://img.example.com", cmd.BaseURL)}
+		return usageError{fmt.Errorf("--base-url=%s is not a URL such as https://img.example.com", cmd.BaseURL)}
 	}
 	for _, origin := range flags.Trim(cmd.CORSOrigin) {
 		if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil && origin != "*" {
-			return usageError{fmt.Errorf("--cors-origin=%s: want * or an origin such as https://app.example.com", origin)}
+			return usageError{fmt.Errorf("--cors-origin=%s is neither * nor an origin such as https://app.example.com", origin)}
 		}
 	}
 	if cmd.MaxUpload <= 0 || cmd.UploadMemory <= 0 {
-		return usageError{errors.New("--max-upload and --upload-memory: want a size such as 64MiB")}
+		return usageError{errors.New("--max-upload and --upload-memory must be more than 0, such as 64MiB")}
 	}
 	if cmd.MaxDBSize != 0 && cmd.MaxDBSize < minDBSize {
-		return usageError{errors.New("--max-db-size: want 16MiB or more, such as 10GiB, or 0 for no limit")}
+		return usageError{errors.New("--max-db-size must be 0, for no limit, or at least 16MiB, such as 10GiB")}
 	}
 	if cmd.ResizeMemory < minResizeMemory {
-		return usageError{errors.New("--resize-memory: want 16MiB or more, such as 512MiB")}
+		return usageError{errors.New("--resize-memory must be at least 16MiB, such as 512MiB")}
 	}
 	if cmd.MaxPixels <= 0 {
-		return usageError{fmt.Errorf("--max-pixels=%d: want a number of pixels such as 100000000", cmd.MaxPixels)}
+		return usageError{fmt.Errorf("--max-pixels=%d must be more than 0, such as 100000000", cmd.MaxPixels)}
 	}
 	if err := cmd.TLS.Check(); err != nil {
 		return usageError{err}
@@ -537,25 +551,26 @@ func (cmd *serve) check() error {
 	return nil
 }
 
-var errNoPath = usageError{errors.New("--db: want the path of a file")}
+var errNoPath = usageError{errors.New("--db must be the path of a file")}
 
-// existing refuses the path of a data file that is not there.
+// existing returns an error if there is no data file at path.
 func existing(path string) error {
 	if path == "" {
 		return errNoPath
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no data file %s; name it with --db", path)
+		return fmt.Errorf("the data file %s does not exist; give its path with --db", path)
 	}
 	return nil
 }
 
-// webAddress reports whether u is one that paths can be added to.
+// webAddress reports whether u is an http or https URL to which a path can be added.
 func webAddress(u *url.URL) bool {
 	return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.RawQuery == "" && u.Fragment == ""
 }
 
-// logger writes text for people on a terminal and JSON for programs elsewhere.
+// logger returns a logger that writes text on a terminal and JSON elsewhere, unless
+// --log says otherwise.
 func (cmd *serve) logger(w io.Writer) *slog.Logger {
 	_, terminal := printable.Terminal(w)
 	if cmd.Log == "text" || cmd.Log == "auto" && terminal {
@@ -564,31 +579,31 @@ func (cmd *serve) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
-// place is where the images of a command are.
-type place struct {
-	DB     string   `name:"db" default:"images.db" help:"The data file, which no server may have open."`
+// source is the store that import or export works on: a data file or a server.
+type source struct {
+	DB     string   `name:"db" default:"images.db" help:"The data file. Stop the server that uses it, or use --server."`
 	Server *url.URL `help:"Use the running server at this address instead, such as http://127.0.0.1:5000."`
-	Token  string   `help:"The token of that server."`
+	Token  string   `help:"The access token of that server."`
 }
 
-// use has do work on the images. The data file must be there already, unless it
-// may be made.
-func (p *place) use(t *terminal, rules intake.Rules, mayMake bool, do func(transfer.Images, transfer.Output) error) error {
+// use calls do with the images of the server or of the data file. A data file that does
+// not exist is created only if mayCreate is set.
+func (p *source) use(t *terminal, rules intake.Rules, mayCreate bool, do func(transfer.Images, transfer.Output) error) error {
 	o := transfer.Output{Out: t.stdout, Progress: t.stderr}
 	if p.Server != nil {
 		if !webAddress(p.Server) {
-			return usageError{fmt.Errorf("--server=%s: want a URL such as http://127.0.0.1:5000", p.Server)}
+			return usageError{fmt.Errorf("--server=%s is not a URL such as http://127.0.0.1:5000", p.Server)}
 		}
 		images := transfer.Server(p.Server, p.Token)
 		defer images.Close()
 		return do(images, o)
 	}
-	if err := existing(p.DB); err != nil && (errors.Is(err, errNoPath) || !mayMake) {
+	if err := existing(p.DB); err != nil && (errors.Is(err, errNoPath) || !mayCreate) {
 		return err
 	}
 	store, err := bolt.Open(p.DB, bolt.Options{Fatal: t.fatal(p.DB), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
 	if errors.Is(err, bolt.ErrInUse) {
-		return fmt.Errorf("data file %s: another process is using it; if that is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
+		return fmt.Errorf("data file %s: another process is using it. If that is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
 	}
 	if err != nil {
 		return err
@@ -598,20 +613,20 @@ func (p *place) use(t *terminal, rules intake.Rules, mayMake bool, do func(trans
 
 // imports is the command import.
 type imports struct {
-	place
-	MaxUpload flags.Size    `default:"64MiB" help:"The largest image that is taken into the data file. A server has its own limit."`
-	Strip     bool          `help:"Take the metadata out of what goes into the data file, as serve --strip does."`
-	Allow     []format.Type `help:"Types of images to take into the data file. The default is all: ${types}."`
+	source
+	MaxUpload flags.Size    `default:"64MiB" help:"The largest image to store in the data file. A server has its own limit."`
+	Strip     bool          `help:"Remove metadata from images that are stored in the data file, as serve --strip does."`
+	Allow     []format.Type `help:"Types of images to store in the data file. The default is all: ${types}."`
 	Paths     []string      `arg:"" name:"path" help:"Folders and files."`
 }
 
-// Help is what import --help says below the first line.
+// Help is the text of import --help below its first line.
 func (*imports) Help() string {
 	return `Example:
 
     imageserver import ~/Pictures
 
-Images keep their names; those of sub-folders begin with the folder's name and "_", as in 2024_cat.jpg. The time a file was changed becomes the time of upload. Nothing is replaced, and what is there already is left alone, so it can be run again at any time. Hidden files and links are passed over, and what is no image is listed.`
+Images keep their names. The name of an image in a subfolder begins with the folder's name and "_", as in 2024_cat.jpg. The upload time is the time when the file was last changed. The command never replaces an image and skips images that are already stored, so you can run it again at any time. It skips hidden files and symbolic links, and lists files that are not images.`
 }
 
 func (cmd *imports) Run(ctx context.Context, t *terminal) error {
@@ -626,23 +641,23 @@ func (cmd *imports) Run(ctx context.Context, t *terminal) error {
 
 // exports is the command export.
 type exports struct {
-	place
-	Overwrite bool   `help:"Replace files that hold something else than the image of their name."`
-	Dir       string `arg:"" help:"The folder to write to. It is made when there is none."`
+	source
+	Overwrite bool   `help:"Replace files that differ from the image of the same name."`
+	Dir       string `arg:"" help:"The folder to write to. It is created if it does not exist."`
 }
 
-// Help is what export --help says below the first line.
+// Help is the text of export --help below its first line.
 func (*exports) Help() string {
 	return `Example:
 
     imageserver export ~/Backup
 
-Files get the names of the images and the times of their upload. Each is checked against its SHA-256 while it is written. Files that are there already are left alone, so it can be run again at any time. A name that Windows could not hold, or that differs from another in case alone, is changed and listed.`
+Each file has the name of its image, and its modification time is the upload time. The command checks each image against its SHA-256 while it writes the file. It leaves existing files unchanged, so you can run it again at any time. It changes and lists names that Windows does not allow and names that differ only in case.`
 }
 
 func (cmd *exports) Run(ctx context.Context, t *terminal) error {
 	if cmd.Dir == "" { // as from "$UNSET"
-		return usageError{errors.New("want a folder to write to")}
+		return usageError{errors.New("the folder to write to is empty")}
 	}
 	return cmd.use(t, intake.Rules{}, false, func(from transfer.Images, o transfer.Output) error {
 		return transfer.Export(ctx, from, cmd.Dir, cmd.Overwrite, o)

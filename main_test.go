@@ -80,7 +80,7 @@ func start(t *testing.T, args ...string) *instance {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		code = run(ctx, args, s.stdout, s.stderr)
+		code = command(ctx, args, s.stdout, s.stderr)
 	}()
 	s.stop = func() int {
 		cancel()
@@ -109,7 +109,7 @@ func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience/3)
 	defer cancel()
 	var out, errs console
-	code = run(ctx, args, &out, &errs)
+	code = command(ctx, args, &out, &errs)
 	if ctx.Err() != nil {
 		t.Fatalf("%q runs on: %s", args, &out)
 	}
@@ -485,7 +485,7 @@ func TestImportAndExport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	transfer(1, "there is no data file "+path, "export", "--db="+path, out)
+	transfer(1, "the data file "+path, "export", "--db="+path, out)
 	if _, err := os.Stat(path); err == nil {
 		t.Error("a data file was made for an export")
 	}
@@ -552,7 +552,8 @@ func TestTransferUsage(t *testing.T) {
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := try(t, "version")
-	if code != 0 || !strings.HasPrefix(stdout, "imageserver ") || stderr != "" {
+	formats := fmt.Sprintf("reads data files of format 1 to %d, writes format %[1]d", bolt.Format())
+	if code != 0 || !strings.HasPrefix(stdout, "imageserver ") || !strings.Contains(stdout, formats) || stderr != "" {
 		t.Errorf("got exit code %d, %q, %q", code, stdout, stderr)
 	}
 }
@@ -873,11 +874,11 @@ func TestInterrupted(t *testing.T) {
 	start(t, "--addr=127.0.0.1:0", "--db="+path).stop()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for _, command := range []string{"check", "check --repair", "compact", "import testdata", "export " + t.TempDir()} {
+	for _, line := range []string{"check", "check --repair", "compact", "import testdata", "export " + t.TempDir()} {
 		var out, errs console
-		code := run(ctx, append(strings.Fields(command), "--db="+path), &out, &errs)
+		code := command(ctx, append(strings.Fields(line), "--db="+path), &out, &errs)
 		if code != exitFailed || !strings.Contains(errs.String(), "imageserver: interrupted; ") || strings.Contains(errs.String(), "canceled") {
-			t.Errorf("%s: got exit code %d and %s", command, code, errs.String())
+			t.Errorf("%s: got exit code %d and %s", line, code, errs.String())
 		}
 	}
 }
@@ -887,12 +888,12 @@ func TestCheckRefuses(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"check", "check --repair", "compact"} {
 		for says, content := range map[string]string{
-			"there is no data file":   "",
-			"is empty (0 bytes)":      "empty",
-			"not a data file":         strings.Repeat("text\n", 10000),
-			"is a folder":             "folder",
-			"of another program":      "foreign",
-			"a newer version of this": "newer",
+			"images.db does not exist": "",
+			"is empty (0 bytes)":       "empty",
+			"not a data file":          strings.Repeat("text\n", 10000),
+			"is a folder":              "folder",
+			"of another program":       "foreign",
+			"a newer version of this":  "newer",
 		} {
 			path := filepath.Join(t.TempDir(), "images.db")
 			var err error

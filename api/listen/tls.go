@@ -44,7 +44,7 @@ func (t *TLS) Check() error {
 	case len(t.Hosts) == 0:
 		return errors.New("--acme-directory: want --autocert with it")
 	case t.Directory.Scheme != "https" || t.Directory.Host == "":
-		return fmt.Errorf("--acme-directory=%s: want a URL such as https://ca.example.com/directory", t.Directory)
+		return fmt.Errorf("--acme-directory=%s is not a URL such as https://ca.example.com/directory", t.Directory)
 	}
 	return nil
 }

@@ -237,3 +237,7 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 func noTransaction(err error) error {
 	return fmt.Errorf("%w; another program changed the data file while the server was running: restore a backup and start the server again", err)
 }
+
+// Format returns the number of the format in which this program writes data files. It
+// also reads every earlier format, from 1 on.
+func Format() int { return layout.NewestFormat() }
