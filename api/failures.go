@@ -9,21 +9,22 @@ import (
 )
 
 const (
-	// failureKept is how long a picture that could not be decoded is not tried again.
+	// failureKept is how long the server refuses a picture that could not be
+	// decoded, without a new attempt.
 	failureKept = 10 * time.Minute
 	maxFailures = 1000
 )
 
-// failures remembers pictures that cannot be resized, the latest of them: one made
-// to take long must not be tried for each size that it is asked for in. The zero
-// value is ready to use.
+// failures remembers the latest pictures that could not be resized. Without it, a
+// picture that was made to take long would be decoded for each size that a client
+// requests. The zero value is ready to use.
 type failures struct {
 	mu  sync.Mutex
 	all map[db.Digest]failed
 }
 
 type failed struct {
-	err   error // nil after a first strike
+	err   error
 	until time.Time
 }
 
@@ -31,37 +32,17 @@ type failed struct {
 func (f *failures) of(d db.Digest) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.get(d).err
-}
-
-func (f *failures) get(d db.Digest) failed {
 	if e := f.all[d]; time.Now().Before(e.until) {
-		return e
+		return e.err
 	}
-	return failed{}
+	return nil
 }
 
+// add remembers that the picture could not be resized because of err. In a full
+// list, expired failures make room. If there are none, any other failure does.
 func (f *failures) add(d db.Digest, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.put(d, failed{err, time.Now().Add(failureKept)})
-}
-
-// strike notes that a picture took too long, and reports whether that was not the
-// first time.
-func (f *failures) strike(d db.Digest) (out bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.get(d).until.IsZero() {
-		return true
-	}
-	f.put(d, failed{nil, time.Now().Add(failureKept)})
-	return false
-}
-
-// put enters e. When all places are taken those whose time is over make room, or
-// else any one.
-func (f *failures) put(d db.Digest, e failed) {
 	if f.all == nil {
 		f.all = make(map[db.Digest]failed)
 	}
@@ -75,5 +56,5 @@ func (f *failures) put(d db.Digest, e failed) {
 			delete(f.all, other)
 		}
 	}
-	f.all[d] = e
+	f.all[d] = failed{err, time.Now().Add(failureKept)}
 }

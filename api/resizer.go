@@ -48,7 +48,6 @@ var (
 	errQueue   = refuse(http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds.")
 	errMemory  = refuse(http.StatusUnprocessableEntity, "too_many_pixels", "This picture would take more memory to resize than this server allows for it. The original can be shown.")
 	errEndless = refuse(http.StatusUnprocessableEntity, "damaged_picture", "This picture takes too long to decode to be resized. The original can be shown.")
-	errSlow    = refuse(http.StatusServiceUnavailable, "busy", "The server was too slow to resize this picture. Try again in a few seconds.")
 )
 
 // make makes a copy of the picture with the digest d when it is its turn. It
@@ -110,8 +109,6 @@ func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 // remember notes what went wrong with a picture, and returns what to say of it.
 func (r *resizer) remember(d db.Digest, err error) error {
 	switch {
-	case errors.Is(err, errEndless) && !r.failures.strike(d):
-		return errSlow // the machine may have slept
 	case errors.Is(err, errEndless):
 		r.failures.add(d, err)
 	case errors.Is(err, resize.ErrDamaged), errors.Is(err, resize.ErrUnsupported):
