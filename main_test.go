@@ -766,7 +766,7 @@ func TestProgram(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		t.Cleanup(cancel)
 		cmd := exec.CommandContext(ctx, program, args...)
-		cmd.Env = append(os.Environ(), asProgram+"=1")
+		cmd.Env = append(os.Environ(), asProgram+"=1", "GOMAXPROCS=3")
 		stdout, stderr := new(console), new(console)
 		cmd.Stdout, cmd.Stderr = stdout, stderr
 		return cmd, stdout, stderr
@@ -780,6 +780,11 @@ func TestProgram(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it does not start: %s", stderr)
 		}
+	}
+	// Copies may use three cores, and three processors stay free for requests.
+	server := instance{url: started.FindStringSubmatch(stdout.String())[1]}
+	if metrics := server.want(t, 200, "GET", "/metrics", "", ""); !strings.Contains(metrics, "\ngo_sched_gomaxprocs_threads 6\n") {
+		t.Errorf("/metrics does not report 6 processors: %s", metrics)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,7 +108,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		echo:     echo.New(),
 		store:    store,
 		intake:   intake.New(intake.Rules{MaxSize: o.MaxUpload, Allow: o.Allow, Strip: o.Strip}),
-		copies:   copies{store: store, log: o.Log, resizer: newResizer(runtime.GOMAXPROCS(0), o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
+		copies:   copies{store: store, log: o.Log, resizer: newResizer(resizers(), o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
 		o:        o,
 		token:    sha256.Sum256([]byte(o.Token)),
 		invited:  http.NewCrossOriginProtection(),

@@ -8,6 +8,7 @@ import (
 	"image/jpeg"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -302,5 +303,15 @@ func TestBackgroundPanic(t *testing.T) {
 	_, err := inBackground(func() (int, error) { panic("oh") })
 	if err == nil || !strings.Contains(err.Error(), "panic: oh") {
 		t.Errorf("got %v, want the panic", err)
+	}
+}
+
+// TestBackgroundProcessors: work in the background does not change GOMAXPROCS. Each
+// change stops all goroutines of the process.
+func TestBackgroundProcessors(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	during, err := inBackground(func() (int, error) { return runtime.GOMAXPROCS(0), nil })
+	if err != nil || during != before {
+		t.Errorf("got %d processors and %v, want %d", during, err, before)
 	}
 }
