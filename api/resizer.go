@@ -13,31 +13,32 @@ import (
 )
 
 const (
-	// Decoding a picture that was made to take for ever is ended after this much
-	// processor time and some more for each megapixel: a progressive JPEG of a
-	// megabyte can hold ten thousand scans.
+	// Decoding a picture may take decodeTime of processor time, and decodeMegapixel
+	// more for each megapixel. Without a limit it could take forever: a progressive
+	// JPEG of one megabyte can contain ten thousand scans.
 	decodeTime      = 10 * time.Second
 	decodeMegapixel = 200 * time.Millisecond
 
-	// largeCost is memory worth to be collected at once, in bytes.
+	// largeCost is the memory of a large copy, in bytes. After a large copy, the
+	// garbage is collected at once.
 	largeCost = 32 << 20
 
-	// lentPart is the part of the memory that is for copies which the store does
-	// not keep, while clients read them.
+	// One lentPart-th of the memory is for copies that the store does not keep,
+	// while they are sent to clients.
 	lentPart = 8
 )
 
 // resizer makes copies, a few at a time and in a limited amount of memory.
 type resizer struct {
 	failures failures
-	memory   int64 // bytes, for the copies that are being made
+	memory   int64 // bytes for all copies that are being made
 	queue    *queue
 	lender   lender
 	metrics  *Metrics
-	used     func() time.Duration // the processor time that the calling thread has used
+	used     func() time.Duration // the processor time of the calling thread
 }
 
-// newResizer returns a resizer of n copies at a time.
+// newResizer returns a resizer that makes at most n copies at a time.
 func newResizer(n int, memory int64) *resizer {
 	lent := memory / lentPart
 	memory -= lent
@@ -46,13 +47,13 @@ func newResizer(n int, memory int64) *resizer {
 
 var (
 	errQueue   = refuse(http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds.")
-	errMemory  = refuse(http.StatusUnprocessableEntity, "too_many_pixels", "This picture would take more memory to resize than this server allows for it. The original can be shown.")
-	errEndless = refuse(http.StatusUnprocessableEntity, "damaged_picture", "This picture takes too long to decode to be resized. The original can be shown.")
+	errMemory  = refuse(http.StatusUnprocessableEntity, "too_many_pixels", "Resizing this picture needs more memory than this server allows. The original can be shown.")
+	errEndless = refuse(http.StatusUnprocessableEntity, "damaged_picture", "Decoding this picture takes too long, so it cannot be resized. The original can be shown.")
 )
 
-// make makes a copy of the picture with the digest d when it is its turn. It
-// refuses one for which there is never enough memory, and one of a picture that
-// has failed.
+// make waits for a turn and makes a copy of the picture with the digest d. It
+// refuses a copy that needs more memory than the server allows, and a picture that
+// is in the list of failures.
 func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resize.Plan) (resize.Copy, error) {
 	j := &job{id: copyID(d, p), picture: d}
 	leave, err := r.queue.wait(ctx, j, func() (int64, error) { return r.cost(s, p) })
@@ -60,12 +61,12 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 		return resize.Copy{}, err
 	}
 	defer leave()
-	if err := r.failures.of(d); err != nil { // that of one before it
+	if err := r.failures.of(d); err != nil { // of a job that ran while this one waited
 		return resize.Copy{}, err
 	}
 	if j.cost > largeCost {
-		// What was a large picture is garbage by then, and must be gone before the
-		// next one takes as much.
+		// The decoded picture is garbage then. Collect it before the next job
+		// allocates as much again.
 		defer runtime.GC()
 	}
 	limit := decodeTime + time.Duration(s.Width*s.Height/1e6)*decodeMegapixel
@@ -77,16 +78,18 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 	return c, r.remember(d, err)
 }
 
-// limited is a context that ends when its thread has used a certain processor time.
-// A busy machine does not bring the end any nearer. The decoders ask for it each
-// time they read, which is on that thread.
+// limited is a context that ends when the thread that decodes has used a certain
+// amount of processor time. The time in which other processes use the cores does
+// not count, so a busy machine does not make a sound picture fail. The decoders
+// call Err before each read, on that thread.
 type limited struct {
 	context.Context
 	used func() time.Duration
 	end  time.Duration
 }
 
-// Err makes the processor time that is used up the cause of the end.
+// Err returns why the work must stop, or nil. It returns errEndless when the
+// processor time is used up.
 func (l *limited) Err() error {
 	if err := context.Cause(l.Context); err != nil {
 		return err
@@ -97,7 +100,8 @@ func (l *limited) Err() error {
 	return nil
 }
 
-// cost returns the memory that a copy takes, or errMemory if there never is so much.
+// cost returns the memory that making a copy needs, in bytes. It returns errMemory
+// if that is more than the server allows.
 func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 	n, err := resize.Cost(s, p)
 	if err == nil && n > r.memory {
@@ -106,20 +110,21 @@ func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 	return n, err
 }
 
-// remember notes what went wrong with a picture, and returns what to say of it.
+// remember adds a picture that cannot be resized to the failures. It returns the
+// error to respond with.
 func (r *resizer) remember(d db.Digest, err error) error {
 	switch {
 	case errors.Is(err, errEndless):
 		r.failures.add(d, err)
 	case errors.Is(err, resize.ErrDamaged), errors.Is(err, resize.ErrUnsupported):
-		// That no decoder here reads it does not mean that no browser shows it.
+		// A browser may be able to show a picture that no decoder here can read.
 		r.failures.add(d, errOriginal)
 		return errOriginal
 	}
 	return err
 }
 
-// copyID names a copy of the picture with the digest d.
+// copyID identifies a copy of the picture with the digest d.
 func copyID(d db.Digest, p resize.Plan) string { return d.String() + p.String() }
 
 // memoryBody is a body in memory.
