@@ -273,7 +273,7 @@ func (t *terminal) verdict(path string, r *offline.Report, advice string) error 
 			count(int64(r.Damaged), "image is", "images are"), humanize.Comma(max(r.Images+r.Trash, int64(r.Damaged))), advice)
 	}
 	_, err := fmt.Fprintf(t.stdout, "%s is sound: %s of %s, %s in the trash, %s\n", path, count(r.Images, "image", ""),
-		progress.Bytes(r.Bytes), humanize.Comma(r.Trash), count(r.Copies, "resized copy", "resized copies"))
+		progress.Bytes(r.Bytes), humanize.Comma(r.Trash), count(r.Variants, "resized copy", "resized copies"))
 	return err
 }
 
@@ -475,7 +475,7 @@ func (cmd *serve) limitMemory() {
 // trim deletes resized copies until the rest fits the budget. The budget may have been
 // larger when the server ran last.
 func trim(ctx context.Context, store db.Store, budget int64, log *slog.Logger) {
-	err := store.TrimCopies(ctx, budget)
+	err := store.TrimVariants(ctx, budget)
 	if err != nil && ctx.Err() == nil {
 		log.Warn("could not trim resized copies to --copies-budget", "err", err)
 	}

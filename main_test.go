@@ -808,8 +808,8 @@ func wantCopies(t *testing.T, path string, want int64) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if u, err := store.Usage(t.Context()); err != nil || u.Copies != want {
-		t.Errorf("got %d copies, %v, want %d", u.Copies, err, want)
+	if u, err := store.Usage(t.Context()); err != nil || u.Variants != want {
+		t.Errorf("got %d copies, %v, want %d", u.Variants, err, want)
 	}
 }
 

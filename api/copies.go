@@ -122,7 +122,7 @@ func (s *copies) join(ctx context.Context, c *copyOf, again bool) (db.Image, db.
 
 // find returns the copy, or db.ErrNotFound when the store does not have it sound.
 func (s *copies) find(ctx context.Context, c *copyOf) (db.Image, db.Body, error) {
-	img, content, err := s.store.GetCopy(ctx, c.image.SHA256, c.key())
+	img, content, err := s.store.GetVariant(ctx, c.image.SHA256, c.key())
 	if errors.Is(err, db.ErrDamaged) {
 		s.damaged(c, err)
 		err = db.ErrNotFound
@@ -205,7 +205,7 @@ func (s *copies) check(source resize.Source) error {
 func (s *copies) keep(ctx context.Context, c *copyOf, made resize.Copy) {
 	budget, err := s.room(ctx)
 	if err == nil && budget > 0 {
-		_, err = s.store.PutCopy(ctx, c.image.SHA256, c.key(), bytes.NewReader(made.Data), db.CopyOptions{
+		_, err = s.store.PutVariant(ctx, c.image.SHA256, c.key(), bytes.NewReader(made.Data), db.VariantOptions{
 			ContentType: made.Type.MIME(), Width: made.Width, Height: made.Height, Budget: budget,
 		})
 	}

@@ -299,8 +299,8 @@ func (s *server) wantCopies(t testing.TB, want int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if u.Copies != want {
-		t.Errorf("the store keeps %d copies, want %d", u.Copies, want)
+	if u.Variants != want {
+		t.Errorf("the store keeps %d copies, want %d", u.Variants, want)
 	}
 }
 
@@ -322,8 +322,8 @@ func TestCopyBudget(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if u.CopyBytes > max(c.budget, 0) || u.Copies == 0 == c.kept && i == 0 {
-					t.Fatalf("w=%d: got %d copies of %d bytes", w, u.Copies, u.CopyBytes)
+				if u.VariantBytes > max(c.budget, 0) || u.Variants == 0 == c.kept && i == 0 {
+					t.Fatalf("w=%d: got %d copies of %d bytes", w, u.Variants, u.VariantBytes)
 				}
 			}
 		})
@@ -337,12 +337,12 @@ type counted struct {
 	err  error
 }
 
-func (s *counted) PutCopy(ctx context.Context, source db.Digest, key string, body io.Reader, o db.CopyOptions) (db.Image, error) {
+func (s *counted) PutVariant(ctx context.Context, source db.Digest, key string, body io.Reader, o db.VariantOptions) (db.Image, error) {
 	s.puts.Add(1)
 	if s.err != nil {
 		return db.Image{}, s.err
 	}
-	return s.Store.PutCopy(ctx, source, key, body, o)
+	return s.Store.PutVariant(ctx, source, key, body, o)
 }
 
 // TestCopyOnce: however many ask for a copy at a time, it is made once.
@@ -394,8 +394,8 @@ type spoilt struct {
 	times atomic.Int64
 }
 
-func (s *spoilt) GetCopy(ctx context.Context, source db.Digest, key string) (db.Image, db.Body, error) {
-	img, body, err := s.Store.GetCopy(ctx, source, key)
+func (s *spoilt) GetVariant(ctx context.Context, source db.Digest, key string) (db.Image, db.Body, error) {
+	img, body, err := s.Store.GetVariant(ctx, source, key)
 	if err == nil && s.times.Add(-1) >= 0 {
 		body = &spoiltBody{body, s.after}
 	}

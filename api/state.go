@@ -26,8 +26,8 @@ var usageGauges = []struct {
 	{gauge("stored_bytes", "Size of the distinct contents of all images, including the trash."), func(u db.Usage) int64 { return u.Stored }},
 	{gauge("trash_images", "Images in the trash."), func(u db.Usage) int64 { return u.Trash }},
 	{gauge("trash_bytes", "Size of the images in the trash."), func(u db.Usage) int64 { return u.TrashBytes }},
-	{gauge("copies", "Resized copies that are stored."), func(u db.Usage) int64 { return u.Copies }},
-	{gauge("copies_bytes", "Size of all resized copies."), func(u db.Usage) int64 { return u.CopyBytes }},
+	{gauge("copies", "Resized copies that are stored."), func(u db.Usage) int64 { return u.Variants }},
+	{gauge("copies_bytes", "Size of all resized copies."), func(u db.Usage) int64 { return u.VariantBytes }},
 }
 
 // statsGauges are read from db.Stats.

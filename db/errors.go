@@ -12,10 +12,10 @@ var (
 	ErrExists   = errors.New("name is taken by another image")
 	ErrName     = errors.New("bad image name")
 	ErrCursor   = errors.New("bad list cursor")
-	ErrKey      = errors.New("bad key of a copy")
+	ErrKey      = errors.New("invalid variant key")
 
-	// ErrBudget: by itself the copy takes more room than all copies may.
-	ErrBudget = errors.New("copy is larger than all copies may be")
+	// ErrBudget: by itself the variant takes more room than all variants may.
+	ErrBudget = errors.New("variant is larger than the budget of all variants")
 
 	// ErrFull: the disk, or the size allowed, is used up. Reads and deletes go on.
 	ErrFull = errors.New("no space left for images")

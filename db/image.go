@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Image is what the store knows of one image, or of one copy.
+// Image is what the store knows of one image, or of one variant.
 type Image struct {
-	Name        string // in Unicode normal form C; a copy has none
+	Name        string // in Unicode normal form C; a variant has none
 	Size        int64  // bytes
 	SHA256      Digest // of the bytes as stored
 	ContentType string // as Inspect gave it
 	Width       int    // pixels; 0 where it is not known
 	Height      int
 	Orientation int       // as EXIF counts it, 1 to 8; 0 where it is not known
-	Uploaded    time.Time // when the bytes were stored under a name, or as PutOptions said, or when the copy was made; UTC
+	Uploaded    time.Time // when the bytes were stored under a name, or as PutOptions said, or when the variant was made; UTC
 	Expires     time.Time // when it goes by itself, UTC; zero for never
 	DeleteHash  Digest    // as in PutOptions; zero for none
 

@@ -15,15 +15,15 @@ type Usage struct {
 	Trash      int64 // images in the trash, which Images does not count
 	TrashBytes int64 // the sum of their sizes
 
-	Copies    int64 // counted nowhere above
-	CopyBytes int64 // the sum of their sizes
+	Variants     int64 // counted nowhere above
+	VariantBytes int64 // the sum of their sizes
 }
 
-// Backuper is a Store that can copy itself whole while it goes on.
+// Backuper is a Store that can variant itself whole while it goes on.
 type Backuper interface {
 	// Backup returns a copy of the store as it is at some moment after the call,
 	// and its size in bytes: all that was acknowledged before is in it, and a
-	// store that is opened on those bytes is like this one was then. The copy is
+	// store that is opened on those bytes is like this one was then. The variant is
 	// the caller's to close; however slowly it is read, the store goes on as
 	// ever. Without room to make it the error is ErrFull, and no harm is done.
 	// When ctx ends, Backup returns its error.

@@ -19,7 +19,7 @@ import (
 // An image may have an end: Image.Expires. From that moment on, by the store's
 // clock, it is in no answer any more, and its name is as good as free. The
 // store deletes it by itself soon after, without being asked. Until then Usage
-// may count it, and GetCopy may find the copies of its content. What has
+// may count it, and GetVariant may find the variants of its content. What has
 // expired never goes to the trash.
 //
 // An image that is deleted or replaced may rest in the trash, for as long as
@@ -27,7 +27,7 @@ import (
 // of [Store.Restore], its bytes are kept, and Usage counts it apart. Several of
 // one name may rest at once. At Image.KeptUntil it goes as an image does that
 // expires. Only a full disk ends this sooner: before a Put finds no room, the
-// copies give way to it, and then the trash, the longest deleted first.
+// variants give way to it, and then the trash, the longest deleted first.
 type Store interface {
 	// Put reads body to its end and binds name to the bytes. It returns nil
 	// only when the image is on stable storage, and until then no other call
@@ -100,35 +100,35 @@ type Store interface {
 	// calls go on meanwhile; when ctx ends it stops half way.
 	EmptyTrash(ctx context.Context) (n int, err error)
 
-	// PutCopy keeps a copy that was derived from the content with the digest
+	// PutVariant keeps a variant that was derived from the content with the digest
 	// source (a smaller version, say) under key, in the place of an earlier
 	// one with that key. It reads and stores body as Put does, with the same
-	// promises and errors. Where it would make all copies of the store take
-	// more than o.Budget, those made first go in the same transaction; a copy
+	// promises and errors. Where it would make all variants of the store take
+	// more than o.Budget, those made first go in the same transaction; a variant
 	// that is larger by itself gives [ErrBudget], and none goes.
 	//
-	// A copy lives no longer than its source: it goes with the last name of
+	// A variant lives no longer than its source: it goes with the last name of
 	// that content, and is not there when the content is stored again or comes
-	// back from the trash. When no image has the content (any more), PutCopy
+	// back from the trash. When no image has the content (any more), PutVariant
 	// returns ErrNotFound. Callers
-	// make a copy again that they miss, so a store may drop copies to have
-	// room for images, and for nothing else: a PutCopy that finds the disk
+	// make a variant again that they miss, so a store may drop variants to have
+	// room for images, and for nothing else: a PutVariant that finds the disk
 	// full returns ErrFull, and one that finds no memory for uploads free does
 	// not wait for it, as a Put does, but returns ErrBusy.
 	//
 	// A key has 1 to [MaxKeyBytes] bytes of any value; a method given another
 	// one returns [ErrKey].
-	PutCopy(ctx context.Context, source Digest, key string, body io.Reader, o CopyOptions) (Image, error)
+	PutVariant(ctx context.Context, source Digest, key string, body io.Reader, o VariantOptions) (Image, error)
 
-	// TrimCopies deletes copies, those made first before others, until all of
+	// TrimVariants deletes variants, those made first before others, until all of
 	// them take at most n bytes together. It may take a while, and other calls
 	// go on meanwhile; when ctx ends it stops half way.
-	TrimCopies(ctx context.Context, n int64) error
+	TrimVariants(ctx context.Context, n int64) error
 
-	// GetCopy returns a copy and its bytes, or ErrNotFound. The body has the
-	// promises of Get's: it outlives the copy, too. A damaged copy gives
-	// ErrDamaged until a PutCopy with its key takes its place.
-	GetCopy(ctx context.Context, source Digest, key string) (Image, Body, error)
+	// GetVariant returns a variant and its bytes, or ErrNotFound. The body has the
+	// promises of Get's: it outlives the variant, too. A damaged variant gives
+	// ErrDamaged until a PutVariant with its key takes its place.
+	GetVariant(ctx context.Context, source Digest, key string) (Image, Body, error)
 
 	// Usage returns what is stored. It is cheap: nothing is counted anew.
 	Usage(ctx context.Context) (Usage, error)

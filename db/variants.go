@@ -4,18 +4,18 @@ import (
 	"fmt"
 )
 
-// CopyOptions says what a copy is and how much room copies have.
-type CopyOptions struct {
+// VariantOptions says what a variant is and how much room variants have.
+type VariantOptions struct {
 	ContentType   string
 	Width, Height int // pixels
 
-	// Budget is how many bytes all copies of the store may take together,
+	// Budget is how many bytes all variants of the store may take together,
 	// this one included. It is the caller's at every call: a smaller one than
 	// before shrinks what is kept.
 	Budget int64
 }
 
-// MaxKeyBytes is the longest key of a copy: room for a few parameters, and
+// MaxKeyBytes is the longest key of a variant: room for a few parameters, and
 // with a digest before it short enough for the path of any object store.
 const MaxKeyBytes = 128
 

@@ -53,11 +53,11 @@ func (tx *txn) removeRecord(r *layout.Record) error {
 	return nil
 }
 
-// dropUnused deletes what only r used, whose record was removed: the resized copies if
+// dropUnused deletes what only r used, whose record was removed: the variants if
 // no image has this content any more, and the blob if no record has it.
 func (tx *txn) dropUnused(r *layout.Record) error {
 	if firstWith(tx.Tx, layout.NamesOf(r.SHA256)) == nil {
-		if err := tx.dropCopies(r.SHA256); err != nil {
+		if err := tx.dropVariants(r.SHA256); err != nil {
 			return err
 		}
 	}

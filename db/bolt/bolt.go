@@ -1,4 +1,4 @@
-// Package bolt stores images, and resized copies of them, in one bbolt file. Package
+// Package bolt stores images, and variants of them (such as resized copies), in one bbolt file. Package
 // layout describes what is in the file.
 //
 // # Concurrency

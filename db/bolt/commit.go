@@ -31,10 +31,10 @@ type change struct {
 	// apply writes. An error rolls back the whole transaction.
 	apply func(tx *txn) error
 
-	bytes int64 // of image data that apply adds
-	copy  bool  // of a PutCopy: on a full disk no other copies are deleted for it
-	err   error
-	done  chan struct{}
+	bytes   int64 // of image data that apply adds
+	variant bool  // of a PutVariant: on a full disk no other variants are deleted for it
+	err     error
+	done    chan struct{}
 }
 
 // txn is a write transaction, and what must be done after its end.
@@ -46,7 +46,7 @@ type txn struct {
 	first time.Time // the earliest expiry that was added, or zero
 	doom  []uint64  // blobs that are deleted, at least in part; see pins
 	left  []uint64  // blobs that became orphans
-	kept  []uint64  // orphans that became the blob of an image or a copy
+	kept  []uint64  // orphans that became the blob of an image or a variant
 
 	bytes   int64 // of image data
 	deleted int   // chunks; see dropChunks
@@ -144,13 +144,13 @@ func (s *Store) commitGroup(group []*change) {
 	}
 }
 
-// commitAlone commits one change. If there is no space, it deletes resized copies, which
+// commitAlone commits one change. If there is no space, it deletes variants, which
 // can be made again, and then images in the trash. Each round deletes some, so this
 // ends.
 func (s *Store) commitAlone(c *change) error {
 	group := []*change{c}
 	err := s.commitTight(group)
-	for errors.Is(err, db.ErrFull) && !c.copy && s.makeSpace(c.bytes) {
+	for errors.Is(err, db.ErrFull) && !c.variant && s.makeSpace(c.bytes) {
 		err = s.commitTight(group)
 	}
 	return err

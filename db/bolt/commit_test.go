@@ -186,10 +186,10 @@ func TestFindPinnedWaits(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
 	source := mustPut(t, s, "a.png", content(1, 100)).SHA256
-	mustPutCopy(t, s, source, "w=1", content(2, 100), ample)
+	mustPutVariant(t, s, source, "w=1", content(2, 100), ample)
 	for _, get := range []func() (db.Image, db.Body, error){
 		func() (db.Image, db.Body, error) { return s.Get(ctx, "a.png") },
-		func() (db.Image, db.Body, error) { return s.GetCopy(ctx, source, "w=1") },
+		func() (db.Image, db.Body, error) { return s.GetVariant(ctx, source, "w=1") },
 	} {
 		_, b, err := get()
 		if err != nil {

@@ -14,9 +14,9 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// PutCopy stores a resized copy; see db.Store. It works like Put: with the same buffers,
+// PutVariant stores a variant; see db.Store. It works like Put: with the same buffers,
 // staged as an orphan if it is long, and published by one commit.
-func (s *Store) PutCopy(ctx context.Context, source db.Digest, key string, body io.Reader, o db.CopyOptions) (db.Image, error) {
+func (s *Store) PutVariant(ctx context.Context, source db.Digest, key string, body io.Reader, o db.VariantOptions) (db.Image, error) {
 	if err := db.CheckKey(key); err != nil {
 		return db.Image{}, err
 	}
@@ -31,30 +31,30 @@ func (s *Store) PutCopy(ctx context.Context, source db.Digest, key string, body 
 	if err := s.makeRoom(ctx, o.Budget-u.size); err != nil {
 		return db.Image{}, err
 	}
-	return u.publishCopy(source, key, o)
+	return u.publishVariant(source, key, o)
 }
 
-// muchOver is by how many bytes copies may exceed their budget before they are deleted in
+// muchOver is by how many bytes variants may exceed their budget before they are deleted in
 // commits of their own.
 const muchOver = 16 << 20
 
-// makeRoom deletes copies if they need far more than n bytes, as after a start with a
-// smaller budget. A smaller excess is deleted by the commit of the new copy.
+// makeRoom deletes variants if they need far more than n bytes, as after a start with a
+// smaller budget. A smaller excess is deleted by the commit of the new variant.
 func (s *Store) makeRoom(ctx context.Context, n int64) error {
 	u, err := s.Usage(ctx)
-	if err != nil || u.CopyBytes <= n+muchOver {
+	if err != nil || u.VariantBytes <= n+muchOver {
 		return err
 	}
-	return s.TrimCopies(ctx, n)
+	return s.TrimVariants(ctx, n)
 }
 
-// GetCopy returns a copy and its bytes; see db.Store.
-func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Image, db.Body, error) {
+// GetVariant returns a variant and its bytes; see db.Store.
+func (s *Store) GetVariant(_ context.Context, source db.Digest, key string) (db.Image, db.Body, error) {
 	if err := db.CheckKey(key); err != nil {
 		return db.Image{}, nil, err
 	}
-	k := layout.CopyKey(source, key)
-	r, err := s.findPinned(func(tx *bbolt.Tx) (*layout.Record, error) { return findCopy(tx, k) })
+	k := layout.VariantKey(source, key)
+	r, err := s.findPinned(func(tx *bbolt.Tx) (*layout.Record, error) { return findVariant(tx, k) })
 	if err != nil {
 		return db.Image{}, nil, err
 	}
@@ -63,29 +63,29 @@ func (s *Store) GetCopy(_ context.Context, source db.Digest, key string) (db.Ima
 	return img, &body{s: s, record: r}, nil
 }
 
-// findCopy returns the record under k in the copies bucket, or db.ErrNotFound.
-func findCopy(tx *bbolt.Tx, k []byte) (*layout.Record, error) {
-	r, err := layout.RecordAt(tx, layout.CopiesBucket, k)
+// findVariant returns the record under k in the variants bucket, or db.ErrNotFound.
+func findVariant(tx *bbolt.Tx, k []byte) (*layout.Record, error) {
+	r, err := layout.RecordAt(tx, layout.VariantsBucket, k)
 	if r == nil && err == nil {
-		err = fmt.Errorf("%w: copy %q", db.ErrNotFound, layout.CopyTitle(k))
+		err = fmt.Errorf("%w: variant %q", db.ErrNotFound, layout.VariantTitle(k))
 	}
 	return r, err
 }
 
-// publishCopy makes the content a copy in one commit.
-func (u *upload) publishCopy(source db.Digest, key string, o db.CopyOptions) (db.Image, error) {
-	k := layout.CopyKey(source, key)
-	r := &layout.Record{Blob: u.id, ChunkSize: layout.ChunkSize, CopyKey: k, Image: db.Image{
+// publishVariant makes the content a variant in one commit.
+func (u *upload) publishVariant(source db.Digest, key string, o db.VariantOptions) (db.Image, error) {
+	k := layout.VariantKey(source, key)
+	r := &layout.Record{Blob: u.id, ChunkSize: layout.ChunkSize, VariantKey: k, Image: db.Image{
 		Size: u.size, SHA256: u.sum(),
 		ContentType: o.ContentType, Width: o.Width, Height: o.Height,
 	}}
 	err := u.s.submit(&change{
-		bytes: u.heldBytes(),
-		copy:  true,
-		check: func(tx *txn) (todo bool, err error) { return true, tx.requireContent(source) },
+		bytes:   u.heldBytes(),
+		variant: true,
+		check:   func(tx *txn) (todo bool, err error) { return true, tx.requireContent(source) },
 		apply: func(tx *txn) error {
 			r.Uploaded = tx.now
-			if err := tx.dropCopy(k); err != nil {
+			if err := tx.dropVariant(k); err != nil {
 				return err
 			}
 			if err := tx.evict(o.Budget - u.size); err != nil {
@@ -115,11 +115,11 @@ func (tx *txn) requireContent(content db.Digest) error {
 	return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, content)
 }
 
-// dropCopy deletes the copy under k, if there is one.
-func (tx *txn) dropCopy(k []byte) error {
-	r, err := layout.RecordAt(tx.Tx, layout.CopiesBucket, k)
+// dropVariant deletes the variant under k, if there is one.
+func (tx *txn) dropVariant(k []byte) error {
+	r, err := layout.RecordAt(tx.Tx, layout.VariantsBucket, k)
 	if errors.Is(err, layout.ErrRecord) {
-		r, err = tx.partOfRecord(k), nil // its original image and other copies must still be usable
+		r, err = tx.partOfRecord(k), nil // its original image and other variants must still be usable
 	}
 	if r == nil || err != nil {
 		return err
@@ -133,7 +133,7 @@ func (tx *txn) dropCopy(k []byte) error {
 // partOfRecord returns as much of the unreadable record under k as is needed to delete
 // it: the blob, from the index, and the size, from the chunks.
 func (tx *txn) partOfRecord(k []byte) *layout.Record {
-	r := &layout.Record{CopyKey: k}
+	r := &layout.Record{VariantKey: k}
 	c := tx.Bucket(layout.MadeBucket).Cursor()
 	for id, key := c.First(); id != nil; id, key = c.Next() {
 		if bytes.Equal(key, k) {
@@ -148,15 +148,15 @@ func (tx *txn) partOfRecord(k []byte) *layout.Record {
 	return r
 }
 
-// dropCopies deletes all copies of a content.
-func (tx *txn) dropCopies(source db.Digest) error {
+// dropVariants deletes all variants of a content.
+func (tx *txn) dropVariants(source db.Digest) error {
 	for {
 		// A deletion invalidates the cursor, so each deletion needs a new one.
-		k, _ := tx.Bucket(layout.CopiesBucket).Cursor().Seek(source[:])
+		k, _ := tx.Bucket(layout.VariantsBucket).Cursor().Seek(source[:])
 		if !bytes.HasPrefix(k, source[:]) {
 			return nil
 		}
-		if err := tx.dropCopy(bytes.Clone(k)); err != nil {
+		if err := tx.dropVariant(bytes.Clone(k)); err != nil {
 			return err
 		}
 	}

@@ -13,9 +13,9 @@ import (
 	"imageserver/db/bolt"
 )
 
-// TestCopyWaitsForNoUpload: while slow uploads hold all of the memory, a copy is
+// TestVariantWaitsForNoUpload: while slow uploads hold all of the memory, a variant is
 // not worth to be waited for.
-func TestCopyWaitsForNoUpload(t *testing.T) {
+func TestVariantWaitsForNoUpload(t *testing.T) {
 	t.Parallel()
 	s, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{UploadMemory: 1, UploadWait: time.Hour})
 	if err != nil {
@@ -33,15 +33,15 @@ func TestCopyWaitsForNoUpload(t *testing.T) {
 		done <- err
 	}()
 	w.Write([]byte("s")) // it has the memory now
-	_, err = s.PutCopy(t.Context(), img.SHA256, "w=16", bytes.NewReader([]byte("small")), db.CopyOptions{Budget: 1 << 20})
+	_, err = s.PutVariant(t.Context(), img.SHA256, "w=16", bytes.NewReader([]byte("small")), db.VariantOptions{Budget: 1 << 20})
 	if !errors.Is(err, db.ErrBusy) {
-		t.Errorf("PutCopy: got %v, want ErrBusy", err)
+		t.Errorf("PutVariant: got %v, want ErrBusy", err)
 	}
 	w.Close()
 	if err := <-done; err != nil {
 		t.Errorf("Put: %v", err)
 	}
-	if _, err := s.PutCopy(t.Context(), img.SHA256, "w=16", bytes.NewReader([]byte("small")), db.CopyOptions{Budget: 1 << 20}); err != nil {
-		t.Errorf("PutCopy after that: %v", err)
+	if _, err := s.PutVariant(t.Context(), img.SHA256, "w=16", bytes.NewReader([]byte("small")), db.VariantOptions{Budget: 1 << 20}); err != nil {
+		t.Errorf("PutVariant after that: %v", err)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// evict deletes the oldest copies until all together have at most n bytes.
+// evict deletes the oldest variants until all together have at most n bytes.
 func (tx *txn) evict(n int64) error {
-	for tx.usage.CopyBytes > n {
+	for tx.usage.VariantBytes > n {
 		if some, err := tx.dropOldest(); !some || err != nil {
 			return err
 		}
@@ -18,23 +18,23 @@ func (tx *txn) evict(n int64) error {
 	return nil
 }
 
-// trimStep is how many copies one commit of TrimCopies deletes at most, so that no upload
+// trimStep is how many variants one commit of TrimVariants deletes at most, so that no upload
 // waits long for it.
 const trimStep = 500
 
-// TrimCopies deletes the oldest copies; see db.Store.
-func (s *Store) TrimCopies(ctx context.Context, n int64) error {
+// TrimVariants deletes the oldest variants; see db.Store.
+func (s *Store) TrimVariants(ctx context.Context, n int64) error {
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		err := s.submit(&change{
 			check: func(tx *txn) (todo bool, err error) {
-				more = tx.usage.CopyBytes > n
+				more = tx.usage.VariantBytes > n
 				return more, nil
 			},
 			apply: func(tx *txn) (err error) {
-				for step := 0; more && step < trimStep && tx.usage.CopyBytes > n; step++ {
+				for step := 0; more && step < trimStep && tx.usage.VariantBytes > n; step++ {
 					if more, err = tx.dropOldest(); err != nil {
 						return err
 					}
@@ -49,26 +49,26 @@ func (s *Store) TrimCopies(ctx context.Context, n int64) error {
 	return nil
 }
 
-// dropOldest deletes the oldest copy, and reports whether there was one.
+// dropOldest deletes the oldest variant, and reports whether there was one.
 func (tx *txn) dropOldest() (some bool, err error) {
 	made := tx.Bucket(layout.MadeBucket)
 	id, k := made.Cursor().First()
 	if id == nil {
-		tx.usage.Copies, tx.usage.CopyBytes = 0, 0 // damage may have changed them
+		tx.usage.Variants, tx.usage.VariantBytes = 0, 0 // damage may have changed them
 		return false, nil
 	}
 	if err := tx.canFind(layout.MadeBucket, id); err != nil {
 		return false, err
 	}
 	id, k = bytes.Clone(id), bytes.Clone(k) // deleting changes the pages that they are in
-	if err := tx.dropCopy(k); err != nil {
+	if err := tx.dropVariant(k); err != nil {
 		return true, err
 	}
-	return true, made.Delete(id) // a copy that lost its record is still listed: evict would never end
+	return true, made.Delete(id) // a variant that lost its record is still listed: evict would never end
 }
 
-// makeSpace deletes the oldest copies, or the oldest images in the trash if there are no
-// copies, to make space for n bytes of an image. It reports whether it deleted
+// makeSpace deletes the oldest variants, or the oldest images in the trash if there are no
+// variants, to make space for n bytes of an image. It reports whether it deleted
 // anything. Only the committer calls it.
 func (s *Store) makeSpace(n int64) (some bool) {
 	// The space of small images is scattered, so twice the bytes are often needed.
@@ -103,4 +103,4 @@ func (s *Store) dropSome(need int64, bucket []byte, drop func(*txn) (bool, error
 }
 
 // storedBytes returns the bytes of all blobs.
-func storedBytes(u db.Usage) int64 { return u.Stored + u.CopyBytes }
+func storedBytes(u db.Usage) int64 { return u.Stored + u.VariantBytes }

@@ -10,7 +10,7 @@ import (
 // TestGiveWayOnDisk fills small disks.
 func TestGiveWayOnDisk(t *testing.T) {
 	t.Parallel()
-	for what, test := range map[string]func(*testing.T, *Store, int64){"copies": testGiveWay, "trash": testTrashGivesWay} {
+	for what, test := range map[string]func(*testing.T, *Store, int64){"variants": testGiveWay, "trash": testTrashGivesWay} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			test(t, openStore(t, filepath.Join(mountSmall(t), "images.db"), Options{}), 24<<20)

@@ -46,11 +46,11 @@ func (m *memory) borrow(size int) *chunk {
 	return c
 }
 
-// buffer returns a buffer of the size with this index. A resized copy does not
-// wait for it: the copy can be made again later.
+// buffer returns a buffer of the size with this index. A variant does not
+// wait for it: the variant can be made again later.
 func (u *upload) buffer(ctx context.Context, size int) (*chunk, error) {
 	n := int64(bufferSizes[size])
-	if !u.copy {
+	if !u.variant {
 		if err := u.share(n).Get(ctx, n); err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func (m *memory) unused() int64 { return m.small.Free() + m.full.Free() }
 // more gets memory for another full buffer. It may wait for it: an upload that
 // then stalls has cost memory for a moment, but has not been written to the disk.
 func (u *upload) more(ctx context.Context) bool {
-	if u.copy {
+	if u.variant {
 		return u.full.TryGet(fullBuffer)
 	}
 	return u.full.GetWithin(ctx, fullBuffer, u.s.memory.patience) == nil

@@ -61,8 +61,8 @@ func TestKeysOutOfOrder(t *testing.T) {
 	if _, err := s.sweepDue(); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("what is due: error %v, want ErrDamaged", err)
 	}
-	if err := s.TrimCopies(ctx, 0); !errors.Is(err, db.ErrDamaged) {
-		t.Errorf("copies: error %v, want ErrDamaged", err)
+	if err := s.TrimVariants(ctx, 0); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("variants: error %v, want ErrDamaged", err)
 	}
 }
 

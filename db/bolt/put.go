@@ -44,12 +44,12 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 	return u.publish(img, o)
 }
 
-// upload is the content of one Put or PutCopy on its way into the file.
+// upload is the content of one Put or PutVariant on its way into the file.
 type upload struct {
-	s    *Store
-	copy bool
-	hash hash.Hash
-	size int64
+	s       *Store
+	variant bool
+	hash    hash.Hash
+	size    int64
 
 	id     uint64   // of the blob, if it becomes one
 	staged int      // how many chunks are in the file
@@ -59,14 +59,14 @@ type upload struct {
 	first       [segmentChunks]*chunk // the array of held
 }
 
-// receive takes a body in, an image's or a copy's. The upload it returns is the
+// receive takes a body in, an image's or a variant's. The upload it returns is the
 // caller's to release.
-func (s *Store) receive(ctx context.Context, body io.Reader, sender db.Sender, ofCopy bool) (*upload, error) {
+func (s *Store) receive(ctx context.Context, body io.Reader, sender db.Sender, ofVariant bool) (*upload, error) {
 	if err := errors.Join(ctx.Err(), s.failure()); err != nil {
 		return nil, err
 	}
 	u := &upload{
-		s: s, copy: ofCopy, hash: sha256.New(), id: s.newBlob(),
+		s: s, variant: ofVariant, hash: sha256.New(), id: s.newBlob(),
 		small: s.memory.small.Share(sender), full: s.memory.full.Share(sender),
 	}
 	u.held = u.first[:0]
@@ -171,9 +171,9 @@ func (u *upload) stage() error {
 		u.s.pins.pin(u.id)
 	}
 	err := u.s.submit(&change{
-		bytes: u.heldBytes(),
-		copy:  u.copy,
-		check: func(*txn) (bool, error) { return true, nil },
+		bytes:   u.heldBytes(),
+		variant: u.variant,
+		check:   func(*txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
 			tx.left = append(tx.left, u.id)
 			if err := tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(u.id), nil); err != nil {

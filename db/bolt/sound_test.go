@@ -65,14 +65,14 @@ func wantSound(t testing.TB, s *Store) {
 			want.add(layout.DigestsBucket, append(append(r.SHA256[:], 0), k...), nil)
 			want.add(layout.DueBucket, layout.DueKey(r.KeptUntil, []byte(k)), nil)
 		}
-		for k, v := range each(tx, layout.CopiesBucket) {
-			r, err := layout.ParseRecord(layout.CopiesBucket, []byte(k), []byte(v))
+		for k, v := range each(tx, layout.VariantsBucket) {
+			r, err := layout.ParseRecord(layout.VariantsBucket, []byte(k), []byte(v))
 			if err != nil {
 				return err
 			}
 			blobs[r.Blob] = chunkCount(r.Size, r.ChunkSize)
-			usage.Copies++
-			usage.CopyBytes += r.Size
+			usage.Variants++
+			usage.VariantBytes += r.Size
 			want.add(layout.MadeBucket, layout.IDKey(r.Blob), []byte(k))
 		}
 		for _, ix := range layout.Indexes {
@@ -159,7 +159,7 @@ func TestSound(t *testing.T) {
 			s.Restore(ctx, name(), db.RestoreOptions{})
 		case 6:
 			source := db.Digest(sha256.Sum256(content(byte(rnd.IntN(3)), 100)))
-			putCopy(s, source, "w=1", content(9, 10), ample)
+			putVariant(s, source, "w=1", content(9, 10), ample)
 		case 7:
 			c.move(soon() - 10*time.Second) // back at times
 			if rnd.IntN(5) == 0 {

@@ -67,17 +67,17 @@ func TestUnswept(t *testing.T) {
 	s := newUnswept(t, c)
 	token := db.Digest{1}
 	source := mustPutWith(t, s, "a.png", content(1, 100), db.PutOptions{Expires: c.now().Add(time.Hour), DeleteHash: token}).SHA256
-	mustPutCopy(t, s, source, "w=1", content(2, 10), ample)
+	mustPutVariant(t, s, source, "w=1", content(2, 10), ample)
 	mustPut(t, s, "b.png", content(3, 100))
 	mustTrash(t, s, "b.png")
 	c.move(time.Hour)
-	before := db.Usage{Images: 1, Bytes: 100, Blobs: 2, Stored: 200, Trash: 1, TrashBytes: 100, Copies: 1, CopyBytes: 10}
+	before := db.Usage{Images: 1, Bytes: 100, Blobs: 2, Stored: 200, Trash: 1, TrashBytes: 100, Variants: 1, VariantBytes: 10}
 	wantUsage(t, s, before)
 	for what, err := range map[string]error{
 		"Stat":         errOf(s.Stat(ctx, "a.png")),
 		"ByDeleteHash": errOf(s.ByDeleteHash(ctx, token)),
 		"Delete":       s.Delete(ctx, "a.png", db.DeleteOptions{}),
-		"PutCopy":      putCopy(s, source, "w=2", nil, ample),
+		"PutVariant":   putVariant(s, source, "w=2", nil, ample),
 		"Restore":      errOf2(s.Restore(ctx, "b.png", db.RestoreOptions{})),
 		"Rename":       errOf2(s.Rename(ctx, "a.png", "c.png", db.RenameOptions{})),
 	} {
@@ -123,7 +123,7 @@ func TestUnsweptGivesWay(t *testing.T) {
 	for _, size := range []int{100, segmentChunks*layout.ChunkSize + 1} {
 		want := content(1, size)
 		source := mustPutWith(t, s, "a.png", want, db.PutOptions{Expires: c.now().Add(time.Hour)}).SHA256
-		mustPutCopy(t, s, source, "w=1", content(2, 10), ample)
+		mustPutVariant(t, s, source, "w=1", content(2, 10), ample)
 		c.move(2 * time.Hour)
 		img := mustPutWith(t, s, "a.png", want, db.PutOptions{Conflict: db.Replace, Trash: time.Hour})
 		if !img.Uploaded.Equal(c.now()) {

@@ -179,12 +179,12 @@ func TestTrashGivesWay(t *testing.T) {
 }
 
 // testTrashGivesWay fills a store that has room for size bytes. To make room for images,
-// the resized copies must be deleted first, and then the trash, the oldest first.
+// the variants must be deleted first, and then the trash, the oldest first.
 func testTrashGivesWay(t *testing.T, s *Store, size int64) {
 	const trashed = 10
 	source := mustPut(t, s, "a.png", content(0, 100)).SHA256
 	for i := range byte(8) {
-		mustPutCopy(t, s, source, fmt.Sprint(i), content(i, 300_000), ample)
+		mustPutVariant(t, s, source, fmt.Sprint(i), content(i, 300_000), ample)
 	}
 	for i := range byte(trashed) {
 		name := fmt.Sprintf("trash %d.png", i)
@@ -204,8 +204,8 @@ func testTrashGivesWay(t *testing.T, s *Store, size int64) {
 		}
 		if usage.Trash < before {
 			before, steps = usage.Trash, steps+1
-			if usage.Copies > 0 {
-				t.Errorf("%d copies where the trash gives way, want none", usage.Copies)
+			if usage.Variants > 0 {
+				t.Errorf("%d variants where the trash gives way, want none", usage.Variants)
 			}
 		}
 		wantNewestTrash(t, s, trashed, int(usage.Trash))
@@ -217,15 +217,15 @@ func testTrashGivesWay(t *testing.T, s *Store, size int64) {
 		t.Errorf("the trash gave way in %d steps, want no more of it at once than it takes", steps)
 	}
 	full, err := s.Usage(ctx)
-	if err != nil || full.Trash != 0 || full.TrashBytes != 0 || full.Copies != 0 || full.Stored < size/2 {
-		t.Errorf("usage %+v, error %v, want no copies and no trash, and images that fill the file", full, err)
+	if err != nil || full.Trash != 0 || full.TrashBytes != 0 || full.Variants != 0 || full.Stored < size/2 {
+		t.Errorf("usage %+v, error %v, want no variants and no trash, and images that fill the file", full, err)
 	}
 
 	// On a full disk images can be deleted to the trash, which makes room.
 	for i := range 5 {
 		mustTrash(t, s, fmt.Sprintf("%d.png", i))
 	}
-	if err := putCopy(s, source, "long", content(1, 4<<20), ample); !errors.Is(err, db.ErrFull) {
+	if err := putVariant(s, source, "long", content(1, 4<<20), ample); !errors.Is(err, db.ErrFull) {
 		t.Errorf("error %v, want ErrFull: the trash gives way to images alone", err)
 	}
 	want := content(200, 2_000_000)

@@ -21,11 +21,11 @@ import (
 
 // fixture is a file of an earlier format; see testdata/README.md.
 type fixture struct {
-	format int
-	usage  db.Usage
-	images map[string][]byte
-	copies map[string][]byte // by key, of the first image
-	first  string
+	format   int
+	usage    db.Usage
+	images   map[string][]byte
+	variants map[string][]byte // by key, of the first image
+	first    string
 }
 
 var long = bytes.Repeat([]byte("long "), 60_000)
@@ -38,21 +38,21 @@ var fixtures = []fixture{
 		first:  "a.png",
 	},
 	{
-		format: 2,
-		usage:  db.Usage{Images: 3, Bytes: 302_000, Blobs: 2, Stored: 301_000, Copies: 2, CopyBytes: 400},
-		images: map[string][]byte{"a.png": content(1, 1000), "b.png": content(1, 1000), "long.png": long},
-		copies: map[string][]byte{"w=1": content(4, 200), "w=2": content(4, 200)},
-		first:  "a.png",
+		format:   2,
+		usage:    db.Usage{Images: 3, Bytes: 302_000, Blobs: 2, Stored: 301_000, Variants: 2, VariantBytes: 400},
+		images:   map[string][]byte{"a.png": content(1, 1000), "b.png": content(1, 1000), "long.png": long},
+		variants: map[string][]byte{"w=1": content(4, 200), "w=2": content(4, 200)},
+		first:    "a.png",
 	},
 	{
 		format: 3,
-		usage:  db.Usage{Images: 8, Bytes: 606_000, Blobs: 5, Stored: 304_000, Copies: 2, CopyBytes: 400, Trash: 2, TrashBytes: 2000},
+		usage:  db.Usage{Images: 8, Bytes: 606_000, Blobs: 5, Stored: 304_000, Variants: 2, VariantBytes: 400, Trash: 2, TrashBytes: 2000},
 		images: map[string][]byte{
 			"old a.png": content(1, 1000), "old long.png": long, "old expires.png": content(2, 1000), "old hash.png": content(3, 1000),
 			"new a.png": content(1, 1000), "new long.png": long, "new expires.png": content(2, 1000), "new hash.png": content(3, 1000),
 		},
-		copies: map[string][]byte{"old w=1": content(5, 200), "new w=1": content(5, 200)},
-		first:  "old a.png",
+		variants: map[string][]byte{"old w=1": content(5, 200), "new w=1": content(5, 200)},
+		first:    "old a.png",
 	},
 }
 
@@ -74,13 +74,13 @@ func TestUpgradeFixtures(t *testing.T) {
 				if _, _, err := s.Restore(ctx, f.first, db.RestoreOptions{}); err != nil {
 					t.Error(err)
 				}
-				mustPutCopy(t, s, sha256.Sum256(f.images[f.first]), "w=9", content(9, 100), ample)
+				mustPutVariant(t, s, sha256.Sum256(f.images[f.first]), "w=9", content(9, 100), ample)
 				wantSound(t, s)
-				must(t, s.TrimCopies(ctx, f.usage.CopyBytes))
-				for k, b := range f.copies { // of which the oldest was deleted
-					mustPutCopy(t, s, sha256.Sum256(f.images[f.first]), k, b, ample)
+				must(t, s.TrimVariants(ctx, f.usage.VariantBytes))
+				for k, b := range f.variants { // of which the oldest was deleted
+					mustPutVariant(t, s, sha256.Sum256(f.images[f.first]), k, b, ample)
 				}
-				must(t, s.TrimCopies(ctx, f.usage.CopyBytes))
+				must(t, s.TrimVariants(ctx, f.usage.VariantBytes))
 				s.Close()
 			}
 			if r, found := checkFile(t, path); r.Problems > 0 {
@@ -115,9 +115,9 @@ func (f *fixture) check(t *testing.T, s *Store) {
 			t.Errorf("%s expires at %v and has the delete hash %v", name, img.Expires, img.DeleteHash)
 		}
 	}
-	for key, want := range f.copies {
-		if got, err := readCopy(s, sha256.Sum256(f.images[f.first]), key); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("copy %s: %d bytes, error %v", key, len(got), err)
+	for key, want := range f.variants {
+		if got, err := readVariant(s, sha256.Sum256(f.images[f.first]), key); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("variant %s: %d bytes, error %v", key, len(got), err)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 func testClosedStore(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100)).SHA256
-	putCopy(t, s, source, "w=1", []byte("copy"), ample)
+	putVariant(t, s, source, "w=1", []byte("variant"), ample)
 	if err := s.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
@@ -32,13 +32,13 @@ func testClosedStore(t *testing.T, s db.Store) {
 			}
 			return err
 		},
-		"PutCopy": func() error {
-			_, err := s.PutCopy(ctx, source, "w=2", strings.NewReader("copy"), db.CopyOptions{Budget: ample})
+		"PutVariant": func() error {
+			_, err := s.PutVariant(ctx, source, "w=2", strings.NewReader("variant"), db.VariantOptions{Budget: ample})
 			return err
 		},
-		"TrimCopies": func() error { return s.TrimCopies(ctx, 0) },
-		"GetCopy": func() error {
-			_, body, err := s.GetCopy(ctx, source, "w=1")
+		"TrimVariants": func() error { return s.TrimVariants(ctx, 0) },
+		"GetVariant": func() error {
+			_, body, err := s.GetVariant(ctx, source, "w=1")
 			if err == nil {
 				body.Close()
 			}
@@ -72,10 +72,10 @@ func testClosedStore(t *testing.T, s db.Store) {
 func testClosedStoreBodies(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, large))
 	small := create(t, s, "small.png", content(2, 1000))
-	putCopy(t, s, small.SHA256, "w=1", content(3, large), ample)
+	putVariant(t, s, small.SHA256, "w=1", content(3, large), ample)
 	fresh, begun, deleted := openBody(t, s, "cat.png"), openBody(t, s, "cat.png"), openBody(t, s, "cat.png")
 	whole := openBody(t, s, "small.png") // of which an engine may hold all
-	copied := openCopy(t, s, small.SHA256, "w=1")
+	copied := openVariant(t, s, small.SHA256, "w=1")
 	for _, body := range []db.Body{begun, deleted, whole} {
 		read(t, body, 100)
 	}
@@ -88,7 +88,7 @@ func testClosedStoreBodies(t *testing.T, s db.Store) {
 			t.Errorf("ReadAt of body %d after Close: got %d bytes and nil, want an error", i, n)
 		}
 		if n, err := io.Copy(io.Discard, body); err == nil {
-			t.Errorf("Copy of body %d after Close: got %d bytes and nil, want an error", i, n)
+			t.Errorf("Variant of body %d after Close: got %d bytes and nil, want an error", i, n)
 		}
 		body.Close() // may fail, must not crash
 	}
@@ -144,7 +144,7 @@ func testCloseUnderLoad(t *testing.T, s db.Store) {
 				body.Close()
 				continue
 			}
-			do := []func(context.Context, db.Store, *rand.Rand) error{step, stepCopies, stepTrash}[i/2%3]
+			do := []func(context.Context, db.Store, *rand.Rand) error{step, stepVariants, stepTrash}[i/2%3]
 			err := do(ctx, s, rnd)
 			if errors.Is(err, db.ErrClosed) {
 				return

@@ -20,11 +20,11 @@ import (
 // ample is a budget that no test comes near.
 const ample = 1 << 40
 
-// tryPutCopy keeps data, again for as long as the store says it is busy.
-func tryPutCopy(ctx context.Context, s db.Store, source db.Digest, key string, data []byte, budget int64) (db.Image, error) {
-	o := db.CopyOptions{ContentType: "image/jpeg", Width: 320, Height: 200, Budget: budget}
+// tryPutVariant keeps data, again for as long as the store says it is busy.
+func tryPutVariant(ctx context.Context, s db.Store, source db.Digest, key string, data []byte, budget int64) (db.Image, error) {
+	o := db.VariantOptions{ContentType: "image/jpeg", Width: 320, Height: 200, Budget: budget}
 	for {
-		img, err := s.PutCopy(ctx, source, key, bytes.NewReader(data), o)
+		img, err := s.PutVariant(ctx, source, key, bytes.NewReader(data), o)
 		if !errors.Is(err, db.ErrBusy) {
 			return img, err
 		}
@@ -32,36 +32,36 @@ func tryPutCopy(ctx context.Context, s db.Store, source db.Digest, key string, d
 	}
 }
 
-// putCopy keeps data, which must succeed.
-func putCopy(t *testing.T, s db.Store, source db.Digest, key string, data []byte, budget int64) db.Image {
+// putVariant keeps data, which must succeed.
+func putVariant(t *testing.T, s db.Store, source db.Digest, key string, data []byte, budget int64) db.Image {
 	t.Helper()
-	img, err := tryPutCopy(t.Context(), s, source, key, data, budget)
+	img, err := tryPutVariant(t.Context(), s, source, key, data, budget)
 	if err != nil {
-		t.Fatalf("PutCopy(%q): %v", key, err)
+		t.Fatalf("PutVariant(%q): %v", key, err)
 	}
-	wantImage(t, fmt.Sprintf("PutCopy(%q)", key), img, db.Image{
+	wantImage(t, fmt.Sprintf("PutVariant(%q)", key), img, db.Image{
 		Size: int64(len(data)), SHA256: sha256.Sum256(data),
 		ContentType: "image/jpeg", Width: 320, Height: 200, Uploaded: img.Uploaded,
 	})
 	return img
 }
 
-// openCopy returns the body of a copy, closed when t ends if not before.
-func openCopy(t *testing.T, s db.Store, source db.Digest, key string) db.Body {
+// openVariant returns the body of a variant, closed when t ends if not before.
+func openVariant(t *testing.T, s db.Store, source db.Digest, key string) db.Body {
 	t.Helper()
-	_, body, err := s.GetCopy(t.Context(), source, key)
+	_, body, err := s.GetVariant(t.Context(), source, key)
 	if err != nil {
-		t.Fatalf("GetCopy(%q): %v", key, err)
+		t.Fatalf("GetVariant(%q): %v", key, err)
 	}
 	t.Cleanup(func() { body.Close() })
 	return body
 }
 
-// wantCopy fails unless GetCopy finds img, and data as its bytes.
-func wantCopy(t *testing.T, s db.Store, source db.Digest, key string, img db.Image, data []byte) {
+// wantVariant fails unless GetVariant finds img, and data as its bytes.
+func wantVariant(t *testing.T, s db.Store, source db.Digest, key string, img db.Image, data []byte) {
 	t.Helper()
-	what := fmt.Sprintf("GetCopy(%q)", key)
-	got, body, err := s.GetCopy(t.Context(), source, key)
+	what := fmt.Sprintf("GetVariant(%q)", key)
+	got, body, err := s.GetVariant(t.Context(), source, key)
 	if err != nil {
 		t.Errorf("%s: %v", what, err)
 		return
@@ -71,61 +71,61 @@ func wantCopy(t *testing.T, s db.Store, source db.Digest, key string, img db.Ima
 	wantRest(t, what, body, data)
 }
 
-// wantNoCopy fails if there is a copy under key.
-func wantNoCopy(t *testing.T, s db.Store, source db.Digest, key string) {
+// wantNoVariant fails if there is a variant under key.
+func wantNoVariant(t *testing.T, s db.Store, source db.Digest, key string) {
 	t.Helper()
-	_, body, err := s.GetCopy(t.Context(), source, key)
-	wantError(t, fmt.Sprintf("GetCopy(%q)", key), err, db.ErrNotFound)
+	_, body, err := s.GetVariant(t.Context(), source, key)
+	wantError(t, fmt.Sprintf("GetVariant(%q)", key), err, db.ErrNotFound)
 	if err == nil {
 		body.Close()
 	}
 }
 
-// wantCopies fails unless those of keys that are in want, all of source and of
-// size bytes each, are all the copies there are.
-func wantCopies(t *testing.T, s db.Store, images []db.Image, source db.Digest, size int64, keys, want string) {
+// wantVariants fails unless those of keys that are in want, all of source and of
+// size bytes each, are all the variants there are.
+func wantVariants(t *testing.T, s db.Store, images []db.Image, source db.Digest, size int64, keys, want string) {
 	t.Helper()
 	got := ""
 	for _, key := range strings.Split(keys, "") {
-		_, body, err := s.GetCopy(t.Context(), source, key)
+		_, body, err := s.GetVariant(t.Context(), source, key)
 		if err != nil {
-			wantError(t, fmt.Sprintf("GetCopy(%q)", key), err, db.ErrNotFound)
+			wantError(t, fmt.Sprintf("GetVariant(%q)", key), err, db.ErrNotFound)
 			continue
 		}
 		body.Close()
 		got += key
 	}
 	if got != want {
-		t.Errorf("of the copies %s got %s, want %s", keys, got, want)
+		t.Errorf("of the variants %s got %s, want %s", keys, got, want)
 	}
-	wantUsage(t, s, withCopies(sum(images), len(want), int64(len(want))*size))
+	wantUsage(t, s, withVariants(sum(images), len(want), int64(len(want))*size))
 }
 
-// withCopies adds n copies of size bytes together.
-func withCopies(u db.Usage, n int, size int64) db.Usage {
-	u.Copies += int64(n)
-	u.CopyBytes += size
+// withVariants adds n variants of size bytes together.
+func withVariants(u db.Usage, n int, size int64) db.Usage {
+	u.Variants += int64(n)
+	u.VariantBytes += size
 	return u
 }
 
-func testCopySizes(t *testing.T, s db.Store) {
+func testVariantSizes(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 1000))
 	usage := sum([]db.Image{source})
 	var images []db.Image
 	contents := [][]byte{content(0, 0), content(1, 1), content(2, 100), content(3, 128<<10+64), content(4, 3<<20)}
 	for i, data := range contents {
 		before := time.Now().Truncate(time.Second)
-		img := putCopy(t, s, source.SHA256, fmt.Sprint(i), data, ample)
+		img := putVariant(t, s, source.SHA256, fmt.Sprint(i), data, ample)
 		if img.Uploaded.Before(before) || img.Uploaded.After(time.Now()) || img.Uploaded.Location() != time.UTC {
-			t.Errorf("Uploaded: got %v, want the time of PutCopy in UTC", img.Uploaded)
+			t.Errorf("Uploaded: got %v, want the time of PutVariant in UTC", img.Uploaded)
 		}
 		images = append(images, img)
-		usage = withCopies(usage, 1, img.Size)
+		usage = withVariants(usage, 1, img.Size)
 		wantUsage(t, s, usage)
 	}
 	for i, data := range contents {
-		wantCopy(t, s, source.SHA256, fmt.Sprint(i), images[i], data)
-		body := openCopy(t, s, source.SHA256, fmt.Sprint(i))
+		wantVariant(t, s, source.SHA256, fmt.Sprint(i), images[i], data)
+		body := openVariant(t, s, source.SHA256, fmt.Sprint(i))
 		for _, r := range ranges(len(data)) {
 			wantReadAt(t, body, data, r.off, r.n)
 		}
@@ -133,94 +133,94 @@ func testCopySizes(t *testing.T, s db.Store) {
 	wantStored(t, s, source, content(1, 1000))
 }
 
-// testCopyKeys: a key is bytes of any value, and the same one means another
-// copy for another source. Copies of equal bytes are two all the same.
-func testCopyKeys(t *testing.T, s db.Store) {
+// testVariantKeys: a key is bytes of any value, and the same one means another
+// variant for another source. Variants of equal bytes are two all the same.
+func testVariantKeys(t *testing.T, s db.Store) {
 	sources := []db.Image{create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", content(2, 100))}
 	keys := []string{
 		"w=1", "w=10", "w=1&h=1", "W=1", "\x00", "\x00\x00", "\xff\xff", "/", "a/b", "..", "%2f", " ", "é", "e\u0301",
 		sources[0].SHA256.String(), strings.Repeat("k", db.MaxKeyBytes), strings.Repeat("k", db.MaxKeyBytes-1),
 	}
-	data := func(i, j int) []byte { return fmt.Appendf(nil, "copy %d", i+j) } // equal ones among them
+	data := func(i, j int) []byte { return fmt.Appendf(nil, "variant %d", i+j) } // equal ones among them
 	var images [2][]db.Image
 	for i, source := range sources {
 		for j, key := range keys {
-			images[i] = append(images[i], putCopy(t, s, source.SHA256, key, data(i, j), ample))
+			images[i] = append(images[i], putVariant(t, s, source.SHA256, key, data(i, j), ample))
 		}
 	}
 	for i, source := range sources {
 		for j, key := range keys {
-			wantCopy(t, s, source.SHA256, key, images[i][j], data(i, j))
+			wantVariant(t, s, source.SHA256, key, images[i][j], data(i, j))
 		}
-		wantNoCopy(t, s, source.SHA256, "w=100")
-		wantNoCopy(t, s, source.SHA256, "w")
+		wantNoVariant(t, s, source.SHA256, "w=100")
+		wantNoVariant(t, s, source.SHA256, "w")
 		for _, key := range []string{"", strings.Repeat("k", db.MaxKeyBytes+1)} {
-			_, err := tryPutCopy(t.Context(), s, source.SHA256, key, nil, ample)
-			wantError(t, "PutCopy with a bad key", err, db.ErrKey)
-			_, _, err = s.GetCopy(t.Context(), source.SHA256, key)
-			wantError(t, "GetCopy with a bad key", err, db.ErrKey)
+			_, err := tryPutVariant(t.Context(), s, source.SHA256, key, nil, ample)
+			wantError(t, "PutVariant with a bad key", err, db.ErrKey)
+			_, _, err = s.GetVariant(t.Context(), source.SHA256, key)
+			wantError(t, "GetVariant with a bad key", err, db.ErrKey)
 		}
 	}
 	remove(t, s, "cat.png")
-	wantNoCopy(t, s, sources[0].SHA256, "w=1")
+	wantNoVariant(t, s, sources[0].SHA256, "w=1")
 	for j, key := range keys {
-		wantCopy(t, s, sources[1].SHA256, key, images[1][j], data(1, j))
+		wantVariant(t, s, sources[1].SHA256, key, images[1][j], data(1, j))
 	}
 }
 
-// testCopyOfImage keeps a copy whose bytes an image has: they count twice, and
+// testVariantOfImage keeps a variant whose bytes an image has: they count twice, and
 // neither goes with the other.
-func testCopyOfImage(t *testing.T, s db.Store) {
+func testVariantOfImage(t *testing.T, s db.Store) {
 	data := content(2, 200<<10)
 	source, dog := create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", data)
-	img := putCopy(t, s, source.SHA256, "dog", data, ample)
-	wantUsage(t, s, withCopies(sum([]db.Image{source, dog}), 1, img.Size))
+	img := putVariant(t, s, source.SHA256, "dog", data, ample)
+	wantUsage(t, s, withVariants(sum([]db.Image{source, dog}), 1, img.Size))
 	remove(t, s, "dog.png")
-	wantCopy(t, s, source.SHA256, "dog", img, data)
+	wantVariant(t, s, source.SHA256, "dog", img, data)
 	dog = create(t, s, "dog.png", data)
 	remove(t, s, "cat.png")
 	wantStored(t, s, dog, data)
 	wantUsage(t, s, sum([]db.Image{dog}))
 }
 
-func testCopyReplaced(t *testing.T, s db.Store) {
+func testVariantReplaced(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100))
 	usage := sum([]db.Image{source})
 	for i, size := range []int{100, 3 << 20, 0, 100, 100} {
 		data := content(uint64(i), size)
-		img := putCopy(t, s, source.SHA256, "w=1", data, ample)
-		wantCopy(t, s, source.SHA256, "w=1", img, data)
-		wantUsage(t, s, withCopies(usage, 1, img.Size))
+		img := putVariant(t, s, source.SHA256, "w=1", data, ample)
+		wantVariant(t, s, source.SHA256, "w=1", img, data)
+		wantUsage(t, s, withVariants(usage, 1, img.Size))
 	}
-	again := putCopy(t, s, source.SHA256, "w=1", content(4, 100), ample) // the same bytes
-	wantCopy(t, s, source.SHA256, "w=1", again, content(4, 100))
-	wantUsage(t, s, withCopies(usage, 1, 100))
+	again := putVariant(t, s, source.SHA256, "w=1", content(4, 100), ample) // the same bytes
+	wantVariant(t, s, source.SHA256, "w=1", again, content(4, 100))
+	wantUsage(t, s, withVariants(usage, 1, 100))
 }
 
-func testCopyOfNone(t *testing.T, s db.Store) {
+func testVariantOfNone(t *testing.T, s db.Store) {
 	none := db.Digest(sha256.Sum256([]byte("none")))
 	source := create(t, s, "cat.png", content(1, 100))
 	for _, size := range []int{0, 100, 3 << 20} {
 		data := content(2, size)
-		_, err := tryPutCopy(t.Context(), s, none, "w=1", data, ample)
-		wantError(t, "PutCopy of no image", err, db.ErrNotFound)
-		wantNoCopy(t, s, none, "w=1")
+		_, err := tryPutVariant(t.Context(), s, none, "w=1", data, ample)
+		wantError(t, "PutVariant of no image", err, db.ErrNotFound)
+		wantNoVariant(t, s, none, "w=1")
 
-		// A copy is no image, so there are no copies of it.
-		img := putCopy(t, s, source.SHA256, "w=1", data, ample)
-		_, err = tryPutCopy(t.Context(), s, img.SHA256, "w=1", data, ample)
-		wantError(t, "PutCopy of a copy", err, db.ErrNotFound)
-		wantNoCopy(t, s, img.SHA256, "w=1")
-		wantUsage(t, s, withCopies(sum([]db.Image{source}), 1, img.Size))
+		// A variant is no image, so there are no variants of it.
+		img := putVariant(t, s, source.SHA256, "w=1", data, ample)
+		_, err = tryPutVariant(t.Context(), s, img.SHA256, "w=1", data, ample)
+		wantError(t, "PutVariant of a variant", err, db.ErrNotFound)
+		wantNoVariant(t, s, img.SHA256, "w=1")
+		wantUsage(t, s, withVariants(sum([]db.Image{source}), 1, img.Size))
 	}
 }
 
-// testCopiesGo: copies go with the last name of their source, not before, and
+// testVariantsGo: variants go with the last name of their source, not before, and
 // are not there when it is stored again.
-func testCopiesGo(t *testing.T, s db.Store) {
+func testVariantsGo(t *testing.T, s db.Store) {
 	data, small := content(1, 200<<10), content(3, 1000)
 	dog := create(t, s, "dog.png", content(2, 100))
-	kept := putCopy(t, s, dog.SHA256, "w=1", small, ample)
+	kept := putVariant(t, s, dog.SHA256, "w=1", small, ample)
 	unbind := map[string]func(name string){
 		"Delete": func(name string) { remove(t, s, name) },
 		"Replace": func(name string) {
@@ -232,31 +232,31 @@ func testCopiesGo(t *testing.T, s db.Store) {
 		images := []db.Image{dog, create(t, s, "cat.png", data), create(t, s, "tiger.png", data)}
 		source := images[1].SHA256
 		for _, key := range []string{"w=1", "w=2"} {
-			wantNoCopy(t, s, source, key)
-			img := putCopy(t, s, source, key, small, ample)
-			wantCopy(t, s, source, key, img, small)
+			wantNoVariant(t, s, source, key)
+			img := putVariant(t, s, source, key, small, ample)
+			wantVariant(t, s, source, key, img, small)
 		}
 		unbind[way]("cat.png")
-		wantUsage(t, s, withCopies(sum([]db.Image{dog, images[2]}), 3, 3000))
+		wantUsage(t, s, withVariants(sum([]db.Image{dog, images[2]}), 3, 3000))
 		put(t, s, "tiger.png", data, db.PutOptions{}, db.Unchanged)
-		wantUsage(t, s, withCopies(sum([]db.Image{dog, images[2]}), 3, 3000))
+		wantUsage(t, s, withVariants(sum([]db.Image{dog, images[2]}), 3, 3000))
 		unbind[way]("tiger.png")
 		for _, key := range []string{"w=1", "w=2"} {
-			wantNoCopy(t, s, source, key)
+			wantNoVariant(t, s, source, key)
 		}
-		wantCopy(t, s, dog.SHA256, "w=1", kept, small)
-		wantUsage(t, s, withCopies(sum([]db.Image{dog}), 1, 1000))
+		wantVariant(t, s, dog.SHA256, "w=1", kept, small)
+		wantUsage(t, s, withVariants(sum([]db.Image{dog}), 1, 1000))
 	}
 	remove(t, s, "dog.png")
 	wantUsage(t, s, db.Usage{})
 }
 
-// testCopiesHidden: a copy is not to be found by any name.
-func testCopiesHidden(t *testing.T, s db.Store) {
+// testVariantsHidden: a variant is not to be found by any name.
+func testVariantsHidden(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100))
-	keys := []string{"w=1", "a cat", "copy.png"}
+	keys := []string{"w=1", "a cat", "variant.png"}
 	for _, key := range keys {
-		img := putCopy(t, s, source.SHA256, key, []byte(key), ample)
+		img := putVariant(t, s, source.SHA256, key, []byte(key), ample)
 		for _, name := range []string{key, img.SHA256.String(), source.SHA256.String(), source.SHA256.String() + key} {
 			wantAbsent(t, s, name)
 		}
@@ -265,25 +265,25 @@ func testCopiesHidden(t *testing.T, s db.Store) {
 	create(t, s, "w=1", []byte("an image"))
 	remove(t, s, "w=1")
 	wantError(t, "Delete of a key", s.Delete(t.Context(), "w=1", db.DeleteOptions{}), db.ErrNotFound)
-	wantUsage(t, s, withCopies(sum([]db.Image{source}), 3, int64(len(strings.Join(keys, "")))))
+	wantUsage(t, s, withVariants(sum([]db.Image{source}), 3, int64(len(strings.Join(keys, "")))))
 }
 
-// testBodyOfCopy reads on after the copy was evicted, replaced, or deleted
+// testBodyOfVariant reads on after the variant was evicted, replaced, or deleted
 // with its source.
-func testBodyOfCopy(t *testing.T, s db.Store) {
+func testBodyOfVariant(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100))
 	dog := create(t, s, "dog.png", content(2, 100))
 	for i, end := range []func(){
-		func() { putCopy(t, s, dog.SHA256, "w=1", content(4, large), large+100) },
-		func() { putCopy(t, s, source.SHA256, "w=1", content(5, 100), ample) },
+		func() { putVariant(t, s, dog.SHA256, "w=1", content(4, large), large+100) },
+		func() { putVariant(t, s, source.SHA256, "w=1", content(5, 100), ample) },
 		func() { remove(t, s, "cat.png") },
 	} {
 		data := content(uint64(10+i), large)
-		putCopy(t, s, source.SHA256, "w=1", data, ample)
-		fresh, begun := openCopy(t, s, source.SHA256, "w=1"), openCopy(t, s, source.SHA256, "w=1")
+		putVariant(t, s, source.SHA256, "w=1", data, ample)
+		fresh, begun := openVariant(t, s, source.SHA256, "w=1"), openVariant(t, s, source.SHA256, "w=1")
 		wantBytes(t, "begun", read(t, begun, 1000), data[:1000])
 		end()
-		create(t, s, "other.png", content(uint64(20+i), large)) // may take the place of the copy
+		create(t, s, "other.png", content(uint64(20+i), large)) // may take the place of the variant
 		remove(t, s, "other.png")
 		wantRest(t, "body not read before", fresh, data)
 		wantRest(t, "body read in part before", begun, data[1000:])
@@ -291,12 +291,12 @@ func testBodyOfCopy(t *testing.T, s db.Store) {
 		closeBody(t, fresh)
 		closeBody(t, begun)
 	}
-	wantNoCopy(t, s, source.SHA256, "w=1")
+	wantNoVariant(t, s, source.SHA256, "w=1")
 	remove(t, s, "dog.png")
 	wantUsage(t, s, db.Usage{})
 }
 
-// testBudget keeps one copy too many, again and again: the one made first
+// testBudget keeps one variant too many, again and again: the one made first
 // goes, however often it was read.
 func testBudget(t *testing.T, s db.Store) {
 	const size, budget = 1000, 3*1000 + 999
@@ -316,172 +316,172 @@ func testBudget(t *testing.T, s db.Store) {
 		{"g", "aeg"},
 		{"h", "egh"},
 	} {
-		putCopy(t, s, cat.SHA256, step.put, data, budget)
-		wantCopies(t, s, []db.Image{cat}, cat.SHA256, size, "abcdefgh", step.want)
-		for _, key := range step.want[:1] { // a copy that is read does not stay longer
-			wantRest(t, "copy", openCopy(t, s, cat.SHA256, string(key)), data)
+		putVariant(t, s, cat.SHA256, step.put, data, budget)
+		wantVariants(t, s, []db.Image{cat}, cat.SHA256, size, "abcdefgh", step.want)
+		for _, key := range step.want[:1] { // a variant that is read does not stay longer
+			wantRest(t, "variant", openVariant(t, s, cat.SHA256, string(key)), data)
 		}
 		if t.Failed() {
-			t.Fatalf("after PutCopy(%q)", step.put)
+			t.Fatalf("after PutVariant(%q)", step.put)
 		}
 	}
 
-	// The order is one for the whole store, and a copy displaces as many as
+	// The order is one for the whole store, and a variant displaces as many as
 	// it must.
 	dog := create(t, s, "dog.png", content(3, 100))
-	putCopy(t, s, dog.SHA256, "e", content(4, 2*size), budget)
+	putVariant(t, s, dog.SHA256, "e", content(4, 2*size), budget)
 	for _, key := range []string{"e", "g"} {
-		wantNoCopy(t, s, cat.SHA256, key)
+		wantNoVariant(t, s, cat.SHA256, key)
 	}
-	wantRest(t, "copy", openCopy(t, s, cat.SHA256, "h"), data)
-	wantUsage(t, s, withCopies(sum([]db.Image{cat, dog}), 2, 3*size))
+	wantRest(t, "variant", openVariant(t, s, cat.SHA256, "h"), data)
+	wantUsage(t, s, withVariants(sum([]db.Image{cat, dog}), 2, 3*size))
 }
 
-// testBudgetExact: copies that just fit stay; and images take none of it.
+// testBudgetExact: variants that just fit stay; and images take none of it.
 func testBudgetExact(t *testing.T, s db.Store) {
 	data := content(1, 1000)
 	cat := create(t, s, "cat.png", content(2, 5000))
 	images := []db.Image{cat}
-	put := func(key string, size int, budget int64) { putCopy(t, s, cat.SHA256, key, data[:size], budget) }
+	put := func(key string, size int, budget int64) { putVariant(t, s, cat.SHA256, key, data[:size], budget) }
 	for _, key := range []string{"a", "b", "c"} {
 		put(key, 1000, 3000)
 	}
-	wantCopies(t, s, images, cat.SHA256, 1000, "abc", "abc")
+	wantVariants(t, s, images, cat.SHA256, 1000, "abc", "abc")
 	put("a", 1000, 3000) // in its own place
-	wantCopies(t, s, images, cat.SHA256, 1000, "abc", "abc")
+	wantVariants(t, s, images, cat.SHA256, 1000, "abc", "abc")
 	put("c", 1000, 2000) // a smaller budget than before: the oldest goes
-	wantCopies(t, s, images, cat.SHA256, 1000, "abc", "ac")
+	wantVariants(t, s, images, cat.SHA256, 1000, "abc", "ac")
 	put("c", 0, 1000)
-	wantUsage(t, s, withCopies(sum(images), 2, 1000))
+	wantUsage(t, s, withVariants(sum(images), 2, 1000))
 	put("d", 1, 1000)
-	wantUsage(t, s, withCopies(sum(images), 2, 1)) // the empty one took no room
+	wantUsage(t, s, withVariants(sum(images), 2, 1)) // the empty one took no room
 	put("d", 0, 0)
-	wantUsage(t, s, withCopies(sum(images), 2, 0))
+	wantUsage(t, s, withVariants(sum(images), 2, 0))
 	wantStored(t, s, cat, content(2, 5000))
 }
 
-// testCopyTooLarge: a copy above the budget is refused, and that changes
+// testVariantTooLarge: a variant above the budget is refused, and that changes
 // nothing.
-func testCopyTooLarge(t *testing.T, s db.Store) {
+func testVariantTooLarge(t *testing.T, s db.Store) {
 	data := content(1, 3<<20)
 	cat := create(t, s, "cat.png", data)
-	old := putCopy(t, s, cat.SHA256, "a", data[:100], ample)
+	old := putVariant(t, s, cat.SHA256, "a", data[:100], ample)
 	for _, key := range []string{"a", "b"} {
 		for _, c := range []struct {
 			size   int
 			budget int64
 		}{{len(data), int64(len(data)) - 1}, {101, 100}, {1, 0}, {0, -1}} {
-			_, err := tryPutCopy(t.Context(), s, cat.SHA256, key, data[:c.size], c.budget)
-			wantError(t, fmt.Sprintf("PutCopy of %d bytes where %d may be", c.size, c.budget), err, db.ErrBudget)
+			_, err := tryPutVariant(t.Context(), s, cat.SHA256, key, data[:c.size], c.budget)
+			wantError(t, fmt.Sprintf("PutVariant of %d bytes where %d may be", c.size, c.budget), err, db.ErrBudget)
 		}
-		wantCopy(t, s, cat.SHA256, "a", old, data[:100])
-		wantUsage(t, s, withCopies(sum([]db.Image{cat}), 1, 100))
+		wantVariant(t, s, cat.SHA256, "a", old, data[:100])
+		wantUsage(t, s, withVariants(sum([]db.Image{cat}), 1, 100))
 	}
-	wantNoCopy(t, s, cat.SHA256, "b")
+	wantNoVariant(t, s, cat.SHA256, "b")
 }
 
-// testTrimCopies: the oldest go, and no more of them than must.
-func testTrimCopies(t *testing.T, s db.Store) {
+// testTrimVariants: the oldest go, and no more of them than must.
+func testTrimVariants(t *testing.T, s db.Store) {
 	const size = 100
 	data := content(2, size)
 	cat := create(t, s, "cat.png", content(1, 100))
 	trim := func(n int64) {
 		t.Helper()
-		if err := s.TrimCopies(t.Context(), n); err != nil {
-			t.Fatalf("TrimCopies(%d): %v", n, err)
+		if err := s.TrimVariants(t.Context(), n); err != nil {
+			t.Fatalf("TrimVariants(%d): %v", n, err)
 		}
 	}
 	trim(0)
 	for _, key := range "abcdefgh" {
-		putCopy(t, s, cat.SHA256, string(key), data, 1<<20)
+		putVariant(t, s, cat.SHA256, string(key), data, 1<<20)
 	}
 	for _, step := range []struct {
 		n    int64
 		want string
 	}{{1 << 20, "abcdefgh"}, {8 * size, "abcdefgh"}, {8*size - 1, "bcdefgh"}, {3*size + 99, "fgh"}, {3 * size, "fgh"}, {size, "h"}, {0, ""}, {0, ""}} {
 		trim(step.n)
-		wantCopies(t, s, []db.Image{cat}, cat.SHA256, size, "abcdefgh", step.want)
+		wantVariants(t, s, []db.Image{cat}, cat.SHA256, size, "abcdefgh", step.want)
 	}
 
 	for i := range 1200 { // more than an engine will do at once
-		putCopy(t, s, cat.SHA256, fmt.Sprint(i), data[:1], 1<<20)
+		putVariant(t, s, cat.SHA256, fmt.Sprint(i), data[:1], 1<<20)
 	}
 	trim(3)
-	wantUsage(t, s, withCopies(sum([]db.Image{cat}), 3, 3))
+	wantUsage(t, s, withVariants(sum([]db.Image{cat}), 3, 3))
 	ended, end := context.WithCancel(t.Context())
 	end()
-	wantError(t, "TrimCopies with a context that has ended", s.TrimCopies(ended, 0), context.Canceled)
+	wantError(t, "TrimVariants with a context that has ended", s.TrimVariants(ended, 0), context.Canceled)
 }
 
-// testCopyReaderFails: a copy that was cut off leaves nothing, and an earlier
+// testVariantReaderFails: a variant that was cut off leaves nothing, and an earlier
 // one stays.
-func testCopyReaderFails(t *testing.T, s db.Store) {
+func testVariantReaderFails(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
-	old := putCopy(t, s, cat.SHA256, "old", content(2, 100), ample)
+	old := putVariant(t, s, cat.SHA256, "old", content(2, 100), ample)
 	for _, sent := range []int{0, 100, 3 << 20} {
 		for _, key := range []string{"old", "new"} {
 			body := io.MultiReader(bytes.NewReader(content(3, sent)), iotest.ErrReader(&uploadError{limit: sent}))
-			_, err := s.PutCopy(t.Context(), cat.SHA256, key, body, db.CopyOptions{Budget: ample})
+			_, err := s.PutVariant(t.Context(), cat.SHA256, key, body, db.VariantOptions{Budget: ample})
 			if cut := (*uploadError)(nil); !errors.As(err, &cut) {
-				t.Errorf("PutCopy cut off after %d bytes: got error %v, want the reader's own wrapped", sent, err)
+				t.Errorf("PutVariant cut off after %d bytes: got error %v, want the reader's own wrapped", sent, err)
 			}
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	data := content(4, 8<<20)
 	body := io.MultiReader(bytes.NewReader(data[:3<<20]), then(cancel), bytes.NewReader(data[3<<20:]))
-	_, err := s.PutCopy(ctx, cat.SHA256, "old", body, db.CopyOptions{Budget: ample})
-	wantError(t, "PutCopy, cancelled on the way", err, context.Canceled)
-	_, err = s.PutCopy(ctx, cat.SHA256, "new", strings.NewReader("new"), db.CopyOptions{Budget: ample})
-	wantError(t, "PutCopy, cancelled before", err, context.Canceled)
-	wantNoCopy(t, s, cat.SHA256, "new")
-	wantCopy(t, s, cat.SHA256, "old", old, content(2, 100))
-	wantUsage(t, s, withCopies(sum([]db.Image{cat}), 1, 100))
+	_, err := s.PutVariant(ctx, cat.SHA256, "old", body, db.VariantOptions{Budget: ample})
+	wantError(t, "PutVariant, cancelled on the way", err, context.Canceled)
+	_, err = s.PutVariant(ctx, cat.SHA256, "new", strings.NewReader("new"), db.VariantOptions{Budget: ample})
+	wantError(t, "PutVariant, cancelled before", err, context.Canceled)
+	wantNoVariant(t, s, cat.SHA256, "new")
+	wantVariant(t, s, cat.SHA256, "old", old, content(2, 100))
+	wantUsage(t, s, withVariants(sum([]db.Image{cat}), 1, 100))
 }
 
-// testCopySlow: a copy that takes its time keeps nobody waiting and is not to
+// testVariantSlow: a variant that takes its time keeps nobody waiting and is not to
 // be seen; and when its source is gone by the end, it is not kept.
-func testCopySlow(t *testing.T, s db.Store) {
+func testVariantSlow(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100)).SHA256
 	var upload sync.WaitGroup
 	t.Cleanup(upload.Wait)
 	body := newGate(t, content(2, 5<<20), 3<<20)
 	upload.Go(func() {
-		_, err := s.PutCopy(t.Context(), source, "w=1", body, db.CopyOptions{Budget: ample})
-		wantError(t, "PutCopy of what is gone", err, db.ErrNotFound)
+		_, err := s.PutVariant(t.Context(), source, "w=1", body, db.VariantOptions{Budget: ample})
+		wantError(t, "PutVariant of what is gone", err, db.ErrNotFound)
 	})
 	<-body.reached
-	wantNoCopy(t, s, source, "w=1")
-	quick := putCopy(t, s, source, "w=1", content(3, 100), ample)
-	wantCopy(t, s, source, "w=1", quick, content(3, 100))
+	wantNoVariant(t, s, source, "w=1")
+	quick := putVariant(t, s, source, "w=1", content(3, 100), ample)
+	wantVariant(t, s, source, "w=1", quick, content(3, 100))
 	remove(t, s, "cat.png")
 	wantUsage(t, s, db.Usage{})
 	body.release()
 	upload.Wait()
-	wantNoCopy(t, s, source, "w=1")
+	wantNoVariant(t, s, source, "w=1")
 	wantUsage(t, s, db.Usage{})
 }
 
-// testCopyRace: of many copies made for one key at once one stays, whole.
-func testCopyRace(t *testing.T, s db.Store) {
+// testVariantRace: of many variants made for one key at once one stays, whole.
+func testVariantRace(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
 	sizes := []int{0, 100, 130_000, 1<<20 + 1}
 	race(16, func(i int) {
-		if _, err := tryPutCopy(t.Context(), s, cat.SHA256, "w=1", content(uint64(i), sizes[i%4]), ample); err != nil {
-			t.Errorf("PutCopy: %v", err)
+		if _, err := tryPutVariant(t.Context(), s, cat.SHA256, "w=1", content(uint64(i), sizes[i%4]), ample); err != nil {
+			t.Errorf("PutVariant: %v", err)
 		}
 	})
-	img, err := verifyCopy(t.Context(), s, cat.SHA256, "w=1")
+	img, err := verifyVariant(t.Context(), s, cat.SHA256, "w=1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantUsage(t, s, withCopies(sum([]db.Image{cat}), 1, img.Size))
+	wantUsage(t, s, withVariants(sum([]db.Image{cat}), 1, img.Size))
 }
 
-// verifyCopy returns a copy after reading all of it: an error where the bytes
+// verifyVariant returns a variant after reading all of it: an error where the bytes
 // are not the ones it tells of.
-func verifyCopy(ctx context.Context, s db.Store, source db.Digest, key string) (db.Image, error) {
-	img, body, err := s.GetCopy(ctx, source, key)
+func verifyVariant(ctx context.Context, s db.Store, source db.Digest, key string) (db.Image, error) {
+	img, body, err := s.GetVariant(ctx, source, key)
 	if err != nil {
 		return img, err
 	}
@@ -489,14 +489,14 @@ func verifyCopy(ctx context.Context, s db.Store, source db.Digest, key string) (
 	return img, verifyBody(img, body)
 }
 
-// testCopiesRace makes and reads copies while their sources come and go and
+// testVariantsRace makes and reads variants while their sources come and go and
 // the budget is too small for all. In the end everything is deleted, and then
 // nothing counts.
-func testCopiesRace(t *testing.T, s db.Store) {
+func testVariantsRace(t *testing.T, s db.Store) {
 	race(8, func(i int) {
 		rnd := rand.New(rand.NewPCG(uint64(i), 2))
 		for range 60 {
-			if err := stepCopies(t.Context(), s, rnd); err != nil {
+			if err := stepVariants(t.Context(), s, rnd); err != nil {
 				t.Error(err)
 			}
 		}
@@ -506,25 +506,25 @@ func testCopiesRace(t *testing.T, s db.Store) {
 	}
 	wantUsage(t, s, db.Usage{})
 	for i := range sourceSizes {
-		for _, key := range copyKeys {
-			wantNoCopy(t, s, sha256.Sum256(content(uint64(i), sourceSizes[i])), key)
+		for _, key := range variantKeys {
+			wantNoVariant(t, s, sha256.Sum256(content(uint64(i), sourceSizes[i])), key)
 		}
 	}
 }
 
-// What stepCopies makes copies of, and under which keys.
+// What stepVariants makes variants of, and under which keys.
 var (
 	sourceSizes = []int{100, 70 << 10, 1<<20 + 5}
-	copyKeys    = []string{"w=1", "w=2", "w=3"}
+	variantKeys = []string{"w=1", "w=2", "w=3"}
 )
 
-// stepCopies does one thing at random to copies or to their sources and
+// stepVariants does one thing at random to variants or to their sources and
 // returns what is wrong with the answer.
-func stepCopies(ctx context.Context, s db.Store, rnd *rand.Rand) error {
+func stepVariants(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	const budget = 1<<20 + 500
 	i := rnd.IntN(len(sourceSizes))
 	data := content(uint64(i), sourceSizes[i])
-	source, key := db.Digest(sha256.Sum256(data)), copyKeys[rnd.IntN(len(copyKeys))]
+	source, key := db.Digest(sha256.Sum256(data)), variantKeys[rnd.IntN(len(variantKeys))]
 	name := fmt.Sprintf("source %d.png", rnd.IntN(3))
 	switch n := rnd.IntN(100); {
 	case n < 25:
@@ -534,29 +534,29 @@ func stepCopies(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 		return unless(s.Delete(ctx, name, db.DeleteOptions{}), db.ErrNotFound)
 	case n < 65:
 		size := []int{0, 100, 130_000, 1<<20 + 1}[rnd.IntN(4)]
-		_, err := tryPutCopy(ctx, s, source, key, content(uint64(size), size), budget)
+		_, err := tryPutVariant(ctx, s, source, key, content(uint64(size), size), budget)
 		return unless(err, db.ErrNotFound)
 	case n < 90:
-		_, err := verifyCopy(ctx, s, source, key)
+		_, err := verifyVariant(ctx, s, source, key)
 		return unless(err, db.ErrNotFound)
 	default:
 		u, err := s.Usage(ctx)
-		if u.CopyBytes > budget || u.Copies > int64(len(sourceSizes)*len(copyKeys)) {
-			return fmt.Errorf("usage: got %+v, want no more copies than the budget allows", u)
+		if u.VariantBytes > budget || u.Variants > int64(len(sourceSizes)*len(variantKeys)) {
+			return fmt.Errorf("usage: got %+v, want no more variants than the budget allows", u)
 		}
 		return err
 	}
 }
 
-// testReopenCopies: copies are as they were, and so is their order.
-func testReopenCopies(t *testing.T, open func() db.Store) {
+// testReopenVariants: variants are as they were, and so is their order.
+func testReopenVariants(t *testing.T, open func() db.Store) {
 	s := open()
 	data := content(1, 2<<20)
 	cat := create(t, s, "cat.png", content(2, 100))
 	size := int64(len(data))
 	var img db.Image
 	for _, key := range []string{"c", "a", "b", "c"} {
-		img = putCopy(t, s, cat.SHA256, key, data, ample)
+		img = putVariant(t, s, cat.SHA256, key, data, ample)
 	}
 	for _, step := range []struct{ put, want string }{
 		{"", "abc"},
@@ -566,17 +566,17 @@ func testReopenCopies(t *testing.T, open func() db.Store) {
 		closeStore(t, s)
 		s = open()
 		if step.put != "" {
-			putCopy(t, s, cat.SHA256, step.put, data, 3*size)
+			putVariant(t, s, cat.SHA256, step.put, data, 3*size)
 		}
-		wantCopies(t, s, []db.Image{cat}, cat.SHA256, size, "abcde", step.want)
-		wantCopy(t, s, cat.SHA256, "c", img, data)
+		wantVariants(t, s, []db.Image{cat}, cat.SHA256, size, "abcde", step.want)
+		wantVariant(t, s, cat.SHA256, "c", img, data)
 	}
-	openCopy(t, s, cat.SHA256, "c") // open to the end
+	openVariant(t, s, cat.SHA256, "c") // open to the end
 	remove(t, s, "cat.png")
 	for range 2 {
 		closeStore(t, s)
 		s = open()
-		wantNoCopy(t, s, cat.SHA256, "c")
+		wantNoVariant(t, s, cat.SHA256, "c")
 		wantUsage(t, s, db.Usage{})
 	}
 }

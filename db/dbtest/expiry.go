@@ -258,17 +258,17 @@ func testExpiryShared(t *testing.T, s db.Store) {
 	soon := func() db.PutOptions { return ending(time.Now().Add(100 * time.Millisecond)) }
 	put(t, s, "cat.png", data, soon(), db.Created)
 	lasting := put(t, s, "lasting.png", data, ending(future()), db.Created)
-	kept := putCopy(t, s, lasting.SHA256, "w=1", content(2, 1000), ample)
-	wantUsageSoon(t, s, withCopies(sum([]db.Image{lasting}), 1, kept.Size))
+	kept := putVariant(t, s, lasting.SHA256, "w=1", content(2, 1000), ample)
+	wantUsageSoon(t, s, withVariants(sum([]db.Image{lasting}), 1, kept.Size))
 	wantStored(t, s, lasting, data)
-	wantCopy(t, s, lasting.SHA256, "w=1", kept, content(2, 1000))
+	wantVariant(t, s, lasting.SHA256, "w=1", kept, content(2, 1000))
 
 	put(t, s, "cat.png", data, soon(), db.Created)
 	fresh, begun := openBody(t, s, "lasting.png"), openBody(t, s, "lasting.png")
 	wantBytes(t, "begun", read(t, begun, 1000), data[:1000])
 	remove(t, s, "lasting.png")
 	wantUsageSoon(t, s, db.Usage{})
-	wantNoCopy(t, s, lasting.SHA256, "w=1")
+	wantNoVariant(t, s, lasting.SHA256, "w=1")
 	create(t, s, "dog.png", content(3, large)) // may take the place of the bytes
 	wantRest(t, "body not read before", fresh, data)
 	wantRest(t, "body read in part before", begun, data[1000:])

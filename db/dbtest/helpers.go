@@ -159,10 +159,10 @@ func verifyBody(img db.Image, body io.WriterTo) error {
 	return nil
 }
 
-// sum is the Usage of a store that holds images, an empty trash, and no copies.
+// sum is the Usage of a store that holds images, an empty trash, and no variants.
 func sum(images []db.Image) (u db.Usage) { return sumWith(images, nil) }
 
-// sumWith is the Usage of a store that holds images and trash, and no copies.
+// sumWith is the Usage of a store that holds images and trash, and no variants.
 func sumWith(images, trash []db.Image) (u db.Usage) {
 	seen := map[db.Digest]bool{}
 	count := func(all []db.Image, n, bytes *int64) {

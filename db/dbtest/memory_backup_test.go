@@ -56,7 +56,7 @@ func (m *memory) clone() *memory {
 	return &memory{
 		fault: m.fault, clock: m.clock, usage: m.usage,
 		images: maps.Clone(m.images), names: maps.Clone(m.names), kept: maps.Clone(m.kept),
-		copies: slices.Clone(m.copies), trash: slices.Clone(m.trash),
+		variants: slices.Clone(m.variants), trash: slices.Clone(m.trash),
 	}
 }
 

@@ -10,11 +10,11 @@ import (
 
 // body reads from memory, as long as it and the store are open.
 type body struct {
-	r      *bytes.Reader
-	store  *memory
-	name   string
-	copy   *copied // or nil
-	closed bool
+	r       *bytes.Reader
+	store   *memory
+	name    string
+	variant *variant // or nil
+	closed  bool
 }
 
 // live returns the reader to use.
@@ -26,8 +26,8 @@ func (b *body) live() (*bytes.Reader, error) {
 		return nil, errors.New("body is closed")
 	case b.store.closed && fault != "bodies outlive the store":
 		return nil, db.ErrClosed
-	case fault == "bodies go with the copy" && b.copy != nil:
-		if i := b.store.findCopy(b.copy.source, b.copy.key); i < 0 || b.store.copies[i].SHA256 != b.copy.SHA256 {
+	case fault == "bodies go with the variant" && b.variant != nil:
+		if i := b.store.findVariant(b.variant.source, b.variant.key); i < 0 || b.store.variants[i].SHA256 != b.variant.SHA256 {
 			return nil, db.ErrNotFound
 		}
 	case fault == "body follows the name":

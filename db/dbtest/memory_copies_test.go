@@ -11,14 +11,14 @@ import (
 	"imageserver/db"
 )
 
-// copied is a copy in memory's list of them, which is in the order made.
-type copied struct {
+// variant is a variant in memory's list of them, which is in the order made.
+type variant struct {
 	stored
 	source db.Digest
 	key    string
 }
 
-func (m *memory) PutCopy(ctx context.Context, source db.Digest, key string, body io.Reader, o db.CopyOptions) (img db.Image, err error) {
+func (m *memory) PutVariant(ctx context.Context, source db.Digest, key string, body io.Reader, o db.VariantOptions) (img db.Image, err error) {
 	if err := m.checkKey(key); err != nil {
 		return img, err
 	}
@@ -26,7 +26,7 @@ func (m *memory) PutCopy(ctx context.Context, source db.Digest, key string, body
 		return img, db.ErrNotFound
 	}
 	data, err := m.read(ctx, key, body)
-	if err != nil && m.fault != "keeps a part of a copy" {
+	if err != nil && m.fault != "keeps a part of a variant" {
 		return img, err
 	}
 	if int64(len(data)) > o.Budget && m.fault != "evicts for what is too large" {
@@ -39,53 +39,53 @@ func (m *memory) PutCopy(ctx context.Context, source db.Digest, key string, body
 	}
 	m.lock()
 	defer m.mu.Unlock()
-	return img, m.commitCopy(copied{stored{img, data}, source, key}, o.Budget)
+	return img, m.commitVariant(variant{stored{img, data}, source, key}, o.Budget)
 }
 
-// commitCopy is the transaction of PutCopy.
-func (m *memory) commitCopy(c copied, budget int64) error {
+// commitVariant is the transaction of PutVariant.
+func (m *memory) commitVariant(c variant, budget int64) error {
 	switch {
 	case m.closed:
 		return db.ErrClosed
-	case m.fault == "copies of what rests" && m.kept[c.source] > 0:
-	case m.names[c.source] == 0 && m.fault != "copies of nothing" && m.fault != "asks for the source before":
+	case m.fault == "variants of what rests" && m.kept[c.source] > 0:
+	case m.names[c.source] == 0 && m.fault != "variants of nothing" && m.fault != "asks for the source before":
 		return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, c.source)
 	}
 	if m.fault == "evicts before it replaces" {
 		m.evict(budget - c.Size)
 	}
-	if i := m.findCopy(c.source, c.key); i >= 0 {
-		if m.fault == "copies stay as old as they are" {
-			m.copies[i] = c
+	if i := m.findVariant(c.source, c.key); i >= 0 {
+		if m.fault == "variants stay as old as they are" {
+			m.variants[i] = c
 			return nil
 		}
-		m.copies = slices.Delete(m.copies, i, i+1)
+		m.variants = slices.Delete(m.variants, i, i+1)
 	}
-	if m.fault != "copies without a budget" {
+	if m.fault != "variants without a budget" {
 		m.evict(budget - c.Size)
 	}
 	if c.Size > budget {
 		return db.ErrBudget
 	}
-	if m.copies = append(m.copies, c); m.fault == "copies are images" {
+	if m.variants = append(m.variants, c); m.fault == "variants are images" {
 		c.Name, c.Uploaded = c.key, m.now()
 		m.bind(c.stored)
 	}
 	return nil
 }
 
-// evict drops copies until they take at most n bytes.
+// evict drops variants until they take at most n bytes.
 func (m *memory) evict(n int64) {
-	for len(m.copies) > 0 && m.countCopies().CopyBytes > n {
+	for len(m.variants) > 0 && m.countVariants().VariantBytes > n {
 		i := 0
 		if m.fault == "evicts the newest" {
-			i = len(m.copies) - 1
+			i = len(m.variants) - 1
 		}
-		m.copies = slices.Delete(m.copies, i, i+1)
+		m.variants = slices.Delete(m.variants, i, i+1)
 	}
 }
 
-func (m *memory) TrimCopies(ctx context.Context, n int64) error {
+func (m *memory) TrimVariants(ctx context.Context, n int64) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -103,53 +103,53 @@ func (m *memory) TrimCopies(ctx context.Context, n int64) error {
 	return nil
 }
 
-func (m *memory) GetCopy(_ context.Context, source db.Digest, key string) (img db.Image, _ db.Body, err error) {
+func (m *memory) GetVariant(_ context.Context, source db.Digest, key string) (img db.Image, _ db.Body, err error) {
 	if err := m.checkKey(key); err != nil {
 		return img, nil, err
 	}
 	m.lock()
 	defer m.mu.Unlock()
-	i := m.findCopy(source, key)
+	i := m.findVariant(source, key)
 	switch {
 	case m.closed:
 		return img, nil, db.ErrClosed
 	case i < 0:
-		return img, nil, fmt.Errorf("%w: copy %q of %s", db.ErrNotFound, key, source)
+		return img, nil, fmt.Errorf("%w: variant %q of %s", db.ErrNotFound, key, source)
 	}
-	c := m.copies[i]
-	if m.fault == "copies that are read stay" {
-		m.copies = append(slices.Delete(m.copies, i, i+1), c)
+	c := m.variants[i]
+	if m.fault == "variants that are read stay" {
+		m.variants = append(slices.Delete(m.variants, i, i+1), c)
 	}
-	return c.Image, &body{r: bytes.NewReader(c.data), store: m, copy: &c}, nil
+	return c.Image, &body{r: bytes.NewReader(c.data), store: m, variant: &c}, nil
 }
 
-// findCopy returns the place of a copy in m.copies, or -1.
-func (m *memory) findCopy(source db.Digest, key string) int {
-	return slices.IndexFunc(m.copies, func(c copied) bool {
+// findVariant returns the place of a variant in m.variants, or -1.
+func (m *memory) findVariant(source db.Digest, key string) int {
+	return slices.IndexFunc(m.variants, func(c variant) bool {
 		switch m.fault {
-		case "one copy of each source":
+		case "one variant of each source":
 			return c.source == source
-		case "one copy for each key":
+		case "one variant for each key":
 			return c.key == key
 		}
 		return c.source == source && c.key == key
 	})
 }
 
-// dropCopies deletes the copies of source.
-func (m *memory) dropCopies(source db.Digest) {
-	m.copies = slices.DeleteFunc(m.copies, func(c copied) bool { return c.source == source })
+// dropVariants deletes the variants of source.
+func (m *memory) dropVariants(source db.Digest) {
+	m.variants = slices.DeleteFunc(m.variants, func(c variant) bool { return c.source == source })
 }
 
-// countCopies returns the usage with the copies.
-func (m *memory) countCopies() db.Usage {
+// countVariants returns the usage with the variants.
+func (m *memory) countVariants() db.Usage {
 	u := m.countTrash()
-	u.Copies = int64(len(m.copies))
-	for _, c := range m.copies {
-		u.CopyBytes += c.Size
+	u.Variants = int64(len(m.variants))
+	for _, c := range m.variants {
+		u.VariantBytes += c.Size
 	}
-	if m.fault == "copies count as stored" {
-		u.Stored += u.CopyBytes
+	if m.fault == "variants count as stored" {
+		u.Stored += u.VariantBytes
 	}
 	return u
 }

@@ -175,8 +175,8 @@ func (m *memory) Rename(_ context.Context, from, to string, o db.RenameOptions) 
 	if m.fault == "rename goes over the trash" {
 		o.Trash = 0
 	}
-	if m.fault == "rename takes the copies" {
-		m.dropCopies(e.SHA256)
+	if m.fault == "rename takes the variants" {
+		m.dropVariants(e.SHA256)
 	}
 	img = m.move(e, name, outcome, o.Trash)
 	if m.fault != "rename leaves the old name" {

@@ -23,16 +23,16 @@ type memory struct {
 	fault string
 	clock time.Duration // the step of its clock
 
-	mu     sync.Mutex
-	images map[string]stored
-	names  map[db.Digest]int // how many names hold the bytes
-	kept   map[db.Digest]int // how many names and images in the trash do
-	usage  db.Usage
-	copies []copied // in the order made
-	trash  []stored // in the order deleted
-	closed bool
+	mu       sync.Mutex
+	images   map[string]stored
+	names    map[db.Digest]int // how many names hold the bytes
+	kept     map[db.Digest]int // how many names and images in the trash do
+	usage    db.Usage
+	variants []variant // in the order made
+	trash    []stored  // in the order deleted
+	closed   bool
 
-	backedUp *memory // the first copy, for one of the faults
+	backedUp *memory // the first variant, for one of the faults
 }
 
 type stored struct {
@@ -48,7 +48,7 @@ func newMemory(fault string, clock time.Duration) *memory {
 func (m *memory) reopen() *memory {
 	again := &memory{
 		fault: m.fault, clock: m.clock,
-		images: m.images, names: m.names, kept: m.kept, usage: m.usage, copies: m.copies, trash: m.trash,
+		images: m.images, names: m.names, kept: m.kept, usage: m.usage, variants: m.variants, trash: m.trash,
 	}
 	switch m.fault {
 	case "forgets how many names":
@@ -58,10 +58,10 @@ func (m *memory) reopen() *memory {
 			e.Uploaded = time.Now().UTC()
 			m.images[name] = e
 		}
-	case "forgets copies":
-		again.copies = nil
-	case "forgets the order of copies":
-		slices.Reverse(again.copies)
+	case "forgets variants":
+		again.variants = nil
+	case "forgets the order of variants":
+		slices.Reverse(again.variants)
 	case "forgets ends":
 		for name, e := range m.images {
 			e.Expires = time.Time{}
@@ -238,11 +238,11 @@ func (m *memory) unbind(e stored) {
 	m.names[e.SHA256]--
 	m.letGo(e)
 	last := m.names[e.SHA256] == 0
-	if m.fault == "copies rest with their source" {
+	if m.fault == "variants rest with their source" {
 		last = m.kept[e.SHA256] == 0
 	}
-	if last && m.fault != "copies outlive their source" || m.fault == "copies go with a name" {
-		m.dropCopies(e.SHA256)
+	if last && m.fault != "variants outlive their source" || m.fault == "variants go with a name" {
+		m.dropVariants(e.SHA256)
 	}
 }
 
@@ -383,7 +383,7 @@ func (m *memory) Usage(context.Context) (db.Usage, error) {
 	if m.closed {
 		return db.Usage{}, db.ErrClosed
 	}
-	return m.countCopies(), nil
+	return m.countVariants(), nil
 }
 
 func (m *memory) Ready(ctx context.Context) error {

@@ -95,7 +95,7 @@ func testModel(t *testing.T, s db.Store) {
 		contents = append(contents, content(uint64(i), size))
 	}
 	wanted := []string{"cat.png", "cat-2.png", "dög.jpg", "x"}
-	var copies copyModel
+	var variants variantModel
 	var trash trashModel
 
 	for op := 0; op < 900 && !t.Failed(); op++ {
@@ -116,7 +116,7 @@ func testModel(t *testing.T, s db.Store) {
 			m.testList(t, s, orders[rnd.IntN(len(orders))], 1+rnd.IntN(10))
 		case n < 140:
 			source := db.Digest(sha256.Sum256(contents[rnd.IntN(len(contents))]))
-			copies.test(t, s, rnd, source, contents[rnd.IntN(len(contents))], m.holds(source))
+			variants.test(t, s, rnd, source, contents[rnd.IntN(len(contents))], m.holds(source))
 		case n < 155:
 			conflict := []db.Conflict{db.Rename, db.Replace, db.Fail}[rnd.IntN(3)]
 			m.testRename(t, s, name, wanted[rnd.IntN(len(wanted))], conflict, rests(rnd), &trash)
@@ -130,8 +130,8 @@ func testModel(t *testing.T, s db.Store) {
 			emptyTrash(t, s, len(trash))
 			trash = nil
 		}
-		copies.keep(m.holds)
-		wantUsageSoon(t, s, withCopies(sumWith(m.images(), trash.images()), len(copies), copies.bytes()))
+		variants.keep(m.holds)
+		wantUsageSoon(t, s, withVariants(sumWith(m.images(), trash.images()), len(variants), variants.bytes()))
 		if t.Failed() {
 			t.Logf("at operation %d, on %q", op, name)
 		}

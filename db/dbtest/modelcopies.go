@@ -8,8 +8,8 @@ import (
 	"imageserver/db"
 )
 
-// copyModel is what copies a store ought to hold, in the order made.
-type copyModel []copied
+// variantModel is what variants a store ought to hold, in the order made.
+type variantModel []copied
 
 type copied struct {
 	source db.Digest
@@ -17,24 +17,24 @@ type copied struct {
 	stored
 }
 
-func (c copyModel) bytes() (n int64) {
+func (c variantModel) bytes() (n int64) {
 	for _, e := range c {
 		n += e.img.Size
 	}
 	return n
 }
 
-func (c copyModel) find(source db.Digest, key string) int {
+func (c variantModel) find(source db.Digest, key string) int {
 	return slices.IndexFunc(c, func(e copied) bool { return e.source == source && e.key == key })
 }
 
-// keep forgets the copies whose source is not held any more.
-func (c *copyModel) keep(holds func(source db.Digest) bool) {
+// keep forgets the variants whose source is not held any more.
+func (c *variantModel) keep(holds func(source db.Digest) bool) {
 	*c = slices.DeleteFunc(*c, func(e copied) bool { return !holds(e.source) })
 }
 
-// put enters a copy, and drops the oldest until all are within the budget.
-func (c *copyModel) put(e copied, budget int64) {
+// put enters a variant, and drops the oldest until all are within the budget.
+func (c *variantModel) put(e copied, budget int64) {
 	if i := c.find(e.source, e.key); i >= 0 {
 		*c = slices.Delete(*c, i, i+1)
 	}
@@ -44,34 +44,34 @@ func (c *copyModel) put(e copied, budget int64) {
 	}
 }
 
-// test reads a copy of source or makes one of data, whichever comes up; held
+// test reads a variant of source or makes one of data, whichever comes up; held
 // says whether there is an image to make it of.
-func (c *copyModel) test(t *testing.T, s db.Store, rnd *rand.Rand, source db.Digest, data []byte, held bool) {
+func (c *variantModel) test(t *testing.T, s db.Store, rnd *rand.Rand, source db.Digest, data []byte, held bool) {
 	t.Helper()
 	key := []string{"w=1", "w=2", "w=3"}[rnd.IntN(3)]
 	if rnd.IntN(2) == 0 {
 		if i := c.find(source, key); i >= 0 {
-			wantCopy(t, s, source, key, (*c)[i].img, (*c)[i].data)
+			wantVariant(t, s, source, key, (*c)[i].img, (*c)[i].data)
 		} else {
-			wantNoCopy(t, s, source, key)
+			wantNoVariant(t, s, source, key)
 		}
 		return
 	}
 	budget := []int64{50_000, 200_000, 2 << 20}[rnd.IntN(3)]
-	img, err := tryPutCopy(t.Context(), s, source, key, data, budget)
+	img, err := tryPutVariant(t.Context(), s, source, key, data, budget)
 	switch {
 	case int64(len(data)) > budget && held:
-		wantError(t, "PutCopy", err, db.ErrBudget)
+		wantError(t, "PutVariant", err, db.ErrBudget)
 	case int64(len(data)) > budget:
 		if err == nil {
-			t.Error("PutCopy of no image and above the budget: got no error")
+			t.Error("PutVariant of no image and above the budget: got no error")
 		}
 	case !held:
-		wantError(t, "PutCopy", err, db.ErrNotFound)
+		wantError(t, "PutVariant", err, db.ErrNotFound)
 	case err != nil:
-		t.Errorf("PutCopy: %v", err)
+		t.Errorf("PutVariant: %v", err)
 	default:
 		c.put(copied{source, key, stored{img, data}}, budget)
-		wantCopy(t, s, source, key, img, data)
+		wantVariant(t, s, source, key, img, data)
 	}
 }

@@ -26,14 +26,14 @@ func rename(t *testing.T, s db.Store, from, to string, o db.RenameOptions, want 
 	return img
 }
 
-// testMove: all but the name stays: what is known, the bytes, the copies, the
+// testMove: all but the name stays: what is known, the bytes, the variants, the
 // place in the list, and open bodies.
 func testMove(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, large} {
 		data, small := content(uint64(i), size), content(10, 1000)
 		o := db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}, Inspect: describe}
 		img := put(t, s, "cat.png", data, o, db.Created)
-		copied := putCopy(t, s, img.SHA256, "w=1", small, ample)
+		copied := putVariant(t, s, img.SHA256, "w=1", small, ample)
 		later := create(t, s, "later.png", content(20, 100))
 		body := openBody(t, s, "cat.png")
 
@@ -43,9 +43,9 @@ func testMove(t *testing.T, s db.Store) {
 		wantAbsent(t, s, "cat.png")
 		wantStored(t, s, img, data)
 		wantToken(t, s, img)
-		wantCopy(t, s, img.SHA256, "w=1", copied, small)
+		wantVariant(t, s, img.SHA256, "w=1", copied, small)
 		wantTrash(t, s)
-		wantUsage(t, s, withCopies(sum([]db.Image{img, later}), 1, 1000))
+		wantUsage(t, s, withVariants(sum([]db.Image{img, later}), 1, 1000))
 		list := listAll(t, s, db.ListOptions{Limit: 10})
 		if !later.Uploaded.Equal(img.Uploaded) {
 			wantImages(t, "List", list, []db.Image{later, img})
@@ -54,7 +54,7 @@ func testMove(t *testing.T, s db.Store) {
 		_, _, err := s.Rename(t.Context(), "cat.png", "other.png", db.RenameOptions{})
 		wantError(t, "Rename again", err, db.ErrNotFound)
 		remove(t, s, "tigér.png")
-		wantNoCopy(t, s, img.SHA256, "w=1")
+		wantNoVariant(t, s, img.SHA256, "w=1")
 		wantRest(t, "body from before", body, data)
 		closeBody(t, body)
 		remove(t, s, "later.png")
@@ -109,7 +109,7 @@ func testMoveUnchanged(t *testing.T, s db.Store) {
 		} {
 			to := put(t, s, "to.png", data, db.PutOptions{Expires: c.to, DeleteHash: db.Digest{1}}, db.Created)
 			put(t, s, "from.png", data, db.PutOptions{Expires: c.from, DeleteHash: db.Digest{2}}, db.Created)
-			copied := putCopy(t, s, to.SHA256, "w=1", content(2, 100), ample)
+			copied := putVariant(t, s, to.SHA256, "w=1", content(2, 100), ample)
 			body := openBody(t, s, "from.png")
 			img := rename(t, s, "from.png", "to.png", db.RenameOptions{Conflict: conflict, Trash: time.Hour}, db.Unchanged)
 			to.Expires = c.want
@@ -119,8 +119,8 @@ func testMoveUnchanged(t *testing.T, s db.Store) {
 			wantToken(t, s, to)
 			wantNoToken(t, s, db.Digest{2})
 			wantTrash(t, s)
-			wantCopy(t, s, to.SHA256, "w=1", copied, content(2, 100))
-			wantUsage(t, s, withCopies(sum([]db.Image{to}), 1, 100))
+			wantVariant(t, s, to.SHA256, "w=1", copied, content(2, 100))
+			wantUsage(t, s, withVariants(sum([]db.Image{to}), 1, 100))
 			wantRest(t, "body of the name that went", body, data)
 			remove(t, s, "to.png")
 		}

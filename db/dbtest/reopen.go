@@ -22,7 +22,7 @@ var reopenSuite = []struct {
 	{"Reopen/Leftovers", testReopenLeftovers},
 	{"Reopen/Cursor", testReopenCursor},
 	{"Reopen/Acknowledged", testReopenAcknowledged},
-	{"Reopen/Copies", testReopenCopies},
+	{"Reopen/Variants", testReopenVariants},
 	{"Reopen/Life", testReopenLife},
 }
 

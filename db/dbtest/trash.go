@@ -277,33 +277,33 @@ func testTrashEnds(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashCopies: copies go with the last name, though the bytes stay.
-func testTrashCopies(t *testing.T, s db.Store) {
+// testTrashVariants: variants go with the last name, though the bytes stay.
+func testTrashVariants(t *testing.T, s db.Store) {
 	data, small := content(1, 100_000), content(2, 1000)
 	cat, tiger := create(t, s, "cat.png", data), create(t, s, "tiger.png", data)
-	img := putCopy(t, s, cat.SHA256, "w=1", small, ample)
+	img := putVariant(t, s, cat.SHA256, "w=1", small, ample)
 	trash := []db.Image{discard(t, s, "cat.png", time.Hour)}
-	wantCopy(t, s, cat.SHA256, "w=1", img, small)
-	wantUsage(t, s, withCopies(sumWith([]db.Image{tiger}, trash), 1, 1000))
+	wantVariant(t, s, cat.SHA256, "w=1", img, small)
+	wantUsage(t, s, withVariants(sumWith([]db.Image{tiger}, trash), 1, 1000))
 
 	trash = append(trash, discard(t, s, "tiger.png", time.Hour))
-	wantNoCopy(t, s, cat.SHA256, "w=1")
+	wantNoVariant(t, s, cat.SHA256, "w=1")
 	wantUsage(t, s, sumWith(nil, trash))
-	_, err := tryPutCopy(t.Context(), s, cat.SHA256, "w=1", small, ample)
-	wantError(t, "PutCopy of what is in the trash", err, db.ErrNotFound)
+	_, err := tryPutVariant(t.Context(), s, cat.SHA256, "w=1", small, ample)
+	wantError(t, "PutVariant of what is in the trash", err, db.ErrNotFound)
 
 	dog := create(t, s, "dog.png", data)
-	wantNoCopy(t, s, cat.SHA256, "w=1")
-	img = putCopy(t, s, cat.SHA256, "w=1", small, ample)
+	wantNoVariant(t, s, cat.SHA256, "w=1")
+	img = putVariant(t, s, cat.SHA256, "w=1", small, ample)
 	restore(t, s, "cat.png", "cat.png", db.Created)
-	wantCopy(t, s, cat.SHA256, "w=1", img, small)
+	wantVariant(t, s, cat.SHA256, "w=1", img, small)
 	emptyTrash(t, s, 1)
-	wantCopy(t, s, cat.SHA256, "w=1", img, small)
-	wantUsage(t, s, withCopies(sum([]db.Image{cat, dog}), 1, 1000))
+	wantVariant(t, s, cat.SHA256, "w=1", img, small)
+	wantUsage(t, s, withVariants(sum([]db.Image{cat, dog}), 1, 1000))
 	remove(t, s, "cat.png")
 	discard(t, s, "dog.png", time.Hour)
 	restore(t, s, "dog.png", "dog.png", db.Created)
-	wantNoCopy(t, s, cat.SHA256, "w=1")
+	wantNoVariant(t, s, cat.SHA256, "w=1")
 	wantConsistent(t, s)
 }
 

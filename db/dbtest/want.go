@@ -162,7 +162,7 @@ func wantTrash(t *testing.T, s db.Store, want ...db.Image) {
 }
 
 // wantConsistent fails unless every image listed is stored, the lists are in
-// order, and Usage is what they add up to, and no copies.
+// order, and Usage is what they add up to, and no variants.
 func wantConsistent(t *testing.T, s db.Store) {
 	t.Helper()
 	images := listAll(t, s, db.ListOptions{Limit: 100})

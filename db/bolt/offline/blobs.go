@@ -166,12 +166,12 @@ func (b *blobCheck) compare(r *reference, found foundBlob) error {
 	return nil
 }
 
-// damagedBlob notes an image, or reports a resized copy, whose bytes differ from
+// damagedBlob notes an image, or reports a variant, whose bytes differ from
 // its record. Images are reported later: it may be the record that is damaged.
 func (c *checker) damagedBlob(r *reference, err error) {
 	r.damaged = true
-	if r.isCopy() {
-		c.badCopy(*r, err.Error())
+	if r.isVariant() {
+		c.badVariant(*r, err.Error())
 		return
 	}
 	c.plan.damaged = append(c.plan.damaged, damage{*r, err})

@@ -44,7 +44,7 @@ func TestCheckSound(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, found := checkFile(t, path)
-	if r.Problems != 0 || r.Images != int64(len(images)) || r.Trash != 5 || r.Copies != 5 {
+	if r.Problems != 0 || r.Images != int64(len(images)) || r.Trash != 5 || r.Variants != 5 {
 		t.Errorf("found %+v\n%s", r, found)
 	}
 	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
@@ -175,9 +175,9 @@ func TestCheckAndRepair(t *testing.T) {
 		{name: "ends", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket(layout.DueBucket).Delete(first(tx, layout.DueBucket)), tx.Bucket(layout.DueBucket).Put(layout.DueKey(time.Unix(0, 0), []byte("1.png")), nil), tx.Bucket(layout.DueBucket).Put([]byte("short"), nil))
 		}, want: `index "due"`},
-		{name: "order of copies", damage: func(tx *bbolt.Tx) error {
+		{name: "order of variants", damage: func(tx *bbolt.Tx) error {
 			k := first(tx, layout.MadeBucket)
-			return errors.Join(tx.Bucket(layout.MadeBucket).Put(k, []byte("no copy")), tx.Bucket(layout.MadeBucket).Put([]byte("x"), []byte("y")))
+			return errors.Join(tx.Bucket(layout.MadeBucket).Put(k, []byte("no variant")), tx.Bucket(layout.MadeBucket).Put([]byte("x"), []byte("y")))
 		}, want: `index "made"`},
 		{name: "an index emptied", damage: func(tx *bbolt.Tx) error {
 			_, err := tx.CreateBucket([]byte("x"))
@@ -198,19 +198,19 @@ func TestCheckAndRepair(t *testing.T) {
 		{name: "bytes of no image", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(layout.PutChunk(tx, 7000, 0, sealed(7000, make([]byte, 1000))), tx.Bucket(layout.ChunksBucket).SetSequence(7000))
 		}, want: "blob 7000: 1000 bytes that belong to no image"},
-		{name: "copy of no image", damage: func(tx *bbolt.Tx) error {
-			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
-			other := layout.CopyKey(db.Digest{1}, "w=1")
-			r, err := layout.ParseRecord(layout.CopiesBucket, k, v)
-			return errors.Join(err, tx.Bucket(layout.CopiesBucket).Put(other, bytes.Clone(v)), tx.Bucket(layout.CopiesBucket).Delete(bytes.Clone(k)), tx.Bucket(layout.MadeBucket).Put(layout.IDKey(r.Blob), other))
+		{name: "variant of no image", damage: func(tx *bbolt.Tx) error {
+			k, v := tx.Bucket(layout.VariantsBucket).Cursor().First()
+			other := layout.VariantKey(db.Digest{1}, "w=1")
+			r, err := layout.ParseRecord(layout.VariantsBucket, k, v)
+			return errors.Join(err, tx.Bucket(layout.VariantsBucket).Put(other, bytes.Clone(v)), tx.Bucket(layout.VariantsBucket).Delete(bytes.Clone(k)), tx.Bucket(layout.MadeBucket).Put(layout.IDKey(r.Blob), other))
 		}, want: "its original image does not exist"},
-		{name: "copy damaged", damage: func(tx *bbolt.Tx) error {
-			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
-			r, err := layout.ParseRecord(layout.CopiesBucket, k, v)
+		{name: "variant damaged", damage: func(tx *bbolt.Tx) error {
+			k, v := tx.Bucket(layout.VariantsBucket).Cursor().First()
+			r, err := layout.ParseRecord(layout.VariantsBucket, k, v)
 			return errors.Join(err, changeChunk(tx, r.Blob, 0, flipLast))
 		}, want: "the checksum of chunk 0 is wrong; --repair deletes it"},
-		{name: "record of a copy unreadable", damage: func(tx *bbolt.Tx) error {
-			return tx.Bucket(layout.CopiesBucket).Put(first(tx, layout.CopiesBucket), []byte("?"))
+		{name: "record of a variant unreadable", damage: func(tx *bbolt.Tx) error {
+			return tx.Bucket(layout.VariantsBucket).Put(first(tx, layout.VariantsBucket), []byte("?"))
 		}, want: "its record cannot be read; --repair deletes it"},
 		{name: "bytes flipped", damage: func(tx *bbolt.Tx) error {
 			return changeChunk(tx, blobOf(t, tx, "6.png"), 2, flipLast)
@@ -256,9 +256,9 @@ func TestCheckAndRepair(t *testing.T) {
 			r, _ := layout.ImageRecord(tx, "small 7.png")
 			return errors.Join(tx.Bucket(layout.ImagesBucket).Put([]byte("small 7.png"), []byte("?")), tx.Bucket(layout.DigestsBucket).Delete(layout.DigestKey(r.SHA256, r.Name)))
 		}, want: "small 7.png: its record cannot be read; restore your backup", broken: []string{"small 7.png"}},
-		{name: "record of a copy leads to an image", damage: func(tx *bbolt.Tx) error {
-			k, v := tx.Bucket(layout.CopiesBucket).Cursor().First()
-			return changeRecord(tx, layout.CopiesBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
+		{name: "record of a variant leads to an image", damage: func(tx *bbolt.Tx) error {
+			k, v := tx.Bucket(layout.VariantsBucket).Cursor().First()
+			return changeRecord(tx, layout.VariantsBucket, k, v, func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })
 		}, want: "it has 393112 bytes, want 4000; --repair deletes it"},
 		{name: "record leads to another image", damage: func(tx *bbolt.Tx) error {
 			return changeImage(tx, "2.png", func(r *layout.Record) { r.Blob = blobOf(t, tx, "6.png") })

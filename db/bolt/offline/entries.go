@@ -9,7 +9,7 @@ import (
 )
 
 // entriesWrong reports whether the entries of indexes must be corrected.
-func (p *plan) entriesWrong() bool { return p.indexes || len(p.relink) > 0 || len(p.copies) > 0 }
+func (p *plan) entriesWrong() bool { return p.indexes || len(p.relink) > 0 || len(p.variants) > 0 }
 
 // addEntries adds the index entries that records should have and do not.
 func (r *repairer) addEntries() error {

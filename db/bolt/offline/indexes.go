@@ -38,7 +38,7 @@ func (c *checker) tally(index []byte) *tally {
 // records reads all records.
 func (c *checker) records() {
 	if kept, err := layout.ParseUsage(c.keptCounts); err == nil { // room for as many as the counts say, if that is possible
-		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Copies, int64(c.file.Meta.High)*16, 1<<22)))
+		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Variants, int64(c.file.Meta.High)*16, 1<<22)))
 	}
 	for _, bucket := range layout.RecordBuckets {
 		c.visit(bucket, func(k, v []byte) { c.record(bucket, k, v) })
@@ -51,8 +51,8 @@ func (c *checker) record(bucket, k, v []byte) {
 	r, err := layout.ParseRecord(bucket, k, v)
 	if err != nil {
 		unreadable := reference{bucket: bucket, key: string(k)}
-		if unreadable.isCopy() {
-			c.badCopy(unreadable, "its record cannot be read")
+		if unreadable.isVariant() {
+			c.badVariant(unreadable, "its record cannot be read")
 		} else {
 			c.plan.unreadable = append(c.plan.unreadable, unreadable)
 		}
@@ -71,9 +71,9 @@ func (c *checker) record(bucket, k, v []byte) {
 	})
 }
 
-func (c *checker) badCopy(r reference, what string) {
-	c.plan.copies = append(c.plan.copies, r)
-	c.problem(r.title(), adviseCopy, "%s", what)
+func (c *checker) badVariant(r reference, what string) {
+	c.plan.variants = append(c.plan.variants, r)
+	c.problem(r.title(), adviseVariant, "%s", what)
 }
 
 // indexes reads the indexes and compares them with the records. It also reads the
@@ -103,20 +103,20 @@ func (c *checker) indexes() {
 }
 
 // sources counts the distinct contents, and looks for the original image of each
-// resized copy.
+// variant.
 func (c *checker) sources() {
 	slices.SortFunc(c.refs, func(a, b reference) int { return bytes.Compare(a.sum[:], b.sum[:]) })
 	source := func(r reference) db.Digest { return db.Digest([]byte(r.key[:len(db.Digest{})])) }
-	hasImage := map[db.Digest]bool{} // the contents that have copies
+	hasImage := map[db.Digest]bool{} // the contents that have variants
 	for _, r := range c.refs {
-		if r.isCopy() {
+		if r.isVariant() {
 			hasImage[source(r)] = false
 		}
 	}
 	var last *reference
 	for i := range c.refs {
 		r := &c.refs[i]
-		if r.isCopy() {
+		if r.isVariant() {
 			continue
 		}
 		if last == nil || last.sum != r.sum {
@@ -129,8 +129,8 @@ func (c *checker) sources() {
 		}
 	}
 	for _, r := range c.refs {
-		if r.isCopy() && !hasImage[source(r)] {
-			c.badCopy(r, "its original image does not exist")
+		if r.isVariant() && !hasImage[source(r)] {
+			c.badVariant(r, "its original image does not exist")
 		}
 	}
 }

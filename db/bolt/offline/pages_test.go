@@ -261,7 +261,7 @@ func (d *damageTest) run(t *testing.T, n int, c damageCase) {
 // sameButForFields compares two lines of a dump, without the fields of records and
 // without the numbers that bbolt has for the bucket of a chunk, which nothing uses.
 func sameButForFields(a, b string) bool {
-	for _, bucket := range [][]byte{layout.ImagesBucket, layout.TrashBucket, layout.CopiesBucket} {
+	for _, bucket := range [][]byte{layout.ImagesBucket, layout.TrashBucket, layout.VariantsBucket} {
 		if strings.HasPrefix(a, string(bucket)+"\x00|") {
 			a, _, _ = strings.Cut(a, "\x00=")
 			b, _, _ = strings.Cut(b, "\x00=")
@@ -336,7 +336,7 @@ func (d *damageTest) repair(t *testing.T, c damageCase, path string, report *Rep
 		t.Errorf("%s: after repairing there are %d problems, %d of them with images", c.name, done.After.Problems, done.After.Damaged)
 	}
 	if _, err := os.Stat(path + compactSuffix); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%s: a copy was left", c.name)
+		t.Errorf("%s: a variant was left", c.name)
 	}
 	if !boltFindsSound(t, path) {
 		t.Errorf("%s: after repairing bbolt finds the file damaged", c.name)

@@ -13,7 +13,7 @@ type plan struct {
 	recover    []*layout.Record     // lost records, made from indexes and blobs
 	damaged    []damage             // images whose bytes differ from their records
 	relink     []reference          // records that must change, as they should be
-	copies     []reference          // resized copies to delete: damaged, or without an original image
+	variants   []reference          // variants to delete: damaged, or without an original image
 	indexes    bool                 // some index is wrong
 	unowned    map[uint64]foundBlob // blobs that no record refers to, by id
 	listed     map[uint64]bool      // blobs of images that are listed to be deleted
@@ -32,18 +32,18 @@ type reference struct {
 	damaged   bool   // the blob differs from this
 }
 
-// isCopy reports whether the record is that of a resized copy.
-func (r reference) isCopy() bool { return bytes.Equal(r.bucket, layout.CopiesBucket) }
+// isVariant reports whether the record is that of a variant.
+func (r reference) isVariant() bool { return bytes.Equal(r.bucket, layout.VariantsBucket) }
 
 // isImage reports whether the record is that of an image outside the trash.
 func (r reference) isImage() bool { return bytes.Equal(r.bucket, layout.ImagesBucket) }
 
-// title is how messages name the image or the resized copy.
+// title is how messages name the image or the variant.
 func (r reference) title() string {
 	k := []byte(r.key)
 	switch {
-	case r.isCopy():
-		return "resized copy " + layout.CopyTitle(k)
+	case r.isVariant():
+		return "resized copy " + layout.VariantTitle(k)
 	case bytes.Equal(r.bucket, layout.TrashBucket):
 		return layout.TrashName(k) + " (in the trash)"
 	}
@@ -67,9 +67,9 @@ type foundBlob struct {
 
 // Advice for images whose bytes or records are damaged.
 const (
-	adviseBytes  = "upload the same bytes again to repair it, or restore your backup"
-	adviseShared = "run check --repair first, because its record leads to the bytes of another image; then " + adviseBytes
-	adviseRelink = "--repair corrects its record: the bytes are there"
-	adviseRecord = "restore your backup"
-	adviseCopy   = "--repair deletes it; it is made again when it is requested"
+	adviseBytes   = "upload the same bytes again to repair it, or restore your backup"
+	adviseShared  = "run check --repair first, because its record leads to the bytes of another image; then " + adviseBytes
+	adviseRelink  = "--repair corrects its record: the bytes are there"
+	adviseRecord  = "restore your backup"
+	adviseVariant = "--repair deletes it; it is made again when it is requested"
 )

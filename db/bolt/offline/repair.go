@@ -36,7 +36,7 @@ type Repaired struct {
 // Repair checks the data file at path as Check does, and repairs what it can. It
 // rebuilds indexes, counts and the list of free pages from the records, and lost
 // records from the indexes. It deletes bytes that belong to no image, and resized
-// copies that are damaged or whose original image does not exist. It never touches
+// variants that are damaged or whose original image does not exist. It never touches
 // a sound image. If the bytes of a damaged image are elsewhere in the file, its
 // record is corrected; otherwise its record stays, so that uploading the same
 // bytes again repairs the image.
@@ -94,7 +94,7 @@ func (c *checker) repairInPlace(path string, f *os.File, o RepairOptions) error 
 	if err != nil {
 		return err
 	}
-	c.unownCopies()
+	c.unownVariants()
 	r := &repairer{ctx: c.ctx, db: bdb, plan: &c.plan, inspect: o.Inspect}
 	err = r.run(txid)
 	if errors.Is(err, db.ErrDamaged) {
@@ -104,18 +104,18 @@ func (c *checker) repairInPlace(path string, f *os.File, o RepairOptions) error 
 	return errors.Join(err, bdb.Close())
 }
 
-// unownCopies adds the blobs of the copies that are deleted to those that no record
-// refers to. The record of a damaged copy may lead to the blob of another.
-func (c *checker) unownCopies() {
+// unownVariants adds the blobs of the variants that are deleted to those that no record
+// refers to. The record of a damaged variant may lead to the blob of another.
+func (c *checker) unownVariants() {
 	deleted := map[string]bool{}
-	for _, r := range c.plan.copies {
+	for _, r := range c.plan.variants {
 		deleted[r.key] = true
 		if r.blob != 0 {
 			c.plan.unowned[r.blob] = foundBlob{id: r.blob}
 		}
 	}
 	for _, r := range c.refs {
-		if !r.isCopy() || !deleted[r.key] {
+		if !r.isVariant() || !deleted[r.key] {
 			delete(c.plan.unowned, r.blob)
 		}
 	}
@@ -155,7 +155,7 @@ func (r *repairer) run(txid uint64) (err error) {
 	if err := layout.Upgrade(r.db); err != nil {
 		return err
 	}
-	for _, step := range []func(*bbolt.Tx) error{r.protectBlobs, r.recoverRecords, r.relinkRecords, r.deleteCopies} {
+	for _, step := range []func(*bbolt.Tx) error{r.protectBlobs, r.recoverRecords, r.relinkRecords, r.deleteVariants} {
 		if err := r.db.Update(step); err != nil {
 			return err
 		}
@@ -240,11 +240,11 @@ func (r *repairer) relinkRecords(tx *bbolt.Tx) error {
 	return nil
 }
 
-// deleteCopies deletes the records of resized copies. Their blobs follow with the
+// deleteVariants deletes the records of variants. Their blobs follow with the
 // others that no record refers to.
-func (r *repairer) deleteCopies(tx *bbolt.Tx) error {
-	for _, c := range r.plan.copies {
-		if err := tx.Bucket(layout.CopiesBucket).Delete([]byte(c.key)); err != nil {
+func (r *repairer) deleteVariants(tx *bbolt.Tx) error {
+	for _, c := range r.plan.variants {
+		if err := tx.Bucket(layout.VariantsBucket).Delete([]byte(c.key)); err != nil {
 			return err
 		}
 	}

@@ -84,7 +84,7 @@ func Fill(t testing.TB, s db.Store) (images map[string][]byte) {
 	img, err := s.Stat(ctx, "6.png")
 	Must(t, err)
 	for i := range 5 {
-		_, err := s.PutCopy(ctx, img.SHA256, fmt.Sprint("w=", i), bytes.NewReader(Content(byte(90+i), 4000)), db.CopyOptions{Budget: 1 << 20})
+		_, err := s.PutVariant(ctx, img.SHA256, fmt.Sprint("w=", i), bytes.NewReader(Content(byte(90+i), 4000)), db.VariantOptions{Budget: 1 << 20})
 		Must(t, err)
 	}
 	put("freed.png", Content(99, 2e6), db.PutOptions{})

@@ -94,18 +94,18 @@ var Indexes = []Index{
 	{
 		Bucket: MadeBucket,
 		Entry: func(r *Record) (key, value []byte) {
-			if r.IsCopy() {
-				return IDKey(r.Blob), r.CopyKey
+			if r.IsVariant() {
+				return IDKey(r.Blob), r.VariantKey
 			}
 			return nil, nil
 		},
-		Owner:  func(_, v []byte) (bucket, owner []byte) { return CopiesBucket, v },
+		Owner:  func(_, v []byte) (bucket, owner []byte) { return VariantsBucket, v },
 		Rising: true,
 	},
 }
 
 // RecordBuckets are the buckets whose values are records.
-var RecordBuckets = [][]byte{ImagesBucket, TrashBucket, CopiesBucket}
+var RecordBuckets = [][]byte{ImagesBucket, TrashBucket, VariantsBucket}
 
 // Buckets returns the names of the buckets that a file of this format has.
 func Buckets() [][]byte {

@@ -19,7 +19,7 @@ func TestIndexes(t *testing.T) {
 	image := Record{Image: db.Image{Name: "a.png", SHA256: db.Digest{1}, Uploaded: time.Unix(1, 0), Expires: time.Unix(2, 0), DeleteHash: db.Digest{2}}, Blob: 3, ChunkSize: ChunkSize}
 	trashed := image
 	trashed.Image = image.Trashed(time.Unix(4, 5), time.Hour)
-	copied := Record{Blob: 6, ChunkSize: ChunkSize, CopyKey: CopyKey(db.Digest{1}, "w=1")}
+	copied := Record{Blob: 6, ChunkSize: ChunkSize, VariantKey: VariantKey(db.Digest{1}, "w=1")}
 	used := map[string]bool{}
 	for _, r := range []Record{image, trashed, copied} {
 		if got, err := ParseRecord(r.Bucket(), r.Key(), r.Marshal()); err != nil || !bytes.Equal(got.Key(), r.Key()) {
@@ -61,7 +61,7 @@ func TestRecordElsewhere(t *testing.T) {
 		{ImagesBucket, trashed.Key(), trashed.Marshal()},
 		{TrashBucket, r.Key(), r.Marshal()},
 		{TrashBucket, TrashKey("a.png", time.Unix(4, 6)), trashed.Marshal()},
-		{CopiesBucket, []byte("short"), r.Marshal()},
+		{VariantsBucket, []byte("short"), r.Marshal()},
 	} {
 		if got, err := ParseRecord(under.bucket, under.key, under.value); err == nil {
 			t.Errorf("under %q in %s: read as %+v", under.key, under.bucket, got)

@@ -95,11 +95,11 @@ func DigestKey(d db.Digest, name string) []byte {
 	return append(d[:len(d):len(d)], name...)
 }
 
-// CopyKey returns the key of a resized copy in the copies bucket.
-func CopyKey(source db.Digest, key string) []byte { return DigestKey(source, key) }
+// VariantKey returns the key of a variant in the variants bucket.
+func VariantKey(source db.Digest, key string) []byte { return DigestKey(source, key) }
 
-// CopyTitle returns the name of the resized copy under k in messages.
-func CopyTitle(k []byte) string {
+// VariantTitle returns the name of the variant under k in messages.
+func VariantTitle(k []byte) string {
 	n := min(len(db.Digest{}), len(k))
 	return fmt.Sprintf("%x/%s", k[:n], k[n:])
 }

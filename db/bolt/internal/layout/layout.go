@@ -16,29 +16,29 @@
 //	orphans  blob id → nothing: blobs that are deleted in the background. They are
 //	         unfinished uploads, and deleted blobs that were being read or too long
 //	         for one commit.
-//	copies   SHA-256 of the original + parameters → record of a resized copy
-//	made     blob id → key in copies: the order in which copies were made, because
+//	copies   SHA-256 of the original + key of the variant → record of a variant
+//	made     blob id → key in copies: the order in which variants were made, because
 //	         ids only rise
 //
-// A blob is the content of one or more images, or of one copy. It never changes, and
+// A blob is the content of one or more images, or of one variant. It never changes, and
 // its id is never used again. It is cut into chunks. Each chunk is alone in its own
 // bucket: bbolt keeps at least two entries in a page, so it would write the neighbour
 // of a chunk again with each change.
 package layout
 
 var (
-	MetaBucket    = []byte("meta")
-	ImagesBucket  = []byte("images")
-	RecentBucket  = []byte("recent")
-	DigestsBucket = []byte("digests")
-	ChunksBucket  = []byte("chunks")
-	OrphansBucket = []byte("orphans")
-	CopiesBucket  = []byte("copies")
-	MadeBucket    = []byte("made")
-	TrashBucket   = []byte("trash")
-	DeletedBucket = []byte("deleted")
-	DueBucket     = []byte("due")
-	TokensBucket  = []byte("tokens")
+	MetaBucket     = []byte("meta")
+	ImagesBucket   = []byte("images")
+	RecentBucket   = []byte("recent")
+	DigestsBucket  = []byte("digests")
+	ChunksBucket   = []byte("chunks")
+	OrphansBucket  = []byte("orphans")
+	VariantsBucket = []byte("copies")
+	MadeBucket     = []byte("made")
+	TrashBucket    = []byte("trash")
+	DeletedBucket  = []byte("deleted")
+	DueBucket      = []byte("due")
+	TokensBucket   = []byte("tokens")
 
 	FormatKey     = []byte("format")
 	UsageKey      = []byte("usage")

@@ -13,16 +13,16 @@ import (
 	"imageserver/db"
 )
 
-// Record is an image or a resized copy, and where its bytes are. The Name of a copy
+// Record is an image or a variant, and where its bytes are. The Name of a variant
 // is its title in messages. A record is stored in protobuf's wire format, in which
 // every field has its length, so that a program can keep fields that it does not
 // know.
 type Record struct {
 	db.Image
-	Blob      uint64
-	ChunkSize int    // of all chunks of the blob but the last, which may be shorter
-	CopyKey   []byte // the key in the copies bucket, or nil for an image
-	unknown   []byte
+	Blob       uint64
+	ChunkSize  int    // of all chunks of the blob but the last, which may be shorter
+	VariantKey []byte // the key in the variants bucket, or nil for an image
+	unknown    []byte
 }
 
 // The field numbers of a record. A number, once used, keeps its meaning. A zero
@@ -131,13 +131,13 @@ func unmarshalRecord(name string, b []byte) (*Record, error) {
 // error that wraps db.ErrDamaged for a record that is unreadable or belongs under
 // another key. Another bucket is a mistake of the program.
 func ParseRecord(bucket, k, v []byte) (*Record, error) {
-	name, copyKey := string(k), []byte(nil)
+	name, variantKey := string(k), []byte(nil)
 	switch string(bucket) {
 	case string(ImagesBucket):
 	case string(TrashBucket):
 		name = TrashName(k)
-	case string(CopiesBucket):
-		name, copyKey = CopyTitle(k), bytes.Clone(k)
+	case string(VariantsBucket):
+		name, variantKey = VariantTitle(k), bytes.Clone(k)
 	default:
 		panic(fmt.Sprintf("the bucket %q has no records", bucket))
 	}
@@ -145,8 +145,8 @@ func ParseRecord(bucket, k, v []byte) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.CopyKey = copyKey
-	if !bytes.Equal(r.Bucket(), bucket) || r.Name != string(k) && !bytes.Equal(r.Key(), k) || r.IsCopy() && len(k) <= len(db.Digest{}) {
+	r.VariantKey = variantKey
+	if !bytes.Equal(r.Bucket(), bucket) || r.Name != string(k) && !bytes.Equal(r.Key(), k) || r.IsVariant() && len(k) <= len(db.Digest{}) {
 		return nil, damagedRecord(name)
 	}
 	return r, nil
@@ -280,20 +280,20 @@ func MustRecord(tx *bbolt.Tx, k []byte) (*Record, error) {
 	return r, err
 }
 
-// IsCopy reports whether the record is that of a resized copy.
-func (r *Record) IsCopy() bool { return r.CopyKey != nil }
+// IsVariant reports whether the record is that of a variant.
+func (r *Record) IsVariant() bool { return r.VariantKey != nil }
 
 // InTrash reports whether the record is that of an image in the trash.
-func (r *Record) InTrash() bool { return !r.IsCopy() && !r.Deleted.IsZero() }
+func (r *Record) InTrash() bool { return !r.IsVariant() && !r.Deleted.IsZero() }
 
 // IsImage reports whether the record is that of an image that is not in the trash.
-func (r *Record) IsImage() bool { return !r.IsCopy() && !r.InTrash() }
+func (r *Record) IsImage() bool { return !r.IsVariant() && !r.InTrash() }
 
 // Bucket returns the bucket of the record.
 func (r *Record) Bucket() []byte {
 	switch {
-	case r.IsCopy():
-		return CopiesBucket
+	case r.IsVariant():
+		return VariantsBucket
 	case r.InTrash():
 		return TrashBucket
 	}
@@ -303,21 +303,21 @@ func (r *Record) Bucket() []byte {
 // Key returns the key of the record in its bucket.
 func (r *Record) Key() []byte {
 	switch {
-	case r.IsCopy():
-		return r.CopyKey
+	case r.IsVariant():
+		return r.VariantKey
 	case r.InTrash():
 		return TrashKey(r.Name, r.Deleted)
 	}
 	return []byte(r.Name)
 }
 
-// Count adds the record n times to the counts of images, trash or copies. The counts
+// Count adds the record n times to the counts of images, trash or variants. The counts
 // of distinct contents are kept elsewhere.
 func (r *Record) Count(u *db.Usage, n int64) {
 	number, bytes := &u.Images, &u.Bytes
 	switch {
-	case r.IsCopy():
-		number, bytes = &u.Copies, &u.CopyBytes
+	case r.IsVariant():
+		number, bytes = &u.Variants, &u.VariantBytes
 	case r.InTrash():
 		number, bytes = &u.Trash, &u.TrashBytes
 	}

@@ -32,8 +32,8 @@ var upgrades = []func(tx *bbolt.Tx) error{
 		}
 		return tx.Bucket(MetaBucket).Put(UsageKey, make([]byte, usageSize1))
 	},
-	func(tx *bbolt.Tx) error { // copies, and their two counts
-		if err := createBuckets(tx, CopiesBucket, MadeBucket); err != nil {
+	func(tx *bbolt.Tx) error { // variants, and their two counts
+		if err := createBuckets(tx, VariantsBucket, MadeBucket); err != nil {
 			return err
 		}
 		return growUsage(tx, usageSize1, usageSize2)

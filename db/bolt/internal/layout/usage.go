@@ -11,7 +11,7 @@ import (
 
 const (
 	usageSize  = 8 * 8 // eight big-endian numbers
-	usageSize1 = 4 * 8 // in format 1, without copies
+	usageSize1 = 4 * 8 // in format 1, without variants
 	usageSize2 = 6 * 8 // in format 2, without the trash
 )
 
@@ -28,13 +28,13 @@ func ParseUsage(v []byte) (db.Usage, error) {
 	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(v[8*i:])) }
 	return db.Usage{
 		Images: n(0), Bytes: n(1), Blobs: n(2), Stored: n(3),
-		Copies: n(4), CopyBytes: n(5), Trash: n(6), TrashBytes: n(7),
+		Variants: n(4), VariantBytes: n(5), Trash: n(6), TrashBytes: n(7),
 	}, nil
 }
 
 func WriteUsage(tx *bbolt.Tx, u db.Usage) error {
 	v := make([]byte, 0, usageSize)
-	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored, u.Copies, u.CopyBytes, u.Trash, u.TrashBytes} {
+	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored, u.Variants, u.VariantBytes, u.Trash, u.TrashBytes} {
 		v = binary.BigEndian.AppendUint64(v, uint64(n))
 	}
 	return tx.Bucket(MetaBucket).Put(UsageKey, v)
