@@ -55,7 +55,7 @@ func (s *Server) keyed(c echo.Context) (db.Image, error) {
 	if !ok {
 		return db.Image{}, errNoKey
 	}
-	img, err := s.store.ByDeleteHash(c.Request().Context(), key.hash())
+	img, err := s.store.ByDeleteKeyHash(c.Request().Context(), key.hash())
 	if errors.Is(err, db.ErrNotFound) {
 		err = errNoKey
 	}
@@ -82,7 +82,7 @@ func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
 			return "", err
 		}
 		err = s.store.Delete(c.Request().Context(), img.Name, db.DeleteOptions{Trash: s.o.Trash, Allow: func(now *db.Image) error {
-			if now == nil || now.DeleteHash != img.DeleteHash {
+			if now == nil || now.DeleteKeyHash != img.DeleteKeyHash {
 				return errMoved
 			}
 			return nil

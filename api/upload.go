@@ -204,12 +204,12 @@ func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error
 	defer content.Close()
 	key := newDeleteKey(time.Now())
 	img, outcome, err := s.store.Put(ctx, in.name(content.Type), content, db.PutOptions{
-		Sender:     sender,
-		Conflict:   in.conflict,
-		Allow:      in.allow,
-		Uploaded:   uploaded,
-		DeleteHash: key.hash(),
-		Trash:      s.o.Trash,
+		Sender:        sender,
+		Conflict:      in.conflict,
+		Allow:         in.allow,
+		Uploaded:      uploaded,
+		DeleteKeyHash: key.hash(),
+		Trash:         s.o.Trash,
 		Inspect: func(r io.ReaderAt, img *db.Image) error {
 			if in.digest != nil && *in.digest != content.Digest(img.SHA256) {
 				return errDigest

@@ -10,16 +10,16 @@ import (
 
 // Image is what the store knows of one image, or of one variant.
 type Image struct {
-	Name        string // in Unicode normal form C; a variant has none
-	Size        int64  // bytes
-	SHA256      Digest // of the bytes as stored
-	ContentType string // as Inspect gave it
-	Width       int    // pixels; 0 where it is not known
-	Height      int
-	Orientation int       // as EXIF counts it, 1 to 8; 0 where it is not known
-	Uploaded    time.Time // when the bytes were stored under a name, or as PutOptions said, or when the variant was made; UTC
-	Expires     time.Time // when it goes by itself, UTC; zero for never
-	DeleteHash  Digest    // as in PutOptions; zero for none
+	Name          string // in Unicode normal form C; a variant has none
+	Size          int64  // bytes
+	SHA256        Digest // of the bytes as stored
+	ContentType   string // as Inspect gave it
+	Width         int    // pixels; 0 where it is not known
+	Height        int
+	Orientation   int       // as EXIF counts it, 1 to 8; 0 where it is not known
+	Uploaded      time.Time // when the bytes were stored under a name, or as PutOptions said, or when the variant was made; UTC
+	Expires       time.Time // when it goes by itself, UTC; zero for never
+	DeleteKeyHash Digest    // as in PutOptions; zero for none
 
 	// Deleted and KeptUntil are zero but for an image in the trash. It leaves
 	// the trash at KeptUntil, which is no later than Expires.

@@ -35,12 +35,12 @@ type PutOptions struct {
 	// that has passed by the end of the Put, the image is gone at once.
 	Expires time.Time
 
-	// DeleteHash is a hash of a secret that lets its holder delete the image,
-	// kept with it for ByDeleteHash; zero means that there is none. Hashes
+	// DeleteKeyHash is a hash of a secret that lets its holder delete the image,
+	// kept with it for ByDeleteKeyHash; zero means that there is none. Hashes
 	// that rise with time are the cheapest to keep. The caller compares it, in the Allow of a Delete. A Put that changes
 	// nothing leaves the one that is there: otherwise whoever has an image
 	// could get leave to delete it.
-	DeleteHash Digest
+	DeleteKeyHash Digest
 
 	// Trash is for how long what a Replace takes the name from rests in the
 	// trash; with 0 it is deleted.

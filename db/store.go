@@ -66,11 +66,11 @@ type Store interface {
 	// the list and the order it came from; all others answer [ErrCursor].
 	List(ctx context.Context, o ListOptions) (images []Image, next string, err error)
 
-	// ByDeleteHash returns the image whose DeleteHash is hash, or ErrNotFound.
+	// ByDeleteKeyHash returns the image whose DeleteKeyHash is hash, or ErrNotFound.
 	// An image that is deleted, replaced or expired is not found, and one that
 	// is restored is again. No image has the zero hash. Where several have one
 	// hash it returns any of them.
-	ByDeleteHash(ctx context.Context, hash Digest) (Image, error)
+	ByDeleteKeyHash(ctx context.Context, hash Digest) (Image, error)
 
 	// Delete unbinds name; the bytes go with their last name, or leave the
 	// trash with their last image there. It returns [ErrNotFound] when there
@@ -90,7 +90,7 @@ type Store interface {
 
 	// Restore takes the most recently deleted of the images called name out of
 	// the trash and binds it to that name again, as it was: with its Uploaded,
-	// Expires and DeleteHash. A taken name is answered as in a Put that
+	// Expires and DeleteKeyHash. A taken name is answered as in a Put that
 	// renames. It returns ErrNotFound when none called name rests in the
 	// trash; o.Allow is asked before that, and its error wins.
 	Restore(ctx context.Context, name string, o RestoreOptions) (Image, Outcome, error)

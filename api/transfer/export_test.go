@@ -168,7 +168,7 @@ func TestRoundTrip(t *testing.T) {
 					}
 				}
 				times := cmpopts.EquateApproxTime(map[bool]time.Duration{true: time.Microsecond}[runtime.GOOS == "windows"])
-				if diff := cmp.Diff(want, other.stored(t), times, cmpopts.IgnoreFields(db.Image{}, "DeleteHash")); diff != "" {
+				if diff := cmp.Diff(want, other.stored(t), times, cmpopts.IgnoreFields(db.Image{}, "DeleteKeyHash")); diff != "" {
 					t.Errorf("images (-exported +imported):\n%s", diff)
 				}
 			})

@@ -12,10 +12,10 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// ByDeleteHash returns the image that has hash as its DeleteHash; see db.Store.
-func (s *Store) ByDeleteHash(_ context.Context, hash db.Digest) (img db.Image, err error) {
+// ByDeleteKeyHash returns the image that has hash as its DeleteKeyHash; see db.Store.
+func (s *Store) ByDeleteKeyHash(_ context.Context, hash db.Digest) (img db.Image, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(layout.TokensBucket).Cursor()
+		c := tx.Bucket(layout.DeleteKeysBucket).Cursor()
 		for k, _ := c.Seek(hash[:]); bytes.HasPrefix(k, hash[:]); k, _ = c.Next() {
 			r, err := s.findImage(tx, string(k[len(hash):]))
 			if err == nil {
@@ -25,7 +25,7 @@ func (s *Store) ByDeleteHash(_ context.Context, hash db.Digest) (img db.Image, e
 				return err
 			}
 		}
-		return fmt.Errorf("%w: none has this delete token", db.ErrNotFound)
+		return fmt.Errorf("%w: no image has this delete key", db.ErrNotFound)
 	})
 	return img, err
 }

@@ -40,7 +40,7 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 			return db.Image{}, 0, err
 		}
 	}
-	img.Expires, img.DeleteHash = layout.Stamp(img.Expires), o.DeleteHash
+	img.Expires, img.DeleteKeyHash = layout.Stamp(img.Expires), o.DeleteKeyHash
 	return u.publish(img, o)
 }
 

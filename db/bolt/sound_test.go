@@ -46,8 +46,8 @@ func wantSound(t testing.TB, s *Store) {
 			if !r.Expires.IsZero() {
 				want.add(layout.DueBucket, layout.DueKey(r.Expires, []byte(k)), nil)
 			}
-			if r.DeleteHash != (db.Digest{}) {
-				want.add(layout.TokensBucket, append(r.DeleteHash[:], k...), nil)
+			if r.DeleteKeyHash != (db.Digest{}) {
+				want.add(layout.DeleteKeysBucket, append(r.DeleteKeyHash[:], k...), nil)
 			}
 		}
 		for k, v := range each(tx, layout.TrashBucket) {
@@ -146,7 +146,7 @@ func TestSound(t *testing.T) {
 	for i := range 3000 {
 		switch rnd.IntN(9) {
 		case 0, 1, 2:
-			o := db.PutOptions{Conflict: conflict(), Trash: soon(), DeleteHash: db.Digest{byte(rnd.IntN(3))}}
+			o := db.PutOptions{Conflict: conflict(), Trash: soon(), DeleteKeyHash: db.Digest{byte(rnd.IntN(3))}}
 			if rnd.IntN(2) == 0 {
 				o.Expires = c.now().Add(soon())
 			}

@@ -65,8 +65,8 @@ func TestUnswept(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	s := newUnswept(t, c)
-	token := db.Digest{1}
-	source := mustPutWith(t, s, "a.png", content(1, 100), db.PutOptions{Expires: c.now().Add(time.Hour), DeleteHash: token}).SHA256
+	keyHash := db.Digest{1}
+	source := mustPutWith(t, s, "a.png", content(1, 100), db.PutOptions{Expires: c.now().Add(time.Hour), DeleteKeyHash: keyHash}).SHA256
 	mustPutVariant(t, s, source, "w=1", content(2, 10), ample)
 	mustPut(t, s, "b.png", content(3, 100))
 	mustTrash(t, s, "b.png")
@@ -74,12 +74,12 @@ func TestUnswept(t *testing.T) {
 	before := db.Usage{Images: 1, Bytes: 100, Blobs: 2, Stored: 200, Trash: 1, TrashBytes: 100, Variants: 1, VariantBytes: 10}
 	wantUsage(t, s, before)
 	for what, err := range map[string]error{
-		"Stat":         errOf(s.Stat(ctx, "a.png")),
-		"ByDeleteHash": errOf(s.ByDeleteHash(ctx, token)),
-		"Delete":       s.Delete(ctx, "a.png", db.DeleteOptions{}),
-		"PutVariant":   putVariant(s, source, "w=2", nil, ample),
-		"Restore":      errOf2(s.Restore(ctx, "b.png", db.RestoreOptions{})),
-		"Rename":       errOf2(s.Rename(ctx, "a.png", "c.png", db.RenameOptions{})),
+		"Stat":            errOf(s.Stat(ctx, "a.png")),
+		"ByDeleteKeyHash": errOf(s.ByDeleteKeyHash(ctx, keyHash)),
+		"Delete":          s.Delete(ctx, "a.png", db.DeleteOptions{}),
+		"PutVariant":      putVariant(s, source, "w=2", nil, ample),
+		"Restore":         errOf2(s.Restore(ctx, "b.png", db.RestoreOptions{})),
+		"Rename":          errOf2(s.Rename(ctx, "a.png", "c.png", db.RenameOptions{})),
 	} {
 		if !errors.Is(err, db.ErrNotFound) {
 			t.Errorf("%s: error %v, want ErrNotFound", what, err)
@@ -217,7 +217,7 @@ func TestSweepInSteps(t *testing.T) {
 	s := newUnswept(t, c)
 	for i := range n {
 		name := fmt.Sprintf("%d.png", i)
-		mustPutWith(t, s, name, content(byte(i), 1000+i/256), db.PutOptions{Expires: c.now().Add(time.Hour), DeleteHash: db.Digest{1}})
+		mustPutWith(t, s, name, content(byte(i), 1000+i/256), db.PutOptions{Expires: c.now().Add(time.Hour), DeleteKeyHash: db.Digest{1}})
 		if i%2 == 0 {
 			mustTrash(t, s, name)
 		}

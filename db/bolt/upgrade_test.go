@@ -111,8 +111,8 @@ func (f *fixture) check(t *testing.T, s *Store) {
 		}
 		img, err := s.Stat(ctx, name)
 		must(t, err)
-		if !img.Expires.IsZero() != strings.Contains(name, "expires") || (img.DeleteHash != db.Digest{}) != strings.Contains(name, "hash") {
-			t.Errorf("%s expires at %v and has the delete hash %v", name, img.Expires, img.DeleteHash)
+		if !img.Expires.IsZero() != strings.Contains(name, "expires") || (img.DeleteKeyHash != db.Digest{}) != strings.Contains(name, "hash") {
+			t.Errorf("%s expires at %v and has the delete key hash %v", name, img.Expires, img.DeleteKeyHash)
 		}
 	}
 	for key, want := range f.variants {

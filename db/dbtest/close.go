@@ -55,10 +55,10 @@ func testClosedStore(t *testing.T, s db.Store) {
 			_, _, err := s.Restore(ctx, "cat.png", db.RestoreOptions{})
 			return err
 		},
-		"ByDeleteHash": func() error { _, err := s.ByDeleteHash(ctx, db.Digest{1}); return err },
-		"EmptyTrash":   func() error { _, err := s.EmptyTrash(ctx); return err },
-		"Usage":        func() error { _, err := s.Usage(ctx); return err },
-		"Ready":        func() error { return s.Ready(ctx) },
+		"ByDeleteKeyHash": func() error { _, err := s.ByDeleteKeyHash(ctx, db.Digest{1}); return err },
+		"EmptyTrash":      func() error { _, err := s.EmptyTrash(ctx); return err },
+		"Usage":           func() error { _, err := s.Usage(ctx); return err },
+		"Ready":           func() error { return s.Ready(ctx) },
 	} {
 		wantError(t, what+" of a closed store", call(), db.ErrClosed)
 	}

@@ -109,11 +109,11 @@ var suite = []struct {
 	{"Expiry/Prolonged", testExpiryProlonged},
 	{"Expiry/Shared", testExpiryShared},
 
-	{"Token/Finds", testToken},
-	{"Token/Dead", testTokenDead},
-	{"Token/Unchanged", testTokenUnchanged},
-	{"Token/Moves", testTokenMoves},
-	{"Token/Delete", testTokenDelete},
+	{"DeleteKey/Finds", testDeleteKey},
+	{"DeleteKey/Dead", testDeleteKeyDead},
+	{"DeleteKey/Unchanged", testDeleteKeyUnchanged},
+	{"DeleteKey/Moves", testDeleteKeyMoves},
+	{"DeleteKey/Delete", testDeleteKeyDelete},
 
 	{"Trash/Rests", testTrash},
 	{"Trash/Replaced", testTrashOfReplaced},

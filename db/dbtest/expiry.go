@@ -54,16 +54,16 @@ func testExpiryKept(t *testing.T, s db.Store) {
 func testExpiryInspected(t *testing.T, s db.Store) {
 	early, late := future(), future().Add(time.Hour)
 	for i, c := range []struct{ given, set time.Time }{{early, late}, {late, early}, {early, time.Time{}}, {time.Time{}, early}} {
-		o := db.PutOptions{Expires: c.given, DeleteHash: db.Digest{1}, Inspect: func(_ io.ReaderAt, img *db.Image) error {
+		o := db.PutOptions{Expires: c.given, DeleteKeyHash: db.Digest{1}, Inspect: func(_ io.ReaderAt, img *db.Image) error {
 			if !img.Expires.Equal(c.given) {
 				t.Errorf("Inspect: got Expires %v, want %v", img.Expires, c.given)
 			}
-			img.Expires, img.DeleteHash = c.set.Local(), db.Digest{2}
+			img.Expires, img.DeleteKeyHash = c.set.Local(), db.Digest{2}
 			return nil
 		}}
 		img := put(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100), o, db.Created)
-		if !img.Expires.Equal(c.set) || img.Expires.Location() != time.UTC || img.DeleteHash != o.DeleteHash {
-			t.Errorf("Put: got Expires %v and DeleteHash %s, want %v in UTC and %s", img.Expires, img.DeleteHash, c.set, o.DeleteHash)
+		if !img.Expires.Equal(c.set) || img.Expires.Location() != time.UTC || img.DeleteKeyHash != o.DeleteKeyHash {
+			t.Errorf("Put: got Expires %v and DeleteKeyHash %s, want %v in UTC and %s", img.Expires, img.DeleteKeyHash, c.set, o.DeleteKeyHash)
 		}
 		wantStored(t, s, img, content(uint64(i), 100))
 	}
@@ -73,25 +73,25 @@ func testExpiryInspected(t *testing.T, s db.Store) {
 func testExpired(t *testing.T, s db.Store) {
 	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
 	for i, size := range []int{0, 100, 3 << 20} {
-		token := db.Digest{byte(i + 1)}
-		img := put(t, s, "cat.png", content(uint64(i), size), db.PutOptions{Expires: past(), DeleteHash: token}, db.Created)
+		keyHash := db.Digest{byte(i + 1)}
+		img := put(t, s, "cat.png", content(uint64(i), size), db.PutOptions{Expires: past(), DeleteKeyHash: keyHash}, db.Created)
 		if img.Expires.After(time.Now()) {
 			t.Errorf("Expires: got %v, want the one given", img.Expires)
 		}
-		wantNoTrace(t, s, "cat.png", token)
+		wantNoTrace(t, s, "cat.png", keyHash)
 		wantUsageSoon(t, s, sum([]db.Image{lasting}))
-		wantNoTrace(t, s, "cat.png", token)
+		wantNoTrace(t, s, "cat.png", keyHash)
 		wantTrash(t, s)
 	}
 	wantStored(t, s, lasting, content(9, 100))
 	wantUsage(t, s, sum([]db.Image{lasting}))
 }
 
-// wantNoTrace fails if any call finds an image called name, or by its token.
-func wantNoTrace(t *testing.T, s db.Store, name string, token db.Digest) {
+// wantNoTrace fails if any call finds an image called name, or by its delete key.
+func wantNoTrace(t *testing.T, s db.Store, name string, keyHash db.Digest) {
 	t.Helper()
 	wantAbsent(t, s, name)
-	wantNoToken(t, s, token)
+	wantNoDeleteKey(t, s, keyHash)
 	wantError(t, "Delete", s.Delete(t.Context(), name, db.DeleteOptions{Trash: time.Hour}), db.ErrNotFound)
 	_, _, err := s.Rename(t.Context(), name, "other.png", db.RenameOptions{})
 	wantError(t, "Rename", err, db.ErrNotFound)
@@ -102,9 +102,9 @@ func wantNoTrace(t *testing.T, s db.Store, name string, token db.Digest) {
 // testExpiryOnTime watches an image to its end: it is there until then, and in
 // no answer from then on. An answer given while the end came may be either.
 func testExpiryOnTime(t *testing.T, s db.Store) {
-	token := db.Digest{1}
+	keyHash := db.Digest{1}
 	lasting := put(t, s, "lasting.png", content(1, 100), ending(time.Now().Add(20*time.Second)), db.Created)
-	img := put(t, s, "cat.png", content(2, 100), db.PutOptions{Expires: time.Now().Add(50 * time.Millisecond), DeleteHash: token}, db.Created)
+	img := put(t, s, "cat.png", content(2, 100), db.PutOptions{Expires: time.Now().Add(50 * time.Millisecond), DeleteKeyHash: keyHash}, db.Created)
 	asks := map[string]func() error{
 		"Stat": func() error { _, err := s.Stat(t.Context(), "cat.png"); return err },
 		"Get": func() error {
@@ -120,7 +120,7 @@ func testExpiryOnTime(t *testing.T, s db.Store) {
 			}
 			return db.ErrNotFound
 		},
-		"ByDeleteHash": func() error { _, err := s.ByDeleteHash(t.Context(), token); return err },
+		"ByDeleteKeyHash": func() error { _, err := s.ByDeleteKeyHash(t.Context(), keyHash); return err },
 	}
 	for end := img.Expires.Add(30 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		for what, ask := range asks {
@@ -218,14 +218,14 @@ func testExpiryUnchanged(t *testing.T, s db.Store) {
 		{never, past(), never},
 	} {
 		for _, name := range []string{"cat.png", "dog.png"} { // which takes the name dog-2.png
-			img := put(t, s, name, data, db.PutOptions{Expires: c.first, DeleteHash: db.Digest{7}}, db.Created)
+			img := put(t, s, name, data, db.PutOptions{Expires: c.first, DeleteKeyHash: db.Digest{7}}, db.Created)
 			for range 2 {
-				again := put(t, s, name, data, db.PutOptions{Expires: c.again, DeleteHash: db.Digest{8}}, db.Unchanged)
+				again := put(t, s, name, data, db.PutOptions{Expires: c.again, DeleteKeyHash: db.Digest{8}}, db.Unchanged)
 				img.Expires = c.want
 				wantImage(t, fmt.Sprintf("%d: Put again", i), again, img)
 				wantStored(t, s, again, data)
 			}
-			wantToken(t, s, img)
+			wantDeleteKey(t, s, img)
 			wantConsistent(t, s)
 			remove(t, s, img.Name)
 		}

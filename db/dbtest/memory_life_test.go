@@ -109,22 +109,22 @@ func (m *memory) countTrash() db.Usage {
 	return u
 }
 
-func (m *memory) ByDeleteHash(_ context.Context, hash db.Digest) (db.Image, error) {
+func (m *memory) ByDeleteKeyHash(_ context.Context, hash db.Digest) (db.Image, error) {
 	m.lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return db.Image{}, db.ErrClosed
 	}
 	among := slices.Collect(maps.Values(m.images))
-	if m.fault == "token outlives the image" {
+	if m.fault == "delete key outlives the image" {
 		among = append(among, m.trash...)
 	}
 	for _, e := range among {
-		match := e.DeleteHash == hash
-		if m.fault == "token by its beginning" {
-			match = e.DeleteHash[0] == hash[0]
+		match := e.DeleteKeyHash == hash
+		if m.fault == "delete key by its beginning" {
+			match = e.DeleteKeyHash[0] == hash[0]
 		}
-		if match && (hash != db.Digest{} || m.fault == "no token is a token") {
+		if match && (hash != db.Digest{} || m.fault == "no delete key is a delete key") {
 			return e.Image, nil
 		}
 	}
@@ -201,8 +201,8 @@ func (m *memory) move(e stored, name string, outcome db.Outcome, rest time.Durat
 		e.Uploaded = m.now()
 	case "moved has no end":
 		e.Expires = time.Time{}
-	case "moved has no token":
-		e.DeleteHash = db.Digest{}
+	case "moved has no delete key":
+		e.DeleteKeyHash = db.Digest{}
 	}
 	m.bind(e)
 	return e.Image

@@ -67,9 +67,9 @@ func (m *memory) reopen() *memory {
 			e.Expires = time.Time{}
 			m.images[name] = e
 		}
-	case "forgets tokens":
+	case "forgets delete keys":
 		for name, e := range m.images {
-			e.DeleteHash = db.Digest{}
+			e.DeleteKeyHash = db.Digest{}
 			m.images[name] = e
 		}
 	case "forgets the trash":
@@ -103,7 +103,7 @@ func (m *memory) Put(ctx context.Context, name string, body io.Reader, o db.PutO
 			return img, 0, err
 		}
 	}
-	img.Expires, img.DeleteHash = img.Expires.Round(0).UTC(), o.DeleteHash
+	img.Expires, img.DeleteKeyHash = img.Expires.Round(0).UTC(), o.DeleteKeyHash
 	switch m.fault {
 	case "ends by the second":
 		img.Expires = img.Expires.Truncate(time.Second)
@@ -186,8 +186,8 @@ func (m *memory) unchanged(held, e stored) db.Image {
 		m.bind(held)
 	case "unchanged takes the time":
 		held.Uploaded = e.Uploaded
-	case "unchanged takes the token":
-		held.DeleteHash = e.DeleteHash
+	case "unchanged takes the delete key":
+		held.DeleteKeyHash = e.DeleteKeyHash
 	}
 	switch m.fault {
 	case "unchanged keeps its end":

@@ -123,7 +123,7 @@ func testModel(t *testing.T, s db.Store) {
 		case n < 170:
 			m.testRestore(t, s, wanted[rnd.IntN(len(wanted))], &trash)
 		case n < 180:
-			m.testToken(t, s, tokens[rnd.IntN(len(tokens))])
+			m.testDeleteKey(t, s, keyHashes[rnd.IntN(len(keyHashes))])
 		case n < 189:
 			wantImages(t, "List of the trash", listAll(t, s, db.ListOptions{Limit: 1 + rnd.IntN(10), Trash: true}), trash.images())
 		default:
@@ -172,7 +172,7 @@ func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, o db.
 		return
 	}
 	want := img
-	want.Expires, want.DeleteHash = o.Expires, o.DeleteHash
+	want.Expires, want.DeleteKeyHash = o.Expires, o.DeleteKeyHash
 	if !o.Uploaded.IsZero() {
 		want.Uploaded = o.Uploaded
 	}

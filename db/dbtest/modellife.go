@@ -32,12 +32,12 @@ func (m *trashModel) add(t *testing.T, s db.Store, e stored, rest time.Duration)
 	*m = slices.Insert(*m, 0, stored{trashed, e.data})
 }
 
-// The times, ends, rests and tokens of the model. None comes to its end on the way.
+// The times, ends, rests and delete keys of the model. None comes to its end on the way.
 var (
-	uploads = []time.Time{{}, {}, time.Unix(0, 1).UTC(), hourly.Add(-time.Hour)}
-	hourly  = time.Now().Truncate(time.Hour).UTC()
-	ends    = []time.Time{{}, hourly.Add(-time.Hour), hourly.Add(2 * time.Hour), hourly.Add(3 * time.Hour)}
-	tokens  = []db.Digest{{}, {1}, {2}, {31: 3}}
+	uploads   = []time.Time{{}, {}, time.Unix(0, 1).UTC(), hourly.Add(-time.Hour)}
+	hourly    = time.Now().Truncate(time.Hour).UTC()
+	ends      = []time.Time{{}, hourly.Add(-time.Hour), hourly.Add(2 * time.Hour), hourly.Add(3 * time.Hour)}
+	keyHashes = []db.Digest{{}, {1}, {2}, {31: 3}}
 )
 
 // rests returns for how long something is to rest in the trash.
@@ -47,11 +47,11 @@ func rests(rnd *rand.Rand) time.Duration {
 
 func putOptions(rnd *rand.Rand, conflict db.Conflict) db.PutOptions {
 	return db.PutOptions{
-		Conflict:   conflict,
-		Uploaded:   uploads[rnd.IntN(len(uploads))],
-		Expires:    ends[rnd.IntN(len(ends))],
-		DeleteHash: tokens[rnd.IntN(len(tokens))],
-		Trash:      rests(rnd),
+		Conflict:      conflict,
+		Uploaded:      uploads[rnd.IntN(len(uploads))],
+		Expires:       ends[rnd.IntN(len(ends))],
+		DeleteKeyHash: keyHashes[rnd.IntN(len(keyHashes))],
+		Trash:         rests(rnd),
 	}
 }
 
@@ -118,17 +118,17 @@ func (m model) wantMoved(t *testing.T, what, name string, conflict db.Conflict, 
 	wantImage(t, what, img, want)
 }
 
-// testToken: any image that has the token will do.
-func (m model) testToken(t *testing.T, s db.Store, token db.Digest) {
+// testDeleteKey: any image that has the delete key will do.
+func (m model) testDeleteKey(t *testing.T, s db.Store, keyHash db.Digest) {
 	t.Helper()
-	has := func(img db.Image) bool { return img.DeleteHash == token && token != db.Digest{} }
-	img, err := s.ByDeleteHash(t.Context(), token)
+	has := func(img db.Image) bool { return img.DeleteKeyHash == keyHash && keyHash != db.Digest{} }
+	img, err := s.ByDeleteKeyHash(t.Context(), keyHash)
 	switch {
 	case !slices.ContainsFunc(m.images(), has):
-		wantError(t, "ByDeleteHash", err, db.ErrNotFound)
+		wantError(t, "ByDeleteKeyHash", err, db.ErrNotFound)
 	case err != nil || !has(m[img.Name].img):
-		t.Errorf("ByDeleteHash(%s): got %q and %v, want one that has it", token, img.Name, err)
+		t.Errorf("ByDeleteKeyHash(%s): got %q and %v, want one that has it", keyHash, img.Name, err)
 	default:
-		wantImage(t, "ByDeleteHash", img, m[img.Name].img)
+		wantImage(t, "ByDeleteKeyHash", img, m[img.Name].img)
 	}
 }

@@ -31,7 +31,7 @@ func rename(t *testing.T, s db.Store, from, to string, o db.RenameOptions, want 
 func testMove(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, large} {
 		data, small := content(uint64(i), size), content(10, 1000)
-		o := db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}, Inspect: describe}
+		o := db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{1}, Inspect: describe}
 		img := put(t, s, "cat.png", data, o, db.Created)
 		copied := putVariant(t, s, img.SHA256, "w=1", small, ample)
 		later := create(t, s, "later.png", content(20, 100))
@@ -42,7 +42,7 @@ func testMove(t *testing.T, s db.Store) {
 		wantImage(t, "Rename", moved, img)
 		wantAbsent(t, s, "cat.png")
 		wantStored(t, s, img, data)
-		wantToken(t, s, img)
+		wantDeleteKey(t, s, img)
 		wantVariant(t, s, img.SHA256, "w=1", copied, small)
 		wantTrash(t, s)
 		wantUsage(t, s, withVariants(sum([]db.Image{img, later}), 1, 1000))
@@ -107,8 +107,8 @@ func testMoveUnchanged(t *testing.T, s db.Store) {
 			{never, soon, never},
 			{soon, never, never},
 		} {
-			to := put(t, s, "to.png", data, db.PutOptions{Expires: c.to, DeleteHash: db.Digest{1}}, db.Created)
-			put(t, s, "from.png", data, db.PutOptions{Expires: c.from, DeleteHash: db.Digest{2}}, db.Created)
+			to := put(t, s, "to.png", data, db.PutOptions{Expires: c.to, DeleteKeyHash: db.Digest{1}}, db.Created)
+			put(t, s, "from.png", data, db.PutOptions{Expires: c.from, DeleteKeyHash: db.Digest{2}}, db.Created)
 			copied := putVariant(t, s, to.SHA256, "w=1", content(2, 100), ample)
 			body := openBody(t, s, "from.png")
 			img := rename(t, s, "from.png", "to.png", db.RenameOptions{Conflict: conflict, Trash: time.Hour}, db.Unchanged)
@@ -116,8 +116,8 @@ func testMoveUnchanged(t *testing.T, s db.Store) {
 			wantImage(t, "Rename", img, to)
 			wantStored(t, s, to, data)
 			wantAbsent(t, s, "from.png")
-			wantToken(t, s, to)
-			wantNoToken(t, s, db.Digest{2})
+			wantDeleteKey(t, s, to)
+			wantNoDeleteKey(t, s, db.Digest{2})
 			wantTrash(t, s)
 			wantVariant(t, s, to.SHA256, "w=1", copied, content(2, 100))
 			wantUsage(t, s, withVariants(sum([]db.Image{to}), 1, 100))
@@ -132,7 +132,7 @@ func testMoveUnchanged(t *testing.T, s db.Store) {
 // does an image that has one of the numbers already.
 func testMoveNowhere(t *testing.T, s db.Store) {
 	data := content(1, 100)
-	img := put(t, s, "é.png", data, db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}}, db.Created)
+	img := put(t, s, "é.png", data, db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{1}}, db.Created)
 	other := create(t, s, "cat.png", content(2, 100))
 	number := put(t, s, "cat.png", content(3, 100), db.PutOptions{}, db.Created)
 	for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {

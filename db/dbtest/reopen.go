@@ -186,14 +186,14 @@ func testReopenAcknowledged(t *testing.T, open func() db.Store) {
 	wantConsistent(t, s)
 }
 
-// testReopenLife: ends, tokens and the trash are as they were; and what came
+// testReopenLife: ends, delete keys and the trash are as they were; and what came
 // to its end while the store was closed is gone, and swept.
 func testReopenLife(t *testing.T, open func() db.Store) {
 	s := open()
 	end := time.Now().Add(100 * time.Millisecond)
-	cat := put(t, s, "cat.png", content(1, 2<<20), db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}}, db.Created)
-	put(t, s, "short.png", content(2, 2<<20), db.PutOptions{Expires: end, DeleteHash: db.Digest{2}}, db.Created)
-	put(t, s, "dog.png", content(3, 2<<20), db.PutOptions{Expires: future(), DeleteHash: db.Digest{3}}, db.Created)
+	cat := put(t, s, "cat.png", content(1, 2<<20), db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{1}}, db.Created)
+	put(t, s, "short.png", content(2, 2<<20), db.PutOptions{Expires: end, DeleteKeyHash: db.Digest{2}}, db.Created)
+	put(t, s, "dog.png", content(3, 2<<20), db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{3}}, db.Created)
 	dog := discard(t, s, "dog.png", time.Hour)
 	create(t, s, "cat-2.png", content(1, 2<<20))
 	trash := []db.Image{dog, discard(t, s, "cat-2.png", time.Hour)}
@@ -209,14 +209,14 @@ func testReopenLife(t *testing.T, open func() db.Store) {
 		wantNoTrace(t, s, "short.png", db.Digest{2})
 		wantNoTrace(t, s, "gone.png", db.Digest{})
 		wantStored(t, s, cat, content(1, 2<<20))
-		wantToken(t, s, cat)
-		wantNoToken(t, s, db.Digest{3})
+		wantDeleteKey(t, s, cat)
+		wantNoDeleteKey(t, s, db.Digest{3})
 		wantTrash(t, s, trash...)
 		wantUsageSoon(t, s, sumWith([]db.Image{cat}, trash))
 	}
 	wantImage(t, "Restore", restore(t, s, "dog.png", "dog.png", db.Created), untrashed(dog))
 	wantStored(t, s, untrashed(dog), content(3, 2<<20))
-	wantToken(t, s, untrashed(dog))
+	wantDeleteKey(t, s, untrashed(dog))
 	moved := rename(t, s, "cat.png", "tiger.png", db.RenameOptions{}, db.Created)
 	trash = append(trash[1:], discard(t, s, "dog.png", time.Hour))
 	closeStore(t, s)

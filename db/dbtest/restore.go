@@ -26,7 +26,7 @@ func restore(t *testing.T, s db.Store, name, wantName string, want db.Outcome) d
 func testRestore(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, 3 << 20} {
 		data := content(uint64(i), size)
-		o := db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}, Inspect: describe}
+		o := db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{1}, Inspect: describe}
 		img := put(t, s, "dé.png", data, o, db.Created)
 		create(t, s, "later.png", content(10, 100))
 		list := listAll(t, s, db.ListOptions{Limit: 10})
@@ -80,13 +80,13 @@ func testRestoreTaken(t *testing.T, s db.Store) {
 	remove(t, s, "cat.png")
 
 	discard(t, s, "cat-2.png", 24*time.Hour)
-	same := put(t, s, "cat-2.png", former, db.PutOptions{Expires: future(), DeleteHash: db.Digest{1}}, db.Created)
+	same := put(t, s, "cat-2.png", former, db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{1}}, db.Created)
 	same.Expires = late
 	wantImage(t, "Restore", restore(t, s, "cat-2.png", "cat-2.png", db.Unchanged), same)
 	wantStored(t, s, same, former)
 	wantTrash(t, s)
 	wantUsage(t, s, sum([]db.Image{same}))
-	wantToken(t, s, same)
+	wantDeleteKey(t, s, same)
 
 	// As in a Put, the same bytes under one of the name's numbers will do.
 	create(t, s, "dog.png", former)

@@ -8,67 +8,67 @@ import (
 	"imageserver/db"
 )
 
-// wantToken fails unless img is found by its DeleteHash.
-func wantToken(t *testing.T, s db.Store, img db.Image) {
+// wantDeleteKey fails unless img is found by its DeleteKeyHash.
+func wantDeleteKey(t *testing.T, s db.Store, img db.Image) {
 	t.Helper()
-	got, err := s.ByDeleteHash(t.Context(), img.DeleteHash)
+	got, err := s.ByDeleteKeyHash(t.Context(), img.DeleteKeyHash)
 	if err != nil {
-		t.Errorf("ByDeleteHash of %q: %v", img.Name, err)
+		t.Errorf("ByDeleteKeyHash of %q: %v", img.Name, err)
 		return
 	}
-	wantImage(t, "ByDeleteHash", got, img)
+	wantImage(t, "ByDeleteKeyHash", got, img)
 }
 
-// wantNoToken fails if token finds an image.
-func wantNoToken(t *testing.T, s db.Store, token db.Digest) {
+// wantNoDeleteKey fails if an image has this hash of a delete key.
+func wantNoDeleteKey(t *testing.T, s db.Store, keyHash db.Digest) {
 	t.Helper()
-	_, err := s.ByDeleteHash(t.Context(), token)
-	wantError(t, "ByDeleteHash", err, db.ErrNotFound)
+	_, err := s.ByDeleteKeyHash(t.Context(), keyHash)
+	wantError(t, "ByDeleteKeyHash", err, db.ErrNotFound)
 }
 
-// withToken stores data under a name that is free, with a token.
-func withToken(t *testing.T, s db.Store, name string, data []byte, token db.Digest) db.Image {
+// withDeleteKey stores data under a name that is free, with a delete key.
+func withDeleteKey(t *testing.T, s db.Store, name string, data []byte, keyHash db.Digest) db.Image {
 	t.Helper()
-	img := put(t, s, name, data, db.PutOptions{DeleteHash: token}, db.Created)
-	if img.DeleteHash != token {
-		t.Errorf("DeleteHash: got %s, want %s", img.DeleteHash, token)
+	img := put(t, s, name, data, db.PutOptions{DeleteKeyHash: keyHash}, db.Created)
+	if img.DeleteKeyHash != keyHash {
+		t.Errorf("DeleteKeyHash: got %s, want %s", img.DeleteKeyHash, keyHash)
 	}
 	return img
 }
 
-// testToken finds images by the whole of their hashes, and none without one.
-func testToken(t *testing.T, s db.Store) {
-	tokens := []db.Digest{{1}, {1, 31: 1}, {31: 1}, {2}, {0xff}}
+// testDeleteKey finds images by the whole of their hashes, and none without one.
+func testDeleteKey(t *testing.T, s db.Store) {
+	keyHashes := []db.Digest{{1}, {1, 31: 1}, {31: 1}, {2}, {0xff}}
 	var images []db.Image
-	for i, token := range tokens {
-		images = append(images, withToken(t, s, string(rune('a'+i)), content(uint64(i), 100), token))
+	for i, keyHash := range keyHashes {
+		images = append(images, withDeleteKey(t, s, string(rune('a'+i)), content(uint64(i), 100), keyHash))
 	}
 	images = append(images, create(t, s, "without", content(10, 100)))
-	for i, token := range tokens {
-		wantToken(t, s, images[i])
+	for i, keyHash := range keyHashes {
+		wantDeleteKey(t, s, images[i])
 		wantStored(t, s, images[i], content(uint64(i), 100))
-		token[15]++
-		wantNoToken(t, s, token)
+		keyHash[15]++
+		wantNoDeleteKey(t, s, keyHash)
 	}
-	wantNoToken(t, s, db.Digest{})
-	for i := range tokens {
+	wantNoDeleteKey(t, s, db.Digest{})
+	for i := range keyHashes {
 		remove(t, s, images[i].Name)
-		wantNoToken(t, s, tokens[i])
-		for _, left := range images[i+1 : len(tokens)] {
-			wantToken(t, s, left)
+		wantNoDeleteKey(t, s, keyHashes[i])
+		for _, left := range images[i+1 : len(keyHashes)] {
+			wantDeleteKey(t, s, left)
 		}
 	}
 }
 
-// testTokenDead: a token is good for as long as its image is there.
-func testTokenDead(t *testing.T, s db.Store) {
-	token := db.Digest{1}
+// testDeleteKeyDead: a delete key is good for as long as its image is there.
+func testDeleteKeyDead(t *testing.T, s db.Store) {
+	keyHash := db.Digest{1}
 	for _, end := range []func(){
 		func() { remove(t, s, "cat.png") },
 		func() { discard(t, s, "cat.png", time.Hour) },
 		func() { put(t, s, "cat.png", content(2, 100), db.PutOptions{Conflict: db.Replace}, db.Replaced) },
 		func() {
-			o := db.PutOptions{Conflict: db.Replace, Trash: time.Hour, DeleteHash: db.Digest{2}}
+			o := db.PutOptions{Conflict: db.Replace, Trash: time.Hour, DeleteKeyHash: db.Digest{2}}
 			put(t, s, "cat.png", content(2, 100), o, db.Replaced)
 		},
 		func() {
@@ -76,75 +76,75 @@ func testTokenDead(t *testing.T, s db.Store) {
 			rename(t, s, "dog.png", "cat.png", db.RenameOptions{Conflict: db.Replace}, db.Replaced)
 		},
 	} {
-		wantToken(t, s, withToken(t, s, "cat.png", content(1, 100), token))
+		wantDeleteKey(t, s, withDeleteKey(t, s, "cat.png", content(1, 100), keyHash))
 		end()
-		wantNoToken(t, s, token)
+		wantNoDeleteKey(t, s, keyHash)
 		if err := s.Delete(t.Context(), "cat.png", db.DeleteOptions{}); err != nil {
 			wantError(t, "Delete", err, db.ErrNotFound)
 		}
 	}
-	wantNoToken(t, s, db.Digest{2})
+	wantNoDeleteKey(t, s, db.Digest{2})
 
-	// Another image under the same name has its own, and the same token may
+	// Another image under the same name has its own, and the same delete key may
 	// be given again.
-	cat := withToken(t, s, "cat.png", content(4, 100), db.Digest{3})
-	wantNoToken(t, s, token)
-	dog := withToken(t, s, "dog.png", content(5, 100), token)
-	wantToken(t, s, cat)
-	wantToken(t, s, dog)
+	cat := withDeleteKey(t, s, "cat.png", content(4, 100), db.Digest{3})
+	wantNoDeleteKey(t, s, keyHash)
+	dog := withDeleteKey(t, s, "dog.png", content(5, 100), keyHash)
+	wantDeleteKey(t, s, cat)
+	wantDeleteKey(t, s, dog)
 }
 
-// testTokenUnchanged: who sends the bytes of an image gets no leave to delete
+// testDeleteKeyUnchanged: who sends the bytes of an image gets no leave to delete
 // it, and takes nobody's.
-func testTokenUnchanged(t *testing.T, s db.Store) {
+func testDeleteKeyUnchanged(t *testing.T, s db.Store) {
 	data := content(1, 100)
-	cat := withToken(t, s, "cat.png", data, db.Digest{1})
+	cat := withDeleteKey(t, s, "cat.png", data, db.Digest{1})
 	dog := create(t, s, "dog.png", data)
-	for _, token := range []db.Digest{{}, {2}} {
+	for _, keyHash := range []db.Digest{{}, {2}} {
 		for _, end := range []time.Time{{}, future()} {
-			o := db.PutOptions{DeleteHash: token, Expires: end}
+			o := db.PutOptions{DeleteKeyHash: keyHash, Expires: end}
 			wantImage(t, "Put again", put(t, s, "cat.png", data, o, db.Unchanged), cat)
 			wantImage(t, "Put again", put(t, s, "dog.png", data, o, db.Unchanged), dog)
 		}
 	}
-	wantToken(t, s, cat)
-	wantNoToken(t, s, db.Digest{2})
+	wantDeleteKey(t, s, cat)
+	wantNoDeleteKey(t, s, db.Digest{2})
 }
 
-// testTokenMoves: a token goes with its image to another name, and to the trash
+// testDeleteKeyMoves: a delete key goes with its image to another name, and to the trash
 // and back, where it is good for nothing meanwhile.
-func testTokenMoves(t *testing.T, s db.Store) {
-	token := db.Digest{1}
-	withToken(t, s, "cat.png", content(1, 100), token)
-	wantToken(t, s, rename(t, s, "cat.png", "tiger.png", db.RenameOptions{}, db.Created))
+func testDeleteKeyMoves(t *testing.T, s db.Store) {
+	keyHash := db.Digest{1}
+	withDeleteKey(t, s, "cat.png", content(1, 100), keyHash)
+	wantDeleteKey(t, s, rename(t, s, "cat.png", "tiger.png", db.RenameOptions{}, db.Created))
 	for range 2 {
 		discard(t, s, "tiger.png", time.Hour)
-		wantNoToken(t, s, token)
-		wantToken(t, s, restore(t, s, "tiger.png", "tiger.png", db.Created))
+		wantNoDeleteKey(t, s, keyHash)
+		wantDeleteKey(t, s, restore(t, s, "tiger.png", "tiger.png", db.Created))
 	}
 	discard(t, s, "tiger.png", time.Hour)
 	create(t, s, "tiger.png", content(2, 100))
-	wantToken(t, s, restore(t, s, "tiger.png", "tiger-2.png", db.Created))
+	wantDeleteKey(t, s, restore(t, s, "tiger.png", "tiger-2.png", db.Created))
 	remove(t, s, "tiger-2.png")
-	wantNoToken(t, s, token)
+	wantNoDeleteKey(t, s, keyHash)
 }
 
-// testTokenDelete: callers with one token look the image up and delete it,
+// testDeleteKeyDelete: callers with one delete key look the image up and delete it,
 // while others take its name for images of their own: those stay.
-func testTokenDelete(t *testing.T, s db.Store) {
+func testDeleteKeyDelete(t *testing.T, s db.Store) {
 	for round := range 5 {
-		token := db.Digest{1, byte(round)}
-		withToken(t, s, "cat.png", content(1, 100), token)
+		keyHash := db.Digest{1, byte(round)}
+		withDeleteKey(t, s, "cat.png", content(1, 100), keyHash)
 		var deleted atomic.Int64
 		race(8, func(i int) {
 			if i%2 == 0 {
 				tryPut(t.Context(), s, "cat.png", content(uint64(i+2), 100), db.PutOptions{Conflict: db.Replace})
 				return
 			}
-			img, err := s.ByDeleteHash(t.Context(), token)
+			img, err := s.ByDeleteKeyHash(t.Context(), keyHash)
 			if err == nil {
 				err = s.Delete(t.Context(), img.Name, db.DeleteOptions{Allow: func(current *db.Image) error {
-					if current == nil || current.DeleteHash != token {
+					if current == nil || current.DeleteKeyHash != keyHash {
 						return errRefused
 					}
 					return nil
@@ -155,10 +155,10 @@ func testTokenDelete(t *testing.T, s db.Store) {
 			}
 		})
 		if got := deleted.Load(); got > 1 {
-			t.Errorf("Delete by token: got %d successes, want one at most", got)
+			t.Errorf("Delete with one delete key: got %d successes, want one at most", got)
 		}
 		img, err := s.Stat(t.Context(), "cat.png")
-		if err != nil || img.DeleteHash == token {
+		if err != nil || img.DeleteKeyHash == keyHash {
 			t.Errorf("Stat: got %+v and %v, want one of the others' images", img, err)
 		}
 		remove(t, s, "cat.png")

@@ -51,15 +51,15 @@ func testTrash(t *testing.T, s db.Store) {
 		{100, 24 * time.Hour, future().Add(48 * time.Hour)},
 		{3 << 20, 24 * time.Hour, future()}, // which comes first
 	} {
-		token := db.Digest{byte(i + 1)}
-		o := db.PutOptions{Expires: c.end, DeleteHash: token, Inspect: describe}
+		keyHash := db.Digest{byte(i + 1)}
+		o := db.PutOptions{Expires: c.end, DeleteKeyHash: keyHash, Inspect: describe}
 		img := put(t, s, "cat.png", content(uint64(i), c.size), o, db.Created)
 		before := time.Now()
 		trashed := discard(t, s, "cat.png", c.rest)
 		wantRests(t, trashed, before, c.rest)
 		wantImage(t, "in the trash", untrashed(trashed), img)
 		wantAbsent(t, s, "cat.png")
-		wantNoToken(t, s, token)
+		wantNoDeleteKey(t, s, keyHash)
 		wantError(t, "Delete again", s.Delete(t.Context(), "cat.png", db.DeleteOptions{}), db.ErrNotFound)
 		_, _, err := s.Rename(t.Context(), "cat.png", "dog.png", db.RenameOptions{})
 		wantError(t, "Rename", err, db.ErrNotFound)

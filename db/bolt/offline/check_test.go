@@ -167,7 +167,7 @@ func TestCheckAndRepair(t *testing.T) {
 			return errors.Join(tx.Bucket(layout.DigestsBucket).Delete(first(tx, layout.DigestsBucket)), tx.Bucket(layout.DigestsBucket).Put([]byte("short"), nil))
 		}, want: `index "digests"`},
 		{name: "tokens", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(layout.TokensBucket).Delete(first(tx, layout.TokensBucket)), tx.Bucket(layout.TokensBucket).Put([]byte("short"), nil))
+			return errors.Join(tx.Bucket(layout.DeleteKeysBucket).Delete(first(tx, layout.DeleteKeysBucket)), tx.Bucket(layout.DeleteKeysBucket).Put([]byte("short"), nil))
 		}, want: `index "tokens"`},
 		{name: "trash", damage: func(tx *bbolt.Tx) error {
 			return tx.Bucket(layout.DeletedBucket).Delete(first(tx, layout.DeletedBucket))
@@ -335,7 +335,7 @@ index "digests" has 76 entries`},
 			s := openStore(t, path, bolt.Options{})
 			for _, name := range described {
 				if img, err := s.Stat(ctx, name); err != nil || img.ContentType != "image/of-old" || img.Uploaded.IsZero() ||
-					strings.HasPrefix(name, "small") == (img.DeleteHash == db.Digest{}) || (name == "ends.png") == img.Expires.IsZero() {
+					strings.HasPrefix(name, "small") == (img.DeleteKeyHash == db.Digest{}) || (name == "ends.png") == img.Expires.IsZero() {
 					t.Errorf("the record made again is %+v, %v", img, err)
 				}
 			}

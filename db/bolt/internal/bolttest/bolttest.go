@@ -71,7 +71,7 @@ func Fill(t testing.TB, s db.Store) (images map[string][]byte) {
 		put(fmt.Sprintf("%d.png", i), Content(byte(i), size), db.PutOptions{})
 	}
 	for i := range 60 {
-		put(fmt.Sprintf("small %d.png", i), Content(byte(i), 300+i), db.PutOptions{DeleteHash: db.Digest{byte(i), 1}})
+		put(fmt.Sprintf("small %d.png", i), Content(byte(i), 300+i), db.PutOptions{DeleteKeyHash: db.Digest{byte(i), 1}})
 	}
 	put("twin.png", images["3.png"], db.PutOptions{})
 	put("ends.png", Content(70, 2000), db.PutOptions{Expires: time.Now().Add(time.Hour)})

@@ -55,17 +55,17 @@ var Indexes = []Index{
 		Owner: DigestOwner,
 	},
 	{
-		Bucket: TokensBucket,
+		Bucket: DeleteKeysBucket,
 		Entry: func(r *Record) (key, _ []byte) {
-			if r.IsImage() && r.DeleteHash != (db.Digest{}) {
-				key = DigestKey(r.DeleteHash, r.Name)
+			if r.IsImage() && r.DeleteKeyHash != (db.Digest{}) {
+				key = DigestKey(r.DeleteKeyHash, r.Name)
 			}
 			return key, nil
 		},
 		Owner: func(k, _ []byte) (bucket, owner []byte) {
 			return ImagesBucket, k[min(len(db.Digest{}), len(k)):]
 		},
-		Recall: func(r *Record, k []byte) { copy(r.DeleteHash[:], k) },
+		Recall: func(r *Record, k []byte) { copy(r.DeleteKeyHash[:], k) },
 	},
 	{
 		Bucket: DeletedBucket,

@@ -16,7 +16,7 @@ import (
 // a record back to the record, and each record must be in some index.
 func TestIndexes(t *testing.T) {
 	t.Parallel()
-	image := Record{Image: db.Image{Name: "a.png", SHA256: db.Digest{1}, Uploaded: time.Unix(1, 0), Expires: time.Unix(2, 0), DeleteHash: db.Digest{2}}, Blob: 3, ChunkSize: ChunkSize}
+	image := Record{Image: db.Image{Name: "a.png", SHA256: db.Digest{1}, Uploaded: time.Unix(1, 0), Expires: time.Unix(2, 0), DeleteKeyHash: db.Digest{2}}, Blob: 3, ChunkSize: ChunkSize}
 	trashed := image
 	trashed.Image = image.Trashed(time.Unix(4, 5), time.Hour)
 	copied := Record{Blob: 6, ChunkSize: ChunkSize, VariantKey: VariantKey(db.Digest{1}, "w=1")}

@@ -6,7 +6,7 @@
 //	recent   upload time, newest first, + name → nothing: the order of List
 //	digests  SHA-256 + name → nothing: the images that share one content;
 //	         SHA-256 + NUL + key in trash → nothing: those in the trash
-//	tokens   hash of the delete key + name → nothing: for ByDeleteHash
+//	tokens   hash of the delete key + name → nothing: for ByDeleteKeyHash
 //	trash    name + NUL + time of deletion, newest first → record
 //	deleted  time of deletion, newest first, + name → nothing: the order of List
 //	         for the trash
@@ -27,18 +27,18 @@
 package layout
 
 var (
-	MetaBucket     = []byte("meta")
-	ImagesBucket   = []byte("images")
-	RecentBucket   = []byte("recent")
-	DigestsBucket  = []byte("digests")
-	ChunksBucket   = []byte("chunks")
-	OrphansBucket  = []byte("orphans")
-	VariantsBucket = []byte("copies")
-	MadeBucket     = []byte("made")
-	TrashBucket    = []byte("trash")
-	DeletedBucket  = []byte("deleted")
-	DueBucket      = []byte("due")
-	TokensBucket   = []byte("tokens")
+	MetaBucket       = []byte("meta")
+	ImagesBucket     = []byte("images")
+	RecentBucket     = []byte("recent")
+	DigestsBucket    = []byte("digests")
+	ChunksBucket     = []byte("chunks")
+	OrphansBucket    = []byte("orphans")
+	VariantsBucket   = []byte("copies")
+	MadeBucket       = []byte("made")
+	TrashBucket      = []byte("trash")
+	DeletedBucket    = []byte("deleted")
+	DueBucket        = []byte("due")
+	DeleteKeysBucket = []byte("tokens")
 
 	FormatKey     = []byte("format")
 	UsageKey      = []byte("usage")

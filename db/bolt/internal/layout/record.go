@@ -34,20 +34,20 @@ type Record struct {
 // must not be carried over for another reason. A new format keeps older
 // programs from opening the file. Any other new field needs no new format.
 const (
-	fieldBlob        = 1  // varint
-	fieldSHA256      = 2  // bytes
-	fieldSize        = 3  // varint
-	fieldContentType = 4  // string
-	fieldWidth       = 5  // varint
-	fieldHeight      = 6  // varint
-	fieldUploaded    = 7  // sfixed64, nanoseconds since 1970 UTC
-	fieldChunkSize   = 8  // varint
-	fieldOrientation = 9  // varint; missing for 0
-	fieldExpires     = 10 // sfixed64, as fieldUploaded
-	fieldDeleteHash  = 11 // bytes; missing for none
-	fieldDeleted     = 12 // sfixed64
-	fieldKeptUntil   = 13 // sfixed64
-	fieldChecksum    = 14 // fixed32, CRC-32C of all bytes before this field; the last field; missing in records from before format 4
+	fieldBlob          = 1  // varint
+	fieldSHA256        = 2  // bytes
+	fieldSize          = 3  // varint
+	fieldContentType   = 4  // string
+	fieldWidth         = 5  // varint
+	fieldHeight        = 6  // varint
+	fieldUploaded      = 7  // sfixed64, nanoseconds since 1970 UTC
+	fieldChunkSize     = 8  // varint
+	fieldOrientation   = 9  // varint; missing for 0
+	fieldExpires       = 10 // sfixed64, as fieldUploaded
+	fieldDeleteKeyHash = 11 // bytes; missing for none
+	fieldDeleted       = 12 // sfixed64
+	fieldKeptUntil     = 13 // sfixed64
+	fieldChecksum      = 14 // fixed32, CRC-32C of all bytes before this field; the last field; missing in records from before format 4
 )
 
 func (r *Record) Marshal() []byte {
@@ -65,8 +65,8 @@ func (r *Record) Marshal() []byte {
 	if r.Orientation != 0 {
 		varint(fieldOrientation, uint64(r.Orientation))
 	}
-	if r.DeleteHash != (db.Digest{}) {
-		b = protowire.AppendBytes(protowire.AppendTag(b, fieldDeleteHash, protowire.BytesType), r.DeleteHash[:])
+	if r.DeleteKeyHash != (db.Digest{}) {
+		b = protowire.AppendBytes(protowire.AppendTag(b, fieldDeleteKeyHash, protowire.BytesType), r.DeleteKeyHash[:])
 	}
 	at := func(n protowire.Number, t time.Time) {
 		if !t.IsZero() {
@@ -108,8 +108,8 @@ func unmarshalRecord(name string, b []byte) (*Record, error) {
 			if !setDigest(&r.SHA256, value) {
 				return nil, damagedRecord(name)
 			}
-		case number == fieldDeleteHash && kind == protowire.BytesType:
-			if !setDigest(&r.DeleteHash, value) {
+		case number == fieldDeleteKeyHash && kind == protowire.BytesType:
+			if !setDigest(&r.DeleteKeyHash, value) {
 				return nil, damagedRecord(name)
 			}
 		case number == fieldContentType && kind == protowire.BytesType:

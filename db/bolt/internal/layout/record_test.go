@@ -43,7 +43,7 @@ func TestRecord(t *testing.T) {
 	}{
 		{"orientation", 2, func() { r.Orientation = 6 }},
 		{"end", 9, func() { r.Expires = end }},
-		{"hash", 34, func() { r.DeleteHash = db.Digest{31: 1} }},
+		{"hash", 34, func() { r.DeleteKeyHash = db.Digest{31: 1} }},
 		{"deletion", 9, func() { r.Deleted = time.Unix(0, -1).UTC() }},
 		{"rest", 9, func() { r.KeptUntil = time.Unix(0, 0).UTC() }},
 	} {
@@ -66,7 +66,7 @@ func TestRecordFlipped(t *testing.T) {
 	r := &Record{
 		Image: db.Image{
 			Name: "a.png", Size: 12345, SHA256: sha256.Sum256([]byte("a")), ContentType: "image/png", Width: 640, Height: 480,
-			Uploaded: time.Unix(1, 0).UTC(), Expires: time.Unix(2, 0).UTC(), DeleteHash: db.Digest{1},
+			Uploaded: time.Unix(1, 0).UTC(), Expires: time.Unix(2, 0).UTC(), DeleteKeyHash: db.Digest{1},
 		},
 		Blob: 77, ChunkSize: ChunkSize,
 	}
@@ -95,7 +95,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(r.Marshal())
 	f.Add([]byte{})
 	r.Image = r.Trashed(time.Unix(2, 0), time.Hour)
-	r.Expires, r.DeleteHash = time.Unix(1, 0), db.Digest{1}
+	r.Expires, r.DeleteKeyHash = time.Unix(1, 0), db.Digest{1}
 	f.Add(r.Marshal())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := unmarshalRecord("a.png", b)
