@@ -81,7 +81,7 @@ func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
 		if err != nil {
 			return "", err
 		}
-		err = s.store.Delete(c.Request().Context(), img.Name, db.DeleteOptions{Trash: s.o.Trash, Allow: func(now *db.Image) error {
+		err = s.store.Delete(c.Request().Context(), img.Name, db.DeleteOptions{TrashTTL: s.o.Trash, Allow: func(now *db.Image) error {
 			if now == nil || now.DeleteKeyHash != img.DeleteKeyHash {
 				return errMoved
 			}

@@ -54,7 +54,7 @@ func (s *Server) describe(c echo.Context, img db.Image) image {
 		UploadedAt:  img.Uploaded,
 		ExpiresAt:   img.Expires,
 		DeletedAt:   img.Deleted,
-		KeptUntil:   img.KeptUntil,
+		KeptUntil:   img.TrashExpires,
 	}
 }
 
@@ -129,7 +129,7 @@ func (s *Server) checkNow(c echo.Context, name string, allow db.Precondition) er
 
 // deleteImage deletes an image and responds with 204.
 func (s *Server) deleteImage(c echo.Context) error {
-	if err := s.store.Delete(c.Request().Context(), imageName(c), db.DeleteOptions{Allow: precondition(c.Request().Header), Trash: s.o.Trash}); err != nil {
+	if err := s.store.Delete(c.Request().Context(), imageName(c), db.DeleteOptions{Allow: precondition(c.Request().Header), TrashTTL: s.o.Trash}); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

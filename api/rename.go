@@ -44,7 +44,7 @@ func (s *Server) renameImage(c echo.Context, name string) error {
 	img, outcome, err := s.store.Rename(c.Request().Context(), name, *body.Filename, db.RenameOptions{
 		Conflict: conflict,
 		Allow:    precondition(c.Request().Header),
-		Trash:    s.o.Trash,
+		TrashTTL: s.o.Trash,
 	})
 	if err != nil {
 		return err

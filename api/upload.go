@@ -209,7 +209,7 @@ func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error
 		Allow:         in.allow,
 		Uploaded:      uploaded,
 		DeleteKeyHash: key.hash(),
-		Trash:         s.o.Trash,
+		TrashTTL:      s.o.Trash,
 		Inspect: func(r io.ReaderAt, img *db.Image) error {
 			if in.digest != nil && *in.digest != content.Digest(img.SHA256) {
 				return errDigest

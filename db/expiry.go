@@ -2,36 +2,37 @@ package db
 
 import "time"
 
-// End returns when the image goes by itself: KeptUntil for one in the trash,
-// Expires for any other; zero means never.
-func (img *Image) End() time.Time {
+// Expiry returns when the store deletes the image by itself: TrashExpires for an
+// image in the trash, Expires for any other. Zero means never.
+func (img *Image) Expiry() time.Time {
 	if img.Deleted.IsZero() {
 		return img.Expires
 	}
-	return img.KeptUntil
+	return img.TrashExpires
 }
 
-// Ended reports whether the image has gone by itself by now. The moment of its
-// end is already one without it.
-func (img *Image) Ended(now time.Time) bool {
-	end := img.End()
-	return !end.IsZero() && !now.Before(end)
+// Expired reports whether the image has expired at the time now. It has expired at the
+// moment of its Expiry, not only after it.
+func (img *Image) Expired(now time.Time) bool {
+	expiry := img.Expiry()
+	return !expiry.IsZero() && !now.Before(expiry)
 }
 
-// LaterEnd returns the later of two ends. Zero is never, which is the latest.
-func LaterEnd(a, b time.Time) time.Time {
+// LaterExpiry returns the later of two values of Image.Expires. Zero means never, so it
+// is the latest.
+func LaterExpiry(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && a.After(b) {
 		return a
 	}
 	return b
 }
 
-// Trashed returns img as it rests in the trash, deleted at a time and kept for
-// rest from then on, but not beyond its own end.
-func (img Image) Trashed(at time.Time, rest time.Duration) Image {
-	img.Deleted, img.KeptUntil = at, at.Add(rest)
-	if !img.Expires.IsZero() && img.Expires.Before(img.KeptUntil) {
-		img.KeptUntil = img.Expires
+// Trashed returns img as it is in the trash after it was deleted at the time at: it
+// expires there after ttl, or at its own Expires if that is earlier.
+func (img Image) Trashed(at time.Time, ttl time.Duration) Image {
+	img.Deleted, img.TrashExpires = at, at.Add(ttl)
+	if !img.Expires.IsZero() && img.Expires.Before(img.TrashExpires) {
+		img.TrashExpires = img.Expires
 	}
 	return img
 }

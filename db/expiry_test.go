@@ -7,7 +7,7 @@ import (
 	"imageserver/db"
 )
 
-func TestLaterEnd(t *testing.T) {
+func TestLaterExpiry(t *testing.T) {
 	never, soon, late := time.Time{}, time.Unix(100, 0), time.Unix(100, 1)
 	for _, c := range []struct{ a, b, want time.Time }{
 		{soon, late, late},
@@ -15,9 +15,9 @@ func TestLaterEnd(t *testing.T) {
 		{soon, never, never},
 		{never, never, never},
 	} {
-		for _, got := range []time.Time{db.LaterEnd(c.a, c.b), db.LaterEnd(c.b, c.a)} {
+		for _, got := range []time.Time{db.LaterExpiry(c.a, c.b), db.LaterExpiry(c.b, c.a)} {
 			if !got.Equal(c.want) {
-				t.Errorf("LaterEnd of %v and %v: got %v, want %v", c.a, c.b, got, c.want)
+				t.Errorf("LaterExpiry of %v and %v: got %v, want %v", c.a, c.b, got, c.want)
 			}
 		}
 	}
@@ -32,16 +32,16 @@ func TestTrashed(t *testing.T) {
 	} {
 		img := db.Image{Name: "cat.png", Expires: c.expires}
 		got := img.Trashed(deleted, time.Hour)
-		want := db.Image{Name: "cat.png", Expires: c.expires, Deleted: deleted, KeptUntil: c.want}
+		want := db.Image{Name: "cat.png", Expires: c.expires, Deleted: deleted, TrashExpires: c.want}
 		if got != want {
 			t.Errorf("Trashed: got %+v, want %+v", got, want)
 		}
 	}
 }
 
-// TestEnded: an image ends at its end, not after it, and in the trash at the
-// end of its rest.
-func TestEnded(t *testing.T) {
+// TestExpired: an image has expired at the moment of Expires, not only after it. In
+// the trash it has expired at the moment of TrashExpires.
+func TestExpired(t *testing.T) {
 	end := time.Unix(1000, 0)
 	for _, c := range []struct {
 		img  db.Image
@@ -52,10 +52,10 @@ func TestEnded(t *testing.T) {
 		{db.Image{Expires: end}, end.Add(-1), false},
 		{db.Image{Expires: end}, end, true},
 		{db.Image{Expires: end}, end.Add(1), true},
-		{db.Image{Expires: end.Add(1), Deleted: end.Add(-9), KeptUntil: end}, end.Add(-1), false},
-		{db.Image{Expires: end.Add(1), Deleted: end.Add(-9), KeptUntil: end}, end, true},
+		{db.Image{Expires: end.Add(1), Deleted: end.Add(-9), TrashExpires: end}, end.Add(-1), false},
+		{db.Image{Expires: end.Add(1), Deleted: end.Add(-9), TrashExpires: end}, end, true},
 	} {
-		if got := c.img.Ended(c.now); got != c.want {
+		if got := c.img.Expired(c.now); got != c.want {
 			t.Errorf("Ended of %+v at %v: got %t, want %t", c.img, c.now, got, c.want)
 		}
 	}

@@ -21,10 +21,10 @@ type Image struct {
 	Expires       time.Time // when it goes by itself, UTC; zero for never
 	DeleteKeyHash Digest    // as in PutOptions; zero for none
 
-	// Deleted and KeptUntil are zero but for an image in the trash. It leaves
-	// the trash at KeptUntil, which is no later than Expires.
-	Deleted   time.Time // when the name was unbound, UTC; another time for each of one name
-	KeptUntil time.Time // UTC
+	// Deleted and TrashExpires are zero but for an image in the trash. It leaves
+	// the trash at TrashExpires, which is no later than Expires.
+	Deleted      time.Time // when the name was unbound, UTC; another time for each of one name
+	TrashExpires time.Time // UTC
 }
 
 // Digest is a SHA-256.

@@ -44,7 +44,7 @@ type PutOptions struct {
 
 	// Trash is for how long what a Replace takes the name from rests in the
 	// trash; with 0 it is deleted.
-	Trash time.Duration
+	TrashTTL time.Duration
 }
 
 // Sender is whom the body of a Put comes from. A store that has no memory left
@@ -66,15 +66,15 @@ type Sender interface {
 
 // DeleteOptions says how to delete. The zero value deletes for good.
 type DeleteOptions struct {
-	Allow Precondition  // asked about the image, when not nil
-	Trash time.Duration // for how long the image rests in the trash
+	Allow    Precondition  // asked about the image, when not nil
+	TrashTTL time.Duration // for how long the image rests in the trash
 }
 
 // RenameOptions says how to rename. The zero value renames on conflict.
 type RenameOptions struct {
 	Conflict Conflict      // the answer where to holds other bytes
 	Allow    Precondition  // asked about the image under from, when not nil
-	Trash    time.Duration // as in PutOptions, for what stood under to
+	TrashTTL time.Duration // as in PutOptions, for what stood under to
 }
 
 // RestoreOptions says how to restore.

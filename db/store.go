@@ -25,7 +25,7 @@ import (
 // An image that is deleted or replaced may rest in the trash, for as long as
 // the caller says. It is then in no answer but that of a List of the trash and
 // of [Store.Restore], its bytes are kept, and Usage counts it apart. Several of
-// one name may rest at once. At Image.KeptUntil it goes as an image does that
+// one name may rest at once. At Image.TrashExpires it goes as an image does that
 // expires. Only a full disk ends this sooner: before a Put finds no room, the
 // variants give way to it, and then the trash, the longest deleted first.
 type Store interface {
@@ -126,7 +126,7 @@ type Store interface {
 	TrimVariants(ctx context.Context, n int64) error
 
 	// GetVariant returns a variant and its bytes, or ErrNotFound. The body has the
-	// promises of Get's: it outlives the variant, too. A damaged variant gives
+	// promises of Get's: it expiresLater the variant, too. A damaged variant gives
 	// ErrDamaged until a PutVariant with its key takes its place.
 	GetVariant(ctx context.Context, source Digest, key string) (Image, Body, error)
 

@@ -14,7 +14,7 @@ import (
 // counted elsewhere.
 func bind(tx *txn, r *layout.Record) error {
 	r.Count(&tx.usage, 1)
-	tx.noteExpiry(r.End())
+	tx.noteExpiry(r.Expiry())
 	if err := tx.Bucket(r.Bucket()).Put(r.Key(), r.Marshal()); err != nil {
 		return err
 	}
@@ -81,17 +81,17 @@ func (tx *txn) vacate(name string, ttl time.Duration) error {
 // remove moves an image to the trash for the time ttl, or deletes it if ttl is 0 or the
 // image has expired.
 func (tx *txn) remove(r *layout.Record, ttl time.Duration) error {
-	if ttl <= 0 || r.Ended(tx.now) {
+	if ttl <= 0 || r.Expired(tx.now) {
 		return unbind(tx, r)
 	}
 	return tx.moveToTrash(r, ttl)
 }
 
-// prolong makes the image under name expire at the time given if that is later, and
+// extendExpiry makes the image under name expire at the time given if that is later, and
 // returns its record.
-func (tx *txn) prolong(name string, expires time.Time) (*layout.Record, error) {
+func (tx *txn) extendExpiry(name string, expires time.Time) (*layout.Record, error) {
 	r, err := layout.MustRecord(tx.Tx, []byte(name))
-	if err != nil || !outlives(expires, r) {
+	if err != nil || !expiresLater(expires, r) {
 		return r, err
 	}
 	if err := tx.removeRecord(r); err != nil {
@@ -101,10 +101,10 @@ func (tx *txn) prolong(name string, expires time.Time) (*layout.Record, error) {
 	return r, bind(tx, r)
 }
 
-// outlives reports whether the time given is later than the expiry of r. A zero time is
+// expiresLater reports whether the time given is later than the expiry of r. A zero time is
 // never.
-func outlives(expires time.Time, r *layout.Record) bool {
-	return !db.LaterEnd(expires, r.Expires).Equal(r.Expires)
+func expiresLater(expires time.Time, r *layout.Record) bool {
+	return !db.LaterExpiry(expires, r.Expires).Equal(r.Expires)
 }
 
 // sameContent returns a record with the digest sum, or nil. It prefers an image to one

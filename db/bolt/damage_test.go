@@ -176,7 +176,7 @@ func TestRepairByUpload(t *testing.T) {
 				}
 			}
 			if img, err := s.Stat(ctx, test.again); err != nil || !img.Expires.IsZero() {
-				t.Errorf("%s ends at %v, error %v, want never, as its last upload said", test.again, img.Expires, err)
+				t.Errorf("%s expires at %v, error %v, want never, as its last upload said", test.again, img.Expires, err)
 			}
 			images, _, err := s.List(ctx, db.ListOptions{Limit: 10})
 			if err != nil {

@@ -22,7 +22,7 @@ func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error
 			}
 			return true, admit(old, name, o.Allow)
 		},
-		apply: func(tx *txn) error { return tx.remove(old, o.Trash) },
+		apply: func(tx *txn) error { return tx.remove(old, o.TrashTTL) },
 	})
 }
 

@@ -43,7 +43,7 @@ func TestKeysOutOfOrder(t *testing.T) {
 		for i := range uint64(60) { // entries of nothing, and too many to stand in the page of the root
 			err := errors.Join(
 				tx.Bucket(layout.MadeBucket).Put(layout.IDKey(i+1), []byte("none")),
-				tx.Bucket(layout.DueBucket).Put(layout.DueKey(time.Unix(int64(i+1), 0), []byte("none")), nil),
+				tx.Bucket(layout.ExpiryBucket).Put(layout.ExpiryKey(time.Unix(int64(i+1), 0), []byte("none")), nil),
 			)
 			if err != nil {
 				return err
@@ -51,15 +51,15 @@ func TestKeysOutOfOrder(t *testing.T) {
 		}
 		return nil
 	})
-	first, last := layout.DueKey(time.Unix(1, 0), []byte("none")), layout.DueKey(time.Unix(60, 0), []byte("none"))
+	first, last := layout.ExpiryKey(time.Unix(1, 0), []byte("none")), layout.ExpiryKey(time.Unix(60, 0), []byte("none"))
 	swapKeys(t, path, first, last)
 	swapKeys(t, path, append(layout.IDKey(1), "none"...), append(layout.IDKey(60), "none"...))
 	if r, found := checkFile(t, path); !r.Structural {
 		t.Fatalf("the check does not see that keys are out of order:\n%s", found)
 	}
 	s := openStore(t, path, Options{})
-	if _, err := s.sweepDue(); !errors.Is(err, db.ErrDamaged) {
-		t.Errorf("what is due: error %v, want ErrDamaged", err)
+	if _, err := s.sweepExpired(); !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("what has expired: error %v, want ErrDamaged", err)
 	}
 	if err := s.TrimVariants(ctx, 0); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("variants: error %v, want ErrDamaged", err)

@@ -240,7 +240,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 			if err != nil || to.outcome != db.Unchanged {
 				return true, err
 			}
-			return to.record.Blob == damaged || outlives(img.Expires, to.record), nil
+			return to.record.Blob == damaged || expiresLater(img.Expires, to.record), nil
 		},
 		apply: func(tx *txn) (err error) {
 			if to.outcome == db.Unchanged {
@@ -251,7 +251,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 			named.Name, named.Uploaded = to.name, tx.uploaded(o.Uploaded)
 			// What stands there goes first: if it has expired it may be the
 			// last to have these bytes.
-			err = tx.vacate(to.name, o.Trash)
+			err = tx.vacate(to.name, o.TrashTTL)
 			if err == nil {
 				to.record, err = u.enter(tx, named, damaged)
 			}
@@ -274,12 +274,12 @@ func (tx *txn) uploaded(said time.Time) time.Time {
 }
 
 // renew mends the image under name where its blob is damaged, gives it the
-// later end, and returns its record. It holds the bytes of img.
+// later expiry, and returns its record. It holds the bytes of img.
 func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*layout.Record, error) {
 	if _, err := u.mend(tx, img.SHA256, damaged); err != nil {
 		return nil, err
 	}
-	return tx.prolong(name, img.Expires)
+	return tx.extendExpiry(name, img.Expires)
 }
 
 // enter binds img, whose name is free, to the bytes that are there already, or

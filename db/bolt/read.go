@@ -77,9 +77,9 @@ func (s *Store) findImage(tx *bbolt.Tx, name string) (*layout.Record, error) {
 	return r, nil
 }
 
-// expired reports whether the record's image has gone by itself. It reads the
-// clock only for one that ever will.
-func (s *Store) expired(r *layout.Record) bool { return !r.End().IsZero() && r.Ended(s.now()) }
+// expired reports whether the record's image has expired. It reads the clock only for
+// an image that expires at all.
+func (s *Store) expired(r *layout.Record) bool { return !r.Expiry().IsZero() && r.Expired(s.now()) }
 
 // partSize is the number of bytes that a chunk is read by for a slow reader.
 const partSize = 32 << 10

@@ -16,7 +16,7 @@ func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (
 	if err := cmp.Or(errFrom, errTo); err != nil {
 		return db.Image{}, 0, err
 	}
-	m := move{trash: o.Trash}
+	m := move{trash: o.TrashTTL}
 	err := s.submit(&change{
 		check: func(tx *txn) (todo bool, err error) {
 			if m.from, err = tx.live(from); err != nil {
@@ -48,13 +48,13 @@ type move struct {
 // and its resized copies are in use all the time.
 func (m *move) apply(tx *txn) (err error) {
 	if m.to.outcome == db.Unchanged {
-		if m.to.record, err = tx.prolong(m.to.name, m.from.Expires); err != nil {
+		if m.to.record, err = tx.extendExpiry(m.to.name, m.from.Expires); err != nil {
 			return err
 		}
 		return unbind(tx, m.from)
 	}
 	moved := *m.from
-	moved.Name, moved.Deleted, moved.KeptUntil = m.to.name, time.Time{}, time.Time{}
+	moved.Name, moved.Deleted, moved.TrashExpires = m.to.name, time.Time{}, time.Time{}
 	m.to.record = &moved
 	if err := tx.vacate(m.to.name, m.trash); err != nil {
 		return err

@@ -84,7 +84,7 @@ func (tx *txn) freeName(name string) string {
 // live returns the record under name, or nil if there is none or it has expired.
 func (tx *txn) live(name string) (*layout.Record, error) {
 	r, err := layout.ImageRecord(tx.Tx, name)
-	if err != nil || r == nil || r.Ended(tx.now) {
+	if err != nil || r == nil || r.Expired(tx.now) {
 		return nil, err
 	}
 	return r, nil

@@ -44,7 +44,7 @@ func wantSound(t testing.TB, s *Store) {
 			want.add(layout.RecentBucket, layout.RecentKey(r.Uploaded, k), nil)
 			want.add(layout.DigestsBucket, append(r.SHA256[:], k...), nil)
 			if !r.Expires.IsZero() {
-				want.add(layout.DueBucket, layout.DueKey(r.Expires, []byte(k)), nil)
+				want.add(layout.ExpiryBucket, layout.ExpiryKey(r.Expires, []byte(k)), nil)
 			}
 			if r.DeleteKeyHash != (db.Digest{}) {
 				want.add(layout.DeleteKeysBucket, append(r.DeleteKeyHash[:], k...), nil)
@@ -63,7 +63,7 @@ func wantSound(t testing.TB, s *Store) {
 			}
 			want.add(layout.DeletedBucket, layout.RecentKey(r.Deleted, r.Name), nil)
 			want.add(layout.DigestsBucket, append(append(r.SHA256[:], 0), k...), nil)
-			want.add(layout.DueBucket, layout.DueKey(r.KeptUntil, []byte(k)), nil)
+			want.add(layout.ExpiryBucket, layout.ExpiryKey(r.TrashExpires, []byte(k)), nil)
 		}
 		for k, v := range each(tx, layout.VariantsBucket) {
 			r, err := layout.ParseRecord(layout.VariantsBucket, []byte(k), []byte(v))
@@ -146,15 +146,15 @@ func TestSound(t *testing.T) {
 	for i := range 3000 {
 		switch rnd.IntN(9) {
 		case 0, 1, 2:
-			o := db.PutOptions{Conflict: conflict(), Trash: soon(), DeleteKeyHash: db.Digest{byte(rnd.IntN(3))}}
+			o := db.PutOptions{Conflict: conflict(), TrashTTL: soon(), DeleteKeyHash: db.Digest{byte(rnd.IntN(3))}}
 			if rnd.IntN(2) == 0 {
 				o.Expires = c.now().Add(soon())
 			}
 			s.Put(ctx, name(), bytes.NewReader(content(byte(rnd.IntN(3)), 100)), o)
 		case 3:
-			s.Delete(ctx, name(), db.DeleteOptions{Trash: soon()})
+			s.Delete(ctx, name(), db.DeleteOptions{TrashTTL: soon()})
 		case 4:
-			s.Rename(ctx, name(), name(), db.RenameOptions{Conflict: conflict(), Trash: soon()})
+			s.Rename(ctx, name(), name(), db.RenameOptions{Conflict: conflict(), TrashTTL: soon()})
 		case 5:
 			s.Restore(ctx, name(), db.RestoreOptions{})
 		case 6:
@@ -177,6 +177,6 @@ func TestSound(t *testing.T) {
 	wantSound(t, s)
 	c.move(1000 * time.Second)
 	s.sweep.wake()
-	wantSoon(t, func() bool { return count(t, s, layout.DueBucket) == 0 })
+	wantSoon(t, func() bool { return count(t, s, layout.ExpiryBucket) == 0 })
 	wantSound(t, s)
 }

@@ -92,7 +92,7 @@ func (s *Store) sweepAll() (wait time.Duration, err error) {
 	// From here on every new expiry rings, because it may come too late for the code
 	// below.
 	s.sweep.next.Store(math.MaxInt64)
-	next, err := s.sweepDue()
+	next, err := s.sweepExpired()
 	err = errors.Join(err, s.sweepOrphans())
 	switch {
 	case err != nil:
@@ -104,16 +104,16 @@ func (s *Store) sweepAll() (wait time.Duration, err error) {
 	return min(max(next.Sub(s.now()), 1), sweepWait), nil
 }
 
-// sweepDue deletes everything that has expired. It returns the next expiry, or zero.
-func (s *Store) sweepDue() (next time.Time, err error) {
+// sweepExpired deletes everything that has expired. It returns the next expiry, or zero.
+func (s *Store) sweepExpired() (next time.Time, err error) {
 	for {
-		err := s.view(func(tx *bbolt.Tx) error { next = firstDue(tx); return nil })
+		err := s.view(func(tx *bbolt.Tx) error { next = firstExpiry(tx); return nil })
 		if err != nil || next.IsZero() || s.now().Before(next) {
 			return next, err
 		}
 		err = s.submit(&change{
-			check: func(tx *txn) (todo bool, err error) { return tx.isDue(), nil },
-			apply: func(tx *txn) error { return tx.several(tx.dropDue) },
+			check: func(tx *txn) (todo bool, err error) { return tx.hasExpired(), nil },
+			apply: func(tx *txn) error { return tx.several(tx.dropExpired) },
 		})
 		if err != nil {
 			return next, err
@@ -121,33 +121,33 @@ func (s *Store) sweepDue() (next time.Time, err error) {
 	}
 }
 
-// firstDue returns the earliest expiry, or zero if nothing expires.
-func firstDue(tx *bbolt.Tx) time.Time {
-	k, _ := tx.Bucket(layout.DueBucket).Cursor().First()
+// firstExpiry returns the earliest expiry, or zero if nothing expires.
+func firstExpiry(tx *bbolt.Tx) time.Time {
+	k, _ := tx.Bucket(layout.ExpiryBucket).Cursor().First()
 	if len(k) < layout.TimeSize {
 		return time.Time{}
 	}
-	return layout.DueTime(k)
+	return layout.ExpiryTime(k)
 }
 
-// isDue reports whether something has expired.
-func (tx *txn) isDue() bool {
-	first := firstDue(tx.Tx)
+// hasExpired reports whether something has expired.
+func (tx *txn) hasExpired() bool {
+	first := firstExpiry(tx.Tx)
 	return !first.IsZero() && !tx.now.Before(first)
 }
 
-// dropDue deletes the image that expired first, perhaps in the trash, and reports
+// dropExpired deletes the image that expired first, perhaps in the trash, and reports
 // whether another one has expired.
-func (tx *txn) dropDue() (more bool, err error) {
-	k, _ := tx.Bucket(layout.DueBucket).Cursor().First()
+func (tx *txn) dropExpired() (more bool, err error) {
+	k, _ := tx.Bucket(layout.ExpiryBucket).Cursor().First()
 	r, err := layout.MustRecord(tx.Tx, k[layout.TimeSize:])
-	if err != nil || !r.End().Equal(layout.DueTime(k)) {
+	if err != nil || !r.Expiry().Equal(layout.ExpiryTime(k)) {
 		// The entry leads to no such record. Delete it, so that the others follow.
-		err = tx.deleteKey(layout.DueBucket, k)
+		err = tx.deleteKey(layout.ExpiryBucket, k)
 	} else {
 		err = unbind(tx, r)
 	}
-	return err == nil && tx.isDue(), err
+	return err == nil && tx.hasExpired(), err
 }
 
 // deleteKey deletes a key that was just read from a bucket.

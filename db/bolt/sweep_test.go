@@ -42,7 +42,7 @@ func mustPutWith(t testing.TB, s *Store, name string, content []byte, o db.PutOp
 // mustTrash moves an image to the trash for an hour.
 func mustTrash(t testing.TB, s *Store, name string) {
 	t.Helper()
-	if err := s.Delete(ctx, name, db.DeleteOptions{Trash: time.Hour}); err != nil {
+	if err := s.Delete(ctx, name, db.DeleteOptions{TrashTTL: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -91,11 +91,11 @@ func TestUnswept(t *testing.T) {
 		}
 	}
 	if n, err := s.EmptyTrash(ctx); n != 0 || err != nil {
-		t.Errorf("emptied the trash of %d, error %v, want what has ended not counted", n, err)
+		t.Errorf("emptied the trash of %d, error %v, want expired images not counted", n, err)
 	}
 	wantSound(t, s)
 	if wait, err := s.sweepAll(); wait != 0 || err != nil {
-		t.Errorf("the sweeper sleeps for %v, error %v, want nothing to be due", wait, err)
+		t.Errorf("the sweeper sleeps for %v, error %v, want nothing to expire", wait, err)
 	}
 	wantUsage(t, s, db.Usage{})
 	wantSound(t, s)
@@ -125,7 +125,7 @@ func TestUnsweptGivesWay(t *testing.T) {
 		source := mustPutWith(t, s, "a.png", want, db.PutOptions{Expires: c.now().Add(time.Hour)}).SHA256
 		mustPutVariant(t, s, source, "w=1", content(2, 10), ample)
 		c.move(2 * time.Hour)
-		img := mustPutWith(t, s, "a.png", want, db.PutOptions{Conflict: db.Replace, Trash: time.Hour})
+		img := mustPutWith(t, s, "a.png", want, db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour})
 		if !img.Uploaded.Equal(c.now()) {
 			t.Errorf("uploaded %v, want now: another image", img.Uploaded)
 		}
@@ -165,8 +165,8 @@ func TestSweeperSleeps(t *testing.T) {
 		if got, err := s.sweepAll(); got != want || err != nil {
 			t.Errorf("the sweeper sleeps for %v, error %v, want %v", got, err, want)
 		}
-		if got := count(t, s, layout.DueBucket); got != left {
-			t.Errorf("%d are due, want %d", got, left)
+		if got := count(t, s, layout.ExpiryBucket); got != left {
+			t.Errorf("%d are in the index, want %d", got, left)
 		}
 		if rung() {
 			t.Error("the sweeper woke itself")
@@ -180,21 +180,21 @@ func TestSweeperSleeps(t *testing.T) {
 	}
 	sweep(0, 0)
 	mustPut(t, s, "lasting.png", content(9, 100))
-	ring(false, "it never ends")
+	ring(false, "it never expires")
 	put("a.png", time.Hour)
-	ring(true, "nothing was due before")
+	ring(true, "nothing expired before")
 	sweep(sweepWait, 1) // the clock may be put forward
 	put("b.png", 2*time.Hour)
-	ring(false, "it is due later")
+	ring(false, "it expires later")
 	put("c.png", 30*time.Second)
-	ring(true, "it is due earlier")
+	ring(true, "it expires earlier")
 	sweep(30*time.Second, 3)
-	if err := s.Delete(ctx, "b.png", db.DeleteOptions{Trash: time.Second}); err != nil {
+	if err := s.Delete(ctx, "b.png", db.DeleteOptions{TrashTTL: time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	ring(true, "it leaves the trash earlier")
 	sweep(time.Second, 3)
-	if err := s.Delete(ctx, "lasting.png", db.DeleteOptions{Trash: -time.Second}); err != nil {
+	if err := s.Delete(ctx, "lasting.png", db.DeleteOptions{TrashTTL: -time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	ring(false, "it was deleted for good")
@@ -226,17 +226,17 @@ func TestSweepInSteps(t *testing.T) {
 	var left []int
 	for range 3 {
 		err := s.submit(&change{
-			check: func(tx *txn) (bool, error) { return tx.isDue(), nil },
-			apply: func(tx *txn) error { return tx.several(tx.dropDue) },
+			check: func(tx *txn) (bool, error) { return tx.hasExpired(), nil },
+			apply: func(tx *txn) error { return tx.several(tx.dropExpired) },
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		left = append(left, count(t, s, layout.DueBucket))
+		left = append(left, count(t, s, layout.ExpiryBucket))
 		wantSound(t, s)
 	}
 	if want := []int{n - sweepRecords, n - 2*sweepRecords, n - 3*sweepRecords}; !slices.Equal(left, want) {
-		t.Errorf("commits left %d due, want %d", left, want)
+		t.Errorf("commits left %d expired, want %d", left, want)
 	}
 	if _, err := s.sweepAll(); err != nil {
 		t.Error(err)
@@ -264,7 +264,7 @@ func TestSweepLong(t *testing.T) {
 	err := s.submit(&change{
 		check: func(tx *txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
-			err := tx.several(tx.dropDue)
+			err := tx.several(tx.dropExpired)
 			for range each(tx.Tx, layout.ChunksBucket) {
 				left++
 			}
@@ -279,12 +279,12 @@ func TestSweepLong(t *testing.T) {
 	}
 	wantSound(t, s)
 	s.sweep.wake()
-	wantSoon(t, func() bool { return count(t, s, layout.DueBucket) == 0 })
+	wantSoon(t, func() bool { return count(t, s, layout.ExpiryBucket) == 0 })
 	wantChunks(t, s, 0)
 }
 
-// TestFarEnds stores expiries beyond the last time that a record can have.
-func TestFarEnds(t *testing.T) {
+// TestFarExpiry stores expiries beyond the last time that a record can have.
+func TestFarExpiry(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
 	for i, end := range []time.Time{time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(math.MaxInt64>>8, 0)} {
@@ -292,14 +292,14 @@ func TestFarEnds(t *testing.T) {
 		img := mustPutWith(t, s, name, content(byte(i), 100), db.PutOptions{Expires: end})
 		got, err := s.Stat(ctx, name)
 		if diff := cmp.Diff(got, img); diff != "" || err != nil || !got.Expires.Equal(layout.LastTime) {
-			t.Errorf("ends %v, error %v, want %v and the same as before:\n%s", got.Expires, err, layout.LastTime, diff)
+			t.Errorf("expires at %v, error %v, want %v and the same as before:\n%s", got.Expires, err, layout.LastTime, diff)
 		}
 	}
 	img := mustPutWith(t, s, "past.png", content(9, 100), db.PutOptions{Expires: time.Unix(math.MinInt64>>8, 0)})
 	if !img.Expires.Equal(layout.FirstTime) {
-		t.Errorf("ends %v, want %v", img.Expires, layout.FirstTime)
+		t.Errorf("expires at %v, want %v", img.Expires, layout.FirstTime)
 	}
-	if err := s.Delete(ctx, "0.png", db.DeleteOptions{Trash: math.MaxInt64}); err != nil {
+	if err := s.Delete(ctx, "0.png", db.DeleteOptions{TrashTTL: math.MaxInt64}); err != nil {
 		t.Fatal(err)
 	}
 	wantSoon(t, func() bool { return count(t, s, layout.ImagesBucket) == 1 })

@@ -15,7 +15,7 @@ import (
 func (tx *txn) moveToTrash(r *layout.Record, ttl time.Duration) error {
 	trashed := *r
 	trashed.Image = r.Trashed(tx.now, ttl)
-	trashed.Deleted, trashed.KeptUntil = tx.deletion(r.Name), layout.Stamp(trashed.KeptUntil)
+	trashed.Deleted, trashed.TrashExpires = tx.deletion(r.Name), layout.Stamp(trashed.TrashExpires)
 	if err := tx.removeRecord(r); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (tx *txn) newestTrashed(name string) (*layout.Record, error) {
 	prefix := layout.TrashPrefix(name)
 	c := tx.Bucket(layout.TrashBucket).Cursor()
 	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if r, err := layout.ParseRecord(layout.TrashBucket, k, v); err != nil || !r.Ended(tx.now) {
+		if r, err := layout.ParseRecord(layout.TrashBucket, k, v); err != nil || !r.Expired(tx.now) {
 			return r, err
 		}
 	}
@@ -92,7 +92,7 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 				gone = 0 // this may run more than once
 				return tx.several(func() (more bool, err error) {
 					r, err := tx.purgeOldest()
-					if r != nil && r.InTrash() && !r.Ended(tx.now) {
+					if r != nil && r.InTrash() && !r.Expired(tx.now) {
 						gone++
 					}
 					return r != nil, err

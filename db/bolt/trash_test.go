@@ -164,7 +164,7 @@ func TestDamagedTrash(t *testing.T) {
 		mustTrash(t, s, "1.png")
 		c.move(2 * time.Hour)
 		s.sweep.wake()
-		wantSoon(t, func() bool { return count(t, s, layout.DueBucket) == 0 })
+		wantSoon(t, func() bool { return count(t, s, layout.ExpiryBucket) == 0 })
 		if got := count(t, s, layout.DeletedBucket); got != 0 {
 			t.Errorf("%d in the list of the trash, want none", got)
 		}

@@ -54,7 +54,7 @@ func backup(t *testing.T, s db.Store) []byte {
 	return data
 }
 
-// testBackup: what is there comes back, with what rests in the trash; what
+// testBackup: what is there comes back, with what is in the trash; what
 // comes later does not; and the store that was copied is as it was.
 func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	contents := map[string][]byte{}
@@ -64,7 +64,7 @@ func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 		put(t, s, name, contents[name], db.PutOptions{Inspect: describe}, db.Created)
 	}
 	put(t, s, "deleted.png", content(9, 1000), db.PutOptions{}, db.Created)
-	if err := s.Delete(t.Context(), "deleted.png", db.DeleteOptions{Trash: 1e12}); err != nil {
+	if err := s.Delete(t.Context(), "deleted.png", db.DeleteOptions{TrashTTL: 1e12}); err != nil {
 		t.Fatal(err)
 	}
 	want := listAll(t, s, db.ListOptions{Limit: 100})

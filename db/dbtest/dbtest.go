@@ -1,6 +1,6 @@
 // Package dbtest holds the promises of [db.Store] as tests, the same ones for
 // every engine. An engine's own test calls [Run], and [RunReopen] when it
-// keeps its images on something that outlives the process.
+// keeps its images on something that expiresLater the process.
 package dbtest
 
 import (
@@ -106,7 +106,7 @@ var suite = []struct {
 	{"Expiry/Name", testExpiredName},
 	{"Expiry/Number", testExpiredNumber},
 	{"Expiry/Unchanged", testExpiryUnchanged},
-	{"Expiry/Prolonged", testExpiryProlonged},
+	{"Expiry/Extended", testExpiryExtended},
 	{"Expiry/Shared", testExpiryShared},
 
 	{"DeleteKey/Finds", testDeleteKey},
@@ -115,13 +115,13 @@ var suite = []struct {
 	{"DeleteKey/Moves", testDeleteKeyMoves},
 	{"DeleteKey/Delete", testDeleteKeyDelete},
 
-	{"Trash/Rests", testTrash},
+	{"Trash/Fields", testTrash},
 	{"Trash/Replaced", testTrashOfReplaced},
 	{"Trash/Bytes", testTrashBytes},
 	{"Trash/Several", testTrashSeveral},
 	{"Trash/List", testTrashList},
 	{"Trash/Cursor", testTrashCursor},
-	{"Trash/Ends", testTrashEnds},
+	{"Trash/Expires", testTrashExpires},
 	{"Trash/Variants", testTrashVariants},
 	{"Trash/Empty", testEmptyTrash},
 	{"Trash/Race", testTrashRace},

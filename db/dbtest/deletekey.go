@@ -68,7 +68,7 @@ func testDeleteKeyDead(t *testing.T, s db.Store) {
 		func() { discard(t, s, "cat.png", time.Hour) },
 		func() { put(t, s, "cat.png", content(2, 100), db.PutOptions{Conflict: db.Replace}, db.Replaced) },
 		func() {
-			o := db.PutOptions{Conflict: db.Replace, Trash: time.Hour, DeleteKeyHash: db.Digest{2}}
+			o := db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour, DeleteKeyHash: db.Digest{2}}
 			put(t, s, "cat.png", content(2, 100), o, db.Replaced)
 		},
 		func() {

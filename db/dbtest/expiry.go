@@ -11,18 +11,18 @@ import (
 	"imageserver/db"
 )
 
-// The tests of this file need no clock of their own. An image whose end has
-// passed before it is stored has none from the start; one that ends in an hour
-// is there to the end of the test.
+// The tests of this file need no clock of their own. An image that has
+// expired before it is stored is never found. One that expires in an hour
+// exists until the test ends.
 
-// past and future return ends on either side of the test.
+// past and future return times before and after the test.
 func past() time.Time   { return time.Now().Add(-time.Hour) }
 func future() time.Time { return time.Now().Add(time.Hour).Round(0) }
 
-// ending is how to store an image that ends at a time.
+// ending returns the options for an image that expires at a time.
 func ending(at time.Time) db.PutOptions { return db.PutOptions{Expires: at} }
 
-// testExpiryKept: an end is told as it was given, to the nanosecond, in UTC.
+// testExpiryKept: the expiry is returned as it was given, to the nanosecond, in UTC.
 func testExpiryKept(t *testing.T, s db.Store) {
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) } // with Go's monotonic clock
 	var images []db.Image
@@ -38,8 +38,8 @@ func testExpiryKept(t *testing.T, s db.Store) {
 		if !img.Expires.Equal(end) || img.Expires.Location() != time.UTC || img.Expires.IsZero() != end.IsZero() {
 			t.Errorf("Expires: got %v, want %v in UTC", img.Expires, end)
 		}
-		if !img.Deleted.IsZero() || !img.KeptUntil.IsZero() {
-			t.Errorf("Put: got Deleted %v and KeptUntil %v, want zero", img.Deleted, img.KeptUntil)
+		if !img.Deleted.IsZero() || !img.TrashExpires.IsZero() {
+			t.Errorf("Put: got Deleted %v and TrashExpires %v, want zero", img.Deleted, img.TrashExpires)
 		}
 		wantStored(t, s, img, data)
 		images = append(images, img)
@@ -49,8 +49,8 @@ func testExpiryKept(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum(images))
 }
 
-// testExpiryInspected: Inspect knows the end it was given, and may decide on
-// another: the end may be told behind the bytes. It has no say in the rest.
+// testExpiryInspected: Inspect gets the expiry of the options and may set another,
+// because a client may send it after the bytes. It cannot change other fields.
 func testExpiryInspected(t *testing.T, s db.Store) {
 	early, late := future(), future().Add(time.Hour)
 	for i, c := range []struct{ given, set time.Time }{{early, late}, {late, early}, {early, time.Time{}}, {time.Time{}, early}} {
@@ -69,7 +69,7 @@ func testExpiryInspected(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpired: what has ended is in no answer, at once, and is swept soon.
+// testExpired: no method returns what has expired, from that moment on, and it is swept soon.
 func testExpired(t *testing.T, s db.Store) {
 	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
 	for i, size := range []int{0, 100, 3 << 20} {
@@ -92,15 +92,15 @@ func wantNoTrace(t *testing.T, s db.Store, name string, keyHash db.Digest) {
 	t.Helper()
 	wantAbsent(t, s, name)
 	wantNoDeleteKey(t, s, keyHash)
-	wantError(t, "Delete", s.Delete(t.Context(), name, db.DeleteOptions{Trash: time.Hour}), db.ErrNotFound)
+	wantError(t, "Delete", s.Delete(t.Context(), name, db.DeleteOptions{TrashTTL: time.Hour}), db.ErrNotFound)
 	_, _, err := s.Rename(t.Context(), name, "other.png", db.RenameOptions{})
 	wantError(t, "Rename", err, db.ErrNotFound)
 	_, _, err = s.Restore(t.Context(), name, db.RestoreOptions{})
 	wantError(t, "Restore", err, db.ErrNotFound)
 }
 
-// testExpiryOnTime watches an image to its end: it is there until then, and in
-// no answer from then on. An answer given while the end came may be either.
+// testExpiryOnTime watches an image until it expires: it exists until then, and no
+// method returns it from then on. A call during that moment may do either.
 func testExpiryOnTime(t *testing.T, s db.Store) {
 	keyHash := db.Digest{1}
 	lasting := put(t, s, "lasting.png", content(1, 100), ending(time.Now().Add(20*time.Second)), db.Created)
@@ -128,9 +128,9 @@ func testExpiryOnTime(t *testing.T, s db.Store) {
 			err := ask()
 			switch after := time.Now(); {
 			case after.Before(img.Expires) && err != nil:
-				t.Fatalf("%s, %v before the end: got %v, want the image", what, img.Expires.Sub(after), err)
+				t.Fatalf("%s, %v before it expires: got %v, want the image", what, img.Expires.Sub(after), err)
 			case !before.Before(img.Expires) && !errors.Is(err, db.ErrNotFound):
-				t.Fatalf("%s, %v after the end: got %v, want %v", what, before.Sub(img.Expires), err, db.ErrNotFound)
+				t.Fatalf("%s, %v after it expired: got %v, want %v", what, before.Sub(img.Expires), err, db.ErrNotFound)
 			}
 		}
 	}
@@ -140,7 +140,7 @@ func testExpiryOnTime(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpirySwept waits for images whose ends come in another order than they
+// testExpirySwept waits for images that expire in another order than they
 // were stored in, and asks for nothing but Usage meanwhile.
 func testExpirySwept(t *testing.T, s db.Store) {
 	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
@@ -152,15 +152,15 @@ func testExpirySwept(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testExpiredName: the name of what has ended is free for everything.
+// testExpiredName: the name of an expired image is free for everything.
 func testExpiredName(t *testing.T, s db.Store) {
 	former, latter := content(1, 2<<20), content(2, 100)
 	for _, data := range [][]byte{latter, former} { // other bytes and the same ones
 		for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
 			put(t, s, "cat.png", former, ending(past()), db.Created)
-			img := put(t, s, "cat.png", data, db.PutOptions{Conflict: conflict, Allow: demand(nil), Trash: time.Hour}, db.Created)
+			img := put(t, s, "cat.png", data, db.PutOptions{Conflict: conflict, Allow: demand(nil), TrashTTL: time.Hour}, db.Created)
 			if img.Name != "cat.png" || !img.Expires.IsZero() {
-				t.Errorf("Put: got %q until %v, want cat.png without an end", img.Name, img.Expires)
+				t.Errorf("Put: got %q until %v, want cat.png that never expires", img.Name, img.Expires)
 			}
 			wantStored(t, s, img, data)
 			wantUsageSoon(t, s, sum([]db.Image{img}))
@@ -169,7 +169,7 @@ func testExpiredName(t *testing.T, s db.Store) {
 
 			put(t, s, "cat.png", former, ending(past()), db.Created)
 			create(t, s, "dog.png", data)
-			img = rename(t, s, "dog.png", "cat.png", db.RenameOptions{Conflict: conflict, Trash: time.Hour}, db.Created)
+			img = rename(t, s, "dog.png", "cat.png", db.RenameOptions{Conflict: conflict, TrashTTL: time.Hour}, db.Created)
 			wantStored(t, s, img, data)
 			wantUsageSoon(t, s, sum([]db.Image{img}))
 
@@ -201,7 +201,7 @@ func testExpiredNumber(t *testing.T, s db.Store) {
 	wantUsageSoon(t, s, sum([]db.Image{cat, again}))
 }
 
-// testExpiryUnchanged: the same bytes again give an image the later end of the
+// testExpiryUnchanged: storing the same bytes again gives an image the later expiry of the
 // two, and change nothing else.
 func testExpiryUnchanged(t *testing.T, s db.Store) {
 	never, soon, late := time.Time{}, future(), future().Add(time.Hour)
@@ -232,8 +232,8 @@ func testExpiryUnchanged(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpiryProlonged: the end an image had before is none any more.
-func testExpiryProlonged(t *testing.T, s db.Store) {
+// testExpiryExtended: an image does not expire at its former time.
+func testExpiryExtended(t *testing.T, s db.Store) {
 	data := content(1, 100_000)
 	for d := 50 * time.Millisecond; ; d *= 2 { // until the second Put comes in time
 		first := put(t, s, "cat.png", data, ending(time.Now().Add(d)), db.Created)

@@ -11,18 +11,18 @@ import (
 	"imageserver/db"
 )
 
-// lock locks the engine and drops what is past its end: it needs no sweeper
+// lock locks the engine and deletes what has expired: it needs no sweeper
 // where nobody can look before.
 func (m *memory) lock() {
 	m.mu.Lock()
 	now := time.Now()
 	for _, name := range slices.Sorted(maps.Keys(m.images)) {
-		if e := m.images[name]; e.Ended(now.Add(m.early())) && m.fault != "never expires" {
+		if e := m.images[name]; e.Expired(now.Add(m.early())) && m.fault != "never expires" {
 			m.expire(e)
 		}
 	}
-	if m.fault != "rests for ever" {
-		m.purge(func(e stored) bool { return e.Ended(now) })
+	if m.fault != "trash never expires" {
+		m.purge(func(e stored) bool { return e.Expired(now) })
 	}
 }
 
@@ -47,19 +47,19 @@ func (m *memory) expire(e stored) {
 	m.unbind(e)
 }
 
-// remove takes e from its name, to the trash for rest or for good.
-func (m *memory) remove(e stored, rest time.Duration) {
-	if rest > 0 {
-		m.discard(e, rest)
+// remove moves e to the trash for the time ttl, or deletes it if ttl is 0.
+func (m *memory) remove(e stored, ttl time.Duration) {
+	if ttl > 0 {
+		m.discard(e, ttl)
 	}
 	m.unbind(e)
 }
 
-func (m *memory) discard(e stored, rest time.Duration) {
-	if m.fault == "one of a name rests" {
+func (m *memory) discard(e stored, ttl time.Duration) {
+	if m.fault == "one image per name in the trash" {
 		m.purge(func(t stored) bool { return t.Name == e.Name })
 	}
-	e.Image = e.Trashed(time.Now().UTC(), rest)
+	e.Image = e.Trashed(time.Now().UTC(), ttl)
 	e.Deleted = e.Deleted.Truncate(m.clock)
 	if m.fault == "deleted at one time" {
 		e.Deleted = e.Deleted.Truncate(time.Hour)
@@ -70,9 +70,9 @@ func (m *memory) discard(e stored, rest time.Duration) {
 		}
 	}
 	switch m.fault {
-	case "rests beyond its end":
-		e.KeptUntil = e.Deleted.Add(rest)
-	case "rests under another time":
+	case "in the trash after it expired":
+		e.TrashExpires = e.Deleted.Add(ttl)
+	case "trash changes the upload time":
 		e.Uploaded = e.Deleted
 	}
 	m.keep(e)
@@ -116,7 +116,7 @@ func (m *memory) ByDeleteKeyHash(_ context.Context, hash db.Digest) (db.Image, e
 		return db.Image{}, db.ErrClosed
 	}
 	among := slices.Collect(maps.Values(m.images))
-	if m.fault == "delete key outlives the image" {
+	if m.fault == "delete key expiresLater the image" {
 		among = append(among, m.trash...)
 	}
 	for _, e := range among {
@@ -173,12 +173,12 @@ func (m *memory) Rename(_ context.Context, from, to string, o db.RenameOptions) 
 		return e.Image, outcome, err
 	}
 	if m.fault == "rename goes over the trash" {
-		o.Trash = 0
+		o.TrashTTL = 0
 	}
 	if m.fault == "rename takes the variants" {
 		m.dropVariants(e.SHA256)
 	}
-	img = m.move(e, name, outcome, o.Trash)
+	img = m.move(e, name, outcome, o.TrashTTL)
 	if m.fault != "rename leaves the old name" {
 		m.unbind(e)
 	}
@@ -187,19 +187,19 @@ func (m *memory) Rename(_ context.Context, from, to string, o db.RenameOptions) 
 
 // move binds e to name, unless that holds the same bytes, and returns what
 // stands there then.
-func (m *memory) move(e stored, name string, outcome db.Outcome, rest time.Duration) db.Image {
+func (m *memory) move(e stored, name string, outcome db.Outcome, ttl time.Duration) db.Image {
 	held := m.images[name]
 	switch outcome {
 	case db.Unchanged:
 		return m.unchanged(held, e)
 	case db.Replaced:
-		m.remove(held, rest)
+		m.remove(held, ttl)
 	}
-	e.Name, e.Deleted, e.KeptUntil = name, time.Time{}, time.Time{}
+	e.Name, e.Deleted, e.TrashExpires = name, time.Time{}, time.Time{}
 	switch m.fault {
 	case "moved is new":
 		e.Uploaded = m.now()
-	case "moved has no end":
+	case "moved never expires":
 		e.Expires = time.Time{}
 	case "moved has no delete key":
 		e.DeleteKeyHash = db.Digest{}
@@ -239,7 +239,7 @@ func (m *memory) Restore(_ context.Context, name string, o db.RestoreOptions) (i
 		return img, 0, err
 	}
 	img = m.move(e, name, outcome, 0)
-	if m.fault != "restored rests on" {
+	if m.fault != "restored stays in the trash" {
 		m.trash = slices.Delete(m.trash, i, i+1)
 		m.letGo(e)
 	}

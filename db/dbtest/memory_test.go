@@ -62,7 +62,7 @@ func (m *memory) reopen() *memory {
 		again.variants = nil
 	case "forgets the order of variants":
 		slices.Reverse(again.variants)
-	case "forgets ends":
+	case "forgets the expiry":
 		for name, e := range m.images {
 			e.Expires = time.Time{}
 			m.images[name] = e
@@ -105,9 +105,9 @@ func (m *memory) Put(ctx context.Context, name string, body io.Reader, o db.PutO
 	}
 	img.Expires, img.DeleteKeyHash = img.Expires.Round(0).UTC(), o.DeleteKeyHash
 	switch m.fault {
-	case "ends by the second":
+	case "expiry by the second":
 		img.Expires = img.Expires.Truncate(time.Second)
-	case "inspect has no say in the end":
+	case "inspect cannot set the expiry":
 		img.Expires = o.Expires.Round(0).UTC()
 	}
 	m.lock()
@@ -136,9 +136,9 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 		return m.unchanged(held, e), outcome, nil
 	case db.Replaced:
 		if m.fault == "replace deletes for good" {
-			o.Trash = 0
+			o.TrashTTL = 0
 		}
-		m.remove(held, o.Trash)
+		m.remove(held, o.TrashTTL)
 	}
 	e.Name, e.Uploaded = name, m.uploaded(o.Uploaded)
 	if outcome == db.Replaced && m.fault == "replaced keeps its place" {
@@ -190,18 +190,18 @@ func (m *memory) unchanged(held, e stored) db.Image {
 		held.DeleteKeyHash = e.DeleteKeyHash
 	}
 	switch m.fault {
-	case "unchanged keeps its end":
-	case "unchanged takes the new end":
+	case "unchanged keeps its expiry":
+	case "unchanged takes the new expiry":
 		held.Expires = e.Expires
-	case "never is the earliest end":
+	case "never is the earliest expiry":
 		if held.Expires.Before(e.Expires) {
 			held.Expires = e.Expires
 		}
 	default:
-		held.Expires = db.LaterEnd(held.Expires, e.Expires)
+		held.Expires = db.LaterExpiry(held.Expires, e.Expires)
 	}
 	m.images[held.Name] = held
-	if m.fault == "tells the end it was given" {
+	if m.fault == "returns the expiry it was given" {
 		held.Expires = e.Expires
 	}
 	return held.Image
@@ -238,7 +238,7 @@ func (m *memory) unbind(e stored) {
 	m.names[e.SHA256]--
 	m.letGo(e)
 	last := m.names[e.SHA256] == 0
-	if m.fault == "variants rest with their source" {
+	if m.fault == "variants stay while the source is in the trash" {
 		last = m.kept[e.SHA256] == 0
 	}
 	if last && m.fault != "variants outlive their source" || m.fault == "variants go with a name" {
@@ -372,7 +372,7 @@ func (m *memory) Delete(_ context.Context, name string, o db.DeleteOptions) erro
 		return fmt.Errorf("%w: %q", db.ErrNotFound, name)
 	}
 	if ok {
-		m.remove(e, o.Trash)
+		m.remove(e, o.TrashTTL)
 	}
 	return nil
 }

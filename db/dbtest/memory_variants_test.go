@@ -47,7 +47,7 @@ func (m *memory) commitVariant(c variant, budget int64) error {
 	switch {
 	case m.closed:
 		return db.ErrClosed
-	case m.fault == "variants of what rests" && m.kept[c.source] > 0:
+	case m.fault == "variants of an image in the trash" && m.kept[c.source] > 0:
 	case m.names[c.source] == 0 && m.fault != "variants of nothing" && m.fault != "asks for the source before":
 		return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, c.source)
 	}

@@ -109,7 +109,7 @@ func testModel(t *testing.T, s db.Store) {
 			conflict := []db.Conflict{db.Rename, db.Replace, db.Fail}[rnd.IntN(3)]
 			m.testPut(t, s, name, data, putOptions(rnd, conflict), &trash)
 		case n < 70:
-			m.testDelete(t, s, name, rests(rnd), &trash)
+			m.testDelete(t, s, name, randomTTL(rnd), &trash)
 		case n < 90:
 			m.testGet(t, s, name)
 		case n < 100:
@@ -119,7 +119,7 @@ func testModel(t *testing.T, s db.Store) {
 			variants.test(t, s, rnd, source, contents[rnd.IntN(len(contents))], m.holds(source))
 		case n < 155:
 			conflict := []db.Conflict{db.Rename, db.Replace, db.Fail}[rnd.IntN(3)]
-			m.testRename(t, s, name, wanted[rnd.IntN(len(wanted))], conflict, rests(rnd), &trash)
+			m.testRename(t, s, name, wanted[rnd.IntN(len(wanted))], conflict, randomTTL(rnd), &trash)
 		case n < 170:
 			m.testRestore(t, s, wanted[rnd.IntN(len(wanted))], &trash)
 		case n < 180:
@@ -179,27 +179,27 @@ func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, o db.
 	switch outcome {
 	case db.Unchanged:
 		want = m[img.Name].img
-		want.Expires = db.LaterEnd(want.Expires, o.Expires)
+		want.Expires = db.LaterExpiry(want.Expires, o.Expires)
 	case db.Replaced:
-		trash.add(t, s, m[name], o.Trash)
+		trash.add(t, s, m[name], o.TrashTTL)
 	}
 	wantImage(t, what, img, want)
 	m.set(t, s, stored{img, data})
 }
 
-// set enters what a call returned, unless that has ended already.
+// set enters what a call returned, unless that has expired.
 func (m model) set(t *testing.T, s db.Store, e stored) {
 	t.Helper()
 	delete(m, e.img.Name)
-	if !e.img.Ended(time.Now()) {
+	if !e.img.Expired(time.Now()) {
 		m[e.img.Name] = e
 	}
 	m.testGet(t, s, e.img.Name)
 }
 
-func (m model) testDelete(t *testing.T, s db.Store, name string, rest time.Duration, trash *trashModel) {
+func (m model) testDelete(t *testing.T, s db.Store, name string, ttl time.Duration, trash *trashModel) {
 	t.Helper()
-	err := s.Delete(t.Context(), name, db.DeleteOptions{Trash: rest})
+	err := s.Delete(t.Context(), name, db.DeleteOptions{TrashTTL: ttl})
 	e, held := m[name]
 	switch {
 	case !held:
@@ -207,7 +207,7 @@ func (m model) testDelete(t *testing.T, s db.Store, name string, rest time.Durat
 	case err != nil:
 		t.Errorf("Delete(%q): %v", name, err)
 	default:
-		trash.add(t, s, e, rest)
+		trash.add(t, s, e, ttl)
 	}
 	delete(m, name)
 	wantMissing(t, s, name)

@@ -10,7 +10,7 @@ import (
 	"imageserver/db"
 )
 
-// trashModel is what ought to rest in the trash, the image deleted last first.
+// trashModel has the images that must be in the trash, the most recently deleted first.
 type trashModel []stored
 
 func (m trashModel) images() (images []db.Image) {
@@ -20,11 +20,11 @@ func (m trashModel) images() (images []db.Image) {
 	return slices.SortedFunc(slices.Values(images), lastDeletedFirst)
 }
 
-// add enters an image that was just deleted to the trash for rest, as the store
+// add enters an image that was just moved to the trash for the time ttl, as the store
 // shows it there.
-func (m *trashModel) add(t *testing.T, s db.Store, e stored, rest time.Duration) {
+func (m *trashModel) add(t *testing.T, s db.Store, e stored, ttl time.Duration) {
 	t.Helper()
-	if rest < time.Second {
+	if ttl < time.Second {
 		return // it has left the trash by now
 	}
 	trashed := lastTrashed(t, s, e.img.Name)
@@ -32,16 +32,17 @@ func (m *trashModel) add(t *testing.T, s db.Store, e stored, rest time.Duration)
 	*m = slices.Insert(*m, 0, stored{trashed, e.data})
 }
 
-// The times, ends, rests and delete keys of the model. None comes to its end on the way.
+// The upload times, expiries, trash TTLs and delete keys of the model. Nothing expires
+// during the test.
 var (
 	uploads   = []time.Time{{}, {}, time.Unix(0, 1).UTC(), hourly.Add(-time.Hour)}
 	hourly    = time.Now().Truncate(time.Hour).UTC()
-	ends      = []time.Time{{}, hourly.Add(-time.Hour), hourly.Add(2 * time.Hour), hourly.Add(3 * time.Hour)}
+	expiries  = []time.Time{{}, hourly.Add(-time.Hour), hourly.Add(2 * time.Hour), hourly.Add(3 * time.Hour)}
 	keyHashes = []db.Digest{{}, {1}, {2}, {31: 3}}
 )
 
-// rests returns for how long something is to rest in the trash.
-func rests(rnd *rand.Rand) time.Duration {
+// randomTTL returns how long a deleted image stays in the trash.
+func randomTTL(rnd *rand.Rand) time.Duration {
 	return []time.Duration{0, 1, time.Hour, time.Hour}[rnd.IntN(4)]
 }
 
@@ -49,15 +50,15 @@ func putOptions(rnd *rand.Rand, conflict db.Conflict) db.PutOptions {
 	return db.PutOptions{
 		Conflict:      conflict,
 		Uploaded:      uploads[rnd.IntN(len(uploads))],
-		Expires:       ends[rnd.IntN(len(ends))],
+		Expires:       expiries[rnd.IntN(len(expiries))],
 		DeleteKeyHash: keyHashes[rnd.IntN(len(keyHashes))],
-		Trash:         rests(rnd),
+		TrashTTL:      randomTTL(rnd),
 	}
 }
 
-func (m model) testRename(t *testing.T, s db.Store, from, to string, conflict db.Conflict, rest time.Duration, trash *trashModel) {
+func (m model) testRename(t *testing.T, s db.Store, from, to string, conflict db.Conflict, ttl time.Duration, trash *trashModel) {
 	t.Helper()
-	img, outcome, err := s.Rename(t.Context(), from, to, db.RenameOptions{Conflict: conflict, Trash: rest})
+	img, outcome, err := s.Rename(t.Context(), from, to, db.RenameOptions{Conflict: conflict, TrashTTL: ttl})
 	what := fmt.Sprintf("Rename(%q, %q, conflict %d)", from, to, conflict)
 	e, held := m[from]
 	switch {
@@ -72,7 +73,7 @@ func (m model) testRename(t *testing.T, s db.Store, from, to string, conflict db
 	default:
 		m.wantMoved(t, what, to, conflict, img, outcome, e)
 		if outcome == db.Replaced {
-			trash.add(t, s, m[to], rest)
+			trash.add(t, s, m[to], ttl)
 		}
 		delete(m, from)
 		wantMissing(t, s, from)
@@ -113,7 +114,7 @@ func (m model) wantMoved(t *testing.T, what, name string, conflict db.Conflict, 
 	want.Name = img.Name
 	if outcome == db.Unchanged {
 		want = m[img.Name].img
-		want.Expires = db.LaterEnd(want.Expires, e.img.Expires)
+		want.Expires = db.LaterExpiry(want.Expires, e.img.Expires)
 	}
 	wantImage(t, what, img, want)
 }

@@ -79,14 +79,14 @@ func testOrderOfTrash(t *testing.T, s db.Store) {
 	for i, name := range []string{"b.png", "c.png", "a.png"} {
 		create(t, s, name, content(uint64(i), 100+i%2))
 	}
-	var rests []db.Image
+	var trashed []db.Image
 	for _, name := range []string{"c.png", "a.png", "b.png"} {
-		rests = append(rests, discard(t, s, name, time.Hour))
+		trashed = append(trashed, discard(t, s, name, time.Hour))
 	}
-	slices.SortFunc(rests, lastDeletedFirst)
+	slices.SortFunc(trashed, lastDeletedFirst)
 	for _, o := range orders {
 		o.Trash, o.Limit = true, 1
-		wantImages(t, fmt.Sprintf("List(%+v)", o), listAll(t, s, o), rests)
+		wantImages(t, fmt.Sprintf("List(%+v)", o), listAll(t, s, o), trashed)
 	}
 }
 

@@ -37,7 +37,7 @@ func testMove(t *testing.T, s db.Store) {
 		later := create(t, s, "later.png", content(20, 100))
 		body := openBody(t, s, "cat.png")
 
-		moved := rename(t, s, "cat.png", "tige\u0301r.png", db.RenameOptions{Trash: time.Hour}, db.Created)
+		moved := rename(t, s, "cat.png", "tige\u0301r.png", db.RenameOptions{TrashTTL: time.Hour}, db.Created)
 		img.Name = "tigér.png"
 		wantImage(t, "Rename", moved, img)
 		wantAbsent(t, s, "cat.png")
@@ -70,7 +70,7 @@ func testMoveTaken(t *testing.T, s db.Store) {
 	wantStored(t, s, cat, content(1, large))
 	wantStored(t, s, dog, content(2, large))
 
-	moved := rename(t, s, "cat.png", "dog.png", db.RenameOptions{Trash: time.Hour}, db.Created)
+	moved := rename(t, s, "cat.png", "dog.png", db.RenameOptions{TrashTTL: time.Hour}, db.Created)
 	cat.Name = "dog-2.png"
 	wantImage(t, "Rename", moved, cat)
 	wantStored(t, s, cat, content(1, large))
@@ -96,7 +96,7 @@ func testMoveTaken(t *testing.T, s db.Store) {
 }
 
 // testMoveUnchanged: where the name holds the same bytes there is one image
-// afterwards, the one that stood there, with the later end.
+// afterwards, the one that stood there, with the later expiry.
 func testMoveUnchanged(t *testing.T, s db.Store) {
 	data := content(1, large)
 	never, soon, late := time.Time{}, future(), future().Add(time.Hour)
@@ -111,7 +111,7 @@ func testMoveUnchanged(t *testing.T, s db.Store) {
 			put(t, s, "from.png", data, db.PutOptions{Expires: c.from, DeleteKeyHash: db.Digest{2}}, db.Created)
 			copied := putVariant(t, s, to.SHA256, "w=1", content(2, 100), ample)
 			body := openBody(t, s, "from.png")
-			img := rename(t, s, "from.png", "to.png", db.RenameOptions{Conflict: conflict, Trash: time.Hour}, db.Unchanged)
+			img := rename(t, s, "from.png", "to.png", db.RenameOptions{Conflict: conflict, TrashTTL: time.Hour}, db.Unchanged)
 			to.Expires = c.want
 			wantImage(t, "Rename", img, to)
 			wantStored(t, s, to, data)
@@ -137,7 +137,7 @@ func testMoveNowhere(t *testing.T, s db.Store) {
 	number := put(t, s, "cat.png", content(3, 100), db.PutOptions{}, db.Created)
 	for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
 		for _, to := range []string{"é.png", "e\u0301.png"} {
-			got, outcome, err := s.Rename(t.Context(), "é.png", to, db.RenameOptions{Conflict: conflict, Trash: time.Hour})
+			got, outcome, err := s.Rename(t.Context(), "é.png", to, db.RenameOptions{Conflict: conflict, TrashTTL: time.Hour})
 			if err != nil || outcome != db.Unchanged {
 				t.Errorf("Rename to itself: got %s and %v, want Unchanged", outcomes[outcome], err)
 			}

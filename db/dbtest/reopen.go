@@ -23,7 +23,7 @@ var reopenSuite = []struct {
 	{"Reopen/Cursor", testReopenCursor},
 	{"Reopen/Acknowledged", testReopenAcknowledged},
 	{"Reopen/Variants", testReopenVariants},
-	{"Reopen/Life", testReopenLife},
+	{"Reopen/Fields", testReopenFields},
 }
 
 // closeStore closes s, which must succeed.
@@ -186,9 +186,9 @@ func testReopenAcknowledged(t *testing.T, open func() db.Store) {
 	wantConsistent(t, s)
 }
 
-// testReopenLife: ends, delete keys and the trash are as they were; and what came
-// to its end while the store was closed is gone, and swept.
-func testReopenLife(t *testing.T, open func() db.Store) {
+// testReopenFields: expiry, delete keys and the trash are as they were, and what expired
+// while the store was closed is not found, and is swept.
+func testReopenFields(t *testing.T, open func() db.Store) {
 	s := open()
 	end := time.Now().Add(100 * time.Millisecond)
 	cat := put(t, s, "cat.png", content(1, 2<<20), db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{1}}, db.Created)
@@ -198,7 +198,7 @@ func testReopenLife(t *testing.T, open func() db.Store) {
 	create(t, s, "cat-2.png", content(1, 2<<20))
 	trash := []db.Image{dog, discard(t, s, "cat-2.png", time.Hour)}
 	create(t, s, "gone.png", content(4, 2<<20))
-	if err := s.Delete(t.Context(), "gone.png", db.DeleteOptions{Trash: time.Until(end)}); err != nil {
+	if err := s.Delete(t.Context(), "gone.png", db.DeleteOptions{TrashTTL: time.Until(end)}); err != nil {
 		t.Fatal(err)
 	}
 

@@ -68,7 +68,7 @@ func testRestoreNewest(t *testing.T, s db.Store) {
 }
 
 // testRestoreTaken: what stands under the name meanwhile stays there; the same
-// bytes are no conflict, and then the image there gets the later end.
+// bytes are no conflict, and then the image there gets the later expiry.
 func testRestoreTaken(t *testing.T, s db.Store) {
 	former, latter := content(1, large), content(2, 100)
 	put(t, s, "cat.png", former, ending(future().Add(time.Hour)), db.Created)
@@ -104,9 +104,9 @@ func testRestoreNone(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, 100))
 	create(t, s, "dog.png", content(2, 100))
 	remove(t, s, "dog.png")
-	for _, rest := range []time.Duration{0, -time.Hour} { // which is as good as none
+	for _, ttl := range []time.Duration{0, -time.Hour} { // which is as good as none
 		create(t, s, "dog.png", content(2, 100))
-		if err := s.Delete(t.Context(), "dog.png", db.DeleteOptions{Trash: rest}); err != nil {
+		if err := s.Delete(t.Context(), "dog.png", db.DeleteOptions{TrashTTL: ttl}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,11 +12,11 @@ import (
 	"imageserver/db"
 )
 
-// discard deletes name, which must be there, to the trash for rest, and returns
-// the image as it rests there.
-func discard(t *testing.T, s db.Store, name string, rest time.Duration) db.Image {
+// discard moves the image under name, which must exist, to the trash for the time
+// ttl. It returns the image in the trash.
+func discard(t *testing.T, s db.Store, name string, ttl time.Duration) db.Image {
 	t.Helper()
-	if err := s.Delete(t.Context(), name, db.DeleteOptions{Trash: rest}); err != nil {
+	if err := s.Delete(t.Context(), name, db.DeleteOptions{TrashTTL: ttl}); err != nil {
 		t.Fatalf("Delete(%q): %v", name, err)
 	}
 	return lastTrashed(t, s, name)
@@ -35,7 +35,7 @@ func lastTrashed(t *testing.T, s db.Store, name string) db.Image {
 
 // untrashed is img as it was before it was deleted.
 func untrashed(img db.Image) db.Image {
-	img.Deleted, img.KeptUntil = time.Time{}, time.Time{}
+	img.Deleted, img.TrashExpires = time.Time{}, time.Time{}
 	return img
 }
 
@@ -43,20 +43,20 @@ func untrashed(img db.Image) db.Image {
 // all that is known of it.
 func testTrash(t *testing.T, s db.Store) {
 	for i, c := range []struct {
-		size int
-		rest time.Duration
-		end  time.Time
+		size    int
+		ttl     time.Duration
+		expires time.Time
 	}{
 		{0, time.Hour, time.Time{}},
 		{100, 24 * time.Hour, future().Add(48 * time.Hour)},
 		{3 << 20, 24 * time.Hour, future()}, // which comes first
 	} {
 		keyHash := db.Digest{byte(i + 1)}
-		o := db.PutOptions{Expires: c.end, DeleteKeyHash: keyHash, Inspect: describe}
+		o := db.PutOptions{Expires: c.expires, DeleteKeyHash: keyHash, Inspect: describe}
 		img := put(t, s, "cat.png", content(uint64(i), c.size), o, db.Created)
 		before := time.Now()
-		trashed := discard(t, s, "cat.png", c.rest)
-		wantRests(t, trashed, before, c.rest)
+		trashed := discard(t, s, "cat.png", c.ttl)
+		wantInTrash(t, trashed, before, c.ttl)
 		wantImage(t, "in the trash", untrashed(trashed), img)
 		wantAbsent(t, s, "cat.png")
 		wantNoDeleteKey(t, s, keyHash)
@@ -68,26 +68,26 @@ func testTrash(t *testing.T, s db.Store) {
 	}
 }
 
-// wantRests looks at the times of an image deleted after before, for an engine
+// wantInTrash looks at the times of an image deleted after before, for an engine
 // that keeps no more than seconds, too.
-func wantRests(t *testing.T, img db.Image, before time.Time, rest time.Duration) {
+func wantInTrash(t *testing.T, img db.Image, before time.Time, ttl time.Duration) {
 	t.Helper()
 	after := time.Now()
 	if img.Deleted.Before(before.Truncate(time.Second)) || img.Deleted.After(after) || img.Deleted.Location() != time.UTC {
 		t.Errorf("Deleted: got %v, want %v to %v in UTC", img.Deleted, before, after)
 	}
-	if img.KeptUntil.Equal(img.Expires) && !img.Expires.After(after.Add(rest)) {
+	if img.TrashExpires.Equal(img.Expires) && !img.Expires.After(after.Add(ttl)) {
 		return
 	}
-	if img.KeptUntil.Before(before.Add(rest).Truncate(time.Second)) || img.KeptUntil.After(after.Add(rest)) || img.KeptUntil.Location() != time.UTC {
-		t.Errorf("KeptUntil: got %v, want %v to %v in UTC", img.KeptUntil, before.Add(rest), after.Add(rest))
+	if img.TrashExpires.Before(before.Add(ttl).Truncate(time.Second)) || img.TrashExpires.After(after.Add(ttl)) || img.TrashExpires.Location() != time.UTC {
+		t.Errorf("TrashExpires: got %v, want %v to %v in UTC", img.TrashExpires, before.Add(ttl), after.Add(ttl))
 	}
-	if !img.Expires.IsZero() && img.KeptUntil.After(img.Expires) {
-		t.Errorf("KeptUntil: got %v, want no later than Expires, %v", img.KeptUntil, img.Expires)
+	if !img.Expires.IsZero() && img.TrashExpires.After(img.Expires) {
+		t.Errorf("TrashExpires: got %v, want no later than Expires, %v", img.TrashExpires, img.Expires)
 	}
 }
 
-// emptyTrash empties the trash, in which n images must rest.
+// emptyTrash empties the trash, which must have n images.
 func emptyTrash(t *testing.T, s db.Store, n int) {
 	t.Helper()
 	got, err := s.EmptyTrash(t.Context())
@@ -100,7 +100,7 @@ func emptyTrash(t *testing.T, s db.Store, n int) {
 // testTrashOfReplaced: so does what a Put or a Rename replaces; and what stays
 // under its name, or goes for good, does not.
 func testTrashOfReplaced(t *testing.T, s db.Store) {
-	replace := db.PutOptions{Conflict: db.Replace, Trash: time.Hour}
+	replace := db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour}
 	first := put(t, s, "cat.png", content(1, 100), replace, db.Created)
 	put(t, s, "cat.png", content(1, 100), replace, db.Unchanged)
 	wantTrash(t, s)
@@ -110,7 +110,7 @@ func testTrashOfReplaced(t *testing.T, s db.Store) {
 	wantUsage(t, s, sumWith([]db.Image{second}, []db.Image{one}))
 
 	create(t, s, "dog.png", content(3, 100))
-	dog := rename(t, s, "dog.png", "cat.png", db.RenameOptions{Conflict: db.Replace, Trash: time.Hour}, db.Replaced)
+	dog := rename(t, s, "dog.png", "cat.png", db.RenameOptions{Conflict: db.Replace, TrashTTL: time.Hour}, db.Replaced)
 	two := lastTrashed(t, s, "cat.png")
 	wantImage(t, "in the trash", untrashed(two), second)
 	wantTrash(t, s, one, two)
@@ -120,7 +120,7 @@ func testTrashOfReplaced(t *testing.T, s db.Store) {
 	wantTrash(t, s, one, two)
 	wantUsage(t, s, sumWith([]db.Image{last}, []db.Image{one, two}))
 	for _, conflict := range []db.Conflict{db.Rename, db.Fail} { // which replace nothing
-		_, _, err := tryPut(t.Context(), s, "cat.png", content(5, 100), db.PutOptions{Conflict: conflict, Trash: time.Hour})
+		_, _, err := tryPut(t.Context(), s, "cat.png", content(5, 100), db.PutOptions{Conflict: conflict, TrashTTL: time.Hour})
 		if err := unless(err, db.ErrExists); err != nil {
 			t.Errorf("Put: %v", err)
 		}
@@ -158,7 +158,7 @@ func testTrashBytes(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashSeveral: images of one name rest side by side, each with a time of
+// testTrashSeveral: the trash has several images of one name, each with a time of
 // its own, those of equal bytes too.
 func testTrashSeveral(t *testing.T, s db.Store) {
 	var trash []db.Image
@@ -179,8 +179,8 @@ func testTrashSeveral(t *testing.T, s db.Store) {
 	// At once, for an engine that commits several deletes together.
 	race(8, func(i int) {
 		for round := range 3 {
-			tryPut(t.Context(), s, "dog.png", content(uint64(100+8*round+i), 100), db.PutOptions{Conflict: db.Replace, Trash: time.Hour})
-			s.Delete(t.Context(), "dog.png", db.DeleteOptions{Trash: time.Hour}) // may be gone already
+			tryPut(t.Context(), s, "dog.png", content(uint64(100+8*round+i), 100), db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour})
+			s.Delete(t.Context(), "dog.png", db.DeleteOptions{TrashTTL: time.Hour}) // may be gone already
 		}
 	})
 	wantConsistent(t, s)
@@ -247,24 +247,24 @@ func testTrashCursor(t *testing.T, s db.Store) {
 	}
 }
 
-// testTrashEnds: what has rested as long as it should is in no answer, and is
-// swept; the same goes for what has come to its own end there.
-func testTrashEnds(t *testing.T, s db.Store) {
+// testTrashExpires: what has rested as long as it should is in no answer, and is
+// swept; the same goes for an image that expires there.
+func testTrashExpires(t *testing.T, s db.Store) {
 	create(t, s, "lasting.png", content(9, 100))
 	lasting := discard(t, s, "lasting.png", time.Hour)
 	create(t, s, "cat.png", content(1, large))
-	if err := s.Delete(t.Context(), "cat.png", db.DeleteOptions{Trash: 1}); err != nil { // nanosecond
+	if err := s.Delete(t.Context(), "cat.png", db.DeleteOptions{TrashTTL: 1}); err != nil { // nanosecond
 		t.Fatal(err)
 	}
 	wantNoTrace(t, s, "cat.png", db.Digest{})
 	wantTrash(t, s, lasting)
 	emptied := 30 * time.Millisecond
-	for _, c := range []struct{ end, rest time.Duration }{{time.Hour, emptied}, {emptied, time.Hour}} {
-		for d := c; ; d.end, d.rest = 2*d.end, 2*d.rest { // until the Delete comes in time
-			put(t, s, "dog.png", content(2, large), ending(time.Now().Add(d.end)), db.Created)
-			err := s.Delete(t.Context(), "dog.png", db.DeleteOptions{Trash: d.rest})
+	for _, c := range []struct{ life, ttl time.Duration }{{time.Hour, emptied}, {emptied, time.Hour}} {
+		for d := c; ; d.life, d.ttl = 2*d.life, 2*d.ttl { // until the Delete comes in time
+			put(t, s, "dog.png", content(2, large), ending(time.Now().Add(d.life)), db.Created)
+			err := s.Delete(t.Context(), "dog.png", db.DeleteOptions{TrashTTL: d.ttl})
 			if err == nil {
-				time.Sleep(min(d.end, d.rest))
+				time.Sleep(min(d.life, d.ttl))
 				break
 			}
 			wantError(t, "Delete", err, db.ErrNotFound)
@@ -344,7 +344,7 @@ func testTrashRace(t *testing.T, s db.Store) {
 			}
 		}
 	})
-	time.Sleep(10 * time.Millisecond) // until all has ended that will
+	time.Sleep(10 * time.Millisecond) // until everything that will expire has expired
 	images := listAll(t, s, db.ListOptions{Limit: 100})
 	wantUsageSoon(t, s, sumWith(images, listAll(t, s, db.ListOptions{Limit: 100, Trash: true})))
 	wantConsistent(t, s)
@@ -361,23 +361,23 @@ func testTrashRace(t *testing.T, s db.Store) {
 // what is wrong with the answer.
 func stepTrash(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	name, other := fmt.Sprintf("%d.png", rnd.IntN(5)), fmt.Sprintf("%d.png", rnd.IntN(5))
-	rest := []time.Duration{0, 1, time.Millisecond, time.Hour}[rnd.IntN(4)]
+	ttl := []time.Duration{0, 1, time.Millisecond, time.Hour}[rnd.IntN(4)]
 	switch n := rnd.IntN(100); {
 	case n < 30:
 		i := rnd.IntN(4)
-		o := db.PutOptions{Conflict: db.Replace, Trash: rest}
+		o := db.PutOptions{Conflict: db.Replace, TrashTTL: ttl}
 		if rnd.IntN(3) == 0 {
 			o.Expires = time.Now().Add(time.Duration(rnd.IntN(5)) * time.Millisecond)
 		}
 		_, _, err := tryPut(ctx, s, name, content(uint64(i), []int{0, 100, 130_000, 1<<20 + 1}[i]), o)
 		return err
 	case n < 50:
-		return unless(s.Delete(ctx, name, db.DeleteOptions{Trash: rest}), db.ErrNotFound)
+		return unless(s.Delete(ctx, name, db.DeleteOptions{TrashTTL: ttl}), db.ErrNotFound)
 	case n < 65:
 		_, _, err := s.Restore(ctx, name, db.RestoreOptions{})
 		return unless(err, db.ErrNotFound)
 	case n < 80:
-		_, _, err := s.Rename(ctx, name, other, db.RenameOptions{Conflict: db.Replace, Trash: rest})
+		_, _, err := s.Rename(ctx, name, other, db.RenameOptions{Conflict: db.Replace, TrashTTL: ttl})
 		return unless(err, db.ErrNotFound)
 	case n < 95:
 		_, err := verify(ctx, s, name)

@@ -59,7 +59,7 @@ func wantImage(t *testing.T, what string, got, want db.Image) {
 
 // plain returns img with its times as == compares them.
 func plain(img db.Image) db.Image {
-	for _, at := range []*time.Time{&img.Uploaded, &img.Expires, &img.Deleted, &img.KeptUntil} {
+	for _, at := range []*time.Time{&img.Uploaded, &img.Expires, &img.Deleted, &img.TrashExpires} {
 		*at = at.Round(0).UTC()
 	}
 	return img
@@ -133,7 +133,7 @@ func wantUsage(t *testing.T, s db.Store, want db.Usage) {
 	}
 }
 
-// wantUsageSoon is wantUsage for a store that has yet to sweep what has ended.
+// wantUsageSoon is wantUsage for a store that has yet to sweep what has expired.
 // It asks for the Usage alone: a store must not wait for other calls to do it.
 func wantUsageSoon(t *testing.T, s db.Store, want db.Usage) {
 	t.Helper()
@@ -145,7 +145,7 @@ func wantUsageSoon(t *testing.T, s db.Store, want db.Usage) {
 	wantUsage(t, s, want)
 }
 
-// patience is how long a store may take to sweep what has ended: many times
+// patience is how long a store may take to sweep what has expired: many times
 // what it takes a busy machine. DBTEST_PATIENCE, a duration, says otherwise.
 func patience() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("DBTEST_PATIENCE")); err == nil {
@@ -154,7 +154,7 @@ func patience() time.Duration {
 	return 30 * time.Second
 }
 
-// wantTrash fails unless these images rest in the trash, in any order given.
+// wantTrash fails unless exactly these images are in the trash. They may be given in any order.
 func wantTrash(t *testing.T, s db.Store, want ...db.Image) {
 	t.Helper()
 	want = slices.SortedFunc(slices.Values(want), lastDeletedFirst)

@@ -172,8 +172,8 @@ func TestCheckAndRepair(t *testing.T) {
 		{name: "trash", damage: func(tx *bbolt.Tx) error {
 			return tx.Bucket(layout.DeletedBucket).Delete(first(tx, layout.DeletedBucket))
 		}, want: `index "deleted" has 4 entries, want 5`},
-		{name: "ends", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(layout.DueBucket).Delete(first(tx, layout.DueBucket)), tx.Bucket(layout.DueBucket).Put(layout.DueKey(time.Unix(0, 0), []byte("1.png")), nil), tx.Bucket(layout.DueBucket).Put([]byte("short"), nil))
+		{name: "expiry", damage: func(tx *bbolt.Tx) error {
+			return errors.Join(tx.Bucket(layout.ExpiryBucket).Delete(first(tx, layout.ExpiryBucket)), tx.Bucket(layout.ExpiryBucket).Put(layout.ExpiryKey(time.Unix(0, 0), []byte("1.png")), nil), tx.Bucket(layout.ExpiryBucket).Put([]byte("short"), nil))
 		}, want: `index "due"`},
 		{name: "order of variants", damage: func(tx *bbolt.Tx) error {
 			k := first(tx, layout.MadeBucket)
@@ -412,7 +412,7 @@ func TestRecoverFromTrash(t *testing.T) {
 	images := map[string][]byte{"a.png": content(1, 5000)}
 	mustPut(t, s, "b.png", images["a.png"])
 	mustPut(t, s, "a.png", images["a.png"])
-	must(t, errors.Join(s.Delete(ctx, "b.png", db.DeleteOptions{Trash: time.Hour}), s.Close()))
+	must(t, errors.Join(s.Delete(ctx, "b.png", db.DeleteOptions{TrashTTL: time.Hour}), s.Close()))
 	edit(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(layout.ImagesBucket).Delete([]byte("a.png")) })
 	done, err := Repair(ctx, path, RepairOptions{})
 	must(t, err)

@@ -291,7 +291,7 @@ func (d *damageTest) use(t *testing.T, c damageCase, path string) {
 	s.List(ctx, db.ListOptions{Limit: 1000})
 	s.List(ctx, db.ListOptions{Limit: 1000, Trash: true})
 	for name, b := range d.images {
-		s.Put(ctx, name, bytes.NewReader(b), db.PutOptions{Trash: time.Hour})
+		s.Put(ctx, name, bytes.NewReader(b), db.PutOptions{TrashTTL: time.Hour})
 		if rand.IntN(3) == 0 {
 			s.Delete(ctx, name, db.DeleteOptions{})
 		}

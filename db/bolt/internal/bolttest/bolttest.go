@@ -78,7 +78,7 @@ func Fill(t testing.TB, s db.Store) (images map[string][]byte) {
 	for i := range 5 {
 		name := fmt.Sprintf("gone %d.png", i%3)
 		put(name, Content(byte(80+i), 3000), db.PutOptions{})
-		Must(t, s.Delete(ctx, name, db.DeleteOptions{Trash: time.Hour}))
+		Must(t, s.Delete(ctx, name, db.DeleteOptions{TrashTTL: time.Hour}))
 		delete(images, name)
 	}
 	img, err := s.Stat(ctx, "6.png")

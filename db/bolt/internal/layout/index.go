@@ -78,10 +78,10 @@ var Indexes = []Index{
 		Owner: func(k, _ []byte) (bucket, owner []byte) { return TrashBucket, TrashKeyOf(k) },
 	},
 	{
-		Bucket: DueBucket,
+		Bucket: ExpiryBucket,
 		Entry: func(r *Record) (key, _ []byte) {
-			if end := r.End(); !end.IsZero() {
-				key = DueKey(end, r.Key())
+			if end := r.Expiry(); !end.IsZero() {
+				key = ExpiryKey(end, r.Key())
 			}
 			return key, nil
 		},
@@ -89,7 +89,7 @@ var Indexes = []Index{
 			owner = k[min(TimeSize, len(k)):]
 			return bucketOf(owner), owner
 		},
-		Recall: func(r *Record, k []byte) { r.Expires = DueTime(k) },
+		Recall: func(r *Record, k []byte) { r.Expires = ExpiryTime(k) },
 	},
 	{
 		Bucket: MadeBucket,

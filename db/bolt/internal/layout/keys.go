@@ -31,13 +31,13 @@ func NewestFirst(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, ^timeBits(t))
 }
 
-// DueKey sorts by time, the earliest first, and then by the key of the record.
-func DueKey(t time.Time, key []byte) []byte {
+// ExpiryKey sorts by time, the earliest first, and then by the key of the record.
+func ExpiryKey(t time.Time, key []byte) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, timeBits(t)), key...)
 }
 
-// DueTime returns the time in a key made by DueKey.
-func DueTime(key []byte) time.Time { return bitsTime(binary.BigEndian.Uint64(key)) }
+// ExpiryTime returns the time in a key made by ExpiryKey.
+func ExpiryTime(key []byte) time.Time { return bitsTime(binary.BigEndian.Uint64(key)) }
 
 // timeBits returns bits that sort by time. The sign bit is flipped, so that times
 // before 1970 sort first.

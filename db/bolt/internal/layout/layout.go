@@ -37,7 +37,7 @@ var (
 	MadeBucket       = []byte("made")
 	TrashBucket      = []byte("trash")
 	DeletedBucket    = []byte("deleted")
-	DueBucket        = []byte("due")
+	ExpiryBucket     = []byte("due")
 	DeleteKeysBucket = []byte("tokens")
 
 	FormatKey     = []byte("format")

@@ -46,7 +46,7 @@ const (
 	fieldExpires       = 10 // sfixed64, as fieldUploaded
 	fieldDeleteKeyHash = 11 // bytes; missing for none
 	fieldDeleted       = 12 // sfixed64
-	fieldKeptUntil     = 13 // sfixed64
+	fieldTrashExpires  = 13 // sfixed64
 	fieldChecksum      = 14 // fixed32, CRC-32C of all bytes before this field; the last field; missing in records from before format 4
 )
 
@@ -76,7 +76,7 @@ func (r *Record) Marshal() []byte {
 	at(fieldUploaded, r.Uploaded)
 	at(fieldExpires, r.Expires)
 	at(fieldDeleted, r.Deleted)
-	at(fieldKeptUntil, r.KeptUntil)
+	at(fieldTrashExpires, r.TrashExpires)
 	b = append(b, r.unknown...)
 	sum := crc32.Checksum(b, castagnoli)
 	return protowire.AppendFixed32(protowire.AppendTag(b, fieldChecksum, protowire.Fixed32Type), sum)
@@ -208,8 +208,8 @@ func (r *Record) setTime(number protowire.Number, value []byte) bool {
 		r.Expires = t
 	case fieldDeleted:
 		r.Deleted = t
-	case fieldKeptUntil:
-		r.KeptUntil = t
+	case fieldTrashExpires:
+		r.TrashExpires = t
 	default:
 		return false
 	}

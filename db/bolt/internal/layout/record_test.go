@@ -45,7 +45,7 @@ func TestRecord(t *testing.T) {
 		{"end", 9, func() { r.Expires = end }},
 		{"hash", 34, func() { r.DeleteKeyHash = db.Digest{31: 1} }},
 		{"deletion", 9, func() { r.Deleted = time.Unix(0, -1).UTC() }},
-		{"rest", 9, func() { r.KeptUntil = time.Unix(0, 0).UTC() }},
+		{"rest", 9, func() { r.TrashExpires = time.Unix(0, 0).UTC() }},
 	} {
 		without := len(r.Marshal())
 		field.set()

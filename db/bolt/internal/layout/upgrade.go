@@ -39,7 +39,7 @@ var upgrades = []func(tx *bbolt.Tx) error{
 		return growUsage(tx, usageSize1, usageSize2)
 	},
 	func(tx *bbolt.Tx) error { // expiry, the trash and its two counts, and delete keys
-		if err := createBuckets(tx, TrashBucket, DeletedBucket, DueBucket, DeleteKeysBucket); err != nil {
+		if err := createBuckets(tx, TrashBucket, DeletedBucket, ExpiryBucket, DeleteKeysBucket); err != nil {
 			return err
 		}
 		return growUsage(tx, usageSize2, usageSize)
