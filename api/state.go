@@ -30,16 +30,6 @@ var usageGauges = []struct {
 	{gauge("copies_bytes", "Size of all resized copies."), func(u db.Usage) int64 { return u.VariantBytes }},
 }
 
-// statsGauges are read from db.Stats.
-var statsGauges = []struct {
-	desc  *prometheus.Desc
-	value func(db.Stats) int64
-}{
-	{gauge("file_bytes", "Size of the data file."), func(s db.Stats) int64 { return s.FileSize }},
-	{gauge("file_free_bytes", "Free space in the data file."), func(s db.Stats) int64 { return s.FileFree }},
-	{gauge("uploads_waiting", "Uploads that wait for memory."), func(s db.Stats) int64 { return s.Waiting }},
-}
-
 var (
 	readyGauge  = gauge("ready", "1 when /readyz answers 200.")
 	queuedGauge = gauge("copies_queued", "Resized copies that are being made or wait for their turn.")
@@ -66,9 +56,8 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	if m, ok := s.store.(db.Measured); ok {
-		stats := m.Stats()
-		for _, g := range statsGauges {
-			send(g.desc, g.value(stats))
+		for _, g := range m.Gauges() {
+			send(gauge(g.Name, g.Help), g.Value)
 		}
 	}
 }

@@ -201,9 +201,27 @@ func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 	return u, err
 }
 
-// Stats returns measurements; see db.Measured.
-func (s *Store) Stats() db.Stats {
-	stats := db.Stats{Waiting: int64(s.memory.small.Waiting() + s.memory.full.Waiting())}
+// Stats are measurements of a Store.
+type Stats struct {
+	FileSize int64 // bytes
+	FileFree int64 // bytes in free pages of the file, which new images use first
+	Waiting  int64 // uploads that wait for memory
+}
+
+// Gauges returns the Stats for operators; see db.Measured.
+func (s *Store) Gauges() []db.Gauge {
+	stats := s.Stats()
+	return []db.Gauge{
+		{Name: "file_bytes", Help: "Size of the data file.", Value: stats.FileSize},
+		{Name: "file_free_bytes", Help: "Free space in the data file.", Value: stats.FileFree},
+		{Name: "uploads_waiting", Help: "Uploads that wait for memory.", Value: stats.Waiting},
+	}
+}
+
+// Stats returns the measurements of this moment. It is cheap, and works after the store
+// has stopped writing, too.
+func (s *Store) Stats() Stats {
+	stats := Stats{Waiting: int64(s.memory.small.Waiting() + s.memory.full.Waiting())}
 	if info, err := s.file.Stat(); err == nil {
 		stats.FileSize = info.Size()
 	}
