@@ -474,7 +474,7 @@ func (cmd *serve) limitMemory() {
 
 // trim deletes resized copies until the rest fits the budget. The budget may have been
 // larger when the server ran last.
-func trim(ctx context.Context, store db.Store, budget int64, log *slog.Logger) {
+func trim(ctx context.Context, store db.Variants, budget int64, log *slog.Logger) {
 	err := store.TrimVariants(ctx, budget)
 	if err != nil && ctx.Err() == nil {
 		log.Warn("could not trim resized copies to --copies-budget", "err", err)

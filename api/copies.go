@@ -21,12 +21,19 @@ import (
 
 // copies finds resized copies in the store and has those made that are missing.
 type copies struct {
-	store   db.Store
+	store   variantStore
 	log     *slog.Logger
 	resizer *resizer
 	flights flights[resize.Copy]
 	budget  int64 // bytes of all copies; see Options.CopiesBudget
 	pixels  int64 // of a picture at most
+}
+
+// variantStore is the part of a store that copies need.
+type variantStore interface {
+	db.Images
+	db.Variants
+	db.Status
 }
 
 // copyOf is a copy of an image: what the image is, and what is planned.

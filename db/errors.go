@@ -5,32 +5,34 @@ import (
 	"fmt"
 )
 
-// What a store refuses and what can befall it. Engines wrap these with the
-// name or the cause; callers ask with [errors.Is].
+// The errors of a store. Engines wrap them with the name or the cause, so callers
+// compare with [errors.Is].
 var (
 	ErrNotFound = errors.New("no such image")
 	ErrExists   = errors.New("name is taken by another image")
 	ErrName     = errors.New("bad image name")
 	ErrCursor   = errors.New("bad list cursor")
-	ErrKey      = errors.New("invalid variant key")
+	ErrKey      = errors.New("bad variant key")
 
-	// ErrBudget: by itself the variant takes more room than all variants may.
+	// ErrBudget: the variant alone is larger than the budget of all variants.
 	ErrBudget = errors.New("variant is larger than the budget of all variants")
 
-	// ErrFull: the disk, or the size allowed, is used up. Reads and deletes go on.
+	// ErrFull: the disk is full, or the store has its largest allowed size. Reads and
+	// deletes still work.
 	ErrFull = errors.New("no space left for images")
-	// ErrBusy: too many uploads are under way. Trying again later will do.
+	// ErrBusy: the store has too much to do. The caller can try again in a few
+	// seconds.
 	ErrBusy = errors.New("too many uploads at once")
-	// ErrDamaged: stored bytes no longer match their checksum.
+	// ErrDamaged: stored bytes do not match their checksum.
 	ErrDamaged = errors.New("stored image is damaged")
-	// ErrReadOnly: the storage failed, and the store has stopped writing.
+	// ErrReadOnly: after a failure of the storage the store has stopped writing.
 	ErrReadOnly = errors.New("store has stopped writing")
 	// ErrClosed: the store has been closed.
 	ErrClosed = errors.New("store is closed")
 )
 
-// LimitError is an ErrFull for want of leave and not of disk: the store may
-// take Limit bytes.
+// LimitError is an ErrFull because of a limit that the operator set: the store may have
+// Limit bytes.
 type LimitError struct{ Limit int64 }
 
 func (e *LimitError) Error() string {

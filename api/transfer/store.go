@@ -13,12 +13,12 @@ import (
 )
 
 // Store returns the Images of a store in this process, which rules are for.
-func Store(store db.Store, rules intake.Rules) Images {
+func Store(store db.Images, rules intake.Rules) Images {
 	return &local{store, intake.New(rules)}
 }
 
 type local struct {
-	db.Store
+	db.Images
 	intake *intake.Intake
 }
 
@@ -32,7 +32,7 @@ func (l *local) Put(ctx context.Context, name string, content Content, uploaded 
 		return db.Image{}, 0, refusal(err)
 	}
 	defer body.Close()
-	img, outcome, err := l.Store.Put(ctx, name, body, db.PutOptions{Uploaded: uploaded, Inspect: intake.Describe})
+	img, outcome, err := l.Images.Put(ctx, name, body, db.PutOptions{Uploaded: uploaded, Inspect: intake.Describe})
 	return img, outcome, refusal(body.Explain(err))
 }
 
@@ -53,7 +53,7 @@ func refusal(err error) error {
 }
 
 func (l *local) List(ctx context.Context, after string) ([]db.Image, string, error) {
-	return l.Store.List(ctx, db.ListOptions{After: after, Limit: pageSize})
+	return l.Images.List(ctx, db.ListOptions{After: after, Limit: pageSize})
 }
 
 func (l *local) Fetch(ctx context.Context, img db.Image, w io.Writer) error {
