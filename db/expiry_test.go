@@ -56,7 +56,7 @@ func TestExpired(t *testing.T) {
 		{db.Image{Expires: end.Add(1), Deleted: end.Add(-9), TrashExpires: end}, end, true},
 	} {
 		if got := c.img.Expired(c.now); got != c.want {
-			t.Errorf("Ended of %+v at %v: got %t, want %t", c.img, c.now, got, c.want)
+			t.Errorf("Expired of %+v at %v: got %t, want %t", c.img, c.now, got, c.want)
 		}
 	}
 }

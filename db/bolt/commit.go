@@ -234,7 +234,7 @@ func (s *Store) begin() (t *txn, err error) {
 	if err := s.inPlace(tx, next, next); err != nil {
 		return nil, err
 	}
-	t = &txn{Tx: tx, now: layout.Stamp(s.now()), pins: &s.pins}
+	t = &txn{Tx: tx, now: db.Stamp(s.now()), pins: &s.pins}
 	t.usage, err = layout.ReadUsage(tx)
 	return t, err
 }

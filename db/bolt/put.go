@@ -40,7 +40,7 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 			return db.Image{}, 0, err
 		}
 	}
-	img.Expires, img.DeleteKeyHash = layout.Stamp(img.Expires), o.DeleteKeyHash
+	img.Expires, img.DeleteKeyHash = db.Stamp(img.Expires), o.DeleteKeyHash
 	return u.publish(img, o)
 }
 
@@ -267,7 +267,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 // uploaded returns when an image was uploaded of which that is said: now, if
 // nothing is or it cannot be.
 func (tx *txn) uploaded(said time.Time) time.Time {
-	if said = layout.Stamp(said); said.IsZero() || said.After(tx.now) {
+	if said = db.Stamp(said); said.IsZero() || said.After(tx.now) {
 		return tx.now
 	}
 	return said

@@ -291,13 +291,13 @@ func TestFarExpiry(t *testing.T) {
 		name := fmt.Sprintf("%d.png", i)
 		img := mustPutWith(t, s, name, content(byte(i), 100), db.PutOptions{Expires: end})
 		got, err := s.Stat(ctx, name)
-		if diff := cmp.Diff(got, img); diff != "" || err != nil || !got.Expires.Equal(layout.LastTime) {
-			t.Errorf("expires at %v, error %v, want %v and the same as before:\n%s", got.Expires, err, layout.LastTime, diff)
+		if diff := cmp.Diff(got, img); diff != "" || err != nil || !got.Expires.Equal(db.LastTime) {
+			t.Errorf("expires at %v, error %v, want %v and the same as before:\n%s", got.Expires, err, db.LastTime, diff)
 		}
 	}
 	img := mustPutWith(t, s, "past.png", content(9, 100), db.PutOptions{Expires: time.Unix(math.MinInt64>>8, 0)})
-	if !img.Expires.Equal(layout.FirstTime) {
-		t.Errorf("expires at %v, want %v", img.Expires, layout.FirstTime)
+	if !img.Expires.Equal(db.FirstTime) {
+		t.Errorf("expires at %v, want %v", img.Expires, db.FirstTime)
 	}
 	if err := s.Delete(ctx, "0.png", db.DeleteOptions{TrashTTL: math.MaxInt64}); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 func (tx *txn) moveToTrash(r *layout.Record, ttl time.Duration) error {
 	trashed := *r
 	trashed.Image = r.Trashed(tx.now, ttl)
-	trashed.Deleted, trashed.TrashExpires = tx.deletion(r.Name), layout.Stamp(trashed.TrashExpires)
+	trashed.Deleted, trashed.TrashExpires = tx.deletion(r.Name), db.Stamp(trashed.TrashExpires)
 	if err := tx.removeRecord(r); err != nil {
 		return err
 	}

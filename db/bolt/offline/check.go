@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"imageserver/db"
 	"imageserver/db/bolt/internal/datafile"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/bolt/internal/page"
@@ -81,7 +82,7 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 		watch:   watch,
 		file:    file,
 		plan:    plan{unowned: map[uint64]foundBlob{}, listed: map[uint64]bool{}},
-		changed: layout.Stamp(info.ModTime()),
+		changed: db.Stamp(info.ModTime()),
 		buckets: map[string]page.Bucket{},
 		tallies: map[string]*tally{},
 		orphans: map[uint64]bool{},

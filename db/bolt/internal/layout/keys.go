@@ -3,7 +3,6 @@ package layout
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -45,25 +44,6 @@ func timeBits(t time.Time) uint64 { return uint64(t.UnixNano()) ^ 1<<63 }
 
 // bitsTime is the inverse of timeBits.
 func bitsTime(bits uint64) time.Time { return time.Unix(0, int64(bits^1<<63)).UTC() }
-
-// Stamp returns t as a record stores it: in UTC, in nanoseconds, and between the
-// first and the last such time, which is in the year 2262. A zero time stays zero.
-func Stamp(t time.Time) time.Time {
-	switch {
-	case t.IsZero():
-		return time.Time{}
-	case t.Before(FirstTime):
-		return FirstTime
-	case t.After(LastTime):
-		return LastTime
-	}
-	return time.Unix(0, t.UnixNano()).UTC()
-}
-
-var (
-	FirstTime = time.Unix(0, math.MinInt64).UTC()
-	LastTime  = time.Unix(0, math.MaxInt64).UTC()
-)
 
 // trashMark is in the keys of images in the trash, and in no others: a name has no
 // NUL.

@@ -42,10 +42,10 @@ func TestRecord(t *testing.T) {
 		set  func()
 	}{
 		{"orientation", 2, func() { r.Orientation = 6 }},
-		{"end", 9, func() { r.Expires = end }},
+		{"expiry", 9, func() { r.Expires = end }},
 		{"hash", 34, func() { r.DeleteKeyHash = db.Digest{31: 1} }},
 		{"deletion", 9, func() { r.Deleted = time.Unix(0, -1).UTC() }},
-		{"rest", 9, func() { r.TrashExpires = time.Unix(0, 0).UTC() }},
+		{"trash expiry", 9, func() { r.TrashExpires = time.Unix(0, 0).UTC() }},
 	} {
 		without := len(r.Marshal())
 		field.set()
