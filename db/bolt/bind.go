@@ -8,6 +8,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/resolve"
 )
 
 // bind adds a record, whose key must be free, with its index entries. Its blob is
@@ -78,20 +79,19 @@ func (tx *txn) vacate(name string, ttl time.Duration) error {
 	return tx.remove(r, ttl)
 }
 
-// remove moves an image to the trash for the time ttl, or deletes it if ttl is 0 or the
-// image has expired.
+// remove moves an image to the trash for the time ttl, or deletes it.
 func (tx *txn) remove(r *layout.Record, ttl time.Duration) error {
-	if ttl <= 0 || r.Expired(tx.now) {
-		return unbind(tx, r)
+	if resolve.GoesToTrash(&r.Image, tx.now, ttl) {
+		return tx.moveToTrash(r, ttl)
 	}
-	return tx.moveToTrash(r, ttl)
+	return unbind(tx, r)
 }
 
 // extendExpiry makes the image under name expire at the time given if that is later, and
 // returns its record.
 func (tx *txn) extendExpiry(name string, expires time.Time) (*layout.Record, error) {
 	r, err := layout.MustRecord(tx.Tx, []byte(name))
-	if err != nil || !expiresLater(expires, r) {
+	if err != nil || !resolve.Extends(expires, &r.Image) {
 		return r, err
 	}
 	if err := tx.removeRecord(r); err != nil {
@@ -99,12 +99,6 @@ func (tx *txn) extendExpiry(name string, expires time.Time) (*layout.Record, err
 	}
 	r.Expires = expires
 	return r, bind(tx, r)
-}
-
-// expiresLater reports whether the time given is later than the expiry of r. A zero time is
-// never.
-func expiresLater(expires time.Time, r *layout.Record) bool {
-	return !db.LaterExpiry(expires, r.Expires).Equal(r.Expires)
 }
 
 // sameContent returns a record with the digest sum, or nil. It prefers an image to one

@@ -2,10 +2,10 @@ package bolt
 
 import (
 	"context"
-	"fmt"
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/resolve"
 )
 
 // Delete deletes an image; see db.Store.
@@ -20,22 +20,8 @@ func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error
 			if old, err = tx.live(name); err != nil {
 				return false, err
 			}
-			return true, admit(old, name, o.Allow)
+			return true, resolve.Existing(old.ImageOrNil(), name, o.Allow)
 		},
 		apply: func(tx *txn) error { return tx.remove(old, o.TrashTTL) },
 	})
-}
-
-// admit asks allow, if it is not nil, about the image of r, which may be nil. Then it
-// returns db.ErrNotFound if r is nil.
-func admit(r *layout.Record, name string, allow db.Precondition) error {
-	if allow != nil {
-		if err := allow(r.ImageOrNil()); err != nil {
-			return err
-		}
-	}
-	if r == nil {
-		return fmt.Errorf("%w: %q", db.ErrNotFound, name)
-	}
-	return nil
 }

@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"time"
 
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/fair"
+	"imageserver/db/resolve"
 )
 
 // segmentChunks is how many chunks of an upload are gathered before they are
@@ -232,45 +232,50 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	var to resolution
+	var to resolve.Resolution
+	var stored *layout.Record // nil if nothing changed
 	err = u.s.submit(&change{
 		bytes: u.heldBytes(),
 		check: func(tx *txn) (todo bool, err error) {
-			to, err = tx.resolve(img.Name, img.SHA256, o.Conflict, o.Allow)
-			if err != nil || to.outcome != db.Unchanged {
+			stored = nil // this may run more than once
+			to, err = resolve.Put(tx, img.Name, img.SHA256, o.Conflict, o.Allow)
+			if err != nil || to.Outcome != db.Unchanged || resolve.Extends(img.Expires, to.Current) {
 				return true, err
 			}
-			return to.record.Blob == damaged || expiresLater(img.Expires, to.record), nil
+			return tx.hasBlob(to.Current, damaged)
 		},
 		apply: func(tx *txn) (err error) {
-			if to.outcome == db.Unchanged {
-				to.record, err = u.renew(tx, to.name, img, damaged)
+			if to.Outcome == db.Unchanged {
+				stored, err = u.renew(tx, to.Name, img, damaged)
 				return err
 			}
 			named := img
-			named.Name, named.Uploaded = to.name, tx.uploaded(o.Uploaded)
-			// What stands there goes first: if it has expired it may be the
-			// last to have these bytes.
-			err = tx.vacate(to.name, o.TrashTTL)
+			named.Name, named.Uploaded = to.Name, resolve.Uploaded(o.Uploaded, tx.now)
+			// The image that has the name is removed first: if it has expired, it may
+			// be the last one with these bytes.
+			err = tx.vacate(to.Name, o.TrashTTL)
 			if err == nil {
-				to.record, err = u.enter(tx, named, damaged)
+				stored, err = u.enter(tx, named, damaged)
 			}
 			return err
 		},
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return db.Image{}, 0, err
+	case stored == nil:
+		return *to.Current, to.Outcome, nil
 	}
-	return to.record.Image, to.outcome, nil
+	return stored.Image, to.Outcome, nil
 }
 
-// uploaded returns when an image was uploaded of which that is said: now, if
-// nothing is or it cannot be.
-func (tx *txn) uploaded(said time.Time) time.Time {
-	if said = db.Stamp(said); said.IsZero() || said.After(tx.now) {
-		return tx.now
+// hasBlob reports whether the image has the blob with this id, which may be 0 for none.
+func (tx *txn) hasBlob(img *db.Image, id uint64) (bool, error) {
+	if id == 0 {
+		return false, nil
 	}
-	return said
+	r, err := layout.MustRecord(tx.Tx, []byte(img.Name))
+	return err == nil && r.Blob == id, err
 }
 
 // renew mends the image under name where its blob is damaged, gives it the

@@ -9,13 +9,13 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/resolve"
 )
 
 // moveToTrash moves an image to the trash for the time ttl.
 func (tx *txn) moveToTrash(r *layout.Record, ttl time.Duration) error {
 	trashed := *r
-	trashed.Image = r.Trashed(tx.now, ttl)
-	trashed.Deleted, trashed.TrashExpires = tx.deletion(r.Name), db.Stamp(trashed.TrashExpires)
+	trashed.Image = resolve.Trashed(&r.Image, tx.now, tx.lastDeletion(r.Name), ttl)
 	if err := tx.removeRecord(r); err != nil {
 		return err
 	}
@@ -25,19 +25,15 @@ func (tx *txn) moveToTrash(r *layout.Record, ttl time.Duration) error {
 	return tx.dropUnused(r)
 }
 
-// deletion returns the time for deleting name now. It is later than that of every
-// image with this name in the trash, even if the clock was put back or one commit has
-// two deletes.
-func (tx *txn) deletion(name string) time.Time {
+// lastDeletion returns the highest time of deletion of the images with this name in the
+// trash, or zero.
+func (tx *txn) lastDeletion(name string) time.Time {
 	prefix := layout.TrashPrefix(name)
 	k, _ := tx.Bucket(layout.TrashBucket).Cursor().Seek(prefix)
 	if !bytes.HasPrefix(k, prefix) {
-		return tx.now
+		return time.Time{}
 	}
-	if last := layout.TrashTime(k); !last.Before(tx.now) {
-		return last.Add(1)
-	}
-	return tx.now
+	return layout.TrashTime(k)
 }
 
 // Restore brings an image back; see db.Store.
@@ -49,13 +45,11 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 	var m move
 	err = s.submit(&change{
 		check: func(tx *txn) (todo bool, err error) {
+			m.moved = nil // this may run more than once
 			if m.from, err = tx.newestTrashed(name); err != nil {
 				return false, err
 			}
-			if err := admit(m.from, name, o.Allow); err != nil {
-				return false, err
-			}
-			m.to, err = tx.resolve(name, m.from.SHA256, db.Rename, nil)
+			m.to, err = resolve.Restore(tx, m.from.ImageOrNil(), name, o)
 			return true, err
 		},
 		apply: m.apply,

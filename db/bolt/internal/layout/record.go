@@ -325,11 +325,10 @@ func (r *Record) Count(u *db.Usage, n int64) {
 	*bytes += n * r.Size
 }
 
-// ImageOrNil returns a copy of the image, or nil for a nil record.
+// ImageOrNil returns the image of the record, or nil for a nil record.
 func (r *Record) ImageOrNil() *db.Image {
 	if r == nil {
 		return nil
 	}
-	img := r.Image
-	return &img
+	return &r.Image
 }
