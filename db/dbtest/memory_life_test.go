@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"imageserver/db"
+	"imageserver/db/resolve"
 )
 
 // lock locks the engine and deletes what has expired: it needs no sweeper
@@ -165,10 +166,11 @@ func (m *memory) Rename(_ context.Context, from, to string, o db.RenameOptions) 
 	if m.fault == "rename replaces" {
 		o.Conflict = db.Replace
 	}
-	name, outcome, err := m.place(to, e.SHA256, o.Conflict)
-	if outcome == db.Unchanged && name != to && db.IsNumbered(to, from) && m.fault != "renamed to another number" {
-		name = from
+	r, err := resolve.Rename(lookup{m}, &e.Image, from, to, db.RenameOptions{Conflict: o.Conflict})
+	if m.fault == "renamed to another number" {
+		r, err = resolve.Put(lookup{m}, to, e.SHA256, o.Conflict, nil)
 	}
+	name, outcome := r.Name, r.Outcome
 	if err != nil || name == from && m.fault != "rename to itself deletes" {
 		return e.Image, outcome, err
 	}

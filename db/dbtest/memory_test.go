@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"imageserver/db"
+	"imageserver/db/resolve"
 )
 
 // memory is the least that passes the suite: a map under a lock. Its fault,
@@ -148,32 +150,32 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 	return e.Image, outcome, nil
 }
 
-// place returns the name for the bytes that are to go under name, and what
-// putting them there is.
+// place resolves the name of an image with the digest sum.
 func (m *memory) place(name string, sum db.Digest, conflict db.Conflict) (string, db.Outcome, error) {
-	held, taken := m.images[name]
-	same := held.SHA256 == sum
-	switch {
-	case !taken:
-		return name, db.Created, nil
-	case same && (conflict != db.Fail || m.fault != "unchanged is a conflict"):
-		return name, db.Unchanged, nil
-	case conflict == db.Fail:
+	if held, taken := m.images[name]; taken && held.SHA256 == sum && conflict == db.Fail && m.fault == "unchanged is a conflict" {
 		return "", 0, fmt.Errorf("%w: %q", db.ErrExists, name)
-	case conflict == db.Replace:
-		return name, db.Replaced, nil
 	}
-	for _, other := range slices.Sorted(maps.Keys(m.images)) { // or a fault shows in some runs only
-		if db.IsNumbered(name, other) && m.images[other].SHA256 == sum && m.fault != "retry makes a copy" {
-			return other, db.Unchanged, nil
+	r, err := resolve.Put(lookup{m}, name, sum, conflict, nil)
+	return r.Name, r.Outcome, err
+}
+
+// lookup is the resolve.Names of a memory that is locked.
+type lookup struct{ *memory }
+
+func (l lookup) Find(name string) (*db.Image, error) { return l.current(name), nil }
+
+// WithContent yields names in their order, or a fault shows in some runs only.
+func (l lookup) WithContent(sum db.Digest, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, name := range slices.Sorted(maps.Keys(l.images)) {
+			if l.images[name].SHA256 != sum || !strings.HasPrefix(name, prefix) || l.fault == "retry makes a copy" {
+				continue
+			}
+			if !yield(name, nil) {
+				return
+			}
 		}
 	}
-	free := name
-	for n := 2; taken; n++ {
-		free = db.Numbered(name, n)
-		_, taken = m.images[free]
-	}
-	return free, db.Created, nil
 }
 
 // unchanged answers the Put, or the Rename, of bytes that stand under their
