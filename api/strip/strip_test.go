@@ -310,7 +310,7 @@ func TestNoEnd(t *testing.T) {
 	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "cmyk.jpg", "quarters-4x2.jpg"} {
 		content := []byte(readSample(t, name))
 		want := mustStrip(t, content, format.JPEG)
-		for _, trailer := range []string{"", secret, "\x00\x00" + secret, "\xff\xe1\x00\x10" + secret, "\xff\xd0" + secret, "\xff\x00" + secret, "\xff"} {
+		for _, trailer := range []string{"", secret, "\x00\x00" + secret, "\xff\xe1\x00\x10" + secret, "\xff\xd0" + secret, "\xff\x00" + secret, "\xff", "\x01\xff\xff\x00" + secret} {
 			got, err := strips(append(bytes.Clone(content[:len(content)-2]), trailer...), format.JPEG)
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s with %q behind it: %d bytes, %v, want %d", name, trailer, len(got), err, len(want))
@@ -377,6 +377,7 @@ func TestNotTheType(t *testing.T) {
 func TestMemory(t *testing.T) {
 	const size, most = 4 << 20, 400 << 10
 	jpeg := "\xff\xd8" + segment(0xc0, "\x08\x00\x01\x00\x01\x01\x01\x11\x00")
+	walked := "\xff\xd8" + segment(0xc0, "\x08\x10\x00\x10\x00\x01\x01\x11\x00") + segment(0xdd, "\x00\x01") + segment(0xda, "\x01\x01\x00\x00\x3f\x00")
 	png := readSample(t, "gradient.png")[:33]
 	for _, c := range []struct {
 		name, head, unit string
@@ -385,6 +386,9 @@ func TestMemory(t *testing.T) {
 		{"a scan", jpeg + segment(0xda, ""), "scan\xff\x00", format.JPEG},
 		{"a scan of fill bytes", jpeg + segment(0xda, ""), "\xff", format.JPEG},
 		{"a scan of restarts", jpeg + segment(0xda, ""), "\xff\xd0", format.JPEG},
+		{"a baseline scan without its restarts", walked, "scan", format.JPEG},
+		{"a baseline scan of fill bytes", walked, "\xff", format.JPEG},
+		{"a baseline scan of one restart", walked, "\xff\xd0", format.JPEG},
 		{"comments", jpeg, segment(0xfe, strings.Repeat("x", 65533)), format.JPEG},
 		{"Exif", jpeg, exifSegment(tiff(6)), format.JPEG},
 		{"profiles", jpeg, segment(0xe2, "ICC_PROFILE\x00"+strings.Repeat("x", 65521)), format.JPEG},

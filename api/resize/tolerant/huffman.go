@@ -76,7 +76,7 @@ func (d *jpegDecoder) fill(n int) error {
 				b = 0xff
 				d.advance(2)
 			case next[1] == 0xff:
-				d.advance(1) // fill
+				d.r.Discard(1) // fill
 				continue
 			default:
 				d.missing = true // a marker

@@ -51,9 +51,7 @@ type jpegDecoder struct {
 	interval    int  // MCUs between restart markers, or 0
 	scanned     bool
 	walking     bool   // nothing is drawn, and what is read goes to passed
-	passed      []byte // of the data of the scan
-	passedOver  bool   // some bytes belong to no code
-	ahead       int    // bytes at the end of passed that are still in r
+	passed      []byte // of the data of the scan, without fill bytes
 	drawn       bool   // a block has been decoded
 
 	bits    uint32 // of a scan, the next one first

@@ -130,7 +130,8 @@ func (d *jpegDecoder) restart(s scanHeader) {
 // of this interval is lost, and that behind the marker belongs to a later one. Those
 // of the two before are passed over. Any other number is taken for a writer's
 // mistake. So does libjpeg (jpeg_resync_to_restart), and with it the browsers. It
-// reports whether there is such a marker: another kind of marker ends the scan.
+// reports whether there is such a marker: another kind of marker ends the scan. A
+// Walker passes over nothing but fill bytes.
 func (d *jpegDecoder) resync(number byte) (more bool, err error) {
 	for {
 		b, err := d.peek()
@@ -150,8 +151,10 @@ func (d *jpegDecoder) resync(number byte) (more bool, err error) {
 				return true, nil
 			}
 		}
-		d.passedOver = d.passedOver || b[0] != 0xff
-		d.advance(1)
+		if d.walking && (b[0] != 0xff || b[1] != 0xff) {
+			return false, nil
+		}
+		d.r.Discard(1)
 	}
 }
 

@@ -5,28 +5,15 @@ import (
 )
 
 // peek returns the next bytes, two if the file has them.
-func (d *jpegDecoder) peek() ([]byte, error) {
-	b, err := d.r.Peek(d.ahead + 2)
-	return b[min(len(b), d.ahead):], err
-}
+func (d *jpegDecoder) peek() ([]byte, error) { return d.r.Peek(2) }
 
 // advance goes on by n bytes that peek has returned.
 func (d *jpegDecoder) advance(n int) {
-	if !d.walking {
-		d.r.Discard(n) // which are in its buffer
-		return
+	if d.walking {
+		b, _ := d.r.Peek(n)
+		d.passed = append(d.passed, b...)
 	}
-	b, _ := d.r.Peek(d.ahead + n)
-	d.passed = append(d.passed, b[d.ahead:]...)
-	if d.ahead += n; d.ahead > 1<<10 {
-		d.discard(d.ahead - 16)
-	}
-}
-
-// discard takes n of the bytes that were passed out of the reader.
-func (d *jpegDecoder) discard(n int) {
-	d.r.Discard(n)
-	d.ahead -= n
+	d.r.Discard(n) // which are in its buffer
 }
 
 // Walker finds the end of the only scan of a baseline JPEG, by its Huffman codes.
@@ -35,7 +22,8 @@ func (d *jpegDecoder) discard(n int) {
 type Walker struct {
 	d        jpegDecoder
 	scan     *scan
-	unusable bool // the JPEG is of another kind
+	ahead    []byte // the end of what was read, whose bits no code has used yet
+	unusable bool   // the JPEG is of another kind
 	started  bool
 }
 
@@ -78,45 +66,45 @@ const (
 )
 
 // Walk appends some of the data of the scan to out, about most bytes, and takes it
-// out of r. The error is one of r, other than its end.
+// out of r. Fill bytes are left out. Behind a scan that is Whole, a few more bytes may
+// be taken out of r. The error is one of r, other than its end.
 func (w *Walker) Walk(r *bufio.Reader, out []byte, most int) ([]byte, End, error) {
 	d := &w.d
-	d.r, d.passed = r, out
-	start := len(out)
+	d.r, d.passed = r, append(out, w.ahead...)
+	start := len(d.passed)
 	for !w.scan.done() && len(d.passed)-start < most {
 		if err := d.step(w.scan); err != nil {
 			return out, Broken, err
 		}
 	}
-	end := More
-	if w.scan.done() {
-		end = w.end()
+	end := w.end()
+	if end == Broken {
+		return d.passed, end, nil
 	}
-	if end == Whole {
-		d.giveBack()
-	}
-	if end != More {
-		d.discard(d.ahead)
-	}
-	return d.passed, end, nil
+	// A code may yet use the bytes that were read ahead, or the scan ends before them.
+	n := len(d.passed) - d.unused()
+	w.ahead = append(w.ahead[:0], d.passed[n:]...)
+	return d.passed[:n], end, nil
 }
 
-// end tells how the scan has ended.
+// end tells where the scan is.
 func (w *Walker) end() End {
-	if w.d.passedOver || w.d.ranOut() {
+	switch {
+	case !w.scan.done():
+		return More
+	case w.d.ranOut():
 		return Broken
 	}
 	return Whole
 }
 
-// giveBack leaves the bytes in the reader that the last code did not use.
-func (d *jpegDecoder) giveBack() {
+// unused returns how many of the last bytes passed no code has used.
+func (d *jpegDecoder) unused() (n int) {
 	for range (d.n - d.padding) / 8 {
-		n := 1
-		if k := len(d.passed); k >= 2 && d.passed[k-1] == 0 && d.passed[k-2] == 0xff {
-			n = 2 // an escape
+		n++
+		if k := len(d.passed) - n; k > 0 && d.passed[k] == 0 && d.passed[k-1] == 0xff {
+			n++ // an escape
 		}
-		d.passed = d.passed[:len(d.passed)-n]
-		d.ahead -= n
 	}
+	return n
 }
