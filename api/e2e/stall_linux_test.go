@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	prompt      = time.Second // the 99th percentile of uploads beside stalled ones, in the whole form
+	prompt      = time.Second // the 99th percentile of healthy requests beside hostile ones, in the whole form
 	stalledRoom = 320 << 20   // memory that the server may take meanwhile
 	perStalled  = 64 << 10    // and for each stalled connection
 )
@@ -117,7 +117,7 @@ func TestStalledClients(t *testing.T) {
 			most := watchMemory(t, s)
 			crowd := newCrowd(t, s, c)
 			var p pace
-			uploadBeside(t, s, c.way, &p)
+			beside(t, 2*time.Minute, &p, func(i int) error { return c.way.send(s, i) })
 			crowd.leave()
 			high := most()
 			t.Logf("uploads: %s; %d connections, %d dropped; at most %d MiB of memory", &p, crowd.began.Load(), crowd.dropped.Load(), high>>20)
@@ -131,10 +131,11 @@ func TestStalledClients(t *testing.T) {
 	}
 }
 
-// uploadBeside has two clients upload: a number of images, or for two minutes.
-func uploadBeside(t *testing.T, s *server, w way, p *pace) {
+// beside has two healthy clients send requests: a number of them, or in the whole form
+// for so long.
+func beside(t *testing.T, long time.Duration, p *pace, send func(i int) error) {
 	var next atomic.Int64
-	until := time.Now().Add(2 * time.Minute)
+	until := time.Now().Add(long)
 	var clients sync.WaitGroup
 	for range 2 {
 		clients.Go(func() {
@@ -143,7 +144,7 @@ func uploadBeside(t *testing.T, s *server, w way, p *pace) {
 				if t.Failed() || !whole && i > 40 || whole && time.Now().After(until) {
 					return
 				}
-				p.time(t, func() error { return w.send(s, i) })
+				p.time(t, func() error { return send(i) })
 				time.Sleep(pick(time.Duration(0), 50*time.Millisecond))
 			}
 		})
