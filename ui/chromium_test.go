@@ -6,14 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
-	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -22,22 +22,64 @@ const (
 	untrusted = "images.test"    // a name for 127.0.0.1 on which the page has no clipboard API
 )
 
-// page is the tab of a Chromium with a fresh profile. Its methods end the test
-// when the browser does not do, in good time, what is asked for.
+// page is a tab of Chromium with a fresh profile. Its methods end the test
+// when the browser does not do in time what the test asks for.
 type page struct {
 	t   *testing.T
 	ctx context.Context
 }
 
-// newPage starts a Chromium and visits url. The test fails if a script throws
-// or the browser objects to anything, such as a breach of the content security
-// policy. Where no Chromium is installed the test is skipped, except in CI.
+// shared is the one Chromium of all tests. A test gets a browser context in it:
+// cookies, storage, cache and connections of its own.
+var shared struct {
+	once sync.Once
+	ctx  context.Context
+	stop func()
+	err  error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if shared.stop != nil {
+		shared.stop()
+	}
+	os.Exit(code)
+}
+
+// browserContext returns the chromedp context of the shared Chromium, and starts
+// it for the first test that needs it.
+func browserContext(path string) (context.Context, error) {
+	shared.once.Do(func() {
+		// Without UserDataDir chromedp creates a new profile and deletes it at the end.
+		allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
+			chromedp.ExecPath(path),
+			chromedp.NoSandbox, // a container has no user namespaces
+			chromedp.DisableGPU,
+			chromedp.WindowSize(1280, 900),
+			chromedp.Env("LANGUAGE=en"),
+			chromedp.Flag("disable-component-update", true),
+			// Chromium trusts loopback addresses like https, but not this name.
+			chromedp.Flag("host-resolver-rules", "MAP "+untrusted+" 127.0.0.1"),
+		)...)
+		ctx, _ := chromedp.NewContext(allocator)
+		shared.ctx, shared.err = ctx, chromedp.Do(ctx)
+		shared.stop = func() {
+			chromedp.Cancel(ctx) // unlike the cancel function, it lets Chromium tidy up
+			cancel()
+		}
+	})
+	return shared.ctx, shared.err
+}
+
+// newPage opens a tab and visits url. The test fails if a script throws or the
+// browser objects to anything, such as a breach of the content security policy.
+// Where no Chromium is installed the test is skipped, except in CI.
 func newPage(t *testing.T, url string) *page {
 	t.Helper()
 	return newPageWith(t, url, func(string) bool { return false })
 }
 
-// newPageWith lets those objections of the browser pass that the test expects.
+// newPageWith is newPage for a test that expects some objections of the browser.
 func newPageWith(t *testing.T, url string, expected func(objection string) bool) *page {
 	t.Helper()
 	if testing.Short() {
@@ -50,22 +92,13 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 		}
 		t.Skip("no chromium found: install one to run the browser tests")
 	}
-	// Without UserDataDir chromedp makes a new profile and takes it away again.
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path),
-		chromedp.NoSandbox, // a container has no user namespaces
-		chromedp.DisableGPU,
-		chromedp.WindowSize(1280, 900),
-		chromedp.Env("LANGUAGE=en"),
-		chromedp.Flag("disable-component-update", true),
-		// Chromium trusts loopback addresses like https, but not this name.
-		chromedp.Flag("host-resolver-rules", "MAP "+untrusted+" 127.0.0.1"),
-	)...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	if err := chromedp.Do(ctx); err != nil {
-		cancel()
+	browser, err := browserContext(path)
+	if err != nil {
 		t.Fatal("start chromium:", err)
+	}
+	ctx, _ := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	if err := chromedp.Do(ctx); err != nil {
+		t.Fatal("open a tab:", err)
 	}
 
 	var problems []string
@@ -87,7 +120,9 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 		}
 	}()
 	t.Cleanup(func() {
-		chromedp.Cancel(ctx) // unlike cancel, it lets Chromium tidy up
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Error("close the tab:", err)
+		}
 		<-read
 		for _, problem := range problems {
 			t.Error("the browser complains:", problem)
@@ -95,7 +130,8 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 	})
 
 	p := &page{t: t, ctx: ctx}
-	if _, err := chromedp.Call(ctx, cdppage.BringToFront, cdp.Empty{}); err != nil {
+	// Several tabs are in use at a time. Each behaves as the one in front.
+	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
 	p.visit(url)
@@ -145,15 +181,25 @@ func eval[T any](p *page, js string) T {
 	return v
 }
 
-// await returns when the JavaScript condition holds. (chromedp.Poll makes a
-// function of it inside the page, which its policy forbids.)
+// await returns when the JavaScript condition, or the promise of one, holds.
+// (chromedp.Poll makes a function of it inside the page, which its policy
+// forbids.)
 func (p *page) await(condition string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); !eval[bool](p, "!!("+condition+")"); time.Sleep(20 * time.Millisecond) {
+	js := "Promise.resolve(" + condition + ").then(Boolean)"
+	for deadline := time.Now().Add(patience); !eval[bool](p, js); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("still not so: %s\nthe page says: %s", condition, p.text())
 		}
 	}
+}
+
+// settle returns when the page has handled all that has happened to it so far:
+// its observers report in the next frame, and what they put off with a timer of
+// 0 ms runs after it. It is for tests that something does not happen.
+func (p *page) settle() {
+	p.t.Helper()
+	eval[*string](p, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => setTimeout(resolve)))))`)
 }
 
 // plain is what e shows, without the marks that isolate names in a sentence.
@@ -221,13 +267,23 @@ func (p *page) paste() {
 	}
 }
 
+// clipboard is the one that all tabs of the browser share.
+var clipboard sync.Mutex
+
+// useClipboard keeps the clipboard for this test until it ends.
+func (p *page) useClipboard() {
+	clipboard.Lock()
+	p.t.Cleanup(clipboard.Unlock)
+}
+
 // allowClipboard lets scripts read and write the clipboard.
 func (p *page) allowClipboard() {
 	p.t.Helper()
 	for _, name := range []string{"clipboard-read", "clipboard-write"} {
 		_, err := chromedp.CallBrowser(p.ctx, browser.SetPermission, browser.SetPermissionParams{
-			Permission: &browser.PermissionDescriptor{Name: name},
-			Setting:    browser.PermissionSettingGranted,
+			Permission:       &browser.PermissionDescriptor{Name: name},
+			Setting:          browser.PermissionSettingGranted,
+			BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
 		})
 		if err != nil {
 			p.t.Fatal(err)

@@ -14,10 +14,21 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// hasten has messages stay for so many milliseconds, not for eight seconds.
+// hasten makes messages stay for so many milliseconds instead of eight seconds,
+// and keeps their timers in messageTimers while they run.
 func (p *page) hasten(life string) {
 	p.t.Helper()
-	eval[*string](p, `(() => { const real = setTimeout; setTimeout = (f, wait, ...rest) => real(f, wait === 8000 ? `+life+` : wait, ...rest); })()`)
+	eval[*string](p, `(() => {
+		const [set, clear] = [setTimeout, clearTimeout];
+		globalThis.messageTimers = new Set();
+		setTimeout = (f, wait, ...rest) => {
+			if (wait !== 8000) return set(f, wait, ...rest);
+			const timer = set(() => { messageTimers.delete(timer); f(); }, `+life+`);
+			messageTimers.add(timer);
+			return timer;
+		};
+		clearTimeout = (timer) => { messageTimers.delete(timer); clear(timer); };
+	})()`)
 }
 
 func has(t *testing.T, url, name string) bool {
@@ -69,20 +80,20 @@ func TestDelete(t *testing.T) {
 	}
 
 	// The message stays while the pointer or the focus is on it.
-	p.hasten("300")
+	p.hasten("1000")
 	p.click("#gallery li", "b.png", "Delete")
 	p.do(chromedp.Focus(chromedp.CSS(".toast button")))
 	at := eval[[]float64](p, `(r => [r.x + 8, r.y + 8])(document.querySelector(".toast").getBoundingClientRect())`)
 	p.do(chromedp.MouseEvent("mouseMoved", at[0], at[1]))
 	p.do(chromedp.MouseEvent("mouseMoved", 5, 5)) // the focus stays
-	time.Sleep(900 * time.Millisecond)
-	if !has(t, url, "b.png") {
+	p.settle()
+	if eval[int](p, `messageTimers.size`) > 0 || !has(t, url, "b.png") {
 		t.Error("b.png was deleted while the focus was on the message")
 	}
 	p.do(chromedp.MouseEvent("mouseMoved", at[0], at[1]))
 	eval[*string](p, `document.activeElement.blur()`)
-	time.Sleep(900 * time.Millisecond)
-	if !has(t, url, "b.png") {
+	p.settle()
+	if eval[int](p, `messageTimers.size`) > 0 || !has(t, url, "b.png") {
 		t.Error("b.png was deleted while the pointer was on the message")
 	}
 	p.do(chromedp.MouseEvent("mouseMoved", 5, 5))

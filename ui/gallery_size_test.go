@@ -35,13 +35,19 @@ func newFront(t *testing.T, behind string, answer func(http.ResponseWriter, *htt
 	return s.URL
 }
 
-// newLargeGallery starts a server that lists n images, all of which look like
-// the one that it really has. It gives at least pages of the size asked for,
-// and 1000 where there are ten thousand. Its cursors are numbers.
+// newLargeGallery is newGalleryOf with a small picture.
 func newLargeGallery(t *testing.T, n int) string {
 	t.Helper()
+	return newGalleryOf(t, n, picture(64, 48))
+}
+
+// newGalleryOf starts a server that lists n images, all of which look like the
+// one that it has stored. A page of its list has as many images as the request
+// asks for, or a tenth of all where that is more. Its cursors are numbers.
+func newGalleryOf(t *testing.T, n int, content []byte) string {
+	t.Helper()
 	behind := newServer(t, "")
-	upload(t, behind, "one.png", picture(64, 48))
+	upload(t, behind, "one.png", content)
 	res, err := http.Get(behind + "/images")
 	if err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp/kb"
 )
@@ -105,7 +104,7 @@ func TestHelp(t *testing.T) {
 		p.gallery("a snippet.png", "cat.png")
 		p.press("?")
 		p.press("/")
-		time.Sleep(200 * time.Millisecond)
+		p.settle()
 		p.await(`!document.querySelector("#help") && document.activeElement === document.body`)
 		p.click("#tools", "", "Help")
 		eval[*string](p, `document.querySelector("#help input[type=checkbox]").click()`)

@@ -14,6 +14,7 @@ func TestCopyLink(t *testing.T) {
 	url := newServer(t, "")
 	link := upload(t, url, name, picture(10, 20))
 	p := newPage(t, strings.Replace(url, "127.0.0.1", untrusted, 1))
+	p.useClipboard()
 	if eval[bool](p, "isSecureContext || Boolean(navigator.clipboard)") {
 		t.Fatal("the page could use the clipboard API")
 	}

@@ -21,6 +21,7 @@ func (p *page) downloads() string {
 	dir := p.t.TempDir()
 	_, err := chromedp.CallBrowser(p.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
 		Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: dir,
+		BrowserContextID: chromedp.FromContext(p.ctx).BrowserContextID,
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -65,6 +66,7 @@ func TestSelection(t *testing.T) {
 		names = append([]string{name}, names...)
 	}
 	p := newPage(t, url)
+	p.useClipboard()
 	p.allowClipboard()
 	dir := p.downloads()
 	p.gallery(names...)

@@ -38,6 +38,7 @@ func (p *page) throttle(bytesPerSecond float64) {
 func TestStored(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, newServer(t, ""))
+	p.useClipboard()
 	p.allowClipboard()
 	cat, other := picture(10, 10), picture(12, 12)
 	p.choose(file(t, "cat.png", cat), file(t, "photo (1).png", picture(20, 50)))
@@ -295,6 +296,7 @@ func TestFileGone(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
+	p.throttle(-1)
 	p.see("#uploads .refused", "The file cannot be read any more")
 }
 

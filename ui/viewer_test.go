@@ -129,9 +129,9 @@ func TestZoom(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
 	upload(t, url, "small.png", picture(100, 80))
-	upload(t, url, "large.png", picture(3000, 1400))
-	p := newPage(t, url+"/?image=large.png")
-	p.viewing("large.png")
+	upload(t, url, "large.jpg", gradient(1, 3000, 1400))
+	p := newPage(t, url+"/?image=large.jpg")
+	p.viewing("large.jpg")
 	img := `document.querySelector("#view .stage img")`
 	if got := eval[int](p, img+".naturalWidth"); got != 1280 {
 		t.Errorf("fit to the window it is loaded %d pixels wide, want 1280", got)
@@ -148,7 +148,7 @@ func TestZoom(t *testing.T) {
 		}
 		p.press(kb.ArrowRight) // again where a busy browser was not ready to scroll
 	}
-	p.viewing("large.png")
+	p.viewing("large.jpg")
 	p.click("#view", "", "Fit to window")
 	p.await(img + `.clientWidth <= ` + stage + `.clientWidth`)
 	p.press(kb.ArrowRight)
@@ -195,7 +195,8 @@ func TestViewTooLate(t *testing.T) {
 	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
 	p.viewing("b.png")
 	close(viewing)
-	time.Sleep(300 * time.Millisecond)
+	p.await(`performance.getEntriesByType("resource").some(e => e.name.includes("name=") && e.responseStatus === 500)`)
+	p.settle()
 	p.viewing("b.png")
 	p.await(`!document.querySelector(".toast")`)
 }
