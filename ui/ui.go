@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"io/fs"
 	"net/http"
 	"path"
 	"strings"
@@ -15,8 +16,11 @@ import (
 	"time"
 )
 
-//go:embed index.html style.css favicon.svg *.js
-var files embed.FS
+//go:embed page
+var embedded embed.FS
+
+// files has the files of the page folder.
+var files, _ = fs.Sub(embedded, "page") // the name is valid
 
 // policy lets the page load its own files and nothing else. Trusted Types
 // turn every string that would become markup or code into an error, so a file
@@ -99,7 +103,7 @@ func content(name string) ([]byte, error) {
 	case ".js", ".css":
 		return bundled(files, name)
 	}
-	return files.ReadFile(name)
+	return fs.ReadFile(files, name)
 }
 
 // acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3) as far as it

@@ -3,6 +3,7 @@ package ui_test
 import (
 	"compress/gzip"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -238,7 +239,7 @@ func TestEveryModuleIsImported(t *testing.T) {
 
 func files(t *testing.T, pattern string) []string {
 	t.Helper()
-	names, err := filepath.Glob(pattern)
+	names, err := fs.Glob(os.DirFS("page"), pattern)
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no files %s: %v", pattern, err)
 	}
@@ -247,7 +248,7 @@ func files(t *testing.T, pattern string) []string {
 
 func read(t *testing.T, name string) string {
 	t.Helper()
-	b, err := os.ReadFile(name)
+	b, err := os.ReadFile(filepath.Join("page", name))
 	if err != nil {
 		t.Fatal(err)
 	}
