@@ -8,11 +8,11 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// bundled returns a script or a style sheet with all that it imports, as one
-// and without comments and spaces. Sent one by one the modules would take six
-// round trips, since browsers ask a server for no more than six files at a time
-// over HTTP/1.1, and they would compress worse.
-func bundled(files fs.FS, entry string) ([]byte, error) {
+// bundle returns a script or a style sheet and everything that it imports as one
+// minified file. Without it the browser would need six round trips for the
+// modules, because it asks a server for at most six files at a time over
+// HTTP/1.1. Separate modules also compress less well.
+func bundle(files fs.FS, entry string) ([]byte, error) {
 	source := api.Plugin{Name: "files", Setup: func(build api.PluginBuild) {
 		build.OnResolve(api.OnResolveOptions{Filter: ".*"}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 			return api.OnResolveResult{Path: path.Clean(a.Path), Namespace: "files"}, nil

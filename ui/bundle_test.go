@@ -1,12 +1,28 @@
 package ui
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
 
-func TestBundled(t *testing.T) {
+// BenchmarkBundle measures what the bundle adds to the start of the server.
+func BenchmarkBundle(b *testing.B) {
+	files, err := fs.Sub(embedded, "page")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		for _, name := range []string{"style.css", "early.js", "main.js"} {
+			if _, err := bundle(files, name); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestBundle(t *testing.T) {
 	modules := fstest.MapFS{
 		"main.js":   {Data: []byte("// Top.\nimport { size } from \"./intl.js\";\nalert(size(\"seen\"));\n")},
 		"intl.js":   {Data: []byte("export const size = (n) => `${n} bytes`;\nexport const unused = \"unused\";\n")},
@@ -15,7 +31,7 @@ func TestBundled(t *testing.T) {
 		"style.css": {Data: []byte("/* Top. */\np { color: red }\n")},
 	}
 	for name, want := range map[string]string{"main.js": "alert(", "style.css": "p{color:red}"} {
-		got, err := bundled(modules, name)
+		got, err := bundle(modules, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -23,9 +39,9 @@ func TestBundled(t *testing.T) {
 			t.Errorf("%s: got %q, want %q in it", name, s, want)
 		}
 	}
-	// It must not become a page that does nothing.
+	// An error here must end the start. Otherwise the page would do nothing.
 	for _, name := range []string{"gone.js", "wrong.js"} {
-		if got, err := bundled(modules, name); err == nil {
+		if got, err := bundle(modules, name); err == nil {
 			t.Errorf("%s: got %q, want an error", name, got)
 		}
 	}

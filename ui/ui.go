@@ -1,5 +1,5 @@
-// Package ui is the page that the server shows to people: one HTML file, its
-// style sheet and its JavaScript modules, embedded in the executable.
+// Package ui has the page that the server shows to people: one HTML file, its
+// style sheet and its JavaScript modules, embedded in the program.
 package ui
 
 import (
@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
@@ -19,32 +20,40 @@ import (
 //go:embed page
 var embedded embed.FS
 
-// files has the files of the page folder.
-var files, _ = fs.Sub(embedded, "page") // the name is valid
-
-// policy lets the page load its own files and nothing else. Trusted Types
-// turn every string that would become markup or code into an error, so a file
-// name cannot be more than text.
+// policy lets the page load its own files and nothing else. With Trusted Types a
+// string that would become markup or code is an error, so a file name can only
+// be text.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// Handler serves the page at /, its files under /ui/ and its icon also at
-// /favicon.ico, where browsers look when they show a bare image. The modules go
-// as one, see bundled. The browser asks for each file anew each time: a new
-// executable is a new page at once.
+// served are the files that browsers ask for. The other modules are bundled into
+// main.js and early.js.
+var served = []string{"index.html", "style.css", "early.js", "main.js", "favicon.svg"}
+
+// Handler serves the page at /, its files under /ui/, and its icon also at
+// /favicon.ico: browsers look there when they show a single image. Browsers
+// revalidate every file each time, so after an update of the program they show
+// the new page.
+//
+// The first call bundles and compresses the files. It panics if that fails,
+// because then the program was built from a broken page.
 func Handler() http.Handler {
+	assets, err := load()
+	if err != nil {
+		panic("ui: the page cannot be bundled: " + err.Error())
+	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", serve("index.html"))
-	mux.Handle("GET /favicon.ico", serve("favicon.svg"))
-	for _, name := range []string{"style.css", "early.js", "main.js", "favicon.svg"} {
-		mux.Handle("GET /ui/"+name, serve(name))
+	mux.Handle("GET /{$}", serve("index.html", assets["index.html"]))
+	mux.Handle("GET /favicon.ico", serve("favicon.svg", assets["favicon.svg"]))
+	for _, name := range served[1:] {
+		mux.Handle("GET /ui/"+name, serve(name, assets[name]))
 	}
 	return secure(mux)
 }
 
-// secure sets what holds for every answer. The referrer policy is not
-// no-referrer: under that one browsers post a form with "Origin: null".
+// secure sets the headers that all responses have. The referrer policy is not
+// no-referrer, because browsers would then send forms with "Origin: null".
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -55,18 +64,16 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// serve answers with one embedded file, compressed for who takes that.
-func serve(name string) http.Handler {
-	load, _ := assets.LoadOrStore(name, sync.OnceValue(func() asset { return newAsset(name) }))
+// serve responds with one file, compressed for clients that accept gzip.
+func serve(name string, a asset) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := load.(func() asset)()
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache")
 		h.Set("Content-Type", contentType(name))
 		h.Set("Vary", "Accept-Encoding")
 		body, etag := a.plain, `"`+a.tag+`"`
 		if acceptsGzip(r) {
-			// Other bytes, so another strong ETag (RFC 9110, section 8.8.3.3).
+			// The bytes differ, so the strong ETag differs (RFC 9110, section 8.8.3.3).
 			body, etag = a.gzip, `"`+a.tag+`-gzip"`
 			h.Set("Content-Encoding", "gzip")
 		}
@@ -75,40 +82,52 @@ func serve(name string) http.Handler {
 	})
 }
 
-// assets has a func() asset for each embedded file, for all handlers: what is
-// embedded never changes.
-var assets sync.Map
-
-// asset is an embedded file as it is sent: without comments and spaces.
+// asset is a file as it is sent. Scripts and style sheets are bundled and
+// minified.
 type asset struct {
 	plain, gzip []byte
-	tag         string // made from the content: embedded files carry no date
+	tag         string // a digest of plain: embedded files have no date
 }
 
-func newAsset(name string) asset {
-	plain, err := content(name)
+// load returns the served files by name. All handlers share them, because
+// embedded files never change.
+var load = sync.OnceValues(func() (map[string]asset, error) {
+	files, err := fs.Sub(embedded, "page")
 	if err != nil {
-		panic(err) // the tests read all of them
+		return nil, err
 	}
+	assets := map[string]asset{}
+	for _, name := range served {
+		content, err := sent(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		assets[name] = newAsset(content)
+	}
+	return assets, nil
+})
+
+// sent returns the content of a file as browsers get it.
+func sent(files fs.FS, name string) ([]byte, error) {
+	switch path.Ext(name) {
+	case ".js", ".css":
+		return bundle(files, name)
+	}
+	return fs.ReadFile(files, name)
+}
+
+func newAsset(plain []byte) asset {
 	var compressed bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&compressed, gzip.BestCompression) // which is a level
-	w.Write(plain)                                                 // writing to a buffer does not fail
+	w, _ := gzip.NewWriterLevel(&compressed, gzip.BestCompression) // the level is valid
+	w.Write(plain)                                                 // a write to a buffer does not fail
 	w.Close()
 	sum := sha256.Sum256(plain)
 	return asset{plain, compressed.Bytes(), hex.EncodeToString(sum[:16])}
 }
 
-func content(name string) ([]byte, error) {
-	switch path.Ext(name) {
-	case ".js", ".css":
-		return bundled(files, name)
-	}
-	return fs.ReadFile(files, name)
-}
-
-// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3) as far as it
-// matters here. Browsers list gzip by name; who says it with a weight gets the
-// plain file, and so does who wants a part of it.
+// acceptsGzip reads the part of Accept-Encoding (RFC 9110, section 12.5.3) that
+// matters here. Browsers list gzip by name. A client that gives it a weight, or
+// that asks for a range, gets the plain file.
 func acceptsGzip(r *http.Request) bool {
 	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		if strings.TrimSpace(coding) == "gzip" {
@@ -118,7 +137,7 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// contentType knows the kinds of files embedded here. Package mime would ask
+// contentType returns the type of a served file. Package mime is not used: it asks
 // the operating system, and some Windows registries call JavaScript text/plain.
 func contentType(name string) string {
 	switch path.Ext(name) {
