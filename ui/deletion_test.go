@@ -61,8 +61,8 @@ func TestDelete(t *testing.T) {
 	p.gallery("a.png", "b.png", "c.png", "d.png", "e.png")
 
 	p.click("#gallery li", "b.png", "Delete")
-	p.see(".toast", "b.png is deleted.")
-	p.see("#announcements", "Ctrl+Z brings it back")
+	p.see(".toast", "b.png deleted.")
+	p.see("#announcements", "Press Ctrl+Z to undo")
 	p.gallery("a.png", "c.png", "d.png", "e.png")
 	p.focusIn(card("c.png"))
 	p.click(".toast", "b.png", "Undo")
@@ -113,7 +113,7 @@ func TestDelete(t *testing.T) {
 	p.viewing("c.png")
 	p.press(kb.Delete)
 	p.viewing("d.png")
-	p.see("#view .toast", "c.png is deleted.") // where it can be reached
+	p.see("#view .toast", "c.png deleted.") // where it can be reached
 	p.click("#view", "", "Delete")
 	p.viewing("e.png")
 	p.focusIn("#view .actions")
@@ -123,7 +123,7 @@ func TestDelete(t *testing.T) {
 	p.closed()
 	p.see("#gallery", "No images yet")
 	p.focusIn("#gallery-title")
-	p.see("body > #toasts", "c.png is deleted.")
+	p.see("body > #toasts", "c.png deleted.")
 	p.click(".toast", "a.png", "Undo")
 	p.gallery("a.png")
 	if got := list(t, url); len(got) != 4 {
@@ -171,8 +171,8 @@ func TestDeleteRefused(t *testing.T) {
 	if res, err := http.DefaultClient.Do(req); err != nil || res.StatusCode != http.StatusOK {
 		t.Fatal(res, err)
 	}
-	p.click(".toast", "a.png is deleted", "Dismiss")
-	p.see(".toast", "a.png was not deleted. It was replaced in the meantime.")
+	p.click(".toast", "a.png deleted", "Dismiss")
+	p.see(".toast", "a.png was not deleted. Another image took its name in the meantime.")
 	p.see(card("a.png"), "33 × 22")
 	p.await(`document.querySelector("#gallery [alt='a.png']").naturalWidth === 33`)
 	p.click(".toast", "a.png", "Dismiss")
@@ -180,14 +180,14 @@ func TestDeleteRefused(t *testing.T) {
 	failing.Store(true)
 	p.click("#gallery li", "b.png", "Delete")
 	p.gallery("a.png", "c.png")
-	p.click(".toast", "b.png is deleted", "Dismiss")
+	p.click(".toast", "b.png deleted", "Dismiss")
 	p.see(".toast", "b.png was not deleted. The storage failed.")
 	p.gallery("a.png", "b.png", "c.png")
 	p.click(".toast", "b.png", "Dismiss")
 	eval[*string](p, `document.querySelectorAll("#gallery .pick input").forEach(box => box.click())`)
 	p.click("#selection", "", "Delete")
-	p.click(".toast", "3 images are deleted", "Dismiss")
-	p.see(".toast", "a.png was not deleted. The storage failed. The same goes for 2 images more.")
+	p.click(".toast", "3 images deleted", "Dismiss")
+	p.see(".toast", "a.png was not deleted. The storage failed. 2 more images could not be deleted either.")
 	p.gallery("a.png", "b.png", "c.png")
 }
 
@@ -258,10 +258,10 @@ func TestUploadedWhileDeleted(t *testing.T) {
 	p.click(".toast", "cat.png", "Dismiss")
 	p.see("#gallery", "No images yet")
 	p.choose(cat)
-	p.see("#uploads .stored", "Already there")
+	p.see("#uploads .stored", "already has this image")
 	p.gallery("cat.png")
 	close(uploaded)
-	p.await(`![...document.querySelectorAll("#uploads li")].some(e => e.innerText.includes("Already there"))`)
+	p.await(`![...document.querySelectorAll("#uploads li")].some(e => e.innerText.includes("already has this image"))`)
 	p.await(state("stored") + " === 2")
 	p.gallery("cat.png")
 	if !has(t, url, "cat.png") {

@@ -147,8 +147,8 @@ func TestSearchAndSort(t *testing.T) {
 
 	p.press("/")
 	p.press("xyz")
-	p.see("#gallery", "No image has “xyz” in its name.")
-	p.see("#announcements", "No image has “xyz” in its name.")
+	p.see("#gallery", "No images match “xyz”.")
+	p.see("#announcements", "No images match “xyz”.")
 
 	// Back and Forward show the list that their URL speaks of.
 	eval[bool](p, `history.pushState(null, "", "/?q=bird"), history.pushState(null, "", "/?q=mouse"), history.back(), true`)

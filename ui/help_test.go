@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -90,6 +91,27 @@ func TestHelp(t *testing.T) {
 		decode(t, res, http.StatusOK, &uploader)
 		if !strings.HasPrefix(uploader.RequestURL, url) {
 			t.Errorf("the uploader sends to %s, want %s", uploader.RequestURL, url)
+		}
+	})
+	t.Run("manual", func(t *testing.T) {
+		main, err := os.ReadFile("../main.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := p.in(t)
+		for _, topic := range regexp.MustCompile(`(?m)^	\{"(\w+)", \[\]string\{"`).FindAllStringSubmatch(string(main), -1) {
+			if topic[1] != "start" { // it is printed without a topic
+				p.see("#help pre", "imageserver help "+topic[1])
+			}
+		}
+		res, err := http.Get(eval[string](p, `[...document.querySelectorAll("#help a")].find(a => a.innerText.includes("OpenAPI")).href`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var description struct{ OpenAPI string }
+		decode(t, res, http.StatusOK, &description)
+		if description.OpenAPI == "" {
+			t.Error("the link leads to no OpenAPI document")
 		}
 	})
 	t.Run("keys", func(t *testing.T) {

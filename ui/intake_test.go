@@ -98,12 +98,12 @@ func TestFolders(t *testing.T) {
 		}
 	}
 	p.drag([]string{top, empty}, enter, over, drop)
-	p.await(`document.querySelector("#uploads .refused .status")?.textContent === "There is no file in this folder."`)
+	p.await(`document.querySelector("#uploads .refused .status")?.textContent === "This folder has no files."`)
 	p.await(state("stored") + " === 130")
 	if got := eval[[]string](p, rows); !slices.Equal(got[:130], want) {
 		t.Errorf("the rows are %q, want the files in the order of their paths", got)
 	}
-	p.see("#uploads .summary", "130 uploaded, 1 not")
+	p.see("#uploads .summary", "130 uploaded, 1 not uploaded")
 
 	p.click("#uploads", "", "Clear finished")
 	p.await(`!document.querySelector("#uploads").checkVisibility()`)

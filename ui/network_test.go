@@ -21,7 +21,7 @@ func TestOffline(t *testing.T) {
 	p.see("#gallery", "No images yet")
 	p.connect(network.Conditions{Offline: true, DownloadThroughput: -1, UploadThroughput: -1})
 	p.choose(file(t, "cat.png", picture(10, 10)), file(t, "dog.png", picture(10, 10)))
-	p.see("#uploads .note", "The server cannot be reached. The uploads wait and go on by themselves.")
+	p.see("#uploads .note", "Can’t reach the server. Uploads will continue when it is back.")
 	p.await(state("waiting") + " === 2")
 	p.see("#uploads .summary", "0 of 2")
 	p.throttle(-1)
@@ -48,7 +48,7 @@ func TestServerDown(t *testing.T) {
 	p.choose(file(t, "large.png", picture(300, 300)), file(t, "small.png", picture(100, 100)), file(t, "gone.png", picture(300, 300)))
 	p.await(`document.querySelector("#uploads .sending progress")?.value > 0.1`)
 	m.stop()
-	p.see("#uploads .note", "The server cannot be reached.")
+	p.see("#uploads .note", "Can’t reach the server.")
 	p.throttle(-1)
 	p.click("#uploads li", "gone.png", "Cancel")
 	m.start()
@@ -60,7 +60,7 @@ func TestServerDown(t *testing.T) {
 	// Nobody looks for a server that nothing is left to send to.
 	m.stop()
 	p.choose(file(t, "never.png", picture(10, 10)))
-	p.see("#uploads .note", "The server cannot be reached.")
+	p.see("#uploads .note", "Can’t reach the server.")
 	p.click("#uploads", "", "Cancel all")
 	// The longest wait between two looks is 15 s, here 150 ms.
 	p.await(`new Promise((resolve) => { const before = looks; setTimeout(() => resolve(looks === before), 400); })`)
@@ -81,8 +81,8 @@ func TestBrokenOff(t *testing.T) {
 	p := newPage(t, url)
 	p.choose(file(t, "a.png", picture(10, 10)), file(t, "b.png", picture(10, 10)))
 	p.await(state("failed") + " === 2")
-	p.see("#uploads .failed", "The upload broke off. Try again.")
-	p.see("#announcements", "b.png: The upload broke off.")
+	p.see("#uploads .failed", "The connection was lost. Try again.")
+	p.see("#announcements", "b.png: The connection was lost.")
 	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.endsWith("/upload")).length`); got != 6 {
 		t.Errorf("%d tries, want three of each", got)
 	}
@@ -115,7 +115,7 @@ func TestBusy(t *testing.T) {
 	})
 	p := newPage(t, url)
 	p.choose(file(t, "a.png", picture(10, 10)))
-	p.see("#uploads .note", "Too much at once. The uploads go on in 1 sec.")
+	p.see("#uploads .note", "Too much at once. Uploads will continue in 1 sec.")
 	p.await(state("stored") + " === 1")
 	mu.Lock()
 	defer mu.Unlock()

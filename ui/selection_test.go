@@ -96,7 +96,7 @@ func TestSelection(t *testing.T) {
 	p.do(chromedp.Focus(chromedp.CSS(box(0) + " input")))
 	p.press(" ", chromedp.ModifierShift) // by keyboard as well
 	selected("7 selected")
-	p.click("#selection", "", "Unselect all")
+	p.click("#selection", "", "Clear selection")
 	p.await(`!document.querySelector("#selection").checkVisibility() && !document.querySelector("#gallery li :checked")`)
 	p.focusIn(card("image 0.png"))
 
@@ -144,19 +144,19 @@ func TestSelection(t *testing.T) {
 
 	click(4, false)
 	p.click("#selection", "", "Delete")
-	p.see(".toast", "4 images are deleted.")
+	p.see(".toast", "4 images deleted.")
 	p.gallery(names[4:]...)
 	p.await(`!document.querySelector("#selection").checkVisibility()`)
 	p.focusIn(card("image 3.png"))
 	p.press("z", chromedp.ModifierCtrl)
 	p.gallery(names...)
-	p.see("#announcements", "4 images are back.")
+	p.see("#announcements", "4 images restored.")
 	p.await(`!document.querySelector("#gallery li :checked") && !document.querySelector("#selection").checkVisibility()`)
 
 	click(7, false)
 	click(4, true)
 	p.click("#selection", "", "Delete")
-	p.click(".toast", "4 images are deleted.", "Dismiss")
+	p.click(".toast", "4 images deleted.", "Dismiss")
 	for _, name := range names[:4] {
 		gone(t, url, name) // the one that was gone already is no error
 	}

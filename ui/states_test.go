@@ -98,7 +98,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 	p.await(`onbeforeunload === null`)
 
 	p.visit(locked)
-	p.see("#token", "asks for an access token")
+	p.see("#token", "requires an access token")
 	see(p, "token asked for")
 	eval[*string](p, `document.getElementById("token-input").value = "wrong"`)
 	click("#token button")
@@ -148,11 +148,11 @@ func states(t *testing.T, see func(p *page, state string)) {
 	click("dialog[open] button")
 
 	search("no such image")
-	p.see("#gallery", "No image has")
+	p.see("#gallery", "No images match")
 	see(p, "no match")
 	p.connect(offline)
 	search("photo")
-	p.see("#gallery", "could not be reached")
+	p.see("#gallery", "Can’t reach the server")
 	see(p, "list error")
 	p.connect(online)
 }

@@ -51,9 +51,9 @@ func TestStored(t *testing.T) {
 	p.see("#gallery", "photo (1).png")
 
 	p.choose(file(t, "cat.png", other))
-	p.see("#uploads .stored", "Sent as cat.png, stored as cat-2.png")
+	p.see("#uploads .stored", "Saved as cat-2.png instead of cat.png")
 	p.choose(file(t, "cat.png", cat))
-	p.see("#uploads .stored", "Already there")
+	p.see("#uploads .stored", "already has this image")
 	if got, want := p.shown("#uploads"), "cat.png, cat-2.png, cat.png, photo (1).png"; got != want {
 		t.Errorf("the uploads show %q, want %q", got, want)
 	}
@@ -76,7 +76,7 @@ func TestStored(t *testing.T) {
 
 	// An image that comes again while its deletion can be undone stays.
 	p.click("#gallery li", "cat-2.png", "Delete")
-	p.see("#toasts", "cat-2.png is deleted")
+	p.see("#toasts", "cat-2.png deleted")
 	p.choose(file(t, "cat-2.png", other))
 	p.await(`[...document.querySelectorAll("#gallery li")].some(e => e.checkVisibility() && e.innerText.includes("cat-2.png"))`)
 	p.click("#toasts", "", "Dismiss")
@@ -107,10 +107,10 @@ func TestRefused(t *testing.T) {
 	)
 	p.await(state("refused") + " === 5 && " + state("stored") + " === 1")
 	for name, reason := range map[string]string{
-		"notes.txt": "Not an image that is taken here. These are: JPEG and PNG.",
-		"large.png": "600 kB too large: the limit is 2 MB.",
+		"notes.txt": "This kind of file can’t be uploaded. Use JPEG or PNG.",
+		"large.png": "This file is 600 kB too large. The limit is 2 MB.",
 		"empty.png": "The file is empty.",
-		"scan.tif":  "Not an image that is taken here. These are: JPEG and PNG.",
+		"scan.tif":  "This kind of file can’t be uploaded. Use JPEG or PNG.",
 		"broken.png": eval[string](p, `(async () => {
 			const form = new FormData();
 			form.append("file", new Blob(["not an image either\n"]), "broken.png");
@@ -133,10 +133,10 @@ func TestRefused(t *testing.T) {
 	if got, want := list(t, url), []string{"good.png"}; !slices.Equal(got, want) {
 		t.Errorf("the server has %q, want %q", got, want)
 	}
-	p.see("#uploads .summary", "1 uploaded, 5 not")
+	p.see("#uploads .summary", "1 uploaded, 5 not uploaded")
 	p.see("#announcements", "Uploading 2 files")
 	p.await(`/[45] files could not be uploaded/.test(document.querySelector("#announcements").innerText)`)
-	p.see("#announcements", "1 uploaded, 5 not")
+	p.see("#announcements", "1 uploaded, 5 not uploaded")
 }
 
 // TestPreviews: a row shows a small picture of its file while that waits, if
@@ -260,7 +260,7 @@ func TestProgress(t *testing.T) {
 	p.see("#announcements", "25% uploaded")
 	p.see("#announcements", "50% uploaded")
 	p.see("#announcements", "75% uploaded")
-	p.see("#announcements", "4 uploaded, 1 not")
+	p.see("#announcements", "4 uploaded, 1 not uploaded")
 	p.await(`document.title === "Image server"`)
 	p.await(`!document.querySelector("#uploads > progress").checkVisibility()`)
 
@@ -297,7 +297,7 @@ func TestFileGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.throttle(-1)
-	p.see("#uploads .refused", "The file cannot be read any more")
+	p.see("#uploads .refused", "The file can’t be read")
 }
 
 // TestLimitsChanged: the page refuses nothing that a server started anew takes.

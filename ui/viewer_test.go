@@ -233,7 +233,7 @@ func TestRename(t *testing.T) {
 	p.await(`!document.querySelector(".rename")`)
 	rename("dog.png")
 	p.viewing("dog.png")
-	p.see("#announcements", "It is called dog.png now")
+	p.see("#announcements", "Renamed to dog.png")
 	p.focusIn("#view .actions")
 	rename("twin.png") // the same bytes: the two are one
 	p.viewing("twin.png")

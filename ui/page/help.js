@@ -14,6 +14,7 @@ export function help() {
     section(words.helpTerminal, ...terminal()),
     section(words.helpPage, code(snippet())),
     section(words.helpShareX, ...sharex()),
+    section(words.helpOperator, ...manual()),
     section(words.helpKeys, keyList(), keySwitch()),
     token.current() !== "" && button(words.tokenForget, () => {
       token.forget();
@@ -67,6 +68,17 @@ function sharex() {
     el("p", {}, el("a", { href: "sharex.sxcu", download: "" }, words.helpShareXFile), ". ", words.helpShareXThen),
     token.current() !== "" && el("p", {}, words.helpShareXToken),
   ].filter(Boolean);
+}
+
+// manual says how to read the manual that the program carries. The topics are those
+// of main.go.
+function manual() {
+  const topics = Object.entries(words.helpTopics).map(([topic, about]) => `imageserver help ${topic.padEnd(8)}  # ${about}`);
+  return [
+    el("p", {}, words.helpManual),
+    code(["imageserver help", ...topics].join("\n")),
+    el("p", {}, el("a", { href: "openapi.json" }, words.helpOpenAPI)),
+  ];
 }
 
 function keyList() {

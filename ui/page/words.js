@@ -1,11 +1,11 @@
-// Every word that the scripts put on the page. What is there before they run
-// stands in index.html.
+// All the text that the scripts show. The text that is there before they run is in
+// index.html.
 
 import { duration, number, percent, size } from "./intl.js";
 
 export const page = "Image server";
 
-// Getting files in
+// Uploading
 
 export const drop = "Drop to upload";
 export const uploads = "Uploads";
@@ -14,50 +14,51 @@ export const sending = (share) => `Uploading, ${percent(share)}`;
 export const saving = "Saving…";
 export const locked = "Waiting for the access token";
 export const cancelled = "Cancelled";
-export const cancelledLate = "Cancelled while the server was saving it: it may be stored";
-export const renamed = (sent, stored) => `Sent as ${isolate(sent)}, stored as ${isolate(stored)}`;
-export const duplicate = "Already there: nothing was stored twice";
+export const cancelledLate = "Cancelled while the server was saving it. The gallery shows whether it was stored.";
+export const renamed = (sent, stored) => `Saved as ${isolate(stored)} instead of ${isolate(sent)}`;
+export const duplicate = "The server already has this image";
 export const progress = (name) => `Upload of ${isolate(name)}`;
 export const overall = "All uploads";
 export const count = (finished, total) => `${number(finished)} of ${number(total)}`;
-export const done = (stored, notStored) => notStored > 0 ? `${uploaded(stored)}, ${number(notStored)} not` : uploaded(stored);
+export const done = (stored, notStored) => notStored > 0 ? `${uploaded(stored)}, ${number(notStored)} not uploaded` : uploaded(stored);
 export const speed = (bytes, seconds) => `${size(bytes)}/s, ${duration(seconds)} left`;
-export const offline = "The server cannot be reached. The uploads wait and go on by themselves.";
-export const busy = (reason, seconds) => `${reason} The uploads go on in ${duration(seconds)}.`;
+export const offline = "Can’t reach the server. Uploads will continue when it is back.";
+export const busy = (reason, seconds) => `${reason} Uploads will continue in ${duration(seconds)}.`;
 export const cancel = "Cancel";
 export const cancelAll = "Cancel all";
 export const retry = "Retry";
 export const retryFailed = "Retry failed";
 export const clear = "Clear finished";
 
-export const tooLarge = (bytes, limit) => `${size(bytes - limit)} too large: the limit is ${size(limit)}.`;
+export const tooLarge = (bytes, limit) => `This file is ${size(bytes - limit)} too large. The limit is ${size(limit)}.`;
 export const emptyFile = "The file is empty.";
-export const notAnImage = (types) => `Not an image that is taken here. These are: ${list(types.map((t) => t.toUpperCase()))}.`;
-export const unreadable = "The file cannot be read any more: it was changed, moved or deleted.";
-export const unreadableFolder = "The folder cannot be read.";
-export const emptyFolder = "There is no file in this folder.";
-export const unreachable = "The server could not be reached. Check that it is running and try again.";
-export const brokeOff = "The upload broke off. Try again.";
-export const unexplained = (status) => `The server answered ${status} without saying why.`;
+export const notAnImage = (types) => `This kind of file can’t be uploaded. Use ${alternatives(types.map((t) => t.toUpperCase()))}.`;
+export const unreadable = "The file can’t be read. It was changed, moved or deleted.";
+export const unreadableFolder = "The folder can’t be read.";
+export const emptyFolder = "This folder has no files.";
+export const unreachable = "Can’t reach the server. Check that it is running and try again.";
+export const brokeOff = "The connection was lost. Try again.";
+export const unexplained = (status) => `The server responded with error ${status} and no explanation.`;
 
 export const started = (n) => `Uploading ${files(n)}`;
 export const quarter = (share) => `${percent(share)} uploaded`;
 export const failed = (name, reason) => (reason.includes(name) ? reason : `${isolate(name)}: ${reason}`);
 export const failures = (n) => `${files(n)} could not be uploaded`;
-// reasonAlone is for where the name stands already: the server begins with it.
+// reasonAlone is for a place that shows the name already. Some messages of the
+// server begin with the name.
 export const reasonAlone = (name, reason) => (reason.startsWith(`${name}: `) ? reason.slice(name.length + 2) : reason);
 
 // Links
 
-export const copyForm = "Form of copied links";
+export const copyForm = "Copy links as";
 export const forms = { url: "Copy as URL", markdown: "Copy as Markdown", html: "Copy as HTML" };
 export const copies = { url: "Copy URL", markdown: "Copy Markdown", html: "Copy HTML" };
 export const copyAll = "Copy all";
 export const copied = "Copied";
 export const copiedMany = (n) => `${links(n)} copied`;
-export const copyByHand = "This browser did not let the page copy. Copy it from here:";
+export const copyByHand = "The browser did not allow the page to copy. Copy it from here:";
 
-// Finding images again
+// Gallery
 
 export const gallery = "Images";
 export const search = "Search by name";
@@ -68,14 +69,14 @@ export const orders = {
 };
 export const loading = "Loading…";
 export const empty = "No images yet. Drop one anywhere on this page, paste one, or choose files.";
-export const noMatch = (query) => `No image has “${isolate(query)}” in its name.`;
-export const found = (n, more) => `${images(n)}${more ? " and more" : ""}`;
+export const noMatch = (query) => `No images match “${isolate(query)}”.`;
+export const found = (n, more) => (more ? `The first ${images(n)}` : images(n));
 export const more = "Load more";
 export const fromStart = "Back to the first images";
 export const listed = (n) => (n === 1 ? "1 more image" : `${number(n)} more images`);
 export const noPreview = (name) => `, no preview of ${isolate(name)}`;
 
-// Many at once
+// Selection
 
 export const select = (name) => `Select ${isolate(name)}`;
 export const selected = (n) => `${number(n)} selected`;
@@ -83,23 +84,22 @@ export const selection = "Selected images";
 export const copyLinks = "Copy links";
 export const download = "Download";
 export const remove = "Delete";
-export const unselect = "Unselect all";
+export const unselect = "Clear selection";
 export const archiveFailed = "The images could not be downloaded.";
 
 // Deleting
 
-export const removed = (names) => (names.length === 1 ? `${isolate(names[0])} is deleted.` : `${images(names.length)} are deleted.`);
+export const removed = (names) => (names.length === 1 ? `${isolate(names[0])} deleted.` : `${images(names.length)} deleted.`);
 export const undo = "Undo";
-export const canUndo = (text) => `${text} Ctrl+Z brings it back.`;
-export const restored = (names) => (names.length === 1 ? `${isolate(names[0])} is back.` : `${images(names.length)} are back.`);
+export const canUndo = (text) => `${text} Press Ctrl+Z to undo.`;
+export const restored = (names) => (names.length === 1 ? `${isolate(names[0])} restored.` : `${images(names.length)} restored.`);
 export const notRemoved = (name, reason) => `${isolate(name)} was not deleted. ${reason}`;
-export const notAllRemoved = (first, others) => `${first} The same goes for ${images(others)} more.`;
-export const changedMeanwhile = "It was replaced in the meantime.";
+export const notAllRemoved = (first, others) => `${first} ${listed(others)} could not be deleted either.`;
+export const changedMeanwhile = "Another image took its name in the meantime.";
 export const dismiss = "Dismiss";
 
 // One image
 
-export const view = "Image";
 export const close = "Close";
 export const previous = "Previous image";
 export const next = "Next image";
@@ -112,18 +112,18 @@ export const format = (type) => type.replace(/^image\/(x-|vnd\.)?/, "").replace(
 export const rename = "Rename";
 export const newName = "New name";
 export const save = "Save";
-export const renamedTo = (name) => `It is called ${isolate(name)} now`;
+export const renamedTo = (name) => `Renamed to ${isolate(name)}`;
 
 // Token
 
-export const tokenTitle = "This server asks for an access token";
+export const tokenTitle = "This server requires an access token";
 export const tokenLabel = "Access token";
-export const tokenHint = "It was set when the server was started.";
-export const tokenCharacters = "Letters, digits and signs, without spaces";
+export const tokenHint = "The person who runs this server has it.";
+export const tokenCharacters = "Letters, digits and symbols, without spaces";
 export const tokenWrong = "That token is wrong. Check it and try again.";
-export const tokenKeep = "Keep it on this machine";
+export const tokenKeep = "Remember on this device";
 export const tokenSubmit = "Continue";
-export const tokenForget = "Forget the access token";
+export const tokenForget = "Sign out";
 
 // Help
 
@@ -132,36 +132,45 @@ export const colours = "Colours";
 export const schemes = { system: "System", light: "Light", dark: "Dark" };
 export const helpTerminal = "From a terminal";
 export const helpUpload = "Upload";
-export const helpRetrieve = "Get it back";
+export const helpRetrieve = "Download";
 export const helpExact = "Store under exactly this name";
-export const helpList = "List";
-export const helpSmall = "A smaller copy";
+export const helpList = "List the images";
+export const helpSmall = "Download a resized copy";
 export const helpPage = "From any web page";
 export const helpShareX = "From ShareX";
 export const helpShareXFile = "Download the uploader for this server";
-export const helpShareXThen = "Open the file, and ShareX sends its pictures here.";
-export const helpShareXToken = "Put the access token in the place of YOUR-TOKEN, under Custom uploader settings.";
+export const helpShareXThen = "Open the file. ShareX then uploads its pictures here.";
+export const helpShareXToken = "Replace YOUR-TOKEN with the access token under Custom uploader settings.";
+export const helpOperator = "For the person who runs this server";
+export const helpManual = "The manual is in the program. This command prints its start page; a topic prints another page:";
+export const helpTopics = {
+  api: "requests, responses, and all flags of the server",
+  deploy: "HTTPS, reverse proxies, containers, systemd",
+  systemd: "the unit files",
+  datafile: "backup, check, repair, full disk",
+};
+export const helpOpenAPI = "API description for programs (OpenAPI)";
 export const helpKeys = "Keys";
-export const keysOn = "Use keys without Ctrl";
+export const keysOn = "Single-key shortcuts";
 export const keys = {
   "?": "This help", "/": "Search", "← →": "Previous and next image", Z: "Full size, or fit to window",
-  "Ctrl V": "Upload what was copied", "Ctrl Z": "Undo a deletion", "Del": "Delete the image that is open", "Esc": "Close",
-  "Shift + click": "Select all images in between",
+  "Ctrl V": "Paste an image", "Ctrl Z": "Undo a deletion", "Del": "Delete the image that is open", "Esc": "Close",
+  "Shift + click": "Select all images between two",
 };
-export const keyWords = { and: "and", or: "or" };
 
-// about ends the name of a control that stands beside many of its kind.
+// about ends the label of a control, so that screen readers can tell it from the
+// same control of other images.
 export const about = (name) => ` ${isolate(name)}`;
 
 const files = (n) => (n === 1 ? "1 file" : `${number(n)} files`);
 const images = (n) => (n === 1 ? "1 image" : `${number(n)} images`);
 const links = (n) => (n === 1 ? "1 link" : `${number(n)} links`);
 const uploaded = (n) => `${number(n)} uploaded`;
-const conjunction = new Intl.ListFormat(undefined, { type: "conjunction" });
-const list = (items) => conjunction.format(items);
+const disjunction = new Intl.ListFormat(undefined, { type: "disjunction" });
+const alternatives = (items) => disjunction.format(items);
 
-// isolate keeps the direction of a name from turning the words around it
-// (Unicode UAX #9, first strong isolate).
+// isolate keeps a name that is written from right to left from changing the order
+// of the words around it (Unicode UAX #9, first strong isolate).
 function isolate(name) {
   return `\u2068${name}\u2069`;
 }
