@@ -72,9 +72,9 @@ func checkReflow(p *page, state string) {
 			if (root.scrollWidth > root.clientWidth) say("the page scrolls sideways", root);
 			const within = document.querySelector("dialog[open]") ?? document.body;
 			for (const e of within.querySelectorAll("*")) {
-				if (!e.checkVisibility() || e.closest(".unseen, #announcements, .stage.zoomed, pre, svg")) continue;
+				if (!e.checkVisibility() || e.closest(".visually-hidden, #announcements, .stage.zoomed, pre, svg")) continue;
 				const {left, right, width, height} = e.getBoundingClientRect();
-				if (width <= 1) continue; // as .unseen: the label beside it is seen
+				if (width <= 1) continue; // as .visually-hidden: the label beside it is seen
 				if (left < -0.5 || right > innerWidth + 0.5) say("sticks out", e);
 				if (e.matches("button, select, input, label[for]:not(.panel label), a:not(p a)")) {
 					const target = (e.closest("label") ?? e).getBoundingClientRect();

@@ -184,7 +184,7 @@ func TestDeleteRefused(t *testing.T) {
 	p.see(".toast", "b.png was not deleted. The storage failed.")
 	p.gallery("a.png", "b.png", "c.png")
 	p.click(".toast", "b.png", "Dismiss")
-	eval[*string](p, `document.querySelectorAll("#gallery .pick input").forEach(box => box.click())`)
+	eval[*string](p, `document.querySelectorAll("#gallery .select input").forEach(box => box.click())`)
 	p.click("#selection", "", "Delete")
 	p.click(".toast", "3 images deleted", "Dismiss")
 	p.see(".toast", "a.png was not deleted. The storage failed. 2 more images could not be deleted either.")

@@ -25,7 +25,7 @@ func TestFocusIsSeen(t *testing.T) {
 		p.size(width, 700)
 		p.reload()
 		p.see("#gallery", "photo (1).jpg")
-		eval[*string](p, `document.querySelector("#gallery .pick input").click(), null`)
+		eval[*string](p, `document.querySelector("#gallery .select input").click(), null`)
 		p.click("#gallery li:nth-child(2)", "", "Delete")
 		p.await(`document.querySelector(".toast")`)
 		eval[*string](p, `document.querySelector(".toast").dispatchEvent(new PointerEvent("pointerenter")), scrollTo(0, 0), document.activeElement.blur(), document.querySelector("h1").tabIndex = -1, document.querySelector("h1").focus(), null`)
@@ -70,7 +70,7 @@ func TestWishes(t *testing.T) {
 	upload(t, url, "a.png", picture(20, 20))
 	p := newPage(t, url)
 	p.see("#gallery", "a.png")
-	moving := `(document.querySelector("#gallery .pick input").click(),
+	moving := `(document.querySelector("#gallery .select input").click(),
 		document.querySelector("#gallery li .actions button:last-child").click(),
 		document.getAnimations().length)`
 	if eval[int](p, moving) == 0 {
@@ -87,9 +87,9 @@ func TestWishes(t *testing.T) {
 	}
 	p.click("#toasts", "", "Undo")
 	p.await(`document.querySelector("#gallery li")?.checkVisibility()`)
-	eval[*string](p, `{ const box = document.querySelector("#gallery .pick input"); if (!box.checked) box.click(); null }`)
+	eval[*string](p, `{ const box = document.querySelector("#gallery .select input"); if (!box.checked) box.click(); null }`)
 	p.prefer("forced-colors", "active")
-	if !eval[bool](p, `document.querySelector("#gallery .picked").checkVisibility() && getComputedStyle(document.querySelector("#gallery .picked")).outlineStyle !== "none"`) {
+	if !eval[bool](p, `document.querySelector("#gallery .selected").checkVisibility() && getComputedStyle(document.querySelector("#gallery .selected")).outlineStyle !== "none"`) {
 		t.Error("with forced colours nothing shows that an image is selected")
 	}
 	if got := eval[string](p, `getComputedStyle(document.querySelector("#gallery .copy .icon")).stroke`); got == "none" {

@@ -56,7 +56,7 @@ func TestScreenshot(t *testing.T) {
 		p.size(1440, 900)
 	}
 	look("full")
-	eval[*string](p, `document.querySelectorAll("#gallery .pick input").forEach((box, i) => i % 3 === 1 && box.click())`)
+	eval[*string](p, `document.querySelectorAll("#gallery .select input").forEach((box, i) => i % 3 === 1 && box.click())`)
 	look("selection")
 	eval[*string](p, `document.querySelector("#gallery li .actions button:last-child").click()`)
 	look("toast")

@@ -70,7 +70,7 @@ func TestSelection(t *testing.T) {
 	p.allowClipboard()
 	dir := p.downloads()
 	p.gallery(names...)
-	box := func(n int) string { return card(fmt.Sprintf("image %d.png", n)) + " .pick" }
+	box := func(n int) string { return card(fmt.Sprintf("image %d.png", n)) + " .select" }
 	click := func(n int, shift bool) {
 		t.Helper()
 		at := eval[[]float64](p, fmt.Sprintf(`(e => { e.scrollIntoView({block: "center"}); const r = e.getBoundingClientRect(); return [r.x + 3, r.y + 3]; })(document.querySelector(%q))`, box(n)))
@@ -187,7 +187,7 @@ func TestSelectionFollowsTheList(t *testing.T) {
 	p.gallery("dog.png", "cat.png")
 	p.do(chromedp.SendKeys(chromedp.CSS("#search"), "cat"))
 	p.see("#gallery", "Loading")
-	p.do(chromedp.Click(chromedp.CSS(card("dog.png") + " .pick input")))
+	p.do(chromedp.Click(chromedp.CSS(card("dog.png") + " .select input")))
 	p.see("#selection", "1 selected")
 	close(selected)
 	p.gallery("cat.png")

@@ -114,8 +114,8 @@ func states(t *testing.T, see func(p *page, state string)) {
 	p.see("#uploads .stored", "new.jpg")
 	see(p, "full gallery")
 
-	click("#gallery li:nth-child(2) .pick input")
-	click("#gallery li:nth-child(4) .pick input")
+	click("#gallery li:nth-child(2) .select input")
+	click("#gallery li:nth-child(4) .select input")
 	see(p, "selection")
 	p.click("#gallery li", "city.jpg", "Delete")
 	p.await(`document.querySelector(".toast")`)

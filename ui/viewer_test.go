@@ -210,7 +210,7 @@ func TestRename(t *testing.T) {
 	upload(t, url, "taken.png", picture(10, 10))
 	upload(t, url, "cat.png", same)
 	p := newPage(t, url)
-	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .pick")))
+	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .select")))
 	p.see("#selection", "1 selected")
 	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .picture")))
 	p.viewing("cat.png")

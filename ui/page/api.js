@@ -1,46 +1,48 @@
-// The server's HTTP API, as far as the page uses it. All URLs are relative to the
+// The part of the server's HTTP API that the page uses. All URLs are relative to the
 // page, because a proxy may serve it under a path such as /img/.
 
 import * as token from "./token.js";
 import * as words from "./words.js";
 
-// How many images a page of the list has: full rows of two, three, four or six,
-// at first as many as a window shows (early.js asks for those).
-const FIRST = 24;
+// The number of images in a page of the list: full rows of two, three, four or six.
+// The first page has as many as a window shows (early.js requests it).
+const FIRST_PAGE = 24;
 const PAGE = 60;
 
-// Refusal is any answer but a success, and no answer at all (status 0). Its
-// message is written for people; wait is how many seconds the server wants to
-// be left alone, 0 where it does not say.
-export class Refusal extends Error {
-  constructor(message, status = 0, wait = 0) {
+const PROBE_TIMEOUT = 5000; // milliseconds
+
+// RequestError is any response that is not a success, or no response at all
+// (status 0). Its message is for people. retryAfter is how many seconds the server
+// asks to wait, 0 if it does not say.
+export class RequestError extends Error {
+  constructor(message, status = 0, retryAfter = 0) {
     super(message);
     this.status = status;
-    this.wait = wait;
+    this.retryAfter = retryAfter;
   }
 
-  // mayPass says whether the same request can succeed later.
-  get mayPass() {
+  // retryable reports whether the same request can succeed later.
+  get retryable() {
     return [0, 408, 429].includes(this.status) || this.status >= 500;
   }
 }
 
-// limits returns what the server takes: {max_upload, types, …}.
+// limits returns what the server accepts: { max_upload, types, … }.
 export function limits(signal) {
   return request("GET", "limits", { signal });
 }
 
-// list returns a page of images, {images, next}: those whose name contains
-// what is looked for, in the given order. next is the cursor of the page after
-// it, absent on the last one. watch.locked is called when it waits for the token.
-export function list({ search, sort, order, cursor }, watch, signal) {
-  const query = new URLSearchParams({ limit: cursor ? PAGE : FIRST });
+// list returns a page of images, { images, next }: those whose name contains the
+// search text, in this order. next is the cursor of the following page, absent on
+// the last one. callbacks.locked is called when the request waits for the token.
+export function list({ search, sort, order, cursor }, callbacks, signal) {
+  const query = new URLSearchParams({ limit: cursor ? PAGE : FIRST_PAGE });
   for (const [name, value] of Object.entries({ q: search, sort, order, cursor })) {
     if (value) {
       query.set(name, value);
     }
   }
-  return request("GET", `images?${query}`, { watch, signal });
+  return request("GET", `images?${query}`, { callbacks, signal });
 }
 
 // find returns the image of that name, or undefined.
@@ -49,39 +51,40 @@ export async function find(name) {
   return images[0];
 }
 
-// remove deletes the image, unless another one has its name by now (412). One
-// that is gone already is no error. It is sent even when the page is left.
+// remove deletes the image. It fails with status 412 if another image has its name
+// by now. It succeeds if the image is deleted already. The request is sent even when
+// the reader leaves the page.
 export async function remove(image) {
   try {
-    await request("DELETE", path(image.filename), { headers: { "If-Match": `"${image.sha256}"` }, lasting: true });
-  } catch (refusal) {
-    if (refusal.status !== 404) {
-      throw refusal;
+    await request("DELETE", path(image.filename), { headers: { "If-Match": `"${image.sha256}"` }, keepalive: true });
+  } catch (error) {
+    if (error.status !== 404) {
+      throw error;
     }
   }
 }
 
-// rename gives the image another name and returns it as it is then.
+// rename gives the image another name and returns the image with it.
 export function rename(image, filename) {
   return request("POST", `${path(image.filename)}/rename?conflict=error`, {
     body: JSON.stringify({ filename }), headers: { "Content-Type": "application/json" },
   });
 }
 
-// upload sends the file and returns the image as stored. Meanwhile it calls
-// watch.sending with the share sent so far, watch.saving when all of it is,
-// and watch.locked when it waits for the token. Aborted by the signal it
+// upload sends the file and returns the stored image. It calls callbacks.sending
+// with the share that is sent, callbacks.saving when all bytes are sent, and
+// callbacks.locked when the request waits for the token. When the signal aborts, it
 // throws the signal's reason.
-export function upload(file, watch, signal) {
+export function upload(file, callbacks, signal) {
   const body = new FormData();
   body.append("file", file, file.name);
-  return request("POST", "upload", { body, watch, signal });
+  return request("POST", "upload", { body, callbacks, signal });
 }
 
-// reachable reports whether the server answers, and not a proxy in its place.
-export async function reachable() {
+// isReachable reports whether the server itself responds, and not a proxy for it.
+export async function isReachable() {
   try {
-    return (await fetch("livez", { cache: "no-store", signal: AbortSignal.timeout(5000) })).ok;
+    return (await fetch("livez", { cache: "no-store", signal: AbortSignal.timeout(PROBE_TIMEOUT) })).ok;
   } catch {
     return false;
   }
@@ -91,41 +94,42 @@ function path(name) {
   return `images/${encodeURIComponent(name)}`;
 }
 
-// request sends what is asked for, with the token where there is one, and
-// asks for a token until the server takes it.
-async function request(method, url, { watch, signal, ...rest } = {}) {
+// request sends a request with the access token, if there is one. It asks for a
+// token until the server accepts it.
+async function request(method, url, { callbacks, signal, ...rest } = {}) {
   for (;;) {
     const used = token.current();
-    const { status, text, wait } = await send(method, url, { watch, signal, ...rest });
+    const { status, text, retryAfter } = await send(method, url, { callbacks, signal, ...rest });
     if (status !== 401) {
-      return read(status, text, wait);
+      return parseResponse(status, text, retryAfter);
     }
-    watch?.locked?.();
+    callbacks?.locked?.();
     await Promise.race([token.ask(used), aborted(signal)]);
   }
 }
 
-// send makes one exchange, unless early.js has made it.
+// send makes one request, unless early.js has made it already.
 async function send(method, url, options) {
   const { early } = globalThis;
   if (method === "GET" && early?.url === url) {
-    globalThis.early = null; // it was for once
-    return (await early.answer) ?? exchange(method, url, options);
+    globalThis.early = null; // it is used once
+    return (await early.response) ?? sendXHR(method, url, options);
   }
-  return options.lasting ? lastingExchange(method, url, options) : exchange(method, url, options);
+  return options.keepalive ? sendKeepalive(method, url, options) : sendXHR(method, url, options);
 }
 
-// lastingExchange goes on when the page is left, which only fetch does.
-async function lastingExchange(method, url, { headers }) {
+// sendKeepalive sends a request that goes on when the reader leaves the page. Only
+// fetch can do that.
+async function sendKeepalive(method, url, { headers }) {
   const all = { ...token.header(), ...headers };
   const response = await fetch(url, { method, headers: all, keepalive: true })
-    .catch(() => { throw new Refusal(words.unreachable); });
+    .catch(() => { throw new RequestError(words.unreachable); });
   return { status: response.status, text: await response.text() };
 }
 
-// exchange uses XMLHttpRequest because fetch does not say how much of an upload
-// is sent.
-function exchange(method, url, { body, headers, watch, signal }) {
+// sendXHR uses XMLHttpRequest, because fetch does not report the progress of an
+// upload.
+function sendXHR(method, url, { body, headers, callbacks, signal }) {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
     const xhr = new XMLHttpRequest();
@@ -133,36 +137,36 @@ function exchange(method, url, { body, headers, watch, signal }) {
     for (const [name, value] of Object.entries({ ...token.header(), ...headers })) {
       xhr.setRequestHeader(name, value);
     }
-    if (watch?.sending) {
-      xhr.upload.onprogress = (event) => watch.sending(event.loaded / event.total);
-      xhr.upload.onload = () => watch.saving();
+    if (callbacks?.sending) {
+      xhr.upload.onprogress = (event) => callbacks.sending(event.loaded / event.total);
+      xhr.upload.onload = () => callbacks.saving();
     }
     xhr.onload = () => resolve({
-      status: xhr.status, text: xhr.responseText, wait: Number(xhr.getResponseHeader("Retry-After")) || 0,
+      status: xhr.status, text: xhr.responseText, retryAfter: Number(xhr.getResponseHeader("Retry-After")) || 0,
     });
-    xhr.onerror = () => reject(new Refusal(words.unreachable));
+    xhr.onerror = () => reject(new RequestError(words.unreachable));
     xhr.onabort = () => reject(signal.reason);
     signal?.addEventListener("abort", () => xhr.abort());
     xhr.send(body);
   });
 }
 
-// read returns the JSON of a success, null where it has no body, and throws
-// everything else as a Refusal.
-function read(status, text, wait) {
+// parseResponse returns the JSON of a success, null if it has no body. It throws a
+// RequestError for every other response.
+function parseResponse(status, text, retryAfter) {
   const success = status >= 200 && status < 300;
   if (success && text === "") {
     return null;
   }
-  const body = parse(text);
+  const body = parseJSON(text);
   if (success && body) {
     return body;
   }
-  throw new Refusal(body?.message || words.unexplained(status), status, wait);
+  throw new RequestError(body?.message || words.unexplained(status), status, retryAfter);
 }
 
-// parse returns null for what is not JSON, such as a proxy's error page.
-function parse(text) {
+// parseJSON returns null for text that is not JSON, such as a proxy's error page.
+function parseJSON(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -170,7 +174,7 @@ function parse(text) {
   }
 }
 
-// aborted rejects when the signal is aborted and never resolves.
+// aborted returns a promise that rejects when the signal aborts. It never resolves.
 function aborted(signal) {
   return new Promise((_, reject) => {
     signal?.addEventListener("abort", () => reject(signal.reason));

@@ -1,28 +1,28 @@
-// Downloads: one image as it is, many as a ZIP.
+// Downloads one image as it is, or several as a ZIP file.
 
 import { el } from "./dom.js";
-import { address } from "./image.js";
+import { imageURL } from "./image.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
-// download has the browser save the images, one after another as they come:
-// the page holds none of them.
+// download makes the browser save the images. The browser writes them to the disk as
+// they come, so the page does not hold them in memory.
 export function download(images) {
   if (images.length === 1) {
-    el("a", { href: `${address(images[0])}&download`, download: images[0].filename }).click();
+    el("a", { href: `${imageURL(images[0])}&download`, download: images[0].filename }).click();
     return;
   }
   const form = el("form", { action: "archive", method: "post", target: "download", hidden: true },
     ...images.map((image) => el("input", { type: "hidden", name: "name", value: image.filename })));
-  document.body.append(frame(), form);
+  document.body.append(responseFrame(), form);
   form.submit();
   form.remove();
 }
 
-// frame is where the browser would show the answer. It saves it instead; what
-// is shown is an error: the server's, as JSON, or the browser's own, into which
-// the page cannot look.
-function frame() {
+// responseFrame makes a hidden frame for the response. The browser saves a ZIP file
+// and loads nothing into the frame. It loads an error: the server's, which is JSON,
+// or the browser's own page, which the script cannot read.
+function responseFrame() {
   document.querySelector("iframe[name=download]")?.remove();
   return el("iframe", {
     name: "download",
@@ -31,13 +31,13 @@ function frame() {
     onload: ({ target }) => {
       const text = target.contentDocument ? target.contentDocument.body.textContent : "{}";
       if (text) {
-        toast(message(text) || words.archiveFailed);
+        toast(errorMessage(text) || words.archiveFailed);
       }
     },
   });
 }
 
-function message(text) {
+function errorMessage(text) {
   try {
     return JSON.parse(text).message;
   } catch {

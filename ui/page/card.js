@@ -1,53 +1,53 @@
 // One image in the gallery.
 
-import { button, el, single } from "./dom.js";
-import { facts, picture } from "./image.js";
+import { button, el, ignoreDoubleClick } from "./dom.js";
+import { facts, thumbnailLink } from "./image.js";
 import { date } from "./intl.js";
 import { copyButton } from "./links.js";
 import * as words from "./words.js";
 
-// Card shows an image. does has what can be done with it: open(image),
-// remove(image), and pick(card, range), called when it is selected or no more,
-// where range says that all from the last one to this are meant.
+// Card shows an image. Its callbacks are onOpen(image), onDelete(image) and
+// onSelect(card, range), called when the card is selected or no longer selected.
+// range is true when all cards since the last such click are meant.
 export class Card {
   image;
-  cursor; // of the page of the list that it came with, empty for the first
-  hidden = false; // while the image is being deleted and can come back
-  #does;
-  #eager;
+  cursor; // of the list's page that the image came with, empty for the first page
+  hidden = false; // true while the deletion of the image can be undone
+  #callbacks;
+  #eager; // whether the picture is loaded at once
   #element = null;
-  #picked = false;
+  #selected = false;
 
-  constructor(image, cursor, does, { eager } = {}) {
+  constructor(image, cursor, callbacks, { eager } = {}) {
     this.image = image;
     this.cursor = cursor;
-    this.#does = does;
+    this.#callbacks = callbacks;
     this.#eager = eager;
   }
 
-  // element is the card in the page, made when it is wanted.
+  // element is the card in the page. It is made when it is first read.
   get element() {
     return this.#element ??= this.#make();
   }
 
-  // fold takes the card off the page until it is wanted again.
-  fold() {
+  // discardElement removes the element. The next read makes a new one.
+  discardElement() {
     this.#element?.remove();
     this.#element = null;
   }
 
-  get picked() {
-    return this.#picked;
+  get selected() {
+    return this.#selected;
   }
 
-  set picked(picked) {
-    this.#picked = picked;
+  set selected(selected) {
+    this.#selected = selected;
     if (this.#element) {
-      this.#mark(this.#element);
+      this.#showSelected(this.#element);
     }
   }
 
-  // focused says whether the focus is on the card.
+  // focused reports whether the focus is in the card.
   get focused() {
     return Boolean(this.#element?.contains(document.activeElement));
   }
@@ -58,40 +58,46 @@ export class Card {
 
   #make() {
     const { image } = this;
-    const { open, pick, remove } = this.#does;
-    let range = false; // see the label
-    const box = el("input", {
-      type: "checkbox",
-      "aria-label": words.select(image.filename),
-      onclick: (event) => {
-        this.picked = box.checked;
-        pick(this, range || event.shiftKey);
-      },
-    });
+    const { onOpen, onDelete } = this.#callbacks;
     const element = el("li", {},
-      picture(image, open, { eager: this.#eager }),
-      // A label takes no click with Shift, which browsers keep for text.
-      el("label", { class: "pick", onclick: (event) => {
-        if (event.target !== box) {
-          event.preventDefault();
-          range = event.shiftKey;
-          box.click();
-          range = false;
-        }
-      } }, box),
+      thumbnailLink(image, onOpen, { eager: this.#eager }),
+      this.#checkbox(),
       el("div", { class: "about" },
         el("p", { class: "name", dir: "auto", title: image.filename }, image.filename),
         el("p", { class: "hint" }, facts(image)),
         el("p", { class: "hint" }, el("time", { datetime: image.uploaded_at }, date(image.uploaded_at)))),
       el("div", { class: "actions" },
         copyButton(image, { small: true }),
-        button(words.remove, single(() => remove(image)), { about: image.filename, icon: "remove" })));
-    this.#mark(element);
+        button(words.remove, ignoreDoubleClick(() => onDelete(image)), { about: image.filename, icon: "remove" })));
+    this.#showSelected(element);
     return element;
   }
 
-  #mark(element) {
-    element.classList.toggle("picked", this.#picked);
-    element.querySelector("input").checked = this.#picked;
+  #checkbox() {
+    let shift = false; // whether the click on the label was with Shift
+    const box = el("input", {
+      type: "checkbox",
+      "aria-label": words.select(this.image.filename),
+      onclick: (event) => {
+        this.selected = box.checked;
+        this.#callbacks.onSelect(this, shift || event.shiftKey);
+      },
+    });
+    // Browsers do not pass a click with Shift from a label to its box: they keep it
+    // for the selection of text.
+    const onclick = (event) => {
+      if (event.target !== box) {
+        event.preventDefault();
+        shift = event.shiftKey;
+        box.click();
+        shift = false;
+      }
+    };
+    return el("label", { class: "select", onclick }, box);
+  }
+
+  #showSelected(element) {
+    element.classList.toggle("selected", this.#selected);
+    element.querySelector("input").checked = this.#selected;
   }
 }

@@ -1,14 +1,14 @@
-// Light or dark: as the system says, or as chosen here. early.js sets the
-// choice before the first paint.
+// The colours: light or dark, as the system says or as the reader chooses. early.js
+// sets the stored choice before the first paint.
 
 import { settingChooser } from "./dom.js";
 import { Setting } from "./setting.js";
 import * as words from "./words.js";
 
-// coloursChooser makes the switch.
+// coloursChooser makes a select element for the colours.
 export function coloursChooser() {
   const colours = new Setting("colours", ["system", "light", "dark"]);
-  colours.watch((value) => {
+  colours.subscribe((value) => {
     if (value === "system") {
       delete document.documentElement.dataset.colours;
     } else {

@@ -1,69 +1,70 @@
-// Deleting images, with a way back: an image is gone from the page at once,
-// and from the server when the message that offers to undo it is gone.
+// Deletes images, with a way back: the page hides an image at once, and asks the
+// server to delete it when the message with the Undo button goes away.
 
 import * as api from "./api.js";
 import { announce } from "./dom.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
-// Deletions asks hide(images) to take images off the page, show(images) to
-// bring them back, focus(image) to go to one, replace(image, became) to show
-// what stands in its place, gone(image) to forget one that is deleted, and
-// lost(image) to upload one anew that was deleted but is to stay.
+// Deletions uses these callbacks: hide(images) and show(images) for the gallery,
+// focus(image), replace(old, image) when another image has the name by now,
+// onDeleted(image), and uploadAgain(image) for an image that must stay but was
+// deleted.
 export class Deletions {
-  #does;
-  #all = []; // {images, toast} of each: images are still there, and toast can be undone
-  #kept = new WeakSet(); // images that are to stay, for which it may be too late
+  #callbacks;
+  #all = []; // each { images, toast }: the images to delete, and the message while it can be undone
+  #cancelled = new WeakSet(); // images that must stay although their deletion may be under way
 
-  constructor(does) {
-    this.#does = does;
-    // Who leaves the page has not undone it. Each request goes out at once: a
-    // browser lets about 250 outlive the page, and the rest is not deleted.
+  constructor(callbacks) {
+    this.#callbacks = callbacks;
+    // A reader who leaves the page has not undone the deletion. All requests are
+    // sent at once: a browser lets about 250 outlive the page, and does not send
+    // the rest.
     addEventListener("pagehide", () => {
       for (const deletion of this.#all) {
-        deletion.toast?.drop();
-        deletion.images.splice(0).forEach((image) => this.#remove(image));
+        deletion.toast?.remove();
+        deletion.images.splice(0).forEach((image) => this.#deleteNow(image));
       }
     });
   }
 
-  // remove deletes the images, unless it is undone.
-  remove(images) {
+  // delete deletes the images, unless that is undone.
+  delete(images) {
     const deletion = { images: [...images] };
     const text = words.removed(namesOf(images));
     this.#all.push(deletion);
-    this.#does.hide(images);
+    this.#callbacks.hide(images);
     deletion.toast = toast(text, {
       action: words.undo,
       spoken: words.canUndo(text),
-      act: (focused) => this.#undo(deletion, focused),
-      gone: () => this.#carryOut(deletion),
+      onAction: (focused) => this.#undo(deletion, focused),
+      onDismiss: () => this.#carryOut(deletion),
     });
   }
 
-  // undo takes the last deletion back and reports whether there was one.
+  // undo undoes the last deletion and reports whether there was one.
   undo() {
     const last = this.#all.findLast((deletion) => deletion.toast);
     last?.toast.act();
     return Boolean(last);
   }
 
-  // pending reports whether an image of that name is being deleted.
-  pending(filename) {
+  // includes reports whether an image of that name is being deleted.
+  includes(filename) {
     return this.#all.some(({ images }) => images.some((image) => image.filename === filename));
   }
 
-  // keep lets an image stay: it was uploaded again.
-  keep(filename) {
+  // cancel keeps an image that was uploaded again while it was being deleted.
+  cancel(filename) {
     for (const deletion of this.#all) {
       const kept = deletion.images.filter((image) => image.filename === filename);
       if (kept.length > 0) {
-        kept.forEach((image) => this.#kept.add(image));
+        kept.forEach((image) => this.#cancelled.add(image));
         deletion.images = deletion.images.filter((image) => image.filename !== filename);
-        this.#does.show(kept);
+        this.#callbacks.show(kept);
         if (deletion.images.length === 0) {
-          deletion.toast?.drop();
-          this.#settle(deletion);
+          deletion.toast?.remove();
+          this.#end(deletion);
         }
       }
     }
@@ -71,80 +72,81 @@ export class Deletions {
 
   #undo(deletion, focused) {
     const { images } = deletion;
-    this.#settle(deletion);
-    this.#does.show(images);
+    this.#end(deletion);
+    this.#callbacks.show(images);
     announce(words.restored(namesOf(images)));
     if (focused) {
-      this.#does.focus(images[0]);
+      this.#callbacks.focus(images[0]);
     }
   }
 
-  // carryOut deletes one image after another: hundreds of requests at a time
-  // are more than a browser lets outlive the page.
+  // carryOut deletes one image after another. A browser would not let hundreds of
+  // parallel requests outlive the page.
   async #carryOut(deletion) {
     deletion.toast = null;
     const failures = [];
     while (deletion.images.length > 0) {
       const image = deletion.images[0];
-      const failure = await this.#remove(image);
+      const failure = await this.#deleteNow(image);
       if (failure) {
         failures.push(words.notRemoved(image.filename, failure));
       }
       deletion.images = deletion.images.filter((other) => other !== image);
     }
-    this.#settle(deletion);
+    this.#end(deletion);
     if (failures.length > 0) {
       toast(failures.length > 1 ? words.notAllRemoved(failures[0], failures.length - 1) : failures[0]);
     }
   }
 
-  #settle(deletion) {
+  #end(deletion) {
     this.#all = this.#all.filter((other) => other !== deletion);
   }
 
-  // remove returns why the image could not be deleted, if so, and shows it then.
-  async #remove(image) {
-    let became;
+  // deleteNow sends the request. If the image could not be deleted, it shows the
+  // image again and returns the reason.
+  async #deleteNow(image) {
+    let current;
     try {
-      became = await this.#removed(image);
+      current = await deleteOnServer(image);
     } catch (error) {
-      this.#does.show([image]);
+      this.#callbacks.show([image]);
       return error.message;
     }
-    if (this.#kept.has(image)) {
-      await this.#rescue(image);
+    if (this.#cancelled.has(image)) {
+      await this.#restore(image);
       return "";
     }
-    if (!became) {
-      this.#does.gone(image);
+    if (!current) {
+      this.#callbacks.onDeleted(image);
       return "";
     }
-    this.#does.show([image]);
-    this.#does.replace(image, became);
+    this.#callbacks.show([image]);
+    this.#callbacks.replace(image, current);
     return words.changedMeanwhile;
   }
 
-  // rescue has an image uploaded anew if the deletion reached the server after
-  // the upload that was to keep it.
-  async #rescue(image) {
-    const stays = await api.find(image.filename).catch(() => null);
-    if (!stays) {
-      this.#does.lost(image);
+  // restore uploads a cancelled image once more if the server deleted it after the
+  // upload that was to keep it.
+  async #restore(image) {
+    const current = await api.find(image.filename).catch(() => null);
+    if (!current) {
+      this.#callbacks.uploadAgain(image);
     }
   }
+}
 
-  // removed returns what stands in the place of an image that was not deleted
-  // because it is not there any more, if anything does.
-  async #removed(image) {
-    try {
-      await api.remove(image);
-      return undefined;
-    } catch (error) {
-      if (error.status !== 412) {
-        throw error;
-      }
-      return api.find(image.filename);
+// deleteOnServer deletes an image. If another image has its name by now, it deletes
+// nothing and returns that one.
+async function deleteOnServer(image) {
+  try {
+    await api.remove(image);
+    return undefined;
+  } catch (error) {
+    if (error.status !== 412) {
+      throw error;
     }
+    return api.find(image.filename);
   }
 }
 

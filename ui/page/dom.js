@@ -1,11 +1,11 @@
-// The one way the page makes elements: from text and nodes, never from markup.
+// Makes elements, from text and nodes and never from markup, and shows dialogs.
 
 import { icon } from "./icons.js";
 import * as words from "./words.js";
 
-// el makes an element. A function among the attributes becomes the listener
-// for the event it is named after (onclick), true an empty attribute; false,
-// null and undefined are left out, also among the children.
+// el makes an element. An attribute that is a function becomes a listener for the
+// event in its name (onclick). true becomes an empty attribute. false, null and
+// undefined are left out, also among the children.
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -21,93 +21,94 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-// button makes a button. Where many alike stand on the page, about says to
-// people who do not see it which of them this is. With an icon the text is
-// seen by nobody, but read out and shown as a hint.
+// button makes a button. about tells screen readers which image or file it belongs
+// to, where many images have the same button. With an icon the text is the
+// button's label and its tooltip.
 export function button(text, onclick, { about, kind, icon: symbol } = {}) {
-  const hidden = about && unseen(words.about(about));
+  const hidden = about && screenReaderText(words.about(about));
   if (symbol) {
-    return el("button", { type: "button", class: `icon-button ${kind ?? ""}`, title: text, onclick }, icon(symbol), unseen(text), hidden);
+    return el("button", { type: "button", class: `icon-button ${kind ?? ""}`, title: text, onclick }, icon(symbol), screenReaderText(text), hidden);
   }
   return el("button", { type: "button", class: kind, onclick }, text, hidden);
 }
 
-// single keeps act from the second click of a double click, which meets what
-// came into the place of the first: the button of another image.
-export function single(act) {
-  return (event) => event.detail < 2 && act();
+// ignoreDoubleClick returns a click listener that ignores the second click of a
+// double click. After the first click, the button of another image may be there.
+export function ignoreDoubleClick(action) {
+  return (event) => event.detail < 2 && action();
 }
 
-// unseen is text for people who do not see the page.
-export function unseen(text) {
-  return el("span", { class: "unseen" }, text);
+// screenReaderText makes text that only screen readers get.
+export function screenReaderText(text) {
+  return el("span", { class: "visually-hidden" }, text);
 }
 
-// chooser makes a labelled list to choose from. texts has a text for each
-// value; chosen is called with the one taken.
-export function chooser(label, texts, value, chosen) {
+// chooser makes a select element. texts has the text of each value; onChange is
+// called with the chosen value.
+export function chooser(label, texts, value, onChange) {
   const options = Object.entries(texts).map(([key, text]) => el("option", { value: key, selected: key === value }, text));
-  const select = el("select", { "aria-label": label, title: label, onchange: () => chosen(select.value) }, ...options);
+  const select = el("select", { "aria-label": label, title: label, onchange: () => onChange(select.value) }, ...options);
   return select;
 }
 
-// settingChooser is a chooser for a Setting, wherever else that is changed.
+// settingChooser makes a select element for a Setting. It also shows changes that
+// are made elsewhere.
 export function settingChooser(label, texts, setting) {
   const select = chooser(label, texts, setting.value, (value) => { setting.value = value; });
-  setting.watch((value) => { select.value = value; });
+  setting.subscribe((value) => { select.value = value; });
   return select;
 }
 
-// announce has a screen reader say text when it is done with what it says now.
-// A line of its own is spoken even when it equals the one before. Beside a
-// modal dialog nothing is heard, so the region goes into the one that is open.
+// announce makes a screen reader say text after what it says now. Each text is an
+// element of its own, so that the same text is said again. The live region moves
+// into an open modal dialog, because screen readers ignore everything outside it.
 export function announce(text) {
   const region = document.getElementById("announcements");
-  hoist(region);
+  moveToTopDialog(region);
   region.append(el("p", {}, text));
   while (region.childElementCount > 5) {
     region.firstElementChild.remove();
   }
 }
 
-// hoist puts an element where people can get at it: into the modal dialog that
-// is on top, if one is open, since all else is inert then.
-export function hoist(element) {
-  const place = topDialog() ?? document.body;
-  if (element.parentElement !== place) {
-    place.append(element);
+// moveToTopDialog moves an element into the top modal dialog, or into the body if
+// none is open. Everything outside an open modal dialog is inert.
+export function moveToTopDialog(element) {
+  const parent = topDialog() ?? document.body;
+  if (element.parentElement !== parent) {
+    parent.append(element);
   }
 }
 
-// topDialog returns the dialog that is open above all others, or undefined.
-// Each opens above those before it in the document.
+// topDialog returns the open dialog that is above all others, or undefined. A dialog
+// always opens above those before it in the document.
 export function topDialog() {
   return [...document.querySelectorAll("dialog[open]")].at(-1);
 }
 
-// closeDialogs has people see what is behind them.
+// closeDialogs closes all dialogs, so that people see the page behind them.
 export function closeDialogs() {
   document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
 }
 
-// modal opens a dialog. What is to be seen and heard meanwhile comes along, and
-// goes back before closed is called.
-export function modal(dialog, closed) {
-  const lift = () => ["toasts", "announcements"].forEach((id) => hoist(document.getElementById(id)));
-  const over = () => {
-    if (!dialog.open) { // opened again already
-      dialog.removeEventListener("close", over);
-      lift();
-      closed();
+// openModal opens a dialog, and calls onClose when it is closed. The messages and
+// the live region move into the dialog, and back out before onClose is called.
+export function openModal(dialog, onClose) {
+  const moveRegions = () => ["toasts", "announcements"].forEach((id) => moveToTopDialog(document.getElementById(id)));
+  const closed = () => {
+    if (!dialog.open) { // it may have been opened again already
+      dialog.removeEventListener("close", closed);
+      moveRegions();
+      onClose();
     }
   };
-  dialog.addEventListener("close", over);
+  dialog.addEventListener("close", closed);
   dialog.showModal();
-  lift();
+  moveRegions();
 }
 
-// sheet shows a dialog that is made anew each time.
-export function sheet(dialog) {
+// showSheet shows a dialog that is made for one use.
+export function showSheet(dialog) {
   document.body.append(dialog);
-  modal(dialog, () => dialog.remove());
+  openModal(dialog, () => dialog.remove());
 }

@@ -1,23 +1,22 @@
-// Runs before the first paint, so that nothing flashes or jumps: the page
-// takes the colours chosen last time, and the form's place becomes the drop
-// zone's. The server sends it with what it imports as a classic script, because
-// modules wait for the whole document.
+// Runs before the first paint, so that nothing flashes or moves: it sets the colours
+// that were chosen, and style.css turns the form into the drop zone. The server
+// bundles it as a classic script, because modules run after the whole document.
 
-import { recall } from "./storage.js";
+import { readItem } from "./storage.js";
 
 document.documentElement.classList.add("scripted");
-const colours = recall("localStorage", "colours"); // colours.js keeps it
+const colours = readItem("localStorage", "colours"); // stored by colours.js
 if (colours === "light" || colours === "dark") {
   document.documentElement.dataset.colours = colours;
 }
-const token = recall("sessionStorage", "token") || recall("localStorage", "token"); // token.js keeps it
+const token = readItem("sessionStorage", "token") || readItem("localStorage", "token"); // stored by token.js
 
-// The start of the list is asked for while main.js is still on its way. api.js
-// takes the answer when it would ask the same.
+// The first page of the list is requested while main.js is still being loaded.
+// api.js uses the response instead of making the same request.
 if (location.search === "" && !token) {
   const url = "images?limit=24";
-  const answer = fetch(url).then(async (response) => ({
-    status: response.status, text: await response.text(), wait: Number(response.headers.get("Retry-After")) || 0,
+  const response = fetch(url).then(async (r) => ({
+    status: r.status, text: await r.text(), retryAfter: Number(r.headers.get("Retry-After")) || 0,
   })).catch(() => null);
-  globalThis.early = { url, answer };
+  globalThis.early = { url, response };
 }

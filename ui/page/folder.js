@@ -1,41 +1,40 @@
-// Folders that were dropped, down to their files (File and Directory Entries
-// API).
+// Reads the files in dropped folders (File and Directory Entries API).
 
 import * as words from "./words.js";
 
-// byName sorts names and paths as people read them: 2 before 10.
-export const byName = new Intl.Collator(undefined, { numeric: true }).compare;
+// compareNames sorts names and paths as people read them: 2 before 10.
+export const compareNames = new Intl.Collator(undefined, { numeric: true }).compare;
 
-// filesIn returns the Files among the items of a drop and in its folders, in
-// the order of their paths. What cannot be read comes as an empty File with a
-// mark, objection, that says why. The items are gone when the event is over, so
-// it takes hold of all of them before it waits.
-export async function filesIn(items) {
-  const held = items.map((item) => {
+// droppedFiles returns the Files among the items of a drop and in its folders, in the
+// order of their paths. For what cannot be read it returns an empty File with a
+// property refusalReason. The browser discards the items when the event is over, so
+// all of them are read out before the first await.
+export async function droppedFiles(items) {
+  const files = items.map((item) => {
     const entry = item.webkitGetAsEntry();
-    return entry?.isDirectory ? unpack(entry) : item.getAsFile();
+    return entry?.isDirectory ? folderFiles(entry) : item.getAsFile();
   });
-  return (await Promise.all(held)).flat().filter(Boolean);
+  return (await Promise.all(files)).flat().filter(Boolean);
 }
 
-async function unpack(folder) {
+async function folderFiles(folder) {
   const files = await walk(folder);
-  return files.length > 0 ? files : unread(folder, words.emptyFolder);
+  return files.length > 0 ? files : refused(folder, words.emptyFolder);
 }
 
 async function walk(folder) {
   try {
-    const entries = await children(folder);
-    entries.sort((a, b) => byName(a.name, b.name));
-    return (await Promise.all(entries.map((entry) => (entry.isDirectory ? walk(entry) : open(entry))))).flat();
+    const entries = await readEntries(folder);
+    entries.sort((a, b) => compareNames(a.name, b.name));
+    return (await Promise.all(entries.map((entry) => (entry.isDirectory ? walk(entry) : readFile(entry))))).flat();
   } catch {
-    return [unread(folder, words.unreadableFolder)];
+    return [refused(folder, words.unreadableFolder)];
   }
 }
 
-// children reads all entries: readEntries gives some at a time (Chromium 100),
-// and none when there are no more.
-async function children(folder) {
+// readEntries returns all entries of a folder. The browser's reader returns some of
+// them at a time (Chromium 100), and none at the end.
+async function readEntries(folder) {
   const reader = folder.createReader();
   const entries = [];
   for (;;) {
@@ -47,12 +46,12 @@ async function children(folder) {
   }
 }
 
-function open(entry) {
+function readFile(entry) {
   return new Promise((resolve) => {
-    entry.file(resolve, () => resolve(unread(entry, words.unreadable)));
+    entry.file(resolve, () => resolve(refused(entry, words.unreadable)));
   });
 }
 
-function unread(entry, objection) {
-  return Object.assign(new File([], entry.name), { objection });
+function refused(entry, refusalReason) {
+  return Object.assign(new File([], entry.name), { refusalReason });
 }

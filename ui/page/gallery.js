@@ -1,315 +1,216 @@
-// The images on the server: looked for, sorted, and loaded a page at a time.
+// The gallery on the page: the search, the order, the cards, and more of them when
+// the reader comes near the end.
 
-import { address, amend } from "./address.js";
-import * as api from "./api.js";
 import { Card } from "./card.js";
 import { announce, button, chooser, el } from "./dom.js";
-import { known } from "./limits.js";
-import { formChooser } from "./links.js";
-import { Place } from "./place.js";
-import { Shelf } from "./shelf.js";
+import { ImageList } from "./imagelist.js";
+import { linkFormatChooser } from "./links.js";
+import { ScrollPosition } from "./scrollposition.js";
+import { replaceURL, urlParameters } from "./url.js";
+import { VirtualGrid } from "./virtualgrid.js";
 import * as words from "./words.js";
 
-const EAGER = 8; // pictures that most screens show at once
+const EAGER = 8; // pictures that most windows show at once
 const TYPING = 250; // milliseconds without a key before a search begins
 const AHEAD = "1200px"; // how far below the window the next page is loaded
 
-// What the server calls the orders.
-const orders = {
-  newest: {},
-  oldest: { order: "asc" },
-  name: { sort: "name" },
-  "name-desc": { sort: "name", order: "desc" },
-  largest: { sort: "size" },
-  smallest: { sort: "size", order: "asc" },
-};
-
-// Gallery fills the section. does has what its cards do, see Card,
-// hides(filename), which says of an image that it is not to be seen now, and
-// changed(), called when there may be other images than before.
+// Gallery fills the section. Its callbacks are those of Card, isHidden(filename),
+// which reports whether an image is not to be shown now, onRestart(), called when
+// another list begins, and onChange(), called when it may show other images.
 export class Gallery {
-  #does;
+  #callbacks;
+  #list;
   #title = el("h2", { id: "gallery-title", tabindex: -1 }, words.gallery);
   #search;
   #sort;
-  #first = button(words.fromStart, () => this.#restart(), { kind: "first" });
-  #cards = []; // in their order
-  #former = new Set(); // those of the list before, which stay until this one comes
-  #shelf = new Shelf();
-  #place = new Place(this.#shelf);
+  #toStart = button(words.fromStart, () => this.#goToStart(), { kind: "to-start" });
+  #grid = new VirtualGrid();
+  #position = new ScrollPosition(this.#grid);
   #note = el("p", { tabindex: -1 });
   #moreLabel = el("span");
-  #more = button(this.#moreLabel, () => this.#goOn());
-  #adds = false; // whether it is about to render what was added
-  #goesOn = false; // whether the reader waits for more
-  #start; // cursor of the first page shown, empty for the first of all
-  #next; // cursor of the page to load; undefined before the first, empty after the last
-  #loading = null; // the AbortController of the page under way
-  #busy = ""; // what that waits for
-  #error = "";
-  #sight = new IntersectionObserver((entries) => {
-    if (entries.at(-1).isIntersecting && !this.#error) {
+  #more = button(this.#moreLabel, () => this.#loadMore());
+  #focusNew = false; // whether the focus moves to the next cards that come
+  #observer = new IntersectionObserver((entries) => {
+    if (entries.at(-1).isIntersecting && !this.#list.error) {
       this.load();
     }
   }, { rootMargin: AHEAD });
 
-  constructor(section, does) {
-    this.#does = does;
-    const { q, sort, from = "" } = address();
-    this.#start = this.#next = from;
+  constructor(section, callbacks) {
+    this.#callbacks = callbacks;
+    const { q, sort, from = "" } = urlParameters();
     this.#search = el("input", {
       id: "search", type: "search", value: q, placeholder: words.search, "aria-label": words.search,
       autocomplete: "off", spellcheck: "false", maxlength: 255,
-      oninput: later(TYPING, () => this.#begin()),
+      oninput: debounced(TYPING, () => this.#restart()),
     });
-    this.#sort = chooser(words.sort, words.orders, sort, () => this.#begin());
+    this.#sort = chooser(words.sort, words.orders, sort, () => this.#restart());
+    this.#list = new ImageList(this.#query, from, {
+      makeCard: (image, cursor, index) => new Card(image, cursor, callbacks, { eager: index < EAGER }),
+      isHidden: callbacks.isHidden,
+      onChange: () => this.#render(),
+      onInvalidCursor: () => this.#restart(), // the URL has the cursor of another list
+    });
     section.append(
-      el("div", { class: "heading" }, this.#title, el("div", { class: "tools" }, this.#search, this.#sort, formChooser())),
-      this.#first, this.#shelf.element, this.#note, this.#more);
-    addEventListener("popstate", () => this.#follow());
+      el("div", { class: "heading" }, this.#title, el("div", { class: "tools" }, this.#search, this.#sort, linkFormatChooser())),
+      this.#toStart, this.#grid.element, this.#note, this.#more);
+    addEventListener("popstate", () => this.#showFromURL());
   }
 
-  // cards returns those that are to be seen, in their order.
+  // cards returns those that are shown, in their order.
   get cards() {
-    return this.#cards.filter((card) => !card.hidden);
+    return this.#list.visible;
   }
 
-  // load shows the next page of images. It resolves with whether it does, when
-  // that is known.
+  // load shows the next page of the list. It resolves with whether it did.
   async load() {
-    if (this.#loading) {
+    const loaded = await this.#list.load();
+    if (!loaded) {
       return false;
     }
-    const loading = this.#loading = new AbortController();
-    const cursor = this.#next ?? "";
-    this.#error = "";
-    this.#wait(words.loading);
-    let page = { images: [], next: cursor };
-    try {
-      const listed = api.list({ ...this.#query, cursor }, { locked: () => this.#wait(words.locked) }, loading.signal);
-      [page] = await Promise.all([listed, known()]); // cards must know which pictures are too large
-    } catch (error) {
-      if (loading.signal.aborted) {
-        return false;
-      }
-      if (error.status === 400 && cursor) {
-        this.#begin(); // the place in the URL is one of another list
-        return false;
-      }
-      this.#error = error.message;
+    const { error } = this.#list;
+    if (loaded.first) {
+      this.#position.restore(this.cards);
     }
-    if (loading.signal.aborted) {
-      return false; // another search has begun
+    if (error) {
+      announce(error);
     }
-    this.#loading = null;
-    this.#append(page, cursor);
-    return !this.#error;
+    if (this.#focusNew) {
+      this.#focusNew = false;
+      if (error) {
+        this.#more.focus();
+      } else {
+        announce(words.listed(loaded.cards.length));
+        this.focus(loaded.cards[0]);
+      }
+    }
+    this.#observer.unobserve(this.#more);
+    this.#observer.observe(this.#more); // reports again whether it is near
+    return !error;
   }
 
-  // add shows an image that was just uploaded before all others, if it is one
-  // of those looked for.
   add(image) {
-    const old = this.#card(image.filename);
-    if (old && old.image.sha256 === image.sha256) {
-      return; // there already
-    }
-    this.#drop(old);
-    if (!this.#start && image.filename.toLowerCase().includes(this.#query.search.toLowerCase())) {
-      this.#cards.unshift(new Card(image, "", this.#does, { eager: true }));
-    }
-    if (!this.#adds) {
-      this.#adds = true; // many may come at a time
-      queueMicrotask(() => {
-        this.#adds = false;
-        this.#render();
-      });
-    }
+    this.#list.add(image);
   }
 
-  // replace shows what an image has become.
-  replace(image, became) {
-    const old = this.#card(image.filename);
-    if (image.filename !== became.filename) {
-      this.#drop(this.#card(became.filename)); // the same bytes: they are one now
-    }
-    if (old) {
-      const card = new Card(became, old.cursor, this.#does);
-      card.picked = old.picked;
-      this.#cards[this.#cards.indexOf(old)] = card;
-    }
-    this.#render();
+  replace(old, image) {
+    this.#list.replace(old, image);
   }
 
-  // hide takes images out of sight, which are selected no more, and show brings
-  // them back where they were. Focus goes to a neighbour of the card that goes.
+  // hide hides images. If one of their cards has the focus, a neighbour gets it.
   hide(images) {
-    const cards = this.#cardsOf(images);
-    const focused = cards.find((card) => card.focused);
-    cards.forEach((card) => {
-      card.hidden = true;
-      card.picked = false;
-    });
-    this.#render();
+    const focused = images.map((image) => this.#list.find(image.filename)).find((card) => card?.focused);
+    this.#list.setHidden(images, true);
     if (focused) {
       this.focus(focused);
     }
   }
 
   show(images) {
-    this.#cardsOf(images).forEach((card) => { card.hidden = false; });
-    this.#render();
+    this.#list.setHidden(images, false);
   }
 
-  // forget drops an image that is no more.
-  forget(image) {
-    this.#drop(this.#card(image.filename));
-    this.#render();
+  remove(image) {
+    this.#list.remove(image);
   }
 
-  // search goes to the field; what is typed takes the place of what is there.
-  search() {
+  // focusSearch moves the focus to the search field and selects its text.
+  focusSearch() {
     this.#search.focus();
     this.#search.select();
   }
 
-  // focus goes to a card or, when that is not to be seen, to its neighbour.
+  // focus moves the focus to a card. If it is not shown, a neighbour or else the
+  // heading gets the focus.
   focus(card) {
-    const at = this.#cards.indexOf(card);
-    const seen = (c) => !c.hidden;
-    const near = at >= 0 && (this.#cards.slice(at).find(seen) ?? this.#cards.slice(0, at).findLast(seen));
-    if (near) {
-      this.#shelf.focus(near);
+    const nearest = this.#list.nearest(card);
+    if (nearest) {
+      this.#grid.focus(nearest);
     } else {
       this.#title.focus();
     }
   }
 
-  // focusOn is focus for an image, of which there may be no card.
-  focusOn(image) {
-    this.focus(this.#card(image.filename));
+  focusImage(image) {
+    this.focus(this.#list.find(image.filename));
   }
 
-  // beside returns the image that many places after the given one, or
-  // undefined. Near the end it has more of them loaded.
-  beside(image, step) {
+  // neighbour returns the image that is step places after this one, or undefined.
+  // Near the end it loads more.
+  neighbour(image, step) {
     const { cards } = this;
     const at = cards.findIndex((card) => card.image.filename === image.filename);
-    if (at + step > cards.length - 3 && this.#next && !this.#error) {
+    if (at + step > cards.length - 3 && this.#list.hasMore && !this.#list.error) {
       this.load();
     }
     return at < 0 ? undefined : cards[at + step]?.image;
   }
 
-  // begin shows the list anew, from its start.
-  async #begin() {
-    this.#loading?.abort();
-    this.#loading = null;
-    this.#start = "";
-    this.#next = undefined;
-    this.#former = new Set(this.#cards);
-    this.#does.pick();
-    const { value } = this.#sort;
-    amend({ q: this.#query.search, sort: value === "newest" ? "" : value, from: "" }, { ...history.state, top: undefined });
+  // restart shows the list for what the search field and the order say.
+  async #restart() {
+    this.#list.restart(this.#query);
+    this.#callbacks.onRestart();
+    const { search, sort } = this.#query;
+    replaceURL({ q: search, sort: sort === "newest" ? "" : sort, from: "" }, { ...history.state, top: undefined });
     if (await this.load()) {
-      announce(this.#note.textContent || words.found(this.cards.length, this.#next));
+      announce(this.#note.textContent || words.found(this.cards.length, this.#list.hasMore));
     }
   }
 
-  #restart() {
+  #goToStart() {
     this.#title.focus();
-    this.#begin();
+    this.#restart();
   }
 
-  // follow shows the list that the URL speaks of.
-  #follow() {
-    const { q = "", sort = "newest" } = address();
-    if (q !== this.#query.search || sort !== this.#sort.value) {
+  // showFromURL shows the list of the URL, after Back or Forward.
+  #showFromURL() {
+    const { q = "", sort = "newest" } = urlParameters();
+    if (q !== this.#query.search || sort !== this.#query.sort) {
       this.#search.value = q;
       this.#sort.value = sort;
-      this.#begin();
+      this.#restart();
     }
   }
 
-  // goOn loads more for who pressed the button and goes on at the first of it.
-  #goOn() {
-    this.#goesOn = true;
+  // loadMore loads the next page and moves the focus to its first card.
+  #loadMore() {
+    this.#focusNew = true;
     this.load();
     this.#note.focus({ preventScroll: true });
   }
 
   get #query() {
-    return { search: this.#search.value.trim(), ...orders[this.#sort.value] };
+    return { search: this.#search.value.trim(), sort: this.#sort.value };
   }
 
-  #card(filename) {
-    return this.#cards.find((card) => card.image.filename === filename);
-  }
-
-  #cardsOf(images) {
-    return images.map((image) => this.#card(image.filename)).filter(Boolean);
-  }
-
-  #drop(card) {
-    if (card) {
-      this.#cards.splice(this.#cards.indexOf(card), 1);
-    }
-  }
-
-  // append shows a page of the list, which came with this cursor.
-  #append({ images, next }, cursor) {
-    this.#cards = this.#cards.filter((card) => !this.#former.has(card));
-    this.#former.clear();
-    const first = this.#next === undefined || this.#cards.length === 0;
-    const known = new Set(this.#cards.map((card) => card.image.filename));
-    const cards = images.filter((image) => !known.has(image.filename))
-      .map((image, i) => new Card(image, cursor, this.#does, { eager: known.size + i < EAGER }));
-    cards.forEach((card) => { card.hidden = this.#does.hides(card.image.filename); });
-    this.#cards.push(...cards);
-    this.#next = next ?? "";
-    this.#wait("");
-    if (first) {
-      this.#place.restore(this.cards);
-    }
-    if (this.#error) {
-      announce(this.#error);
-    }
-    if (this.#goesOn) {
-      this.#goesOn = false;
-      if (this.#error) {
-        this.#more.focus();
-      } else {
-        announce(words.listed(cards.length));
-        this.focus(cards[0]);
-      }
-    }
-    this.#sight.unobserve(this.#more);
-    this.#sight.observe(this.#more); // tells anew whether it is near
-  }
-
-  #wait(busy) {
-    this.#busy = busy;
-    this.#render();
-  }
-
-  // render shows the cards and says what is not there: images still loading,
-  // not to be had, or none.
   #render() {
     const { cards } = this;
-    this.#shelf.show(cards);
-    const { search } = this.#query;
-    const none = cards.length === 0 && this.#next === "";
-    this.#note.textContent = this.#error || this.#busy || (none ? (search ? words.noMatch(search) : words.empty) : "");
-    this.#note.className = this.#error ? "error" : "hint";
-    this.#moreLabel.textContent = this.#error ? words.retry : words.more;
-    this.#more.hidden = Boolean(this.#loading) || !(this.#error || this.#next);
-    this.#first.hidden = !this.#start || cards.length === 0;
-    this.#does.changed();
+    const { error, loading, hasMore, startsLater } = this.#list;
+    this.#grid.show(cards);
+    this.#note.textContent = this.#message(cards);
+    this.#note.className = error ? "error" : "hint";
+    this.#moreLabel.textContent = error ? words.retry : words.more;
+    this.#more.hidden = loading || !(error || hasMore);
+    this.#toStart.hidden = !startsLater || cards.length === 0;
+    this.#callbacks.onChange();
+  }
+
+  // message says why there are no cards, or no more of them.
+  #message(cards) {
+    const { error, waiting, complete, query: { search } } = this.#list;
+    if (error || waiting) {
+      return error || words[waiting];
+    }
+    if (cards.length > 0 || !complete) {
+      return "";
+    }
+    return search ? words.noMatch(search) : words.empty;
   }
 }
 
-// later returns a function that calls f when it has not been called again for
-// so many milliseconds.
-function later(milliseconds, f) {
+// debounced returns a function that calls f once it has not been called for so many
+// milliseconds.
+function debounced(milliseconds, f) {
   let timer = 0;
   return () => {
     clearTimeout(timer);

@@ -1,11 +1,11 @@
-// The help sheet: how to use this very server without the page, and the keys.
+// The help: how to use this server without the page, and the keys.
 
-import { button, el, sheet } from "./dom.js";
-import * as keys from "./keys.js";
+import { button, el, showSheet } from "./dom.js";
+import { singleKeys } from "./keys.js";
 import * as token from "./token.js";
 import * as words from "./words.js";
 
-// help shows the sheet.
+// help shows the help in a dialog.
 export function help() {
   const dialog = el("dialog", { class: "sheet", id: "help", "aria-labelledby": "help-title" },
     el("div", { class: "head" },
@@ -20,7 +20,7 @@ export function help() {
       token.forget();
       location.reload();
     }));
-  sheet(dialog);
+  showSheet(dialog);
 }
 
 function section(title, ...children) {
@@ -28,17 +28,17 @@ function section(title, ...children) {
 }
 
 function code(text) {
-  // What scrolls can be reached by keyboard as well.
+  // With a tab stop it can be scrolled by keyboard.
   return el("pre", { tabindex: 0 }, el("code", {}, text));
 }
 
-// here is the URL of the server, with a slash at the end.
-function here() {
+// serverURL returns the URL of the server, with a slash at the end.
+function serverURL() {
   return new URL(".", location.href).href;
 }
 
 function terminal() {
-  const base = here();
+  const base = serverURL();
   const auth = token.current() === "" ? "" : " -H 'Authorization: Bearer YOUR-TOKEN'";
   const lines = {
     [words.helpUpload]: `curl -F file=@cat.png${auth} ${base}upload`,
@@ -51,7 +51,7 @@ function terminal() {
 }
 
 function snippet() {
-  const base = here();
+  const base = serverURL();
   const headers = token.current() === "" ? "" : ",\n  headers: {Authorization: 'Bearer YOUR-TOKEN'}";
   return `const form = new FormData();
 form.append('file', input.files[0]);
@@ -87,6 +87,6 @@ function keyList() {
 }
 
 function keySwitch() {
-  const box = el("input", { type: "checkbox", checked: keys.plain.value === "on", onchange: () => { keys.plain.value = box.checked ? "on" : "off"; } });
+  const box = el("input", { type: "checkbox", checked: singleKeys.value === "on", onchange: () => { singleKeys.value = box.checked ? "on" : "off"; } });
   return el("label", { class: "check" }, box, words.keysOn);
 }

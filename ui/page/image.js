@@ -1,69 +1,75 @@
-// How a stored image looks wherever it stands: its picture and its facts.
+// What a stored image looks like on the page: its URLs, its picture and its facts.
 
-import { el, unseen } from "./dom.js";
+import { el, screenReaderText } from "./dom.js";
 import { size } from "./intl.js";
-import { resizable } from "./limits.js";
+import { isResizable } from "./limits.js";
 import * as words from "./words.js";
 
-// address is where the page itself shows an image from. With its digest the
-// browser may keep it for ever.
-export function address(image) {
+const THUMBNAIL = 320; // pixels on the longer side
+const THUMBNAIL_LARGE = 640; // the same for fine screens
+
+// THUMBNAIL_SIZES is the largest width of a picture in a card (style.css). Narrow
+// windows are phones. With this value those that have 1.75 pixels per CSS pixel load
+// the small thumbnail, a third of the bytes.
+const THUMBNAIL_SIZES = "(max-width: 30rem) 11.4rem, 15rem";
+
+// RETRY_DELAY is how long a picture waits before its second request, in
+// milliseconds. The server may have too many resized copies to make.
+const RETRY_DELAY = 5000;
+
+// imageURL returns where the page loads an image from. With the digest in the URL
+// the browser may cache it for ever.
+export function imageURL(image) {
   return `images/${encodeURIComponent(image.filename)}?v=${image.sha256}`;
 }
 
-// resized is where a copy of an image is, of at most so many pixels on each
-// side. An image that is smaller, or a kind that the server does not resize,
-// comes as it is.
-export function resized(image, pixels) {
-  return `${address(image)}&w=${pixels}&h=${pixels}`;
+// resizedURL returns the URL of a resized copy with at most so many pixels on each
+// side. The server sends the original if it is smaller, or if it cannot resize it.
+export function resizedURL(image, pixels) {
+  return `${imageURL(image)}&w=${pixels}&h=${pixels}`;
 }
 
-// full is where an image is as large as it is. Few browsers show TIFF, so of
-// that it is a copy, and the largest that the server makes.
-export function full(image) {
-  return image.content_type === "image/tiff" ? resized(image, 4096) : address(image);
+// fullSizeURL returns the URL of an image in its full size. Few browsers show TIFF,
+// so for TIFF it is the largest resized copy that the server makes.
+export function fullSizeURL(image) {
+  return image.content_type === "image/tiff" ? resizedURL(image, 4096) : imageURL(image);
 }
 
-// pageOf is where the page shows one image.
-export function pageOf(image) {
+// viewURL returns the URL of the page with the image open.
+export function viewURL(image) {
   return `?${new URLSearchParams({ image: image.filename })}`;
 }
 
-// patience is how long a picture waits before it asks again, in milliseconds:
-// the server may have too many copies to make.
-const patience = 5000;
-
-// picture makes a small picture that leads to the view of the image, with
-// open(image) where a plain click would. eager has it loaded at once.
-export function picture(image, open, { eager } = {}) {
-  const follow = (event) => {
+// thumbnailLink makes a small picture that links to the view of the image. A plain
+// click calls onOpen(image) instead. eager loads the picture at once.
+export function thumbnailLink(image, onOpen, { eager } = {}) {
+  const onclick = (event) => {
     if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
       event.preventDefault();
-      open(image);
+      onOpen(image);
     }
   };
-  return el("a", { class: "picture", href: pageOf(image), onclick: follow },
-    ...(resizable(image) ? [] : placeholder(image)),
-    resizable(image) && shown(image, { src: resized(image, 320), srcset: choice(image), sizes: SIZES, loading: eager ? "eager" : "lazy" }));
+  const content = isResizable(image)
+    ? [pictureElement(image, {
+      src: resizedURL(image, THUMBNAIL), srcset: thumbnailSrcset(image), sizes: THUMBNAIL_SIZES, loading: eager ? "eager" : "lazy",
+    })]
+    : placeholder(image);
+  return el("a", { class: "picture", href: viewURL(image), onclick }, ...content);
 }
 
-// SIZES is how wide a picture in a card gets at most (style.css). Narrow
-// windows are phones': with so much and no more, those of 1.75 pixels to the CSS
-// pixel take the copy of 320, a third of the bytes.
-const SIZES = "(max-width: 30rem) 11.4rem, 15rem";
-
-// choice has the browser take the smaller of two copies where that is fine
-// enough. A picture that is small itself has none.
-function choice(image) {
+// thumbnailSrcset lets the browser choose between two sizes. An image that is small
+// itself has only one.
+function thumbnailSrcset(image) {
   const longest = Math.max(image.width, image.height);
-  const copy = (pixels) => `${resized(image, pixels)} ${Math.max(1, Math.round(image.width * Math.min(1, pixels / longest)))}w`;
-  return longest > 320 && `${copy(320)}, ${copy(640)}`;
+  const candidate = (pixels) => `${resizedURL(image, pixels)} ${Math.max(1, Math.round(image.width * Math.min(1, pixels / longest)))}w`;
+  return longest > THUMBNAIL && `${candidate(THUMBNAIL)}, ${candidate(THUMBNAIL_LARGE)}`;
 }
 
-// shown makes the img element of a copy. Where none can be made, of a picture
-// that is damaged, say, the browser may yet show the original. Some formats
-// are stored and served, but not every browser shows them.
-export function shown(image, attributes) {
+// pictureElement makes the img element of an image. If its URL cannot be loaded, it
+// tries once more, then loads the original, and then shows the placeholder: the
+// server cannot resize a damaged image that a browser may show in part, and not
+// every browser shows every format.
+export function pictureElement(image, attributes) {
   let failures = 0;
   const img = el("img", {
     ...attributes,
@@ -77,9 +83,9 @@ export function shown(image, attributes) {
         setTimeout(() => {
           img.removeAttribute("srcset");
           img.src = attributes.src;
-        }, patience);
+        }, RETRY_DELAY);
       } else if (failures === 2) {
-        img.src = address(image);
+        img.src = imageURL(image);
       } else {
         img.replaceWith(...placeholder(image));
       }
@@ -88,17 +94,17 @@ export function shown(image, attributes) {
   return img;
 }
 
-// placeholder stands in for a picture that is not shown.
+// placeholder returns what is shown instead of a picture.
 function placeholder(image) {
-  return [words.format(image.content_type), unseen(words.noPreview(image.filename))];
+  return [words.format(image.content_type), screenReaderText(words.noPreview(image.filename))];
 }
 
-// dimensions is empty where they are not known, of some SVGs.
+// dimensions returns an empty text if they are not known, as for some SVGs.
 export function dimensions(image) {
   return image.width > 0 && image.height > 0 ? words.dimensions(image.width, image.height) : "";
 }
 
-// facts says in a line how large an image is.
+// facts returns the dimensions and the size of an image in one line.
 export function facts(image) {
   return [dimensions(image), size(image.size)].filter(Boolean).join(" · ");
 }

@@ -1,4 +1,4 @@
-// How numbers, sizes, times and dates are written where the reader lives.
+// Writes numbers, sizes, times and dates in the reader's language.
 
 const percentage = new Intl.NumberFormat(undefined, { style: "percent" });
 const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -8,7 +8,7 @@ export const percent = (share) => percentage.format(share);
 export const date = (iso) => dateAndTime.format(new Date(iso));
 export const number = (n) => whole.format(n);
 
-// size writes a number of bytes in decimal units, as file managers do.
+// size writes a number of bytes in decimal units, as most file managers do.
 export function size(bytes) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
   let i = 0;
@@ -19,13 +19,13 @@ export function size(bytes) {
   return unit(bytes, units[i], i === 0 ? "long" : "short", bytes < 10 ? 1 : 0);
 }
 
-// duration writes seconds in the largest unit that keeps them readable.
+// duration writes seconds as seconds, minutes or hours.
 export function duration(seconds) {
   const [n, name] = seconds < 60 ? [seconds, "second"] : seconds < 3600 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
   return unit(Math.ceil(n), name, "short", 0);
 }
 
-const formats = new Map(); // making one costs more than using it
+const formats = new Map(); // it costs more to make one than to use it
 
 function unit(n, name, display, digits) {
   const key = `${name} ${digits}`;

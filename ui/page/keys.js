@@ -1,16 +1,17 @@
-// What keys do. Those without Ctrl can be switched off: who speaks to the
-// computer types by accident (WCAG 2.2, 2.1.4).
+// What keys do. Those without Ctrl can be switched off, because people who dictate
+// to the computer can type them by accident (WCAG 2.2, 2.1.4).
 
 import { topDialog } from "./dom.js";
 import { Setting } from "./setting.js";
 
-export const plain = new Setting("keys", ["on", "off"]);
+export const singleKeys = new Setting("keys", ["on", "off"]);
 
-// keys calls page[key] for a key pressed outside of fields, or viewer[key] when
-// that is on top. One that returns false leaves the key to the browser. undo()
-// is asked about Ctrl+Z and reports whether there was something to undo. Of the
-// keys that are held only arrows go on: Delete would take image after image.
-export function keys({ viewer, page, undo }) {
+// handleKeys calls page[key] for a key that is pressed outside of input fields, or
+// viewer[key] while the viewer is the top dialog. A function that returns false
+// leaves the key to the browser. undo() is called for Ctrl+Z and reports whether
+// there was something to undo. Of the keys that are held down only the arrows
+// repeat: otherwise Delete would delete image after image.
+export function handleKeys({ viewer, page, undo }) {
   addEventListener("keydown", (event) => {
     const field = event.target.closest?.("input:not([type=checkbox], [type=file]), textarea, select");
     if (field || event.altKey || event.isComposing) {
@@ -25,10 +26,10 @@ export function keys({ viewer, page, undo }) {
     if (event.repeat && !event.key.startsWith("Arrow")) {
       return;
     }
-    const open = topDialog();
-    const handlers = !open ? page : open.id === "view" ? viewer : {};
-    const act = handlers[event.key.toLowerCase()];
-    if (act && (event.key.length > 1 || plain.value === "on") && act() !== false) {
+    const dialog = topDialog();
+    const handlers = !dialog ? page : dialog.id === "view" ? viewer : {};
+    const handler = handlers[event.key.toLowerCase()];
+    if (handler && (event.key.length > 1 || singleKeys.value === "on") && handler() !== false) {
       event.preventDefault();
     }
   });

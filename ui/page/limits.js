@@ -1,21 +1,22 @@
-// What the server takes, as far as the page can tell before it sends anything.
+// What the server accepts, as far as the page can check it before an upload.
 
 import * as api from "./api.js";
 import * as words from "./words.js";
 
-let limits = null; // as the server says; null until it has
-let learning = Promise.resolve(); // ends with the last question to the server
+let limits = null; // the server's response; null until it has come
+let fetching = Promise.resolve(); // resolves when the last request has ended
 
-// learn asks the server. Without an answer nothing is refused here: the server
-// says the same later. The file input offers what the server takes.
-export function learn(input, signal) {
-  return learning = ask(input, signal);
+// fetchLimits asks the server, and makes the file input offer the types that the
+// server accepts. Without a response the page refuses nothing: the server refuses
+// the same files later.
+export function fetchLimits(input, signal) {
+  return fetching = fetchInto(input, signal);
 }
 
-// known waits for an answer that is on its way.
-export const known = () => learning;
+// limitsKnown resolves when no request for the limits is under way.
+export const limitsKnown = () => fetching;
 
-async function ask(input, signal) {
+async function fetchInto(input, signal) {
   try {
     limits = await api.limits(signal);
   } catch {
@@ -24,10 +25,10 @@ async function ask(input, signal) {
   input.accept = limits.types.flatMap((type) => [type.content_type, ...type.extensions.map((e) => `.${e}`)]).join();
 }
 
-// objection returns why the server would refuse the file, in words, or an
-// empty string. What is in the file is for the server to judge; here a file
-// is wrong only when neither its kind nor its extension is right.
-export function objection(file) {
+// refusalReason returns why the server would refuse the file, for people, or an
+// empty text. The server checks the content. The page refuses a file only if neither
+// its type nor its extension is accepted.
+export function refusalReason(file) {
   if (file.size === 0) {
     return words.emptyFile;
   }
@@ -35,16 +36,16 @@ export function objection(file) {
     return "";
   }
   const extension = file.name.toLowerCase().split(".").at(-1);
-  const known = limits.types.some((type) => type.content_type === file.type || type.extensions.includes(extension));
-  const unclear = file.type === "" && !file.name.includes(".");
-  if (!known && !unclear) {
+  const accepted = limits.types.some((type) => type.content_type === file.type || type.extensions.includes(extension));
+  const unknown = file.type === "" && !file.name.includes(".");
+  if (!accepted && !unknown) {
     return words.notAnImage(limits.types.map((type) => type.name));
   }
   return file.size > limits.max_upload ? words.tooLarge(file.size, limits.max_upload) : "";
 }
 
-// resizable says whether the server makes copies of the image. The original of one
-// that is too large for that could take all of a browser's memory.
-export function resizable(image) {
+// isResizable reports whether the server makes resized copies of the image. If an
+// image is too large for that, its original could use all memory of the browser.
+export function isResizable(image) {
   return !limits || image.width * image.height <= limits.max_pixels;
 }

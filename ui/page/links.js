@@ -1,18 +1,20 @@
-// Links to images: the forms they are copied in, and copying.
+// Copies links to images, in the chosen format.
 
-import { announce, el, hoist, settingChooser, sheet, unseen } from "./dom.js";
+import { announce, el, moveToTopDialog, screenReaderText, settingChooser, showSheet } from "./dom.js";
 import { icon } from "./icons.js";
 import { Setting } from "./setting.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
-const form = new Setting("copy-as", ["url", "markdown", "html"]);
-form.watch(() => document.querySelectorAll("button.copy").forEach((copy) => label(copy)));
+const COPIED = 2000; // milliseconds that a button says "Copied"
 
-const written = {
+const linkFormat = new Setting("copy-as", ["url", "markdown", "html"]);
+linkFormat.subscribe(() => document.querySelectorAll("button.copy").forEach((copy) => setLabel(copy)));
+
+const formatters = {
   url: (image) => image.url,
-  // CommonMark: brackets end the text, parentheses the address; code, tags and
-  // entities come before either.
+  // CommonMark: brackets end the text, and parentheses end the address. Code, tags
+  // and entities are recognised before links.
   markdown: (image) => `![${image.filename.replace(/[\\`[\]<&]/g, "\\$&")}](${image.url.replace(/\(/g, "%28").replace(/\)/g, "%29")})`,
   html: (image) => {
     const size = image.width > 0 && image.height > 0 ? ` width="${image.width}" height="${image.height}"` : "";
@@ -24,83 +26,84 @@ function escape(text) {
   return text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
-// formChooser makes a switch between the forms. All on the page change together.
-export function formChooser() {
-  return settingChooser(words.copyForm, words.forms, form);
+// linkFormatChooser makes a select element for the format. All of them on the page
+// change together.
+export function linkFormatChooser() {
+  return settingChooser(words.copyForm, words.forms, linkFormat);
 }
 
-// copyButton makes a button that copies the link to the image, in the form
-// that is chosen then, and says so when it did.
+// copyButton makes a button that copies the link to the image in the format chosen
+// at that time. The button says when it has copied the link.
 export function copyButton(image, { small } = {}) {
   const copy = el("button", {
     type: "button",
     class: small ? "copy icon-button" : "copy",
     onclick: async () => {
-      if (await put([image])) {
-        label(copy, words.copied);
+      if (await copyOrShow([image])) {
+        setLabel(copy, words.copied);
         announce(words.copied);
-        setTimeout(() => label(copy), 2000);
+        setTimeout(() => setLabel(copy), COPIED);
       }
     },
   },
     small && icon("copy"),
     small && icon("check"),
-    el("span", { class: small && "unseen" }),
-    unseen(words.about(image.filename)));
-  label(copy);
+    el("span", { class: small && "visually-hidden" }),
+    screenReaderText(words.about(image.filename)));
+  setLabel(copy);
   return copy;
 }
 
-// label writes on a copy button what it does, or what it has done.
-function label(copy, name = words.copies[form.value]) {
-  copy.querySelector("span").textContent = name;
-  copy.classList.toggle("copied", name === words.copied);
+// setLabel writes on a copy button what it does, or that it has copied.
+function setLabel(copy, label = words.copies[linkFormat.value]) {
+  copy.querySelector("span").textContent = label;
+  copy.classList.toggle("copied", label === words.copied);
   if (copy.classList.contains("icon-button")) {
-    copy.title = name;
+    copy.title = label;
   }
 }
 
-// copyLinks copies links to the images, a line each, and says so when it did.
+// copyLinks copies links to the images, one per line, and says so.
 export async function copyLinks(images) {
-  if (await put(images)) {
+  if (await copyOrShow(images)) {
     toast(words.copiedMany(images.length));
   }
 }
 
-// put puts links to the images on the clipboard and reports whether that
-// worked. Where it does not, it shows them, for somebody to copy by hand.
-async function put(images) {
-  const text = images.map(written[form.value]).join("\n");
-  const done = await copied(text);
-  if (!done) {
+// copyOrShow copies links to the images and reports whether the browser allowed it.
+// If not, it shows the links in a dialog, where people can copy them.
+async function copyOrShow(images) {
+  const text = images.map(formatters[linkFormat.value]).join("\n");
+  const copied = await writeClipboard(text);
+  if (!copied) {
     const area = el("textarea", { readonly: true, autofocus: true, rows: Math.min(8, images.length + 1), "aria-labelledby": "by-hand" });
     area.value = text;
-    sheet(el("dialog", { class: "sheet", "aria-labelledby": "by-hand" },
+    showSheet(el("dialog", { class: "sheet", "aria-labelledby": "by-hand" },
       el("p", { id: "by-hand" }, words.copyByHand),
       area,
       el("form", { method: "dialog", class: "actions" }, el("button", {}, words.close))));
     area.select();
   }
-  return done;
+  return copied;
 }
 
-// copied puts text on the clipboard and reports whether that worked. Browsers
-// offer navigator.clipboard only over https and on localhost; the older way
-// copies what is selected.
-async function copied(text) {
+// writeClipboard copies text and reports whether the browser allowed it. Browsers
+// have navigator.clipboard only on https and on localhost. Elsewhere it selects the
+// text and uses the older command.
+async function writeClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
     const focused = document.activeElement;
-    const area = el("textarea", { class: "unseen", readonly: true });
+    const area = el("textarea", { class: "visually-hidden", readonly: true });
     area.value = text;
-    hoist(area);
+    moveToTopDialog(area);
     area.focus({ preventScroll: true });
     area.select();
-    const done = document.execCommand("copy");
+    const copied = document.execCommand("copy");
     area.remove();
     focused.focus({ preventScroll: true });
-    return done;
+    return copied;
   }
 }

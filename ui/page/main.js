@@ -1,5 +1,4 @@
-// The page: what comes in is uploaded, what is stored stands in the gallery.
-// Here its parts are made known to each other.
+// The start of the page: makes its parts and connects them.
 
 import * as api from "./api.js";
 import { download } from "./archive.js";
@@ -8,107 +7,103 @@ import { Deletions } from "./deletion.js";
 import { button } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { help } from "./help.js";
-import { intake } from "./intake.js";
-import { keys } from "./keys.js";
-import { learn, objection } from "./limits.js";
+import { watchIntake } from "./intake.js";
+import { handleKeys } from "./keys.js";
+import { fetchLimits, refusalReason } from "./limits.js";
 import { Queue } from "./queue.js";
 import { Selection } from "./selection.js";
-import { inSlices } from "./slices.js";
+import { forEachSlice } from "./slices.js";
 import { Upload } from "./upload.js";
 import { Uploads } from "./uploads.js";
 import { Viewer } from "./viewer.js";
 import * as words from "./words.js";
 
+const LIMITS_TIMEOUT = 3000; // milliseconds
+
 const byID = (id) => document.getElementById(id);
 
-const open = (image) => viewer.open(image);
-const remove = (images) => deletions.remove(images);
+const onOpen = (image) => viewer.open(image);
+const onDelete = (images) => deletions.delete(images);
+const isHidden = (filename) => deletions.includes(filename);
 
 const deletions = new Deletions({
   hide: (images) => gallery.hide(images),
   show: (images) => gallery.show(images),
-  focus: (image) => gallery.focusOn(image),
-  replace: (image, became) => gallery.replace(image, became),
-  gone: (image) => {
-    gallery.forget(image);
-    uploads.forget(image.filename);
+  focus: (image) => gallery.focusImage(image),
+  replace: (old, image) => gallery.replace(old, image),
+  onDeleted: (image) => {
+    gallery.remove(image);
+    uploads.remove(image.filename);
   },
-  lost: (image) => queue.retry(queue.uploads.filter((upload) => upload.image?.filename === image.filename).slice(-1)),
+  uploadAgain: (image) => queue.retry(queue.uploads.filter((upload) => upload.image?.filename === image.filename).slice(-1)),
 });
 
 const gallery = new Gallery(byID("gallery"), {
-  open,
-  remove: (image) => remove([image]),
-  pick: (card, range) => (card ? selection.pick(card, range) : selection.clear()),
-  hides: (filename) => deletions.pending(filename),
-  changed: () => {
+  onOpen,
+  onDelete: (image) => onDelete([image]),
+  onSelect: (card, range) => selection.clicked(card, range),
+  onRestart: () => selection.clear(),
+  onChange: () => {
     selection.render();
     viewer.render();
   },
+  isHidden,
 });
 
 const selection = new Selection({
-  cards: () => gallery.cards,
-  focus: (card) => gallery.focus(card),
-  download,
-  remove,
+  getCards: () => gallery.cards,
+  onDownload: download,
+  onDelete,
+  onEmpty: (card) => gallery.focus(card),
 });
 byID("gallery").append(selection.element);
 
 const viewer = new Viewer({
-  beside: (image, step) => gallery.beside(image, step),
-  hides: (filename) => deletions.pending(filename),
-  renamed: (image, became) => {
-    gallery.replace(image, became);
-    uploads.replace(image, became);
+  neighbour: (image, step) => gallery.neighbour(image, step),
+  isHidden,
+  onDownload: download,
+  onDelete,
+  onRename: (old, image) => {
+    gallery.replace(old, image);
+    uploads.replace(old, image);
   },
-  closed: (image) => gallery.focusOn(image),
-  download,
-  remove,
+  onClose: (image) => gallery.focusImage(image),
 });
 
-const uploads = new Uploads(byID("uploads"), {
-  open,
-  stored: (image) => gallery.add(image),
-});
-const queue = new Queue({
-  send: api.upload,
-  reachable: api.reachable,
-  changed: (upload) => {
-    if (upload?.state === "stored") {
-      deletions.keep(upload.image.filename); // at once: its deletion may be a moment away
-    }
-    uploads.changed(upload);
-  },
-});
-uploads.attach(queue);
-
-intake([byID("file"), byID("folder"), byID("camera")], async (files) => {
-  const chosen = [];
-  if (files.some(objection)) {
-    // The server may have been started anew, with other limits.
-    await learn(byID("file"), AbortSignal.timeout(3000));
+const queue = new Queue({ send: api.upload, isReachable: api.isReachable });
+queue.subscribe((upload) => {
+  if (upload?.state === "stored") {
+    deletions.cancel(upload.image.filename); // at once, because the request to delete it may be sent any moment
   }
-  await inSlices(files, 50, (some) => {
-    chosen.push(...some.map((file) => new Upload(file, file.objection || objection(file))));
+});
+const uploads = new Uploads(byID("uploads"), queue, { onOpen, onStored: (image) => gallery.add(image) });
+
+watchIntake([byID("file"), byID("folder"), byID("camera")], async (files) => {
+  const added = [];
+  if (files.some(refusalReason)) {
+    // The server may have restarted with other limits.
+    await fetchLimits(byID("file"), AbortSignal.timeout(LIMITS_TIMEOUT));
+  }
+  await forEachSlice(files, 50, (slice) => {
+    added.push(...slice.map((file) => new Upload(file, file.refusalReason || refusalReason(file))));
   });
-  queue.add(chosen);
-  uploads.add(chosen);
+  queue.add(added);
+  uploads.add(added);
 });
 
 byID("tools").append(coloursChooser(), button(words.help, help));
 
-keys({
-  page: { "/": () => gallery.search(), "?": help },
+handleKeys({
+  page: { "/": () => gallery.focusSearch(), "?": help },
   viewer: {
-    arrowleft: () => viewer.key(-1),
-    arrowright: () => viewer.key(1),
-    delete: () => viewer.remove(),
-    z: () => viewer.zoom(),
+    arrowleft: () => viewer.arrowKey(-1),
+    arrowright: () => viewer.arrowKey(1),
+    delete: () => viewer.delete(),
+    z: () => viewer.toggleZoom(),
     "?": help,
   },
   undo: () => deletions.undo(),
 });
 
-learn(byID("file"));
-gallery.load().then(() => viewer.follow());
+fetchLimits(byID("file"));
+gallery.load().then(() => viewer.showFromURL());

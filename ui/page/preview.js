@@ -1,48 +1,48 @@
-// Small pictures of files that are not stored yet. Uploads do not wait for
-// them: they are made only of what is in sight, few at a time, and let go with
-// the row.
+// Small pictures of files that are not stored yet. They must not slow the uploads
+// down: only those in sight are made, few at a time, and each is freed with its row.
 
-const PARALLEL = 2; // a picture of 12 megapixels is 48 MB while it is decoded
-const LARGEST = 40e6; // bytes of a file that is still decoded here
-const SIDE = 144; // pixels: twice the row's picture, for fine screens
+const PARALLEL = 2; // a picture of 12 megapixels uses 48 MB while it is decoded
+const MAX_FILE_SIZE = 40e6; // bytes; a larger file gets no preview
+const SIDE = 144; // pixels: twice the picture in the row, for fine screens
 
-// Previews fills canvases as they come into sight.
+// Previews draws on canvases when they come into sight.
 export class Previews {
-  #waiting = new Map(); // canvas → File
-  #queue = [];
+  #files = new Map(); // canvas → File, until it is drawn
+  #queue = []; // canvases in sight
   #running = 0;
-  #sight = new IntersectionObserver((entries) => {
+  #observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
-      if (isIntersecting && this.#waiting.has(target)) {
-        this.#sight.unobserve(target);
+      if (isIntersecting && this.#files.has(target)) {
+        this.#observer.unobserve(target);
         this.#queue.push(target);
       }
     }
     this.#next();
   });
 
-  // canvas returns one that will show the upload's file, if the browser can.
+  // canvas returns a canvas that will show the upload's file if the browser can
+  // decode it.
   canvas({ file, size }) {
     const canvas = document.createElement("canvas");
     canvas.width = canvas.height = 0;
-    if (size <= LARGEST) {
-      this.#waiting.set(canvas, file);
-      this.#sight.observe(canvas);
+    if (size <= MAX_FILE_SIZE) {
+      this.#files.set(canvas, file);
+      this.#observer.observe(canvas);
     }
     return canvas;
   }
 
-  // free lets go of what a canvas holds, or waits for.
-  free(canvas) {
-    this.#sight.unobserve(canvas);
-    this.#waiting.delete(canvas);
+  // release frees the memory of a canvas.
+  release(canvas) {
+    this.#observer.unobserve(canvas);
+    this.#files.delete(canvas);
     canvas.width = canvas.height = 0;
   }
 
   #next() {
     while (this.#running < PARALLEL && this.#queue.length > 0) {
       const canvas = this.#queue.shift();
-      const file = this.#waiting.get(canvas);
+      const file = this.#files.get(canvas);
       if (file) {
         this.#draw(canvas, file);
       }
@@ -53,7 +53,7 @@ export class Previews {
     this.#running++;
     try {
       const bitmap = await createImageBitmap(file);
-      if (this.#waiting.delete(canvas)) {
+      if (this.#files.delete(canvas)) {
         const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
         canvas.width = Math.max(1, Math.round(bitmap.width * scale));
         canvas.height = Math.max(1, Math.round(bitmap.height * scale));
@@ -61,7 +61,7 @@ export class Previews {
       }
       bitmap.close();
     } catch {
-      this.#waiting.delete(canvas); // not a picture this browser shows
+      this.#files.delete(canvas); // the browser cannot decode it
     }
     this.#running--;
     this.#next();

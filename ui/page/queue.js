@@ -1,70 +1,73 @@
-// The uploads: which of them go now, which wait, and what goes on after
-// something went wrong. It knows nothing of the page.
+// The upload queue: which uploads are sent now, which wait, and what happens after
+// a failure. It knows nothing of the page's elements.
 
 import * as words from "./words.js";
 
-const PARALLEL = 3; // on the wire at a time; after a busy server's answer one, until that is stored
-const TRIES = 3; // of an upload that breaks off while the server can be reached
-const PROBES = [1, 2, 4, 8, 15]; // seconds between looks for a server that is gone
+const PARALLEL = 3; // uploads at a time; one after a busy server's response, until that is stored
+const TRIES = 3; // of an upload whose connection is lost while the server can be reached
+const PROBE_DELAYS = [1, 2, 4, 8, 15]; // seconds between checks whether the server is back
 
-const BUSY = [429, 503]; // a Retry-After says when to come again
-const BROKEN = [0, 408, 502, 504]; // no answer, or one that says only that there was none
+const BUSY = [429, 503]; // with Retry-After
+const LOST = [0, 408, 502, 504]; // no response, or a proxy's that there was none
 
-// Queue sends Uploads with send(file, watch, signal), which returns the image
-// or throws an api.Refusal, and asks reachable() whether the server answers.
-// It calls changed with an Upload each time that changes, and without one when
-// the queue as a whole does.
+// Queue sends Uploads with send(file, callbacks, signal), which returns the image or
+// throws an api.RequestError. isReachable() checks whether the server responds.
 export class Queue {
-  uploads = []; // all of them, in the order they came
-  batch = []; // those since nothing was left to do: what "3 of 12" counts
+  uploads = []; // all of them, in the order they were added
+  batch = []; // those added since the queue was last empty: what "3 of 12" counts
   offline = false;
-  resumes = 0; // when a busy server may be asked again, as Date.now tells time
-  reason = ""; // what that server said, for people
+  resumesAt = 0; // when a busy server may be asked again, in milliseconds like Date.now
+  busyReason = ""; // the message of that server, for people
   #parallel = PARALLEL;
   #send;
-  #reachable;
-  #changed;
+  #isReachable;
+  #listeners = [];
   #timer = 0;
 
-  constructor({ send, reachable, changed }) {
+  constructor({ send, isReachable }) {
     this.#send = send;
-    this.#reachable = reachable;
-    this.#changed = changed;
+    this.#isReachable = isReachable;
   }
 
-  // busy is whether anything is left to do.
-  get busy() {
+  // subscribe calls listener with each Upload that changes, and without one when
+  // the queue as a whole changes.
+  subscribe(listener) {
+    this.#listeners.push(listener);
+  }
+
+  // unfinished reports whether any upload has not ended.
+  get unfinished() {
     return this.batch.some((upload) => !upload.ended);
   }
 
   add(uploads) {
     this.uploads.push(...uploads);
-    this.#enlist(uploads);
+    this.#enqueue(uploads);
   }
 
   retry(uploads) {
-    uploads.forEach((upload) => upload.again());
-    this.#enlist(uploads);
+    uploads.forEach((upload) => upload.reset());
+    this.#enqueue(uploads);
   }
 
   cancel(uploads) {
     for (const upload of uploads.filter((u) => !u.ended)) {
-      upload.late = upload.state === "saving";
+      upload.cancelledLate = upload.state === "saving";
       this.#set(upload, { state: "cancelled" });
       upload.abort.abort();
     }
     this.#next();
   }
 
-  // forget drops uploads that have ended.
-  forget(uploads) {
-    const gone = new Set(uploads.filter((upload) => upload.ended));
-    this.uploads = this.uploads.filter((upload) => !gone.has(upload));
-    this.#changed();
+  // remove removes uploads that have ended.
+  remove(uploads) {
+    const removed = new Set(uploads.filter((upload) => upload.ended));
+    this.uploads = this.uploads.filter((upload) => !removed.has(upload));
+    this.#notify();
   }
 
-  // totals counts the batch: how many there are, have ended and are stored,
-  // and the bytes of those that are neither refused nor cancelled, all and sent.
+  // totals counts the uploads of the batch: all, ended and stored ones. bytes and
+  // sent are the sizes of those that are neither refused nor cancelled.
   totals() {
     const totals = { count: this.batch.length, ended: 0, stored: 0, bytes: 0, sent: 0 };
     for (const upload of this.batch) {
@@ -78,19 +81,19 @@ export class Queue {
     return totals;
   }
 
-  #enlist(uploads) {
-    if (!this.busy) {
+  #enqueue(uploads) {
+    if (!this.unfinished) {
       this.batch = [];
     }
     const counted = new Set(this.batch);
     this.batch.push(...uploads.filter((upload) => !counted.has(upload)));
-    uploads.forEach((upload) => this.#changed(upload));
+    uploads.forEach((upload) => this.#notify(upload));
     this.#next();
   }
 
-  // next begins as many uploads as may go.
+  // next starts as many waiting uploads as may be sent at a time.
   #next() {
-    const wait = this.resumes - Date.now();
+    const wait = this.resumesAt - Date.now();
     if (!this.offline && wait <= 0) {
       const free = this.#parallel - this.batch.filter((upload) => upload.active).length;
       const waiting = this.batch.filter((upload) => upload.state === "waiting");
@@ -99,78 +102,78 @@ export class Queue {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#next(), wait);
     }
-    this.#changed();
+    this.#notify();
   }
 
   async #run(upload) {
     const { abort } = upload;
-    const current = () => upload.abort === abort && !upload.ended;
-    const watch = (change) => (value) => {
-      if (current()) {
+    const isCurrent = () => upload.abort === abort && !upload.ended; // not cancelled or retried since
+    const update = (change) => (value) => {
+      if (isCurrent()) {
         this.#set(upload, change(value));
       }
     };
     this.#set(upload, { state: "sending", sent: 0 });
     try {
       const image = await this.#send(upload.file, {
-        sending: watch((sent) => ({ state: "sending", sent })),
-        saving: watch(() => ({ state: "saving", sent: 1 })),
-        locked: watch(() => ({ state: "locked", sent: 0 })),
+        sending: update((sent) => ({ state: "sending", sent })),
+        saving: update(() => ({ state: "saving", sent: 1 })),
+        locked: update(() => ({ state: "locked", sent: 0 })),
       }, abort.signal);
-      if (current()) {
+      if (isCurrent()) {
         this.#parallel = PARALLEL;
         this.#set(upload, { state: "stored", sent: 1, image });
       }
     } catch (error) {
-      if (current()) {
-        await this.#failed(upload, error, current);
+      if (isCurrent()) {
+        await this.#handleFailure(upload, error, isCurrent);
       }
     }
     this.#next();
   }
 
-  // failed decides what becomes of an upload: another try, now or when the
-  // server is there again, or its end.
-  async #failed(upload, error, current) {
-    if (BUSY.includes(error.status) && error.wait > 0) {
+  // handleFailure decides whether the upload waits for another try, now or when the
+  // server is back, or ends.
+  async #handleFailure(upload, error, isCurrent) {
+    if (BUSY.includes(error.status) && error.retryAfter > 0) {
       this.#parallel = 1;
-      this.resumes = Math.max(this.resumes, Date.now() + error.wait * 1000);
-      this.reason = error.message;
+      this.resumesAt = Math.max(this.resumesAt, Date.now() + error.retryAfter * 1000);
+      this.busyReason = error.message;
       this.#set(upload, { state: "waiting", sent: 0 });
       return;
     }
-    if (!BROKEN.includes(error.status)) {
-      this.#set(upload, { state: error.mayPass ? "failed" : "refused", reason: error.message });
+    if (!LOST.includes(error.status)) {
+      this.#set(upload, { state: error.retryable ? "failed" : "refused", reason: error.message });
       return;
     }
     const readable = await upload.file.slice(0, 1).arrayBuffer().then(() => true, () => false);
-    const reachable = readable && await this.#reachable();
-    if (!current()) {
-      return; // cancelled meanwhile
+    const reachable = readable && await this.#isReachable();
+    if (!isCurrent()) {
+      return;
     }
     if (!readable) {
       this.#set(upload, { state: "refused", reason: words.unreadable });
     } else if (!reachable) {
       this.#set(upload, { state: "waiting", sent: 0 });
-      this.#await();
-    } else if (++upload.breaks < TRIES) {
+      this.#awaitServer();
+    } else if (++upload.interruptions < TRIES) {
       this.#set(upload, { state: "waiting", sent: 0 });
     } else {
-      this.#set(upload, { state: "failed", reason: words.brokeOff });
+      this.#set(upload, { state: "failed", reason: words.connectionLost });
     }
   }
 
-  // await goes on when the server is there again. It stops looking when there
-  // is nothing left to send.
-  async #await() {
+  // awaitServer continues when the server is back. It stops checking when there is
+  // nothing left to send.
+  async #awaitServer() {
     if (this.offline) {
       return;
     }
     this.offline = true;
-    this.#changed();
-    for (let probe = 0; this.busy; probe++) {
-      await waited(PROBES[Math.min(probe, PROBES.length - 1)]);
-      if (await this.#reachable()) {
+    this.#notify();
+    for (let probe = 0; this.unfinished; probe++) {
+      await delayOrOnline(PROBE_DELAYS[Math.min(probe, PROBE_DELAYS.length - 1)]);
+      if (await this.#isReachable()) {
         break;
       }
     }
@@ -180,16 +183,20 @@ export class Queue {
 
   #set(upload, changes) {
     Object.assign(upload, changes);
-    this.#changed(upload);
+    this.#notify(upload);
+  }
+
+  #notify(upload) {
+    this.#listeners.forEach((listener) => listener(upload));
   }
 }
 
-// waited resolves after so many seconds, and as soon as the browser says that
-// there is a network again.
-function waited(seconds) {
-  const over = AbortSignal.timeout(seconds * 1000);
+// delayOrOnline resolves after so many seconds, or as soon as the browser reports
+// that it is online again.
+function delayOrOnline(seconds) {
+  const timeout = AbortSignal.timeout(seconds * 1000);
   return new Promise((resolve) => {
-    over.addEventListener("abort", resolve);
-    addEventListener("online", resolve, { once: true, signal: over });
+    timeout.addEventListener("abort", resolve);
+    addEventListener("online", resolve, { once: true, signal: timeout });
   });
 }

@@ -1,7 +1,7 @@
-// One upload on the page.
+// The row of one upload.
 
 import { button, el } from "./dom.js";
-import { facts, picture } from "./image.js";
+import { facts, thumbnailLink } from "./image.js";
 import { size } from "./intl.js";
 import { copyButton } from "./links.js";
 import * as words from "./words.js";
@@ -9,11 +9,11 @@ import * as words from "./words.js";
 // What can be done with an upload that has ended. Others can be cancelled.
 const actions = { stored: "copy", failed: "retry", cancelled: "retry", refused: "none" };
 
-// Row shows one Upload: its class is the upload's state. does has what its
-// buttons do: cancel(upload), retry(upload), and open(image).
+// Row shows one Upload. Its element has the state of the upload as its class. Its
+// callbacks are onCancel(upload), onRetry(upload) and onOpen(image).
 export class Row {
   upload;
-  #does;
+  #callbacks;
   #previews;
   #canvas;
   #picture = el("div", { class: "picture" });
@@ -21,12 +21,12 @@ export class Row {
   #bar = null;
   #status = el("p", { class: "status" });
   #actions = el("div", { class: "actions" });
-  #state = "";
-  #offered = ""; // the action that is there
+  #renderedState = "";
+  #renderedAction = "";
 
-  constructor(upload, previews, does) {
+  constructor(upload, previews, callbacks) {
     this.upload = upload;
-    this.#does = does;
+    this.#callbacks = callbacks;
     this.#previews = previews;
     this.#name.textContent = upload.name;
     this.element = el("li", {},
@@ -38,32 +38,32 @@ export class Row {
     this.render();
   }
 
-  // render brings the row up to date.
+  // render shows the current state of the upload.
   render() {
     const { upload } = this;
-    const anew = this.#state !== upload.state;
-    this.#state = upload.state;
+    const stateChanged = this.#renderedState !== upload.state;
+    this.#renderedState = upload.state;
     this.element.className = upload.state;
-    this.#progress();
-    const status = this.#text();
+    this.#renderProgress();
+    const status = this.#statusText();
     if (this.#status.textContent !== status) {
       this.#status.textContent = status;
     }
-    if (anew) {
-      this.#settle();
+    if (stateChanged) {
+      this.#renderState();
     }
   }
 
-  // free lets go of what the row holds.
-  free() {
+  // release frees the memory of the preview.
+  release() {
     if (this.#canvas) {
-      this.#previews.free(this.#canvas);
+      this.#previews.release(this.#canvas);
       this.#canvas = null;
     }
   }
 
-  // progress shows the bar while there is progress to show.
-  #progress() {
+  // renderProgress shows the bar while the upload is active.
+  #renderProgress() {
     if (this.upload.active && !this.#bar) {
       this.#bar = el("progress", { max: 1, "aria-label": words.progress(this.upload.name) });
       this.#name.after(this.#bar);
@@ -76,70 +76,83 @@ export class Row {
     }
   }
 
-  #text() {
+  #statusText() {
     const { upload } = this;
-    const sized = (text) => `${size(upload.size)} · ${text}`;
+    const withSize = (text) => `${size(upload.size)} · ${text}`;
     switch (upload.state) {
     case "sending":
-      return sized(words.sending(upload.sent));
+      return withSize(words.sending(upload.sent));
     case "cancelled":
-      return sized(upload.late ? words.cancelledLate : words.cancelled);
+      return withSize(upload.cancelledLate ? words.cancelledLate : words.cancelled);
     case "failed":
     case "refused":
       return words.reasonAlone(upload.name, upload.reason);
     case "stored":
-      return this.#outcome();
+      return this.#storedText();
     default:
-      return sized(words[upload.state]);
+      return withSize(words[upload.state]);
     }
   }
 
-  #outcome() {
+  #storedText() {
     const { image, name } = this.upload;
-    const notes = [facts(image)];
+    const parts = [facts(image)];
     if (image.filename !== name.normalize("NFC")) {
-      notes.push(words.renamed(name, image.filename));
+      parts.push(words.renamed(name, image.filename));
     }
     if (image.duplicate) {
-      notes.push(words.duplicate);
+      parts.push(words.duplicate);
     }
-    return notes.join(". ");
+    return parts.join(". ");
   }
 
-  // settle shows what goes with a new state: the picture that is stored, and
-  // what can be done now.
-  #settle() {
+  // renderState shows what changes with the state: the picture of a stored image,
+  // and what can be done now.
+  #renderState() {
     const { upload } = this;
     if (upload.state === "stored") {
-      this.free();
+      this.release();
       this.#name.textContent = upload.image.filename;
-      const stored = picture(upload.image, this.#does.open);
+      const stored = thumbnailLink(upload.image, this.#callbacks.onOpen);
       this.#picture.replaceWith(stored);
       this.#picture = stored;
     }
-    this.#offer();
+    this.#renderAction();
   }
 
-  // offer shows the button for what can be done now. The same button stays, or
-  // a click that has begun would be lost. Another takes over its focus.
-  #offer() {
-    const { upload } = this;
-    const action = actions[upload.state] ?? "cancel";
-    if (action === this.#offered) {
+  // renderAction shows the button for what can be done now. The same button stays in
+  // the page, because a click on it may have begun. A new button takes over the focus.
+  #renderAction() {
+    const action = actions[this.upload.state] ?? "cancel";
+    if (action === this.#renderedAction) {
       return;
     }
-    this.#offered = action;
+    this.#renderedAction = action;
     const focused = this.#actions.contains(document.activeElement);
-    const act = action === "copy" ? copyButton(upload.image)
-      : action !== "none" && button(words[action], () => this.#does[action](upload), { about: upload.name });
-    this.#actions.replaceChildren(...(act ? [act] : []));
+    const element = this.#actionButton(action);
+    this.#actions.replaceChildren(...(element ? [element] : []));
     if (focused) {
-      (act || this.element.closest("[tabindex]")).focus();
+      (element ?? this.element.closest("[tabindex]")).focus();
+    }
+  }
+
+  #actionButton(action) {
+    const { upload } = this;
+    const { onCancel, onRetry } = this.#callbacks;
+    switch (action) {
+    case "copy":
+      return copyButton(upload.image);
+    case "cancel":
+      return button(words.cancel, () => onCancel(upload), { about: upload.name });
+    case "retry":
+      return button(words.retry, () => onRetry(upload), { about: upload.name });
+    default:
+      return null;
     }
   }
 }
 
-// extension stands behind the preview, and in its place where there is none.
+// extension returns the text behind the preview, which is seen where there is none.
 function extension(name) {
   const dot = name.lastIndexOf(".");
   return dot < 0 ? "" : name.slice(dot + 1, dot + 5).toUpperCase();

@@ -1,62 +1,63 @@
-// Many images at once: which are selected, and what can be done with them.
+// The selected images, and the bar that shows what can be done with them.
 
 import { announce, button, el } from "./dom.js";
-import { copyLinks, formChooser } from "./links.js";
+import { copyLinks, linkFormatChooser } from "./links.js";
 import * as words from "./words.js";
 
-// Selection shows a bar while any card is selected. cards() returns those that
-// are to be seen, in their order; download(images) and remove(images) do that,
-// and focus(card) goes to a card or near where it was.
+// Selection shows the bar while at least one card is selected. getCards() returns
+// the cards that are shown, in their order. onDownload(images) and
+// onDelete(images) act on the images; onEmpty(card) is called when the bar had the
+// focus and is hidden, with the card that was clicked last.
 export class Selection {
-  #cards;
-  #last = null; // the card that was clicked last: one end of a range
+  #getCards;
+  #onEmpty;
+  #lastClicked = null; // one end of a range
   #count = el("p", {});
-  #focus;
   element;
 
-  constructor({ cards, download, remove, focus }) {
-    this.#cards = cards;
-    this.#focus = focus;
+  constructor({ getCards, onDownload, onDelete, onEmpty }) {
+    this.#getCards = getCards;
+    this.#onEmpty = onEmpty;
     this.element = el("div", { id: "selection", role: "group", "aria-label": words.selection, hidden: true },
       this.#count,
       el("div", { class: "actions" },
         button(words.copyLinks, () => copyLinks(this.images)),
-        formChooser(),
-        button(words.download, () => download(this.images)),
-        button(words.remove, () => remove(this.images), { kind: "danger" }),
+        linkFormatChooser(),
+        button(words.download, () => onDownload(this.images)),
+        button(words.remove, () => onDelete(this.images), { kind: "danger" }),
         button(words.unselect, () => this.clear())));
   }
 
   get images() {
-    return this.#cards().filter((card) => card.picked).map((card) => card.image);
+    return this.#getCards().filter((card) => card.selected).map((card) => card.image);
   }
 
-  // pick follows a click on a card's box; with range all between the last one
-  // and this become as this is.
-  pick(card, range) {
-    const cards = this.#cards();
-    const [from, to] = [cards.indexOf(this.#last), cards.indexOf(card)].sort((a, b) => a - b);
-    const { picked } = card;
-    const meant = range && from >= 0 ? cards.slice(from, to + 1) : [card];
-    meant.forEach((c) => { c.picked = picked; });
-    this.#last = card;
+  // clicked follows a click on a card's checkbox. With range all cards from the
+  // last clicked one to this become what this one has become.
+  clicked(card, range) {
+    const cards = this.#getCards();
+    const [from, to] = [cards.indexOf(this.#lastClicked), cards.indexOf(card)].sort((a, b) => a - b);
+    const { selected } = card;
+    const affected = range && from >= 0 ? cards.slice(from, to + 1) : [card];
+    affected.forEach((c) => { c.selected = selected; });
+    this.#lastClicked = card;
     this.render();
     announce(words.selected(this.images.length));
   }
 
   clear() {
-    this.#cards().forEach((card) => { card.picked = false; });
+    this.#getCards().forEach((card) => { card.selected = false; });
     this.render();
   }
 
-  // render shows the bar, or hides it when nothing is selected any more.
+  // render shows the bar, or hides it when nothing is selected.
   render() {
     const n = this.images.length;
     const focused = this.element.contains(document.activeElement);
     this.#count.textContent = words.selected(n);
     this.element.hidden = n === 0;
     if (n === 0 && focused) {
-      this.#focus(this.#last);
+      this.#onEmpty(this.#lastClicked);
     }
   }
 }

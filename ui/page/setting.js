@@ -1,18 +1,18 @@
 // A choice that the browser remembers.
 
-import { keep, recall } from "./storage.js";
+import { readItem, writeItem } from "./storage.js";
 
-// Setting holds one of the choices; the first is the default.
+// Setting is one of the choices. The first is the default.
 export class Setting {
   #key;
   #value;
-  #watchers = [];
+  #listeners = [];
 
   constructor(key, choices) {
     this.#key = key;
     this.choices = choices;
-    const kept = recall("localStorage", key);
-    this.#value = choices.includes(kept) ? kept : choices[0];
+    const stored = readItem("localStorage", key);
+    this.#value = choices.includes(stored) ? stored : choices[0];
   }
 
   get value() {
@@ -21,14 +21,14 @@ export class Setting {
 
   set value(value) {
     this.#value = value;
-    keep("localStorage", this.#key, value);
-    this.#watchers.forEach((watcher) => watcher(value));
+    writeItem("localStorage", this.#key, value);
+    this.#listeners.forEach((listener) => listener(value));
   }
 
-  // watch calls watcher with the value now, and each time it changes. It goes
-  // on for as long as the page lives, so it is for what does as well.
-  watch(watcher) {
-    this.#watchers.push(watcher);
-    watcher(this.#value);
+  // subscribe calls listener with the value now, and after each change. There is no
+  // way to unsubscribe, so the listener must live as long as the page.
+  subscribe(listener) {
+    this.#listeners.push(listener);
+    listener(this.#value);
   }
 }

@@ -1,11 +1,12 @@
-// Long work in short pieces: the browser gets its turn between them.
+// Long work in short pieces, so that the page stays responsive.
 
-// inSlices calls act with the items, so many at a time.
-export async function inSlices(items, size, act) {
+// forEachSlice calls handle with so many items at a time. Between two calls the
+// browser can handle events and paint.
+export async function forEachSlice(items, size, handle) {
   for (let i = 0; i < items.length; i += size) {
     if (i > 0) {
       await new Promise((resolve) => { setTimeout(resolve); });
     }
-    act(items.slice(i, i + size));
+    handle(items.slice(i, i + size));
   }
 }

@@ -1,36 +1,38 @@
-// How fast the uploads go, smoothed over seconds.
+// The speed of the uploads, as an average over some seconds.
 
-const SECONDS = 4; // how far back the average looks
+const SECONDS = 4; // time constant of the average
+const MIN_INTERVAL = 250; // milliseconds between two measurements
+const MIN_WEIGHT = 0.3; // below it the average is a guess
 
-// Speed turns byte counts and the times they were seen at into a rate.
+// Speed turns byte counts and their times into a rate.
 export class Speed {
   #rate = 0; // bytes per second
-  #weight = 0; // how much of the average there is yet, 0 to 1
+  #weight = 0; // how much of the average is measured, 0 to 1
   #last = null;
 
-  // see tells it that so many bytes have been sent by now, in milliseconds.
-  see(bytes, now) {
+  // add notes the bytes sent until now, a time in milliseconds.
+  add(bytes, now) {
     const last = this.#last;
-    if (last && now - last.now < 250) {
-      return; // too short a time to tell
+    if (last && now - last.now < MIN_INTERVAL) {
+      return;
     }
     this.#last = { bytes, now };
     if (!last || bytes < last.bytes) {
-      return; // it begins, or something begins anew
+      return; // the first measurement, or an upload has started again
     }
     const seconds = (now - last.now) / 1000;
-    const fresh = 1 - Math.exp(-seconds / SECONDS);
-    this.#rate += fresh * ((bytes - last.bytes) / seconds - this.#rate);
-    this.#weight += fresh * (1 - this.#weight);
+    const share = 1 - Math.exp(-seconds / SECONDS);
+    this.#rate += share * ((bytes - last.bytes) / seconds - this.#rate);
+    this.#weight += share * (1 - this.#weight);
   }
 
-  // left returns {rate, seconds} for the bytes that are left, or null while
-  // that would be a guess.
-  left(bytes) {
-    if (this.#weight < 0.3 || this.#rate <= 0) {
+  // estimate returns { rate, seconds } for the remaining bytes, or null if there are
+  // too few measurements.
+  estimate(bytes) {
+    if (this.#weight < MIN_WEIGHT || this.#rate <= 0) {
       return null;
     }
-    const rate = this.#rate / this.#weight; // it began at nothing
+    const rate = this.#rate / this.#weight; // the average started at 0
     return { rate, seconds: bytes / rate };
   }
 }

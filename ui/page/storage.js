@@ -1,28 +1,29 @@
-// What the browser keeps for this page: in a tab ("sessionStorage") or on this
-// machine ("localStorage"). Where that is forbidden, even to be named, nothing
-// is kept. Browsers have one storage for all paths of a host. Under a path, such
-// as /img/, the keys begin with it, so that two servers do not share a token.
+// What the browser stores for this page: for the tab ("sessionStorage") or on this
+// device ("localStorage"). If the browser forbids that (even to read the property
+// can throw), nothing is stored. Browsers have one storage for all paths of a host.
+// So under a path, such as /img/, the keys begin with the path, and two servers on
+// one host do not share a token.
 
-const scope = location.pathname === "/" ? "" : location.pathname;
+const prefix = location.pathname === "/" ? "" : location.pathname;
 
-// recall returns what is kept under key, or an empty string.
-export function recall(area, key) {
+// readItem returns the stored value, or an empty string.
+export function readItem(area, key) {
   try {
-    return globalThis[area].getItem(scope + key) ?? "";
+    return globalThis[area].getItem(prefix + key) ?? "";
   } catch {
     return "";
   }
 }
 
-// keep keeps the value, or takes away what is there when it is empty.
-export function keep(area, key, value) {
+// writeItem stores the value. An empty value deletes the item.
+export function writeItem(area, key, value) {
   try {
     if (value === "") {
-      globalThis[area].removeItem(scope + key);
+      globalThis[area].removeItem(prefix + key);
     } else {
-      globalThis[area].setItem(scope + key, value);
+      globalThis[area].setItem(prefix + key, value);
     }
   } catch {
-    // The choice lasts as long as the page.
+    // The value is lost when the page is closed.
   }
 }

@@ -1,11 +1,11 @@
-// The tab's title: how far the uploads are, which image is open, the page.
+// The title of the tab: the progress of the uploads, the open image, the page's name.
 
 import * as words from "./words.js";
 
 const parts = { progress: "", image: "" };
 
-// title sets one of the parts; an empty text takes it away.
-export function title(part, text) {
+// setTitle sets one part, "progress" or "image". An empty text removes it.
+export function setTitle(part, text) {
   parts[part] = text;
   document.title = [parts.progress, parts.image, words.page].filter(Boolean).join(" · ");
 }

@@ -1,19 +1,20 @@
-// Short messages at the edge of the window, which go by themselves.
+// Short messages at the edge of the window, which go away by themselves.
 
-import { announce, button, el, hoist, single } from "./dom.js";
+import { announce, button, el, ignoreDoubleClick, moveToTopDialog } from "./dom.js";
 import * as words from "./words.js";
 
-const LIFE = 8000; // milliseconds
+const DURATION = 8000; // milliseconds
 
-// toast shows text and, with an action, a button for it. It stays while the
-// pointer or the focus is on it. Then it goes and calls gone; when the button
-// was pressed it calls act instead, with whether the focus was on it. What it
-// returns does the same by hand, {act, end}, or takes it away, {drop}.
-export function toast(text, { action, spoken, act, gone } = {}) {
+// toast shows text, and a button if there is an action. It stays while the pointer
+// or the focus is on it. Then it is removed and onDismiss is called. If the button
+// is pressed, onAction is called instead, with whether the focus was on the toast.
+// spoken is said by screen readers in the place of text. toast returns { act, remove }:
+// act does what the button does, and remove removes the toast and calls nothing.
+export function toast(text, { action, spoken, onAction, onDismiss } = {}) {
   let timer = 0;
-  const go = (then) => () => {
+  const end = (callback) => () => {
     if (!element.isConnected) {
-      return; // it has gone already
+      return; // it has ended already
     }
     clearTimeout(timer);
     const focused = element.contains(document.activeElement);
@@ -21,29 +22,29 @@ export function toast(text, { action, spoken, act, gone } = {}) {
     if (focused) {
       (document.querySelector("dialog[open] [autofocus]") ?? document.getElementById("gallery-title")).focus();
     }
-    then?.(focused);
+    callback?.(focused);
   };
-  const stay = () => clearTimeout(timer);
-  const leave = () => {
-    stay();
+  const stopTimer = () => clearTimeout(timer);
+  const startTimer = () => {
+    stopTimer();
     if (!element.matches(":hover, :focus-within")) {
-      timer = setTimeout(go(gone), LIFE);
+      timer = setTimeout(end(onDismiss), DURATION);
     }
   };
   const element = el("div", {
     class: "toast",
-    onpointerenter: stay,
-    onpointerleave: leave,
-    onfocusin: stay,
-    onfocusout: () => setTimeout(leave), // when the focus is where it goes
+    onpointerenter: stopTimer,
+    onpointerleave: startTimer,
+    onfocusin: stopTimer,
+    onfocusout: () => setTimeout(startTimer), // after the focus has moved
   },
     el("p", {}, text),
-    action && button(action, single(go(act))),
-    button(words.dismiss, single(go(gone)), { icon: "close" }));
+    action && button(action, ignoreDoubleClick(end(onAction))),
+    button(words.dismiss, ignoreDoubleClick(end(onDismiss)), { icon: "close" }));
   const region = document.getElementById("toasts");
-  hoist(region);
-  region.prepend(element); // the newest is the one in sight, where they are many (style.css)
+  moveToTopDialog(region);
+  region.prepend(element); // if they do not all fit, the newest is seen (style.css)
   announce(spoken ?? text);
-  leave();
-  return { act: go(act), end: go(gone), drop: go() };
+  startTimer();
+  return { act: end(onAction), remove: end() };
 }

@@ -1,78 +1,78 @@
-// The access token: asked for once, kept for this tab or on this machine.
+// The access token: asked for once, and stored for this tab or on this device.
 
 import { announce, closeDialogs, el } from "./dom.js";
-import { keep, recall } from "./storage.js";
+import { readItem, writeItem } from "./storage.js";
 import * as words from "./words.js";
 
 const KEY = "token";
 const AREAS = ["sessionStorage", "localStorage"];
 
-let token = kept();
+let token = storedToken();
 let asking = null; // the promise of the form on the page, or null
 
-// current returns the token to send, empty when there is none.
+// current returns the token to send, empty if there is none.
 export function current() {
   return token;
 }
 
-// header returns what a request carries, as fetch takes it (RFC 6750).
+// header returns the header that a request has, as fetch takes it (RFC 6750).
 export function header() {
   return token === "" ? {} : { Authorization: `Bearer ${token}` };
 }
 
-// forget takes the token away wherever it is kept. This page still has it.
+// forget deletes the stored token. This page still has it until it is reloaded.
 export function forget() {
-  AREAS.forEach((area) => keep(area, KEY, ""));
+  AREAS.forEach((area) => writeItem(area, KEY, ""));
 }
 
-// ask resolves when there is a token other than refused, the one the server
-// did not take. However many requests ask at a time, there is one form.
+// ask resolves when there is another token than the refused one, which the server
+// did not accept. There is one form, however many requests ask.
 export function ask(refused) {
   if (token === refused) {
-    AREAS.filter((area) => recall(area, KEY) === refused).forEach((area) => keep(area, KEY, ""));
-    token = kept(); // another tab may have been given a better one
+    AREAS.filter((area) => readItem(area, KEY) === refused).forEach((area) => writeItem(area, KEY, ""));
+    token = storedToken(); // the reader may have entered the right one in another tab
   }
   if (token !== "" && token !== refused) {
     return Promise.resolve();
   }
-  asking ??= form(refused !== "").then(({ entered, stays }) => {
+  asking ??= showForm(refused !== "").then(({ entered, remember }) => {
     asking = null;
     token = entered;
-    keep(stays ? "localStorage" : "sessionStorage", KEY, entered);
+    writeItem(remember ? "localStorage" : "sessionStorage", KEY, entered);
   });
   return asking;
 }
 
-function kept() {
-  return AREAS.map((area) => recall(area, KEY)).find(Boolean) ?? "";
+function storedToken() {
+  return AREAS.map((area) => readItem(area, KEY)).find(Boolean) ?? "";
 }
 
-// form shows the form and resolves with what was entered. A dialog that is open
-// closes, for the form is behind it.
-function form(wrong) {
+// showForm resolves with the entered token. It closes open dialogs, which would
+// cover the form. wrong says that the last token was wrong.
+function showForm(wrong) {
   return new Promise((resolve) => {
     const input = el("input", {
       id: "token-input",
       type: "password",
       autocomplete: "current-password",
       required: true,
-      pattern: "\\s*[!-~]+\\s*", // what an HTTP header can carry
+      pattern: "\\s*[!-~]+\\s*", // the characters that an HTTP header can have
       title: words.tokenCharacters,
       "aria-describedby": "token-hint",
       "aria-invalid": wrong && "true",
     });
-    const stays = el("input", { type: "checkbox" });
-    const submit = (event) => {
+    const remember = el("input", { type: "checkbox" });
+    const onsubmit = (event) => {
       event.preventDefault();
       panel.remove();
-      resolve({ entered: input.value.trim(), stays: stays.checked });
+      resolve({ entered: input.value.trim(), remember: remember.checked });
     };
-    const panel = el("form", { class: "panel", onsubmit: submit },
+    const panel = el("form", { class: "panel", onsubmit },
       el("h2", {}, words.tokenTitle),
       el("p", { id: "token-hint", class: wrong ? "error" : "hint" }, wrong ? words.tokenWrong : words.tokenHint),
       el("label", { for: "token-input" }, words.tokenLabel),
       input,
-      el("label", { class: "check" }, stays, words.tokenKeep),
+      el("label", { class: "check" }, remember, words.tokenKeep),
       el("button", { class: "primary" }, words.tokenSubmit));
     closeDialogs();
     document.getElementById("token").append(panel);

@@ -1,26 +1,26 @@
-// One file on its way to the server, from the choice of it to the stored image.
+// One file on its way to the server, from its choice to the stored image.
 
-// The states of an Upload. It waits for its turn, is sent, is being saved when
-// all of it is sent, or is locked while the token is asked for; and ends as
-// stored, failed, refused (it would fail again) or cancelled.
+// An Upload is waiting for its turn, sending, saving (all bytes are sent) or locked
+// (the page asks for the access token). It ends as stored, failed, refused (the
+// server would refuse it again) or cancelled.
 const ENDED = ["stored", "failed", "refused", "cancelled"];
 
-// Upload is all that is known of it. Only the queue changes it.
+// Upload is the state of an upload. Only the queue changes it.
 export class Upload {
   state = "waiting";
-  sent = 0; // the share of it, 0 to 1
+  sent = 0; // share of the bytes, 0 to 1
   reason = ""; // why it failed or was refused, for people
-  late = false; // whether it was cancelled while it was saved
-  breaks = 0; // how often it broke off
-  image = null; // as the server describes it, once it is stored
+  cancelledLate = false; // whether the server was saving it when it was cancelled
+  interruptions = 0; // how often its connection was lost
+  image = null; // the server's description, once it is stored
   abort = new AbortController();
 
-  constructor(file, objection) {
+  constructor(file, refusalReason) {
     this.file = file;
-    this.size = file.size; // Chromium asks the file system each time
-    if (objection) {
+    this.size = file.size; // Chromium asks the file system at each read
+    if (refusalReason) {
       this.state = "refused";
-      this.reason = objection;
+      this.reason = refusalReason;
     }
   }
 
@@ -36,9 +36,9 @@ export class Upload {
     return !this.ended && this.state !== "waiting";
   }
 
-  // again has it wait for another turn.
-  again() {
+  // reset makes it wait for another turn.
+  reset() {
     this.abort = new AbortController();
-    Object.assign(this, { state: "waiting", sent: 0, reason: "", late: false, breaks: 0 });
+    Object.assign(this, { state: "waiting", sent: 0, reason: "", cancelledLate: false, interruptions: 0 });
   }
 }

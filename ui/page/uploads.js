@@ -1,120 +1,116 @@
-// The list of uploads: a row for each, and what can be said and done of all.
+// The list of uploads on the page: a row for each, and the totals and buttons for
+// all of them.
 
 import { announce, button, el } from "./dom.js";
 import { percent } from "./intl.js";
-import { copyLinks, formChooser } from "./links.js";
+import { copyLinks, linkFormatChooser } from "./links.js";
 import { Previews } from "./preview.js";
 import { Row } from "./row.js";
-import { inSlices } from "./slices.js";
+import { forEachSlice } from "./slices.js";
 import { Speed } from "./speed.js";
-import { title } from "./title.js";
+import { setTitle } from "./title.js";
 import * as words from "./words.js";
 
-const SLICE = 25; // rows made before the browser gets its turn
-const PAUSE = 100; // milliseconds between two looks at what has changed
-const TICK = 500; // milliseconds between two looks while nothing does: the time left goes on
-const QUIET = 3000; // milliseconds after failures were announced without announcing more
+const SLICE = 25; // rows made at a time, so that the page stays responsive
+const RENDER_DELAY = 100; // milliseconds: all changes within it are rendered together
+const TICK = 500; // milliseconds between two updates of the time left when nothing changes
+const FAILURE_INTERVAL = 3000; // milliseconds between two announcements of failures
 
-// Uploads renders a queue into the section, a little later than it changes:
-// hundreds of changes a second are one. It calls stored with each image when it
-// is on the server.
+// Uploads renders a queue into the section. Its callbacks are onOpen(image), and
+// onStored(image), called for each image that the server has stored.
 export class Uploads {
   #section;
   #queue;
-  #stored;
-  #does;
+  #onStored;
+  #rowCallbacks;
   #rows = new Map(); // Upload → Row
   #previews = new Previews();
   #changed = new Set();
-  #timer = 0;
-  #tick = 0;
+  #renderTimer = 0;
+  #tickTimer = 0;
   #speed = new Speed();
-  #quarter = 0; // of the batch, as last announced
-  #untold = []; // what is to be announced of failures
-  #quiet = 0; // when that may be, as performance.now tells time
-  #list = el("ul", { role: "list" }); // Safari forgets that on a list without bullets
+  #announcedQuarter = 0; // of the batch
+  #failureMessages = []; // to be announced
+  #nextFailureAt = 0; // when they may be announced, in milliseconds like performance.now
+  #list = el("ul", { role: "list" }); // Safari drops the list role where there are no bullets
   #summary = el("p", { class: "summary" });
   #note = el("p", { class: "note", hidden: true });
   #bar = el("progress", { max: 1, value: 0, "aria-label": words.overall });
   #buttons;
 
-  constructor(section, { stored, open }) {
+  constructor(section, queue, { onOpen, onStored }) {
     this.#section = section;
-    this.#stored = stored;
-    this.#does = {
-      open,
-      cancel: (upload) => this.#queue.cancel([upload]),
-      retry: (upload) => this.#queue.retry([upload]),
+    this.#queue = queue;
+    this.#onStored = onStored;
+    this.#rowCallbacks = {
+      onOpen,
+      onCancel: (upload) => queue.cancel([upload]),
+      onRetry: (upload) => queue.retry([upload]),
     };
     this.#buttons = {
-      cancel: button(words.cancelAll, () => this.#queue.cancel(this.#queue.batch)),
-      retry: button(words.retryFailed, () => this.#queue.retry(this.#inState("failed"))),
-      copy: button(words.copyAll, () => copyLinks(this.#listed("stored").map((upload) => upload.image))),
+      cancel: button(words.cancelAll, () => queue.cancel(queue.batch)),
+      retry: button(words.retryFailed, () => queue.retry(this.#inState("failed"))),
+      copy: button(words.copyAll, () => copyLinks(this.#inRowOrder("stored").map((upload) => upload.image))),
       clear: button(words.clear, () => this.#clear()),
     };
     section.append(
       el("div", { class: "heading" }, el("h2", { id: "uploads-title" }, words.uploads), this.#summary),
       this.#bar,
       this.#note,
-      el("div", { class: "actions" }, ...Object.values(this.#buttons), formChooser()),
-      // What scrolls can be reached by keyboard as well.
+      el("div", { class: "actions" }, ...Object.values(this.#buttons), linkFormatChooser()),
+      // With a tab stop the list can be scrolled by keyboard.
       el("div", { class: "rows", tabindex: 0, role: "group", "aria-labelledby": "uploads-title" }, this.#list));
+    queue.subscribe((upload) => this.#scheduleRender(upload));
   }
 
-  // attach gives it the queue, which calls changed.
-  attach(queue) {
-    this.#queue = queue;
-  }
-
-  // add shows a batch of uploads above the earlier ones. Rows are made a few
-  // at a time, so that hundreds do not stop the page.
+  // add shows a batch of uploads above the earlier ones.
   async add(uploads) {
     const begun = uploads.filter((upload) => !upload.ended).length;
     if (begun > 0) {
       announce(words.started(begun));
     }
     this.#section.hidden = false;
-    const place = el("li", { hidden: true });
-    this.#list.prepend(place);
-    await inSlices(uploads, SLICE, (some) => {
-      const kept = some.filter((upload) => this.#queue.uploads.includes(upload));
-      const rows = kept.map((upload) => this.#row(upload));
-      place.before(...rows.map((row) => row.element));
+    const end = el("li", { hidden: true }); // marks the end of the batch while its rows are made
+    this.#list.prepend(end);
+    await forEachSlice(uploads, SLICE, (slice) => {
+      const present = slice.filter((upload) => this.#queue.uploads.includes(upload));
+      const rows = present.map((upload) => this.#makeRow(upload));
+      end.before(...rows.map((row) => row.element));
     });
-    place.remove();
+    end.remove();
   }
 
-  // changed notes what is to be rendered: an upload, or the queue as a whole.
-  changed(upload) {
+  // remove removes the rows of an image that was deleted.
+  remove(filename) {
+    this.#removeRows((upload) => upload.image?.filename === filename);
+  }
+
+  // replace shows a renamed image in the rows of the old one.
+  replace(old, image) {
+    for (const upload of this.#queue.uploads.filter((u) => u.image?.filename === old.filename)) {
+      upload.image = { ...upload.image, ...image };
+      const row = this.#rows.get(upload);
+      row?.element.replaceWith(this.#makeRow(upload).element);
+    }
+  }
+
+  #makeRow(upload) {
+    const row = new Row(upload, this.#previews, this.#rowCallbacks);
+    this.#rows.set(upload, row);
+    return row;
+  }
+
+  // scheduleRender notes a change: of an upload, or of the queue as a whole. A timer
+  // is used because requestAnimationFrame does not run in a background tab, and the
+  // title of the tab shows the progress.
+  #scheduleRender(upload) {
     if (upload) {
       this.#changed.add(upload);
     }
-    // Not requestAnimationFrame: that rests in a tab that nobody looks at, and
-    // the tab's title shows how far the uploads are.
-    this.#timer ||= setTimeout(() => {
-      this.#timer = 0;
+    this.#renderTimer ||= setTimeout(() => {
+      this.#renderTimer = 0;
       this.#render();
-    }, PAUSE);
-  }
-
-  // forget takes away the rows of an image that is deleted.
-  forget(filename) {
-    this.#drop((upload) => upload.image?.filename === filename);
-  }
-
-  // replace shows what a stored image has become: it was renamed.
-  replace(image, became) {
-    for (const upload of this.#queue.uploads.filter((u) => u.image?.filename === image.filename)) {
-      upload.image = { ...upload.image, ...became };
-      const old = this.#rows.get(upload);
-      old?.element.replaceWith(this.#row(upload).element);
-    }
-  }
-
-  #row(upload) {
-    const row = new Row(upload, this.#previews, this.#does);
-    this.#rows.set(upload, row);
-    return row;
+    }, RENDER_DELAY);
   }
 
   #render() {
@@ -123,111 +119,111 @@ export class Uploads {
     for (const upload of changed) {
       this.#rows.get(upload)?.render();
       if (upload.state === "stored") {
-        this.#stored(upload.image);
+        this.#onStored(upload.image);
       }
     }
-    this.#tell(changed);
-    this.#summarize();
+    this.#announceChanges(changed);
+    this.#renderTotals();
   }
 
-  // tell announces failures, the quarters, and the end. Of many failures in a
-  // short time it tells the number.
-  #tell(changed) {
-    const { busy } = this.#queue;
+  // announceChanges announces failures, each quarter of the batch, and its end. Of
+  // many failures in a short time it announces the number.
+  #announceChanges(changed) {
+    const { unfinished } = this.#queue;
     const failed = changed.filter((upload) => upload.state === "failed" || upload.state === "refused");
-    this.#untold.push(...failed.map((upload) => words.failed(upload.name, upload.reason)));
+    this.#failureMessages.push(...failed.map((upload) => words.failed(upload.name, upload.reason)));
     const now = performance.now();
-    if (this.#untold.length > 0 && (!busy || now >= this.#quiet)) {
-      (this.#untold.length > 3 ? [words.failures(this.#untold.length)] : this.#untold).forEach(announce);
-      this.#untold = [];
-      this.#quiet = now + QUIET;
+    if (this.#failureMessages.length > 0 && (!unfinished || now >= this.#nextFailureAt)) {
+      (this.#failureMessages.length > 3 ? [words.failures(this.#failureMessages.length)] : this.#failureMessages).forEach(announce);
+      this.#failureMessages = [];
+      this.#nextFailureAt = now + FAILURE_INTERVAL;
     }
     const { count, ended, stored, bytes, sent } = this.#queue.totals();
-    const quarter = busy ? Math.floor((4 * sent) / (bytes || 1)) : 0;
-    if (quarter > this.#quarter && quarter < 4) {
+    const quarter = unfinished ? Math.floor((4 * sent) / (bytes || 1)) : 0;
+    if (quarter > this.#announcedQuarter && quarter < 4) {
       announce(words.quarter(quarter / 4));
     }
-    this.#quarter = quarter;
+    this.#announcedQuarter = quarter;
     if (count > 0 && ended === count && changed.length > 0) {
       announce(words.done(stored, count - stored));
     }
   }
 
-  // summarize shows how far all is, and what can be done about all.
-  #summarize() {
-    const { busy, offline, resumes, reason } = this.#queue;
+  // renderTotals shows the progress of all uploads, and the buttons for all.
+  #renderTotals() {
+    const { unfinished, offline, resumesAt, busyReason } = this.#queue;
     const { count, ended, stored, bytes, sent } = this.#queue.totals();
-    const wait = Math.ceil((resumes - Date.now()) / 1000);
-    const halted = offline || wait > 0;
-    if (!busy || halted) {
+    const wait = Math.ceil((resumesAt - Date.now()) / 1000);
+    const paused = offline || wait > 0;
+    if (!unfinished || paused) {
       this.#speed = new Speed();
     }
-    onbeforeunload = busy ? (event) => event.preventDefault() : null;
-    title("progress", busy ? percent(sent / (bytes || 1)) : "");
+    onbeforeunload = unfinished ? (event) => event.preventDefault() : null;
+    setTitle("progress", unfinished ? percent(sent / (bytes || 1)) : "");
     this.#bar.value = sent / (bytes || 1);
-    this.#bar.hidden = !busy;
-    this.#summary.textContent = busy ? this.#pace(words.count(ended, count), bytes, sent) : words.done(stored, count - stored);
-    this.#note.hidden = !busy || !halted;
-    this.#note.textContent = offline ? words.offline : words.busy(reason, wait);
-    this.#offer(this.#buttons.cancel, busy);
-    this.#offer(this.#buttons.retry, this.#inState("failed").length > 1);
-    this.#offer(this.#buttons.copy, this.#inState("stored").length > 1);
-    this.#offer(this.#buttons.clear, this.#queue.uploads.some((upload) => upload.ended));
+    this.#bar.hidden = !unfinished;
+    this.#summary.textContent = unfinished ? this.#withSpeed(words.count(ended, count), bytes, sent) : words.done(stored, count - stored);
+    this.#note.hidden = !unfinished || !paused;
+    this.#note.textContent = offline ? words.offline : words.busy(busyReason, wait);
+    this.#setVisible(this.#buttons.cancel, unfinished);
+    this.#setVisible(this.#buttons.retry, this.#inState("failed").length > 1);
+    this.#setVisible(this.#buttons.copy, this.#inState("stored").length > 1);
+    this.#setVisible(this.#buttons.clear, this.#queue.uploads.some((upload) => upload.ended));
     this.#section.hidden = this.#rows.size === 0 && this.#queue.uploads.length === 0;
-    clearTimeout(this.#tick);
-    if (busy) {
-      this.#tick = setTimeout(() => this.changed(), TICK);
+    clearTimeout(this.#tickTimer);
+    if (unfinished) {
+      this.#tickTimer = setTimeout(() => this.#scheduleRender(), TICK);
     }
   }
 
-  #pace(text, bytes, sent) {
-    this.#speed.see(sent, performance.now());
-    const left = this.#speed.left(bytes - sent);
-    return left && bytes > sent ? `${text} · ${words.speed(left.rate, left.seconds)}` : text;
+  #withSpeed(text, bytes, sent) {
+    this.#speed.add(sent, performance.now());
+    const estimate = this.#speed.estimate(bytes - sent);
+    return estimate && bytes > sent ? `${text} · ${words.speed(estimate.rate, estimate.seconds)}` : text;
   }
 
-  // offer shows or hides a button. Focus does not fall out of the page with it.
-  #offer(button, wanted) {
-    if (!wanted && document.activeElement === button) {
+  // setVisible shows or hides a button. If the button had the focus, the list gets it.
+  #setVisible(button, visible) {
+    if (!visible && document.activeElement === button) {
       this.#list.parentElement.focus();
     }
-    button.hidden = !wanted;
+    button.hidden = !visible;
   }
 
   #inState(state) {
     return this.#queue.uploads.filter((upload) => upload.state === state);
   }
 
-  // listed returns the uploads in a state in the order of their rows.
-  #listed(state) {
-    const place = new Map([...this.#list.children].map((element, i) => [element, i]));
-    const at = (upload) => place.get(this.#rows.get(upload)?.element);
-    return this.#inState(state).sort((a, b) => at(a) - at(b));
+  // inRowOrder returns the uploads in a state in the order of their rows.
+  #inRowOrder(state) {
+    const positions = new Map([...this.#list.children].map((element, i) => [element, i]));
+    const position = (upload) => positions.get(this.#rows.get(upload)?.element);
+    return this.#inState(state).sort((a, b) => position(a) - position(b));
   }
 
-  // home takes the focus when what had it is gone.
-  #home() {
+  // restoreFocus moves the focus into the page when the element that had it is removed.
+  #restoreFocus() {
     (this.#section.hidden ? document.getElementById("file") : this.#list.parentElement).focus();
   }
 
   #clear() {
-    this.#drop((upload) => upload.ended);
-    this.#home();
+    this.#removeRows((upload) => upload.ended);
+    this.#restoreFocus();
   }
 
-  #drop(unwanted) {
-    const uploads = this.#queue.uploads.filter(unwanted);
+  #removeRows(matches) {
+    const uploads = this.#queue.uploads.filter(matches);
     const focused = this.#list.contains(document.activeElement);
     for (const upload of uploads) {
       const row = this.#rows.get(upload);
-      row?.free();
+      row?.release();
       row?.element.remove();
       this.#rows.delete(upload);
     }
-    this.#queue.forget(uploads);
+    this.#queue.remove(uploads);
     this.#section.hidden = this.#rows.size === 0;
     if (focused && document.activeElement === document.body) {
-      this.#home();
+      this.#restoreFocus();
     }
   }
 }

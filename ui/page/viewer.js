@@ -1,62 +1,65 @@
-// One image, large, with all that is known of it and can be done with it. It
-// has a URL of its own, so a link leads to it and Back leads out of it.
+// The view of one image: large, with its facts and what can be done with it. It has
+// a URL of its own, so a link leads to it and Back leaves it.
 
-import { address, amend, visit } from "./address.js";
 import * as api from "./api.js";
-import { announce, button, el, modal, single } from "./dom.js";
-import { dimensions, full, resized, shown } from "./image.js";
+import { announce, button, el, ignoreDoubleClick, openModal } from "./dom.js";
+import { dimensions, fullSizeURL, pictureElement, resizedURL } from "./image.js";
 import { date, size } from "./intl.js";
-import { copyButton, formChooser } from "./links.js";
-import { title } from "./title.js";
+import { copyButton, linkFormatChooser } from "./links.js";
+import { setTitle } from "./title.js";
 import { toast } from "./toast.js";
+import { pushURL, replaceURL, urlParameters } from "./url.js";
 import * as words from "./words.js";
 
-const SWIPE = 50; // pixels
-const HERE = performance.timeOrigin; // this visit: Back to one before it loads the page anew
+const SWIPE = 50; // pixels that a finger must move
+const FITTED = 1280; // pixels of the picture that fits the window
+const FITTED_FINE = 2560; // the same for fine screens
+const PAGE_LOAD = performance.timeOrigin; // identifies this load of the page in history entries
 
-// Viewer shows images in a dialog. does has beside(image, step), as the gallery
-// has it, hides(filename), which says of an image that it is not to be seen now,
-// download(images), remove(images), renamed(image, became), and closed(image),
-// called with the image that was open last when the focus has to go to it.
+// Viewer shows images in a dialog. Its callbacks are neighbour(image, step) and
+// isHidden(filename) of the gallery, onDownload(images), onDelete(images),
+// onRename(old, image), and onClose(image), called with the image that was open when
+// the focus has to move to it.
 export class Viewer {
-  #does;
+  #callbacks;
   #image = null; // the one that is open
-  #opened = null; // the one that the dialog was opened with
+  #openedWith = null; // the one that the dialog was opened with
+  #zoomed = false;
   #name = el("h2", { id: "view-name", dir: "auto", tabindex: -1, autofocus: true });
   #stage = el("div", { class: "stage", role: "group", "aria-labelledby": "view-name" });
   #picture = null;
-  #zoom = button(words.zoomIn, () => this.zoom(), { icon: "zoom" });
-  #previous = button(words.previous, () => this.step(-1), { icon: "previous", kind: "previous" });
-  #next = button(words.next, () => this.step(1), { icon: "next", kind: "next" });
+  #zoomButton = button(words.zoomIn, () => this.toggleZoom(), { icon: "zoom" });
+  #previous = button(words.previous, () => this.#step(-1), { icon: "previous", kind: "previous" });
+  #next = button(words.next, () => this.#step(1), { icon: "next", kind: "next" });
   #facts = el("dl");
   #actions = el("div", { class: "actions" });
   #dialog;
 
-  constructor(does) {
-    this.#does = does;
+  constructor(callbacks) {
+    this.#callbacks = callbacks;
     this.#dialog = el("dialog", { id: "view", "aria-labelledby": "view-name" },
       el("div", { class: "head" },
-        this.#name, this.#zoom, button(words.close, () => this.close(), { icon: "close" })),
+        this.#name, this.#zoomButton, button(words.close, () => this.close(), { icon: "close" })),
       el("div", { class: "frame" }, this.#previous, this.#stage, this.#next),
       el("div", { class: "foot" }, this.#actions, this.#facts));
     document.body.append(this.#dialog);
-    this.#swipe();
-    addEventListener("popstate", () => this.follow());
+    this.#handlePointer();
+    addEventListener("popstate", () => this.showFromURL());
   }
 
-  // open shows the image under a URL of its own.
+  // open shows the image, with a URL of its own.
   open(image) {
     if (this.#image) {
-      amend({ image: image.filename });
+      replaceURL({ image: image.filename });
     } else {
-      visit({ image: image.filename }, { ...history.state, opened: HERE });
+      pushURL({ image: image.filename }, { ...history.state, openedIn: PAGE_LOAD });
     }
     this.#show(image);
   }
 
-  // follow shows what the URL says: that image, or none.
-  async follow() {
-    const { image: name } = address();
+  // showFromURL shows the image that the URL names, or closes the view.
+  async showFromURL() {
+    const { image: name } = urlParameters();
     if (!name) {
       this.close();
       return;
@@ -65,216 +68,221 @@ export class Viewer {
       return;
     }
     let image;
-    let why = words.gone(name);
+    let problem = words.gone(name);
     try {
       image = await api.find(name);
     } catch (error) {
-      why = error.message;
+      problem = error.message;
     }
-    if (address().image !== name) {
-      return; // the reader has gone on
+    if (urlParameters().image !== name) {
+      return; // the reader has opened or closed something since
     }
-    if (image && !this.#does.hides(name)) {
+    if (image && !this.#callbacks.isHidden(name)) {
       this.#show(image);
       return;
     }
     this.close();
-    amend({ image: "" });
-    toast(why);
+    replaceURL({ image: "" });
+    toast(problem);
   }
 
-  // close goes back to the page, as Back does.
+  // close goes back to the gallery, as Back does.
   close() {
     this.#dialog.close();
   }
 
-  // step goes that many images on.
-  step(step) {
-    const image = this.#image && this.#does.beside(this.#image, step);
-    if (image) {
-      this.open(image);
-      announce(image.filename);
-    }
+  // arrowKey opens a neighbour. It returns false if the image is larger than the
+  // window, where the arrow keys scroll.
+  arrowKey(step) {
+    return !this.#zoomed && this.#step(step);
   }
 
-  // key is step for an arrow key. In an image larger than the window that
-  // scrolls.
-  key(step) {
-    return !this.#zoomed && this.step(step);
-  }
-
-  // zoom shows the image as large as it is, or all of it.
-  zoom() {
-    this.#stage.classList.toggle("zoomed");
+  // toggleZoom shows the image in its full size, or fits it to the window.
+  toggleZoom() {
+    this.#setZoomed(!this.#zoomed);
     if (this.#zoomed) {
-      const picture = shown(this.#image, { src: full(this.#image) });
-      picture.addEventListener("load", () => this.#centre(), { once: true });
+      const picture = pictureElement(this.#image, { src: fullSizeURL(this.#image) });
+      picture.addEventListener("load", () => this.#scrollToCentre(), { once: true });
       this.#picture.replaceWith(picture);
       this.#picture = picture;
-      if (document.activeElement !== this.#zoom) {
+      if (document.activeElement !== this.#zoomButton) {
         this.#stage.focus();
       }
     }
-    this.#label();
   }
 
-  // remove deletes the image and goes on to the next one, or the one before.
-  remove() {
+  // delete deletes the image and opens the next one, or the one before it.
+  delete() {
     const image = this.#image;
-    const then = this.#does.beside(image, 1) ?? this.#does.beside(image, -1);
-    this.#does.remove([image]);
-    if (then) {
-      this.open(then);
+    const next = this.#callbacks.neighbour(image, 1) ?? this.#callbacks.neighbour(image, -1);
+    this.#callbacks.onDelete([image]);
+    if (next) {
+      this.open(next);
     } else {
       this.close();
     }
   }
 
-  // render offers the images beside the one that is open.
+  // render shows the buttons for the neighbours that there are.
   render() {
     if (this.#image) {
       const focused = document.activeElement;
-      this.#previous.hidden = !this.#does.beside(this.#image, -1);
-      this.#next.hidden = !this.#does.beside(this.#image, 1);
+      this.#previous.hidden = !this.#callbacks.neighbour(this.#image, -1);
+      this.#next.hidden = !this.#callbacks.neighbour(this.#image, 1);
       if (focused.hidden) {
         this.#name.focus();
       }
     }
   }
 
-  #show(image) {
-    this.#image = image;
-    title("image", image.filename);
-    this.#name.textContent = image.filename;
-    this.#stage.classList.remove("zoomed");
-    this.#picture = shown(image, { src: resized(image, 1280), srcset: `${resized(image, 2560)} 2x` });
-    this.#stage.replaceChildren(this.#picture);
-    this.#facts.replaceChildren(...facts(image));
-    this.#offer(image);
-    this.#label();
-    this.render();
-    if (!this.#dialog.open) {
-      this.#opened = image;
-      modal(this.#dialog, () => this.#left());
+  // step opens the image that is so many places further.
+  #step(step) {
+    const image = this.#image && this.#callbacks.neighbour(this.#image, step);
+    if (image) {
+      this.open(image);
+      announce(image.filename);
     }
   }
 
-  // left follows when the dialog is closed, by whatever: the URL is the page's
-  // again, and the focus where it was, or on the image seen last.
-  #left() {
+  #show(image) {
+    this.#image = image;
+    setTitle("image", image.filename);
+    this.#name.textContent = image.filename;
+    this.#picture = pictureElement(image, { src: resizedURL(image, FITTED), srcset: `${resizedURL(image, FITTED_FINE)} 2x` });
+    this.#stage.replaceChildren(this.#picture);
+    this.#facts.replaceChildren(...facts(image));
+    this.#showActions(image);
+    this.#setZoomed(false);
+    this.render();
+    if (!this.#dialog.open) {
+      this.#openedWith = image;
+      openModal(this.#dialog, () => this.#closed());
+    }
+  }
+
+  // closed runs after the dialog is closed. It removes the image from the URL, and
+  // moves the focus to its card unless the focus is where it was before.
+  #closed() {
     const image = this.#image;
     if (!image) {
       return;
     }
     this.#image = null;
-    title("image", "");
+    setTitle("image", "");
     this.#stage.replaceChildren();
-    if (address().image === image.filename) {
-      if (history.state?.opened === HERE) {
+    if (urlParameters().image === image.filename) {
+      // Back to an entry of an earlier load would load the page again.
+      if (history.state?.openedIn === PAGE_LOAD) {
         history.back();
       } else {
-        amend({ image: "" });
+        replaceURL({ image: "" });
       }
     }
     const focused = document.activeElement;
-    if (image !== this.#opened || focused === document.body || this.#dialog.contains(focused)) {
-      this.#does.closed(image);
+    if (image !== this.#openedWith || focused === document.body || this.#dialog.contains(focused)) {
+      this.#callbacks.onClose(image);
     }
   }
 
-  get #zoomed() {
-    return this.#stage.classList.contains("zoomed");
+  #setZoomed(zoomed) {
+    this.#zoomed = zoomed;
+    this.#stage.classList.toggle("zoomed", zoomed);
+    this.#stage.tabIndex = zoomed ? 0 : -1; // with a tab stop it can be scrolled by keyboard
+    const label = zoomed ? words.zoomOut : words.zoomIn;
+    this.#zoomButton.title = label;
+    this.#zoomButton.querySelector(".visually-hidden").textContent = label;
   }
 
-  #centre() {
+  #scrollToCentre() {
     const { scrollWidth, clientWidth, scrollHeight, clientHeight } = this.#stage;
     this.#stage.scrollTo((scrollWidth - clientWidth) / 2, (scrollHeight - clientHeight) / 2);
   }
 
-  #label() {
-    this.#zoom.title = this.#zoom.querySelector(".unseen").textContent = this.#zoomed ? words.zoomOut : words.zoomIn;
-    this.#stage.tabIndex = this.#zoomed ? 0 : -1; // what scrolls can be reached by keyboard as well
-  }
-
-  // offer shows what can be done. The focus stays among it.
-  #offer(image) {
+  // showActions shows what can be done with the image. If the focus was among the
+  // buttons, it stays among them.
+  #showActions(image) {
     const focused = this.#actions.contains(document.activeElement);
     this.#actions.replaceChildren(
       copyButton(image),
-      formChooser(),
-      button(words.download, () => this.#does.download([image])),
-      button(words.rename, () => this.#rename(image)),
-      button(words.remove, single(() => this.remove()), { kind: "danger" }));
+      linkFormatChooser(),
+      button(words.download, () => this.#callbacks.onDownload([image])),
+      button(words.rename, () => this.#showRename(image)),
+      button(words.remove, ignoreDoubleClick(() => this.delete()), { kind: "danger" }));
     if (focused) {
       this.#actions.querySelector("button").focus();
     }
   }
 
-  // rename asks for the new name where the actions stand.
-  #rename(image) {
+  // showRename shows a form for the new name in the place of the buttons.
+  #showRename(image) {
+    const hide = () => this.#showActions(image);
     const input = el("input", {
       value: image.filename, "aria-label": words.newName, required: true, maxlength: 255, spellcheck: "false",
       onkeydown: (event) => {
         if (event.key === "Escape") {
-          event.preventDefault(); // it would close the dialog
-          back();
+          event.preventDefault(); // otherwise it would close the dialog
+          hide();
         }
       },
     });
     const error = el("p", { class: "error", role: "alert" });
-    const back = () => this.#offer(image);
-    const save = async (event) => {
+    const onsubmit = async (event) => {
       event.preventDefault();
       const name = input.value.trim();
       if (name === image.filename) {
-        back();
+        hide();
         return;
       }
       try {
-        const became = await api.rename(image, name);
-        this.#does.renamed(image, became);
-        if (this.#image === image) {
-          this.open(became);
-        }
-        announce(words.renamedTo(became.filename));
-      } catch (refusal) {
-        error.textContent = refusal.message;
+        await this.#rename(image, name);
+      } catch ({ message }) {
+        error.textContent = message;
         input.focus();
       }
     };
-    this.#actions.replaceChildren(el("form", { class: "rename", onsubmit: save },
+    this.#actions.replaceChildren(el("form", { class: "rename", onsubmit },
       input,
       el("button", { class: "primary" }, words.save),
-      button(words.cancel, back),
+      button(words.cancel, hide),
       error));
     input.focus();
     const dot = image.filename.lastIndexOf(".");
     input.setSelectionRange(0, dot > 0 ? dot : image.filename.length);
   }
 
-  // swipe goes on with a finger, unless the image is larger than the window.
-  #swipe() {
+  async #rename(image, name) {
+    const renamed = await api.rename(image, name);
+    this.#callbacks.onRename(image, renamed);
+    if (this.#image === image) {
+      this.open(renamed);
+    }
+    announce(words.renamedTo(renamed.filename));
+  }
+
+  // handlePointer makes a swipe open a neighbour, unless the image is larger than
+  // the window, and a click zoom.
+  #handlePointer() {
     let start = null;
     this.#stage.addEventListener("touchstart", (event) => {
-      const still = event.touches.length === 1 && !this.#zoomed && visualViewport.scale === 1;
-      start = still ? event.touches[0] : null;
+      const fitted = event.touches.length === 1 && !this.#zoomed && visualViewport.scale === 1;
+      start = fitted ? event.touches[0] : null;
     }, { passive: true });
     this.#stage.addEventListener("touchend", (event) => {
       const end = event.changedTouches[0];
       const [x, y] = start ? [end.clientX - start.clientX, end.clientY - start.clientY] : [0, 0];
       if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) {
-        this.step(x < 0 ? 1 : -1);
+        this.#step(x < 0 ? 1 : -1);
       }
     });
     this.#stage.addEventListener("click", (event) => {
       if (event.target === this.#picture) {
-        this.zoom();
+        this.toggleZoom();
       }
     });
   }
 }
 
-// facts returns the terms and descriptions of what is known of an image.
+// facts returns the terms and descriptions of what is known about an image.
 function facts(image) {
   const known = {
     type: words.format(image.content_type),

@@ -37,7 +37,7 @@ export const unreadable = "The file can’t be read. It was changed, moved or de
 export const unreadableFolder = "The folder can’t be read.";
 export const emptyFolder = "This folder has no files.";
 export const unreachable = "Can’t reach the server. Check that it is running and try again.";
-export const brokeOff = "The connection was lost. Try again.";
+export const connectionLost = "The connection was lost. Try again.";
 export const unexplained = (status) => `The server responded with error ${status} and no explanation.`;
 
 export const started = (n) => `Uploading ${files(n)}`;
