@@ -28,7 +28,7 @@ import (
 
 	"imageserver/api"
 	"imageserver/api/flags"
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/api/listen"
 	"imageserver/api/printable"

@@ -14,7 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/db"
 )

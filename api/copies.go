@@ -14,8 +14,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"imageserver/api/format"
-	"imageserver/api/resize"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
 	"imageserver/db"
 )
 

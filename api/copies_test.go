@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"imageserver/api"
-	"imageserver/api/resize"
+	"imageserver/api/imaging/resize"
 	"imageserver/db"
 )
 

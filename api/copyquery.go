@@ -6,8 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
-	"imageserver/api/format"
-	"imageserver/api/resize"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
 )
 
 // copyRequest reads the parameters of a resized copy. It returns nil if there are

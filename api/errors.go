@@ -15,10 +15,10 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/labstack/echo/v4"
 
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+	"imageserver/api/imaging/strip"
 	"imageserver/api/intake"
-	"imageserver/api/resize"
-	"imageserver/api/strip"
 	"imageserver/db"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"imageserver/api/resize"
+	"imageserver/api/imaging/resize"
 	"imageserver/db"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 	"imageserver/db"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 )
 
 type limits struct {

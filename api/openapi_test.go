@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 )
 
 // baseURL is a BaseURL for options.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"imageserver/api"
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 	"imageserver/db"
 )
 

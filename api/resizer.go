@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"time"
 
-	"imageserver/api/resize"
+	"imageserver/api/imaging/resize"
 	"imageserver/db"
 )
 

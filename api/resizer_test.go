@@ -16,8 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"imageserver/api/format"
-	"imageserver/api/resize"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
 	"imageserver/db"
 )
 

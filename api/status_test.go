@@ -18,11 +18,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+	"imageserver/api/imaging/strip"
 	"imageserver/api/intake"
 	"imageserver/api/multipart"
-	"imageserver/api/resize"
-	"imageserver/api/strip"
 	"imageserver/db"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/db"
 )

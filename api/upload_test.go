@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 )
 
 // TestUpload is the contract: message and filename, and the image by its name.

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"imageserver/api"
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/network"

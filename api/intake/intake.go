@@ -18,8 +18,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"imageserver/api/format"
-	"imageserver/api/strip"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/strip"
 	"imageserver/db"
 	"imageserver/db/fair"
 )

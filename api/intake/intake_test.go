@@ -11,9 +11,9 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/strip"
 	"imageserver/api/intake"
-	"imageserver/api/strip"
 )
 
 func sample(t *testing.T, name string) []byte {

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 	"imageserver/api/progress"
 	"imageserver/db"
 )

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/db"
 )

@@ -6,9 +6,9 @@ import (
 	"io"
 	"time"
 
-	"imageserver/api/format"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/strip"
 	"imageserver/api/intake"
-	"imageserver/api/strip"
 	"imageserver/db"
 )
 

@@ -1,0 +1,100 @@
+package format_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"math"
+	"testing"
+	"unicode/utf8"
+
+	"imageserver/api/imaging/format"
+)
+
+// One target for each format, so that each gets its share of the time.
+
+func FuzzJPEG(f *testing.F) { fuzz(f, format.JPEG) }
+func FuzzGIF(f *testing.F)  { fuzz(f, format.GIF) }
+func FuzzWebP(f *testing.F) { fuzz(f, format.WebP) }
+func FuzzAVIF(f *testing.F) { fuzz(f, format.AVIF) }
+func FuzzHEIC(f *testing.F) { fuzz(f, format.HEIC) }
+func FuzzJXL(f *testing.F)  { fuzz(f, format.JXL) }
+func FuzzBMP(f *testing.F)  { fuzz(f, format.BMP) }
+func FuzzICO(f *testing.F)  { fuzz(f, format.ICO) }
+func FuzzTIFF(f *testing.F) { fuzz(f, format.TIFF) }
+func FuzzSVG(f *testing.F)  { fuzz(f, format.SVG) }
+
+// FuzzPNG sets the checksum of the header right, which no mutation would hit.
+func FuzzPNG(f *testing.F) {
+	seed(f, format.PNG)
+	f.Fuzz(func(t *testing.T, content []byte) {
+		check(t, content)
+		if len(content) >= 33 {
+			content = bytes.Clone(content)
+			binary.BigEndian.PutUint32(content[29:], crc32.ChecksumIEEE(content[12:29]))
+			check(t, content)
+		}
+	})
+}
+
+func fuzz(f *testing.F, typ format.Type) {
+	seed(f, typ)
+	f.Fuzz(check)
+}
+
+func seed(f *testing.F, typ format.Type) {
+	for name, info := range samples {
+		if info.Type == typ {
+			f.Add(readSample(f, name))
+		}
+	}
+}
+
+// FuzzAnimated takes the same bytes for an image of each type.
+func FuzzAnimated(f *testing.F) {
+	for _, typ := range format.Types() {
+		seed(f, typ)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		for _, typ := range format.Types() {
+			checkAnimated(t, content, typ)
+		}
+	})
+}
+
+// check holds for any bytes.
+func check(t *testing.T, content []byte) {
+	r := &repeating{head: string(content)}
+	info, err := format.Detect(r, int64(len(content)))
+	sniffed, sniffErr := format.Sniff(content)
+	switch {
+	case err == nil:
+		if info.Type != sniffed {
+			t.Errorf("Detect says %q, Sniff %q, %v", info.Type, sniffed, sniffErr)
+		}
+		unsaid := info.Type == format.SVG && info.Width == 0 && info.Height == 0
+		if !unsaid && (info.Width < 1 || info.Height < 1 || info.Width > math.MaxInt32 || info.Height > math.MaxInt32) {
+			t.Errorf("a size of %d × %d", info.Width, info.Height)
+		}
+		if info.Orientation < 1 || info.Orientation > 8 {
+			t.Errorf("an orientation of %d", info.Orientation)
+		}
+	case errors.Is(err, format.ErrMalformed):
+		if sniffErr != nil {
+			t.Errorf("Detect says %v, Sniff %v", err, sniffErr)
+		}
+	case errors.Is(err, format.ErrUnknown):
+		if sniffErr == nil && sniffed != format.TIFF && sniffed != format.SVG { // a raw photo, a comment without end
+			t.Errorf("Detect says %v, Sniff %q", err, sniffed)
+		}
+	default:
+		t.Errorf("Detect says %v, want ErrMalformed or ErrUnknown", err)
+	}
+	if err != nil && (len(err.Error()) > 200 || !utf8.ValidString(err.Error()) || info != format.Info{}) {
+		t.Errorf("%v, %q: unfit to show", info, err)
+	}
+	if r.reads > maxReads || r.read > maxRead {
+		t.Errorf("read %d bytes in %d calls, want at most %d in %d", r.read, r.reads, maxRead, maxReads)
+	}
+}

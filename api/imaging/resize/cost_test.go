@@ -1,0 +1,256 @@
+package resize_test
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/gif"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+)
+
+// raced is set when the race detector is on, with which allocations are others.
+var raced bool
+
+// TestCost: what Make allocates, garbage included, stays below its Cost. The
+// runtime counts for all goroutines, so it runs beside no other test.
+func TestCost(t *testing.T) {
+	if raced {
+		t.Skip("the race detector allocates too")
+	}
+	for name, data := range costly(t) {
+		t.Run(name, func(t *testing.T) {
+			s := newSource(t, data)
+			w, h := s.Upright()
+			for _, p := range []resize.Plan{
+				{Width: min(w, 320), Height: min(h, 240), Quality: 80},
+				{Width: w, Height: h, Quality: 100},
+				{Width: w, Height: h, Format: format.PNG},
+			} {
+				cost, used := costOf(t, s, p)
+				t.Logf("%v: %.1f of %.1f MB", p, float64(used)/1e6, float64(cost)/1e6)
+				if used > cost {
+					t.Errorf("%v: got %d bytes allocated, want at most the cost, %d", p, used, cost)
+				}
+			}
+		})
+	}
+}
+
+// costOf returns the Cost of a copy and what it takes to make it.
+func costOf(t *testing.T, s resize.Source, p resize.Plan) (cost, used int64) {
+	t.Helper()
+	cost, used, err := tryCost(t, s, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cost, used
+}
+
+// tryCost is costOf for a picture that Make may refuse, with err.
+func tryCost(t *testing.T, s resize.Source, p resize.Plan) (cost, used int64, err error) {
+	t.Helper()
+	if cost, err = resize.Cost(s, p); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = resize.Make(t.Context(), s, p)
+	runtime.ReadMemStats(&after)
+	return cost, int64(after.TotalAlloc - before.TotalAlloc), err
+}
+
+// costly are large pictures of all kinds, and some whose shape or content makes
+// them dear.
+func costly(t *testing.T) map[string][]byte {
+	t.Helper()
+	const w, h = 500, 375
+	layered := synthetic(w, h, 0)
+	rect := layered.Rect
+	opaque, grey, deep, noise := image.NewRGBA(rect), image.NewGray(rect), image.NewNRGBA64(rect), image.NewNRGBA(image.Rect(0, 0, 1200, 900))
+	draw.Draw(opaque, rect, synthetic(w, h, 255), image.Point{}, draw.Src)
+	draw.Draw(grey, rect, opaque, image.Point{}, draw.Src)
+	draw.Draw(deep, rect, layered, image.Point{}, draw.Src)
+	random := rand.New(rand.NewPCG(6, 7))
+	for i := range noise.Pix {
+		noise.Pix[i] = byte(random.Uint32())
+	}
+	paletted := image.NewPaletted(rect, color.Palette{color.Black, color.White})
+	draw.FloydSteinberg.Draw(paletted, rect, opaque, image.Point{})
+	written := func(encode func(b *bytes.Buffer) error) []byte {
+		var b bytes.Buffer
+		if err := encode(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	deflate := &tiff.Options{Compression: tiff.Deflate}
+	files := map[string][]byte{
+		"opaque.png":   encodePNG(t, opaque),
+		"grey.png":     encodePNG(t, grey),
+		"layered.png":  encodePNG(t, layered),
+		"deep.png":     encodePNG(t, deep),
+		"palette.png":  encodePNG(t, paletted),
+		"baseline.jpg": encodeJPEG(t, opaque, 90),
+		"opaque.gif":   written(func(b *bytes.Buffer) error { return gif.Encode(b, paletted, nil) }),
+		"opaque.bmp":   written(func(b *bytes.Buffer) error { return bmp.Encode(b, opaque) }),
+		"opaque.tif":   written(func(b *bytes.Buffer) error { return tiff.Encode(b, opaque, deflate) }),
+		"deep.tif":     written(func(b *bytes.Buffer) error { return tiff.Encode(b, deep, deflate) }),
+
+		"turned.png":         afterIHDR(encodePNG(t, noise), chunk("eXIf", exif(6))),
+		"with a profile.png": pngProfile(t, encodePNG(t, noise), newProfile("RGB ", "tiny", 100_000)),
+		"one row.png":        encodePNG(t, image.NewNRGBA(image.Rect(0, 0, 500_000, 1))),
+		"one column.png":     encodePNG(t, image.NewNRGBA(image.Rect(0, 0, 1, 500_000))),
+		"one row.tif":        greyTIFF(500_000, 1),
+		"one column.tif":     greyTIFF(1, 500_000),
+		"one column.jpg":     thin(t, 1, 65500),
+		"one row.jpg":        thin(t, 65500, 1),
+		"padded.webp":        padded(readSample(t, "lossy.webp"), 10<<20),
+	}
+	for _, name := range []string{
+		"photo-420.jpg", "photo-444.jpg", "photo-422.jpg", "photo-cmyk.jpg", "photo-interlaced.png", "photo-lossy.webp", "photo-lossless.webp", "photo-alpha.webp",
+	} {
+		files[name] = readSample(t, name)
+	}
+	return files
+}
+
+// thin is a progressive JPEG of one pixel, or of one row, of blocks.
+func thin(t *testing.T, w, h int) []byte {
+	t.Helper()
+	// Of three components in blocks of 4 × 2 and 1 × 1: all alike.
+	var b bytes.Buffer
+	b.WriteString("\xff\xd8")
+	b.WriteString(segment(0xdb, "\x00"+strings.Repeat("\x01", 64)))
+	b.WriteString(segment(0xc2, "\x08"+be16(h)+be16(w)+"\x03\x01\x42\x00\x02\x11\x00\x03\x11\x00"))
+	b.WriteString(segment(0xc4, "\x00\x01"+strings.Repeat("\x00", 15)+"\x00"))
+	b.WriteString(segment(0xda, "\x03\x01\x00\x02\x00\x03\x00\x00\x00\x00"))
+	blocks := ((w + 31) / 32) * ((h + 15) / 16) * 10
+	b.WriteString(strings.Repeat("\x00", blocks/8+1))
+	b.WriteString("\xff\xd9")
+	return b.Bytes()
+}
+
+// padded puts zeros behind the data of a lossy picture, in its chunk.
+func padded(webp []byte, n int) []byte {
+	return newWebP(chunkLE("VP8 ", string(webp[20:])+strings.Repeat("\x00", n)))
+}
+
+// TestCostOfDamaged: what is cut off or spoiled takes no more than it costs.
+func TestCostOfDamaged(t *testing.T) {
+	if raced {
+		t.Skip("the race detector allocates too")
+	}
+	random := rand.New(rand.NewPCG(8, 9))
+	for name, data := range small(t) {
+		for range 10 {
+			spoiled := bytes.Clone(data)
+			spoiled[random.IntN(min(len(data), 200))] ^= byte(1 + random.IntN(255))
+			r := bytes.NewReader(spoiled)
+			info, err := format.Detect(r, r.Size())
+			if err != nil || info.Width*info.Height > 16*maxPixels {
+				continue
+			}
+			s := resize.Source{ReaderAt: r, Size: r.Size(), Info: info}
+			p := resize.Request{Width: 16, Quality: 80}.Plan(s.Upright())
+			if cost, used, err := tryCost(t, s, p); used > cost {
+				t.Errorf("%s, %v: got %d bytes allocated before %v, want at most the cost, %d", name, info, used, err, cost)
+			}
+		}
+	}
+}
+
+// TestCostOfClaims: a header costs what it claims, more than there can ever be, and
+// does not come out as little.
+func TestCostOfClaims(t *testing.T) {
+	t.Parallel()
+	wide := func(data []byte, w, h int) resize.Source {
+		s := newSource(t, data)
+		s.Width, s.Height = w, h
+		return s
+	}
+	const most = math.MaxInt32
+	jpeg, adobe := readSample(t, "gradient.jpg"), segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00\x00")
+	// A walk that takes a lone RST for a segment, of 0xffe0 bytes, goes on at another
+	// header, of a grey picture.
+	hidden := "\xff\xd0" + segment(0xe0, strings.Repeat("\x00", 60_000)) + segment(0xe0, strings.Repeat("\x00", 5496)+
+		segment(0xc0, "\x08"+be16(40)+be16(60)+"\x01\x01\x11\x00")+segment(0xda, "\x01\x01\x00\x00\x3f\x00"))
+	for name, test := range map[string]struct {
+		s    resize.Source
+		want float64 // bytes, at least
+	}{
+		"PNG of 2³¹":               {wide(encodePNG(t, image.NewNRGBA64(image.Rect(0, 0, 1, 1))), most, most), 1 << 62},
+		"JPEG of 65535²":           {wide(jpeg, 65535, 65535), 1.5 * 65535 * 65535},
+		"RGB":                      {wide(afterSOI(jpeg, adobe), 10000, 10000), 5.5e8},
+		"RGB by name":              {wide(named(jpeg), 10000, 10000), 5.5e8},
+		"JPEG with a lone marker":  {wide(afterSOI(jpeg, hidden), 10000, 10000), 24e8},
+		"interlaced PNG":           {wide(readSample(t, "interlaced.png"), 10000, 10000), 8e8},
+		"deep PNG":                 {wide(encodePNG(t, image.NewNRGBA64(image.Rect(0, 0, 1, 1))), 10000, 10000), 8e8},
+		"GIF of 65535²":            {wide(readSample(t, "gradient.gif"), 65535, 65535), 65535 * 65535},
+		"TIFF: tiles of 2³² - 1":   {newSource(t, newTIFF("", tiledPage(math.MaxUint32, math.MaxUint32)...)), 1 << 62},
+		"TIFF: tiles of two sizes": {newSource(t, newTIFF("", twice(tiledPage(300, 200), 322)...)), 1 << 62},
+		"TIFF: no rows":            {newSource(t, newTIFF("", without(page(3000, 2000, 8, 8), 278)...)), 24 * 6e6},
+		"TIFF: 0 rows":             {newSource(t, newTIFF("", zero(page(3000, 2000, 8, 8), 278)...)), 24 * 6e6},
+		"TIFF: rows of two sizes":  {newSource(t, newTIFF("", twice(page(3000, 2000, 8, 8), 278)...)), 24 * 6e6},
+	} {
+		cost, err := resize.Cost(test.s, resize.Plan{Width: 16, Height: 16})
+		if err != nil || float64(cost) < test.want {
+			t.Errorf("%s: got a cost of %g, %v, want %g and more", name, float64(cost), err, test.want)
+		}
+	}
+	// And a usual one does not come out as much.
+	for name, limit := range map[string]float64{"photo-422.jpg": 2.1, "photo-420.jpg": 7.6, "photo-lossy.webp": 2.1, "gradient.gif": 2} {
+		cost, err := resize.Cost(wide(readSample(t, name), 4096, 3072), resize.Plan{})
+		if limit := limit*4096*3072 + 5<<20; err != nil || float64(cost) > limit {
+			t.Errorf("%s: got a cost of %d, %v, want %.0f and less", name, cost, err, limit)
+		}
+	}
+}
+
+// named calls the components of a JPEG R, G and B.
+func named(jpeg []byte) []byte {
+	jpeg = bytes.Clone(jpeg)
+	at := bytes.Index(jpeg, []byte("\xff\xc0")) + 10
+	for i, name := range "RGB" {
+		jpeg[at+3*i] = byte(name)
+	}
+	return jpeg
+}
+
+// change returns the fields with the values of one changed.
+func change(fields []field, tag int, to func(values []int) []int) []field {
+	for i, f := range fields {
+		if f.tag == tag {
+			fields[i].values = to(f.values)
+		}
+	}
+	return fields
+}
+
+func twice(fields []field, tag int) []field {
+	return change(fields, tag, func(v []int) []int { return []int{v[0], v[0]} })
+}
+
+func zero(fields []field, tag int) []field {
+	return change(fields, tag, func([]int) []int { return []int{0} })
+}
+
+func without(fields []field, tag int) []field {
+	var rest []field
+	for _, f := range fields {
+		if f.tag != tag {
+			rest = append(rest, f)
+		}
+	}
+	return rest
+}

@@ -1,0 +1,71 @@
+package resize
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"imageserver/api/imaging/format"
+)
+
+// Source is a picture to make copies of.
+type Source struct {
+	io.ReaderAt
+	Size int64 // bytes
+	format.Info
+}
+
+// Upright returns the width and height in pixels of the picture as its metadata
+// wants it seen. A browser differs for WebP, see format.Info.
+func (s Source) Upright() (w, h int) {
+	if s.Type == format.WebP && sideways(s.Orientation) {
+		return s.Height, s.Width
+	}
+	return s.Width, s.Height
+}
+
+// stored returns the width and height as the file has them.
+func (s Source) stored() (w, h int) {
+	w, h = s.Upright()
+	return swap(w, h, sideways(s.Orientation))
+}
+
+func swap(w, h int, yes bool) (int, int) {
+	if yes {
+		return h, w
+	}
+	return w, h
+}
+
+// Copy is a copy that has been made.
+type Copy struct {
+	Data          []byte
+	Type          format.Type // JPEG or PNG
+	Width, Height int         // pixels
+}
+
+// Make makes the copy that p plans of s. It takes one core, and memory as Cost
+// says. ctx can end it as long as the picture is being read. Safe for concurrent
+// use.
+func Make(ctx context.Context, s Source, p Plan) (Copy, error) {
+	f := &file{ctx: ctx, r: s, size: s.Size}
+	f.w, f.h = s.stored()
+	m, err := decode(f, s.Type)
+	if err != nil {
+		return Copy{}, err
+	}
+	if b := m.Bounds(); b.Dx() != f.w || b.Dy() != f.h {
+		return Copy{}, fmt.Errorf("%w: it has %d × %d pixels where the header says %d × %d", ErrDamaged, b.Dx(), b.Dy(), f.w, f.h)
+	}
+	levels := fullRange
+	if s.Type == format.WebP {
+		levels = videoRange
+	}
+	w, h := swap(p.Width, p.Height, sideways(s.Orientation))
+	m = render(m, p, w, h, s.Orientation, levels)
+	icc, err := profile(s, m)
+	if err != nil {
+		return Copy{}, err
+	}
+	return encode(m, p, icc)
+}

@@ -1,0 +1,75 @@
+package tolerant_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"os"
+	"strings"
+	"testing"
+
+	"imageserver/api/imaging/resize/tolerant"
+)
+
+// TestWalker walks scans that have other data behind them instead of an end marker.
+// However little a call of Walk reads, the data of the scan comes out as it is, and
+// nothing behind it.
+func TestWalker(t *testing.T) {
+	samples := make(map[string][]byte)
+	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "quarters-4x2.jpg", "restarts.jpg"} {
+		b, err := os.ReadFile("../../../../testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples[name] = b
+	}
+	for blocks := 1; blocks < 10; blocks++ { // of 6 bits each, so that the last one may need no more bytes
+		var b bytes.Buffer
+		if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 8*blocks, 8)), nil); err != nil {
+			t.Fatal(err)
+		}
+		samples[fmt.Sprint(blocks, " blocks")] = b.Bytes()
+	}
+	for name, b := range samples {
+		for _, trailer := range []string{"", "\x01\x02\x03", "\x01\xff\x00\xff\x00", "\x01\xff\xff\x00", "\xff\xff\xff\x00\xff\x00"} {
+			for most := 1; most < 9; most++ {
+				got, want, end := walk(t, b, trailer, most)
+				if end != tolerant.Whole || !bytes.Equal(got, want) {
+					t.Fatalf("%s with %q behind it, %d bytes a call: %d bytes and end %d, want %d and %d", name, trailer, most, len(got), end, len(want), tolerant.Whole)
+				}
+			}
+		}
+	}
+}
+
+// walk walks the scan of a JPEG with a trailer in place of its end marker. want is
+// the data of the scan.
+func walk(t *testing.T, b []byte, trailer string, most int) (got, want []byte, end tolerant.End) {
+	t.Helper()
+	var w tolerant.Walker
+	for b = b[2:]; ; {
+		n := 2 + int(binary.BigEndian.Uint16(b[2:]))
+		marker, content := b[1], b[4:n]
+		b = b[n:]
+		w.Segment(marker, content)
+		if marker == 0xda {
+			if !w.Begin(content) {
+				t.Fatal("the scan cannot be walked")
+			}
+			break
+		}
+	}
+	want = b[:len(b)-2]
+	r := bufio.NewReader(strings.NewReader(string(want) + trailer))
+	for end == tolerant.More {
+		part, next, err := w.Walk(r, nil, most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, end = append(got, part...), next
+	}
+	return got, want, end
+}

@@ -1,0 +1,160 @@
+package resize_test
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"strings"
+	"testing"
+
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+)
+
+// TestTurn stores pictures in all eight ways they can lie. Copies of all are what
+// a copy of the upright picture is.
+func TestTurn(t *testing.T) {
+	t.Parallel()
+	for name, file := range turnable(t) {
+		for o := 1; o <= 8; o++ {
+			t.Run(fmt.Sprint(name, "/", o), func(t *testing.T) {
+				t.Parallel()
+				stored := newSource(t, file(1))
+				upright := seen(pixelsOf(t, file(1), whole(stored)), o)
+				data := file(o)
+				s := newSource(t, data)
+				if w, h := s.Upright(); s.Orientation != o || w != upright.Rect.Dx() || h != upright.Rect.Dy() {
+					t.Fatalf("got orientation %d and %d × %d, want %d and %v", s.Orientation, w, h, o, upright.Rect)
+				}
+				wantColours(t, pixelsOf(t, data, whole(s)), upright, 0)
+				for _, r := range []resize.Request{
+					{Width: 32}, {Height: 16}, {Width: 24, Height: 24}, {Width: 32, Height: 16, Cover: true}, {Width: 16, Height: 32, Cover: true}, {Width: 16, Height: 16, Cover: true},
+				} {
+					p := r.Plan(s.Upright())
+					got, want := pixelsOf(t, data, p), pixelsOf(t, encodePNG(t, upright), p)
+					// Boxes begin at the stored corner, so they are others. And a JPEG is scaled
+					// before its colours are converted.
+					if psnr := psnr(got, want); psnr < 36 {
+						t.Errorf("%v: got %.1f dB, want 36 and more", p, psnr)
+					}
+				}
+				if c := makeCopy(t, s, resize.Plan{Width: 16, Height: 16, Quality: 80}); bytes.Contains(c.Data, []byte("Exif")) || bytes.Contains(c.Data, []byte("eXIf")) {
+					t.Error("the copy has Exif")
+				}
+			})
+		}
+	}
+}
+
+// turnable returns images of all types that have an orientation, of even and odd
+// sizes, and functions that make them lie in any way.
+func turnable(t *testing.T) map[string]func(o int) []byte {
+	t.Helper()
+	// Nothing in this picture is symmetrical.
+	picture := func(w, h int) image.Image {
+		return painted(w, h, func(x, y int) color.NRGBA {
+			if x < w/3 && y < h/2 {
+				return color.NRGBA{240, 240, 230, 255}
+			}
+			return color.NRGBA{uint8(40 + x*150/w), uint8(40 + y*180/h), uint8(200 - x*100/w - y*80/h), 255}
+		})
+	}
+	files := make(map[string]func(o int) []byte)
+	for _, size := range []image.Point{{61, 43}, {64, 40}} {
+		png, jpeg := encodePNG(t, picture(size.X, size.Y)), encodeJPEG(t, picture(size.X, size.Y), 95)
+		files[fmt.Sprint("PNG of ", size)] = func(o int) []byte { return afterIHDR(png, chunk("eXIf", exif(o))) }
+		files[fmt.Sprint("JPEG of ", size)] = func(o int) []byte { return afterSOI(jpeg, segment(0xe1, "Exif\x00\x00"+exif(o))) }
+	}
+	for _, name := range []string{"rotated.jpg", "rotated.webp", "rotated.tif"} {
+		data := readSample(t, name)
+		files[name] = func(o int) []byte { return reoriented(t, data, o) }
+	}
+	return files
+}
+
+// reoriented puts another orientation in the place of 6.
+func reoriented(t *testing.T, data []byte, o int) []byte {
+	t.Helper()
+	for _, field := range []func(o int) string{
+		func(o int) string { return le16(274) + le16(3) + le32(1) + le16(o) },
+		func(o int) string { return be16(274) + be16(3) + be32(1) + be16(o) },
+	} {
+		if strings.Count(string(data), field(6)) == 1 {
+			return []byte(strings.Replace(string(data), field(6), field(o), 1))
+		}
+	}
+	t.Fatal("no orientation of 6")
+	return nil
+}
+
+// seen shows a stored picture as TIFF 6.0, section 8, says: on which sides its
+// first row and its first column are.
+func seen(stored *image.RGBA, o int) *image.RGBA {
+	sides := [...][2]string{1: {"top", "left"}, {"top", "right"}, {"bottom", "right"}, {"bottom", "left"},
+		{"left", "top"}, {"right", "top"}, {"right", "bottom"}, {"left", "bottom"}}[o]
+	w, h := stored.Rect.Dx(), stored.Rect.Dy()
+	size := image.Rect(0, 0, w, h)
+	if sides[0] == "left" || sides[0] == "right" {
+		size = image.Rect(0, 0, h, w)
+	}
+	out := image.NewRGBA(size)
+	for row := range h {
+		for column := range w {
+			var at image.Point
+			for i, side := range sides {
+				n := [2]int{row, column}[i]
+				switch side {
+				case "top":
+					at.Y = n
+				case "left":
+					at.X = n
+				case "bottom":
+					at.Y = size.Max.Y - 1 - n
+				case "right":
+					at.X = size.Max.X - 1 - n
+				}
+			}
+			out.SetRGBA(at.X, at.Y, stored.RGBAAt(column, row))
+		}
+	}
+	return out
+}
+
+// TestLandscapes takes nine photographs that are the same when upright, but were
+// packed anew for each orientation. One turned wrongly is at 12 dB.
+func TestLandscapes(t *testing.T) {
+	t.Parallel()
+	var first *image.RGBA
+	for o := range 9 {
+		data := readCorpus(t, fmt.Sprintf("orientation/Landscape_%d.jpg", o))
+		s := newSource(t, data)
+		m := pixelsOf(t, data, resize.Request{Width: 320}.Plan(s.Upright()))
+		if first == nil {
+			first = m
+		}
+		if psnr := psnr(m, first); psnr < 28 {
+			t.Errorf("orientation %d: got %.1f dB, want 28 and more", o, psnr)
+		}
+	}
+}
+
+// TestCover cuts off the same on both sides, whichever way the picture lies.
+func TestCover(t *testing.T) {
+	t.Parallel()
+	stripes := painted(90, 30, func(x, _ int) color.NRGBA {
+		return [3]color.NRGBA{{255, 0, 0, 255}, {0, 255, 0, 255}, {0, 0, 255, 255}}[x/30]
+	})
+	for _, o := range []int{1, 3, 6, 8} {
+		s := newSource(t, afterIHDR(encodePNG(t, stripes), chunk("eXIf", exif(o))))
+		p := resize.Request{Width: 16, Height: 16, Cover: true}.Plan(s.Upright())
+		m := premultiplied(decode(t, makeCopy(t, s, resize.Plan{Width: p.Width, Height: p.Height, Cover: true, Format: format.PNG}).Data))
+		for y := 2; y < 14; y++ {
+			for x := 2; x < 14; x++ {
+				if got := m.RGBAAt(x, y); got != (color.RGBA{0, 255, 0, 255}) {
+					t.Fatalf("orientation %d, at %d, %d: got %v, want green", o, x, y, got)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,497 @@
+package strip_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/jpeg"
+	_ "image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	_ "golang.org/x/image/webp"
+
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/strip"
+)
+
+// memory is what the tests give for a WebP.
+const memory = 64 << 20
+
+// strips takes the metadata out of content.
+func strips(content []byte, t format.Type) ([]byte, error) {
+	r, err := strip.Reader(bytes.NewReader(content), t, memory)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// mustStrip is strips for an image that is as it should be.
+func mustStrip(t testing.TB, content []byte, typ format.Type) []byte {
+	t.Helper()
+	out, err := strips(content, typ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// sample is an image of testdata or of the corpus.
+type sample struct {
+	name    string
+	content []byte
+	format.Type
+}
+
+// readSamples returns the JPEG, PNG and WebP of testdata, and an animation.
+func readSamples(t testing.TB) (samples []sample) {
+	t.Helper()
+	samples = append(samples, taggedAnimation(t))
+	for _, pattern := range []string{"*.jpg", "*.png", "*.webp"} {
+		samples = append(samples, glob(t, "../../../testdata/"+pattern)...)
+	}
+	return samples
+}
+
+// taggedAnimation returns animated.webp with the metadata of tagged.webp.
+func taggedAnimation(t testing.TB) sample {
+	t.Helper()
+	const exif, xmp, icc = 1 << 3, 1 << 2, 1 << 5
+	parts := make(map[string]string)
+	for c := range chunksLE([]byte(readSample(t, "tagged.webp"))[12:]) {
+		parts[c[:4]] = c
+	}
+	animated := readSample(t, "animated.webp")[12:]
+	header, frames := animated[:18], animated[18:]
+	header = header[:8] + string([]byte{header[8] | exif | xmp | icc}) + header[9:]
+	content := riff(header, parts["ICCP"], frames, parts["EXIF"], parts["XMP "])
+	return sample{"tagged-animated.webp", []byte(content), format.WebP}
+}
+
+// glob returns the files that match pattern and begin like an image.
+func glob(t testing.TB, pattern string) (samples []sample) {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no files, %v", pattern, err)
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if typ, err := format.Sniff(content); err == nil {
+			samples = append(samples, sample{filepath.Base(file), content, typ})
+		}
+	}
+	return samples
+}
+
+func readSample(t testing.TB, name string) string {
+	t.Helper()
+	return string(glob(t, "../../../testdata/"+name)[0].content)
+}
+
+func TestSamples(t *testing.T) {
+	for _, s := range readSamples(t) {
+		t.Run(s.name, func(t *testing.T) { testWhole(t, s) })
+	}
+}
+
+// testWhole holds for an image that every decoder takes.
+func testWhole(t *testing.T, s sample) {
+	out := mustStrip(t, s.content, s.Type)
+	check(t, s.content, s.Type)
+	if got, want := decode(out), decode(s.content); !reflect.DeepEqual(got, want) {
+		t.Error("it does not look the same")
+	}
+	if got, want := pictures(out, s.Type), pictures(s.content, s.Type); !reflect.DeepEqual(got, want) {
+		t.Error("the data of the pictures have changed")
+	}
+}
+
+// decoded is what the decoders of Go make of an image: its planes, or an error.
+type decoded struct {
+	image.Image
+	kind string
+	err  error
+}
+
+func decode(content []byte) decoded {
+	m, kind, err := image.Decode(bytes.NewReader(content))
+	return decoded{m, kind, err}
+}
+
+// pictures returns the chunks with the pictures of a PNG or WebP, of which the
+// decoders of Go see the first alone.
+func pictures(content []byte, typ format.Type) (pictures []string) {
+	switch typ {
+	case format.PNG:
+		for c := range chunks(content) {
+			switch kind := c[4:8]; kind {
+			case "IHDR", "PLTE", "tRNS", "IDAT", "acTL", "fcTL", "fdAT", "IEND":
+				pictures = append(pictures, c)
+			}
+		}
+	case format.WebP:
+		for c := range chunksLE(content[12:]) {
+			switch kind := c[:4]; kind {
+			case "ALPH", "VP8 ", "VP8L", "ANIM", "ANMF":
+				pictures = append(pictures, c)
+			}
+		}
+	}
+	return pictures
+}
+
+// check holds for any bytes.
+func check(t testing.TB, content []byte, typ format.Type) {
+	t.Helper()
+	out, err := strips(content, typ)
+	if err != nil {
+		if !errors.Is(err, format.ErrMalformed) {
+			t.Errorf("%v, want ErrMalformed", err)
+		}
+		return
+	}
+	if len(out) > len(content)+16 { // a directory can share its bytes with the header
+		t.Errorf("%d bytes became %d", len(content), len(out))
+	}
+	if again, err := strips(out, typ); !bytes.Equal(again, out) || err != nil {
+		t.Errorf("stripped again it differs, %v", err)
+	}
+	before, err := format.Detect(bytes.NewReader(content), int64(len(content)))
+	if err != nil || before.Type != typ {
+		return
+	}
+	if after, err := format.Detect(bytes.NewReader(out), int64(len(out))); after != before || err != nil {
+		t.Errorf("%v, %v, want %v", after, err, before)
+	}
+	if got, want := profile(t, out, typ), profile(t, content, typ); !bytes.Equal(got, want) {
+		t.Errorf("a colour profile of %d bytes, want %d", len(got), len(want))
+	}
+	if got, want := animated(t, out, typ), animated(t, content, typ); got != want {
+		t.Errorf("animated: %v, want %v", got, want)
+	}
+}
+
+func profile(t testing.TB, content []byte, typ format.Type) []byte {
+	t.Helper()
+	icc, err := format.ICCProfile(bytes.NewReader(content), int64(len(content)), typ, false)
+	if err != nil {
+		t.Error(err)
+	}
+	return icc
+}
+
+func animated(t testing.TB, content []byte, typ format.Type) bool {
+	t.Helper()
+	yes, err := format.Animated(bytes.NewReader(content), int64(len(content)), typ)
+	if err != nil {
+		t.Error(err)
+	}
+	return yes
+}
+
+// TestNothingToStrip: such images come out as they are.
+func TestNothingToStrip(t *testing.T) {
+	for _, name := range []string{
+		"gradient.jpg", "cmyk.jpg", "quarters-rgb.jpg", "photo-420.jpg", "photo-cmyk.jpg",
+		"gradient.png", "quarters.png", "animated.png",
+		"lossy.webp", "lossless.webp", "alpha.webp", "animated.webp", "photo-alpha.webp",
+	} {
+		s := glob(t, "../../../testdata/"+name)[0]
+		if out := mustStrip(t, s.content, s.Type); !bytes.Equal(out, s.content) {
+			t.Errorf("%s: %d bytes became %d others", name, len(s.content), len(out))
+		}
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	for _, typ := range format.Types() {
+		want := strip.ErrUnsupported
+		if typ == format.JPEG || typ == format.PNG || typ == format.WebP {
+			want = nil
+		}
+		if _, err := strip.Reader(strings.NewReader(""), typ, memory); err != want {
+			t.Errorf("%s: %v, want %v", typ, err, want)
+		}
+	}
+}
+
+// TestReaders: it does not matter in what pieces the image is read.
+func TestReaders(t *testing.T) {
+	for _, s := range readSamples(t) {
+		want := mustStrip(t, s.content, s.Type)
+		for name, wrap := range map[string]func(io.Reader) io.Reader{
+			"byte by byte":        iotest.OneByteReader,
+			"by halves":           iotest.HalfReader,
+			"an EOF with the end": iotest.DataErrReader,
+		} {
+			r, err := strip.Reader(wrap(bytes.NewReader(s.content)), s.Type, memory)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r); !bytes.Equal(got, want) || err != nil {
+				t.Errorf("%s, %s: %d bytes, %v, want %d others", s.name, name, len(got), err, len(want))
+			}
+		}
+		r, err := strip.Reader(bytes.NewReader(s.content), s.Type, memory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := iotest.TestReader(r, want); err != nil {
+			t.Errorf("%s: %v", s.name, err)
+		}
+	}
+}
+
+// TestReaderFails: an error of the reader comes back, wherever it comes. That of an
+// upload that breaks off is not the end of the image.
+func TestReaderFails(t *testing.T) {
+	for _, name := range []string{"tagged.jpg", "tagged.png", "tagged.webp"} {
+		s := glob(t, "../../../testdata/"+name)[0]
+		content := append(s.content, "what follows"...)
+		for _, failure := range []error{io.ErrUnexpectedEOF, iotest.ErrTimeout} {
+			for n := range len(content) + 1 {
+				r, err := strip.Reader(io.MultiReader(bytes.NewReader(content[:n]), iotest.ErrReader(failure)), s.Type, memory)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = io.ReadAll(r)
+				if !errors.Is(err, failure) || errors.Is(err, format.ErrMalformed) {
+					t.Fatalf("%s: %v behind %d bytes, want %v", name, err, n, failure)
+				}
+				if _, again := r.Read(make([]byte, 1)); again != err {
+					t.Fatalf("%s: %v, and then %v", name, err, again)
+				}
+			}
+		}
+	}
+}
+
+// TestCutOff cuts images off at every length. What comes out is the beginning of
+// what the whole image gives. It is an error unless a part of the picture is there
+// that a browser shows.
+func TestCutOff(t *testing.T) {
+	for _, s := range readSamples(t) {
+		if len(s.content) > 7000 {
+			continue
+		}
+		want := mustStrip(t, s.content, s.Type)
+		for n := range s.content {
+			out, err := strips(s.content[:n], s.Type)
+			shown := s.Type == format.PNG && bytes.Contains(s.content[:n], []byte("IDAT")) || s.Type == format.JPEG && n >= len(s.content)-3 // a picture can be whole without its last bits
+			if err == nil && shown {
+				err = fmt.Errorf("%w: is cut off", format.ErrMalformed)
+			}
+			if !errors.Is(err, format.ErrMalformed) || !strings.Contains(err.Error(), "is cut off") {
+				t.Fatalf("%s: %v behind %d bytes of %d, want ErrMalformed", s.name, err, n, len(s.content))
+			}
+			if !bytes.HasPrefix(want, out) {
+				t.Fatalf("%s: cut off behind %d bytes it does not begin like the whole", s.name, n)
+			}
+		}
+	}
+}
+
+// TestNoEnd strips JPEGs without an end marker, with something behind the picture
+// and without. They get the marker, without which browsers leave out the last rows,
+// and nothing else stays.
+func TestNoEnd(t *testing.T) {
+	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "cmyk.jpg", "quarters-4x2.jpg"} {
+		content := []byte(readSample(t, name))
+		want := mustStrip(t, content, format.JPEG)
+		for _, trailer := range []string{"", secret, "\x00\x00" + secret, "\xff\xe1\x00\x10" + secret, "\xff\xd0" + secret, "\xff\x00" + secret, "\xff", "\x01\xff\xff\x00" + secret} {
+			got, err := strips(append(bytes.Clone(content[:len(content)-2]), trailer...), format.JPEG)
+			if err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s with %q behind it: %d bytes, %v, want %d", name, trailer, len(got), err, len(want))
+			}
+		}
+	}
+	// Restart markers are announced, but there are none: a search for them must not
+	// take what follows for the picture.
+	content := []byte(readSample(t, "gradient.jpg"))
+	scan := bytes.Index(content, []byte("\xff\xda"))
+	unmarked := append(append(bytes.Clone(content[:scan]), "\xff\xdd\x00\x04\x00\x02"...), content[scan:len(content)-2]...)
+	if got, err := strips(append(unmarked, secret...), format.JPEG); err == nil {
+		t.Errorf("without its restart markers: got %d bytes, want it refused", len(got))
+	}
+	// The picture lacks rows, so that what follows is where they would be.
+	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "restarts.jpg"} {
+		content := []byte(readSample(t, name))
+		frame := bytes.Index(content, []byte("\xff\xc0"))
+		taller := append(bytes.Clone(content[:len(content)-2]), strings.Repeat(secret+" was here. ", 40)...)
+		taller[frame+5] = 0x20 // 8192 rows and more
+		if got, err := strips(taller, format.JPEG); err == nil && bytes.Contains(got, []byte(secret)) {
+			t.Errorf("%s with rows missing: what follows the picture was taken for it", name)
+		}
+	}
+	for _, name := range []string{"progressive.jpg", "photo-444.jpg"} { // of which only a marker ends a scan
+		content := []byte(readSample(t, name))
+		if _, err := strips(append(content[:len(content)-2:len(content)-2], secret...), format.JPEG); !errors.Is(err, format.ErrMalformed) {
+			t.Errorf("%s: got %v, want it refused", name, err)
+		}
+	}
+}
+
+func TestFlippedBytes(t *testing.T) {
+	for _, s := range readSamples(t) {
+		if len(s.content) > 1000 {
+			continue
+		}
+		for i := range s.content {
+			for _, flip := range []byte{0x01, 0x20, 0xff} {
+				broken := bytes.Clone(s.content)
+				broken[i] ^= flip
+				check(t, broken, s.Type)
+			}
+			if t.Failed() {
+				t.Fatalf("%s: byte %d", s.name, i)
+			}
+		}
+	}
+}
+
+// TestNotTheType: bytes of another type are damaged ones of this.
+func TestNotTheType(t *testing.T) {
+	for _, typ := range []format.Type{format.JPEG, format.PNG, format.WebP} {
+		for _, content := range []string{"GIF89a, and so on", "RIFF\x04\x00\x00\x00WAVE", "\xff\xd9\xff\xd9"} {
+			out, err := strips([]byte(content), typ)
+			if !errors.Is(err, format.ErrMalformed) || len(out) > 0 {
+				t.Errorf("%s, %q: %q, %v, want ErrMalformed", typ, content, out, err)
+			}
+		}
+	}
+}
+
+// TestMemory strips images of 4 MiB, read from nowhere.
+func TestMemory(t *testing.T) {
+	const size, most = 4 << 20, 400 << 10
+	jpeg := "\xff\xd8" + segment(0xc0, "\x08\x00\x01\x00\x01\x01\x01\x11\x00")
+	walked := "\xff\xd8" + segment(0xc0, "\x08\x10\x00\x10\x00\x01\x01\x11\x00") + segment(0xdd, "\x00\x01") + segment(0xda, "\x01\x01\x00\x00\x3f\x00")
+	png := readSample(t, "gradient.png")[:33]
+	for _, c := range []struct {
+		name, head, unit string
+		typ              format.Type
+	}{
+		{"a scan", jpeg + segment(0xda, ""), "scan\xff\x00", format.JPEG},
+		{"a scan of fill bytes", jpeg + segment(0xda, ""), "\xff", format.JPEG},
+		{"a scan of restarts", jpeg + segment(0xda, ""), "\xff\xd0", format.JPEG},
+		{"a baseline scan without its restarts", walked, "scan", format.JPEG},
+		{"a baseline scan of fill bytes", walked, "\xff", format.JPEG},
+		{"a baseline scan of one restart", walked, "\xff\xd0", format.JPEG},
+		{"comments", jpeg, segment(0xfe, strings.Repeat("x", 65533)), format.JPEG},
+		{"Exif", jpeg, exifSegment(tiff(6)), format.JPEG},
+		{"profiles", jpeg, segment(0xe2, "ICC_PROFILE\x00"+strings.Repeat("x", 65521)), format.JPEG},
+		{"stray bytes", jpeg, "\x00", format.JPEG},
+		{"an IDAT", png + "\x7f\xff\xff\xffIDAT", "x", format.PNG},
+		{"a text", png + "\x7f\xff\xff\xfftEXt", "x", format.PNG},
+		{"an eXIf", png + "\x7f\xff\xff\xffeXIf", "x", format.PNG},
+		{"many eXIf", png, chunk("eXIf", tiff(6)), format.PNG},
+		{"an IEND", png + "\x7f\xff\xff\xffIEND", "x", format.PNG},
+		{"an unknown chunk", "RIFF\xff\xff\xff\xffWEBPwhat\x00\xff\xff\xff", "x", format.WebP},
+		{"an EXIF", "RIFF\xff\xff\xff\xffWEBPEXIF\x00\xff\xff\xff", "x", format.WebP},
+		{"many EXIF", "RIFF\xff\xff\xff\xffWEBP", chunkLE("EXIF", tiff(6)), format.WebP},
+		{"a picture", "RIFF\xff\xff\xff\xffWEBPVP8 \x00\xff\xff\xff", "x", format.WebP},
+		{"what follows", riff(chunkLE("VP8 ", "")), "x", format.WebP},
+	} {
+		in := &repeating{head: c.head, unit: c.unit, left: size}
+		out, err := strip.Reader(in, c.typ, 100<<10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := held()
+		_, err = io.Copy(io.Discard, out)
+		if got := in.held - before; got > most {
+			t.Errorf("%s of %s holds %d bytes of memory", c.name, c.typ, got)
+		}
+		if in.left > 0 && err != strip.ErrTooLarge {
+			t.Errorf("%s of %s is not read to its end, %v", c.name, c.typ, err)
+		}
+	}
+}
+
+// TestMemoryGoesBack: what has been read of a WebP is held no longer.
+func TestMemoryGoesBack(t *testing.T) {
+	in := riff(chunkLE("VP8 ", strings.Repeat("x", 4<<20)))
+	r, err := strip.Reader(strings.NewReader(in), format.WebP, memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.CopyN(io.Discard, r, 1); err != nil {
+		t.Fatal(err)
+	}
+	before := held()
+	if _, err := io.CopyN(io.Discard, r, 3<<20); err != nil {
+		t.Fatal(err)
+	}
+	if got := before - held(); got < 5<<19 {
+		t.Errorf("%d bytes went back behind 3 MiB", got)
+	}
+	if n, err := io.Copy(io.Discard, r); n < 1<<20 || err != nil {
+		t.Errorf("%d bytes are left, %v", n, err)
+	}
+}
+
+// held returns how many bytes are in use.
+func held() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// repeating is a long file. It notes how much memory is in use while it is read.
+type repeating struct {
+	head, unit string
+	left       int   // bytes
+	held       int64 // at most
+}
+
+func (r *repeating) Read(p []byte) (n int, err error) {
+	const step = 1 << 20
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	for n < len(p) {
+		copied := copy(p[n:], r.head)
+		n += copied
+		if r.head = r.head[copied:]; r.head == "" {
+			r.head = r.unit
+		}
+	}
+	n = min(n, r.left)
+	if (r.left-n)/step != r.left/step {
+		r.held = max(r.held, held())
+	}
+	r.left -= n
+	return n, nil
+}
+
+func BenchmarkReader(b *testing.B) {
+	for _, name := range []string{"photo-422.jpg", "photo-interlaced.png", "photo-lossless.webp"} {
+		s := glob(b, "../../../testdata/"+name)[0]
+		b.Run(string(s.Type), func(b *testing.B) {
+			b.SetBytes(int64(len(s.content)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r, err := strip.Reader(bytes.NewReader(s.content), s.Type, memory)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
