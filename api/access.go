@@ -14,12 +14,13 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 
 	"imageserver/api/listen"
+	"imageserver/api/refusal"
 )
 
 var (
-	errToken    = refuse(http.StatusUnauthorized, "token", "This server requires its access token: send the header “Authorization: Bearer TOKEN”.")
-	errRemote   = refuse(http.StatusForbidden, "remote", "Only programs on the server's own machine may do this, and another machine, a proxy or a tunnel sent this request. The server's operator can start it with --token=SECRET or --open.")
-	errCrossing = refuse(http.StatusForbidden, "cross_origin", "A page of another site may not do this. Use the server's own page, or its token.")
+	errToken    = refusal.New(http.StatusUnauthorized, "token", "This server requires its access token: send the header “Authorization: Bearer TOKEN”.")
+	errRemote   = refusal.New(http.StatusForbidden, "remote", "Only programs on the server's own machine may do this, and another machine, a proxy or a tunnel sent this request. The server's operator can start it with --token=SECRET or --open.")
+	errCrossing = refusal.New(http.StatusForbidden, "cross_origin", "A page of another site may not do this. Use the server's own page, or its token.")
 )
 
 // bears reports whether the request carries the token.
@@ -171,7 +172,7 @@ func (s *Server) foreign(p *http.CrossOriginProtection, c echo.Context) bool {
 func (s *Server) local(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if s.o.LocalOnly && !s.ours(c.Request().Host) {
-			return refuse(http.StatusMisdirectedRequest, "wrong_host", "This server does not know the host name %q. Use its address, or start it with --base-url.", c.Request().Host)
+			return refusal.New(http.StatusMisdirectedRequest, "wrong_host", "This server does not know the host name %q. Use its address, or start it with --base-url.", c.Request().Host)
 		}
 		return next(c)
 	}

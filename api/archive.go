@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/portable"
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -59,24 +60,24 @@ func (s *Server) sendArchive(c echo.Context) error {
 func archiveNames(r *http.Request) ([]string, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
 	if kind != echo.MIMEApplicationForm {
-		return nil, refuse(http.StatusBadRequest, "not_a_form", "An archive is asked for with a form (application/x-www-form-urlencoded) that has a field “name” for each image.")
+		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "An archive is asked for with a form (application/x-www-form-urlencoded) that has a field “name” for each image.")
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(maxArchiveForm)+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read form: %w", err)
 	case len(body) > maxArchiveForm:
-		return nil, refuse(http.StatusRequestEntityTooLarge, "too_large", "The form is too large: it may have %d bytes.", maxArchiveForm)
+		return nil, refusal.New(http.StatusRequestEntityTooLarge, "too_large", "The form is too large: it may have %d bytes.", maxArchiveForm)
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, &refusal{http.StatusBadRequest, "bad_form", "The form cannot be read: fields are separated by &, and % begins an escape.", err}
+		return nil, refusal.Because(err, http.StatusBadRequest, "bad_form", "The form cannot be read: fields are separated by &, and % begins an escape.")
 	}
 	switch n := len(form["name"]); {
 	case n == 0:
-		return nil, refuse(http.StatusBadRequest, "no_file", "The form names no image. Send a field “name” for each that is to be in the archive.")
+		return nil, refusal.New(http.StatusBadRequest, "no_file", "The form names no image. Send a field “name” for each that is to be in the archive.")
 	case n > maxFiles:
-		return nil, refuse(http.StatusBadRequest, "too_many_files", "An archive may hold %d images. Ask for the others in another one.", maxFiles)
+		return nil, refusal.New(http.StatusBadRequest, "too_many_files", "An archive may hold %d images. Ask for the others in another one.", maxFiles)
 	}
 	return distinct(form["name"])
 }

@@ -10,12 +10,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
 var (
-	errNoBackup = refuse(http.StatusNotImplemented, "no_backup", "This store cannot be copied while it is served. Use the backup tools of its vendor.")
-	errBackups  = refuse(http.StatusServiceUnavailable, "busy", "Another backup is running. Try again when it has finished.")
+	errNoBackup = refusal.New(http.StatusNotImplemented, "no_backup", "This store cannot be copied while it is served. Use the backup tools of its vendor.")
+	errBackups  = refusal.New(http.StatusServiceUnavailable, "busy", "Another backup is running. Try again when it has finished.")
 )
 
 // getBackup responds with a copy of the data file. Only one backup runs at a time,
@@ -32,7 +33,7 @@ func (s *Server) getBackup(c echo.Context) error {
 	taken := time.Now()
 	content, size, err := store.Backup(c.Request().Context())
 	if errors.Is(err, db.ErrFull) {
-		return &refusal{http.StatusInsufficientStorage, "full", "There is no space for a backup: it is first written to a file beside the data file. Nothing was changed.", err}
+		return refusal.Because(err, http.StatusInsufficientStorage, "full", "There is no space for a backup: it is first written to a file beside the data file. Nothing was changed.")
 	}
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"imageserver/api/refusal"
 )
 
 // uncoded refuses a request whose body has a content coding, such as gzip, and says
@@ -18,7 +20,7 @@ func uncoded(next echo.HandlerFunc) echo.HandlerFunc {
 		// RFC 9110 section 12.5.3: with it a client knows that the coding was refused,
 		// and not the type of the image.
 		c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity")
-		return refuse(http.StatusUnsupportedMediaType, "content_encoding", "The body has Content-Encoding: %.40s. Send it as it is, without Content-Encoding.", coding)
+		return refusal.New(http.StatusUnsupportedMediaType, "content_encoding", "The body has Content-Encoding: %.40s. Send it as it is, without Content-Encoding.", coding)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -59,7 +60,7 @@ func contentDigest(h http.Header) (*db.Digest, error) {
 		}
 		sum, err := base64.StdEncoding.DecodeString(strings.Trim(value, ":"))
 		if err != nil || len(sum) != len(db.Digest{}) || !strings.HasPrefix(value, ":") || !strings.HasSuffix(value, ":") {
-			return nil, refuse(http.StatusBadRequest, "bad_digest", "Content-Digest is not of the form sha-256=:BASE64:")
+			return nil, refusal.New(http.StatusBadRequest, "bad_digest", "Content-Digest is not of the form sha-256=:BASE64:")
 		}
 		return (*db.Digest)(sum), nil
 	}

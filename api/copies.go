@@ -16,6 +16,7 @@ import (
 
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/resize"
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -202,7 +203,7 @@ func closed(body db.Body) error {
 // check refuses a picture that is too large to be decoded.
 func (s *copies) check(source resize.Source) error {
 	if pixels := int64(source.Width) * int64(source.Height); pixels > s.pixels {
-		return refuse(http.StatusUnprocessableEntity, "too_many_pixels", "This picture has %d × %d pixels, too many to be resized: the limit is %s. The original can be shown.",
+		return refusal.New(http.StatusUnprocessableEntity, "too_many_pixels", "This picture has %d × %d pixels, too many to be resized: the limit is %s. The original can be shown.",
 			source.Width, source.Height, humanize.Comma(s.pixels)+" pixels")
 	}
 	return nil

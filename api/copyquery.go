@@ -8,6 +8,7 @@ import (
 
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/resize"
+	"imageserver/api/refusal"
 )
 
 // copyRequest reads the parameters of a resized copy. It returns nil if there are
@@ -29,7 +30,7 @@ func copyRequest(q url.Values) (*resize.Request, error) {
 		return nil, err
 	}
 	if cover && (w == 0 || h == 0) {
-		return nil, refuse(http.StatusBadRequest, "bad_fit", "fit=cover fills a box, so it needs both w and h.")
+		return nil, refusal.New(http.StatusBadRequest, "bad_fit", "fit=cover fills a box, so it needs both w and h.")
 	}
 	return &resize.Request{Width: w, Height: h, Cover: cover, Format: kind, Quality: quality}, nil
 }
@@ -42,7 +43,7 @@ func pixelsOf(q url.Values, name, what string) (int, error) {
 	}
 	n, ok := digits(q.Get(name))
 	if !ok || n < 1 || n > resize.MaxSide {
-		return 0, refuse(http.StatusBadRequest, "bad_"+what, "%s=%.40s is not a valid %s. Use a number of pixels from 1 to %d.", name, q.Get(name), what, resize.MaxSide)
+		return 0, refusal.New(http.StatusBadRequest, "bad_"+what, "%s=%.40s is not a valid %s. Use a number of pixels from 1 to %d.", name, q.Get(name), what, resize.MaxSide)
 	}
 	return resize.Step(n), nil
 }
@@ -59,7 +60,7 @@ func qualityOf(q url.Values) (int, error) {
 	}
 	n, ok := digits(q.Get("q"))
 	if !ok || n < 1 || n > 100 {
-		return 0, refuse(http.StatusBadRequest, "bad_quality", "q=%.40s is not a valid quality. Use a number from 1 to 100.", q.Get("q"))
+		return 0, refusal.New(http.StatusBadRequest, "bad_quality", "q=%.40s is not a valid quality. Use a number from 1 to 100.", q.Get("q"))
 	}
 	return resize.Quality(n), nil
 }
@@ -71,7 +72,7 @@ func fitOf(q url.Values) (cover bool, err error) {
 	case fit == "contain" || !q.Has("fit"):
 		return false, nil
 	default:
-		return false, refuse(http.StatusBadRequest, "bad_fit", "fit=%.40s is not valid. Use contain or cover.", fit)
+		return false, refusal.New(http.StatusBadRequest, "bad_fit", "fit=%.40s is not valid. Use contain or cover.", fit)
 	}
 }
 
@@ -81,7 +82,7 @@ func formatOf(q url.Values) (format.Type, error) {
 	}
 	t, err := format.Parse(q.Get("format"))
 	if err != nil || t != format.JPEG && t != format.PNG {
-		return "", refuse(http.StatusBadRequest, "bad_format", "format=%.40s is not valid. Use jpeg or png.", q.Get("format"))
+		return "", refusal.New(http.StatusBadRequest, "bad_format", "format=%.40s is not valid. Use jpeg or png.", q.Get("format"))
 	}
 	return t, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -62,7 +63,7 @@ func (s *Server) keyed(c echo.Context) (db.Image, error) {
 	return img, err
 }
 
-var errNoKey = refuse(http.StatusNotFound, "not_found", "There is no image to delete here. It was deleted or replaced, or the link is incomplete.")
+var errNoKey = refusal.New(http.StatusNotFound, "not_found", "There is no image to delete here. It was deleted or replaced, or the link is incomplete.")
 
 // deleteByKey responds with 204, or to the form of a browser with a page.
 func (s *Server) deleteByKey(c echo.Context) error {
@@ -128,8 +129,8 @@ func (s *Server) deletePage(c echo.Context, d deletion, err error) error {
 	status := http.StatusOK
 	if err != nil {
 		e := explain(err)
-		status, d = e.status, deletion{Title: "That did not work", Problem: e.message}
-		switch e.status {
+		status, d = e.Status, deletion{Title: "That did not work", Problem: e.Message}
+		switch e.Status {
 		case http.StatusNotFound:
 			d.Title = "Nothing to delete"
 		case http.StatusServiceUnavailable:

@@ -19,29 +19,9 @@ import (
 	"imageserver/api/imaging/resize"
 	"imageserver/api/imaging/strip"
 	"imageserver/api/intake"
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
-
-// refusal is an error whose text is the API's own.
-type refusal struct {
-	status  int
-	code    string // for programs
-	message string // for people: what happened and what to do
-	cause   error  // for the log
-}
-
-func (e *refusal) Error() string {
-	if e.cause != nil {
-		return e.cause.Error()
-	}
-	return e.message
-}
-
-func (e *refusal) Unwrap() error { return e.cause }
-
-func refuse(status int, code, text string, args ...any) error {
-	return &refusal{status: status, code: code, message: fmt.Sprintf(text, args...)}
-}
 
 var (
 	errPrecondition = errors.New("the image is not in the state that the request asks for; look at it again and repeat")
@@ -83,15 +63,14 @@ var answers = []struct {
 }
 
 // explain returns what to answer to err.
-func explain(err error) *refusal {
-	var own *refusal
+func explain(err error) *refusal.Error {
+	var own *refusal.Error
 	if errors.As(err, &own) {
 		return own
 	}
 	var limit *db.LimitError
 	if errors.As(err, &limit) {
-		return &refusal{http.StatusInsufficientStorage, "full",
-			fmt.Sprintf("The store is full: the limit is %s. Nothing that is stored was lost; once images are deleted, uploads work again.", humanize.IBytes(uint64(limit.Limit))), err}
+		return refusal.Because(err, http.StatusInsufficientStorage, "full", fmt.Sprintf("The store is full: the limit is %s. Nothing that is stored was lost; once images are deleted, uploads work again.", humanize.IBytes(uint64(limit.Limit))))
 	}
 	for _, a := range answers {
 		if errors.Is(err, a.err) {
@@ -99,14 +78,14 @@ func explain(err error) *refusal {
 			if message == "" {
 				message = sentence(err.Error())
 			}
-			return &refusal{a.status, a.code, message, err}
+			return refusal.Because(err, a.status, a.code, message)
 		}
 	}
 	var routing *echo.HTTPError
 	if errors.As(err, &routing) {
-		return &refusal{routing.Code, "http_" + strconv.Itoa(routing.Code), sentence(http.StatusText(routing.Code)), err}
+		return refusal.Because(err, routing.Code, "http_"+strconv.Itoa(routing.Code), sentence(http.StatusText(routing.Code)))
 	}
-	return &refusal{http.StatusInternalServerError, "internal", sentence(http.StatusText(http.StatusInternalServerError)), err}
+	return refusal.Because(err, http.StatusInternalServerError, "internal", sentence(http.StatusText(http.StatusInternalServerError)))
 }
 
 // sentence makes an error's text one for people.
@@ -136,20 +115,20 @@ func (s *Server) writeError(err error, c echo.Context) {
 	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
-	switch e.status {
+	switch e.Status {
 	case http.StatusServiceUnavailable:
 		h.Set(echo.HeaderRetryAfter, "5")
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="images"`)
 	}
-	body := failure{Message: e.message, Error: failureCode{e.code, e.message}}
+	body := failure{Message: e.Message, Error: failureCode{e.Code, e.Message}}
 	var partly *partlyStored
 	if errors.As(err, &partly) {
 		body.Images = partly.images
-		body.Message = partly.message(e.message)
+		body.Message = partly.message(e.Message)
 	}
 	text, _ := json.Marshal(body) // strings and numbers always can be
-	answerEarly(c, e.status, text, max(4*s.o.MaxUpload, 64<<20))
+	answerEarly(c, e.Status, text, max(4*s.o.MaxUpload, 64<<20))
 }
 
 // answerEarly sends an answer although the request's body may not have been

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"imageserver/api/refusal"
 )
 
 // maxLife is the longest time after which an image can expire.
@@ -27,7 +29,7 @@ func expiresIn(r *http.Request, field string) (string, error) {
 	case 1:
 		return said[0], nil
 	}
-	return "", refuse(http.StatusBadRequest, "bad_expiry", "expires_in is given more than once, with different values. Give it once.")
+	return "", refusal.New(http.StatusBadRequest, "bad_expiry", "expires_in is given more than once, with different values. Give it once.")
 }
 
 // expiry returns when an image expires that is stored now with the lifetime in
@@ -38,7 +40,7 @@ func expiry(text string, now time.Time) (time.Time, error) {
 	}
 	d, ok := ParseLife(text)
 	if !ok || d < time.Second || d > maxLife {
-		return time.Time{}, refuse(http.StatusBadRequest, "bad_expiry", "expires_in=%.40s is not a valid lifetime. Use seconds, or a number with s, m, h, d or w, such as 30m, 12h or 7d, up to ten years.", text)
+		return time.Time{}, refusal.New(http.StatusBadRequest, "bad_expiry", "expires_in=%.40s is not a valid lifetime. Use seconds, or a number with s, m, h, d or w, such as 30m, 12h or 7d, up to ten years.", text)
 	}
 	return now.Add(d), nil
 }

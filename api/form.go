@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/multipart"
+	"imageserver/api/refusal"
 )
 
 const (
@@ -37,9 +38,9 @@ func newForm(r *http.Request, base string) (*form, error) {
 	boundary, isForm := multipart.Boundary(r.Header.Get(echo.HeaderContentType))
 	switch {
 	case !isForm:
-		return nil, refuse(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@cat.png %s/upload", base)
+		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@cat.png %s/upload", base)
 	case boundary == "": // a header that was set by hand, for a fetch that would have known the boundary
-		return nil, refuse(http.StatusBadRequest, "not_a_form", "The Content-Type header names no boundary of the form data. Leave the header out: clients that are given a form set it themselves.")
+		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "The Content-Type header names no boundary of the form data. Leave the header out: clients that are given a form set it themselves.")
 	}
 	return &form{parts: multipart.NewReader(r.Body, boundary)}, nil
 }
@@ -79,7 +80,7 @@ func (f *form) life() (string, error) {
 	}
 	// What else is wrong behind the file is not its fault.
 	if f.stored > 0 && said != f.expiresIn {
-		return "", refuse(http.StatusBadRequest, "bad_expiry", "expires_in comes too late for the files before it. Put it before the first file, or into the URL.")
+		return "", refusal.New(http.StatusBadRequest, "bad_expiry", "expires_in comes too late for the files before it. Put it before the first file, or into the URL.")
 	}
 	return f.expiresIn, nil
 }
@@ -90,7 +91,7 @@ const maxField = 100
 func (f *form) field(part *multipart.Part) (string, error) {
 	b, err := io.ReadAll(io.LimitReader(f, maxField+1))
 	if len(b) > maxField {
-		err = refuse(http.StatusBadRequest, "bad_form", "The field “%s” is too long.", part.Name)
+		err = refusal.New(http.StatusBadRequest, "bad_form", "The field “%s” is too long.", part.Name)
 	}
 	return string(b), err
 }
@@ -106,7 +107,7 @@ func (f *form) next() (*multipart.Part, error) {
 		f.spent += n
 	}
 	if f.spent > maxBesides {
-		return nil, refuse(http.StatusBadRequest, "bad_form", "The form holds too much besides its files.")
+		return nil, refusal.New(http.StatusBadRequest, "bad_form", "The form holds too much besides its files.")
 	}
 	part, err := f.parts.NextPart()
 	f.part = part
@@ -127,7 +128,7 @@ func (f *form) Read(p []byte) (int, error) {
 func formError(err error) error {
 	for _, fault := range []error{multipart.ErrHeader, multipart.ErrBoundary, multipart.ErrEncoding} {
 		if errors.Is(err, fault) {
-			return &refusal{http.StatusBadRequest, "bad_form", "The upload is not proper form data: " + fault.Error() + ".", err}
+			return refusal.Because(err, http.StatusBadRequest, "bad_form", "The upload is not proper form data: "+fault.Error()+".")
 		}
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/imaging/resize"
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -102,9 +103,9 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 // tooHard reports whether a copy is refused because it would take too much memory
 // or time, or be too long for a JPEG, although the picture is sound.
 func tooHard(err error) bool {
-	var refused *refusal
+	var refused *refusal.Error
 	return errors.Is(err, resize.ErrTooLong) ||
-		errors.As(err, &refused) && (refused.code == "too_many_pixels" || errors.Is(err, errEndless))
+		errors.As(err, &refused) && (refused.Code == "too_many_pixels" || errors.Is(err, errEndless))
 }
 
 // showsPicture reports whether a browser asks for a picture to show, as in an img

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"imageserver/api/refusal"
 )
 
 // livez responds that the process is alive.
@@ -24,11 +26,11 @@ func (s *Server) readyz(c echo.Context) error {
 // unready returns why the server should get no new requests, or nil.
 func (s *Server) unready(ctx context.Context) error {
 	if s.draining.Load() {
-		return &refusal{status: http.StatusServiceUnavailable, code: "draining", message: "The server is shutting down."}
+		return refusal.New(http.StatusServiceUnavailable, "draining", "The server is shutting down.")
 	}
 	if err := s.store.Ready(ctx); err != nil {
 		s.o.Log.Error("not ready", "err", err)
-		return &refusal{status: http.StatusServiceUnavailable, code: "not_ready", message: "The store is not ready: " + err.Error() + "."}
+		return refusal.New(http.StatusServiceUnavailable, "not_ready", "The store is not ready: "+err.Error()+".")
 	}
 	return nil
 }

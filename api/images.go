@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/imaging/format"
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -79,7 +80,7 @@ func (s *Server) putImage(c echo.Context) error {
 	}
 	switch {
 	case r.Header.Get("Content-Range") != "": // RFC 9110 section 14.5
-		return refuse(http.StatusBadRequest, "content_range", "Send the image as a whole, without Content-Range.")
+		return refusal.New(http.StatusBadRequest, "content_range", "Send the image as a whole, without Content-Range.")
 	case !s.intake.Fits(r.ContentLength):
 		return s.intake.TooLarge()
 	}
@@ -111,7 +112,7 @@ func (s *Server) putImage(c echo.Context) error {
 
 // putNowhere responds to a curl -T without the last slash.
 func (s *Server) putNowhere(echo.Context) error {
-	return refuse(http.StatusBadRequest, "bad_name", "The name is missing: PUT /images/NAME, or with curl -T photo.jpg the URL ends in /images/")
+	return refusal.New(http.StatusBadRequest, "bad_name", "The name is missing: PUT /images/NAME, or with curl -T photo.jpg the URL ends in /images/")
 }
 
 // checkNow asks allow about the image as it is now. The store asks again in the

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -42,7 +43,7 @@ type lentCopy struct {
 	since   time.Time
 }
 
-var errTakenBack = refuse(http.StatusServiceUnavailable, "busy", "The server needed the memory of this resized copy, and your connection is slow. Try again in a few seconds.")
+var errTakenBack = refusal.New(http.StatusServiceUnavailable, "busy", "The server needed the memory of this resized copy, and your connection is slow. Try again in a few seconds.")
 
 // lend returns a copy as a body. The data must not be empty.
 func (l *lender) lend(client netip.Prefix, data []byte) (db.Body, error) {

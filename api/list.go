@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -42,7 +43,7 @@ func (s *Server) listImage(c echo.Context, name string) error {
 		return err
 	}
 	if trash || q.Get("q") != "" || q.Get("sort") != "" || q.Get("order") != "" || q.Get("cursor") != "" {
-		return refuse(http.StatusBadRequest, "bad_combination", "name selects one image. Leave out q, sort, order, cursor and trash.")
+		return refusal.New(http.StatusBadRequest, "bad_combination", "name selects one image. Leave out q, sort, order, cursor and trash.")
 	}
 	img, err := s.store.Stat(c.Request().Context(), name)
 	switch {
@@ -89,7 +90,7 @@ func listOptions(c echo.Context) (o db.ListOptions, err error) {
 		return o, err
 	}
 	if o.Trash && (o.Sort != db.ByUploaded || o.Reverse) {
-		return o, refuse(http.StatusBadRequest, "bad_sort", "The trash has one order, the most recently deleted first. Leave out sort and order.")
+		return o, refusal.New(http.StatusBadRequest, "bad_sort", "The trash has one order, the most recently deleted first. Leave out sort and order.")
 	}
 	return o, nil
 }
@@ -101,7 +102,7 @@ func limitOf(c echo.Context) (int, error) {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 1 {
-		return 0, refuse(http.StatusBadRequest, "bad_limit", "limit=%.40s is not valid. Use a number from 1 to %d.", v, maxLimit)
+		return 0, refusal.New(http.StatusBadRequest, "bad_limit", "limit=%.40s is not valid. Use a number from 1 to %d.", v, maxLimit)
 	}
 	return min(n, maxLimit), nil
 }
@@ -115,7 +116,7 @@ func sortOf(c echo.Context) (db.Sort, error) {
 	case "size":
 		return db.BySize, nil
 	default:
-		return 0, refuse(http.StatusBadRequest, "bad_sort", "sort=%.40s is not valid. Use uploaded, name or size.", v)
+		return 0, refusal.New(http.StatusBadRequest, "bad_sort", "sort=%.40s is not valid. Use uploaded, name or size.", v)
 	}
 }
 
@@ -130,6 +131,6 @@ func reverses(c echo.Context, by db.Sort) (bool, error) {
 	case "desc":
 		return by == db.ByName, nil
 	default:
-		return false, refuse(http.StatusBadRequest, "bad_order", "order=%.40s is not valid. Use asc or desc.", v)
+		return false, refusal.New(http.StatusBadRequest, "bad_order", "order=%.40s is not valid. Use asc or desc.", v)
 	}
 }

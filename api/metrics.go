@@ -170,7 +170,7 @@ func (s *Server) tally(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
 		if err != nil {
-			m.refusals.WithLabelValues(explain(err).code).Inc()
+			m.refusals.WithLabelValues(explain(err).Code).Inc()
 		}
 		return err
 	}

@@ -182,36 +182,36 @@ func TestEveryCode(t *testing.T) {
 	}
 }
 
-// codeGiven returns the code in refuse(status, code, …) and refusal{…}, or nil.
+// codeGiven returns the code in refusal.New(status, code, …) and in
+// refusal.Because(cause, status, code, …), or nil.
 func codeGiven(n ast.Node) ast.Expr {
-	switch n := n.(type) {
-	case *ast.CallExpr:
-		if isNamed(n.Fun, "refuse") {
-			return n.Args[1]
-		}
-	case *ast.CompositeLit:
-		if !isNamed(n.Type, "refusal") {
-			return nil
-		}
-		for i, element := range n.Elts {
-			field, keyed := element.(*ast.KeyValueExpr)
-			switch {
-			case keyed && isNamed(field.Key, "code"):
-				return field.Value
-			case !keyed && i == 1:
-				return element
-			}
-		}
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return nil
+	}
+	f, ok := call.Fun.(*ast.SelectorExpr)
+	switch {
+	case !ok || !isNamed(f.X, "refusal"):
+		return nil
+	case f.Sel.Name == "New":
+		return call.Args[1]
+	case f.Sel.Name == "Because":
+		return call.Args[2]
 	}
 	return nil
 }
 
-// inspectSources shows f all nodes of this package's sources.
+// inspectSources shows f all nodes of the sources of this package and of those below it
+// that refuse requests.
 func inspectSources(t *testing.T, f func(ast.Node)) {
 	t.Helper()
-	sources, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var sources []string
+	for _, pattern := range []string{"*.go", "access/*.go", "transport/*.go", "variants/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, files...)
 	}
 	for _, path := range sources {
 		if strings.HasSuffix(path, "_test.go") {

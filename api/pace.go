@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -147,7 +148,7 @@ func senderOf(r *http.Request) db.Sender {
 	return nil
 }
 
-var errGaveWay = &refusal{http.StatusRequestTimeout, "too_slow", "The upload stalled while others were waiting. Send it again.", os.ErrDeadlineExceeded}
+var errGaveWay = refusal.Because(os.ErrDeadlineExceeded, http.StatusRequestTimeout, "too_slow", "The upload stalled while others were waiting. Send it again.")
 
 // Client returns the client's network; see clientNetwork.
 func (b *pacedBody) Client() string { return clientNetwork(b.client()).String() }

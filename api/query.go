@@ -5,6 +5,8 @@ import (
 	"net/url"
 
 	"github.com/labstack/echo/v4"
+
+	"imageserver/api/refusal"
 )
 
 // plainQuery rejects a query that is not completely valid. net/http drops the pairs
@@ -24,7 +26,7 @@ func plainQuery(next echo.HandlerFunc) echo.HandlerFunc {
 func parseQuery(raw string) (url.Values, error) {
 	q, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "bad_query", "The query of the URL is not valid. Separate parameters by &, and write %% only in escapes such as %%20.")
+		return nil, refusal.New(http.StatusBadRequest, "bad_query", "The query of the URL is not valid. Separate parameters by &, and write %% only in escapes such as %%20.")
 	}
 	return q, nil
 }
@@ -40,6 +42,6 @@ func flag(q url.Values, name string) (bool, error) {
 	case "0", "false":
 		return false, nil
 	default:
-		return false, refuse(http.StatusBadRequest, "bad_flag", "%s=%.40s is not valid. Leave it out, or use %s, %s=1 or %s=0.", name, v, name, name, name)
+		return false, refusal.New(http.StatusBadRequest, "bad_flag", "%s=%.40s is not valid. Leave it out, or use %s, %s=1 or %s=0.", name, v, name, name, name)
 	}
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
+
+	"imageserver/api/refusal"
 )
 
 // Rate is how often something may be done: Count times in Per, all of them at
@@ -109,7 +111,7 @@ func (s *Server) mayUpload(c echo.Context) error {
 	}
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
 	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(seconds))
-	return refuse(http.StatusTooManyRequests, "too_many_uploads", "You are uploading too much at once. Try again in %d s.", seconds)
+	return refusal.New(http.StatusTooManyRequests, "too_many_uploads", "You are uploading too much at once. Try again in %d s.", seconds)
 }
 
 // counted is for the routes that upload. It refuses before the body is read.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -22,7 +23,7 @@ func (s *Server) changeImage(c echo.Context) error {
 		return s.restoreImage(c, name)
 	}
 	c.Response().Header().Set(echo.HeaderAllow, "GET, HEAD, PUT, DELETE")
-	return refuse(http.StatusMethodNotAllowed, "http_405", "This path does not accept POST. Upload to /upload, or POST to /images/NAME/rename or /images/NAME/restore.")
+	return refusal.New(http.StatusMethodNotAllowed, "http_405", "This path does not accept POST. Upload to /upload, or POST to /images/NAME/rename or /images/NAME/restore.")
 }
 
 // maxRename is the largest body of a rename, in bytes.
@@ -39,7 +40,7 @@ func (s *Server) renameImage(c echo.Context, name string) error {
 	}
 	err = json.NewDecoder(io.LimitReader(c.Request().Body, maxRename)).Decode(&body)
 	if err != nil || body.Filename == nil {
-		return refuse(http.StatusBadRequest, "bad_json", `The new name is missing: send it as JSON, {"filename": "cat.png"}.`)
+		return refusal.New(http.StatusBadRequest, "bad_json", `The new name is missing: send it as JSON, {"filename": "cat.png"}.`)
 	}
 	img, outcome, err := s.store.Rename(c.Request().Context(), name, *body.Filename, db.RenameOptions{
 		Conflict: conflict,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"imageserver/api/imaging/resize"
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -46,9 +47,9 @@ func newResizer(n int, memory int64) *resizer {
 }
 
 var (
-	errQueue   = refuse(http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds.")
-	errMemory  = refuse(http.StatusUnprocessableEntity, "too_many_pixels", "Resizing this picture needs more memory than this server allows. The original can be shown.")
-	errEndless = refuse(http.StatusUnprocessableEntity, "damaged_picture", "Decoding this picture takes too long, so it cannot be resized. The original can be shown.")
+	errQueue   = refusal.New(http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds.")
+	errMemory  = refusal.New(http.StatusUnprocessableEntity, "too_many_pixels", "Resizing this picture needs more memory than this server allows. The original can be shown.")
+	errEndless = refusal.New(http.StatusUnprocessableEntity, "damaged_picture", "Decoding this picture takes too long, so it cannot be resized. The original can be shown.")
 )
 
 // make waits for a turn and makes a copy of the picture with the digest d. It

@@ -13,6 +13,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -63,7 +64,7 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	case w.damage != nil:
 		return w.damage
 	case w.status == http.StatusRequestedRangeNotSatisfiable:
-		return refuse(w.status, "bad_range", "The range asked for lies outside the image's %d bytes.", img.Size)
+		return refusal.New(w.status, "bad_range", "The range asked for lies outside the image's %d bytes.", img.Size)
 	case w.status == http.StatusPreconditionFailed:
 		return errPrecondition
 	}

@@ -94,24 +94,24 @@ func TestStatus(t *testing.T) {
 				"wrapped twice": fmt.Errorf("read: %w", fmt.Errorf("image: %w", row.err)),
 				"joined":        errors.Join(errors.New("close"), row.err),
 			} {
-				if got := explain(err).status; got != row.status {
+				if got := explain(err).Status; got != row.status {
 					t.Errorf("%s: got status %d, want %d", what, got, row.status)
 				}
 				e := explain(err)
-				if e.status != row.status || e.code != row.code {
-					t.Errorf("%s: got %d %s, want %d %s", what, e.status, e.code, row.status, row.code)
+				if e.Status != row.status || e.Code != row.code {
+					t.Errorf("%s: got %d %s, want %d %s", what, e.Status, e.Code, row.status, row.code)
 				}
-				if e.message == "" || !strings.HasSuffix(e.message, ".") {
-					t.Errorf("%s: the message %q is no sentence", what, e.message)
+				if e.Message == "" || !strings.HasSuffix(e.Message, ".") {
+					t.Errorf("%s: the message %q is no sentence", what, e.Message)
 				}
-				if strings.Contains(e.message, "secret") {
-					t.Errorf("%s: the message %q says too much", what, e.message)
+				if strings.Contains(e.Message, "secret") {
+					t.Errorf("%s: the message %q says too much", what, e.Message)
 				}
 				if !errors.Is(e, row.err) && e != row.err {
 					t.Errorf("%s: the log would say %q, want it to hold %q", what, e, row.err)
 				}
 			}
-			if got := explain(row.err).message; !strings.Contains(got, row.says) {
+			if got := explain(row.err).Message; !strings.Contains(got, row.says) {
 				t.Errorf("got the message %q, want it to say %q", got, row.says)
 			}
 		})
@@ -123,8 +123,8 @@ func TestStatus(t *testing.T) {
 func TestOursSayLittle(t *testing.T) {
 	for _, row := range rows {
 		err := fmt.Errorf("write /var/lib/secret: %w", row.err)
-		if e := explain(err); e.status >= 500 && strings.Contains(e.message, "/var/lib") {
-			t.Errorf("%s: the message %q says too much", row.name, e.message)
+		if e := explain(err); e.Status >= 500 && strings.Contains(e.Message, "/var/lib") {
+			t.Errorf("%s: the message %q says too much", row.name, e.Message)
 		}
 	}
 }

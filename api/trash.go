@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -39,7 +40,7 @@ func (s *Server) emptyTrash(c echo.Context) error {
 	}
 	if !trash {
 		c.Response().Header().Set(echo.HeaderAllow, "GET, HEAD")
-		return refuse(http.StatusMethodNotAllowed, "http_405", "The name is missing: DELETE /images/NAME, or DELETE /images?trash to empty the trash.")
+		return refusal.New(http.StatusMethodNotAllowed, "http_405", "The name is missing: DELETE /images/NAME, or DELETE /images?trash to empty the trash.")
 	}
 	n, err := s.store.EmptyTrash(c.Request().Context())
 	if err != nil {

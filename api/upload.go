@@ -12,6 +12,7 @@ import (
 
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
+	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -76,7 +77,7 @@ func (s *Server) upload(c echo.Context) error {
 		}
 	}
 	if len(stored) == 0 {
-		return refuse(http.StatusBadRequest, "no_file", "There is no file in the upload. Send the image as form data in the field “file”.")
+		return refusal.New(http.StatusBadRequest, "no_file", "There is no file in the upload. Send the image as form data in the field “file”.")
 	}
 	return s.answerUpload(c, stored, outcome)
 }
@@ -137,7 +138,7 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (tak
 		}
 		name := part.FileName
 		if form.files++; form.files > maxFiles {
-			return taken{}, refuse(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
+			return taken{}, refusal.New(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
 		}
 		if form.files > 1 { // the request counts for the first
 			if err := s.mayUpload(c); err != nil {
@@ -162,10 +163,10 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (tak
 // named says which file an error is about, where its text does not.
 func named(file string, err error) error {
 	e := explain(err)
-	if e.status >= 500 {
+	if e.Status >= 500 {
 		return err
 	}
-	return &refusal{e.status, e.code, fmt.Sprintf("%s: %s", db.CleanName(file, ""), e.message), err}
+	return refusal.Because(err, e.Status, e.Code, fmt.Sprintf("%s: %s", db.CleanName(file, ""), e.Message))
 }
 
 // incoming is how one image is to be stored.
@@ -251,6 +252,6 @@ func conflictOf(c echo.Context) (db.Conflict, error) {
 	case "error":
 		return db.Fail, nil
 	default:
-		return 0, refuse(http.StatusBadRequest, "bad_conflict", "conflict=%s is unknown: it is rename, replace or error.", v)
+		return 0, refusal.New(http.StatusBadRequest, "bad_conflict", "conflict=%s is unknown: it is rename, replace or error.", v)
 	}
 }

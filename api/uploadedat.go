@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"imageserver/api/refusal"
 )
 
 const (
@@ -25,9 +27,9 @@ func uploadedAt(h http.Header, now time.Time) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339Nano, said[0])
 	switch {
 	case len(said) > 1 || err != nil || at.UTC().Year() < firstYear:
-		return at, refuse(http.StatusBadRequest, "bad_uploaded_at", "Uploaded-At: %.40s is not a valid upload time. Use the format of RFC 3339, such as 2024-05-01T12:00:00Z.", said[0])
+		return at, refusal.New(http.StatusBadRequest, "bad_uploaded_at", "Uploaded-At: %.40s is not a valid upload time. Use the format of RFC 3339, such as 2024-05-01T12:00:00Z.", said[0])
 	case at.After(now.Add(maxSkew)):
-		return at, refuse(http.StatusBadRequest, "bad_uploaded_at", "Uploaded-At: %.40s is in the future. The time here is %s.", said[0], now.UTC().Format(time.RFC3339))
+		return at, refusal.New(http.StatusBadRequest, "bad_uploaded_at", "Uploaded-At: %.40s is in the future. The time here is %s.", said[0], now.UTC().Format(time.RFC3339))
 	}
 	return at, nil
 }
