@@ -27,13 +27,13 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"imageserver/api"
-	"imageserver/api/flags"
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/api/listen"
 	"imageserver/api/printable"
 	"imageserver/api/progress"
 	"imageserver/api/transfer"
+	"imageserver/api/units"
 	"imageserver/db"
 	"imageserver/db/bolt"
 	"imageserver/db/bolt/offline"
@@ -305,26 +305,26 @@ func (cmd *compact) Run(ctx context.Context, t *terminal) error {
 
 // serve is the command serve.
 type serve struct {
-	Addr         string        `default:"127.0.0.1:5000" help:"Address to listen on: HOST:PORT, where port 0 takes a free port, or unix:PATH for a unix socket."`
-	SocketMode   flags.Mode    `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
-	DB           string        `name:"db" default:"images.db" help:"The data file. It is created if it does not exist."`
-	MaxUpload    flags.Size    `default:"64MiB" help:"The largest image that can be uploaded."`
-	UploadMemory flags.Size    `default:"64MiB" help:"Memory for uploads in progress. When it is used up, other uploads wait, and stalled ones are ended."`
-	MaxDBSize    flags.Size    `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB; 0 means no limit but the disk."`
-	Trash        flags.Life    `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d; 0 deletes them at once."`
-	Rate         api.Rate      `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, also in one burst; 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
-	Strip        bool          `help:"Remove metadata, such as the location of a photo, from every upload. The server then accepts only JPEG, PNG and WebP."`
-	CopiesBudget flags.Budget  `default:"auto" help:"Space for resized copies; auto means a tenth of the images, but at least 1GiB; 0 keeps none."`
-	ResizeMemory flags.Size    `default:"512MiB" help:"Memory for making resized copies, and for sending those that are not kept. When it is used up, other requests wait."`
-	MaxPixels    int64         `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can still be stored and shown."`
-	Token        string        `help:"Require this access token (a bearer token) to upload, list and delete. Viewing images stays public."`
-	Open         bool          `help:"Let everyone who can reach the server upload, list and delete."`
-	BaseURL      *url.URL      `name:"base-url" placeholder:"URL" help:"The beginning of the URLs in responses, such as https://img.example.com or https://www.example.com/img."`
-	CORSOrigin   []string      `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
-	TrustedProxy []flags.Proxy `placeholder:"NETWORK" help:"Addresses or networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8, or unix for a proxy that connects to the unix socket."`
-	Allow        []format.Type `help:"Types of images to accept. The default is all: ${types}."`
-	TLS          listen.TLS    `embed:""`
-	Log          string        `enum:"auto,text,json" default:"auto" help:"Format of the log: text or json; auto means text on a terminal."`
+	Addr         string         `default:"127.0.0.1:5000" help:"Address to listen on: HOST:PORT, where port 0 takes a free port, or unix:PATH for a unix socket."`
+	SocketMode   units.Mode     `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
+	DB           string         `name:"db" default:"images.db" help:"The data file. It is created if it does not exist."`
+	MaxUpload    units.Size     `default:"64MiB" help:"The largest image that can be uploaded."`
+	UploadMemory units.Size     `default:"64MiB" help:"Memory for uploads in progress. When it is used up, other uploads wait, and stalled ones are ended."`
+	MaxDBSize    units.Size     `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB; 0 means no limit but the disk."`
+	Trash        units.Lifetime `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d; 0 deletes them at once."`
+	Rate         units.Rate     `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, also in one burst; 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
+	Strip        bool           `help:"Remove metadata, such as the location of a photo, from every upload. The server then accepts only JPEG, PNG and WebP."`
+	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies; auto means a tenth of the images, but at least 1GiB; 0 keeps none."`
+	ResizeMemory units.Size     `default:"512MiB" help:"Memory for making resized copies, and for sending those that are not kept. When it is used up, other requests wait."`
+	MaxPixels    int64          `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can still be stored and shown."`
+	Token        string         `help:"Require this access token (a bearer token) to upload, list and delete. Viewing images stays public."`
+	Open         bool           `help:"Let everyone who can reach the server upload, list and delete."`
+	BaseURL      *url.URL       `name:"base-url" placeholder:"URL" help:"The beginning of the URLs in responses, such as https://img.example.com or https://www.example.com/img."`
+	CORSOrigin   []string       `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
+	TrustedProxy []units.Proxy  `placeholder:"NETWORK" help:"Addresses or networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8, or unix for a proxy that connects to the unix socket."`
+	Allow        []format.Type  `help:"Types of images to accept. The default is all: ${types}."`
+	TLS          listen.TLS     `embed:""`
+	Log          string         `enum:"auto,text,json" default:"auto" help:"Format of the log: text or json; auto means text on a terminal."`
 }
 
 // Help is the text of serve --help below its first line.
@@ -387,7 +387,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 
 // options returns the options of the API that the flags ask for.
 func (cmd *serve) options(listener net.Listener, metrics *api.Metrics, log *slog.Logger) api.Options {
-	proxies, unix := flags.Split(cmd.TrustedProxy)
+	proxies, unix := units.Split(cmd.TrustedProxy)
 	return api.Options{
 		MaxUpload:      int64(cmd.MaxUpload),
 		Trash:          time.Duration(cmd.Trash),
@@ -533,7 +533,7 @@ func (cmd *serve) check() error {
 	if cmd.BaseURL != nil && !webAddress(cmd.BaseURL) {
 		return usageError{fmt.Errorf("--base-url=%s is not a URL such as https://img.example.com", cmd.BaseURL)}
 	}
-	for _, origin := range flags.Trim(cmd.CORSOrigin) {
+	for _, origin := range units.Trim(cmd.CORSOrigin) {
 		if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil && origin != "*" {
 			return usageError{fmt.Errorf("--cors-origin=%s is neither * nor an origin such as https://app.example.com", origin)}
 		}
@@ -619,7 +619,7 @@ func (p *source) use(t *terminal, rules intake.Rules, mayCreate bool, do func(tr
 // imports is the command import.
 type imports struct {
 	source
-	MaxUpload flags.Size    `default:"64MiB" help:"The largest image to store in the data file. A server has its own limit."`
+	MaxUpload units.Size    `default:"64MiB" help:"The largest image to store in the data file. A server has its own limit."`
 	Strip     bool          `help:"Remove metadata from images that are stored in the data file, as serve --strip does."`
 	Allow     []format.Type `help:"Types of images to store in the data file. The default is all: ${types}."`
 	Paths     []string      `arg:"" name:"path" help:"Folders and files."`

@@ -16,6 +16,7 @@ import (
 
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
+	"imageserver/api/units"
 	"imageserver/db"
 )
 
@@ -58,7 +59,7 @@ type Options struct {
 
 	// Rate is how often a client may upload, whether or not it has the token. A
 	// client is an IPv4 address or an IPv6 /64.
-	Rate Rate
+	Rate units.Rate
 
 	// Stall is how long a client may take for the next 64 KiB of an upload, or
 	// for a chunk of an answer; 0 means 60 s.

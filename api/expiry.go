@@ -3,15 +3,11 @@ package api
 import (
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"imageserver/api/refusal"
+	"imageserver/api/units"
 )
-
-// maxLife is the longest time after which an image can expire.
-const maxLife = 10 * 365 * 24 * time.Hour
 
 // expiresIn returns the lifetime that a request gives an image: the form field, or
 // else the query parameter, or else the header. It is empty for no expiry.
@@ -38,27 +34,9 @@ func expiry(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	d, ok := ParseLife(text)
-	if !ok || d < time.Second || d > maxLife {
+	d, ok := units.ParseLifetime(text)
+	if !ok || d < time.Second || d > units.MaxLifetime {
 		return time.Time{}, refusal.New(http.StatusBadRequest, "bad_expiry", "expires_in=%.40s is not a valid lifetime. Use seconds, or a number with s, m, h, d or w, such as 30m, 12h or 7d, up to ten years.", text)
 	}
 	return now.Add(d), nil
-}
-
-// ParseLife reads a lifetime: a number of seconds, anything that
-// time.ParseDuration reads, or a number of days or weeks, such as 7d or 2w.
-func ParseLife(text string) (time.Duration, bool) {
-	unit := time.Second
-	number := text
-	switch {
-	case strings.HasSuffix(text, "d"):
-		number, unit = strings.TrimSuffix(text, "d"), 24*time.Hour
-	case strings.HasSuffix(text, "w"):
-		number, unit = strings.TrimSuffix(text, "w"), 7*24*time.Hour
-	}
-	if n, err := strconv.ParseUint(number, 10, 63); err == nil {
-		return time.Duration(n) * unit, n <= uint64(maxLife/unit)
-	}
-	d, err := time.ParseDuration(text)
-	return d, err == nil
 }

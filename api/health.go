@@ -30,7 +30,7 @@ func (s *Server) unready(ctx context.Context) error {
 	}
 	if err := s.store.Ready(ctx); err != nil {
 		s.o.Log.Error("not ready", "err", err)
-		return refusal.New(http.StatusServiceUnavailable, "not_ready", "The store is not ready: "+err.Error()+".")
+		return refusal.New(http.StatusServiceUnavailable, "not_ready", "The store is not ready: %v.", err)
 	}
 	return nil
 }

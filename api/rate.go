@@ -1,12 +1,10 @@
 package api
 
 import (
-	"errors"
 	"math"
 	"net/http"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,28 +12,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"imageserver/api/refusal"
+	"imageserver/api/units"
 )
-
-// Rate is how often something may be done: Count times in Per, all of them at
-// once if nothing was done before. The zero Rate is no limit.
-type Rate struct {
-	Count int
-	Per   time.Duration
-}
-
-// UnmarshalText reads what people write: 10/s, 60/m, 1000/h. 0 is no limit.
-func (r *Rate) UnmarshalText(text []byte) error {
-	count, unit, _ := strings.Cut(string(text), "/")
-	n, err := strconv.ParseUint(count, 10, 31)
-	per := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
-	switch {
-	case string(text) == "0":
-	case err != nil, n == 0, per == 0:
-		return errors.New("want a number of uploads such as 60/m, 10/s or 1000/h, or 0 for no limit")
-	}
-	*r = Rate{int(n), per}
-	return nil
-}
 
 // maxClients is how many clients each of the two generations of a limiter may
 // have: some 20 MB.
@@ -46,7 +24,7 @@ const maxClients = 50_000
 // generations of clients, and the older one is forgotten each time that has
 // passed, or when the younger one is full.
 type limiter struct {
-	rate Rate
+	rate units.Rate
 	now  func() time.Time
 
 	mu         sync.Mutex
@@ -54,7 +32,7 @@ type limiter struct {
 	until      time.Time // when the young become the old
 }
 
-func newLimiter(r Rate) *limiter { return &limiter{rate: r, now: time.Now} }
+func newLimiter(r units.Rate) *limiter { return &limiter{rate: r, now: time.Now} }
 
 // take counts one more for the client, or returns how long it has to wait.
 func (l *limiter) take(client netip.Prefix) (wait time.Duration) {

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"imageserver/api/units"
 )
 
 func TestClientNetwork(t *testing.T) {
@@ -26,26 +28,11 @@ func TestClientNetwork(t *testing.T) {
 	}
 }
 
-func TestRateText(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]Rate{"0": {}, "60/m": {60, time.Minute}, "10/s": {10, time.Second}, "1000/h": {1000, time.Hour}} {
-		var got Rate
-		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
-			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "60", "0/s", "-1/s", "1/d", "1/ms", "/s", "1/", "x/s", "99999999999/s", "1.5/s", "00/s"} {
-		if err := new(Rate).UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q was taken for a rate", text)
-		}
-	}
-}
-
 // TestLimiter goes by a clock of its own.
 func TestLimiter(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1e9, 0)
-	l := newLimiter(Rate{3, time.Minute})
+	l := newLimiter(units.Rate{Count: 3, Per: time.Minute})
 	l.now = func() time.Time { return now }
 	a, b := clientNetwork("192.0.2.1"), clientNetwork("192.0.2.2")
 	take := func(c netip.Prefix, want time.Duration) {
@@ -85,7 +72,7 @@ func TestLimiter(t *testing.T) {
 // TestLimiterBounded: no number of clients takes more than so much memory.
 func TestLimiterBounded(t *testing.T) {
 	t.Parallel()
-	l := newLimiter(Rate{1, time.Hour})
+	l := newLimiter(units.Rate{Count: 1, Per: time.Hour})
 	for i := range 3*maxClients + 10 {
 		if wait := l.take(clientNetwork(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff))); wait != 0 {
 			t.Fatalf("a new client was told to wait %s", wait)

@@ -1,5 +1,6 @@
-// Package flags reads values of flags that people write: sizes, times, networks.
-package flags
+// Package units reads values as people write them in flags and parameters: sizes,
+// lifetimes, rates, networks.
+package units
 
 import (
 	"fmt"
@@ -7,11 +8,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize"
-
-	"imageserver/api"
 )
 
 // Size is a number of bytes, written like 64MiB.
@@ -26,20 +24,8 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Life is a time that an image is kept, written like 12h or 7d.
-type Life time.Duration
-
-func (l *Life) UnmarshalText(text []byte) error {
-	d, ok := api.ParseLife(string(text))
-	if !ok || d < 0 {
-		return fmt.Errorf("%q is not a time such as 12h or 7d", text)
-	}
-	*l = Life(d)
-	return nil
-}
-
-// Budget is a size for copies, in the terms of api.Options: 0 leaves it to api,
-// and less means none.
+// Budget is a number of bytes for resized copies, as in api.Options: 0 means that api
+// chooses it, and a negative value that none are kept.
 type Budget int64
 
 func (b *Budget) UnmarshalText(text []byte) error {
@@ -57,9 +43,9 @@ func (b *Budget) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Proxy is who may say for whom it forwards a request: the addresses of a
-// network, written like 10.0.0.0/8, one address, or whoever connects to the unix
-// socket, written unix. That one has the zero Prefix.
+// Proxy is a trusted proxy: the addresses of a network, written like 10.0.0.0/8, one
+// address, or a proxy that connects to the unix socket, written unix, which has the zero
+// Prefix.
 type Proxy struct{ netip.Prefix }
 
 func (p *Proxy) UnmarshalText(text []byte) (err error) {
@@ -90,8 +76,8 @@ func Split(proxies []Proxy) (networks []netip.Prefix, unix bool) {
 	return networks, unix
 }
 
-// Trim removes the spaces around the items of a list: people write a space after
-// a comma.
+// Trim removes the spaces around the items of a list, because people write a space
+// after a comma.
 func Trim(list []string) []string {
 	for i, item := range list {
 		list[i] = strings.TrimSpace(item)
