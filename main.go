@@ -33,6 +33,7 @@ import (
 	"imageserver/api/printable"
 	"imageserver/api/progress"
 	"imageserver/api/transfer"
+	"imageserver/api/transport"
 	"imageserver/api/units"
 	"imageserver/db"
 	"imageserver/db/bolt"
@@ -417,7 +418,7 @@ func run(ctx context.Context, handler *api.Server, listener net.Listener, https 
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       api.ConnContext,
+		ConnContext:       transport.ConnContext,
 		TLSConfig:         https,
 		HTTP2:             handler.HTTP2(),
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
@@ -425,9 +426,9 @@ func run(ctx context.Context, handler *api.Server, listener net.Listener, https 
 	served := make(chan error, 1)
 	go func() {
 		if https != nil {
-			served <- server.ServeTLS(api.Listener(listener), "", "")
+			served <- server.ServeTLS(transport.Listener(listener), "", "")
 		} else {
-			served <- server.Serve(api.Listener(listener))
+			served <- server.Serve(transport.Listener(listener))
 		}
 	}()
 	select {

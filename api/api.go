@@ -16,6 +16,7 @@ import (
 
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
+	"imageserver/api/transport"
 	"imageserver/api/units"
 	"imageserver/db"
 )
@@ -121,7 +122,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	}
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.IPExtractor = s.clientAddress
-	s.echo.Use(s.measure, s.logRequests(), s.pace, middleware.RecoverWithConfig(recovery(o.Log)), s.local, s.cors())
+	s.echo.Use(s.measure, s.logRequests(), transport.Pace(o.Stall, networkOf), middleware.RecoverWithConfig(recovery(o.Log)), s.local, s.cors())
 	s.routes(page)
 	s.prefix = newPrefix(o.BaseURL, s.echo.Routes())
 	if o.Metrics != nil {
@@ -170,6 +171,12 @@ func (s *Server) routes(page http.Handler) {
 		e.Match(look, path, echo.WrapHandler(page))
 	}
 }
+
+// networkOf names the client that a request comes from; see clientNetwork.
+func networkOf(c echo.Context) string { return clientNetwork(c.RealIP()).String() }
+
+// HTTP2 is for the field of that name in an http.Server that serves s over TLS.
+func (s *Server) HTTP2() *http.HTTP2Config { return transport.HTTP2(s.o.Stall) }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.echo.ServeHTTP(w, s.prefix.remove(r))

@@ -14,6 +14,7 @@ import (
 
 	"imageserver/api/portable"
 	"imageserver/api/refusal"
+	"imageserver/api/transport"
 	"imageserver/db"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) sendArchive(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &archiveWriter{w: c.Response(), room: roomIn(c.Response().Writer)}
+	w := &archiveWriter{w: c.Response(), room: transport.Room(c.Response().Writer)}
 	err = writeArchive(w, entries, files)
 	switch {
 	case err == nil || w.gone != nil:
@@ -152,7 +153,7 @@ func (f archiveFile) Room(most int) (int, error) { return f.archive.Room(most) }
 // archiveWriter tells an error of the client's connection from one of the store.
 type archiveWriter struct {
 	w    io.Writer
-	room func(most int) (int, error) // of the connection; see roomIn
+	room func(most int) (int, error) // of the connection; see transport.Room
 	gone error                       // what the connection said
 }
 

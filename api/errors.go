@@ -20,6 +20,7 @@ import (
 	"imageserver/api/imaging/strip"
 	"imageserver/api/intake"
 	"imageserver/api/refusal"
+	"imageserver/api/transport"
 	"imageserver/db"
 )
 
@@ -128,39 +129,5 @@ func (s *Server) writeError(err error, c echo.Context) {
 		body.Message = partly.message(e.Message)
 	}
 	text, _ := json.Marshal(body) // strings and numbers always can be
-	answerEarly(c, e.Status, text, max(4*s.o.MaxUpload, 64<<20))
-}
-
-// answerEarly sends an answer although the request's body may not have been
-// read, and after it reads up to limit bytes of what still comes.
-func answerEarly(c echo.Context, status int, text []byte, limit int64) {
-	w, r := c.Response(), c.Request()
-	body, _ := r.Body.(*pacedBody)
-	unread := body != nil && body.err == nil
-	// Who waits for "100 Continue" sends nothing after a refusal, and reading
-	// would ask for it.
-	waits := unread && body.read == 0 && r.Header.Get("Expect") != ""
-	if unread && !waits && !body.large() {
-		unread = !body.drain(spare, inFlight)
-	}
-	// In HTTP/2 the answer comes beside the body, and after it what still comes
-	// is called off without an error (RFC 9113 section 8.1).
-	unread = unread && r.ProtoMajor == 1
-	if unread {
-		// net/http would read first and answer then, and it would take what
-		// comes after a deadline for the next request.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-		w.Header().Set(echo.HeaderConnection, "close")
-	}
-	w.Header().Set(echo.HeaderContentLength, strconv.Itoa(len(text)))
-	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
-	w.WriteHeader(status)
-	if _, err := w.Write(text); err != nil || !unread {
-		return
-	}
-	w.Flush()
-	if waits {
-		limit = 0
-	}
-	body.drain(limit, body.stall)
+	transport.RespondEarly(c, e.Status, text, max(4*s.o.MaxUpload, 64<<20))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"imageserver/api/refusal"
+	"imageserver/api/transport"
 	"imageserver/db"
 )
 
@@ -145,7 +146,7 @@ const pieceSize = 64 << 10
 // piecePool and smallPiecePool lend the buffers that lent copies are written from.
 var (
 	piecePool      = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
-	smallPiecePool = sync.Pool{New: func() any { b := make([]byte, smallRoom); return &b }}
+	smallPiecePool = sync.Pool{New: func() any { b := make([]byte, transport.SmallRoom); return &b }}
 )
 
 // WriteTo writes from a buffer: a copy that is taken back must not stay in memory
@@ -175,7 +176,7 @@ func (b *lentBody) WriteTo(w io.Writer) (n int64, err error) {
 // writePiece writes size bytes from offset off.
 func (b *lentBody) writePiece(w io.Writer, off int64, size int) (int, error) {
 	pool := &piecePool
-	if size <= smallRoom {
+	if size <= transport.SmallRoom {
 		pool = &smallPiecePool
 	}
 	buf := pool.Get().(*[]byte)

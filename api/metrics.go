@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"imageserver/api/transport"
 	"imageserver/db"
 )
 
@@ -153,9 +154,7 @@ func (s *Server) measure(next echo.HandlerFunc) echo.HandlerFunc {
 			r.answered(c.Response().Status).Inc()
 			r.duration.Observe(time.Since(began).Seconds())
 			r.sent.Add(float64(c.Response().Size))
-			if body, ok := c.Request().Body.(*pacedBody); ok {
-				r.received.Add(float64(body.read))
-			}
+			r.received.Add(float64(transport.BytesRead(c.Request())))
 		}()
 		return next(c)
 	}

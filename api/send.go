@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/refusal"
+	"imageserver/api/transport"
 	"imageserver/db"
 )
 
@@ -47,7 +48,7 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	h := c.Response().Header()
 	present(h, img, want)
 	oneRange(r.Header, img.Size)
-	w := sender{w: c.Response(), room: roomIn(c.Response().Writer)}
+	w := sender{w: c.Response(), room: transport.Room(c.Response().Writer)}
 	http.ServeContent(&w, r, "", img.Uploaded, body)
 	if w.damage == nil && w.status < 400 {
 		w.commit()
@@ -91,7 +92,7 @@ func oneRange(h http.Header, size int64) {
 // out to be damaged at its first byte is answered with an error.
 type sender struct {
 	w      *echo.Response
-	room   func(most int) (int, error) // of the connection; see roomIn
+	room   func(most int) (int, error) // of the connection; see transport.Room
 	status int
 	damage error // what the store said
 	gone   error // what the client's connection said
@@ -171,20 +172,6 @@ func (p *partWriter) Write(b []byte) (n int, err error) {
 		err = errPartEnd
 	}
 	return n, err
-}
-
-// roomIn returns the Room of the writer that paces the response; see db.Receiver.
-func roomIn(w http.ResponseWriter) func(most int) (int, error) {
-	for {
-		switch v := w.(type) {
-		case db.Receiver:
-			return v.Room
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = v.Unwrap()
-		default:
-			return func(most int) (int, error) { return most, nil }
-		}
-	}
 }
 
 // attachment is a Content-Disposition (RFC 6266) with the name twice: in

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"imageserver/api"
+	"imageserver/api/transport"
 	"imageserver/db"
 	"imageserver/db/bolt"
 	"imageserver/ui"
@@ -94,8 +95,8 @@ func serveOver(t testing.TB, store db.Store, o api.Options, secure bool) *server
 func listen(t testing.TB, handler *api.Server, secure bool) *server {
 	t.Helper()
 	h := httptest.NewUnstartedServer(handler)
-	h.Listener = api.Listener(h.Listener)
-	h.Config.ConnContext = api.ConnContext
+	h.Listener = transport.Listener(h.Listener)
+	h.Config.ConnContext = transport.ConnContext
 	h.Config.HTTP2 = handler.HTTP2()
 	h.EnableHTTP2 = true
 	return start(t, h, secure)

@@ -13,6 +13,7 @@ import (
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/api/refusal"
+	"imageserver/api/transport"
 	"imageserver/db"
 )
 
@@ -197,7 +198,7 @@ func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error
 	if err != nil {
 		return taken{}, err
 	}
-	sender := senderOf(c.Request())
+	sender := transport.Sender(c.Request())
 	content, err := s.intake.Open(ctx, body, intake.Options{Strip: strip, Digest: in.digest != nil, Sender: sender})
 	if err != nil {
 		return taken{}, err

@@ -1,4 +1,4 @@
-package api
+package transport
 
 import "golang.org/x/sys/unix"
 
@@ -8,7 +8,7 @@ type socketRoom struct {
 	size int // SO_SNDBUF when it was last asked for; the kernel lets it grow
 }
 
-// of returns the room for at most most bytes: at least smallRoom if the socket is
+// of returns the room for at most most bytes: at least SmallRoom if the socket is
 // writable, otherwise 0.
 func (r *socketRoom) of(fd, most int) int {
 	unsentNow, err := unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
@@ -18,14 +18,14 @@ func (r *socketRoom) of(fd, most int) int {
 	if r.beside(unsentNow) < most {
 		r.size, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
 	}
-	if free := r.beside(unsentNow); free >= min(most, smallRoom) {
+	if free := r.beside(unsentNow); free >= min(most, SmallRoom) {
 		return min(free, most)
 	}
 	ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 	if n, err := unix.Poll(ready, 0); n == 0 && err == nil {
 		return 0 // the poll has also asked the kernel to wake the connection
 	}
-	return min(most, smallRoom)
+	return min(most, SmallRoom)
 }
 
 // beside returns the room beside bytes that are not sent. A third of SO_SNDBUF is left

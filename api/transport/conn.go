@@ -1,4 +1,4 @@
-package api
+package transport
 
 import (
 	"context"
@@ -7,16 +7,17 @@ import (
 	"syscall"
 )
 
-// net/http sends the head of an answer filled up to its buffer's 4 KiB with
-// the body's first bytes, and then the rest: two system calls where one does.
-// The connections here hold the first back until the second comes.
+// net/http sends the head of a response together with the first bytes of the body, up to
+// its buffer's 4 KiB, and then the rest: two system calls where one is enough. The
+// connections here hold the first write back until the second comes.
 
-// Listener returns l with connections that send an answer's head and body
-// together. An http.Server that serves it sets [ConnContext].
+// Listener returns l with connections that send the head and the body of a response
+// together and know how much they can take. An http.Server that serves it sets
+// [ConnContext].
 func Listener(l net.Listener) net.Listener { return gatherListener{l} }
 
-// ConnContext is for the field of that name in http.Server: it lets the API
-// find the connection of a request.
+// ConnContext is for the field of that name in http.Server. With it, a handler finds the
+// connection of its request.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
@@ -64,21 +65,21 @@ type socket interface {
 	CloseWrite() error // with which net/http ends a connection gently
 }
 
-// unsent is how many bytes of an answer may wait in the kernel to be sent. Left
-// to itself it takes 4 MB, and lets a writer go on only when a third of that has
-// gone: a client that takes 10 kB/s would seem to have stalled.
+// unsent is how many bytes of a response may wait in the kernel to be sent. By default
+// Linux takes up to 4 MB, and lets a writer continue only when a third of that was sent:
+// a client that reads 10 kB/s would seem to have stalled.
 const unsent = 192 << 10
 
-// gatherMax is the size of net/http's buffer: only what comes from there is
-// held back.
+// gatherMax is the size of net/http's buffer. Only writes from that buffer are held
+// back.
 const gatherMax = 4 << 10
 
-// gatherConn holds one small write back while it gathers. It is written to by
-// its request's goroutine alone, as net/http does.
+// gatherConn holds one small write back while it gathers. Only the goroutine of its
+// request writes to it, as in net/http.
 type gatherConn struct {
 	socket
 	raw       syscall.RawConn
-	ask       func(fd uintptr) bool // askRoom, so that no call of room makes it anew
+	ask       func(fd uintptr) bool // askRoom; kept because a method value is an allocation
 	most      int                   // what askRoom asks for
 	free      int                   // and what it found
 	kernel    socketRoom
@@ -88,15 +89,15 @@ type gatherConn struct {
 	both      [2][]byte
 }
 
-// smallRoom is the least that room returns if more is wanted. It may be a little more
-// than the kernel takes.
-const smallRoom = 32 << 10
+// SmallRoom is the least room that a connection reports, in bytes, if the caller asks for
+// as much. It may be a little more than the kernel takes.
+const SmallRoom = 32 << 10
 
-// room waits until the kernel takes bytes of a response, and returns how many it
-// takes at once: most of them, or at least smallRoom. The connection's write deadline
+// room waits until the kernel takes bytes of a response, and returns how many it takes
+// at once: most, or at least SmallRoom. The connection's write deadline
 // ends the wait.
 func (c *gatherConn) room(most int) (int, error) {
-	if most <= smallRoom {
+	if most <= SmallRoom {
 		return most, nil
 	}
 	c.most = most

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package api
+package transport
 
 // socketRoom cannot ask the kernel here: it offers the whole of a chunk, which a slow
 // client then holds in memory.
