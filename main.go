@@ -27,6 +27,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/api/listen"
@@ -390,23 +391,25 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 func (cmd *serve) options(listener net.Listener, metrics *api.Metrics, log *slog.Logger) api.Options {
 	proxies, unix := units.Split(cmd.TrustedProxy)
 	return api.Options{
-		MaxUpload:      int64(cmd.MaxUpload),
-		Trash:          time.Duration(cmd.Trash),
-		Rate:           cmd.Rate,
-		Strip:          cmd.Strip,
-		CopiesBudget:   int64(cmd.CopiesBudget),
-		ResizeMemory:   int64(cmd.ResizeMemory),
-		MaxPixels:      cmd.MaxPixels,
-		Allow:          cmd.Allow,
-		Token:          cmd.Token,
-		Private:        !cmd.guarded(),
-		LocalOnly:      listen.Loopback(listener.Addr()),
-		BaseURL:        cmd.BaseURL,
-		CORSOrigins:    cmd.CORSOrigin,
-		TrustedProxies: proxies,
-		TrustUnix:      unix,
-		Metrics:        metrics,
-		Log:            log,
+		Access: access.Options{
+			Rate:           cmd.Rate,
+			Token:          cmd.Token,
+			Private:        !cmd.guarded(),
+			LocalOnly:      listen.Loopback(listener.Addr()),
+			BaseURL:        cmd.BaseURL,
+			CORSOrigins:    cmd.CORSOrigin,
+			TrustedProxies: proxies,
+			TrustUnix:      unix,
+		},
+		MaxUpload:    int64(cmd.MaxUpload),
+		Trash:        time.Duration(cmd.Trash),
+		Strip:        cmd.Strip,
+		CopiesBudget: int64(cmd.CopiesBudget),
+		ResizeMemory: int64(cmd.ResizeMemory),
+		MaxPixels:    cmd.MaxPixels,
+		Allow:        cmd.Allow,
+		Metrics:      metrics,
+		Log:          log,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"imageserver/api"
+	"imageserver/api/access"
 )
 
 // request is one of a kind, made anew for each use.
@@ -60,7 +61,7 @@ func TestHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(t, api.Options{LocalOnly: true, BaseURL: base})
+	s := newServer(t, api.Options{Access: access.Options{LocalOnly: true, BaseURL: base}})
 	for _, host := range []string{
 		"localhost", "localhost:5000", "LOCALHOST.", "localhost.:5000", "127.0.0.1", "127.0.0.1:5000", "127.255.0.1",
 		"[::1]", "[::1]:5000", "192.168.1.7:5000", "img.localhost:5000", "a.b.LOCALHOST.", "img.example.com", "IMG.example.com:443", "img.example.com.",
@@ -167,7 +168,7 @@ func preflight(t *testing.T, s *server, origin, method, path, headers string) bo
 
 func TestPreflight(t *testing.T) {
 	t.Parallel()
-	open, guarded := newServer(t, api.Options{}), newServer(t, api.Options{Token: "secret"})
+	open, guarded := newServer(t, api.Options{}), newServer(t, api.Options{Access: access.Options{Token: "secret"}})
 	for _, c := range []struct {
 		method, path, headers string
 		open, guarded         bool
@@ -203,7 +204,7 @@ func TestPreflight(t *testing.T) {
 // TestCORSOrigins: with a list, no other page may upload or read.
 func TestCORSOrigins(t *testing.T) {
 	t.Parallel()
-	o := api.Options{CORSOrigins: []string{"https://app.example", "https://*.pages.example"}}
+	o := api.Options{Access: access.Options{CORSOrigins: []string{"https://app.example", "https://*.pages.example"}}}
 	for origin, allowed := range map[string]bool{
 		"https://app.example":          true,
 		"https://a.pages.example":      true,
@@ -238,7 +239,7 @@ func TestCORSOrigins(t *testing.T) {
 // TestNoCORSOrigins: an empty list is not no list.
 func TestNoCORSOrigins(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{CORSOrigins: []string{}})
+	s := newServer(t, api.Options{Access: access.Options{CORSOrigins: []string{}}})
 	s.put(t, "/images/cat.png", picture(t, 1, 0))
 	s.do(t, "GET", "/images/cat.png", "Origin: https://app.example", "").wantHeader(t, "Access-Control-Allow-Origin", "")
 	if preflight(t, s, "https://app.example", "POST", "/upload", "x-requested-with") {
@@ -250,7 +251,7 @@ func TestNoCORSOrigins(t *testing.T) {
 // it from sending a form, which needs no preflight.
 func TestUploadFromOtherOrigin(t *testing.T) {
 	t.Parallel()
-	o := api.Options{CORSOrigins: []string{"https://app.example"}}
+	o := api.Options{Access: access.Options{CORSOrigins: []string{"https://app.example"}}}
 	for header, status := range map[string]int{
 		"Origin: https://app.example\nSec-Fetch-Site: cross-site": 201,
 		"Origin: https://evil.com\nSec-Fetch-Site: cross-site":    403,
@@ -309,7 +310,7 @@ var refused = map[string]int{"replace": 403, "put": 403, "delete": 403, "list": 
 // TestToken: with a token everything but looking wants it.
 func TestToken(t *testing.T) {
 	t.Parallel()
-	o := api.Options{Token: "s3cret"}
+	o := api.Options{Access: access.Options{Token: "s3cret"}}
 	guarded := map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200}
 	public := []string{"get", "head", "archive", "limits", "page", "livez", "readyz", "healthz"}
 	for _, header := range []string{
@@ -368,10 +369,10 @@ func TestTokenFromOtherOrigins(t *testing.T) {
 	for which, status := range map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200} {
 		t.Run(which, func(t *testing.T) {
 			t.Parallel()
-			_, a := try(t, api.Options{Token: "s3cret"}, which, page+"\nAuthorization: Bearer s3cret")
+			_, a := try(t, api.Options{Access: access.Options{Token: "s3cret"}}, which, page+"\nAuthorization: Bearer s3cret")
 			a.want(t, status)
 			a.wantHeader(t, "Access-Control-Allow-Origin", "*")
-			_, a = try(t, api.Options{Token: "s3cret"}, which, page+"\nAuthorization: Bearer wrong")
+			_, a = try(t, api.Options{Access: access.Options{Token: "s3cret"}}, which, page+"\nAuthorization: Bearer wrong")
 			if a.status != 401 && a.status != 403 {
 				t.Errorf("without the token: got %s, want 401 or 403", a)
 			}
@@ -405,14 +406,14 @@ func TestURLs(t *testing.T) {
 		"as asked":                 {api.Options{}, "Host: localhost:5000", scheme() + "localhost:5000"},
 		"as asked, IPv6":           {api.Options{}, "Host: [::1]:5000", scheme() + "[::1]:5000"},
 		"no proxy is trusted":      {api.Options{}, "Host: localhost:5000\n" + forwarded, scheme() + "localhost:5000"},
-		"another proxy is trusted": {api.Options{TrustedProxies: proxy[:1]}, "Host: localhost:5000\n" + forwarded, scheme() + "localhost:5000"},
-		"this proxy is trusted":    {api.Options{TrustedProxies: proxy}, forwarded, "https://img.example.com"},
-		"trusted, says nothing":    {api.Options{TrustedProxies: proxy}, "Host: img.example.com", scheme() + "img.example.com"},
-		"proxies in a row":         {api.Options{TrustedProxies: proxy}, "X-Forwarded-Proto: https, http\nX-Forwarded-Host: img.example.com, inner:8080", "https://img.example.com"},
-		"a scheme of nonsense":     {api.Options{TrustedProxies: proxy}, "Host: a.example\nX-Forwarded-Proto: javascript", scheme() + "a.example"},
-		"base URL":                 {api.Options{BaseURL: parse("https://img.example.com")}, "Host: localhost:5000", "https://img.example.com"},
-		"base URL with a path":     {api.Options{BaseURL: parse("https://example.com/pictures/")}, "Host: localhost:5000", "https://example.com/pictures"},
-		"base URL and proxy":       {api.Options{BaseURL: parse("https://a.example"), TrustedProxies: proxy}, forwarded, "https://a.example"},
+		"another proxy is trusted": {api.Options{Access: access.Options{TrustedProxies: proxy[:1]}}, "Host: localhost:5000\n" + forwarded, scheme() + "localhost:5000"},
+		"this proxy is trusted":    {api.Options{Access: access.Options{TrustedProxies: proxy}}, forwarded, "https://img.example.com"},
+		"trusted, says nothing":    {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: img.example.com", scheme() + "img.example.com"},
+		"proxies in a row":         {api.Options{Access: access.Options{TrustedProxies: proxy}}, "X-Forwarded-Proto: https, http\nX-Forwarded-Host: img.example.com, inner:8080", "https://img.example.com"},
+		"a scheme of nonsense":     {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: a.example\nX-Forwarded-Proto: javascript", scheme() + "a.example"},
+		"base URL":                 {api.Options{Access: access.Options{BaseURL: parse("https://img.example.com")}}, "Host: localhost:5000", "https://img.example.com"},
+		"base URL with a path":     {api.Options{Access: access.Options{BaseURL: parse("https://example.com/pictures/")}}, "Host: localhost:5000", "https://example.com/pictures"},
+		"base URL and proxy":       {api.Options{Access: access.Options{BaseURL: parse("https://a.example"), TrustedProxies: proxy}}, forwarded, "https://a.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -451,7 +452,7 @@ func TestLoggedClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{TrustedProxies: c.proxies})
+			s := newServer(t, api.Options{Access: access.Options{TrustedProxies: c.proxies}})
 			s.do(t, "GET", "/images", c.header, "").want(t, http.StatusOK)
 			var line struct{ Client string }
 			if err := json.Unmarshal([]byte(s.log.wait(t, `"path":"/images"`)), &line); err != nil {
@@ -472,7 +473,7 @@ func TestForwarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	private := api.Options{LocalOnly: true, Private: true, BaseURL: base}
+	private := api.Options{Access: access.Options{LocalOnly: true, Private: true, BaseURL: base}}
 	refusing := newServer(t, private) // one for all: a request that is refused changes nothing
 	serve(t, refusing.store, api.Options{}).put(t, "/images/cat.png", picture(t, 1, 0))
 	public := map[string]bool{"get": true, "head": true, "archive": true, "limits": true, "page": true, "livez": true, "readyz": true, "healthz": true}
@@ -521,7 +522,7 @@ func TestForwarded(t *testing.T) {
 			}
 		}
 	}
-	for _, guarded := range []api.Options{{}, {LocalOnly: true}} { // --open
+	for _, guarded := range []api.Options{{}, {Access: access.Options{LocalOnly: true}}} { // --open
 		if _, a := try(t, guarded, "delete", "X-Forwarded-For: 203.0.113.7"); a.status != http.StatusNoContent {
 			t.Errorf("on an open server: got %s, want 204", a)
 		}
@@ -532,7 +533,7 @@ func TestForwarded(t *testing.T) {
 // calls the server by its address and names no client.
 func TestForwardedBare(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{LocalOnly: true, Private: true})
+	s := newServer(t, api.Options{Access: access.Options{LocalOnly: true, Private: true}})
 	for _, c := range []struct {
 		head   string
 		status int

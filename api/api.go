@@ -2,11 +2,9 @@
 package api
 
 import (
-	"crypto/sha256"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,10 +12,10 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 
+	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/api/transport"
-	"imageserver/api/units"
 	"imageserver/db"
 )
 
@@ -26,25 +24,8 @@ type Options struct {
 	MaxUpload int64         // bytes of one image at most; 0 means 64 MiB
 	Allow     []format.Type // what is taken; nil means all of format.Types
 
-	// Token, when not empty, must come as a bearer token (RFC 6750) with
-	// everything but looking: at images, archives of them, the page, the limits and
-	// the description of the API, and whether the server is well.
-	Token string
-
-	// Private is set for a server that has neither an access token nor the order to
-	// be open to everyone. Uploading, listing and changing are then for its own
-	// machine only, and a request that another machine, a proxy or a tunnel sent is refused.
-	Private bool
-
-	// LocalOnly refuses requests whose Host is a name other than localhost and
-	// BaseURL's. A server that listens on loopback sets it: a page of another
-	// site whose name is made to point here (DNS rebinding) gets nothing.
-	LocalOnly bool
-
-	BaseURL        *url.URL       // what the URLs in answers begin with; nil means as the client asked
-	CORSOrigins    []string       // the origins whose pages may upload and show; nil means all, which is "*"
-	TrustedProxies []netip.Prefix // whose X-Forwarded-… headers count
-	TrustUnix      bool           // a proxy connects to a unix socket, and its headers count
+	// Access says who may do what. New sets its Shared and Keyed.
+	Access access.Options
 
 	// Trash is for how long a deleted or replaced image can be brought back; with
 	// 0 it is gone at once.
@@ -57,10 +38,6 @@ type Options struct {
 	CopiesBudget int64
 	ResizeMemory int64 // bytes of memory while copies are made; 0 means 512 MiB
 	MaxPixels    int64 // of a picture that is resized; 0 means 100 million
-
-	// Rate is how often a client may upload, whether or not it has the token. A
-	// client is an IPv4 address or an IPv6 /64.
-	Rate units.Rate
 
 	// Stall is how long a client may take for the next 64 KiB of an upload, or
 	// for a chunk of an answer; 0 means 60 s.
@@ -77,11 +54,8 @@ type Server struct {
 	intake   *intake.Intake
 	copies   copies
 	o        Options
-	token    [sha256.Size]byte           // the digest of Options.Token
-	invited  *http.CrossOriginProtection // who may upload, unless all may
-	crossing *http.CrossOriginProtection // who may change and list
+	access   *access.Policy
 	draining atomic.Bool
-	uploads  *limiter
 	backups  sync.Mutex // held while one is made and sent
 	prefix   prefix
 }
@@ -100,31 +74,23 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	if o.Stall == 0 {
 		o.Stall = 60 * time.Second
 	}
-	if o.CORSOrigins == nil {
-		o.CORSOrigins = []string{"*"}
-	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	o.Access.Shared, o.Access.Keyed = shared, keyed
 	s := &Server{
-		echo:     echo.New(),
-		store:    store,
-		intake:   intake.New(intake.Rules{MaxSize: o.MaxUpload, Allow: o.Allow, Strip: o.Strip}),
-		copies:   copies{store: store, log: o.Log, resizer: newResizer(resizers(), o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
-		o:        o,
-		token:    sha256.Sum256([]byte(o.Token)),
-		invited:  http.NewCrossOriginProtection(),
-		crossing: http.NewCrossOriginProtection(),
-		uploads:  newLimiter(o.Rate),
-	}
-	for _, origin := range o.CORSOrigins {
-		_ = s.invited.AddTrustedOrigin(origin) // what is no origin is nobody's
+		echo:   echo.New(),
+		store:  store,
+		intake: intake.New(intake.Rules{MaxSize: o.MaxUpload, Allow: o.Allow, Strip: o.Strip}),
+		copies: copies{store: store, log: o.Log, resizer: newResizer(resizers(), o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
+		o:      o,
+		access: access.New(o.Access),
 	}
 	s.echo.HTTPErrorHandler = s.writeError
-	s.echo.IPExtractor = s.clientAddress
-	s.echo.Use(s.measure, s.logRequests(), transport.Pace(o.Stall, networkOf), middleware.RecoverWithConfig(recovery(o.Log)), s.local, s.cors())
+	s.echo.IPExtractor = s.access.ClientAddress
+	s.echo.Use(s.measure, s.logRequests(), transport.Pace(o.Stall, networkOf), middleware.RecoverWithConfig(recovery(o.Log)), s.access.KnownHost, s.access.CORS())
 	s.routes(page)
-	s.prefix = newPrefix(o.BaseURL, s.echo.Routes())
+	s.prefix = newPrefix(o.Access.BaseURL, s.echo.Routes())
 	if o.Metrics != nil {
 		s.copies.resizer.metrics = o.Metrics
 		o.Metrics.watch(s)
@@ -132,48 +98,57 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	return s
 }
 
-// routes is the API. Looking is public; uploading wants the token, when there
-// is one; what lists or changes images is besides not for other sites' pages.
-// Who has a key may delete its image, from anywhere.
+// routes registers all routes. Viewing images is public. Uploading needs the access token
+// if there is one. Listing and changing images needs it too, and is refused to pages of
+// other origins. Whoever has the delete key of an image may delete it, from any origin.
 func (s *Server) routes(page http.Handler) {
 	e := s.echo
-	look := []string{http.MethodGet, http.MethodHead}
+	get := []string{http.MethodGet, http.MethodHead}
+	guest, own, token, limit := s.access.AllowedOrigin, s.access.SameOrigin, s.access.RequireToken, s.access.LimitUploads
 
-	e.POST("/upload", s.upload, s.tally, s.guest, s.bearer, s.counted, plainQuery, uncoded)
-	e.Match(look, "/images/*", s.getImage)
+	e.POST("/upload", s.upload, s.tally, guest, token, limit, plainQuery, uncoded)
+	e.Match(get, "/images/*", s.getImage)
 
-	e.Match(look, "/images", s.listImages, s.own, s.bearer, plainQuery)
-	e.PUT("/images", s.putNowhere, s.own, s.bearer)
-	e.PUT("/images/*", s.putImage, s.tally, s.own, s.bearer, s.counted, plainQuery, uncoded)
-	e.DELETE("/images/*", s.deleteImage, s.own, s.bearer)
-	e.DELETE("/images", s.emptyTrash, s.own, s.bearer, plainQuery)
-	e.POST("/images/*", s.changeImage, s.own, s.bearer, plainQuery, uncoded)
+	e.Match(get, "/images", s.listImages, own, token, plainQuery)
+	e.PUT("/images", s.putNowhere, own, token)
+	e.PUT("/images/*", s.putImage, s.tally, own, token, limit, plainQuery, uncoded)
+	e.DELETE("/images/*", s.deleteImage, own, token)
+	e.DELETE("/images", s.emptyTrash, own, token, plainQuery)
+	e.POST("/images/*", s.changeImage, own, token, plainQuery, uncoded)
 
-	e.POST("/archive", s.sendArchive, s.own, uncoded) // from a form, which cannot send the token, and looking needs none
+	e.POST("/archive", s.sendArchive, own, uncoded) // a form cannot send the token, and viewing needs none
 
-	e.Match(look, deletePath+"*", s.askToDelete)
+	e.Match(get, deletePath+"*", s.askToDelete)
 	e.POST(deletePath+"*", s.deleteByKey)
 	e.DELETE(deletePath+"*", s.deleteByKey)
 
-	e.GET("/metrics", s.getMetrics, s.own, s.bearer)
-	e.GET("/backup", s.getBackup, s.own, s.bearer)
+	e.GET("/metrics", s.getMetrics, own, token)
+	e.GET("/backup", s.getBackup, own, token)
 
-	e.Match(look, "/livez", s.livez)
-	e.Match(look, "/readyz", s.readyz)
-	e.Match(look, "/healthz", s.readyz)
+	e.Match(get, "/livez", s.livez)
+	e.Match(get, "/readyz", s.readyz)
+	e.Match(get, "/healthz", s.readyz)
 
-	e.Match(look, "/limits", s.getLimits)
-	e.Match(look, "/openapi.json", s.getDescription)
-	e.Match(look, "/sharex.sxcu", s.getShareX)
+	e.Match(get, "/limits", s.getLimits)
+	e.Match(get, "/openapi.json", s.getDescription)
+	e.Match(get, "/sharex.sxcu", s.getShareX)
 
-	e.Match(look, "/", echo.WrapHandler(page), s.slash, s.announce)
+	e.Match(get, "/", echo.WrapHandler(page), s.slash, s.announce)
 	for _, path := range []string{"/ui/*", "/favicon.ico"} {
-		e.Match(look, path, echo.WrapHandler(page))
+		e.Match(get, path, echo.WrapHandler(page))
 	}
 }
 
-// networkOf names the client that a request comes from; see clientNetwork.
-func networkOf(c echo.Context) string { return clientNetwork(c.RealIP()).String() }
+// shared reports whether a path is for pages of other origins too.
+func shared(path string) bool {
+	return path == "/upload" || path == "/limits" || path == "/openapi.json" || strings.HasPrefix(path, "/images/") || keyed(path)
+}
+
+// keyed reports whether a path has a delete key, which decides instead of the token.
+func keyed(path string) bool { return strings.HasPrefix(path, deletePath) }
+
+// networkOf names the client that a request comes from; see access.Network.
+func networkOf(c echo.Context) string { return access.Network(c.RealIP()).String() }
 
 // HTTP2 is for the field of that name in an http.Server that serves s over TLS.
 func (s *Server) HTTP2() *http.HTTP2Config { return transport.HTTP2(s.o.Stall) }

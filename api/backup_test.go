@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/db"
 	"imageserver/db/bolt"
 )
@@ -50,7 +51,7 @@ func TestBackup(t *testing.T) {
 // anything.
 func TestBackupAccess(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Token: "s3cret"})
+	s := newServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
 	s.do(t, "GET", "/backup", "", "").refusal(t, http.StatusUnauthorized, "token")
 	s.do(t, "GET", "/backup", "Authorization: Bearer s3cret", "").want(t, http.StatusOK)
 	open := newServer(t, api.Options{})

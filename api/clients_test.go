@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"imageserver/api"
+	"imageserver/api/access"
 )
 
 // clients are how programs upload, and what of the answer they read. A path is
@@ -148,7 +149,7 @@ func TestBareClients(t *testing.T) {
 func TestWrongBodies(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{})
-	based := newServer(t, api.Options{BaseURL: baseURL(t, "https://img.example.com/pictures")})
+	based := newServer(t, api.Options{Access: access.Options{BaseURL: baseURL(t, "https://img.example.com/pictures")}})
 	cat := picture(t, 1, 0)
 	command := "curl -F file=@cat.png " + s.url + "/upload"
 	for name, c := range map[string]struct {

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/api/imaging/resize"
 	"imageserver/db"
 )
@@ -591,7 +592,7 @@ func TestQueueFull(t *testing.T) {
 func TestQueueOfClients(t *testing.T) {
 	t.Parallel()
 	store := &held{Store: newStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
-	s := serve(t, store, api.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s := serve(t, store, api.Options{Access: access.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
 	s.put(t, "/images/photo.jpg", photo(t, 1, 600, 600))
 	var clients sync.WaitGroup
 	defer clients.Wait()

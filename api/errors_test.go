@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/db"
 )
 
@@ -167,7 +168,7 @@ func TestHealth(t *testing.T) {
 		s.do(t, "GET", path, "", "").success(t, http.StatusOK)
 	}
 
-	broken := serve(t, unready{s.store}, api.Options{Token: "secret"})
+	broken := serve(t, unready{s.store}, api.Options{Access: access.Options{Token: "secret"}})
 	broken.do(t, "GET", "/livez", "", "").want(t, http.StatusOK)
 	for _, path := range paths[1:] {
 		a := broken.do(t, "GET", path, "", "")
@@ -193,7 +194,7 @@ func (unready) Ready(context.Context) error { return db.ErrReadOnly }
 // TestLog: a line for each request, and none for health checks.
 func TestLog(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Token: "s3cret"})
+	s := newServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
 	for _, path := range []string{"/livez", "/readyz", "/healthz"} {
 		s.do(t, "GET", path, "", "")
 	}

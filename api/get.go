@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/access"
 	"imageserver/api/imaging/resize"
 	"imageserver/api/refusal"
 	"imageserver/db"
@@ -83,7 +84,7 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 	copy, err := plan(img, body, *want.copy)
 	if err == nil {
 		body.Close() // who waits for a copy holds no more than that
-		copy.client = clientNetwork(c.RealIP())
+		copy.client = access.Network(c.RealIP())
 		err = s.answerCopy(c, copy, want)
 	}
 	if tooHard(err) {

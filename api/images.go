@@ -38,7 +38,7 @@ func (s *Server) describeStored(c echo.Context, img taken) image {
 	i := s.describe(c, img.Image)
 	i.Stripped = img.stripped
 	if img.outcome != db.Unchanged {
-		i.DeleteURL = s.base(c) + deletePath + img.key.String()
+		i.DeleteURL = s.access.BaseURL(c) + deletePath + img.key.String()
 	}
 	return i
 }
@@ -46,7 +46,7 @@ func (s *Server) describeStored(c echo.Context, img taken) image {
 func (s *Server) describe(c echo.Context, img db.Image) image {
 	return image{
 		Filename:    img.Name,
-		URL:         s.base(c) + "/images/" + url.PathEscape(img.Name),
+		URL:         s.access.BaseURL(c) + "/images/" + url.PathEscape(img.Name),
 		Size:        img.Size,
 		ContentType: img.ContentType,
 		Width:       img.Width,

@@ -8,12 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"imageserver/api/access"
 	"imageserver/db"
 )
 
 // network returns the i-th client.
 func network(i int) netip.Prefix {
-	return clientNetwork(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String())
+	return access.Network(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String())
 }
 
 func mustLend(t *testing.T, l *lender, client int, data []byte) db.Body {

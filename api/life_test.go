@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/db"
 )
 
@@ -166,7 +167,7 @@ func TestExpiryOfTheSame(t *testing.T) {
 // deletes nothing.
 func TestDeleteURL(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Token: "s3cret", Trash: time.Hour})
+	s := newServer(t, api.Options{Access: access.Options{Token: "s3cret"}, Trash: time.Hour})
 	const token = "Authorization: Bearer s3cret"
 	upload := func(name string, seed uint64) reply {
 		return s.do(t, "PUT", "/images/"+name, token, picture(t, seed, 0)).reply(t)

@@ -30,7 +30,7 @@ func (s *Server) getLimits(c echo.Context) error {
 	l := limits{
 		MaxUpload: s.o.MaxUpload,
 		MaxFiles:  maxFiles,
-		Token:     s.o.Token != "",
+		Token:     s.o.Access.Token != "",
 		Trash:     int64(s.o.Trash / time.Second),
 		Strip:     s.o.Strip,
 		MaxPixels: s.o.MaxPixels,

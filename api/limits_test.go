@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 )
 
@@ -53,7 +54,13 @@ func TestLimits(t *testing.T) {
 	}
 
 	got = newServer(t, api.Options{
-		MaxUpload: 1234, Token: "s3cret", Trash: 90 * time.Minute, Strip: true, Allow: []format.Type{format.WebP, format.PNG},
+		Access: access.Options{
+			Token: "s3cret",
+		},
+		MaxUpload: 1234,
+		Trash:     90 * time.Minute,
+		Strip:     true,
+		Allow:     []format.Type{format.WebP, format.PNG},
 	}).limits(t)
 	want = limits{1234, 1000, true, 5400, true, 100e6, []limitType{{"png", "image/png", []string{"png", "apng"}}, {"webp", "image/webp", []string{"webp"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {

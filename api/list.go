@@ -67,7 +67,7 @@ func (s *Server) answerPage(c echo.Context, images []db.Image, next string) erro
 	if next != "" {
 		q := c.QueryParams()
 		q.Set("cursor", next)
-		h.Set("Link", fmt.Sprintf(`<%s/images?%s>; rel="next"`, s.base(c), q.Encode()))
+		h.Set("Link", fmt.Sprintf(`<%s/images?%s>; rel="next"`, s.access.BaseURL(c), q.Encode()))
 	}
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")

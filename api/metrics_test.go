@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/db"
 	"imageserver/db/bolt"
 )
@@ -144,7 +145,7 @@ func TestMetricsBounded(t *testing.T) {
 // TestMetricsAccess: they are for whom the list is for.
 func TestMetricsAccess(t *testing.T) {
 	t.Parallel()
-	s := newMetered(t, api.Options{Token: "s3cret"})
+	s := newMetered(t, api.Options{Access: access.Options{Token: "s3cret"}})
 	s.do(t, "GET", "/metrics", "", "").refusal(t, http.StatusUnauthorized, "token")
 	s.do(t, "GET", "/metrics", "Authorization: Bearer s3cret", "").want(t, http.StatusOK)
 	s = newMetered(t, api.Options{})

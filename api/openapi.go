@@ -24,7 +24,7 @@ const describedURL = "http://127.0.0.1:5000"
 // getDescription responds with the description, with the address that this client
 // uses.
 func (s *Server) getDescription(c echo.Context) error {
-	base, _ := json.Marshal(s.base(c)) // strings always can be
+	base, _ := json.Marshal(s.access.BaseURL(c)) // strings always can be
 	text := strings.ReplaceAll(description, describedURL, string(base[1:len(base)-1]))
 	return s.sendJSON(c, "openapi.json", []byte(text), imageQuery{})
 }
@@ -32,7 +32,7 @@ func (s *Server) getDescription(c echo.Context) error {
 // announce adds the address of the description to the page's header (RFC 8631).
 func (s *Server) announce(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		c.Response().Header().Set("Link", "<"+s.base(c)+`/openapi.json>; rel="service-desc"; type="application/json"`)
+		c.Response().Header().Set("Link", "<"+s.access.BaseURL(c)+`/openapi.json>; rel="service-desc"; type="application/json"`)
 		return next(c)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 )
 
@@ -45,11 +46,11 @@ func TestServers(t *testing.T) {
 	}{
 		"as asked":     {api.Options{}, "Host: localhost:5000", scheme() + "localhost:5000"},
 		"odd":          {api.Options{}, "Host: a&b", scheme() + "a&b"},
-		"proxied":      {api.Options{TrustedProxies: proxy}, "X-Forwarded-Proto: https\nX-Forwarded-Host: a.example", "https://a.example"},
-		"hostile":      {api.Options{TrustedProxies: proxy}, "Host: localhost\nX-Forwarded-Host: a\"}]}\\", scheme() + "localhost"},
-		"header":       {api.Options{TrustedProxies: proxy}, "Host: localhost\nX-Forwarded-Host: a>;rel=x", scheme() + "localhost"},
-		"base URL":     {api.Options{BaseURL: baseURL(t, "https://a.example/pictures/")}, "Host: localhost", "https://a.example/pictures"},
-		"behind token": {api.Options{Token: "s3cret"}, "Host: localhost", scheme() + "localhost"},
+		"proxied":      {api.Options{Access: access.Options{TrustedProxies: proxy}}, "X-Forwarded-Proto: https\nX-Forwarded-Host: a.example", "https://a.example"},
+		"hostile":      {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: localhost\nX-Forwarded-Host: a\"}]}\\", scheme() + "localhost"},
+		"header":       {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: localhost\nX-Forwarded-Host: a>;rel=x", scheme() + "localhost"},
+		"base URL":     {api.Options{Access: access.Options{BaseURL: baseURL(t, "https://a.example/pictures/")}}, "Host: localhost", "https://a.example/pictures"},
+		"behind token": {api.Options{Access: access.Options{Token: "s3cret"}}, "Host: localhost", scheme() + "localhost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -97,7 +98,7 @@ func TestFilesMadeForTheHost(t *testing.T) {
 // TestServiceDesc: the page leads to the description (RFC 8631).
 func TestServiceDesc(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Token: "s3cret"})
+	s := newServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
 	a := s.do(t, "GET", "/", "", "")
 	a.wantHeader(t, "Link", "<"+s.url+`/openapi.json>; rel="service-desc"; type="application/json"`)
 	if want := `<link rel="service-desc" href="openapi.json" type="application/json">`; !strings.Contains(a.body, want) {
@@ -109,7 +110,7 @@ func TestServiceDesc(t *testing.T) {
 // TestExamples: the examples in the description are answers of the server.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{BaseURL: baseURL(t, "http://127.0.0.1:5000")})
+	s := newServer(t, api.Options{Access: access.Options{BaseURL: baseURL(t, "http://127.0.0.1:5000")}})
 	cat := sample(t, "gradient.png")
 	large := s.dial(t)
 	large.request(t, "PUT /images/large.png", "Content-Length: 67108865")

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 	"imageserver/db"
 )
@@ -193,7 +194,7 @@ func readSlowly(t *testing.T, body io.Reader) string {
 // for it for ever. The connection ends after the answer.
 func TestUnreadBody(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall, Token: "secret"})
+	s := newServer(t, api.Options{Access: access.Options{Token: "secret"}, Stall: stall})
 	cases := []struct {
 		name, line, header string
 		status             int
@@ -283,7 +284,7 @@ func TestReadableRefusal(t *testing.T) {
 	t.Parallel()
 	const limit = 4 << 20
 	s := newServer(t, api.Options{MaxUpload: limit})
-	guarded := newServer(t, api.Options{MaxUpload: limit, Token: "secret"})
+	guarded := newServer(t, api.Options{Access: access.Options{Token: "secret"}, MaxUpload: limit})
 	strict := newServer(t, api.Options{MaxUpload: limit / 8}) // and a photo of a phone's
 	large := picture(t, 1, 3*limit)                           // more than the sockets hold
 	body := form(file("file", "cat.png", large))

@@ -54,7 +54,7 @@ func (s *Server) slash(next echo.HandlerFunc) echo.HandlerFunc {
 		if s.prefix.path == "" || strings.HasSuffix(path, "/") {
 			return next(c)
 		}
-		to := s.base(c) + "/"
+		to := s.access.BaseURL(c) + "/"
 		if found {
 			to += "?" + query
 		}

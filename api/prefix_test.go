@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/ui"
 )
 
@@ -35,7 +36,7 @@ func TestPrefix(t *testing.T) {
 		{"", "GET /", 200, ""},
 	} {
 		store := newStore(t)
-		h := api.New(store, ui.Handler(), api.Options{BaseURL: baseURL(t, "https://example.com"+c.base), Log: slog.New(slog.DiscardHandler)})
+		h := api.New(store, ui.Handler(), api.Options{Access: access.Options{BaseURL: baseURL(t, "https://example.com"+c.base)}, Log: slog.New(slog.DiscardHandler)})
 		method, path, _ := strings.Cut(c.request, " ")
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(picture(t, 1, 0))))

@@ -29,7 +29,7 @@ const (
 // gets both at once: a job that waits for memory does not occupy a turn.
 //
 // The clients share the turns: the next job is that of the client whose last job
-// started longest ago. A client here is what [clientNetwork] returns. When the
+// started longest ago. A client here is what [access.Network] returns. When the
 // queue is full, a client that has few jobs in it takes the place of the newest
 // job of the client that has most.
 //

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/api/units"
 )
 
@@ -17,8 +18,11 @@ import (
 func TestRate(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{
-		Rate: units.Rate{Count: 2, Per: time.Hour}, Token: "s3cret",
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		Access: access.Options{
+			Rate:           units.Rate{Count: 2, Per: time.Hour},
+			Token:          "s3cret",
+			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		},
 	})
 	upload := func(client, method, name string) answer {
 		t.Helper()
@@ -51,7 +55,7 @@ func TestRate(t *testing.T) {
 // TestRateOfForm: each file of a form counts, and those before stay.
 func TestRateOfForm(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Rate: units.Rate{Count: 2, Per: time.Hour}})
+	s := newServer(t, api.Options{Access: access.Options{Rate: units.Rate{Count: 2, Per: time.Hour}}})
 	r := s.upload(t, file("file", "a.png", picture(t, 1, 100)), file("file", "b.png", picture(t, 2, 100)), file("file", "c.png", picture(t, 3, 100))).refusal(t, http.StatusTooManyRequests, "too_many_uploads")
 	if len(r.Images) != 2 || !strings.Contains(r.Message, "a.png, b.png") {
 		t.Errorf("got %d images and %q, want two that are stored", len(r.Images), r.Message)
@@ -61,7 +65,7 @@ func TestRateOfForm(t *testing.T) {
 // TestRateBeforeBody: a client that waits for leave to send gets none.
 func TestRateBeforeBody(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Rate: units.Rate{Count: 1, Per: time.Hour}})
+	s := newServer(t, api.Options{Access: access.Options{Rate: units.Rate{Count: 1, Per: time.Hour}}})
 	s.put(t, "/images/a.png", picture(t, 1, 100))
 	c := s.dial(t)
 	c.request(t, "PUT /images/b.png", "Content-Length: 1000000\nExpect: 100-continue")

@@ -28,7 +28,7 @@ type shareX struct {
 // getShareX responds with an uploader that has the address that this client uses. If
 // the server has an access token, the user must write it into the file.
 func (s *Server) getShareX(c echo.Context) error {
-	base := s.base(c)
+	base := s.access.BaseURL(c)
 	host := hostOf(base)
 	uploader := shareX{
 		Version:         "15.0.0",
@@ -43,7 +43,7 @@ func (s *Server) getShareX(c echo.Context) error {
 		DeletionURL:     "{json:delete_url}",
 		ErrorMessage:    "{json:message}",
 	}
-	if s.o.Token != "" {
+	if s.o.Access.Token != "" {
 		uploader.Headers = map[string]string{"Authorization": "Bearer YOUR-TOKEN"}
 	}
 	text, err := json.MarshalIndent(uploader, "", "  ")

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/api/access"
 )
 
 // sxcu is what ShareX reads of a .sxcu file, its class CustomUploaderItem, with
@@ -46,8 +47,8 @@ func TestShareX(t *testing.T) {
 		"an address":       {api.Options{}, "127.0.0.1:5000", "127.0.0.1", "127.0.0.1.sxcu", scheme() + "127.0.0.1:5000/upload", nil},
 		"IPv6":             {api.Options{}, "[::1]:5000", "::1", "--1.sxcu", scheme() + "[::1]:5000/upload", nil},
 		"a name":           {api.Options{}, "img.example.com", "img.example.com", "img.example.com.sxcu", scheme() + "img.example.com/upload", nil},
-		"a base URL":       {api.Options{BaseURL: baseURL(t, "https://a.example/pictures")}, "localhost", "a.example", "a.example.sxcu", "https://a.example/pictures/upload", nil},
-		"with a token":     {api.Options{Token: "s3cret"}, "localhost", "localhost", "localhost.sxcu", scheme() + "localhost/upload", map[string]string{"Authorization": "Bearer YOUR-TOKEN"}},
+		"a base URL":       {api.Options{Access: access.Options{BaseURL: baseURL(t, "https://a.example/pictures")}}, "localhost", "a.example", "a.example.sxcu", "https://a.example/pictures/upload", nil},
+		"with a token":     {api.Options{Access: access.Options{Token: "s3cret"}}, "localhost", "localhost", "localhost.sxcu", scheme() + "localhost/upload", map[string]string{"Authorization": "Bearer YOUR-TOKEN"}},
 		"no URL of a Host": {api.Options{}, "a:b:c", "imageserver", "imageserver.sxcu", scheme() + "a:b:c/upload", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +92,7 @@ func TestShareXUploads(t *testing.T) {
 	for _, token := range []string{"", "s3cret"} {
 		t.Run("token "+token, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{Token: token})
+			s := newServer(t, api.Options{Access: access.Options{Token: token}})
 			u := s.do(t, "GET", "/sharex.sxcu", "", "").sxcu(t)
 			header := formType
 			for key, value := range u.Headers {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/resize"
 	"imageserver/api/imaging/strip"
@@ -63,8 +64,8 @@ var rows = []struct {
 	{"resize.ErrDamaged", resize.ErrDamaged, 422, "damaged_picture", "The original can be shown"},
 	{"errMemory", errMemory, 422, "too_many_pixels", "The original can be shown"},
 	{"errEndless", errEndless, 422, "damaged_picture", "too long"},
-	{"errToken", errToken, 401, "token", "Bearer"},
-	{"errCrossing", errCrossing, 403, "cross_origin", "another site"},
+	{"access.ErrToken", access.ErrToken, 401, "token", "Bearer"},
+	{"access.ErrCrossOrigin", access.ErrCrossOrigin, 403, "cross_origin", "another site"},
 	{"partlyStored", &partlyStored{nil, db.ErrFull}, 507, "full", "no space left"},
 	{"named", named("dir/cat.png", format.ErrUnknown), 415, "not_an_image", "cat.png: Not a known"},
 	{"named, ours", named("cat.png", db.ErrFull), 507, "full", "no space left"},

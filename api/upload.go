@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/api/refusal"
@@ -51,10 +52,10 @@ func (s *Server) upload(c echo.Context) error {
 		return err
 	}
 	dated := len(c.Request().Header.Values("Uploaded-At")) > 0
-	if (dated || conflict == db.Replace) && s.foreign(s.crossing, c) {
-		return errCrossing // other sites' pages may add images, as the newest, not replace them
+	if (dated || conflict == db.Replace) && s.access.CrossOrigin(c) {
+		return access.ErrCrossOrigin // other sites' pages may add images, as the newest, not replace them
 	}
-	form, err := newForm(c.Request(), s.base(c))
+	form, err := newForm(c.Request(), s.access.BaseURL(c))
 	if err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (tak
 			return taken{}, refusal.New(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
 		}
 		if form.files > 1 { // the request counts for the first
-			if err := s.mayUpload(c); err != nil {
+			if err := s.access.CountUpload(c); err != nil {
 				return taken{}, err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/api/access"
 )
 
 // TestUploadedAt: an image that comes from elsewhere keeps its time, and its
@@ -88,10 +89,10 @@ func TestWhoMaySayUploadedAt(t *testing.T) {
 	}{
 		{"a program", api.Options{}, said, 201, ""},
 		{"a page of another site", api.Options{}, said + "\n" + crossOrigin, 403, "cross_origin"},
-		{"a page of an invited site", api.Options{CORSOrigins: []string{"https://app.example"}}, said + "\n" + crossOrigin, 403, "cross_origin"},
+		{"a page of an invited site", api.Options{Access: access.Options{CORSOrigins: []string{"https://app.example"}}}, said + "\n" + crossOrigin, 403, "cross_origin"},
 		{"that page without a time", api.Options{}, crossOrigin, 201, ""},
-		{"a program without the token", api.Options{Token: "secret"}, said, 401, "token"},
-		{"a page with the token", api.Options{Token: "secret"}, said + "\nAuthorization: Bearer secret\n" + crossOrigin, 201, ""},
+		{"a program without the token", api.Options{Access: access.Options{Token: "secret"}}, said, 401, "token"},
+		{"a page with the token", api.Options{Access: access.Options{Token: "secret"}}, said + "\nAuthorization: Bearer secret\n" + crossOrigin, 201, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -2,13 +2,14 @@ package ui_test
 
 import (
 	"fmt"
-	"imageserver/api"
 	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"imageserver/api"
 
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"

@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"imageserver/api"
+	"imageserver/api/access"
 )
 
 // listen returns a listener on a free port, and its port.
@@ -95,7 +96,7 @@ func TestUnderPath(t *testing.T) {
 			t.Parallel()
 			front, port := listen(t)
 			base := &url.URL{Scheme: "http", Host: untrusted + ":" + port, Path: "/img"}
-			server := httptest.NewServer(newAPI(t, api.Options{BaseURL: base, Token: "s3cret"}))
+			server := httptest.NewServer(newAPI(t, api.Options{Access: access.Options{BaseURL: base, Token: "s3cret"}}))
 			t.Cleanup(server.Close)
 			nginx(t, front, strings.Replace(location, "127.0.0.1:5000", server.Listener.Addr().String(), 1))
 			testUnderPath(t, base.String())

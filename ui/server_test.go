@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/db/bolt"
 	"imageserver/ui"
 )
@@ -18,7 +19,7 @@ import (
 // asks for the token if there is one.
 func newServer(t *testing.T, token string) string {
 	t.Helper()
-	return newServerWith(t, api.Options{Token: token})
+	return newServerWith(t, api.Options{Access: access.Options{Token: token}})
 }
 
 func newServerWith(t *testing.T, o api.Options) string {

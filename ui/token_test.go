@@ -6,6 +6,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"imageserver/api"
+	"imageserver/api/access"
 )
 
 // TestToken: it is asked for once, however many wait for it, and kept for the
@@ -71,7 +72,7 @@ func TestToken(t *testing.T) {
 // another tab knows the new one; and what was begun goes on.
 func TestTokenChanged(t *testing.T) {
 	t.Parallel()
-	url, change := newChangingServer(t, api.Options{Token: "one"})
+	url, change := newChangingServer(t, api.Options{Access: access.Options{Token: "one"}})
 	p := newPage(t, url)
 	enter := func(token string) {
 		t.Helper()
@@ -85,7 +86,7 @@ func TestTokenChanged(t *testing.T) {
 	p.see("#uploads .stored", "cat.png")
 	p.see("#uploads .stored", "dog.png")
 
-	change(api.Options{Token: "two"})
+	change(api.Options{Access: access.Options{Token: "two"}})
 	p.click("#gallery li", "dog.png", "Delete")
 	p.click(".toast", "dog.png", "Dismiss")
 	p.see("#token .error", "That token is wrong")
@@ -93,7 +94,7 @@ func TestTokenChanged(t *testing.T) {
 	p.await(`!document.querySelector("#uploads").innerText.includes("dog.png")`) // it is gone
 	p.gallery("cat.png")
 
-	change(api.Options{Token: "three"})
+	change(api.Options{Access: access.Options{Token: "three"}})
 	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .picture")))
 	p.viewing("cat.png")
 	p.click("#view", "", "Rename")
@@ -104,7 +105,7 @@ func TestTokenChanged(t *testing.T) {
 	enter("three")
 	p.gallery("lion.png")
 
-	change(api.Options{Token: "four"})
+	change(api.Options{Access: access.Options{Token: "four"}})
 	eval[*string](p, `localStorage.setItem("token", "four")`) // as another tab does
 	p.choose(file(t, "emu.png", picture(10, 10)))
 	p.see("#uploads .stored", "emu.png")

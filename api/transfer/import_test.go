@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/db"
@@ -425,7 +426,7 @@ func TestImportRefused(t *testing.T) {
 		handler http.Handler
 		says    []string
 	}{
-		"another token":  {api.New(p.store, page, api.Options{Token: "another", Log: quiet}), []string{"http://127.0.0.1:", "401: This server requires its access token"}},
+		"another token":  {api.New(p.store, page, api.Options{Access: access.Options{Token: "another"}, Log: quiet}), []string{"http://127.0.0.1:", "401: This server requires its access token"}},
 		"a full disk":    {api.New(failing{p.store}, page, api.Options{Log: quiet}), []string{"507: The server has no space left"}},
 		"another server": {http.HandlerFunc(other), []string{"is no imageserver"}},
 		"another's path": {http.NotFoundHandler(), []string{"404"}},

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/api/access"
 	"imageserver/api/intake"
 	"imageserver/api/transfer"
 	"imageserver/db"
@@ -63,7 +64,13 @@ func newServer(t *testing.T, rules intake.Rules) place {
 	t.Helper()
 	p := newDataFile(t, rules)
 	p.Images = serve(t, api.New(p.store, http.NotFoundHandler(), api.Options{
-		MaxUpload: rules.MaxSize, Allow: rules.Allow, Strip: rules.Strip, Token: token, Log: quiet,
+		Access: access.Options{
+			Token: token,
+		},
+		MaxUpload: rules.MaxSize,
+		Allow:     rules.Allow,
+		Strip:     rules.Strip,
+		Log:       quiet,
 	}))
 	return p
 }

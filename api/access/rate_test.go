@@ -1,4 +1,4 @@
-package api
+package access
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"imageserver/api/units"
 )
 
-func TestClientNetwork(t *testing.T) {
+func TestNetwork(t *testing.T) {
 	t.Parallel()
 	for address, want := range map[string]string{
 		"192.0.2.1":               "192.0.2.1/32",
@@ -22,7 +22,7 @@ func TestClientNetwork(t *testing.T) {
 		"@":                       "invalid Prefix",
 		"not an address, but big": "invalid Prefix",
 	} {
-		if got := clientNetwork(address).String(); got != want {
+		if got := Network(address).String(); got != want {
 			t.Errorf("%q: got %s, want %s", address, got, want)
 		}
 	}
@@ -34,7 +34,7 @@ func TestLimiter(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	l := newLimiter(units.Rate{Count: 3, Per: time.Minute})
 	l.now = func() time.Time { return now }
-	a, b := clientNetwork("192.0.2.1"), clientNetwork("192.0.2.2")
+	a, b := Network("192.0.2.1"), Network("192.0.2.2")
 	take := func(c netip.Prefix, want time.Duration) {
 		t.Helper()
 		if got := l.take(c); got != want {
@@ -74,7 +74,7 @@ func TestLimiterBounded(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(units.Rate{Count: 1, Per: time.Hour})
 	for i := range 3*maxClients + 10 {
-		if wait := l.take(clientNetwork(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff))); wait != 0 {
+		if wait := l.take(Network(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff))); wait != 0 {
 			t.Fatalf("a new client was told to wait %s", wait)
 		}
 	}

@@ -1,4 +1,4 @@
-package api
+package access
 
 import (
 	"math"
@@ -15,14 +15,13 @@ import (
 	"imageserver/api/units"
 )
 
-// maxClients is how many clients each of the two generations of a limiter may
-// have: some 20 MB.
+// maxClients is the number of clients in each of the two generations of a limiter. They
+// take about 20 MB.
 const maxClients = 50_000
 
-// limiter counts what each client does. A client that has done nothing for as
-// long as its bucket takes to fill is as good as a new one: so there are two
-// generations of clients, and the older one is forgotten each time that has
-// passed, or when the younger one is full.
+// limiter counts the uploads of each client in a token bucket. A client that was idle
+// until its bucket is full needs no memory. So there are two generations of clients: the
+// older one is dropped when that time has passed, or when the younger one is full.
 type limiter struct {
 	rate units.Rate
 	now  func() time.Time
@@ -34,7 +33,7 @@ type limiter struct {
 
 func newLimiter(r units.Rate) *limiter { return &limiter{rate: r, now: time.Now} }
 
-// take counts one more for the client, or returns how long it has to wait.
+// take counts one upload of the client, or returns how long it has to wait.
 func (l *limiter) take(client netip.Prefix) (wait time.Duration) {
 	if l.rate.Count == 0 {
 		return 0
@@ -49,7 +48,7 @@ func (l *limiter) take(client netip.Prefix) (wait time.Duration) {
 	return wait
 }
 
-// bucket returns the client's, as one of the young generation.
+// bucket returns the client's bucket and puts it in the young generation.
 func (l *limiter) bucket(client netip.Prefix, now time.Time) *rate.Limiter {
 	if now.After(l.until) || len(l.young) >= maxClients {
 		l.old, l.young = l.young, make(map[netip.Prefix]*rate.Limiter)
@@ -65,9 +64,9 @@ func (l *limiter) bucket(client netip.Prefix, now time.Time) *rate.Limiter {
 	return b
 }
 
-// clientNetwork is whom a limit is for: an IPv4 address, or the /64 that one
-// IPv6 client has. What is no address is all one client.
-func clientNetwork(address string) netip.Prefix {
+// Network returns what counts as one client in every limit: an IPv4 address, or the /64 of
+// an IPv6 address, which one client has. It returns the zero Prefix for all other text.
+func Network(address string) netip.Prefix {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
 		return netip.Prefix{}
@@ -81,21 +80,23 @@ func clientNetwork(address string) netip.Prefix {
 	return p
 }
 
-// mayUpload counts an upload of the request's client, or refuses it.
-func (s *Server) mayUpload(c echo.Context) error {
-	wait := s.uploads.take(clientNetwork(c.RealIP()))
+// CountUpload counts an upload of the request's client, or returns the error that
+// refuses it.
+func (p *Policy) CountUpload(c echo.Context) error {
+	wait := p.uploads.take(Network(c.RealIP()))
 	if wait == 0 {
 		return nil
 	}
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
 	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(seconds))
-	return refusal.New(http.StatusTooManyRequests, "too_many_uploads", "You are uploading too much at once. Try again in %d s.", seconds)
+	return refusal.New(http.StatusTooManyRequests, "too_many_uploads", "You are uploading too much at once. Try again in %d p.", seconds)
 }
 
-// counted is for the routes that upload. It refuses before the body is read.
-func (s *Server) counted(next echo.HandlerFunc) echo.HandlerFunc {
+// LimitUploads is middleware for routes that upload. It refuses a request before its body
+// is read.
+func (p *Policy) LimitUploads(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		if err := s.mayUpload(c); err != nil {
+		if err := p.CountUpload(c); err != nil {
 			return err
 		}
 		return next(c)

@@ -1,0 +1,49 @@
+package access
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+)
+
+// CORS returns middleware that lets pages of CORSOrigins use the paths in Shared, without
+// credentials; they can read errors, too. On a server with an access token they can use
+// every path, because there the token decides.
+func (p *Policy) CORS() echo.MiddlewareFunc {
+	look := []string{http.MethodGet, http.MethodHead, http.MethodPost}
+	keyed := append(look[:3:3], http.MethodDelete)
+	methods := look
+	if p.o.Token != "" {
+		methods = append(keyed, http.MethodPut)
+	}
+	ordinary, withKey := p.corsOf(methods), p.corsOf(keyed)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		plain, key := ordinary(next), withKey(next)
+		return func(c echo.Context) error {
+			next := plain
+			if p.o.Keyed(c.Request().URL.Path) {
+				next = key
+			}
+			// Browsers with Private Network Access ask for this before a public page
+			// may reach a private address.
+			if c.Request().Header.Get("Access-Control-Request-Private-Network") == "true" {
+				c.Response().Header().Set("Access-Control-Allow-Private-Network", "true")
+			}
+			return next(c)
+		}
+	}
+}
+
+// corsOf returns the middleware for these methods.
+func (p *Policy) corsOf(methods []string) echo.MiddlewareFunc {
+	return middleware.CORSWithConfig(middleware.CORSConfig{
+		Skipper: func(c echo.Context) bool {
+			return len(p.o.CORSOrigins) == 0 || p.o.Token == "" && !p.o.Shared(c.Request().URL.Path)
+		},
+		AllowOrigins:  p.o.CORSOrigins,
+		AllowMethods:  methods,
+		ExposeHeaders: []string{"Location", "ETag", "Link", "Retry-After", "Content-Disposition", "Content-Range", "X-Result-Width", "X-Result-Height"},
+		MaxAge:        86400,
+	})
+}
