@@ -37,7 +37,7 @@ func file(t *testing.T, name string, content []byte) string {
 	return write(t, t.TempDir(), name, content)
 }
 
-// write is file in a folder that is there already.
+// write is file in an existing folder.
 func write(t *testing.T, dir, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -47,7 +47,7 @@ func write(t *testing.T, dir, name string, content []byte) string {
 	return path
 }
 
-// upload stores an image without the page and returns its URL.
+// upload stores an image through the API and returns its URL.
 func upload(t *testing.T, url, name string, content []byte) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -62,22 +62,22 @@ func upload(t *testing.T, url, name string, content []byte) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer struct{ URL string }
-	decode(t, res, http.StatusCreated, &answer)
-	return answer.URL
+	var response struct{ URL string }
+	decode(t, res, http.StatusCreated, &response)
+	return response.URL
 }
 
-// list returns the names of the images that the server has.
+// list returns the names of the stored images.
 func list(t *testing.T, url string) []string {
 	t.Helper()
 	res, err := http.Get(url + "/images?limit=100")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer struct{ Images []struct{ Filename string } }
-	decode(t, res, http.StatusOK, &answer)
+	var response struct{ Images []struct{ Filename string } }
+	decode(t, res, http.StatusOK, &response)
 	names := []string{}
-	for _, i := range answer.Images {
+	for _, i := range response.Images {
 		names = append(names, i.Filename)
 	}
 	return names

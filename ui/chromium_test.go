@@ -110,8 +110,8 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 			if err != nil {
 				return
 			}
-			// The browser's log also has every refused request. Tests look at
-			// what the page makes of those.
+			// The browser also logs every failed request. Tests check what the
+			// page does about those.
 			if m.IsException() || m.Type == chromedp.ConsoleError && m.Source != "network" {
 				if text := m.String(); !expected(text) {
 					problems = append(problems, text)
@@ -125,7 +125,7 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 		}
 		<-read
 		for _, problem := range problems {
-			t.Error("the browser complains:", problem)
+			t.Error("the browser reports a problem:", problem)
 		}
 	})
 
@@ -147,7 +147,7 @@ func chromium() string {
 	return ""
 }
 
-// in returns the same tab for a subtest.
+// in returns the same tab, for a subtest.
 func (p *page) in(t *testing.T) *page { return &page{t: t, ctx: p.ctx} }
 
 func (p *page) visit(url string) {
@@ -165,11 +165,11 @@ func (p *page) do(steps ...chromedp.Action[chromedp.Void]) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		p.t.Fatalf("%v\nthe page says: %s", err, p.text())
+		p.t.Fatalf("%v\nthe page shows: %s", err, p.text())
 	}
 }
 
-// eval returns what a JavaScript expression comes to, a promise included.
+// eval returns the value of a JavaScript expression. It awaits a promise.
 func eval[T any](p *page, js string) T {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
@@ -181,32 +181,31 @@ func eval[T any](p *page, js string) T {
 	return v
 }
 
-// await returns when the JavaScript condition, or the promise of one, holds.
-// (chromedp.Poll makes a function of it inside the page, which its policy
-// forbids.)
+// await returns when the JavaScript condition, or the promise of one, is true.
+// (chromedp.Poll is not used, because it makes a function from text inside the page,
+// and the page's policy forbids that.)
 func (p *page) await(condition string) {
 	p.t.Helper()
 	js := "Promise.resolve(" + condition + ").then(Boolean)"
 	for deadline := time.Now().Add(patience); !eval[bool](p, js); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			p.t.Fatalf("still not so: %s\nthe page says: %s", condition, p.text())
+			p.t.Fatalf("still not true: %s\nthe page shows: %s", condition, p.text())
 		}
 	}
 }
 
-// settle returns when the page has handled all that has happened to it so far:
-// its observers report in the next frame, and what they put off with a timer of
-// 0 ms runs after it. It is for tests that something does not happen.
+// settle returns when the page has handled everything that has happened so far.
+// Observers report in the next frame, and timers of 0 ms run after that. Tests use it
+// before they check that something has not happened.
 func (p *page) settle() {
 	p.t.Helper()
 	eval[*string](p, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => setTimeout(resolve)))))`)
 }
 
-// plain is what e shows, without the marks that isolate names in a sentence.
+// plain is the text of e, without the characters that isolate names in a sentence.
 const plain = `e.innerText.replace(/[\u2068\u2069]/g, "")`
 
-// see returns when the element that matches the selector, or one inside it,
-// shows the text.
+// see returns when an element that matches the selector contains the text.
 func (p *page) see(selector, text string) {
 	p.t.Helper()
 	p.await(fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => %s.includes(%q))`, selector, plain, text))
@@ -220,8 +219,8 @@ func (p *page) text() string {
 	return text
 }
 
-// click presses the mouse on the button that begins with text, inside an
-// element that matches the selector and contains beside.
+// click clicks the button whose label begins with text, inside an element that
+// matches the selector and contains the text beside.
 func (p *page) click(selector, beside, text string) {
 	p.t.Helper()
 	button := fmt.Sprintf(
@@ -231,13 +230,13 @@ func (p *page) click(selector, beside, text string) {
 	p.do(chromedp.Click(chromedp.JSPath(button), chromedp.NodeVisible))
 }
 
-// choose picks files in the page's file input.
+// choose chooses files in the page's file input.
 func (p *page) choose(paths ...string) {
 	p.t.Helper()
 	p.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), paths))
 }
 
-// drag takes files through the steps of a drag over the window.
+// drag drags files over the window in these steps.
 func (p *page) drag(files []string, steps ...input.DispatchDragEventType) {
 	p.t.Helper()
 	for i, step := range steps {
@@ -267,10 +266,10 @@ func (p *page) paste() {
 	}
 }
 
-// clipboard is the one that all tabs of the browser share.
+// clipboard is locked by the test that uses the clipboard, which all tabs share.
 var clipboard sync.Mutex
 
-// useClipboard keeps the clipboard for this test until it ends.
+// useClipboard reserves the clipboard until the test ends.
 func (p *page) useClipboard() {
 	clipboard.Lock()
 	p.t.Cleanup(clipboard.Unlock)
@@ -291,7 +290,7 @@ func (p *page) allowClipboard() {
 	}
 }
 
-// connect sets what the network is like from now on.
+// connect sets the conditions of the network.
 func (p *page) connect(c network.Conditions) {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{
@@ -302,8 +301,8 @@ func (p *page) connect(c network.Conditions) {
 	}
 }
 
-// shown returns the file names of the images that the elements matching the
-// selector really show, in their order.
+// shown returns the file names of the images that the browser has decoded inside the
+// elements that match the selector, in their order.
 func (p *page) shown(selector string) string {
 	p.t.Helper()
 	return strings.Join(eval[[]string](p, fmt.Sprintf(`(async () => {

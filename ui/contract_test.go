@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// client is the page of a microservice that uses the server: its own code, on
-// an origin of its own.
+// client is the page of another service that uses the server. It has its own code
+// and its own origin.
 const client = `<!doctype html>
 <title>client</title>
 <input type="file">
@@ -36,7 +36,7 @@ function show(d) {
 	});
 }
 
-// choose does what a person does with the file dialog, for any file name.
+// choose puts a file with any name into the file input.
 function choose(name, base64) {
 	const transfer = new DataTransfer();
 	transfer.items.add(new File([Uint8Array.from(atob(base64), c => c.charCodeAt(0))], name));
@@ -55,8 +55,8 @@ func newClient(t *testing.T, base string) string {
 	return s.URL
 }
 
-// The contract with a microservice on any origin: upload a file, read message
-// and filename from the answer, show the image by its name.
+// TestContract checks what services on any origin rely on: they upload a file, read
+// message and filename from the response, and show the image by its name.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	onLocalhost := func(url string) string { return strings.Replace(url, "127.0.0.1", "localhost", 1) }
@@ -81,7 +81,7 @@ func testContract(t *testing.T, p *page) {
 			content := picture(30+i, 20)
 			answer := p.send(name, content)
 			if !answer.OK || answer.Message == "" || answer.Filename == "" {
-				t.Fatalf("the answer is %+v", answer)
+				t.Fatalf("the response is %+v", answer)
 			}
 			if got, want := eval[int](p, fmt.Sprintf(`show({filename: %q})`, answer.Filename)), 30+i; got != want {
 				t.Errorf("%q is shown %d pixels wide, want %d", answer.Filename, got, want)
@@ -92,19 +92,19 @@ func testContract(t *testing.T, p *page) {
 			}
 			defer res.Body.Close()
 			if got, err := io.ReadAll(res.Body); err != nil || !bytes.Equal(got, content) {
-				t.Errorf("%d bytes came back (%v), not the %d sent", len(got), err, len(content))
+				t.Errorf("got %d bytes back (%v), want the %d that were sent", len(got), err, len(content))
 			}
 		})
 	}
 	t.Run("not an image", func(t *testing.T) {
 		answer := p.in(t).send("notes.txt", []byte("not an image\n"))
 		if answer.OK || answer.Message == "" {
-			t.Errorf("the answer is %+v, want one that says why", answer)
+			t.Errorf("the response is %+v, want one with a reason", answer)
 		}
 	})
 }
 
-// answer is what the client reads.
+// answer is the part of the response that the client reads.
 type answer struct {
 	OK                bool
 	Message, Filename string

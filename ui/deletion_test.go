@@ -14,8 +14,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// hasten makes messages stay for so many milliseconds instead of eight seconds,
-// and keeps their timers in messageTimers while they run.
+// hasten makes messages stay for so many milliseconds instead of eight seconds. The
+// set messageTimers has the running timers of the messages.
 func (p *page) hasten(life string) {
 	p.t.Helper()
 	eval[*string](p, `(() => {
@@ -36,7 +36,7 @@ func has(t *testing.T, url, name string) bool {
 	return slices.Contains(list(t, url), name)
 }
 
-// gone returns when the server has the image no more.
+// gone returns when the server has deleted the image.
 func gone(t *testing.T, url, name string) {
 	t.Helper()
 	for end := time.Now().Add(patience); has(t, url, name); time.Sleep(20 * time.Millisecond) {
@@ -46,8 +46,8 @@ func gone(t *testing.T, url, name string) {
 	}
 }
 
-// TestDelete: an image is gone from the page at once, and from the server when
-// the message is gone; until then it can be brought back.
+// TestDelete: the page hides an image at once. The server deletes it when the message
+// goes away. Until then the deletion can be undone.
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -71,12 +71,12 @@ func TestDelete(t *testing.T) {
 	p.await(`!document.querySelector(".toast")`)
 
 	p.click("#gallery li", "e.png", "Delete")
-	p.focusIn(card("d.png")) // the last one's neighbour stands before it
+	p.focusIn(card("d.png")) // the last card has no next one, so the one before it gets the focus
 	p.press("z", chromedp.ModifierCtrl)
 	p.gallery("a.png", "b.png", "c.png", "d.png", "e.png")
 	p.press("z", chromedp.ModifierCtrl) // nothing to undo
 	if got := list(t, url); len(got) != 5 {
-		t.Errorf("after both were undone the server has %q", got)
+		t.Errorf("after both deletions were undone the server has %q, want five images", got)
 	}
 
 	// The message stays while the pointer or the focus is on it.
@@ -100,7 +100,7 @@ func TestDelete(t *testing.T) {
 	gone(t, url, "b.png")
 	p.await(`!document.querySelector(".toast")`)
 
-	// Uploaded again meanwhile, it stays.
+	// An image that is uploaded again in the meantime stays.
 	p.hasten("1e9")
 	p.click("#gallery li", "a.png", "Delete")
 	p.gallery("c.png", "d.png", "e.png")
@@ -108,7 +108,7 @@ func TestDelete(t *testing.T) {
 	p.gallery("a.png", "c.png", "d.png", "e.png")
 	p.await(`!document.querySelector(".toast")`)
 
-	// In the view, on to the next, or back to the page.
+	// A deletion in the view opens the next image, or the gallery after the last one.
 	p.do(chromedp.Click(chromedp.CSS(card("c.png") + " .picture")))
 	p.viewing("c.png")
 	p.press(kb.Delete)
@@ -127,12 +127,12 @@ func TestDelete(t *testing.T) {
 	p.click(".toast", "a.png", "Undo")
 	p.gallery("a.png")
 	if got := list(t, url); len(got) != 4 {
-		t.Errorf("before the messages are gone the server has %q", got)
+		t.Errorf("before the messages went away the server has %q, want four images", got)
 	}
 	p.click(".toast", "c.png", "Dismiss")
 	gone(t, url, "c.png")
 
-	// Who leaves the page has not undone it.
+	// A reader who leaves the page has not undone the deletion.
 	p.visit("about:blank")
 	gone(t, url, "d.png")
 	gone(t, url, "e.png")
@@ -145,8 +145,8 @@ func TestDelete(t *testing.T) {
 	p.see("#gallery", "No images yet")
 }
 
-// TestDeleteRefused: what is another image by now is kept, and what could not
-// be deleted comes back.
+// TestDeleteRefused: an image that was replaced is not deleted, and an image that
+// could not be deleted is shown again.
 func TestDeleteRefused(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -191,8 +191,8 @@ func TestDeleteRefused(t *testing.T) {
 	p.gallery("a.png", "b.png", "c.png")
 }
 
-// TestDeleteOnce: a key held too long or a double click deletes one image, not
-// also those that come into its place.
+// TestDeleteOnce: a key that is held down or a double click deletes one image, and not
+// the images that move into its place.
 func TestDeleteOnce(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -222,7 +222,7 @@ func TestDeleteOnce(t *testing.T) {
 	p.gallery("c.png", "d.png", "e.png")
 }
 
-// doubleClick presses the mouse twice where the element is.
+// doubleClick clicks twice at the position that the element has before the first click.
 func (p *page) doubleClick(selector string) {
 	p.t.Helper()
 	at := eval[[]float64](p, fmt.Sprintf(`(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector))
@@ -238,8 +238,8 @@ func (p *page) doubleClick(selector string) {
 	}
 }
 
-// TestUploadedWhileDeleted: what is uploaded again is there at the end, also
-// when its deletion reaches the server just after.
+// TestUploadedWhileDeleted: an image that is uploaded again is stored at the end, also
+// when its deletion reaches the server after the upload.
 func TestUploadedWhileDeleted(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -269,8 +269,8 @@ func TestUploadedWhileDeleted(t *testing.T) {
 	}
 }
 
-// TestManyMessages: of more than fit into the window the newest is seen, and
-// the others can be reached.
+// TestManyMessages: if the messages do not all fit into the window, the newest is seen
+// and the others can be reached.
 func TestManyMessages(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")

@@ -15,8 +15,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// press presses keys, one after the other, as a keyboard does: a key that the
-// page takes for itself writes nothing.
+// press presses keys, one after the other, as a keyboard does: a key that the page
+// handles itself writes nothing.
 func (p *page) press(keys string, modifiers ...chromedp.Modifier) {
 	p.t.Helper()
 	for _, key := range keys {
@@ -38,13 +38,13 @@ func (p *page) press(keys string, modifiers ...chromedp.Modifier) {
 // galleryNames is a JavaScript expression of the names in the gallery, in their order.
 const galleryNames = `[...document.querySelectorAll("#gallery .name")].map(e => e.innerText).join(", ")`
 
-// gallery returns when the gallery has these images, in this order.
+// gallery returns when the gallery shows these images, in this order.
 func (p *page) gallery(names ...string) {
 	p.t.Helper()
 	p.await(fmt.Sprintf("%s === %q", galleryNames, strings.Join(names, ", ")))
 }
 
-// card is the selector of the card of an image.
+// card returns the selector of the card of an image.
 func card(name string) string { return fmt.Sprintf("#gallery li:has([alt=%q])", name) }
 
 // focusIn returns when the focus is inside an element that matches the selector.
@@ -53,7 +53,7 @@ func (p *page) focusIn(selector string) {
 	p.await(fmt.Sprintf("document.activeElement.closest(%q)", selector))
 }
 
-// TestThumbnails: the page loads small copies.
+// TestThumbnails: the page loads resized copies.
 func TestThumbnails(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -65,7 +65,7 @@ func TestThumbnails(t *testing.T) {
 	upload(t, url, "scan.tif", scan)
 	upload(t, url, "cut.png", picture(1000, 600)[:300_000])
 	p := newPage(t, url)
-	// 240: of a choice the browser says how wide it is meant to be, 15rem.
+	// 240: for an image with a srcset naturalWidth is the width in sizes, 15rem.
 	for name, width := range map[string]int{"photo.png": 240, "scan.tif": 60} {
 		img := fmt.Sprintf(`document.querySelector('#gallery img[alt="%s"]')`, name)
 		p.await(img + "?.naturalWidth > 0")
@@ -73,22 +73,22 @@ func TestThumbnails(t *testing.T) {
 			t.Errorf("%s: got a picture %d pixels wide, want %d", name, got, width)
 		}
 	}
-	// A damaged picture is resized as far as it is there.
+	// The server resizes the part of a damaged picture that it can decode.
 	p.await(`document.querySelector('#gallery img[alt="cut.png"]')?.naturalWidth === 240`)
 	photo := `document.querySelector('#gallery img[alt="photo.png"]')`
 	if got, want := eval[string](p, photo+`.getAttribute("width") + "×" + `+photo+`.getAttribute("height")`), "1000×600"; got != want {
-		t.Errorf("the picture says that it is %s, want %s", got, want)
+		t.Errorf("the attributes say that the picture is %s, want %s", got, want)
 	}
 	if got := eval[string](p, photo+`.srcset`); !strings.Contains(got, "w=640&h=640 640w") {
-		t.Errorf("srcset is %q", got)
+		t.Errorf("srcset is %q, want a candidate with 640w", got)
 	}
 	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.includes("photo.png")).reduce((sum, e) => sum + e.encodedBodySize, 0)`); got > 200_000 {
 		t.Errorf("the page loaded %d bytes for the thumbnail of an image of 1.8 MB", got)
 	}
 }
 
-// TestSearchAndSort: the gallery from empty to full, looked through, in every
-// order; what was looked for stands in the URL.
+// TestSearchAndSort: the gallery from empty to full, searched, and in every order. The
+// URL has the search and the order.
 func TestSearchAndSort(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -124,10 +124,10 @@ func TestSearchAndSort(t *testing.T) {
 	sort("largest", "Dog.png", "bird.png", "cat.png")
 
 	p.press("/")
-	p.press("cat") // the answer to this comes late
+	p.press("cat") // the response to this comes late
 	p.await(`location.search.includes("q=cat")`)
 	p.see("#gallery > p", "Loading…")
-	p.gallery("Dog.png", "bird.png", "cat.png") // what was there stays meanwhile
+	p.gallery("Dog.png", "bird.png", "cat.png") // the earlier list stays in the meantime
 	eval[*string](p, `document.querySelector("#search").select()`)
 	p.press("Do")
 	p.gallery("Dog.png")
@@ -144,27 +144,27 @@ func TestSearchAndSort(t *testing.T) {
 	upload(t, url, "another.png", picture(5, 5))
 	p.choose(file(t, "mouse.png", picture(5, 5)), file(t, "condor.png", picture(6, 6)))
 	p.see("#uploads .stored", "mouse.png")
-	p.gallery("condor.png", "Dog.png") // those that match alone
+	p.gallery("condor.png", "Dog.png") // only those that match
 
 	p.press("/")
 	p.press("xyz")
 	p.see("#gallery", "No images match “xyz”.")
 	p.see("#announcements", "No images match “xyz”.")
 
-	// Back and Forward show the list that their URL speaks of.
+	// Back and Forward show the list of their URL.
 	eval[bool](p, `history.pushState(null, "", "/?q=bird"), history.pushState(null, "", "/?q=mouse"), history.back(), true`)
 	p.gallery("bird.png")
 	if got := eval[string](p, `document.querySelector("#search").value`); got != "bird" {
-		t.Errorf("the field has %q, want bird", got)
+		t.Errorf("the search field has %q, want bird", got)
 	}
 	p.visit("about:blank")
 	p.visit(url + "/?sort=constructor")
 	p.await(`document.querySelectorAll("#gallery li").length === 6`)
 }
 
-// TestLoadMore: the next page comes by itself when its end is near, and by a
-// button, from which the focus goes on to it; what cannot be loaded can be
-// retried; nothing moves.
+// TestLoadMore: the next page is loaded when the end of the list is near, or by a
+// button, which moves the focus to the new images. After an error the reader can try
+// again. Nothing moves.
 func TestLoadMore(t *testing.T) {
 	t.Parallel()
 	var failing atomic.Bool
@@ -197,7 +197,7 @@ func TestLoadMore(t *testing.T) {
 	p.await(cards(24))
 	p.settle()
 	if got := lists.Load(); got > 4 {
-		t.Errorf("the page asked %d times for lists, although nobody scrolled", got)
+		t.Errorf("the page requested %d lists although nobody scrolled, want at most 4", got)
 	}
 	bottom := `void scrollTo(0, document.documentElement.scrollHeight)`
 	eval[*string](p, bottom)
@@ -210,7 +210,7 @@ func TestLoadMore(t *testing.T) {
 	eval[*string](p, bottom)
 	p.settle()
 	if got := lists.Load(); got != asked {
-		t.Errorf("the page asked again by itself after an error")
+		t.Errorf("after an error the page requested the list again by itself")
 	}
 	failing.Store(false)
 	p.click("#gallery", "", "Retry")
@@ -223,8 +223,8 @@ func TestLoadMore(t *testing.T) {
 	p.await(`!document.querySelector("#gallery > button:last-of-type").checkVisibility()`)
 }
 
-// TestPlace: Back from another page and a reload lead to where the reader was.
-func TestPlace(t *testing.T) {
+// TestScrollPosition: Back from another page and a reload show the same images again.
+func TestScrollPosition(t *testing.T) {
 	t.Parallel()
 	url := newLargeGallery(t, 400)
 	p := newPage(t, url)
@@ -238,24 +238,24 @@ func TestPlace(t *testing.T) {
 			return !!e;
 		})()`, name)); time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
-				t.Fatal("never came to", name)
+				t.Fatal("the page never loads", name)
 			}
 		}
 		before := eval[string](p, top)
 		p.await(fmt.Sprintf(`history.state?.top === %q`, before))
 		p.reload()
 		p.await(fmt.Sprintf("%s === %q && scrollY > 0", top, before))
-		eval[*string](p, `void addEventListener("unload", () => {})`) // so the browser keeps no page as it was
+		eval[*string](p, `void addEventListener("unload", () => {})`) // with an unload listener the browser does not keep the page in memory
 		p.visit("about:blank")
-		// From inside, because DevTools refuse to navigate while a page with such
-		// a listener is still being closed.
+		// By script: DevTools refuse to go back while a page with an unload
+		// listener is being closed.
 		if _, err := chromedp.RunResponse(p.ctx, chromedp.Evaluate[chromedp.Void](`history.back()`)); err != nil {
 			t.Fatal(err)
 		}
 		p.await(fmt.Sprintf("%s === %q && scrollY > 0", top, before))
 	}
 	if got := eval[string](p, `location.search`); !strings.HasPrefix(got, "?from=") {
-		t.Errorf("deep in the list the URL has %q, want from", got)
+		t.Errorf("far down in the list the URL has %q, want ?from=", got)
 	}
 	eval[*string](p, `void scrollTo(0, 0)`)
 	p.await(`history.state.top === undefined`)
@@ -266,7 +266,7 @@ func TestPlace(t *testing.T) {
 	p.focusIn("#gallery-title")
 	p.await(`location.search === ""`)
 
-	// A place of another list, or none.
+	// A cursor of another list, or an invalid one.
 	url = newServer(t, "")
 	upload(t, url, "cat.png", picture(10, 10))
 	p.visit(url + "/?from=nonsense&sort=name")

@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestHelp: the lines of the sheet do what they say, with this host.
+// TestHelp: the commands in the help do what they say, on this server.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -32,7 +32,7 @@ func TestHelp(t *testing.T) {
 		path := write(t, dir, "cat.png", cat)
 		lines := eval[[]string](p, `[...document.querySelectorAll("#help code")].map(e => e.innerText).filter(text => text.startsWith("curl"))`)
 		if len(lines) != 5 {
-			t.Errorf("there are %d lines for curl, want 5: %q", len(lines), lines)
+			t.Errorf("the help has %d curl commands, want 5: %q", len(lines), lines)
 		}
 		var output []string
 		for _, line := range lines {
@@ -50,10 +50,10 @@ func TestHelp(t *testing.T) {
 			output = append(output, string(out))
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != string(cat) {
-			t.Errorf("what came back is not what was sent: %v", err)
+			t.Errorf("curl downloaded other bytes than it uploaded: %v", err)
 		}
 		if small, err := os.Stat(filepath.Join(dir, "small.png")); err != nil || small.Size() == 0 || small.Size() >= int64(len(cat)) {
-			t.Errorf("the smaller copy: %v, %v", small, err)
+			t.Errorf("the resized copy: %v, %v", small, err)
 		}
 		var answer struct{ Images []struct{ Filename string } }
 		if err := json.Unmarshal([]byte(output[len(output)-1]), &answer); err != nil || len(answer.Images) != 1 || answer.Images[0].Filename != "cat.png" {
@@ -90,7 +90,7 @@ func TestHelp(t *testing.T) {
 		var uploader struct{ RequestURL string }
 		decode(t, res, http.StatusOK, &uploader)
 		if !strings.HasPrefix(uploader.RequestURL, url) {
-			t.Errorf("the uploader sends to %s, want %s", uploader.RequestURL, url)
+			t.Errorf("the ShareX uploader sends to %s, want %s", uploader.RequestURL, url)
 		}
 	})
 	t.Run("manual", func(t *testing.T) {
@@ -111,7 +111,7 @@ func TestHelp(t *testing.T) {
 		var description struct{ OpenAPI string }
 		decode(t, res, http.StatusOK, &description)
 		if description.OpenAPI == "" {
-			t.Error("the link leads to no OpenAPI document")
+			t.Error("the link does not lead to an OpenAPI document")
 		}
 	})
 	t.Run("keys", func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestHelp(t *testing.T) {
 		p.await(`!document.querySelector("#help")`)
 		p.press("/")
 		p.focusIn("#search")
-		p.press("?") // here it is a letter
+		p.press("?") // in a field it is a letter
 		p.await(`document.querySelector("#search").value === "?" && !document.querySelector("#help")`)
 	})
 }

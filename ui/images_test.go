@@ -21,10 +21,10 @@ import (
 	"golang.org/x/image/font/gofont/goregular"
 )
 
-// Tests of what a browser makes of the images themselves, not of the page.
+// Tests of how a browser shows the images themselves. They do not use the page.
 
-// shows puts into the page a function that returns the pixels of an image of the
-// server, drawn in this width and height.
+// shows defines a function in the page that draws an image of the server in this
+// width and height and returns its pixels.
 const shows = `globalThis.draw = async (url, width, height) => {
 	const img = new Image();
 	img.src = url;
@@ -37,9 +37,9 @@ const shows = `globalThis.draw = async (url, width, height) => {
 	return context.getImageData(0, 0, width, height).data;
 }, 0`
 
-// TestColoursOfCopies: a copy has the colours of the original, by whichever chunk a
-// PNG says what they are. Without the chunk the mean difference is 9 and more. The
-// one of the control comes from scaling.
+// TestColoursOfCopies: a resized copy has the colours of the original, whichever chunk
+// of the PNG defines them. Without the chunk the mean difference is 9 or more. The
+// difference of the control comes from scaling.
 func TestColoursOfCopies(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -63,7 +63,7 @@ func TestColoursOfCopies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			content := smooth()
-			content = append(content[:33:33], append(chunks, content[33:]...)...) // behind the header
+			content = append(content[:33:33], append(chunks, content[33:]...)...) // after the header
 			file := upload(t, url, "smooth.png", content)
 			for _, query := range []string{"w=64&q=100", "w=64&format=png"} {
 				mean := eval[float64](p.in(t), fmt.Sprintf(`(async () => {
@@ -79,7 +79,8 @@ func TestColoursOfCopies(t *testing.T) {
 	}
 }
 
-// TestDrawnSVG: Chromium draws what is taken, in a page and in a tab of its own.
+// TestDrawnSVG: Chromium draws the SVGs that the server accepts, in a page and in a tab
+// of their own.
 func TestDrawnSVG(t *testing.T) {
 	t.Parallel()
 	const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><rect width="60" height="40" fill="#c83c28"/></svg>`
@@ -148,10 +149,10 @@ func TestSVGInATab(t *testing.T) {
 		<text x="110" y="50">text</text></svg>`
 	p := newPage(t, upload(t, url, "drawing.svg", []byte(content)))
 	if got, want := p.pixel(50, 50), (color.NRGBA{255, 0, 0, 255}); got != want {
-		t.Errorf("got %v where the picture is, want %v", got, want)
+		t.Errorf("got %v at the position of the picture, want %v", got, want)
 	}
 	if got := eval[string](p, `document.fonts.ready.then(fonts => [...fonts].map(f => f.status).join())`); got != "loaded" {
-		t.Errorf("the font is %q, want it loaded", got)
+		t.Errorf("the font is %q, want loaded", got)
 	}
 }
 
@@ -184,11 +185,11 @@ func TestSVGLoadsNothing(t *testing.T) {
 		t.Error("a script ran")
 	}
 	if n := asked.Load(); n > 0 {
-		t.Errorf("another server was asked %d times", n)
+		t.Errorf("another server got %d requests, want none", n)
 	}
 }
 
-// pixel returns the colour that the tab shows at a place.
+// pixel returns the colour of one pixel of the tab.
 func (p *page) pixel(x, y int) color.NRGBA {
 	p.t.Helper()
 	m, err := png.Decode(bytes.NewReader(p.shot("png")))
@@ -198,7 +199,7 @@ func (p *page) pixel(x, y int) color.NRGBA {
 	return color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA)
 }
 
-// painted is a PNG of one colour.
+// painted returns a PNG of one colour.
 func painted(c color.NRGBA) []byte {
 	m := image.NewNRGBA(image.Rect(0, 0, 8, 8))
 	draw.Draw(m, m.Rect, image.NewUniform(c), image.Point{}, draw.Src)
@@ -209,7 +210,8 @@ func painted(c color.NRGBA) []byte {
 	return b.Bytes()
 }
 
-// smooth is a PNG of many saturated colours, which is scaled and packed with little loss.
+// smooth returns a PNG of many saturated colours, which loses little when it is scaled
+// and compressed.
 func smooth() []byte {
 	m := image.NewNRGBA(image.Rect(0, 0, 256, 192))
 	for y := range 192 {

@@ -28,7 +28,7 @@ func TestDrop(t *testing.T) {
 	files := []string{file(t, "dropped.png", picture(16, 16)), file(t, "another.png", picture(16, 16))}
 	p.await(`document.querySelector("#overlay") === null`)
 
-	// However the pointer moves, the overlay comes once and goes once.
+	// However the pointer moves, the overlay appears once and disappears once.
 	p.drag(files, enter, over)
 	overlay := `document.querySelector("#overlay")?.checkVisibility()`
 	p.await(overlay)
@@ -37,11 +37,11 @@ func TestDrop(t *testing.T) {
 	if got := eval[int](p, "changes"); got != 0 {
 		t.Errorf("the overlay changed %d times while files were dragged", got)
 	}
-	// DevTools cannot take a drag out of the window.
+	// DevTools cannot drag out of the window.
 	eval[bool](p, `document.querySelector("#overlay").dispatchEvent(new DragEvent("dragleave"))`)
 	p.await("!" + overlay)
 
-	// Text is not for the page, nor is a picture of its own.
+	// The page ignores text that is dragged, and its own pictures.
 	eval[bool](p, `(() => {
 		const data = new DataTransfer();
 		data.setData("text/plain", "words");
@@ -64,7 +64,7 @@ func TestDrop(t *testing.T) {
 		t.Errorf("the rows are %q, want %q", got, want)
 	}
 
-	// Over a dialog as well, which would hide what becomes of them.
+	// Files can be dropped on a dialog too. It is closed, because it covers the uploads.
 	p.click("#tools", "", "Help")
 	p.await(`document.querySelector("#help[open]")`)
 	late := []string{file(t, "late.png", picture(16, 16))}
@@ -86,7 +86,7 @@ func TestFolders(t *testing.T) {
 	if err := os.Mkdir(inner, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	small := picture(2, 2) // all alike: names are what is looked at here
+	small := picture(2, 2) // the same for all: the test compares names
 	want := []string{}
 	for i := range 130 {
 		name := fmt.Sprintf("%d.png", i+1)
@@ -130,7 +130,7 @@ func TestPaste(t *testing.T) {
 		t.Errorf("the uploads show %q, want %v", got, want)
 	}
 
-	// A file copied in a file manager keeps its name. Text goes where it belongs.
+	// A file copied in a file manager keeps its name. Text goes into the focused field.
 	eval[bool](p, `(() => {
 		const data = new DataTransfer();
 		data.items.add(new File(["x"], "holiday.txt"));
@@ -144,7 +144,7 @@ func TestPaste(t *testing.T) {
 	p.await(`document.querySelector("#search").value === "words" && ` + rows + `.length === 2`)
 }
 
-// TestCamera: the button for it is there on phones only.
+// TestCamera: only phones have the button for the camera.
 func TestCamera(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, newServer(t, ""))
@@ -154,7 +154,7 @@ func TestCamera(t *testing.T) {
 	p.await("!" + seen("label.camera") + " && !" + seen("#camera") + " && " + seen("label.folder"))
 	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
 	p.await(seen("label.camera") + " && " + seen("#camera") + " && !" + seen("label.folder"))
-	p.await(`document.querySelector("#camera").getAttribute("capture") === "environment"`) // desktop Chromium has no property for it
+	p.await(`document.querySelector("#camera").getAttribute("capture") === "environment"`) // Chromium has no such property on a desktop
 	p.do(chromedp.SetUploadFiles(chromedp.CSS("#camera"), []string{file(t, "image.png", picture(30, 40))}))
 	p.see("#uploads .stored", "30 × 40")
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestFocusIsSeen: wherever Tab leads, what has the focus is marked, and
-// neither the bar of the selection nor a message covers it (WCAG 2.2, 2.4.7
-// and 2.4.11).
+// TestFocusIsSeen: each element that Tab reaches has an outline, and neither the
+// selection bar nor a message covers it (WCAG 2.2, 2.4.7 and 2.4.11).
 func TestFocusIsSeen(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -53,17 +52,17 @@ func TestFocusIsSeen(t *testing.T) {
 			}
 			seen++
 			if problem != "" {
-				t.Errorf("%d pixels wide, %d. stop: %s", width, seen, problem)
+				t.Errorf("%d pixels wide, tab stop %d: %s", width, seen, problem)
 			}
 		}
 		if want := 4 * len(names); seen < want {
-			t.Errorf("%d pixels wide: Tab stopped at %d places, want %d or more", width, seen, want)
+			t.Errorf("%d pixels wide: Tab reached %d elements, want at least %d", width, seen, want)
 		}
 	}
 }
 
-// TestWishes: the page moves nothing for who wants that, and what is selected
-// shows where the system takes the colours.
+// TestWishes: the page moves nothing if the reader wants reduced motion, and selected
+// images can be told apart if the system forces its colours.
 func TestWishes(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -74,23 +73,23 @@ func TestWishes(t *testing.T) {
 		document.querySelector("#gallery li .actions button:last-child").click(),
 		document.getAnimations().length)`
 	if eval[int](p, moving) == 0 {
-		t.Error("nothing moves when it may: this test sees nothing")
+		t.Error("nothing moves although it may: this test cannot fail")
 	}
 	p.reload()
 	p.prefer("prefers-reduced-motion", "reduce")
-	p.see("#gallery", "No images yet") // the one above went with the page
+	p.see("#gallery", "No images yet") // the reload has carried out the deletion above
 	upload(t, url, "b.png", picture(20, 20))
 	p.reload()
 	p.see("#gallery", "b.png")
 	if n := eval[int](p, moving); n != 0 {
-		t.Errorf("%d things move although the reader wants none to", n)
+		t.Errorf("%d animations run although the reader wants reduced motion", n)
 	}
 	p.click("#toasts", "", "Undo")
 	p.await(`document.querySelector("#gallery li")?.checkVisibility()`)
 	eval[*string](p, `{ const box = document.querySelector("#gallery .select input"); if (!box.checked) box.click(); null }`)
 	p.prefer("forced-colors", "active")
 	if !eval[bool](p, `document.querySelector("#gallery .selected").checkVisibility() && getComputedStyle(document.querySelector("#gallery .selected")).outlineStyle !== "none"`) {
-		t.Error("with forced colours nothing shows that an image is selected")
+		t.Error("with forced colours a selected image has no outline")
 	}
 	if got := eval[string](p, `getComputedStyle(document.querySelector("#gallery .copy .icon")).stroke`); got == "none" {
 		t.Error("with forced colours the icons are not drawn")
@@ -137,8 +136,8 @@ func TestNothingJumps(t *testing.T) {
 	}
 }
 
-// TestColours: the page is light or dark as the system says, or as chosen;
-// what was chosen is there from the first paint on, on every page.
+// TestColours: the page is light or dark as the system says or as the reader has
+// chosen. After a reload the first paint has the chosen colours.
 func TestColours(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -149,7 +148,7 @@ func TestColours(t *testing.T) {
 	p.prefer("prefers-color-scheme", "dark")
 	dark := eval[string](p, background)
 	if light == dark {
-		t.Fatalf("the page is %s whatever the system says", light)
+		t.Fatalf("the page is %s in light and in dark", light)
 	}
 	choose := func(colours string) {
 		p.do(chromedp.Evaluate[chromedp.Void](`{
@@ -160,28 +159,28 @@ func TestColours(t *testing.T) {
 	}
 	choose("light")
 	if got := eval[string](p, background); got != light {
-		t.Errorf("light by choice is %s, want %s", got, light)
+		t.Errorf("with light chosen the background is %s, want %s", got, light)
 	}
-	// Without the modules only early.js is left, which runs before the first paint.
+	// Without main.js only early.js runs, before the first paint.
 	p.block("*://*:*/ui/main.js")
 	p.reload()
 	if got := eval[string](p, background); got != light {
-		t.Errorf("after a reload light by choice is %s, want %s", got, light)
+		t.Errorf("after a reload with light chosen the background is %s, want %s", got, light)
 	}
 	p.block()
 	p.reload()
 	p.see("#gallery", "No images yet")
 	if got := eval[string](p, `document.querySelector("#tools select").value`); got != "light" {
-		t.Errorf("after a reload the switch is at %s, want light", got)
+		t.Errorf("after a reload the chooser shows %s, want light", got)
 	}
 	choose("system")
 	if got := eval[string](p, background); got != dark {
-		t.Errorf("as the system says is %s, want %s", got, dark)
+		t.Errorf("with the system's colours the background is %s, want %s", got, dark)
 	}
 }
 
-// TestPlainPage: without JavaScript there is nothing that needs it, and the
-// form is that of any page.
+// TestPlainPage: without JavaScript the page has no control that needs it, and the
+// form is a plain form.
 func TestPlainPage(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, "about:blank")
@@ -193,12 +192,12 @@ func TestPlainPage(t *testing.T) {
 	p.see("#gallery", "needs it")
 	controls := `[...document.querySelectorAll("button, input, label, select")].filter((e) => e.checkVisibility()).map((e) => e.innerText || e.type).join()`
 	if got, want := eval[string](p, controls), "Choose images,file,Upload"; got != want {
-		t.Errorf("the page offers %s, want %s", got, want)
+		t.Errorf("the page has the controls %s, want %s", got, want)
 	}
 	if got := eval[int](p, `document.querySelector("#file").getBoundingClientRect().width`); got < 150 {
-		t.Errorf("the file input is %d pixels wide", got)
+		t.Errorf("the file input is %d pixels wide, want at least 150", got)
 	}
 	if got := eval[int](p, `document.scrollingElement.scrollWidth`); got > 320 {
-		t.Errorf("at 320 pixels the page is %d wide", got)
+		t.Errorf("in a window of 320 pixels the page is %d pixels wide", got)
 	}
 }

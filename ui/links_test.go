@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestCopyLink: every form of a link, of a name that has all that could break
-// one; the choice stays; and what was not copied is not said to be.
+// TestCopyLink: links are copied in every format, for a name with all characters that
+// could break one. The choice is remembered. If the browser does not copy, the page
+// does not say that it did.
 func TestCopyLink(t *testing.T) {
 	t.Parallel()
 	const name = "a [b](c) `d` \"e\" <f>&amp;.png"
@@ -16,7 +17,7 @@ func TestCopyLink(t *testing.T) {
 	p := newPage(t, strings.Replace(url, "127.0.0.1", untrusted, 1))
 	p.useClipboard()
 	if eval[bool](p, "isSecureContext || Boolean(navigator.clipboard)") {
-		t.Fatal("the page could use the clipboard API")
+		t.Fatal("the page has the clipboard API, so this test cannot fail")
 	}
 	clipboard := func() string {
 		t.Helper()
@@ -52,7 +53,7 @@ func TestCopyLink(t *testing.T) {
 	p.click("#gallery li", "", "Copy")
 	p.await(`document.activeElement.selectionEnd === document.activeElement.value?.length && document.activeElement.value.includes("/images/a%20")`)
 	if eval[bool](p, `document.body.innerText.includes("Copied")`) {
-		t.Error("the page claims to have copied")
+		t.Error("the page says that it has copied")
 	}
 	p.click("dialog[open]", "", "Close")
 	p.focusIn("#gallery li .copy")

@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestOffline: the queue waits for the network, and goes on by itself.
+// TestOffline: the queue waits for the network and continues by itself.
 func TestOffline(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, newServer(t, ""))
@@ -29,18 +29,18 @@ func TestOffline(t *testing.T) {
 	p.await(`!document.querySelector("#uploads .note").checkVisibility()`)
 }
 
-// TestServerDown: uploads that break off because the server goes away begin
-// anew when it is back.
+// TestServerDown: uploads whose connection is lost because the server stops are sent
+// again when the server is back.
 func TestServerDown(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	p := newPage(t, m.url())
-	// The waits between two looks for the server are a hundred times shorter.
+	// The delays between two checks for the server are a hundred times shorter.
 	eval[*string](p, `(() => {
 		const real = AbortSignal.timeout.bind(AbortSignal);
-		globalThis.looks = 0;
+		globalThis.checks = 0;
 		AbortSignal.timeout = (wait) => {
-			looks++;
+			checks++;
 			return real([1000, 2000, 4000, 8000, 15000].includes(wait) ? wait / 100 : wait);
 		};
 	})()`)
@@ -57,18 +57,18 @@ func TestServerDown(t *testing.T) {
 		t.Errorf("the server has %q, want %q", got, want)
 	}
 
-	// Nobody looks for a server that nothing is left to send to.
+	// The page stops checking for the server when there is nothing left to send.
 	m.stop()
 	p.choose(file(t, "never.png", picture(10, 10)))
 	p.see("#uploads .note", "Can’t reach the server.")
 	p.click("#uploads", "", "Cancel all")
-	// The longest wait between two looks is 15 s, here 150 ms.
-	p.await(`new Promise((resolve) => { const before = looks; setTimeout(() => resolve(looks === before), 400); })`)
+	// The longest delay between two checks is 15 s, here 150 ms.
+	p.await(`new Promise((resolve) => { const before = checks; setTimeout(() => resolve(checks === before), 400); })`)
 }
 
-// TestBrokenOff: an upload that breaks off while the server is there is tried
-// three times, and can be retried with the others.
-func TestBrokenOff(t *testing.T) {
+// TestConnectionLost: an upload whose connection is lost although the server is
+// reachable is tried three times. Then the reader can retry all failed uploads.
+func TestConnectionLost(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
 	broken.Store(true)
@@ -84,7 +84,7 @@ func TestBrokenOff(t *testing.T) {
 	p.see("#uploads .failed", "The connection was lost. Try again.")
 	p.see("#announcements", "b.png: The connection was lost.")
 	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.endsWith("/upload")).length`); got != 6 {
-		t.Errorf("%d tries, want three of each", got)
+		t.Errorf("%d requests, want three for each upload", got)
 	}
 	broken.Store(false)
 	p.click("#uploads", "", "Retry failed")
@@ -92,7 +92,7 @@ func TestBrokenOff(t *testing.T) {
 	p.await(`document.activeElement.matches(".rows")`)
 }
 
-// TestBusy: 429 and 503 are retried when the server wants that.
+// TestBusy: after 429 and 503 the page waits as long as the server asks, and tries again.
 func TestBusy(t *testing.T) {
 	t.Parallel()
 	refusals := []int{http.StatusTooManyRequests, http.StatusServiceUnavailable}
@@ -120,17 +120,17 @@ func TestBusy(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	if len(came) != 3 {
-		t.Fatalf("%d tries, want 3", len(came))
+		t.Fatalf("%d requests, want 3", len(came))
 	}
 	for i, status := range refusals {
 		if got := came[i+1].Sub(came[i]); got < time.Second {
-			t.Errorf("after %d the page came again after %v, want 1 s", status, got)
+			t.Errorf("after status %d the page tried again after %v, want 1 s", status, got)
 		}
 	}
 }
 
-// TestLeaving: the browser asks before uploads are given up, and before nothing
-// else. Between the last byte and the answer the server is saving.
+// TestLeaving: the browser asks the reader before a page with unfinished uploads is
+// left, and only then. Between the last byte and the response the upload is "saving".
 func TestLeaving(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})
@@ -141,7 +141,7 @@ func TestLeaving(t *testing.T) {
 		return false
 	})
 	release := sync.OnceFunc(func() { close(answer) })
-	t.Cleanup(release) // or a test that fails would wait for it
+	t.Cleanup(release) // otherwise a failing test would wait for it
 	p := newPage(t, url)
 	asked := make(chan struct{}, 8)
 	if err := chromedp.Listen(p.ctx, func(ev any) {
@@ -151,14 +151,14 @@ func TestLeaving(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	p.do(chromedp.Click(chromedp.CSS("h1"))) // browsers ask only who has done something here
+	p.do(chromedp.Click(chromedp.CSS("h1"))) // browsers ask only after the reader has used the page
 	p.choose(file(t, "cat.png", picture(10, 10)))
 	p.see("#uploads .saving .status", "Saving…")
 	eval[bool](p, `setTimeout(() => location.reload()), true`)
 	select {
 	case <-asked:
 	case <-time.After(patience):
-		t.Fatal("the browser does not ask")
+		t.Fatal("the browser does not ask the reader")
 	}
 	if _, err := chromedp.Call(p.ctx, cdppage.HandleJavaScriptDialog, cdppage.HandleJavaScriptDialogParams{Accept: false}); err != nil {
 		t.Fatal(err)
@@ -169,6 +169,6 @@ func TestLeaving(t *testing.T) {
 	p.reload()
 	p.see("#gallery", "cat.png")
 	if len(asked) > 0 {
-		t.Error("the browser asks although all is stored")
+		t.Error("the browser asks although all uploads are stored")
 	}
 }

@@ -32,8 +32,8 @@ func listen(t *testing.T) (l *net.TCPListener, port string) {
 	return l, port
 }
 
-// nginx starts an nginx with this part of a configuration for its http block on
-// l, until the test ends. Where there is none the test is skipped, except in CI.
+// nginx starts an nginx on l, with this location in its configuration, until the test
+// ends. Without nginx the test is skipped, except in CI.
 func nginx(t *testing.T, l *net.TCPListener, location string) {
 	t.Helper()
 	path, err := exec.LookPath("nginx")
@@ -59,7 +59,7 @@ func nginx(t *testing.T, l *net.TCPListener, location string) {
 	defer socket.Close()
 	cmd := exec.CommandContext(t.Context(), path, "-p", dir, "-c", configuration, "-e", "stderr")
 	cmd.ExtraFiles = []*os.File{socket}
-	cmd.Env = append(os.Environ(), "NGINX=3;") // it takes over the socket, as from an nginx that is upgraded
+	cmd.Env = append(os.Environ(), "NGINX=3;") // it takes over the socket, as during an upgrade of nginx
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // which it passes on to its worker
 	if err := cmd.Start(); err != nil {
@@ -68,7 +68,7 @@ func nginx(t *testing.T, l *net.TCPListener, location string) {
 	t.Cleanup(func() { cmd.Wait() }) // t.Context has ended by then
 }
 
-// readmeLocation is the part of nginx's configuration that the manual has.
+// readmeLocation returns the nginx location of the manual.
 func readmeLocation(t *testing.T) string {
 	t.Helper()
 	readme, err := os.ReadFile("../api/listen/README.md")
@@ -82,8 +82,8 @@ func readmeLocation(t *testing.T) string {
 	return string(location)
 }
 
-// TestUnderPath: all that the page does works behind nginx at /img/, whether or
-// not nginx removes that from the path.
+// TestUnderPath: everything on the page works behind nginx at /img/, whether or not
+// nginx removes /img/ from the path.
 func TestUnderPath(t *testing.T) {
 	t.Parallel()
 	readme := readmeLocation(t)
@@ -121,7 +121,7 @@ func testUnderPath(t *testing.T, base string) {
 	)
 	p.see("#gallery", "No images yet")
 	if got := eval[[]string](p, `Object.keys(localStorage)`); fmt.Sprint(got) != "[/img/token]" {
-		t.Errorf("the browser keeps %q, want the token for /img/ alone", got)
+		t.Errorf("the browser stores %q, want only the token for /img/", got)
 	}
 
 	p.choose(file(t, "a b.png", picture(700, 30)), file(t, "c.png", picture(20, 20)), file(t, "d.png", picture(20, 20)))
@@ -134,14 +134,14 @@ func testUnderPath(t *testing.T, base string) {
 	for _, link := range eval[[]string](p, `[...document.querySelectorAll("link, script, a, form, img")].map(e => e.action || e.currentSrc || e.href || e.src)`) {
 		within("a link", link)
 	}
-	// 401 came before the token. Nothing else was refused.
+	// Before the token was entered, requests failed with 401. Now none may fail.
 	p.visit(base + "/")
 	p.shown("#gallery")
 	for _, got := range eval[[]string](p, `performance.getEntriesByType("resource").filter(e => e.responseStatus >= 400).map(e => e.responseStatus + " " + e.name)`) {
-		t.Error("refused:", got)
+		t.Error("a request failed:", got)
 	}
 
-	// A link to one image, its reload, and leaving it.
+	// A link to one image, a reload of it, and the way back.
 	p.visit(base + "?image=a+b.png")
 	p.viewing("a b.png")
 	p.reload()
@@ -157,7 +157,7 @@ func testUnderPath(t *testing.T, base string) {
 	eval[*string](p, `document.querySelectorAll("#gallery li [type=checkbox]").forEach(box => box.click())`)
 	p.click("#selection", "", "Download")
 	if zip := downloaded(t, dir+"/*.zip"); !strings.Contains(string(zip), "c.png") {
-		t.Error("the archive does not have c.png")
+		t.Error("the ZIP file does not have c.png")
 	}
 
 	p.click("#tools", "", "Help")
@@ -169,7 +169,7 @@ func testUnderPath(t *testing.T, base string) {
 	}
 	within("the uploader", eval[string](p, `document.querySelector("#help a").href`))
 
-	// What the server itself writes.
+	// URLs in the responses of the server.
 	answer := eval[struct {
 		Status                                         int
 		Location, URL, Delete, Service, Uploader, Link string
@@ -186,7 +186,7 @@ func testUnderPath(t *testing.T, base string) {
 		};
 	})()`)
 	if answer.Status != http.StatusCreated {
-		t.Errorf("the upload got %d", answer.Status)
+		t.Errorf("the upload has status %d, want 201", answer.Status)
 	}
 	for what, got := range map[string]string{
 		"Location": answer.Location, "url": answer.URL, "delete_url": answer.Delete, "the server of openapi.json": answer.Service,
@@ -202,7 +202,8 @@ func testUnderPath(t *testing.T, base string) {
 	p.see("main", "Nothing to delete")
 	p.await(`document.styleSheets[0].cssRules.length > 0`)
 
-	// The form without JavaScript arrives, and is told about the token.
+	// Without JavaScript the form reaches the server, which responds that it requires
+	// the token.
 	_, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	if err != nil {
 		t.Fatal(err)
@@ -211,6 +212,6 @@ func testUnderPath(t *testing.T, base string) {
 	p.choose(file(t, "plain.png", picture(10, 10)))
 	response, err := chromedp.RunResponse(p.ctx, chromedp.Click(chromedp.CSS("#zone button")))
 	if err != nil || response.Status != http.StatusUnauthorized || response.URL != base+"/upload" {
-		t.Errorf("the form got %+v, %v; want the server's 401", response, err)
+		t.Errorf("the response to the form is %+v, %v; want the server's 401", response, err)
 	}
 }

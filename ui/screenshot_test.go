@@ -15,10 +15,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestScreenshot makes testdata/page.webp, which the README shows, when it is
-// asked to: SCREENSHOT=1 go test ./ui -run TestScreenshot. With a folder in
-// SCREENSHOTS it puts there what the page looks like in many states, for a
-// person to look at.
+// TestScreenshot writes testdata/page.webp, which README shows, if SCREENSHOT is set:
+// SCREENSHOT=1 go test ./ui -run TestScreenshot. If SCREENSHOTS names a folder, it
+// writes pictures of the page in many states there, for a person to look at.
 func TestScreenshot(t *testing.T) {
 	dir := os.Getenv("SCREENSHOTS")
 	if os.Getenv("SCREENSHOT") == "" && dir == "" {
@@ -87,8 +86,8 @@ func (p *page) shot(format string) []byte {
 	return shot.Data
 }
 
-// painting returns a picture of our own making as a JPEG: hills before a sky,
-// each n with other colours and another shape, and now and then a bar chart.
+// painting returns a JPEG that is drawn here: hills and a sky, with other colours and
+// shapes for each n, and a bar chart for every fourth n.
 func painting(n int) []byte {
 	sizes := []image.Point{{1200, 800}, {1200, 900}, {1000, 1000}, {1280, 720}, {900, 1200}}
 	size := sizes[n%len(sizes)]
@@ -114,7 +113,7 @@ func painting(n int) []byte {
 	return b.Bytes()
 }
 
-// skies are the colours at the top, at the horizon, and of the hills.
+// skies has the colours at the top of the sky, at the horizon, and of the hills.
 var skies = [][3]color.RGBA{
 	{{18, 24, 62, 255}, {92, 84, 150, 255}, {12, 18, 40, 255}},
 	{{86, 170, 220, 255}, {214, 236, 240, 255}, {52, 120, 74, 255}},
@@ -125,7 +124,7 @@ var skies = [][3]color.RGBA{
 	{{130, 160, 190, 255}, {240, 244, 248, 255}, {120, 140, 164, 255}},
 }
 
-// landscape is a sky with a sun, and four rows of hills that grow darker.
+// landscape returns one pixel of a sky with a sun above four rows of hills.
 func landscape(n int, x, y, aspect float64) color.RGBA {
 	sky := skies[n%len(skies)]
 	c := between(sky[0], sky[1], math.Min(1, y/0.62))
@@ -141,7 +140,7 @@ func landscape(n int, x, y, aspect float64) color.RGBA {
 	return c
 }
 
-// chart is a bar chart on white.
+// chart returns one pixel of a bar chart on white.
 func chart(n int, x, y float64) color.RGBA {
 	c := color.RGBA{252, 252, 250, 255}
 	if math.Mod(y, 0.2) < 0.004 && x > 0.08 && x < 0.92 {

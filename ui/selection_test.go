@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// downloads has the browser save what it downloads, and returns the folder.
+// downloads makes the browser save its downloads, and returns the folder.
 func (p *page) downloads() string {
 	p.t.Helper()
 	dir := p.t.TempDir()
@@ -29,7 +29,7 @@ func (p *page) downloads() string {
 	return dir
 }
 
-// downloaded waits for a file that matches the pattern and returns what it holds.
+// downloaded waits for a file that matches the pattern and returns its content.
 func downloaded(t *testing.T, pattern string) []byte {
 	t.Helper()
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
@@ -41,12 +41,12 @@ func downloaded(t *testing.T, pattern string) []byte {
 			return b
 		}
 	}
-	t.Fatal("nothing was downloaded as", pattern)
+	t.Fatal("no download matches", pattern)
 	return nil
 }
 
-// TestSelection: many images at once are selected, also with Shift, and their
-// links copied, they are downloaded, and deleted with one way back.
+// TestSelection: several images are selected, also with Shift. Their links are copied,
+// they are downloaded, and they are deleted with one Undo for all.
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -90,9 +90,9 @@ func TestSelection(t *testing.T) {
 	selected("1 selected")
 	click(2, true)
 	selected("5 selected")
-	click(3, true) // takes away from 2 to 3
+	click(3, true) // deselects 2 and 3
 	selected("3 selected")
-	p.await(`getSelection().isCollapsed`) // Shift selects no text besides
+	p.await(`getSelection().isCollapsed`) // Shift must not select text
 	p.do(chromedp.Focus(chromedp.CSS(box(0) + " input")))
 	p.press(" ", chromedp.ModifierShift) // by keyboard as well
 	selected("7 selected")
@@ -103,7 +103,7 @@ func TestSelection(t *testing.T) {
 	click(7, false)
 	p.click("#selection", "", "Download")
 	if got := downloaded(t, dir+"/*.png"); !bytes.Equal(got, contents["image 7.png"]) {
-		t.Errorf("%d bytes were downloaded as %d", len(got), len(contents["image 7.png"]))
+		t.Errorf("downloaded %d bytes, want the %d of the image", len(got), len(contents["image 7.png"]))
 	}
 	click(5, true)
 	p.click("#selection", "", "Copy links")
@@ -124,7 +124,7 @@ func TestSelection(t *testing.T) {
 		}
 		var b bytes.Buffer
 		if _, err := b.ReadFrom(f); err != nil || !bytes.Equal(b.Bytes(), contents[want]) {
-			t.Errorf("entry %d of the archive is not %s: %v", i, want, err)
+			t.Errorf("entry %d of the ZIP file is not %s: %v", i, want, err)
 		}
 	}
 
@@ -158,7 +158,7 @@ func TestSelection(t *testing.T) {
 	p.click("#selection", "", "Delete")
 	p.click(".toast", "4 images deleted.", "Dismiss")
 	for _, name := range names[:4] {
-		gone(t, url, name) // the one that was gone already is no error
+		gone(t, url, name) // it is no error that one was deleted already
 	}
 	p.gallery(names[4:]...)
 	p.await(`![...document.querySelectorAll(".toast")].some(e => e.innerText.includes("not deleted"))`)
@@ -166,10 +166,10 @@ func TestSelection(t *testing.T) {
 	p.press("/")
 	p.press("image 2")
 	p.gallery("image 2.png")
-	p.await(`!document.querySelector("#selection").checkVisibility()`) // what is not seen is not selected
+	p.await(`!document.querySelector("#selection").checkVisibility()`) // an image that is not shown is not selected
 }
 
-// TestSelectionFollowsTheList: what is not there any more is not selected.
+// TestSelectionFollowsTheList: an image that leaves the list is no longer selected.
 func TestSelectionFollowsTheList(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")

@@ -15,8 +15,8 @@ import (
 	"imageserver/ui"
 )
 
-// newServer starts the real server on a fresh store and returns its URL. It
-// asks for the token if there is one.
+// newServer starts the real server with an empty store and returns its URL. The server
+// requires the token, if it is not empty.
 func newServer(t *testing.T, token string) string {
 	t.Helper()
 	return newServerWith(t, api.Options{Access: access.Options{Token: token}})
@@ -29,7 +29,7 @@ func newServerWith(t *testing.T, o api.Options) string {
 	return server.URL
 }
 
-// newAPI returns the real server's handler, with a fresh store.
+// newAPI returns the handler of the real server, with an empty store.
 func newAPI(t *testing.T, o api.Options) http.Handler {
 	t.Helper()
 	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{})
@@ -37,12 +37,12 @@ func newAPI(t *testing.T, o api.Options) http.Handler {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil)) // seen where a test fails
+	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil)) // shown if the test fails
 	return api.New(store, ui.Handler(), o)
 }
 
-// newChangingServer starts the real server on a fresh store, and returns its URL
-// and a function that has it go on with other options, as after a restart.
+// newChangingServer starts the real server with an empty store. It returns its URL and
+// a function that gives the server other options, as a restart does.
 func newChangingServer(t *testing.T, o api.Options) (url string, change func(api.Options)) {
 	t.Helper()
 	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{})
@@ -64,8 +64,8 @@ func newChangingServer(t *testing.T, o api.Options) (url string, change func(api
 	return server.URL, change
 }
 
-// machine is a real server that can be stopped, in the middle of whatever it
-// does, and started again in the same place.
+// machine is a real server that can be stopped during requests, and started again at
+// the same address.
 type machine struct {
 	t       *testing.T
 	handler http.Handler

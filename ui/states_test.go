@@ -16,18 +16,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Names as people have them: written from right to left, and long without a
-// space to break it at.
+// names has names as people use them: one is written from right to left, and one is
+// long and has no space to break it at.
 var names = []string{
 	"شاطئ البحر عند الغروب.jpg",
 	"IMG_" + strings.Repeat("20261123", 12) + ".jpg",
 	"photo (1).jpg", "hills.jpg", "lake.jpg", "dunes.jpg", "morning.jpg", "evening.jpg", "rain.jpg", "snow.jpg", "city.jpg", "garden.jpg",
 }
 
-// gradient returns a JPEG without noise, each n another one.
+// gradient returns a JPEG without noise, a different one for each n.
 func gradient(n, width, height int) []byte {
 	m := image.NewRGBA(image.Rect(0, 0, width, height))
-	// The sine of a sum, from those of its parts, since each pixel's would take long.
+	// The sine of a sum is computed from the sines and cosines of its parts, because a
+	// sine for each pixel would take long.
 	type angle struct{ sin, cos float64 }
 	at := func(a float64) angle { return angle{math.Sin(a), math.Cos(a)} }
 	wave := func(a, b angle) uint8 { return uint8(127 + 120*(a.sin*b.cos+a.cos*b.sin)) }
@@ -51,8 +52,7 @@ func gradient(n, width, height int) []byte {
 	return b.Bytes()
 }
 
-// states takes the page through all that it can look like and calls see with
-// the name of each.
+// states takes the page through all its states and calls see with the name of each.
 func states(t *testing.T, see func(p *page, state string)) {
 	t.Helper()
 	empty, full, locked := newServer(t, ""), newServer(t, ""), newServer(t, "s3cret")
@@ -119,7 +119,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 	see(p, "selection")
 	p.click("#gallery li", "city.jpg", "Delete")
 	p.await(`document.querySelector(".toast")`)
-	eval[bool](p, `document.querySelector(".toast").dispatchEvent(new PointerEvent("pointerenter"))`) // so it stays
+	eval[bool](p, `document.querySelector(".toast").dispatchEvent(new PointerEvent("pointerenter"))`) // so that it stays
 	p.await(`document.getAnimations().length === 0`)
 	see(p, "toast over a selection")
 	click(".toast button")
@@ -157,7 +157,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 	p.connect(online)
 }
 
-// size makes the window so many CSS pixels wide and high.
+// size sets the size of the window in CSS pixels.
 func (p *page) size(width, height int64) {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
@@ -168,7 +168,7 @@ func (p *page) size(width, height int64) {
 	}
 }
 
-// prefer sets what the reader's system wishes, such as prefers-color-scheme.
+// prefer sets a preference of the reader's system, such as prefers-color-scheme.
 func (p *page) prefer(feature, value string) {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -179,7 +179,7 @@ func (p *page) prefer(feature, value string) {
 	}
 }
 
-// block has all requests to URLs that match one of the patterns fail from now on.
+// block makes all requests to URLs that match one of the patterns fail from now on.
 func (p *page) block(patterns ...string) {
 	p.t.Helper()
 	blocked := []*network.BlockPattern{}

@@ -9,8 +9,9 @@ import (
 	"imageserver/api/access"
 )
 
-// TestToken: it is asked for once, however many wait for it, and kept for the
-// tab or, when ticked, on this machine, until it is forgotten.
+// TestToken: the page asks for the token once, however many requests need it. It stores
+// the token for the tab or, if the reader ticks the box, on the device, until the reader
+// signs out.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "s3cret")
@@ -29,7 +30,7 @@ func TestToken(t *testing.T) {
 		)
 	}
 	enter("with space")
-	p.await(`document.querySelector("#token-input:invalid")`) // it could not even be sent
+	p.await(`document.querySelector("#token-input:invalid")`) // an HTTP header cannot have it
 	eval[*string](p, `document.querySelector("#token-input").value = ""`)
 	enter("wrong")
 	p.see("#token .error", "That token is wrong. Check it and try again.")
@@ -43,7 +44,7 @@ func TestToken(t *testing.T) {
 	p.see("#gallery", "cat.png")
 	p.await(`document.querySelector("#token").childElementCount === 0`)
 	if eval[bool](p, `Object.values(localStorage).includes("s3cret")`) {
-		t.Error("the token is kept on the machine, although nobody ticked that")
+		t.Error("the token is stored on the device although nobody ticked the box")
 	}
 
 	p.click("#gallery li", "dog.png", "Delete") // is sent with it
@@ -64,12 +65,12 @@ func TestToken(t *testing.T) {
 	p.reload()
 	p.see("#token .error", "That token is wrong")
 	if eval[bool](p, `Object.values(localStorage).includes("stale")`) {
-		t.Error("a wrong token is still kept")
+		t.Error("a wrong token is still stored")
 	}
 }
 
-// TestTokenChanged: it is asked for again, whatever is being done, unless
-// another tab knows the new one; and what was begun goes on.
+// TestTokenChanged: the page asks again when the server has another token, whatever the
+// reader does, unless another tab has stored the new one. Then the action continues.
 func TestTokenChanged(t *testing.T) {
 	t.Parallel()
 	url, change := newChangingServer(t, api.Options{Access: access.Options{Token: "one"}})
@@ -91,7 +92,7 @@ func TestTokenChanged(t *testing.T) {
 	p.click(".toast", "dog.png", "Dismiss")
 	p.see("#token .error", "That token is wrong")
 	enter("two")
-	p.await(`!document.querySelector("#uploads").innerText.includes("dog.png")`) // it is gone
+	p.await(`!document.querySelector("#uploads").innerText.includes("dog.png")`) // it is deleted
 	p.gallery("cat.png")
 
 	change(api.Options{Access: access.Options{Token: "three"}})
@@ -100,7 +101,7 @@ func TestTokenChanged(t *testing.T) {
 	p.click("#view", "", "Rename")
 	p.do(chromedp.SendKeys(chromedp.CSS("#view .rename input"), "lion"))
 	p.click("#view .rename", "", "Save")
-	p.focusIn("#token") // and not behind the view
+	p.focusIn("#token") // the view is closed, because it would cover the form
 	p.closed()
 	enter("three")
 	p.gallery("lion.png")
@@ -110,6 +111,6 @@ func TestTokenChanged(t *testing.T) {
 	p.choose(file(t, "emu.png", picture(10, 10)))
 	p.see("#uploads .stored", "emu.png")
 	if !eval[bool](p, `localStorage.getItem("token") === "four" && !document.querySelector("#token form")`) {
-		t.Error("the token that another tab keeps was not taken, or thrown away")
+		t.Error("the page did not use the token that another tab has stored, or has deleted it")
 	}
 }

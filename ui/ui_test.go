@@ -15,7 +15,7 @@ import (
 	"imageserver/ui"
 )
 
-// get sends one request to the handler alone.
+// get sends one request to the page's handler, without a server.
 func get(t *testing.T, method, path string, header http.Header) *http.Response {
 	t.Helper()
 	r := httptest.NewRequest(method, path, nil)
@@ -53,7 +53,7 @@ func TestHandler(t *testing.T) {
 		{"GET", "/ui/", 404, "text/plain; charset=utf-8"},
 		{"GET", "/ui/ui.go", 404, "text/plain; charset=utf-8"},
 		{"GET", "/ui/early.js", 200, "text/javascript; charset=utf-8"},
-		{"GET", "/ui/words.js", 404, "text/plain; charset=utf-8"}, // it goes within main.js
+		{"GET", "/ui/words.js", 404, "text/plain; charset=utf-8"}, // it is bundled into main.js
 		{"GET", "/ui/nothing.js", 404, "text/plain; charset=utf-8"},
 		{"GET", "/nothing", 404, "text/plain; charset=utf-8"},
 		{"POST", "/", 405, "text/plain; charset=utf-8"},
@@ -69,7 +69,7 @@ func TestHandler(t *testing.T) {
 				t.Errorf("Content-Type %q, want %q", got, tt.contentType)
 			}
 			if b := body(t, res); (b == "") != (tt.method == "HEAD") {
-				t.Errorf("%d bytes in answer to %s", len(b), tt.method)
+				t.Errorf("%d bytes in the response to %s", len(b), tt.method)
 			}
 			for name, want := range map[string]string{
 				"X-Content-Type-Options": "nosniff",
@@ -137,8 +137,8 @@ func TestETag(t *testing.T) {
 	}
 }
 
-// Who takes gzip gets it, under an ETag of its own; who asks for a part gets
-// that of the plain file.
+// TestCompression: a client that accepts gzip gets it, with an ETag of its own. A client
+// that asks for a range gets a range of the plain file.
 func TestCompression(t *testing.T) {
 	for _, path := range []string{"/", "/ui/main.js", "/ui/style.css", "/ui/favicon.svg"} {
 		plain := get(t, "GET", path, nil)
@@ -156,7 +156,7 @@ func TestCompression(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := io.ReadAll(r); err != nil || string(got) != want {
-				t.Errorf("%s: gzip holds other bytes than the plain file, %v", path, err)
+				t.Errorf("%s: the gzip content differs from the plain file, %v", path, err)
 			}
 			etag := res.Header.Get("ETag")
 			if etag == "" || etag == plain.Header.Get("ETag") {
@@ -183,7 +183,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// All that the first paint and the page after it need is sent in 30 kB.
+// TestBudget: the files of the page are at most 30 kB in all when compressed.
 func TestBudget(t *testing.T) {
 	total := 0
 	for _, path := range []string{"/", "/ui/style.css", "/ui/early.js", "/ui/main.js", "/ui/favicon.svg"} {
@@ -192,11 +192,11 @@ func TestBudget(t *testing.T) {
 		total += n
 	}
 	if total > 30_000 {
-		t.Errorf("the page takes %d bytes, want at most 30000", total)
+		t.Errorf("the files of the page have %d bytes, want at most 30000", total)
 	}
 }
 
-// Every file that the page names is served.
+// TestReferences: the server has every file that index.html names.
 func TestReferences(t *testing.T) {
 	references := regexp.MustCompile(`(?:src|href)="(ui/[^"]+)"`).FindAllStringSubmatch(read(t, "index.html"), -1)
 	if len(references) < 5 {
@@ -209,8 +209,8 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// What the policy forbids would fail only in the browser, and only in the part
-// that uses it.
+// TestNoMarkupFromStrings finds what the page's policy forbids. Otherwise it would fail
+// only in a browser, and only when a reader uses that part of the page.
 func TestNoMarkupFromStrings(t *testing.T) {
 	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|\.style\b`)
 	for _, source := range files(t, "*.js") {
@@ -224,7 +224,7 @@ func TestNoMarkupFromStrings(t *testing.T) {
 	}
 }
 
-// Every module is one that the page needs.
+// TestEveryModuleIsImported: there is no module that the page does not use.
 func TestEveryModuleIsImported(t *testing.T) {
 	var sources strings.Builder
 	for _, name := range append(files(t, "*.js"), "index.html") {
@@ -232,7 +232,7 @@ func TestEveryModuleIsImported(t *testing.T) {
 	}
 	for _, name := range files(t, "*.js") {
 		if !strings.Contains(sources.String(), `from "./`+name+`"`) && !strings.Contains(sources.String(), `src="ui/`+name+`"`) {
-			t.Errorf("%s is imported by nobody", name)
+			t.Errorf("no module imports %s", name)
 		}
 	}
 }

@@ -14,20 +14,20 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// viewing returns when the image of that name is open, and shown.
+// viewing returns when the view shows the image of that name.
 func (p *page) viewing(name string) {
 	p.t.Helper()
 	p.await(fmt.Sprintf(`document.querySelector("#view[open] h2")?.innerText === %q && new URLSearchParams(location.search).get("image") === %[1]q &&
 		document.querySelector("#view .stage img").naturalWidth > 0 && document.title.includes(%[1]q)`, name))
 }
 
-// closed returns when no dialog is open.
+// closed returns when all dialogs are closed.
 func (p *page) closed() {
 	p.t.Helper()
 	p.await(`!document.querySelector("dialog[open]") && !location.search.includes("image")`)
 }
 
-// swipe moves a finger over the picture by so many pixels.
+// swipe moves a finger over the picture by x and y pixels.
 func (p *page) swipe(x, y float64) {
 	p.t.Helper()
 	at := func(x, y float64) []*input.TouchPoint { return []*input.TouchPoint{{X: 500 + x, Y: 400 + y}} }
@@ -43,8 +43,8 @@ func (p *page) swipe(x, y float64) {
 	}
 }
 
-// TestView: an image is opened by a click, its URL, Back and Forward, and left
-// in as many ways; one goes from it to those beside it.
+// TestView: a click, a URL, Back and Forward open and close an image. Arrow keys,
+// buttons and swipes open its neighbours.
 func TestView(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -67,7 +67,7 @@ func TestView(t *testing.T) {
 	p.viewing("b.png")
 	p.click("#view", "", "Previous image")
 	p.viewing("a.png")
-	p.focusIn("#view h2") // the button is gone
+	p.focusIn("#view h2") // the button is hidden
 	p.press(kb.Escape)
 	p.closed()
 	p.focusIn(card("a.png"))
@@ -77,7 +77,7 @@ func TestView(t *testing.T) {
 	p.viewing("a.png")
 	p.press("?")
 	p.see("#help", "From a terminal")
-	p.press(kb.Delete) // is not for the image beneath
+	p.press(kb.Delete) // must not delete the image below the help
 	p.press(kb.Escape)
 	p.viewing("a.png")
 	p.do(chromedp.NavigateBack())
@@ -91,10 +91,10 @@ func TestView(t *testing.T) {
 	p.closed()
 	p.focusIn(card("a.png"))
 	if got := eval[int](p, `history.length`); got > 3 {
-		t.Errorf("the history has %d entries, want 3: about:blank, the page, the image", got)
+		t.Errorf("the history has %d entries, want 3: about:blank, the gallery, the image", got)
 	}
 
-	// By its URL alone: nothing to go back to.
+	// An image that was opened by its URL has no earlier entry in the history.
 	p.visit("about:blank")
 	p.visit(url + "/?q=b&image=b.png")
 	p.viewing("b.png")
@@ -107,7 +107,7 @@ func TestView(t *testing.T) {
 	p.see(".toast", "There is no image called gone.png.")
 	p.closed()
 
-	// A new upload is beside the one that is open.
+	// Swipes.
 	if _, err := chromedp.Call(p.ctx, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestView(t *testing.T) {
 	p.viewing("a.png")
 }
 
-// TestZoom: full size is that of the original, and can be scrolled by keys.
+// TestZoom: the full size is the size of the original, and keys scroll it.
 func TestZoom(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -134,19 +134,19 @@ func TestZoom(t *testing.T) {
 	p.viewing("large.jpg")
 	img := `document.querySelector("#view .stage img")`
 	if got := eval[int](p, img+".naturalWidth"); got != 1280 {
-		t.Errorf("fit to the window it is loaded %d pixels wide, want 1280", got)
+		t.Errorf("fitted to the window the picture is %d pixels wide, want 1280", got)
 	}
 	p.press("z")
 	p.await(img + `.naturalWidth === 3000 && ` + img + `.clientWidth === 3000 && ` + img + `.clientHeight === 1400`)
 	stage := `document.querySelector("#view .stage")`
-	p.await(fmt.Sprintf(`Math.abs(%s.scrollLeft - (3000 - %[1]s.clientWidth) / 2) < 2`, stage)) // its middle first
+	p.await(fmt.Sprintf(`Math.abs(%s.scrollLeft - (3000 - %[1]s.clientWidth) / 2) < 2`, stage)) // it shows the centre first
 	p.focusIn(".stage")
 	before := eval[float64](p, stage+".scrollLeft")
 	for end := time.Now().Add(patience); eval[float64](p, stage+".scrollLeft") <= before; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the arrow key does not scroll")
 		}
-		p.press(kb.ArrowRight) // again where a busy browser was not ready to scroll
+		p.press(kb.ArrowRight) // again if a busy browser was not ready to scroll
 	}
 	p.viewing("large.jpg")
 	p.click("#view", "", "Fit to window")
@@ -163,8 +163,8 @@ func TestZoom(t *testing.T) {
 	p.await(img + `.clientWidth === 90 && ` + img + `.clientHeight === 60`)
 }
 
-// TestViewTooLate: an image that the server answers about when the reader has
-// gone on to another closes nothing.
+// TestViewTooLate: a late error response for one image does not close another image that
+// the reader has opened since.
 func TestViewTooLate(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -201,7 +201,7 @@ func TestViewTooLate(t *testing.T) {
 	p.await(`!document.querySelector(".toast")`)
 }
 
-// TestRename: in the view; the old name is free then.
+// TestRename renames images in the view. The old name is free then.
 func TestRename(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -223,7 +223,7 @@ func TestRename(t *testing.T) {
 	}
 	rename("taken.png")
 	p.see("#view .rename .error", "taken")
-	p.press(kb.Escape) // leaves the name alone, not the image
+	p.press(kb.Escape) // closes the form, not the view
 	p.viewing("cat.png")
 	p.focusIn("#view .actions")
 	rename("a/b.png")
@@ -235,7 +235,7 @@ func TestRename(t *testing.T) {
 	p.viewing("dog.png")
 	p.see("#announcements", "Renamed to dog.png")
 	p.focusIn("#view .actions")
-	rename("twin.png") // the same bytes: the two are one
+	rename("twin.png") // the same bytes: the server merges the two
 	p.viewing("twin.png")
 	p.press(kb.Escape)
 	p.closed()
@@ -246,7 +246,7 @@ func TestRename(t *testing.T) {
 		t.Errorf("the server has %s, want %s", got, want)
 	}
 
-	// Somebody else deletes it.
+	// Someone else deletes the image.
 	p.press("\r")
 	p.viewing("twin.png")
 	req, err := http.NewRequest("DELETE", url+"/images/twin.png", nil)
