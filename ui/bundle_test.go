@@ -7,6 +7,21 @@ import (
 	"testing/fstest"
 )
 
+// TestBrokenPage: the error that ends the start names the file and the fault.
+func TestBrokenPage(t *testing.T) {
+	page := fstest.MapFS{}
+	for _, name := range served {
+		page[name] = &fstest.MapFile{}
+	}
+	if _, err := loadFrom(page); err != nil {
+		t.Fatalf("empty files: %v", err)
+	}
+	page["main.js"] = &fstest.MapFile{Data: []byte(`import { a } from "./nothing.js"; a();`)}
+	if _, err := loadFrom(page); err == nil || !strings.Contains(err.Error(), "main.js") || !strings.Contains(err.Error(), "nothing.js") {
+		t.Errorf("got %v, want an error that names main.js and nothing.js", err)
+	}
+}
+
 // BenchmarkBundle measures what the bundle adds to the start of the server.
 func BenchmarkBundle(b *testing.B) {
 	files, err := fs.Sub(embedded, "page")

@@ -96,6 +96,10 @@ var load = sync.OnceValues(func() (map[string]asset, error) {
 	if err != nil {
 		return nil, err
 	}
+	return loadFrom(files)
+})
+
+func loadFrom(files fs.FS) (map[string]asset, error) {
 	assets := map[string]asset{}
 	for _, name := range served {
 		content, err := sent(files, name)
@@ -105,7 +109,7 @@ var load = sync.OnceValues(func() (map[string]asset, error) {
 		assets[name] = newAsset(content)
 	}
 	return assets, nil
-})
+}
 
 // sent returns the content of a file as browsers get it.
 func sent(files fs.FS, name string) ([]byte, error) {
