@@ -27,7 +27,6 @@ import (
 func TestSlowCopyReaders(t *testing.T) {
 	for _, c := range pick([]slowCase{
 		{"at once, one address", 52, 1, true},
-		{"one by one, many addresses", 4, 4, false},
 	}, []slowCase{
 		{"at once, one address", 52, 1, true},
 		{"one by one, one address", 52, 1, false},
