@@ -16,6 +16,7 @@ import (
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/api/transport"
+	"imageserver/api/variants"
 	"imageserver/db"
 )
 
@@ -32,12 +33,12 @@ type Options struct {
 	Trash time.Duration
 	Strip bool // take the metadata out of every upload, and refuse types of which it cannot be taken
 
-	// CopiesBudget is how many bytes of the store resized copies may take; 0 means
+	// VariantBudget is how many bytes of the store resized copies may take; 0 means
 	// a tenth of the images', or 1 GiB if that is more, and less than 0 that none
 	// is kept.
-	CopiesBudget int64
-	ResizeMemory int64 // bytes of memory while copies are made; 0 means 512 MiB
-	MaxPixels    int64 // of a picture that is resized; 0 means 100 million
+	VariantBudget int64
+	ResizeMemory  int64 // bytes of memory while copies are made; 0 means 512 MiB
+	MaxPixels     int64 // of a picture that is resized; 0 means 100 million
 
 	// Stall is how long a client may take for the next 64 KiB of an upload, or
 	// for a chunk of an answer; 0 means 60 s.
@@ -52,7 +53,7 @@ type Server struct {
 	echo     *echo.Echo
 	store    db.Store
 	intake   *intake.Intake
-	copies   copies
+	variants *variants.Variants
 	o        Options
 	access   *access.Policy
 	draining atomic.Bool
@@ -82,17 +83,18 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		echo:   echo.New(),
 		store:  store,
 		intake: intake.New(intake.Rules{MaxSize: o.MaxUpload, Allow: o.Allow, Strip: o.Strip}),
-		copies: copies{store: store, log: o.Log, resizer: newResizer(resizers(), o.ResizeMemory), budget: o.CopiesBudget, pixels: o.MaxPixels},
 		o:      o,
 		access: access.New(o.Access),
 	}
+	s.variants = variants.New(store, variants.Options{
+		Budget: o.VariantBudget, Memory: o.ResizeMemory, MaxPixels: o.MaxPixels, Made: o.Metrics.resized, Log: o.Log,
+	})
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.IPExtractor = s.access.ClientAddress
 	s.echo.Use(s.measure, s.logRequests(), transport.Pace(o.Stall, networkOf), middleware.RecoverWithConfig(recovery(o.Log)), s.access.KnownHost, s.access.CORS())
 	s.routes(page)
 	s.prefix = newPrefix(o.Access.BaseURL, s.echo.Routes())
 	if o.Metrics != nil {
-		s.copies.resizer.metrics = o.Metrics
 		o.Metrics.watch(s)
 	}
 	return s
@@ -161,5 +163,5 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Copies that have no turn yet are refused.
 func (s *Server) Drain() {
 	s.draining.Store(true)
-	s.copies.resizer.queue.close(db.ErrClosed)
+	s.variants.Close(db.ErrClosed)
 }

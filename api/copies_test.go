@@ -315,7 +315,7 @@ func TestCopyBudget(t *testing.T) {
 	}{{-1, false}, {10, false}, {30 << 10, true}} {
 		t.Run(fmt.Sprint(c.budget), func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{CopiesBudget: c.budget})
+			s := newServer(t, api.Options{VariantBudget: c.budget})
 			s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
 			for i, w := range resize.Steps()[:15] {
 				s.do(t, "GET", fmt.Sprintf("/images/photo.jpg?w=%d&format=png", w), "", "").want(t, http.StatusOK)
@@ -672,7 +672,7 @@ func (b *heldBody) ReadAt(p []byte, off int64) (int, error) {
 // as it is.
 func TestCopyReplacedMeanwhile(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{CopiesBudget: -1})
+	s := newServer(t, api.Options{VariantBudget: -1})
 	versions := []string{photo(t, 1, 400, 300), photo(t, 2, 300, 400)}
 	var copies []string
 	for _, v := range versions {

@@ -74,6 +74,9 @@ func (s *Server) deleteByKey(c echo.Context) error {
 	return s.deletePage(c, deletion{Name: name, Done: true, Kept: s.o.Trash > 0}, err)
 }
 
+// errRenamed means that the image has another name by now.
+var errRenamed = errors.New("the image was renamed")
+
 // deleteKeyed deletes the image that belongs to the key in the path and returns its
 // name. If the image is renamed meanwhile, it tries again.
 func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
@@ -84,11 +87,11 @@ func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
 		}
 		err = s.store.Delete(c.Request().Context(), img.Name, db.DeleteOptions{TrashTTL: s.o.Trash, Allow: func(now *db.Image) error {
 			if now == nil || now.DeleteKeyHash != img.DeleteKeyHash {
-				return errMoved
+				return errRenamed
 			}
 			return nil
 		}})
-		if !errors.Is(err, errMoved) {
+		if !errors.Is(err, errRenamed) {
 			return img.Name, err
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"imageserver/api/intake"
 	"imageserver/api/refusal"
 	"imageserver/api/transport"
+	"imageserver/api/variants"
 	"imageserver/db"
 )
 
@@ -53,7 +54,12 @@ var answers = []struct {
 	{strip.ErrTooLarge, http.StatusUnprocessableEntity, "cannot_strip", ""},
 	{errDigest, http.StatusUnprocessableEntity, "digest_mismatch", ""},
 	{db.ErrBusy, http.StatusServiceUnavailable, "busy", "The server has too many uploads under way. Try again in a few seconds."},
-	{errMoved, http.StatusServiceUnavailable, "busy", "The image was replaced while it was being resized. Ask again."},
+	{variants.ErrReplaced, http.StatusServiceUnavailable, "busy", "The image was replaced while it was being resized. Try again."},
+	{variants.ErrBusy, http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds."},
+	{variants.ErrTakenBack, http.StatusServiceUnavailable, "busy", "The server needed the memory of this resized copy, and your connection is slow. Try again in a few seconds."},
+	{variants.ErrTooManyPixels, http.StatusUnprocessableEntity, "too_many_pixels", ""},
+	{variants.ErrMemory, http.StatusUnprocessableEntity, "too_many_pixels", "Resizing this picture needs more memory than this server allows. The original can be shown."},
+	{variants.ErrTooSlow, http.StatusUnprocessableEntity, "damaged_picture", "Decoding this picture takes too long, so it cannot be resized. The original can be shown."},
 	{db.ErrReadOnly, http.StatusServiceUnavailable, "read_only", "The server's storage has failed, so it takes no uploads. Its operator must look at it."},
 	{db.ErrClosed, http.StatusServiceUnavailable, "draining", "The server is shutting down. Try again in a moment."},
 	{db.ErrFull, http.StatusInsufficientStorage, "full", "The server has no space left. Nothing that is stored was lost; once images are deleted or there is more space, uploads work again."},

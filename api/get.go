@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/access"
 	"imageserver/api/imaging/resize"
-	"imageserver/api/refusal"
+	"imageserver/api/variants"
 	"imageserver/db"
 )
 
@@ -38,10 +39,10 @@ func (s *Server) getImage(c echo.Context) error {
 		}
 	}
 	err := s.answerImage(c, want)
-	if errors.Is(err, errMoved) {
+	if errors.Is(err, variants.ErrReplaced) {
 		err = s.answerImage(c, want)
 	}
-	if (errors.Is(err, db.ErrDamaged) || errors.Is(err, errTakenBack)) && c.Response().Committed {
+	if (errors.Is(err, db.ErrDamaged) || errors.Is(err, variants.ErrTakenBack)) && c.Response().Committed {
 		s.o.Log.Error("image cut off", "image", imageName(c), "err", err)
 		panic(http.ErrAbortHandler) // the client must see that bytes are missing
 	}
@@ -52,7 +53,7 @@ func (s *Server) getImage(c echo.Context) error {
 type imageQuery struct {
 	version  string          // the digest it must have, or empty
 	download bool            // as an attachment
-	copy     *resize.Request // or nil for the image itself
+	variant  *resize.Request // or nil for the image itself
 }
 
 func parseImageQuery(raw string) (want imageQuery, err error) {
@@ -61,7 +62,7 @@ func parseImageQuery(raw string) (want imageQuery, err error) {
 		return want, err
 	}
 	want.version, want.download = q.Get("v"), q.Has("download")
-	want.copy, err = copyRequest(q)
+	want.variant, err = variantRequest(q)
 	return want, err
 }
 
@@ -78,35 +79,32 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 			return fmt.Errorf("%w: %q in the version %.64s", db.ErrNotFound, name, want.version)
 		}
 	}
-	if want.copy == nil {
+	if want.variant == nil {
 		return s.send(c, img, body, want)
 	}
-	copy, err := plan(img, body, *want.copy)
+	v, err := variants.Plan(img, body, *want.variant, access.Network(c.RealIP()))
 	if err == nil {
-		body.Close() // who waits for a copy holds no more than that
-		copy.client = access.Network(c.RealIP())
-		err = s.answerCopy(c, copy, want)
+		body.Close() // a client that waits for a variant does not hold the image
+		err = s.sendVariant(c, v, want)
 	}
 	if tooHard(err) {
 		h := c.Response().Header()
 		h.Set(echo.HeaderVary, "Accept, Sec-Fetch-Dest")
 		if showsPicture(c.Request()) {
-			want.version, err = "", errOriginal // another request for this URL gets the error, so no cache may keep it
+			want.version, err = "", variants.ErrOriginal // another request for this URL gets the error, so no cache may keep it
 		}
 	}
-	if errors.Is(err, errOriginal) {
-		want.copy = nil
+	if errors.Is(err, variants.ErrOriginal) {
+		want.variant = nil
 		return s.answerImage(c, want)
 	}
 	return err
 }
 
-// tooHard reports whether a copy is refused because it would take too much memory
-// or time, or be too long for a JPEG, although the picture is sound.
+// tooHard reports whether err is that of a sound picture that would need too much memory
+// or time, or would be too long for a JPEG.
 func tooHard(err error) bool {
-	var refused *refusal.Error
-	return errors.Is(err, resize.ErrTooLong) ||
-		errors.As(err, &refused) && (refused.Code == "too_many_pixels" || errors.Is(err, errEndless))
+	return slices.ContainsFunc([]error{resize.ErrTooLong, variants.ErrTooManyPixels, variants.ErrMemory, variants.ErrTooSlow}, func(hard error) bool { return errors.Is(err, hard) })
 }
 
 // showsPicture reports whether a browser asks for a picture to show, as in an img
@@ -116,11 +114,11 @@ func showsPicture(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Dest") == "image" || strings.Contains(r.Header.Get(echo.HeaderAccept), "image/")
 }
 
-// answerCopy answers a resized copy of an image. One that turns out to be damaged
-// is made again, and sent if nothing of the damaged one was.
-func (s *Server) answerCopy(c echo.Context, copy *copyOf, want imageQuery) error {
+// sendVariant responds with a variant of an image. A damaged variant is made again, and
+// sent if nothing of the damaged one was.
+func (s *Server) sendVariant(c echo.Context, v *variants.Variant, want imageQuery) error {
 	ctx := c.Request().Context()
-	img, content, err := s.copies.get(ctx, copy)
+	img, content, err := s.variants.Get(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -129,14 +127,15 @@ func (s *Server) answerCopy(c echo.Context, copy *copyOf, want imageQuery) error
 	if !errors.Is(err, db.ErrDamaged) {
 		return err
 	}
-	s.copies.damaged(copy, err)
-	img, content, again := s.copies.join(ctx, copy, true)
-	if again != nil {
-		return errors.Join(err, again)
+	img, content, again := s.variants.Remake(ctx, v, err)
+	if again == nil {
+		defer content.Close()
 	}
-	defer content.Close()
-	if c.Response().Committed {
-		return err // who asks next gets a sound one
+	switch {
+	case c.Response().Committed:
+		return err // the next request gets a sound variant
+	case again != nil:
+		return again
 	}
 	return s.send(c, img, content, want)
 }

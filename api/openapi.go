@@ -52,3 +52,8 @@ func (s *Server) sendJSON(c echo.Context, name string, text []byte, want imageQu
 	}
 	return s.send(c, file, memoryBody{bytes.NewReader(text)}, want)
 }
+
+// memoryBody is a body in memory.
+type memoryBody struct{ *bytes.Reader }
+
+func (memoryBody) Close() error { return nil }

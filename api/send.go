@@ -33,7 +33,7 @@ func present(h http.Header, img db.Image, want imageQuery) {
 	if want.download {
 		h.Set(echo.HeaderContentDisposition, attachment(img.Name))
 	}
-	if want.copy != nil {
+	if want.variant != nil {
 		h.Set("X-Result-Width", strconv.Itoa(img.Width))
 		h.Set("X-Result-Height", strconv.Itoa(img.Height))
 	}

@@ -49,7 +49,7 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 		ready = 0
 	}
 	send(readyGauge, ready)
-	send(queuedGauge, int64(s.copies.resizer.queue.length()))
+	send(queuedGauge, int64(s.variants.Queued()))
 	if u, err := s.store.Usage(ctx); err == nil {
 		for _, g := range usageGauges {
 			send(g.desc, g.value(u))

@@ -1,15 +1,12 @@
-package api
+package variants
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"net/http"
 	"runtime"
 	"time"
 
 	"imageserver/api/imaging/resize"
-	"imageserver/api/refusal"
 	"imageserver/db"
 )
 
@@ -35,28 +32,22 @@ type resizer struct {
 	memory   int64 // bytes for all copies that are being made
 	queue    *queue
 	lender   lender
-	metrics  *Metrics
-	used     func() time.Duration // the processor time of the calling thread
+	made     func(took time.Duration) // or nil
+	used     func() time.Duration     // the processor time of the calling thread
 }
 
 // newResizer returns a resizer that makes at most n copies at a time.
-func newResizer(n int, memory int64) *resizer {
+func newResizer(n int, memory int64, made func(took time.Duration)) *resizer {
 	lent := memory / lentPart
 	memory -= lent
-	return &resizer{memory: memory, queue: newQueue(n, memory), lender: lender{budget: lent}, used: processorTime}
+	return &resizer{memory: memory, queue: newQueue(n, memory), lender: lender{budget: lent}, made: made, used: processorTime}
 }
-
-var (
-	errQueue   = refusal.New(http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds.")
-	errMemory  = refusal.New(http.StatusUnprocessableEntity, "too_many_pixels", "Resizing this picture needs more memory than this server allows. The original can be shown.")
-	errEndless = refusal.New(http.StatusUnprocessableEntity, "damaged_picture", "Decoding this picture takes too long, so it cannot be resized. The original can be shown.")
-)
 
 // make waits for a turn and makes a copy of the picture with the digest d. It
 // refuses a copy that needs more memory than the server allows, and a picture that
 // is in the list of failures.
 func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resize.Plan) (resize.Copy, error) {
-	j := &job{id: copyID(d, p), picture: d}
+	j := &job{id: variantID(d, p), picture: d}
 	leave, err := r.queue.wait(ctx, j, func() (int64, error) { return r.cost(s, p) })
 	if err != nil {
 		return resize.Copy{}, err
@@ -75,7 +66,9 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 	c, err := inBackground(func() (resize.Copy, error) {
 		return resize.Make(&limited{Context: ctx, used: r.used, end: r.used() + limit}, s, p)
 	})
-	r.metrics.resized(time.Since(began))
+	if r.made != nil {
+		r.made(time.Since(began))
+	}
 	return c, r.remember(d, err)
 }
 
@@ -89,24 +82,24 @@ type limited struct {
 	end  time.Duration
 }
 
-// Err returns why the work must stop, or nil. It returns errEndless when the
+// Err returns why the work must stop, or nil. It returns ErrTooSlow when the
 // processor time is used up.
 func (l *limited) Err() error {
 	if err := context.Cause(l.Context); err != nil {
 		return err
 	}
 	if l.used() > l.end {
-		return errEndless
+		return ErrTooSlow
 	}
 	return nil
 }
 
-// cost returns the memory that making a copy needs, in bytes. It returns errMemory
+// cost returns the memory that making a copy needs, in bytes. It returns ErrMemory
 // if that is more than the server allows.
 func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 	n, err := resize.Cost(s, p)
 	if err == nil && n > r.memory {
-		err = errMemory
+		err = ErrMemory
 	}
 	return n, err
 }
@@ -115,20 +108,15 @@ func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 // error to respond with.
 func (r *resizer) remember(d db.Digest, err error) error {
 	switch {
-	case errors.Is(err, errEndless):
+	case errors.Is(err, ErrTooSlow):
 		r.failures.add(d, err)
 	case errors.Is(err, resize.ErrDamaged), errors.Is(err, resize.ErrUnsupported):
 		// A browser may be able to show a picture that no decoder here can read.
-		r.failures.add(d, errOriginal)
-		return errOriginal
+		r.failures.add(d, ErrOriginal)
+		return ErrOriginal
 	}
 	return err
 }
 
-// copyID identifies a copy of the picture with the digest d.
-func copyID(d db.Digest, p resize.Plan) string { return d.String() + p.String() }
-
-// memoryBody is a body in memory.
-type memoryBody struct{ *bytes.Reader }
-
-func (memoryBody) Close() error { return nil }
+// variantID identifies a variant of the picture with the digest d.
+func variantID(d db.Digest, p resize.Plan) string { return d.String() + p.String() }

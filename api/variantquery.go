@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,9 +10,8 @@ import (
 	"imageserver/api/refusal"
 )
 
-// copyRequest reads the parameters of a resized copy. It returns nil if there are
-// none.
-func copyRequest(q url.Values) (*resize.Request, error) {
+// variantRequest reads the parameters of a resized copy. It returns nil if there are none.
+func variantRequest(q url.Values) (*resize.Request, error) {
 	asked := false
 	for _, name := range []string{"w", "h", "fit", "format", "q"} {
 		asked = asked || q.Has(name)
@@ -21,18 +19,27 @@ func copyRequest(q url.Values) (*resize.Request, error) {
 	if !asked {
 		return nil, nil
 	}
-	w, errW := pixelsOf(q, "w", "width")
-	h, errH := pixelsOf(q, "h", "height")
-	quality, errQ := qualityOf(q)
-	cover, errFit := fitOf(q)
-	kind, errFormat := formatOf(q)
-	if err := errors.Join(errW, errH, errFit, errFormat, errQ); err != nil {
+	var want resize.Request
+	var err error
+	if want.Width, err = pixelsOf(q, "w", "width"); err != nil {
 		return nil, err
 	}
-	if cover && (w == 0 || h == 0) {
+	if want.Height, err = pixelsOf(q, "h", "height"); err != nil {
+		return nil, err
+	}
+	if want.Cover, err = fitOf(q); err != nil {
+		return nil, err
+	}
+	if want.Format, err = formatOf(q); err != nil {
+		return nil, err
+	}
+	if want.Quality, err = qualityOf(q); err != nil {
+		return nil, err
+	}
+	if want.Cover && (want.Width == 0 || want.Height == 0) {
 		return nil, refusal.New(http.StatusBadRequest, "bad_fit", "fit=cover fills a box, so it needs both w and h.")
 	}
-	return &resize.Request{Width: w, Height: h, Cover: cover, Format: kind, Quality: quality}, nil
+	return &want, nil
 }
 
 // pixelsOf reads a length in pixels and rounds it up to the next step. It is 0 if it

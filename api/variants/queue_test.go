@@ -1,4 +1,4 @@
-package api
+package variants
 
 import (
 	"context"
@@ -103,11 +103,11 @@ func TestQueueFull(t *testing.T) {
 		for i := range 280 {
 			q.add(fmt.Sprintf("a%d", i), 1, 1)
 		}
-		if len(q.refused) != 280-maxQueue || !errors.Is(q.refused["a279"], errQueue) || q.refused["a255"] != nil {
+		if len(q.refused) != 280-maxQueue || !errors.Is(q.refused["a279"], ErrBusy) || q.refused["a255"] != nil {
 			t.Errorf("%d are refused, want the last %d", len(q.refused), 280-maxQueue)
 		}
 		q.add("b", 1, 2)
-		if !errors.Is(q.refused["a255"], errQueue) || q.refused["b"] != nil {
+		if !errors.Is(q.refused["a255"], ErrBusy) || q.refused["b"] != nil {
 			t.Errorf("a client with one request: got %v, the other one's last %v", q.refused["b"], q.refused["a255"])
 		}
 		q.want("next", q.end("a0"), "b")
@@ -187,8 +187,8 @@ func TestQueueTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueueTest(t, 2, 1000)
 		q.add("a", 800, 1)
-		if _, err := q.q.wait(t.Context(), &job{id: "b", picture: db.Digest{9}}, func() (int64, error) { return 900, nil }); !errors.Is(err, errQueue) {
-			t.Errorf("got %v, want %v", err, errQueue)
+		if _, err := q.q.wait(t.Context(), &job{id: "b", picture: db.Digest{9}}, func() (int64, error) { return 900, nil }); !errors.Is(err, ErrBusy) {
+			t.Errorf("got %v, want %v", err, ErrBusy)
 		}
 		if n := q.q.length(); n != 1 {
 			t.Errorf("%d are in the queue, want the one being made", n)

@@ -1,16 +1,13 @@
-package api
+package variants
 
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"imageserver/api/refusal"
-	"imageserver/api/transport"
 	"imageserver/db"
 )
 
@@ -44,8 +41,6 @@ type lentCopy struct {
 	since   time.Time
 }
 
-var errTakenBack = refusal.New(http.StatusServiceUnavailable, "busy", "The server needed the memory of this resized copy, and your connection is slow. Try again in a few seconds.")
-
 // lend returns a copy as a body. The data must not be empty.
 func (l *lender) lend(client netip.Prefix, data []byte) (db.Body, error) {
 	l.mu.Lock()
@@ -67,7 +62,7 @@ func (l *lender) admit(client netip.Prefix, data []byte) (*lentCopy, error) {
 	for l.used > 0 && l.used+size > l.budget {
 		old := l.victim(client, size)
 		if old == nil {
-			return nil, errQueue
+			return nil, ErrBusy
 		}
 		l.takeBack(old)
 	}
@@ -125,7 +120,7 @@ func (l *lender) release(c *lentCopy) {
 func (c *lentCopy) ReadAt(p []byte, off int64) (n int, err error) {
 	data := c.data.Load()
 	if data == nil {
-		return 0, fmt.Errorf("send copy: %w", errTakenBack)
+		return 0, fmt.Errorf("send copy: %w", ErrTakenBack)
 	}
 	n = copy(p, (*data)[min(off, c.size):])
 	if n < len(p) {
@@ -140,13 +135,17 @@ type lentBody struct {
 	release func()
 }
 
-// pieceSize is the number of bytes of a lent copy that are written at once.
-const pieceSize = 64 << 10
+// pieceSize is the number of bytes of a lent copy that are written at once, and smallPiece
+// that for a slow client.
+const (
+	pieceSize  = 64 << 10
+	smallPiece = 32 << 10
+)
 
 // piecePool and smallPiecePool lend the buffers that lent copies are written from.
 var (
 	piecePool      = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
-	smallPiecePool = sync.Pool{New: func() any { b := make([]byte, transport.SmallRoom); return &b }}
+	smallPiecePool = sync.Pool{New: func() any { b := make([]byte, smallPiece); return &b }}
 )
 
 // WriteTo writes from a buffer: a copy that is taken back must not stay in memory
@@ -176,7 +175,7 @@ func (b *lentBody) WriteTo(w io.Writer) (n int64, err error) {
 // writePiece writes size bytes from offset off.
 func (b *lentBody) writePiece(w io.Writer, off int64, size int) (int, error) {
 	pool := &piecePool
-	if size <= transport.SmallRoom {
+	if size <= smallPiece {
 		pool = &smallPiecePool
 	}
 	buf := pool.Get().(*[]byte)

@@ -1,4 +1,4 @@
-package api
+package variants
 
 import (
 	"errors"
@@ -65,12 +65,12 @@ func TestLenderShare(t *testing.T) {
 		for range 5 {
 			greedy = append(greedy, mustLend(t, l, 1, make([]byte, 200)))
 		}
-		if _, err := l.lend(network(1), make([]byte, 200)); !errors.Is(err, errQueue) {
-			t.Errorf("who has all of it: got %v, want %v", err, errQueue)
+		if _, err := l.lend(network(1), make([]byte, 200)); !errors.Is(err, ErrBusy) {
+			t.Errorf("who has all of it: got %v, want %v", err, ErrBusy)
 		}
 		other := mustLend(t, l, 2, make([]byte, 300))
-		wantRead(t, greedy[0], errTakenBack)
-		wantRead(t, greedy[1], errTakenBack)
+		wantRead(t, greedy[0], ErrTakenBack)
+		wantRead(t, greedy[1], ErrTakenBack)
 		wantRead(t, greedy[2], nil)
 		wantRead(t, other, nil)
 		if l.used != 900 {
@@ -90,12 +90,12 @@ func TestLenderSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lender{budget: 1000}
 		first, second := mustLend(t, l, 1, make([]byte, 500)), mustLend(t, l, 2, make([]byte, 500))
-		if _, err := l.lend(network(3), make([]byte, 500)); !errors.Is(err, errQueue) {
-			t.Errorf("got %v, want %v", err, errQueue)
+		if _, err := l.lend(network(3), make([]byte, 500)); !errors.Is(err, ErrBusy) {
+			t.Errorf("got %v, want %v", err, ErrBusy)
 		}
 		time.Sleep(lentTime + 1)
 		third := mustLend(t, l, 3, make([]byte, 500))
-		wantRead(t, first, errTakenBack)
+		wantRead(t, first, ErrTakenBack)
 		wantRead(t, second, nil)
 		wantRead(t, third, nil)
 	})
@@ -106,7 +106,7 @@ func TestLenderLarge(t *testing.T) {
 	l := &lender{budget: 1000}
 	large := mustLend(t, l, 1, make([]byte, 5000))
 	mustLend(t, l, 2, make([]byte, 10))
-	wantRead(t, large, errTakenBack)
+	wantRead(t, large, ErrTakenBack)
 }
 
 // TestLentBodyWrite: writing goes on behind what the last writer took.

@@ -1,4 +1,4 @@
-package api
+package variants
 
 import (
 	"bytes"
@@ -64,7 +64,7 @@ var small = resize.Plan{Width: 16, Height: 16, Format: format.JPEG, Quality: 80}
 func TestResizerTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, reading := newSlowSource(t)
-		r := newResizer(3, 1<<30)
+		r := newResizer(3, 1<<30, nil)
 		var jobs sync.WaitGroup
 		for i := range 20 {
 			jobs.Go(func() {
@@ -89,7 +89,7 @@ func TestResizerMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := newResizer(3, (2*cost-1)*lentPart/(lentPart-1))
+		r := newResizer(3, (2*cost-1)*lentPart/(lentPart-1), nil)
 		var jobs sync.WaitGroup
 		for i := range 4 {
 			jobs.Go(func() {
@@ -102,8 +102,8 @@ func TestResizerMemory(t *testing.T) {
 		if got := reading.most.Load(); got != 1 {
 			t.Errorf("%d copies were made at a time, want 1", got)
 		}
-		if _, err := newResizer(3, cost-1).make(t.Context(), db.Digest{}, source, small); !errors.Is(err, errMemory) {
-			t.Errorf("with too little memory: got %v, want %v", err, errMemory)
+		if _, err := newResizer(3, cost-1, nil).make(t.Context(), db.Digest{}, source, small); !errors.Is(err, ErrMemory) {
+			t.Errorf("with too little memory: got %v, want %v", err, ErrMemory)
 		}
 	})
 }
@@ -121,7 +121,7 @@ func TestResizerQueue(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				source, _ := newSlowSource(t)
-				r := newResizer(3, 1<<30)
+				r := newResizer(3, 1<<30, nil)
 				var jobs sync.WaitGroup
 				enter := func(ctx context.Context, i int, want error) {
 					jobs.Go(func() {
@@ -137,11 +137,11 @@ func TestResizerQueue(t *testing.T) {
 				}
 				leaver, leave := context.WithCancel(t.Context())
 				enter(leaver, 0, context.Canceled)
-				enter(t.Context(), 0, errQueue)
+				enter(t.Context(), 0, ErrBusy)
 				leave()
 				synctest.Wait()
 				enter(others, 0, context.Canceled)
-				enter(t.Context(), 0, errQueue)
+				enter(t.Context(), 0, ErrBusy)
 				end()
 				jobs.Wait()
 				if n := r.queue.length(); n != 0 {
@@ -157,7 +157,7 @@ func TestResizerQueue(t *testing.T) {
 func TestResizerLanes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, reading := newSlowSource(t)
-		r := newResizer(3, 1<<30)
+		r := newResizer(3, 1<<30, nil)
 		var jobs sync.WaitGroup
 		for range 10 {
 			jobs.Go(func() {
@@ -177,7 +177,7 @@ func TestResizerLanes(t *testing.T) {
 func TestResizerDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := newSlowSource(t)
-		r := newResizer(1, 1<<30)
+		r := newResizer(1, 1<<30, nil)
 		answers := make(chan error, 10)
 		for i := range 10 {
 			go func() {
@@ -208,7 +208,7 @@ func TestResizerBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := newSlowSource(t)
 		source.ReaderAt = delayed{source.ReaderAt}
-		r := newResizer(1, 1<<30)
+		r := newResizer(1, 1<<30, nil)
 		r.used = func() time.Duration { return 0 }
 		if _, err := r.make(t.Context(), db.Digest{1}, source, small); err != nil {
 			t.Errorf("got %v, want the copy", err)
@@ -230,19 +230,19 @@ func TestFailures(t *testing.T) {
 		var f failures
 		digest := func(i int) db.Digest { return db.Digest{byte(i), byte(i >> 8)} }
 		for i := range maxFailures / 2 {
-			f.add(digest(i), errEndless)
+			f.add(digest(i), ErrTooSlow)
 		}
 		time.Sleep(failureKept / 2)
 		for i := maxFailures / 2; i < maxFailures; i++ {
-			f.add(digest(i), errEndless)
+			f.add(digest(i), ErrTooSlow)
 		}
 		time.Sleep(failureKept/2 + time.Second)
-		f.add(digest(maxFailures), errEndless)
+		f.add(digest(maxFailures), ErrTooSlow)
 		if len(f.all) != maxFailures/2+1 || f.of(digest(maxFailures-1)) == nil || f.of(digest(0)) != nil {
 			t.Errorf("got %d failures, want the younger half and one", len(f.all))
 		}
 		for i := range 2 * maxFailures {
-			f.add(digest(i), errEndless)
+			f.add(digest(i), ErrTooSlow)
 		}
 		if len(f.all) != maxFailures {
 			t.Errorf("got %d failures, want %d", len(f.all), maxFailures)
@@ -256,7 +256,7 @@ func TestResizerEndless(t *testing.T) {
 		source, _ := newSlowSource(t)
 		source.ReaderAt = endless{source.ReaderAt, source.Size - 2}
 		source.Size = 1 << 40
-		r := newResizer(2, 1<<30)
+		r := newResizer(2, 1<<30, nil)
 		began := time.Now()
 		r.used = func() time.Duration { return time.Since(began) } // a clock of this bubble
 		limit := decodeTime + 2*time.Second                        // and a read
@@ -268,14 +268,14 @@ func TestResizerEndless(t *testing.T) {
 				t.Errorf("got %v after %v, want %v within %v", err, took, want, most)
 			}
 		}
-		ask(db.Digest{1}, errEndless, limit)
-		ask(db.Digest{1}, errEndless, 0) // it is not decoded again
+		ask(db.Digest{1}, ErrTooSlow, limit)
+		ask(db.Digest{1}, ErrTooSlow, 0) // it is not decoded again
 		time.Sleep(failureKept)
 
 		// One of these decodes the picture. The others wait for it, and do not decode.
 		var jobs sync.WaitGroup
 		for range 20 {
-			jobs.Go(func() { ask(db.Digest{1}, errEndless, limit) })
+			jobs.Go(func() { ask(db.Digest{1}, ErrTooSlow, limit) })
 		}
 		jobs.Wait()
 	})

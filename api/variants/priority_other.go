@@ -1,6 +1,6 @@
 //go:build !linux
 
-package api
+package variants
 
 // lowerPriority does nothing: on other systems the kernel shares the cores evenly.
 func lowerPriority() {}

@@ -1,4 +1,4 @@
-package api
+package variants
 
 import (
 	"context"
@@ -120,7 +120,7 @@ func (q *queue) wait(ctx context.Context, j *job, cost func() (int64, error)) (l
 		return nil, err
 	}
 	q.ready(j, n)
-	ctx, cancel := context.WithTimeoutCause(ctx, queueTime, errQueue)
+	ctx, cancel := context.WithTimeoutCause(ctx, queueTime, ErrBusy)
 	defer cancel()
 	select {
 	case err = <-j.answer:
@@ -152,7 +152,7 @@ func (q *queue) enter(j *job) error {
 		room = q.displace(q.waiting, j)
 	}
 	if !room {
-		return errQueue
+		return ErrBusy
 	}
 	q.waiting = append(q.waiting, j)
 	return nil
@@ -193,7 +193,7 @@ func (q *queue) displace(waiting []*job, j *job) bool {
 		return false
 	}
 	q.remove(heaviest)
-	heaviest.answer <- errQueue
+	heaviest.answer <- ErrBusy
 	return true
 }
 

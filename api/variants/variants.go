@@ -1,0 +1,280 @@
+// Package variants makes variants of images: smaller or converted pictures, which people
+// call resized copies. It makes each once, shares the machine between clients, and lets
+// the store keep the results.
+package variants
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+	"imageserver/db"
+)
+
+// Options are the limits of Variants. The defaults are those of api.Options.
+type Options struct {
+	Budget    int64 // bytes of all variants in the store; 0 means a tenth of the images' but at least 1 GiB, less than 0 keeps none
+	Memory    int64 // bytes for making variants, and for sending those that are not kept
+	MaxPixels int64 // of an image that variants are made of
+
+	Made func(took time.Duration) // is told of each variant that was made; nil means nobody
+	Log  *slog.Logger
+}
+
+// Store is the part of a store that variants need.
+type Store interface {
+	db.Images
+	db.Variants
+	db.Status
+}
+
+// Variants finds the variants of images in a store and makes those that are missing. It
+// is safe for concurrent use.
+type Variants struct {
+	store   Store
+	o       Options
+	resizer *resizer
+	flights flights[resize.Copy]
+}
+
+// New returns the Variants of the images in a store.
+func New(store Store, o Options) *Variants {
+	return &Variants{store: store, o: o, resizer: newResizer(resizers(), o.Memory, o.Made)}
+}
+
+// Variant is a variant of an image that a client asks for.
+type Variant struct {
+	image  db.Image
+	source format.Info
+	resize.Plan
+	client netip.Prefix
+}
+
+func (v *Variant) key() string    { return v.Plan.String() }
+func (v *Variant) id() string     { return variantID(v.image.SHA256, v.Plan) }
+func (v *Variant) String() string { return fmt.Sprintf("%q %s", v.image.Name, v.Plan) }
+
+// The errors of a Variants.
+var (
+	// ErrOriginal means that the response to the request is the image itself.
+	ErrOriginal = errors.New("no resized copy is made of this image")
+
+	// ErrReplaced means that the image was replaced or deleted while the variant was made.
+	ErrReplaced = errors.New("the image was replaced or deleted while a resized copy was made")
+
+	// ErrTooManyPixels is the error of an image that has more than Options.MaxPixels.
+	ErrTooManyPixels = errors.New("this picture has too many pixels to be resized")
+
+	// ErrMemory is the error of an image that needs more than Options.Memory.
+	ErrMemory = errors.New("resizing this picture needs more memory than there is")
+
+	// ErrTooSlow is the error of an image that takes too much processor time.
+	ErrTooSlow = errors.New("decoding this picture takes too long")
+
+	// ErrBusy means that too many variants are being made. A later try can succeed.
+	ErrBusy = errors.New("too many pictures are being resized")
+
+	// ErrTakenBack is the error of a read of a variant that is not kept, when its memory
+	// was needed for another. A later try can succeed.
+	ErrTakenBack = errors.New("the memory of the resized copy was needed for another one")
+)
+
+// Plan decides which variant of img a client gets when it asks for want. It may read from
+// body, which has the bytes of img. It returns ErrOriginal if there is no variant.
+func Plan(img db.Image, body io.ReaderAt, want resize.Request, client netip.Prefix) (*Variant, error) {
+	info := format.Info{Type: format.ByMIME(img.ContentType), Width: img.Width, Height: img.Height, Orientation: img.Orientation}
+	if !resize.CanDecode(info.Type) {
+		return nil, ErrOriginal
+	}
+	if info.Orientation == 0 { // stored by an early version, which did not keep it
+		var err error
+		if info, err = format.Detect(body, img.Size); err != nil {
+			return nil, err
+		}
+	}
+	if want.Format == "" && info.Type == format.JPEG {
+		want.Format = format.JPEG // a JPEG has no transparency
+	}
+	source := resize.Source{Info: info}
+	p := want.Plan(source.Upright())
+	if p.IsOriginal(source) {
+		return nil, ErrOriginal
+	}
+	return &Variant{image: img, source: info, Plan: p, client: client}, nil
+}
+
+// Queued returns how many variants are being made or wait for their turn.
+func (s *Variants) Queued() int { return s.resizer.queue.length() }
+
+// Close makes all waiting and later requests for missing variants return err.
+func (s *Variants) Close(err error) { s.resizer.queue.close(err) }
+
+// Get returns a variant and its bytes. It makes the variant if the store does not have it.
+// The caller closes the body.
+func (s *Variants) Get(ctx context.Context, v *Variant) (db.Image, db.Body, error) {
+	img, content, err := s.find(ctx, v)
+	if !errors.Is(err, db.ErrNotFound) {
+		return img, content, err
+	}
+	return s.join(ctx, v, false)
+}
+
+// Remake is Get for a variant whose bytes turned out to be damaged.
+func (s *Variants) Remake(ctx context.Context, v *Variant, damage error) (db.Image, db.Body, error) {
+	s.damaged(v, damage)
+	return s.join(ctx, v, true)
+}
+
+// join makes the variant once for all callers that ask for it at the same time. With again
+// it makes even a variant that the store has.
+func (s *Variants) join(ctx context.Context, v *Variant, again bool) (db.Image, db.Body, error) {
+	if err := s.resizer.failures.of(v.image.SHA256); err != nil {
+		return db.Image{}, nil, err
+	}
+	done := s.resizer.queue.ask(v.client, v.id())
+	made, err := s.flights.do(ctx, v.id(), func(ctx context.Context) (resize.Copy, error) {
+		if !again { // another caller may have made it by now
+			if _, content, err := s.find(ctx, v); err == nil {
+				content.Close()
+				return resize.Copy{}, nil
+			}
+		}
+		return s.make(ctx, v)
+	})
+	done()
+	if err != nil {
+		return db.Image{}, nil, err
+	}
+	img, content, err := s.find(ctx, v)
+	switch {
+	case !errors.Is(err, db.ErrNotFound):
+		return img, content, err
+	case made.Data == nil:
+		return db.Image{}, nil, ErrReplaced
+	}
+	content, err = s.resizer.lender.lend(v.client, made.Data) // the store does not keep it
+	return v.describe(db.Image{
+		Size:        int64(len(made.Data)),
+		SHA256:      sha256.Sum256(made.Data),
+		ContentType: made.Type.MIME(),
+		Width:       made.Width,
+		Height:      made.Height,
+	}), content, err
+}
+
+// find returns the variant from the store. It returns db.ErrNotFound if the store does not
+// have it or has it damaged.
+func (s *Variants) find(ctx context.Context, v *Variant) (db.Image, db.Body, error) {
+	img, content, err := s.store.GetVariant(ctx, v.image.SHA256, v.key())
+	if errors.Is(err, db.ErrDamaged) {
+		s.damaged(v, err)
+		err = db.ErrNotFound
+	}
+	return v.describe(img), content, err
+}
+
+func (s *Variants) damaged(v *Variant, err error) {
+	s.o.Log.Warn("a damaged resized copy is made again", "copy", v.String(), "err", err)
+}
+
+// describe completes what the store knows of a variant. It adds the times of the image, and
+// its name with the extension of the variant's type.
+func (v *Variant) describe(img db.Image) db.Image {
+	img.Name, img.Uploaded, img.Expires = v.image.Name, v.image.Uploaded, v.image.Expires
+	if img.ContentType != v.image.ContentType {
+		img.Name = strings.TrimSuffix(img.Name, extension(img.Name)) + format.ByMIME(img.ContentType).Ext()
+	}
+	return img
+}
+
+// extension returns the extension of a name if it is that of an image type, and "" for any
+// other text after a dot.
+func extension(name string) string {
+	ext := path.Ext(name)
+	if _, err := format.Parse(strings.TrimPrefix(ext, ".")); err != nil || ext == name {
+		return ""
+	}
+	return ext
+}
+
+// make makes the variant and stores it.
+func (s *Variants) make(ctx context.Context, v *Variant) (resize.Copy, error) {
+	img, body, err := s.store.Get(ctx, v.image.Name)
+	if errors.Is(err, db.ErrNotFound) || err == nil && img.SHA256 != v.image.SHA256 {
+		// The bytes may still be stored under another name, with which a caller asks
+		// again.
+		if body != nil {
+			body.Close()
+		}
+		return resize.Copy{}, ErrReplaced
+	}
+	if err != nil {
+		return resize.Copy{}, err
+	}
+	defer body.Close()
+	source := resize.Source{ReaderAt: body, Size: img.Size, Info: v.source}
+	animated, err := format.Animated(body, img.Size, source.Type)
+	if animated && err == nil {
+		err = ErrOriginal
+		s.resizer.failures.add(img.SHA256, err)
+	}
+	if err == nil {
+		err = s.check(source)
+	}
+	if err != nil {
+		return resize.Copy{}, err
+	}
+	made, err := s.resizer.make(ctx, img.SHA256, source, v.Plan)
+	if err == nil {
+		s.keep(ctx, v, made)
+	}
+	return made, err
+}
+
+// check returns the error of a picture that has too many pixels.
+func (s *Variants) check(source resize.Source) error {
+	if pixels := int64(source.Width) * int64(source.Height); pixels > s.o.MaxPixels {
+		return fmt.Errorf("%w: it has %d × %d, and the limit is %s pixels. The original can be shown",
+			ErrTooManyPixels, source.Width, source.Height, humanize.Comma(s.o.MaxPixels))
+	}
+	return nil
+}
+
+// keep stores a variant. An error is only logged, because the variant can still be sent.
+func (s *Variants) keep(ctx context.Context, v *Variant, made resize.Copy) {
+	budget, err := s.room(ctx)
+	if err == nil && budget > 0 {
+		_, err = s.store.PutVariant(ctx, v.image.SHA256, v.key(), bytes.NewReader(made.Data), db.VariantOptions{
+			ContentType: made.Type.MIME(), Width: made.Width, Height: made.Height, Budget: budget,
+		})
+	}
+	level := slog.LevelWarn
+	switch {
+	case err == nil:
+		return
+	case errors.Is(err, db.ErrNotFound), errors.Is(err, context.Canceled), errors.Is(err, db.ErrBusy), errors.Is(err, db.ErrBudget):
+		level = slog.LevelDebug // normal in operation
+	}
+	s.o.Log.Log(ctx, level, "a resized copy is not kept", "copy", v.String(), "err", err)
+}
+
+// room returns how many bytes all variants may take.
+func (s *Variants) room(ctx context.Context) (int64, error) {
+	if s.o.Budget != 0 {
+		return max(s.o.Budget, 0), nil
+	}
+	u, err := s.store.Usage(ctx)
+	return max(u.Stored/10, 1<<30), err
+}
