@@ -131,7 +131,7 @@ func (s *Server) deletePage(c echo.Context, d deletion, err error) error {
 	}
 	status := http.StatusOK
 	if err != nil {
-		e := explain(err)
+		e := refusalOf(err)
 		status, d = e.Status, deletion{Title: "That did not work", Problem: e.Message}
 		switch e.Status {
 		case http.StatusNotFound:

@@ -26,13 +26,13 @@ import (
 )
 
 var (
-	errPrecondition = errors.New("the image is not in the state that the request asks for; look at it again and repeat")
-	errDigest       = errors.New("the bytes received do not have the digest announced; send them again")
+	errPrecondition = errors.New("the image has changed since you last saw it; look at it again and repeat the request")
+	errDigest       = errors.New("the received bytes do not match the announced digest; send them again")
 )
 
-// answers maps the errors of the packages below to a status, a code, and,
-// where the error's own text is not for the person uploading, a message.
-var answers = []struct {
+// refusals maps errors to a status, a code and a message. Without a message, the error's own
+// text is shown. The first row that matches counts.
+var refusals = []struct {
 	err     error
 	status  int
 	code    string
@@ -53,33 +53,33 @@ var answers = []struct {
 	{strip.ErrUnsupported, http.StatusUnprocessableEntity, "cannot_strip", ""},
 	{strip.ErrTooLarge, http.StatusUnprocessableEntity, "cannot_strip", ""},
 	{errDigest, http.StatusUnprocessableEntity, "digest_mismatch", ""},
-	{db.ErrBusy, http.StatusServiceUnavailable, "busy", "The server has too many uploads under way. Try again in a few seconds."},
+	{db.ErrBusy, http.StatusServiceUnavailable, "busy", "The server is busy with other uploads. Try again in a few seconds."},
 	{variants.ErrReplaced, http.StatusServiceUnavailable, "busy", "The image was replaced while it was being resized. Try again."},
 	{variants.ErrBusy, http.StatusServiceUnavailable, "busy", "The server has too many pictures to resize. Try again in a few seconds."},
 	{variants.ErrTakenBack, http.StatusServiceUnavailable, "busy", "The server needed the memory of this resized copy, and your connection is slow. Try again in a few seconds."},
 	{variants.ErrTooManyPixels, http.StatusUnprocessableEntity, "too_many_pixels", ""},
 	{variants.ErrMemory, http.StatusUnprocessableEntity, "too_many_pixels", "Resizing this picture needs more memory than this server allows. The original can be shown."},
 	{variants.ErrTooSlow, http.StatusUnprocessableEntity, "damaged_picture", "Decoding this picture takes too long, so it cannot be resized. The original can be shown."},
-	{db.ErrReadOnly, http.StatusServiceUnavailable, "read_only", "The server's storage has failed, so it takes no uploads. Its operator must look at it."},
+	{db.ErrReadOnly, http.StatusServiceUnavailable, "read_only", "The server's storage has failed, so it accepts no uploads. Its operator must repair it."},
 	{db.ErrClosed, http.StatusServiceUnavailable, "draining", "The server is shutting down. Try again in a moment."},
-	{db.ErrFull, http.StatusInsufficientStorage, "full", "The server has no space left. Nothing that is stored was lost; once images are deleted or there is more space, uploads work again."},
+	{db.ErrFull, http.StatusInsufficientStorage, "full", "The server has no space left. No stored image was lost. Uploads work again when images are deleted or there is more space."},
 	{db.ErrDamaged, http.StatusInternalServerError, "damaged", "The stored image is damaged and cannot be shown."},
-	{os.ErrDeadlineExceeded, http.StatusRequestTimeout, "too_slow", "The upload came to a standstill. Send it again."},
+	{os.ErrDeadlineExceeded, http.StatusRequestTimeout, "too_slow", "The upload stalled: no data arrived in time. Send it again."},
 	{io.ErrUnexpectedEOF, http.StatusBadRequest, "cut_off", "The upload was cut off. Send it again."},
 	{context.Canceled, http.StatusBadRequest, "cut_off", "The upload was cut off. Send it again."},
 }
 
-// explain returns what to answer to err.
-func explain(err error) *refusal.Error {
+// refusalOf returns the response to err.
+func refusalOf(err error) *refusal.Error {
 	var own *refusal.Error
 	if errors.As(err, &own) {
 		return own
 	}
 	var limit *db.LimitError
 	if errors.As(err, &limit) {
-		return refusal.Because(err, http.StatusInsufficientStorage, "full", fmt.Sprintf("The store is full: the limit is %s. Nothing that is stored was lost; once images are deleted, uploads work again.", humanize.IBytes(uint64(limit.Limit))))
+		return refusal.Because(err, http.StatusInsufficientStorage, "full", fmt.Sprintf("The store is full: the limit is %s. No stored image was lost. Uploads work again when images are deleted.", humanize.IBytes(uint64(limit.Limit))))
 	}
-	for _, a := range answers {
+	for _, a := range refusals {
 		if errors.Is(err, a.err) {
 			message := a.message
 			if message == "" {
@@ -95,7 +95,7 @@ func explain(err error) *refusal.Error {
 	return refusal.Because(err, http.StatusInternalServerError, "internal", sentence(http.StatusText(http.StatusInternalServerError)))
 }
 
-// sentence makes an error's text one for people.
+// sentence makes a sentence of the text of an error.
 func sentence(text string) string {
 	first, n := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[n:] + "."
@@ -105,7 +105,7 @@ func sentence(text string) string {
 type failure struct {
 	Message string      `json:"message"`
 	Error   failureCode `json:"error"`
-	Images  []image     `json:"images,omitempty"` // stored before the one refused
+	Images  []image     `json:"images,omitempty"` // stored before the error
 }
 
 type failureCode struct {
@@ -113,12 +113,13 @@ type failureCode struct {
 	Message string `json:"message"`
 }
 
-// writeError answers err. It is Echo's error handler, and the only one.
+// writeError writes the response to err. It is Echo's error handler, and the only place
+// that writes errors.
 func (s *Server) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	e := explain(err)
+	e := refusalOf(err)
 	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
@@ -134,6 +135,6 @@ func (s *Server) writeError(err error, c echo.Context) {
 		body.Images = partly.images
 		body.Message = partly.message(e.Message)
 	}
-	text, _ := json.Marshal(body) // strings and numbers always can be
+	text, _ := json.Marshal(body)
 	transport.RespondEarly(c, e.Status, text, max(4*s.o.MaxUpload, 64<<20))
 }

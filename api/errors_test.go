@@ -200,7 +200,7 @@ func TestLog(t *testing.T) {
 	}
 	s.do(t, "PUT", "/images/my%20cat.png", "Authorization: Bearer s3cret", picture(t, 1, 0)).want(t, http.StatusCreated)
 	s.do(t, "GET", "/images/none%0Aforged.png?v=1", "Authorization: Bearer s3cret", "").want(t, http.StatusBadRequest)
-	s.log.wait(t, `"level":"INFO"`, `"method":"PUT"`, `"path":"/images/my cat.png"`, `"status":201`, `"took":`)
+	s.log.wait(t, `"level":"INFO"`, `"method":"PUT"`, `"path":"/images/my cat.png"`, `"status":201`, `"duration_ms":`)
 	s.log.wait(t, `"level":"INFO"`, `"method":"GET"`, `"path":"/images/none\nforged.png"`, `"status":400`, `"err":`)
 	if log := s.log.String(); strings.Contains(log, "livez") || strings.Contains(log, "readyz") || strings.Contains(log, "healthz") {
 		t.Error("health checks are logged")

@@ -32,7 +32,7 @@ func TestExpiry(t *testing.T) {
 	} {
 		if got, err := expiry(text, now); err == nil {
 			t.Errorf("%q: got %v, want a refusal", text, got)
-		} else if e := explain(err); e.Status != 400 || e.Code != "bad_expiry" {
+		} else if e := refusalOf(err); e.Status != 400 || e.Code != "bad_expiry" {
 			t.Errorf("%q: got %d %s, want 400 bad_expiry", text, e.Status, e.Code)
 		}
 	}

@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	maxBesides = 1 << 20 // bytes that a form may hold besides its files
-	maxFiles   = 1000    // files of a form: the answer describes each
+	maxBesides = 1 << 20 // bytes that a form may have besides its files
+	maxFiles   = 1000    // files of a form; the response describes each
 )
 
-// form reads a multipart/form-data body as it comes. It is a reader of its
-// current part.
+// form reads a multipart/form-data body as it arrives. Read returns bytes of the current
+// part.
 type form struct {
 	parts  *multipart.Reader
 	part   *multipart.Part // nil before the first
-	spent  int64           // bytes of headers, and of parts that were passed over
-	files  int             // how many there were
-	stored int             // how many of them are stored
+	spent  int64           // bytes of headers and of skipped parts
+	files  int             // files so far
+	stored int             // files that were stored
 
-	ahead     *multipart.Part // the file that life has found
-	aheadErr  error           // or why it found none
+	ahead     *multipart.Part // the next file, if lifetime has read up to it
+	aheadErr  error           // the error of lifetime's search for it
 	expiresIn string          // the field of that name
-	fieldErr  error           // of reading it
+	fieldErr  error           // the error of reading that field
 }
 
 // newForm begins to read the form of a request. base is the server's URL, for the
@@ -39,15 +39,15 @@ func newForm(r *http.Request, base string) (*form, error) {
 	switch {
 	case !isForm:
 		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@cat.png %s/upload", base)
-	case boundary == "": // a header that was set by hand, for a fetch that would have known the boundary
-		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "The Content-Type header names no boundary of the form data. Leave the header out: clients that are given a form set it themselves.")
+	case boundary == "": // the header was set by hand; fetch would have added a boundary
+		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "The Content-Type header has no boundary for the form data. Leave the header out: a client that sends a form sets it.")
 	}
 	return &form{parts: multipart.NewReader(r.Body, boundary)}, nil
 }
 
-// nextFile goes to the next part that is a file: one with a file name, or the
-// field “file”, which a browser sends without a name when it is left empty. It
-// notes the fields it passes. At the end of the form it returns io.EOF.
+// nextFile goes to the next part that is a file: a part with a file name, or the field
+// “file”, which a browser sends without a file name if the user chose no file. It reads
+// the fields before that part. At the end of the form it returns io.EOF.
 func (f *form) nextFile() (*multipart.Part, error) {
 	if part, err := f.ahead, f.aheadErr; part != nil || err != nil {
 		f.ahead, f.aheadErr = nil, nil
@@ -66,26 +66,25 @@ func (f *form) nextFile() (*multipart.Part, error) {
 	}
 }
 
-// life reads on behind a file that has been read to its end, up to the next one,
-// and returns the field expires_in: clients send the fields of a form before its
-// file or behind it.
-func (f *form) life() (string, error) {
-	said := f.expiresIn
+// lifetime returns the field expires_in. It is called at the end of a file and reads the
+// fields up to the next file, because clients send fields before or after the file.
+func (f *form) lifetime() (string, error) {
+	before := f.expiresIn
 	f.ahead, f.aheadErr = f.nextFile()
 	switch {
 	case f.fieldErr != nil:
 		return "", f.fieldErr
 	case errors.Is(f.aheadErr, io.ErrUnexpectedEOF), errors.Is(f.aheadErr, os.ErrDeadlineExceeded):
-		return "", f.aheadErr // the field may have been what is cut off
+		return "", f.aheadErr // the missing rest may have had the field
 	}
-	// What else is wrong behind the file is not its fault.
-	if f.stored > 0 && said != f.expiresIn {
-		return "", refusal.New(http.StatusBadRequest, "bad_expiry", "expires_in comes too late for the files before it. Put it before the first file, or into the URL.")
+	// Any other error concerns the next file.
+	if f.stored > 0 && before != f.expiresIn {
+		return "", refusal.New(http.StatusBadRequest, "bad_expiry", "expires_in comes after files that are stored already. Put it before the first file, or in the URL.")
 	}
 	return f.expiresIn, nil
 }
 
-// maxField is the longest that a field may be, in bytes.
+// maxField is the largest size of a field, in bytes.
 const maxField = 100
 
 func (f *form) field(part *multipart.Part) (string, error) {
@@ -96,8 +95,8 @@ func (f *form) field(part *multipart.Part) (string, error) {
 	return string(b), err
 }
 
-// next goes to the next part, passing over what is left of the current one. At
-// the end of the form it returns io.EOF.
+// next skips the rest of the current part and goes to the next one. At the end of the form
+// it returns io.EOF.
 func (f *form) next() (*multipart.Part, error) {
 	if f.part != nil {
 		n, err := io.Copy(io.Discard, io.LimitReader(f, maxBesides-f.spent+1))
@@ -107,7 +106,7 @@ func (f *form) next() (*multipart.Part, error) {
 		f.spent += n
 	}
 	if f.spent > maxBesides {
-		return nil, refusal.New(http.StatusBadRequest, "bad_form", "The form holds too much besides its files.")
+		return nil, refusal.New(http.StatusBadRequest, "bad_form", "The form has too much data besides its files.")
 	}
 	part, err := f.parts.NextPart()
 	f.part = part
@@ -123,8 +122,8 @@ func (f *form) Read(p []byte) (int, error) {
 	return n, formError(err)
 }
 
-// formError gives the errors of the form itself a text for people. io.EOF is its
-// proper end.
+// formError makes refusals of the errors of the form's own syntax. It returns other errors,
+// and io.EOF, as they are.
 func formError(err error) error {
 	for _, fault := range []error{multipart.ErrHeader, multipart.ErrBoundary, multipart.ErrEncoding} {
 		if errors.Is(err, fault) {

@@ -16,10 +16,10 @@ import (
 	"imageserver/db"
 )
 
-// imageHeader is in every answer with an image. Opened in a tab of its own, an
-// image, such as an SVG, runs no script and loads nothing but the pictures and
-// fonts inside it, in data: URLs. Any page may show it. Without ?v= it may change,
-// so caches must ask. All answers share its values.
+// imageHeader is in every response for an image. An image that is opened in a tab of its
+// own, such as an SVG, runs no script and loads only the pictures and fonts inside it, from
+// data: URLs. Pages of all origins may show it. Without ?v= the image may change, so caches
+// must ask. All responses share these values, so nothing may change them.
 var imageHeader = http.Header{
 	"Content-Security-Policy":      {"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox"},
 	"X-Content-Type-Options":       {"nosniff"},
@@ -27,8 +27,8 @@ var imageHeader = http.Header{
 	"Cache-Control":                {"no-cache"},
 }
 
-// getImage answers an image's bytes or those of a resized copy, or a part of
-// them, for GET and HEAD.
+// getImage responds to GET and HEAD with an image or a variant of it, or with a range of its
+// bytes.
 func (s *Server) getImage(c echo.Context) error {
 	maps.Copy(c.Response().Header(), imageHeader)
 	var want imageQuery
@@ -38,9 +38,9 @@ func (s *Server) getImage(c echo.Context) error {
 			return err
 		}
 	}
-	err := s.answerImage(c, want)
+	err := s.sendImage(c, want)
 	if errors.Is(err, variants.ErrReplaced) {
-		err = s.answerImage(c, want)
+		err = s.sendImage(c, want)
 	}
 	if (errors.Is(err, db.ErrDamaged) || errors.Is(err, variants.ErrTakenBack)) && c.Response().Committed {
 		s.o.Log.Error("image cut off", "image", imageName(c), "err", err)
@@ -49,11 +49,11 @@ func (s *Server) getImage(c echo.Context) error {
 	return err
 }
 
-// imageQuery is what the parameters of a URL ask of an image.
+// imageQuery has the parameters of the URL of an image.
 type imageQuery struct {
-	version  string          // the digest it must have, or empty
-	download bool            // as an attachment
-	variant  *resize.Request // or nil for the image itself
+	version  string          // the digest that the image must have, or empty
+	download bool            // send it as an attachment
+	variant  *resize.Request // nil for the image itself
 }
 
 func parseImageQuery(raw string) (want imageQuery, err error) {
@@ -66,8 +66,8 @@ func parseImageQuery(raw string) (want imageQuery, err error) {
 	return want, err
 }
 
-// answerImage answers what is wanted of the image under the name in the path.
-func (s *Server) answerImage(c echo.Context, want imageQuery) error {
+// sendImage responds with the image under the name in the path, or with a variant of it.
+func (s *Server) sendImage(c echo.Context, want imageQuery) error {
 	name := imageName(c)
 	img, body, err := s.store.Get(c.Request().Context(), name)
 	if err != nil {
@@ -91,12 +91,12 @@ func (s *Server) answerImage(c echo.Context, want imageQuery) error {
 		h := c.Response().Header()
 		h.Set(echo.HeaderVary, "Accept, Sec-Fetch-Dest")
 		if showsPicture(c.Request()) {
-			want.version, err = "", variants.ErrOriginal // another request for this URL gets the error, so no cache may keep it
+			want.version, err = "", variants.ErrOriginal // the next request may get the error, so no cache may keep the image for long
 		}
 	}
 	if errors.Is(err, variants.ErrOriginal) {
 		want.variant = nil
-		return s.answerImage(c, want)
+		return s.sendImage(c, want)
 	}
 	return err
 }
@@ -107,9 +107,9 @@ func tooHard(err error) bool {
 	return slices.ContainsFunc([]error{resize.ErrTooLong, variants.ErrTooManyPixels, variants.ErrMemory, variants.ErrTooSlow}, func(hard error) bool { return errors.Is(err, hard) })
 }
 
-// showsPicture reports whether a browser asks for a picture to show, as in an img
-// element, and not for data. An error would leave a hole in the page, or break
-// srcset, where the browser can show the original. Programs get the error.
+// showsPicture reports whether a browser requests a picture to show, as for an img element.
+// An error would leave a gap in the page, or break srcset, although the browser can show the
+// original. Programs get the error.
 func showsPicture(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Dest") == "image" || strings.Contains(r.Header.Get(echo.HeaderAccept), "image/")
 }

@@ -34,7 +34,7 @@ type image struct {
 }
 
 // describeStored is describe for the client that has just uploaded the image.
-func (s *Server) describeStored(c echo.Context, img taken) image {
+func (s *Server) describeStored(c echo.Context, img received) image {
 	i := s.describe(c, img.Image)
 	i.Stripped = img.stripped
 	if img.outcome != db.Unchanged {
@@ -90,7 +90,7 @@ func (s *Server) putImage(c echo.Context) error {
 			return err
 		}
 	}
-	img, err := s.take(c, r.Body, incoming{
+	img, err := s.receive(c, r.Body, incoming{
 		name:     func(format.Type) string { return name },
 		conflict: db.Replace,
 		allow:    allow,

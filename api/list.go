@@ -31,7 +31,7 @@ func (s *Server) listImages(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.answerPage(c, images, next)
+	return s.respondPage(c, images, next)
 }
 
 // listImage responds with a page that has the image of exactly this name, or no
@@ -48,14 +48,14 @@ func (s *Server) listImage(c echo.Context, name string) error {
 	img, err := s.store.Stat(c.Request().Context(), name)
 	switch {
 	case errors.Is(err, db.ErrNotFound):
-		return s.answerPage(c, nil, "")
+		return s.respondPage(c, nil, "")
 	case err != nil:
 		return err
 	}
-	return s.answerPage(c, []db.Image{img}, "")
+	return s.respondPage(c, []db.Image{img}, "")
 }
 
-func (s *Server) answerPage(c echo.Context, images []db.Image, next string) error {
+func (s *Server) respondPage(c echo.Context, images []db.Image, next string) error {
 	page := struct {
 		Images []image `json:"images"`
 		Next   string  `json:"next,omitempty"`

@@ -35,7 +35,7 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 				slog.String("path", loggedPath(v.URIPath)),
 				slog.Int("status", v.Status),
 				slog.Int64("bytes", v.ResponseSize),
-				slog.Duration("took", v.Latency),
+				slog.Float64("duration_ms", float64(v.Latency.Microseconds())/1000),
 				slog.String("client", v.RemoteIP),
 			}
 			if v.Error != nil {

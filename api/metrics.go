@@ -69,7 +69,7 @@ func (m *Metrics) Commit(took time.Duration, changes int) {
 }
 
 // stored counts an image that was accepted.
-func (m *Metrics) stored(img taken, asked string) {
+func (m *Metrics) stored(img received, asked string) {
 	if m == nil {
 		return
 	}
@@ -169,7 +169,7 @@ func (s *Server) tally(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
 		if err != nil {
-			m.refusals.WithLabelValues(explain(err).Code).Inc()
+			m.refusals.WithLabelValues(refusalOf(err).Code).Inc()
 		}
 		return err
 	}

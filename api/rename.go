@@ -54,5 +54,5 @@ func (s *Server) renameImage(c echo.Context, name string) error {
 	if outcome == db.Unchanged {
 		message = "The same image already has this name."
 	}
-	return s.answerMoved(c, message, img)
+	return s.respondMoved(c, message, img)
 }

@@ -18,15 +18,15 @@ import (
 	"imageserver/db"
 )
 
-// present sets the header that describes an image.
-func present(h http.Header, img db.Image, want imageQuery) {
+// setImageHeader sets the header fields that describe an image.
+func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	h.Set(echo.HeaderContentType, img.ContentType)
 	h.Set("ETag", etag(img))
 	switch {
 	case want.version == "":
 	case img.Expires.IsZero():
 		h.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
-	default: // a cache must not keep it for longer than the store
+	default: // a cache must not keep the image for longer than the store
 		left := min(max(0, time.Until(img.Expires)), 365*24*time.Hour)
 		h.Set(echo.HeaderCacheControl, fmt.Sprintf("public, max-age=%d", int(left.Seconds())))
 	}
@@ -39,14 +39,13 @@ func present(h http.Header, img db.Image, want imageQuery) {
 	}
 }
 
-// send answers with http.ServeContent, and sees to what that leaves open: the
-// errors of the store, the form of refusals, and many ranges, each of which
-// would be copied for the asking. After an error the header tells nothing of
-// the image any more.
+// send responds with http.ServeContent and handles what it does not: store errors, JSON
+// error bodies, and multi-range requests, which are ignored because each range would be
+// copied. On error it removes all header fields of the image.
 func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
 	r := c.Request()
 	h := c.Response().Header()
-	present(h, img, want)
+	setImageHeader(h, img, want)
 	oneRange(r.Header, img.Size)
 	w := sender{w: c.Response(), room: transport.Room(c.Response().Writer)}
 	http.ServeContent(&w, r, "", img.Uploaded, body)
@@ -55,7 +54,7 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 		return w.gone
 	}
 	for _, about := range []string{"Content-Disposition", "Content-Length", "Content-Type", "Etag", "Last-Modified", "X-Result-Width", "X-Result-Height"} {
-		h.Del(about) // it was the image, and not the error
+		h.Del(about)
 	}
 	h.Set(echo.HeaderCacheControl, "no-cache")
 	if w.status != http.StatusRequestedRangeNotSatisfiable {
@@ -65,17 +64,16 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	case w.damage != nil:
 		return w.damage
 	case w.status == http.StatusRequestedRangeNotSatisfiable:
-		return refusal.New(w.status, "bad_range", "The range asked for lies outside the image's %d bytes.", img.Size)
+		return refusal.New(w.status, "bad_range", "The requested range is outside the image, which has %d bytes.", img.Size)
 	case w.status == http.StatusPreconditionFailed:
 		return errPrecondition
 	}
 	return fmt.Errorf("unexpected status %d", w.status)
 }
 
-// oneRange leaves in the header no Range or one of bytes (RFC 9110 section
-// 14.2). Other units are ignored, and so are many ranges at once; of a suffix
-// without length, which ServeContent answers with nothing, it makes one that
-// lies outside.
+// oneRange removes a Range field that has another unit than bytes, or several ranges. RFC
+// 9110 section 14.2 allows a server to ignore both. A suffix of length 0, for which
+// ServeContent sends nothing, becomes a range outside the image.
 func oneRange(h http.Header, size int64) {
 	spec, ok := strings.CutPrefix(h.Get("Range"), "bytes=")
 	suffix, isSuffix := strings.CutPrefix(spec, "-")
@@ -87,15 +85,15 @@ func oneRange(h http.Header, size int64) {
 	}
 }
 
-// sender is the ResponseWriter that ServeContent writes to. It holds the
-// status back until there is something to send, so that an image that turns
-// out to be damaged at its first byte is answered with an error.
+// sender is the ResponseWriter that ServeContent writes to. It holds the status back until
+// the first verified byte, so that the response can still be an error if the image is
+// damaged there.
 type sender struct {
 	w      *echo.Response
 	room   func(most int) (int, error) // of the connection; see transport.Room
 	status int
-	damage error // what the store said
-	gone   error // what the client's connection said
+	damage error // of the store
+	gone   error // of the client's connection
 }
 
 func (s *sender) Header() http.Header  { return s.w.Header() }
@@ -110,7 +108,7 @@ func (s *sender) commit() {
 
 func (s *sender) Write(p []byte) (int, error) {
 	if s.status >= 400 {
-		return len(p), nil // the refusal's text is ours
+		return len(p), nil // send writes the body of an error
 	}
 	s.commit()
 	n, err := s.w.Write(p)
@@ -129,9 +127,9 @@ func (s *sender) Room(most int) (int, error) {
 	return n, err
 }
 
-// ReadFrom is what io.CopyN in ServeContent comes to. The image goes out straight from
-// the buffers it was verified in. An error that is not of the client's connection is
-// the store's.
+// ReadFrom is called by io.CopyN in ServeContent. It sends the image directly from the
+// buffers in which it was verified. An error that does not come from the client's
+// connection comes from the store.
 func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
 	part := &partWriter{w: s, left: math.MaxInt64}
 	if l, ok := r.(*io.LimitedReader); ok {
@@ -147,14 +145,14 @@ func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
 	return n, err
 }
 
-// partWriter hands on a number of bytes and then takes no more. It is a db.Receiver.
+// partWriter writes a limited number of bytes. It is a db.Receiver.
 type partWriter struct {
 	w    db.Receiver
-	left int64 // bytes to take
+	left int64 // bytes
 }
 
-// errPartEnd is the error of a write that partWriter took only a part of.
-var errPartEnd = errors.New("the part has ended")
+// errPartEnd is the error of a write beyond the limit of a partWriter.
+var errPartEnd = errors.New("write beyond the end of the part")
 
 func (p *partWriter) Room(most int) (int, error) {
 	most = int(min(int64(most), p.left))
@@ -174,8 +172,8 @@ func (p *partWriter) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-// attachment is a Content-Disposition (RFC 6266) with the name twice: in
-// ASCII, which curl -OJ reads, and as it is (RFC 8187).
+// attachment returns a Content-Disposition (RFC 6266) with the name in ASCII, for clients
+// such as curl -OJ, and, if it differs, in UTF-8 (RFC 8187).
 func attachment(name string) string {
 	ascii := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' || r == '%' {

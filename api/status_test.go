@@ -44,7 +44,7 @@ var rows = []struct {
 	{"db.LimitError", &db.LimitError{Limit: 10 << 30}, 507, "full", "full: the limit is 10 GiB"},
 	{"db.ErrBusy", db.ErrBusy, 503, "busy", "Try again"},
 	{"db.ErrDamaged", db.ErrDamaged, 500, "damaged", "damaged"},
-	{"db.ErrReadOnly", db.ErrReadOnly, 503, "read_only", "takes no uploads"},
+	{"db.ErrReadOnly", db.ErrReadOnly, 503, "read_only", "accepts no uploads"},
 	{"db.ErrClosed", db.ErrClosed, 503, "draining", "shutting down"},
 	{"db.ErrKey", db.ErrKey, 500, "internal", "Internal Server Error"},       // no client gives keys
 	{"db.ErrBudget", db.ErrBudget, 500, "internal", "Internal Server Error"}, // nor waits for a copy to be kept
@@ -80,7 +80,7 @@ var rows = []struct {
 
 	{"the connection ended", io.ErrUnexpectedEOF, 400, "cut_off", "Send it again"},
 	{"the client has gone", context.Canceled, 400, "cut_off", "Send it again"},
-	{"the client stalled", os.ErrDeadlineExceeded, 408, "too_slow", "standstill"},
+	{"the client stalled", os.ErrDeadlineExceeded, 408, "too_slow", "no data arrived"},
 
 	{"Echo's 404", echo.ErrNotFound, 404, "http_404", "Not Found"},
 	{"Echo's 405", echo.ErrMethodNotAllowed, 405, "http_405", "Method Not Allowed"},
@@ -99,10 +99,10 @@ func TestStatus(t *testing.T) {
 				"wrapped twice": fmt.Errorf("read: %w", fmt.Errorf("image: %w", row.err)),
 				"joined":        errors.Join(errors.New("close"), row.err),
 			} {
-				if got := explain(err).Status; got != row.status {
+				if got := refusalOf(err).Status; got != row.status {
 					t.Errorf("%s: got status %d, want %d", what, got, row.status)
 				}
-				e := explain(err)
+				e := refusalOf(err)
 				if e.Status != row.status || e.Code != row.code {
 					t.Errorf("%s: got %d %s, want %d %s", what, e.Status, e.Code, row.status, row.code)
 				}
@@ -116,7 +116,7 @@ func TestStatus(t *testing.T) {
 					t.Errorf("%s: the log would say %q, want it to hold %q", what, e, row.err)
 				}
 			}
-			if got := explain(row.err).Message; !strings.Contains(got, row.says) {
+			if got := refusalOf(row.err).Message; !strings.Contains(got, row.says) {
 				t.Errorf("got the message %q, want it to say %q", got, row.says)
 			}
 		})
@@ -128,7 +128,7 @@ func TestStatus(t *testing.T) {
 func TestOursSayLittle(t *testing.T) {
 	for _, row := range rows {
 		err := fmt.Errorf("write /var/lib/secret: %w", row.err)
-		if e := explain(err); e.Status >= 500 && strings.Contains(e.Message, "/var/lib") {
+		if e := refusalOf(err); e.Status >= 500 && strings.Contains(e.Message, "/var/lib") {
 			t.Errorf("%s: the message %q says too much", row.name, e.Message)
 		}
 	}
@@ -183,7 +183,7 @@ func sentinels(t *testing.T, folder string) (names []string) {
 
 // TestStatusTexts: the statuses answered are those that HTTP has.
 func TestStatusTexts(t *testing.T) {
-	for _, a := range answers {
+	for _, a := range refusals {
 		if http.StatusText(a.status) == "" || a.code == "" {
 			t.Errorf("%v is answered with %d %q", a.err, a.status, a.code)
 		}

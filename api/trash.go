@@ -16,11 +16,11 @@ func (s *Server) restoreImage(c echo.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return s.answerMoved(c, "Image restored.", img)
+	return s.respondMoved(c, "Image restored.", img)
 }
 
-// answerMoved responds with an image that was renamed or restored.
-func (s *Server) answerMoved(c echo.Context, message string, img db.Image) error {
+// respondMoved responds with an image that was renamed or restored.
+func (s *Server) respondMoved(c echo.Context, message string, img db.Image) error {
 	a := moved{Message: message, image: s.describe(c, img)}
 	c.Response().Header().Set(echo.HeaderLocation, a.URL)
 	return c.JSON(http.StatusOK, a)

@@ -18,34 +18,34 @@ import (
 	"imageserver/db"
 )
 
-// uploaded is the JSON of a successful upload: the last image's fields, with
-// the words for people and the location that some editors look for. The
-// contract is message and filename.
+// uploaded is the JSON of a successful upload. It has the fields of the last image, a
+// message for people, and fields that some editors need. The contract promises message
+// and filename.
 type uploaded struct {
 	Message string `json:"message"`
 	image
 	Location    string  `json:"location"`
-	Duplicate   bool    `json:"duplicate,omitempty"` // these bytes already stood under this name
-	Images      []image `json:"images,omitempty"`    // all of them, when there are several
-	*forEditors         // after a form
+	Duplicate   bool    `json:"duplicate,omitempty"` // the name already had these bytes
+	Images      []image `json:"images,omitempty"`    // all images, if there are several
+	*forEditors         // in the response to a form
 }
 
-// forEditors is what some editors besides look for in the answer to a form:
-// Editor.js success and file, CKEditor 4 uploaded.
+// forEditors has the fields that editors need in the response to a form: success and file
+// for Editor.js, uploaded for CKEditor 4.
 type forEditors struct {
 	Success  int     `json:"success"`  // 1
 	Uploaded int     `json:"uploaded"` // 1
 	File     fileURL `json:"file"`
 }
 
-// fileURL has no more fields than this, for Editor.js keeps them with its text.
+// fileURL has only one field, because Editor.js stores all of them in its document.
 type fileURL struct {
 	URL string `json:"url"`
 }
 
-// upload stores the files of a multipart/form-data body (RFC 7578) and answers
-// 201, or 200 when all of them were there already. Every field that carries a
-// file is taken; of other fields, expires_in is heeded.
+// upload stores the files of a multipart/form-data body (RFC 7578). It responds with 201,
+// or with 200 if all of them were stored already. A file can be in a field of any name.
+// The only other field that counts is expires_in.
 func (s *Server) upload(c echo.Context) error {
 	conflict, err := conflictOf(c)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Server) upload(c echo.Context) error {
 	}
 	dated := len(c.Request().Header.Values("Uploaded-At")) > 0
 	if (dated || conflict == db.Replace) && s.access.CrossOrigin(c) {
-		return access.ErrCrossOrigin // other sites' pages may add images, as the newest, not replace them
+		return access.ErrCrossOrigin // pages of other sites may only add images, with the current time
 	}
 	form, err := newForm(c.Request(), s.access.BaseURL(c))
 	if err != nil {
@@ -81,10 +81,10 @@ func (s *Server) upload(c echo.Context) error {
 	if len(stored) == 0 {
 		return refusal.New(http.StatusBadRequest, "no_file", "There is no file in the upload. Send the image as form data in the field “file”.")
 	}
-	return s.answerUpload(c, stored, outcome)
+	return s.respondUploaded(c, stored, outcome)
 }
 
-func (s *Server) answerUpload(c echo.Context, stored []image, outcome db.Outcome) error {
+func (s *Server) respondUploaded(c echo.Context, stored []image, outcome db.Outcome) error {
 	last := stored[len(stored)-1]
 	a := uploaded{
 		Message:    "Image uploaded.",
@@ -113,8 +113,8 @@ func (s *Server) answerUpload(c echo.Context, stored []image, outcome db.Outcome
 	return c.JSON(code, a)
 }
 
-// partlyStored is the refusal of one file after others of its request were
-// stored: those stay.
+// partlyStored is the error of one file of a request, after other files of the request
+// were stored.
 type partlyStored struct {
 	images []image
 	err    error
@@ -132,28 +132,28 @@ func (e *partlyStored) message(refusal string) string {
 }
 
 // nextFile stores the next file of the form, or returns io.EOF.
-func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (taken, error) {
+func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (received, error) {
 	for {
 		part, err := form.nextFile()
 		if err != nil {
-			return taken{}, err
+			return received{}, err
 		}
 		name := part.FileName
 		if form.files++; form.files > maxFiles {
-			return taken{}, refusal.New(http.StatusBadRequest, "too_many_files", "A form may hold %d files. Send the others in another one.", maxFiles)
+			return received{}, refusal.New(http.StatusBadRequest, "too_many_files", "A form may have %d files. Send the others in another form.", maxFiles)
 		}
-		if form.files > 1 { // the request counts for the first
+		if form.files > 1 { // LimitUploads has counted the first
 			if err := s.access.CountUpload(c); err != nil {
-				return taken{}, err
+				return received{}, err
 			}
 		}
-		img, err := s.take(c, form, incoming{
+		img, err := s.receive(c, form, incoming{
 			name:     func(t format.Type) string { return db.CleanName(name, t.Ext()) },
 			conflict: conflict,
-			life:     form.life,
+			lifetime: form.lifetime,
 		})
 		if name == "" && errors.Is(err, intake.ErrEmpty) {
-			continue // what a browser sends for a file field left empty
+			continue // a browser sends this for a file field without a file
 		}
 		if err != nil && name != "" {
 			err = named(name, err)
@@ -162,47 +162,47 @@ func (s *Server) nextFile(c echo.Context, form *form, conflict db.Conflict) (tak
 	}
 }
 
-// named says which file an error is about, where its text does not.
+// named adds the name of the file to the message of an error.
 func named(file string, err error) error {
-	e := explain(err)
+	e := refusalOf(err)
 	if e.Status >= 500 {
 		return err
 	}
 	return refusal.Because(err, e.Status, e.Code, fmt.Sprintf("%s: %s", db.CleanName(file, ""), e.Message))
 }
 
-// incoming is how one image is to be stored.
+// incoming says how to store one image.
 type incoming struct {
 	name     func(format.Type) string
 	conflict db.Conflict
 	allow    db.Precondition
-	digest   *db.Digest             // what the client says the bytes have
-	life     func() (string, error) // expires_in, asked for when all of the bytes are there; nil for never said
+	digest   *db.Digest             // that the client announced, or nil
+	lifetime func() (string, error) // reads the form's field expires_in after the last byte of the image; nil without a form
 }
 
-// taken is an image that has been stored.
-type taken struct {
+// received is an image that was stored.
+type received struct {
 	db.Image
 	outcome  db.Outcome
-	key      deleteKey // not good for anything if the image was there already
+	key      deleteKey // has no effect if the image was stored already
 	stripped bool
 }
 
-// take stores one image.
-func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error) {
+// receive stores one image.
+func (s *Server) receive(c echo.Context, body io.Reader, in incoming) (received, error) {
 	ctx := c.Request().Context()
 	strip, err := flag(c.QueryParams(), "strip")
 	if err != nil {
-		return taken{}, err
+		return received{}, err
 	}
 	uploaded, err := uploadedAt(c.Request().Header, time.Now())
 	if err != nil {
-		return taken{}, err
+		return received{}, err
 	}
 	sender := transport.Sender(c.Request())
 	content, err := s.intake.Open(ctx, body, intake.Options{Strip: strip, Digest: in.digest != nil, Sender: sender})
 	if err != nil {
-		return taken{}, err
+		return received{}, err
 	}
 	defer content.Close()
 	key := newDeleteKey(time.Now())
@@ -220,17 +220,17 @@ func (s *Server) take(c echo.Context, body io.Reader, in incoming) (taken, error
 			if err := intake.Describe(r, img); err != nil {
 				return err
 			}
-			return setExpiry(img, c.Request(), in.life)
+			return setExpiry(img, c.Request(), in.lifetime)
 		},
 	})
-	stored := taken{Image: img, outcome: outcome, key: key, stripped: content.Stripped}
+	stored := received{Image: img, outcome: outcome, key: key, stripped: content.Stripped}
 	if err == nil {
 		s.o.Metrics.stored(stored, in.name(content.Type))
 	}
 	return stored, content.Explain(err)
 }
 
-// setExpiry gives img the end that the request asks for.
+// setExpiry sets the expiry of img to what the request asks for.
 func setExpiry(img *db.Image, request *http.Request, life func() (string, error)) (err error) {
 	field := ""
 	if life != nil {
@@ -254,6 +254,6 @@ func conflictOf(c echo.Context) (db.Conflict, error) {
 	case "error":
 		return db.Fail, nil
 	default:
-		return 0, refusal.New(http.StatusBadRequest, "bad_conflict", "conflict=%s is unknown: it is rename, replace or error.", v)
+		return 0, refusal.New(http.StatusBadRequest, "bad_conflict", "conflict=%.40s is not valid. Use rename, replace or error.", v)
 	}
 }

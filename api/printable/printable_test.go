@@ -54,7 +54,7 @@ func TestWriterKeepsJSON(t *testing.T) {
 }
 
 func BenchmarkWriter(b *testing.B) {
-	line := []byte(`{"time":"2026-11-23T12:00:00.000000000Z","level":"INFO","msg":"request","method":"GET","path":"/images/cat.png","status":200,"bytes":20480,"took":123456,"client":"127.0.0.1"}` + "\n")
+	line := []byte(`{"time":"2026-11-23T12:00:00.000000000Z","level":"INFO","msg":"request","method":"GET","path":"/images/cat.png","status":200,"bytes":20480,"duration_ms":0.123,"client":"127.0.0.1"}` + "\n")
 	w := Writer{new(bytes.Buffer)}
 	b.ReportAllocs()
 	for b.Loop() {
