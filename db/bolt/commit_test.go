@@ -180,6 +180,24 @@ func TestPins(t *testing.T) {
 	}
 }
 
+// lastPinned returns the id of the blob that get opens, which must be the only pinned one.
+func lastPinned(t *testing.T, s *Store, get func() (db.Image, db.Body, error)) (id uint64) {
+	t.Helper()
+	_, b, err := get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	s.pins.mu.Lock()
+	defer s.pins.mu.Unlock()
+	if len(s.pins.count) != 1 {
+		t.Fatalf("%d blobs are pinned, want one", len(s.pins.count))
+	}
+	for id = range s.pins.count {
+	}
+	return id
+}
+
 // TestFindPinnedWaits lets a reader find a blob that a commit is deleting. It must look
 // again after the commit, which fails here.
 func TestFindPinnedWaits(t *testing.T) {
@@ -191,12 +209,7 @@ func TestFindPinnedWaits(t *testing.T) {
 		func() (db.Image, db.Body, error) { return s.Get(ctx, "a.png") },
 		func() (db.Image, db.Body, error) { return s.GetVariant(ctx, source, "w=1") },
 	} {
-		_, b, err := get()
-		if err != nil {
-			t.Fatal(err)
-		}
-		id := b.(*body).record.Blob
-		b.Close()
+		id := lastPinned(t, s, get)
 		if !s.pins.doom(id) {
 			t.Fatal("an idle blob could not be doomed")
 		}

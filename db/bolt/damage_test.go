@@ -17,6 +17,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/chunk"
 )
 
 // TestDamage flips one byte of each chunk in the file, and exchanges two chunks. Neither
@@ -134,7 +135,7 @@ func (r *slowReceiver) Room(int) (int, error) {
 		r.afterFirst()
 		r.afterFirst = nil
 	}
-	return partSize, nil
+	return chunk.PartSize, nil
 }
 
 // TestRepairByUpload damages an image and uploads its bytes again. The result must not

@@ -2,13 +2,13 @@ package bolt
 
 import (
 	"context"
-	"io"
 	"slices"
 	"sync"
 	"time"
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/chunk"
 	"imageserver/db/fair"
 )
 
@@ -17,7 +17,7 @@ import (
 // so that a slow client holds no more than about four times what it has sent.
 var bufferSizes = [...]int{8 << 10, 32 << 10, fullBuffer}
 
-const fullBuffer = layout.ChecksumSize + layout.ChunkSize
+const fullBuffer = chunk.ChecksumSize + layout.ChunkSize
 
 // memory lends the buffers that uploads are read into, a bounded number of
 // bytes at once. Three eighths of them are for the buffers that uploads begin
@@ -35,20 +35,20 @@ func (m *memory) init(bytes int64, wait time.Duration) {
 	m.full = fair.New(bytes-small, segmentChunks*fullBuffer, wait)
 	m.patience = wait / 2
 	for i, size := range bufferSizes {
-		m.pools[i].New = func() any { return newChunk(size) }
+		m.pools[i].New = func() any { return chunk.New(size) }
 	}
 }
 
 // borrow returns an empty buffer, whose bytes a share has been given.
-func (m *memory) borrow(size int) *chunk {
-	c := m.pools[size].Get().(*chunk)
-	c.n = 0
+func (m *memory) borrow(size int) *chunk.Chunk {
+	c := m.pools[size].Get().(*chunk.Chunk)
+	c.Reset()
 	return c
 }
 
 // buffer returns a buffer of the size with this index. A variant does not
 // wait for it: the variant can be made again later.
-func (u *upload) buffer(ctx context.Context, size int) (*chunk, error) {
+func (u *upload) buffer(ctx context.Context, size int) (*chunk.Chunk, error) {
 	n := int64(bufferSizes[size])
 	if !u.variant {
 		if err := u.share(n).Get(ctx, n); err != nil {
@@ -61,25 +61,25 @@ func (u *upload) buffer(ctx context.Context, size int) (*chunk, error) {
 }
 
 // discard gives c back.
-func (u *upload) discard(c *chunk) {
-	n := int64(len(c.buf))
+func (u *upload) discard(c *chunk.Chunk) {
+	n := int64(c.BufferSize())
 	u.s.memory.pools[sizeOf(c)].Put(c)
 	u.share(n).Put(n)
 }
 
 // grow moves what c holds, which is not of full size, to the next larger buffer.
-func (u *upload) grow(ctx context.Context, c *chunk) (*chunk, error) {
+func (u *upload) grow(ctx context.Context, c *chunk.Chunk) (*chunk.Chunk, error) {
 	larger, err := u.buffer(ctx, sizeOf(c)+1)
 	if err != nil {
 		return nil, err
 	}
-	larger.n = copy(larger.buf[layout.ChecksumSize:], c.data())
+	larger.Append(c.Data())
 	u.discard(c)
 	return larger, nil
 }
 
 // sizeOf returns the index of c's size.
-func sizeOf(c *chunk) int { return slices.Index(bufferSizes[:], len(c.buf)) }
+func sizeOf(c *chunk.Chunk) int { return slices.Index(bufferSizes[:], c.BufferSize()) }
 
 // share returns the share that a buffer of size bytes belongs to.
 func (u *upload) share(size int64) *fair.Share {
@@ -99,21 +99,4 @@ func (u *upload) more(ctx context.Context) bool {
 		return u.full.TryGet(fullBuffer)
 	}
 	return u.full.GetWithin(ctx, fullBuffer, u.s.memory.patience) == nil
-}
-
-// fill reads into c until its buffer is full or r ends: then it returns io.EOF.
-func (c *chunk) fill(r io.Reader) error {
-	for empty := 0; layout.ChecksumSize+c.n < len(c.buf); {
-		n, err := r.Read(c.buf[layout.ChecksumSize+c.n:])
-		c.n += n
-		if err != nil {
-			return err
-		}
-		if n > 0 {
-			empty = 0
-		} else if empty++; empty == 100 {
-			return io.ErrNoProgress
-		}
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/chunk"
 )
 
 // slowBody is a body that has stalled until it is closed or must give way. It is
@@ -78,14 +79,14 @@ func TestGrowingBuffers(t *testing.T) {
 	s := newStore(t, Options{NoSync: true})
 	all := s.memory.unused()
 	for _, size := range bufferSizes {
-		for n := size - layout.ChecksumSize - 1; n <= size-layout.ChecksumSize+1; n++ {
+		for n := size - chunk.ChecksumSize - 1; n <= size-chunk.ChecksumSize+1; n++ {
 			name, want := fmt.Sprintf("%d.png", n), content(byte(n), n)
 			mustPut(t, s, name, want)
 			if got := mustRead(t, s, name); !bytes.Equal(got, want) {
 				t.Errorf("%d bytes read wrong", n)
 			}
 			slow, done := putSlowly(t, s, "slow.png", n, 0)
-			if got, most := all-s.memory.unused(), int64(max(bufferSizes[0], 4*(n+layout.ChecksumSize))); got > most {
+			if got, most := all-s.memory.unused(), int64(max(bufferSizes[0], 4*(n+chunk.ChecksumSize))); got > most {
 				t.Errorf("an upload of %d bytes holds %d, want at most %d", n, got, most)
 			}
 			slow.w.CloseWithError(io.ErrUnexpectedEOF)

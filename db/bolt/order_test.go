@@ -15,6 +15,7 @@ import (
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/bolt/internal/page"
+	"imageserver/db/chunk"
 )
 
 // swapKeys exchanges two keys of equal length everywhere in a file, so that they are
@@ -103,7 +104,7 @@ func TestCircle(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The chunk of 0.png: the bucket's header, the page's, with its flags, and an element.
-	at := bytes.Index(sound, content(0, 50)) - layout.ChecksumSize - len(layout.ChunkValueKey) - page.ElementSize - page.HeaderSize
+	at := bytes.Index(sound, content(0, 50)) - chunk.ChecksumSize - len(layout.ChunkValueKey) - page.ElementSize - page.HeaderSize
 	overwrite(t, path, int64(at)+8, make([]byte, 8))                 // neither leaf nor branch
 	overwrite(t, path, int64(at)+page.HeaderSize+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
 	s = openStore(t, path, Options{})

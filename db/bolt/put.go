@@ -13,6 +13,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/chunk"
 	"imageserver/db/fair"
 	"imageserver/db/resolve"
 )
@@ -51,12 +52,12 @@ type upload struct {
 	hash    hash.Hash
 	size    int64
 
-	id     uint64   // of the blob, if it becomes one
-	staged int      // how many chunks are in the file
-	held   []*chunk // those after them
+	id     uint64         // of the blob, if it becomes one
+	staged int            // how many chunks are in the file
+	held   []*chunk.Chunk // those after them
 
-	small, full fair.Share            // of the memory for them
-	first       [segmentChunks]*chunk // the array of held
+	small, full fair.Share                  // of the memory for them
+	first       [segmentChunks]*chunk.Chunk // the array of held
 }
 
 // receive takes a body in, an image's or a variant's. The upload it returns is the
@@ -92,9 +93,10 @@ func (u *upload) read(ctx context.Context, body io.Reader) error {
 			return err
 		}
 		c = u.last()
-		c.seal(u.id, u.staged+len(u.held)-1)
-		u.hash.Write(c.data())
-		u.size += int64(c.n)
+		c.Key = layout.ChunkKey(u.id, u.staged+len(u.held)-1)
+		c.Seal()
+		u.hash.Write(c.Data())
+		u.size += int64(c.Len())
 		if err == io.EOF {
 			u.dropEmpty()
 			return nil
@@ -106,11 +108,11 @@ func (u *upload) read(ctx context.Context, body io.Reader) error {
 	return err
 }
 
-func (u *upload) last() *chunk { return u.held[len(u.held)-1] }
+func (u *upload) last() *chunk.Chunk { return u.held[len(u.held)-1] }
 
 // dropEmpty gives the last buffer back when the body ended before it.
 func (u *upload) dropEmpty() {
-	if c := u.last(); c.n == 0 {
+	if c := u.last(); c.Len() == 0 {
 		u.held = u.held[:len(u.held)-1]
 		u.discard(c)
 	}
@@ -120,11 +122,11 @@ func (u *upload) dropEmpty() {
 // io.EOF.
 func (u *upload) fill(ctx context.Context, r io.Reader) (err error) {
 	for c := u.last(); ; u.held[len(u.held)-1] = c {
-		err = c.fill(r)
+		err = c.Fill(r)
 		switch {
 		case err != nil && err != io.EOF:
 			return fmt.Errorf("read image: %w", err)
-		case err == io.EOF, c.n == layout.ChunkSize:
+		case err == io.EOF, c.Len() == layout.ChunkSize:
 			return err
 		}
 		if c, err = u.grow(ctx, c); err != nil {
@@ -135,7 +137,7 @@ func (u *upload) fill(ctx context.Context, r io.Reader) (err error) {
 
 // next returns an empty buffer of full size. An upload that holds one can always
 // go on: if it does not get another it stages early and uses its own again.
-func (u *upload) next(ctx context.Context) (*chunk, error) {
+func (u *upload) next(ctx context.Context) (*chunk.Chunk, error) {
 	if len(u.held) < segmentChunks && u.more(ctx) {
 		return u.s.memory.borrow(len(bufferSizes) - 1), nil
 	}
@@ -143,7 +145,7 @@ func (u *upload) next(ctx context.Context) (*chunk, error) {
 		return nil, err
 	}
 	keep := u.held[0]
-	keep.n = 0
+	keep.Reset()
 	for _, c := range u.held[1:] {
 		u.discard(c)
 	}
@@ -188,7 +190,7 @@ func (u *upload) stage() error {
 
 func (u *upload) heldBytes() (n int64) {
 	for _, c := range u.held {
-		n += int64(c.n)
+		n += int64(c.Len())
 	}
 	return n
 }
@@ -202,7 +204,7 @@ func (u *upload) writeHeld(tx *bbolt.Tx) error {
 		}
 	}
 	for i, c := range u.held {
-		if err := layout.PutChunk(tx, u.id, u.staged+i, c.sealed()); err != nil {
+		if err := layout.PutChunk(tx, u.id, u.staged+i, c.Sealed()); err != nil {
 			return err
 		}
 	}
@@ -211,17 +213,17 @@ func (u *upload) writeHeld(tx *bbolt.Tx) error {
 
 // ReadAt reads what has been taken in, for Inspect.
 func (u *upload) ReadAt(p []byte, off int64) (n int, err error) {
-	return layout.ReadChunks(p, off, u.size, layout.ChunkSize, func(number int, read func([]byte)) error {
+	return chunk.ReadAt(p, off, u.size, layout.ChunkSize, func(number int, read func([]byte)) error {
 		if number >= u.staged {
-			read(u.held[number-u.staged].data())
+			read(u.held[number-u.staged].Data())
 			return nil
 		}
 		c, err := u.s.readChunk(u.id, number, layout.ChunkSize)
 		if err != nil {
 			return err
 		}
-		defer c.release()
-		read(c.data())
+		defer putChunk(c)
+		read(c.Data())
 		return nil
 	})
 }
@@ -232,13 +234,15 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	var to resolve.Resolution
-	var stored *layout.Record // nil if nothing changed
+	var to struct {
+		resolve.Resolution
+		record *layout.Record // after the change, or nil if nothing changed
+	}
 	err = u.s.submit(&change{
 		bytes: u.heldBytes(),
 		check: func(tx *txn) (todo bool, err error) {
-			stored = nil // this may run more than once
-			to, err = resolve.Put(tx, img.Name, img.SHA256, o.Conflict, o.Allow)
+			to.record = nil // this may run more than once
+			to.Resolution, err = resolve.Put(tx, img.Name, img.SHA256, o.Conflict, o.Allow)
 			if err != nil || to.Outcome != db.Unchanged || resolve.Extends(img.Expires, to.Current) {
 				return true, err
 			}
@@ -246,7 +250,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 		},
 		apply: func(tx *txn) (err error) {
 			if to.Outcome == db.Unchanged {
-				stored, err = u.renew(tx, to.Name, img, damaged)
+				to.record, err = u.renew(tx, to.Name, img, damaged)
 				return err
 			}
 			named := img
@@ -255,7 +259,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 			// be the last one with these bytes.
 			err = tx.vacate(to.Name, o.TrashTTL)
 			if err == nil {
-				stored, err = u.enter(tx, named, damaged)
+				to.record, err = u.enter(tx, named, damaged)
 			}
 			return err
 		},
@@ -263,10 +267,10 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	switch {
 	case err != nil:
 		return db.Image{}, 0, err
-	case stored == nil:
+	case to.record == nil:
 		return *to.Current, to.Outcome, nil
 	}
-	return stored.Image, to.Outcome, nil
+	return to.record.Image, to.Outcome, nil
 }
 
 // hasBlob reports whether the image has the blob with this id, which may be 0 for none.
@@ -319,7 +323,7 @@ func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	if twin == nil || err != nil {
 		return 0, err
 	}
-	b := &body{s: s, record: twin}
+	b := s.openBlob(twin)
 	defer b.Close()
 	h := sha256.New()
 	_, err = b.WriteTo(h)

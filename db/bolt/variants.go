@@ -12,6 +12,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/chunk"
 )
 
 // PutVariant stores a variant; see db.Store. It works like Put: with the same buffers,
@@ -60,7 +61,7 @@ func (s *Store) GetVariant(_ context.Context, source db.Digest, key string) (db.
 	}
 	img := r.Image
 	img.Name = ""
-	return img, &body{s: s, record: r}, nil
+	return img, s.openBlob(r), nil
 }
 
 // findVariant returns the record under k in the variants bucket, or db.ErrNotFound.
@@ -143,7 +144,7 @@ func (tx *txn) partOfRecord(k []byte) *layout.Record {
 	chunks, prefix := tx.Bucket(layout.ChunksBucket), layout.IDKey(r.Blob)
 	c = chunks.Cursor()
 	for place, _ := c.Seek(prefix); bytes.HasPrefix(place, prefix); place, _ = c.Next() {
-		r.Size += int64(max(0, len(chunks.Bucket(place).Get(layout.ChunkValueKey))-layout.ChecksumSize))
+		r.Size += int64(max(0, len(chunks.Bucket(place).Get(layout.ChunkValueKey))-chunk.ChecksumSize))
 	}
 	return r
 }

@@ -12,6 +12,7 @@ import (
 
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/bolt/internal/page"
+	"imageserver/db/chunk"
 )
 
 // blobCheck is the blob whose chunks are being read.
@@ -90,7 +91,7 @@ func (c *checker) chunk(key []byte, b *page.Bucket) {
 		switch {
 		case nested != nil: // bbolt would visit it to delete the chunk
 			c.badPage(fmt.Errorf("chunk %d of blob %d is a bucket", number, c.blob.id))
-		case !bytes.Equal(k, layout.ChunkValueKey) || len(v) < layout.ChecksumSize:
+		case !bytes.Equal(k, layout.ChunkValueKey) || len(v) < chunk.ChecksumSize:
 			c.blob.fail(fmt.Errorf("chunk %d holds something else", number))
 		default:
 			seen = true
@@ -106,11 +107,11 @@ func (c *checker) chunk(key []byte, b *page.Bucket) {
 // add takes the next chunk: its number, its key, and its bytes after their
 // checksum.
 func (b *blobCheck) add(number int, key, v []byte) {
-	sum, data := binary.BigEndian.Uint32(v), v[layout.ChecksumSize:]
+	sum, data := binary.BigEndian.Uint32(v), v[chunk.ChecksumSize:]
 	if number != b.next {
 		b.fail(fmt.Errorf("chunk %d is missing", b.next))
 	}
-	if sum != layout.Checksum(key, data) {
+	if sum != chunk.Checksum(key, data) {
 		b.fail(fmt.Errorf("the checksum of chunk %d is wrong", number))
 	}
 	if number == 0 {

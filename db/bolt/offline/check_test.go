@@ -20,6 +20,7 @@ import (
 	"imageserver/db"
 	"imageserver/db/bolt"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/chunk"
 )
 
 // checkFile runs Check, and returns the problems that it found, one per line.
@@ -132,7 +133,7 @@ func makeBucket(tx *bbolt.Tx, name []byte) error {
 // sealed returns the first chunk of a blob as the file holds it.
 func sealed(id uint64, data []byte) []byte {
 	k := layout.ChunkKey(id, 0)
-	return append(binary.BigEndian.AppendUint32(nil, layout.Checksum(k[:], data)), data...)
+	return append(binary.BigEndian.AppendUint32(nil, chunk.Checksum(k[:], data)), data...)
 }
 
 func flipLast(v []byte) { v[len(v)-1] ^= 1 }
@@ -226,7 +227,7 @@ func TestCheckAndRepair(t *testing.T) {
 		{name: "other bytes, well sealed", damage: func(tx *bbolt.Tx) error {
 			id := blobOf(t, tx, "6.png")
 			return changeChunk(tx, id, 0, func(v []byte) {
-				data := bytes.Clone(v[layout.ChecksumSize:])
+				data := bytes.Clone(v[chunk.ChecksumSize:])
 				data[5] ^= 1
 				copy(v, sealed(id, data))
 			})

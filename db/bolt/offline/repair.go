@@ -15,6 +15,7 @@ import (
 	"imageserver/db"
 	"imageserver/db/bolt/internal/datafile"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/chunk"
 )
 
 // RepairOptions tunes Repair. The zero value is ready to use.
@@ -215,10 +216,10 @@ type blobReader struct {
 }
 
 func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
-	return layout.ReadChunks(p, off, b.r.Size, b.r.ChunkSize, func(number int, read func([]byte)) error {
+	return chunk.ReadAt(p, off, b.r.Size, b.r.ChunkSize, func(number int, read func([]byte)) error {
 		v, err := layout.GetChunk(b.tx, b.r.Blob, number)
 		if err == nil {
-			read(v[layout.ChecksumSize:])
+			read(v[chunk.ChecksumSize:])
 		}
 		return err
 	})

@@ -3,63 +3,25 @@ package layout
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/chunk"
 )
 
 // ChunkSize is how many bytes of an image a chunk has. With its checksum (4), its key
 // (1) and the headers of bbolt (page 16, element 16) it fills exactly 128 KiB. Larger
 // chunks are not faster to read, and each slow reader has one in memory.
-const ChunkSize = 128<<10 - 16 - 16 - 1 - ChecksumSize
-
-const ChecksumSize = 4
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// Checksum returns the CRC-32C of a chunk's key and bytes. It covers the key so that a
-// chunk in the place of another is found.
-func Checksum(key, data []byte) uint32 {
-	return Sum(Sum(0, key), data)
-}
-
-// Sum continues a CRC-32C, which is 0 at its beginning, with more bytes.
-func Sum(sum uint32, data []byte) uint32 { return crc32.Update(sum, castagnoli, data) }
+const ChunkSize = 128<<10 - 16 - 16 - 1 - chunk.ChecksumSize
 
 // ChunkKey returns the key of a chunk in the chunks bucket.
-func ChunkKey(id uint64, number int) (k [12]byte) {
+func ChunkKey(id uint64, number int) (k [chunk.KeySize]byte) {
 	binary.BigEndian.PutUint64(k[:], id)
 	binary.BigEndian.PutUint32(k[8:], uint32(number))
 	return k
 }
-
-// ReadChunks fills p from offset off of a blob with size bytes, in chunks of chunkSize
-// bytes. visit must call read with the bytes of the chunk with this number.
-func ReadChunks(p []byte, off, size int64, chunkSize int, visit func(number int, read func([]byte)) error) (n int, err error) {
-	if off < 0 {
-		return 0, ErrNegative
-	}
-	for n < len(p) && off < size { // this ends, because all chunks but the last are full
-		err := visit(int(off/int64(chunkSize)), func(b []byte) {
-			k := copy(p[n:], b[off%int64(chunkSize):])
-			n, off = n+k, off+int64(k)
-		})
-		if err != nil {
-			return n, err
-		}
-	}
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-var ErrNegative = errors.New("negative offset")
 
 // GetChunk returns a chunk as the file has it, beginning with its checksum, which is
 // not verified. It returns db.ErrDamaged if the chunk is missing. The bytes are valid
@@ -71,7 +33,7 @@ func GetChunk(tx *bbolt.Tx, id uint64, number int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: chunk %d is missing", db.ErrDamaged, number)
 	}
 	v := b.Get(ChunkValueKey)
-	if len(v) < ChecksumSize || len(v) > ChecksumSize+ChunkSize {
+	if len(v) < chunk.ChecksumSize || len(v) > chunk.ChecksumSize+ChunkSize {
 		return nil, fmt.Errorf("%w: chunk %d has %d bytes", db.ErrDamaged, number, len(v))
 	}
 	return v, nil

@@ -10,6 +10,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/page"
+	"imageserver/db/chunk"
 )
 
 // TestIndexes makes records of every kind. Each index must lead from the entry of
@@ -103,7 +104,7 @@ func TestBuckets(t *testing.T) {
 func TestChunkFitsPage(t *testing.T) {
 	t.Parallel()
 	const systemPage = 64 << 10 // the largest of any system
-	if longest := ChunkSize + ChecksumSize + len(ChunkValueKey) + page.HeaderSize + page.ElementSize + systemPage; longest > page.MaxPageBytes {
+	if longest := ChunkSize + chunk.ChecksumSize + len(ChunkValueKey) + page.HeaderSize + page.ElementSize + systemPage; longest > page.MaxPageBytes {
 		t.Errorf("a chunk fills a page of up to %d bytes, and package page reads at most %d", longest, page.MaxPageBytes)
 	}
 }

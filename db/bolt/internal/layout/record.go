@@ -50,6 +50,8 @@ const (
 	fieldChecksum      = 14 // fixed32, CRC-32C of all bytes before this field; the last field; missing in records from before format 4
 )
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 func (r *Record) Marshal() []byte {
 	b := make([]byte, 0, 96)
 	varint := func(n protowire.Number, v uint64) {

@@ -1,0 +1,184 @@
+package chunk
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"imageserver/db"
+)
+
+// Source has the chunks of one content. A Body calls it from one goroutine at a time.
+type Source interface {
+	// ReadChunk returns the chunk with this number, which has size bytes. It has
+	// verified the chunk. The Body gives the chunk back with PutChunk.
+	ReadChunk(number, size int) (*Chunk, error)
+	PutChunk(c *Chunk)
+
+	// ReadPart returns the bytes of such a chunk from one offset to another, verified
+	// like those of a whole chunk. See Parts. The Body gives them back with PutChunk.
+	ReadPart(number, size, from, end int) (*Chunk, error)
+
+	// Err returns why the content can no longer be read, or nil. A Body asks before
+	// it returns bytes of a chunk that it has read before.
+	Err() error
+
+	// Done is called once, when the Body is closed.
+	Done()
+}
+
+// Body is a db.Body that reads the chunks of a Source. It has one chunk in memory at a
+// time, and none before its first use.
+type Body struct {
+	source    Source
+	size      int64
+	chunkSize int
+	off       int64
+	current   *Chunk // the chunk that was read last, or nil
+	number    int    // of current
+	closed    bool
+}
+
+// NewBody returns a Body that reads size bytes in chunks of chunkSize bytes. Only the
+// last chunk may be shorter. An engine can have the Body inside its Source, so that
+// both need one allocation.
+func NewBody(source Source, size int64, chunkSize int) Body {
+	return Body{source: source, size: size, chunkSize: chunkSize}
+}
+
+var errClosed = errors.New("read of a closed image")
+
+// chunk returns a chunk. It belongs to b, and is valid until the next call.
+func (b *Body) chunk(number int) (*Chunk, error) {
+	if err := b.usable(); err != nil {
+		return nil, err
+	}
+	if b.current != nil && b.number == number {
+		return b.current, nil
+	}
+	b.drop()
+	c, err := b.source.ReadChunk(number, b.sizeOf(number))
+	if err != nil {
+		return nil, err
+	}
+	b.current, b.number = c, number
+	return c, nil
+}
+
+// usable returns the error of a closed body or of its source.
+func (b *Body) usable() error {
+	if b.closed {
+		return errClosed
+	}
+	return b.source.Err()
+}
+
+// sizeOf returns the number of bytes in a chunk.
+func (b *Body) sizeOf(number int) int {
+	return int(min(int64(b.chunkSize), b.size-int64(number)*int64(b.chunkSize)))
+}
+
+// drop gives the current chunk back.
+func (b *Body) drop() {
+	if b.current != nil {
+		b.source.PutChunk(b.current)
+		b.current = nil
+	}
+}
+
+func (b *Body) Read(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err = b.ReadAt(p, b.off)
+	b.off += int64(n)
+	if n > 0 && err == io.EOF {
+		err = nil
+	}
+	return n, err
+}
+
+func (b *Body) ReadAt(p []byte, off int64) (n int, err error) {
+	if b.closed {
+		return 0, errClosed
+	}
+	return ReadAt(p, off, b.size, b.chunkSize, func(number int, read func([]byte)) error {
+		c, err := b.chunk(number)
+		if err == nil {
+			read(c.Data())
+		}
+		return err
+	})
+}
+
+// WriteTo writes the unread bytes, one chunk at a time. While a db.Receiver waits, b has
+// no buffer, and a receiver with little room gets parts of a chunk.
+func (b *Body) WriteTo(w io.Writer) (n int64, err error) {
+	receiver, _ := w.(db.Receiver)
+	b.drop()
+	for b.off < b.size {
+		number, from := int(b.off/int64(b.chunkSize)), int(b.off%int64(b.chunkSize))
+		size := b.sizeOf(number)
+		end := size
+		if receiver != nil {
+			room, err := receiver.Room(size - from)
+			if err != nil || room == 0 {
+				return n, err
+			}
+			end = partEnd(from, room, size)
+		}
+		k, err := b.writePart(w, number, size, from, end)
+		n, b.off = n+int64(k), b.off+int64(k)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// writePart writes the bytes of a chunk from one offset to another.
+func (b *Body) writePart(w io.Writer, number, size, from, end int) (int, error) {
+	if err := b.usable(); err != nil {
+		return 0, err
+	}
+	c, err := b.readPart(number, size, from, end)
+	if err != nil {
+		return 0, err
+	}
+	defer b.source.PutChunk(c)
+	return w.Write(c.Data())
+}
+
+func (b *Body) readPart(number, size, from, end int) (*Chunk, error) {
+	if from == 0 && end == size {
+		return b.source.ReadChunk(number, size)
+	}
+	return b.source.ReadPart(number, size, from, end)
+}
+
+func (b *Body) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekStart:
+	case io.SeekCurrent:
+		offset += b.off
+	case io.SeekEnd:
+		offset += b.size
+	default:
+		return 0, fmt.Errorf("unknown whence %d", whence)
+	}
+	if offset < 0 {
+		return 0, ErrNegative
+	}
+	b.off = offset
+	return offset, nil
+}
+
+// Close tells the source that the Body is done. A second Close does nothing.
+func (b *Body) Close() error {
+	if !b.closed {
+		b.closed = true
+		b.drop()
+		b.source.Done()
+	}
+	return nil
+}
