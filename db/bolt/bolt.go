@@ -30,6 +30,7 @@ import (
 	"imageserver/db"
 	"imageserver/db/bolt/internal/datafile"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/receive"
 )
 
 // Options tunes a Store. The zero value is ready to use.
@@ -84,7 +85,7 @@ type Store struct {
 	committer
 	lastBlob atomic.Uint64 // the highest id given to a blob
 	pins     pins
-	memory   memory
+	memory   *receive.Memory
 	sweep    sweeper
 
 	close    sync.Once
@@ -140,7 +141,7 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s.head = datafile.MapHead(file, 2*bdb.Info().PageSize)
 	removeSpooled(path)
-	s.memory.init(o.UploadMemory, o.UploadWait)
+	s.memory = receive.NewMemory(o.UploadMemory, o.UploadWait, layout.ChunkSize)
 	s.pins.init()
 	s.startCommitter()
 	s.startSweeper()
@@ -221,7 +222,7 @@ func (s *Store) Gauges() []db.Gauge {
 // Stats returns the measurements of this moment. It is cheap, and works after the store
 // has stopped writing, too.
 func (s *Store) Stats() Stats {
-	stats := Stats{Waiting: int64(s.memory.small.Waiting() + s.memory.full.Waiting())}
+	stats := Stats{Waiting: int64(s.memory.Waiting())}
 	if info, err := s.file.Stat(); err == nil {
 		stats.FileSize = info.Size()
 	}

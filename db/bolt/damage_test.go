@@ -18,6 +18,7 @@ import (
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/chunk"
+	"imageserver/db/receive"
 )
 
 // TestDamage flips one byte of each chunk in the file, and exchanges two chunks. Neither
@@ -154,7 +155,7 @@ func TestRepairByUpload(t *testing.T) {
 		t.Run(test.again, func(t *testing.T) {
 			t.Parallel()
 			s := newStore(t, Options{})
-			want := content(1, segmentChunks*layout.ChunkSize+1)
+			want := content(1, receive.SegmentChunks*layout.ChunkSize+1)
 			ending := db.PutOptions{Expires: time.Now().Add(time.Hour)}
 			mustPutWith(t, s, "a.png", want, ending)
 			mustPutWith(t, s, "b.png", want, ending)

@@ -14,6 +14,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/receive"
 )
 
 // ample is a budget that no test reaches.
@@ -58,7 +59,7 @@ func wantUsage(t testing.TB, s *Store, want db.Usage) {
 func TestVariantsLeaveNothing(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
-	small, big := content(1, layout.ChunkSize), content(2, 2*segmentChunks*layout.ChunkSize+1)
+	small, big := content(1, layout.ChunkSize), content(2, 2*receive.SegmentChunks*layout.ChunkSize+1)
 	bigChunks := chunkCount(int64(len(big)), layout.ChunkSize)
 	source := mustPut(t, s, "a.png", content(3, 100)).SHA256
 	usage := db.Usage{Images: 1, Bytes: 100, Blobs: 1, Stored: 100}
@@ -282,7 +283,7 @@ func testGiveWay(t *testing.T, s *Store, size int64) {
 	if !errors.Is(err, db.ErrFull) {
 		t.Fatalf("error %v, want ErrFull", err)
 	}
-	long := content(1, 3*segmentChunks*layout.ChunkSize) // which is staged
+	long := content(1, 3*receive.SegmentChunks*layout.ChunkSize) // which is staged
 	if err := putVariant(s, source, "long", long, ample); !errors.Is(err, db.ErrFull) {
 		t.Errorf("error %v, want ErrFull", err)
 	}

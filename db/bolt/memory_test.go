@@ -45,18 +45,21 @@ func putSlowly(t *testing.T, s *Store, name string, n int, stalled time.Duration
 	return b, done
 }
 
+// bufferSizes are the lengths of the buffers of an upload.
+var bufferSizes = [...]int{8 << 10, 32 << 10, chunk.ChecksumSize + layout.ChunkSize}
+
 // TestMemory gives all uploads together the least memory that one needs.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{UploadMemory: 1, UploadWait: 50 * time.Millisecond})
-	all := s.memory.unused()
+	all := s.memory.Free()
 	want := content(1, 20*layout.ChunkSize+1)
 	mustPut(t, s, "one.png", want) // with one buffer to itself it still goes on
 	if got := mustRead(t, s, "one.png"); !bytes.Equal(got, want) {
 		t.Error("an image staged in small pieces reads wrong")
 	}
 	slow, done := putSlowly(t, s, "slow.png", 5, 0)
-	if got, want := all-s.memory.unused(), int64(bufferSizes[0]); got != want {
+	if got, want := all-s.memory.Free(), int64(bufferSizes[0]); got != want {
 		t.Errorf("an upload of 5 bytes holds %d bytes, want %d", got, want)
 	}
 	if _, _, err := s.Put(ctx, "late.png", bytes.NewReader(want), db.PutOptions{}); !errors.Is(err, db.ErrBusy) {
@@ -67,7 +70,7 @@ func TestMemory(t *testing.T) {
 		t.Error(err)
 	}
 	mustPut(t, s, "late.png", want)
-	if got := s.memory.unused(); got != all {
+	if got := s.memory.Free(); got != all {
 		t.Errorf("%d bytes are free in the end, want %d", got, all)
 	}
 }
@@ -77,7 +80,7 @@ func TestMemory(t *testing.T) {
 func TestGrowingBuffers(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})
-	all := s.memory.unused()
+	all := s.memory.Free()
 	for _, size := range bufferSizes {
 		for n := size - chunk.ChecksumSize - 1; n <= size-chunk.ChecksumSize+1; n++ {
 			name, want := fmt.Sprintf("%d.png", n), content(byte(n), n)
@@ -86,7 +89,7 @@ func TestGrowingBuffers(t *testing.T) {
 				t.Errorf("%d bytes read wrong", n)
 			}
 			slow, done := putSlowly(t, s, "slow.png", n, 0)
-			if got, most := all-s.memory.unused(), int64(max(bufferSizes[0], 4*(n+chunk.ChecksumSize))); got > most {
+			if got, most := all-s.memory.Free(), int64(max(bufferSizes[0], 4*(n+chunk.ChecksumSize))); got > most {
 				t.Errorf("an upload of %d bytes holds %d, want at most %d", n, got, most)
 			}
 			slow.w.CloseWithError(io.ErrUnexpectedEOF)
@@ -107,7 +110,7 @@ func TestStalledGiveWay(t *testing.T) {
 		_, done := putSlowly(t, s, fmt.Sprintf("slow-%d.png", i), 1_000_000, time.Duration(i+1)*time.Second)
 		ends = append(ends, done)
 		healthy.Go(func() { mustPut(t, s, fmt.Sprintf("healthy-%d.png", i), content(byte(i), 300_000)) })
-		if free := s.memory.unused(); free < 0 {
+		if free := s.memory.Free(); free < 0 {
 			t.Fatalf("%d bytes more are in use than there are", -free)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 
 	bbolt "go.etcd.io/bbolt"
@@ -14,17 +13,14 @@ import (
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/chunk"
-	"imageserver/db/fair"
+	"imageserver/db/receive"
 	"imageserver/db/resolve"
 )
 
-// segmentChunks is how many chunks of an upload are gathered before they are
-// committed: about 1 MiB. What fits in one segment is stored by one commit.
-const segmentChunks = 8
-
-// Put stores an image; see db.Store. It holds at most one segment in memory.
-// A longer body is staged segment by segment as an orphan, so that a crash
-// leaves nothing to be seen, and is made an image by the last commit.
+// Put stores an image; see db.Images. It buffers at most one segment of the body, about
+// 1 MiB. A shorter body is stored by one commit. The segments of a longer one are staged
+// as an orphan, so that no call sees them, also after a crash. The last commit makes them
+// an image.
 func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOptions) (db.Image, db.Outcome, error) {
 	name, err := db.CheckName(name)
 	if err != nil {
@@ -35,7 +31,7 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 		return db.Image{}, 0, err
 	}
 	defer u.release()
-	img := db.Image{Name: name, Size: u.size, SHA256: u.sum(), Expires: o.Expires}
+	img := db.Image{Name: name, Size: u.Size(), SHA256: u.Digest(), Expires: o.Expires}
 	if o.Inspect != nil {
 		if err := o.Inspect(u, &img); err != nil {
 			return db.Image{}, 0, err
@@ -45,135 +41,53 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 	return u.publish(img, o)
 }
 
-// upload is the content of one Put or PutVariant on its way into the file.
+// upload is the content of one Put or PutVariant on its way into the file. It is a
+// receive.Staging.
 type upload struct {
+	receive.Upload
 	s       *Store
 	variant bool
-	hash    hash.Hash
-	size    int64
-
-	id     uint64         // of the blob, if it becomes one
-	staged int            // how many chunks are in the file
-	held   []*chunk.Chunk // those after them
-
-	small, full fair.Share                  // of the memory for them
-	first       [segmentChunks]*chunk.Chunk // the array of held
+	id      uint64 // of the blob, if it becomes one
 }
 
-// receive takes a body in, an image's or a variant's. The upload it returns is the
-// caller's to release.
+// receive reads the body of an image or a variant. The caller must release the upload.
 func (s *Store) receive(ctx context.Context, body io.Reader, sender db.Sender, ofVariant bool) (*upload, error) {
 	if err := errors.Join(ctx.Err(), s.failure()); err != nil {
 		return nil, err
 	}
-	u := &upload{
-		s: s, variant: ofVariant, hash: sha256.New(), id: s.newBlob(),
-		small: s.memory.small.Share(sender), full: s.memory.full.Share(sender),
-	}
-	u.held = u.first[:0]
-	if err := u.read(ctx, body); err != nil {
+	u := &upload{s: s, variant: ofVariant, id: s.newBlob()}
+	err := u.Receive(ctx, s.memory, u, body, receive.Options{Sender: sender, NoWait: ofVariant})
+	if err != nil {
 		u.release()
 		return nil, err
 	}
 	return u, nil
 }
 
-// sum returns the digest of what has been taken in.
-func (u *upload) sum() (d db.Digest) {
-	u.hash.Sum(d[:0])
-	return d
-}
-
-// read takes the body in, staging every segment that is followed by more.
-func (u *upload) read(ctx context.Context, body io.Reader) error {
-	c, err := u.buffer(ctx, 0)
-	for err == nil {
-		u.held = append(u.held, c)
-		if err = u.fill(ctx, body); err != nil && err != io.EOF {
-			return err
-		}
-		c = u.last()
-		c.Key = layout.ChunkKey(u.id, u.staged+len(u.held)-1)
-		c.Seal()
-		u.hash.Write(c.Data())
-		u.size += int64(c.Len())
-		if err == io.EOF {
-			u.dropEmpty()
-			return nil
-		}
-		if err = ctx.Err(); err == nil {
-			c, err = u.next(ctx)
-		}
-	}
-	return err
-}
-
-func (u *upload) last() *chunk.Chunk { return u.held[len(u.held)-1] }
-
-// dropEmpty gives the last buffer back when the body ended before it.
-func (u *upload) dropEmpty() {
-	if c := u.last(); c.Len() == 0 {
-		u.held = u.held[:len(u.held)-1]
-		u.discard(c)
-	}
-}
-
-// fill reads into the last chunk until it is full or r ends: then it returns
-// io.EOF.
-func (u *upload) fill(ctx context.Context, r io.Reader) (err error) {
-	for c := u.last(); ; u.held[len(u.held)-1] = c {
-		err = c.Fill(r)
-		switch {
-		case err != nil && err != io.EOF:
-			return fmt.Errorf("read image: %w", err)
-		case err == io.EOF, c.Len() == layout.ChunkSize:
-			return err
-		}
-		if c, err = u.grow(ctx, c); err != nil {
-			return err
-		}
-	}
-}
-
-// next returns an empty buffer of full size. An upload that holds one can always
-// go on: if it does not get another it stages early and uses its own again.
-func (u *upload) next(ctx context.Context) (*chunk.Chunk, error) {
-	if len(u.held) < segmentChunks && u.more(ctx) {
-		return u.s.memory.borrow(len(bufferSizes) - 1), nil
-	}
-	if err := u.stage(); err != nil {
-		return nil, err
-	}
-	keep := u.held[0]
-	keep.Reset()
-	for _, c := range u.held[1:] {
-		u.discard(c)
-	}
-	u.held = u.held[:0]
-	return keep, nil
-}
-
-// release gives back what the upload still holds. What it staged and did not
-// publish is swept.
+// release gives the memory of the upload back. The sweeper deletes chunks that were staged
+// and not published.
 func (u *upload) release() {
-	for _, c := range u.held {
-		u.discard(c)
-	}
-	u.held = nil
-	u.small.Close()
-	u.full.Close()
-	if u.staged > 0 {
+	u.Release()
+	if u.Staged() > 0 {
 		u.s.unpin(u.id)
 	}
 }
 
-// stage commits the held chunks as an orphan's.
-func (u *upload) stage() error {
-	if u.staged == 0 {
+func (u *upload) Key(number int) [chunk.KeySize]byte { return layout.ChunkKey(u.id, number) }
+
+func (u *upload) ReadChunk(number, size int) (*chunk.Chunk, error) {
+	return u.s.readChunk(u.id, number, size)
+}
+
+func (u *upload) PutChunk(c *chunk.Chunk) { putChunk(c) }
+
+// Stage commits chunks as those of an orphan.
+func (u *upload) Stage(first int, chunks []*chunk.Chunk) error {
+	if first == 0 {
 		u.s.pins.pin(u.id)
 	}
-	err := u.s.submit(&change{
-		bytes:   u.heldBytes(),
+	return u.s.submit(&change{
+		bytes:   u.BufferedBytes(),
 		variant: u.variant,
 		check:   func(*txn) (bool, error) { return true, nil },
 		apply: func(tx *txn) error {
@@ -181,51 +95,25 @@ func (u *upload) stage() error {
 			if err := tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(u.id), nil); err != nil {
 				return err
 			}
-			return u.writeHeld(tx.Tx)
+			return u.writeChunks(tx.Tx, first, chunks)
 		},
 	})
-	u.staged += len(u.held) // and if that failed: what there may be is swept
-	return err
 }
 
-func (u *upload) heldBytes() (n int64) {
-	for _, c := range u.held {
-		n += int64(c.Len())
-	}
-	return n
-}
-
-// writeHeld writes the held chunks after those staged before.
-func (u *upload) writeHeld(tx *bbolt.Tx) error {
-	chunks := tx.Bucket(layout.ChunksBucket)
-	if chunks.Sequence() < u.id {
-		if err := chunks.SetSequence(u.id); err != nil {
+// writeChunks writes chunks of the upload; first is the number of the first one.
+func (u *upload) writeChunks(tx *bbolt.Tx, first int, chunks []*chunk.Chunk) error {
+	all := tx.Bucket(layout.ChunksBucket)
+	if all.Sequence() < u.id {
+		if err := all.SetSequence(u.id); err != nil {
 			return err
 		}
 	}
-	for i, c := range u.held {
-		if err := layout.PutChunk(tx, u.id, u.staged+i, c.Sealed()); err != nil {
+	for i, c := range chunks {
+		if err := layout.PutChunk(tx, u.id, first+i, c.Sealed()); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// ReadAt reads what has been taken in, for Inspect.
-func (u *upload) ReadAt(p []byte, off int64) (n int, err error) {
-	return chunk.ReadAt(p, off, u.size, layout.ChunkSize, func(number int, read func([]byte)) error {
-		if number >= u.staged {
-			read(u.held[number-u.staged].Data())
-			return nil
-		}
-		c, err := u.s.readChunk(u.id, number, layout.ChunkSize)
-		if err != nil {
-			return err
-		}
-		defer putChunk(c)
-		read(c.Data())
-		return nil
-	})
 }
 
 // publish makes the content an image in one commit.
@@ -239,7 +127,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 		record *layout.Record // after the change, or nil if nothing changed
 	}
 	err = u.s.submit(&change{
-		bytes: u.heldBytes(),
+		bytes: u.BufferedBytes(),
 		check: func(tx *txn) (todo bool, err error) {
 			to.record = nil // this may run more than once
 			to.Resolution, err = resolve.Put(tx, img.Name, img.SHA256, o.Conflict, o.Allow)
@@ -375,17 +263,17 @@ func (u *upload) heal(tx *txn, damaged *layout.Record) error {
 // adoptContent makes the upload's chunks a blob that counts as content.
 func (u *upload) adoptContent(tx *txn) error {
 	tx.usage.Blobs++
-	tx.usage.Stored += u.size
+	tx.usage.Stored += u.Size()
 	return u.adopt(tx)
 }
 
 // adopt makes the upload's chunks a blob that stays.
 func (u *upload) adopt(tx *txn) error {
-	if u.staged > 0 {
+	if u.Staged() > 0 {
 		if err := tx.Bucket(layout.OrphansBucket).Delete(layout.IDKey(u.id)); err != nil {
 			return err
 		}
 		tx.kept = append(tx.kept, u.id)
 	}
-	return u.writeHeld(tx.Tx)
+	return u.writeChunks(tx.Tx, u.Staged(), u.Buffered())
 }

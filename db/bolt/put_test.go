@@ -11,6 +11,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/receive"
 )
 
 // TestBlobIDs fails if the id of a blob is used again, also after the store was opened
@@ -40,7 +41,7 @@ func TestBlobIDs(t *testing.T) {
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})
-	big := content(1, 2*segmentChunks*layout.ChunkSize+1)
+	big := content(1, 2*receive.SegmentChunks*layout.ChunkSize+1)
 	chunks := chunkCount(int64(len(big)), layout.ChunkSize)
 
 	broken := errors.New("broken")
@@ -91,7 +92,7 @@ func TestCrash(t *testing.T) {
 		_, _, err := s.Put(ctx, "half.png", pipe, db.PutOptions{})
 		put <- err
 	}()
-	half := content(2, 2*segmentChunks*layout.ChunkSize+1)
+	half := content(2, 2*receive.SegmentChunks*layout.ChunkSize+1)
 	if _, err := feed.Write(half); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/receive"
 )
 
 // clock is a clock that only move moves.
@@ -120,7 +121,7 @@ func TestUnsweptGivesWay(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	s := newUnswept(t, c)
-	for _, size := range []int{100, segmentChunks*layout.ChunkSize + 1} {
+	for _, size := range []int{100, receive.SegmentChunks*layout.ChunkSize + 1} {
 		want := content(1, size)
 		source := mustPutWith(t, s, "a.png", want, db.PutOptions{Expires: c.now().Add(time.Hour)}).SHA256
 		mustPutVariant(t, s, source, "w=1", content(2, 10), ample)

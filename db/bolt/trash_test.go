@@ -13,6 +13,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/receive"
 )
 
 // TestEmptyTrashInSteps empties a trash in several commits, and a smaller one in one
@@ -88,7 +89,7 @@ func TestRepairTrashByUpload(t *testing.T) {
 	t.Parallel()
 	for _, live := range []bool{false, true} {
 		s := newStore(t, Options{Log: slog.New(slog.DiscardHandler)})
-		want := content(1, segmentChunks*layout.ChunkSize+1)
+		want := content(1, receive.SegmentChunks*layout.ChunkSize+1)
 		for range 2 {
 			mustPut(t, s, "a.png", want)
 			mustTrash(t, s, "a.png")

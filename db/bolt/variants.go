@@ -26,10 +26,10 @@ func (s *Store) PutVariant(ctx context.Context, source db.Digest, key string, bo
 		return db.Image{}, err
 	}
 	defer u.release()
-	if u.size > o.Budget {
-		return db.Image{}, fmt.Errorf("%w: %d bytes of at most %d", db.ErrBudget, u.size, o.Budget)
+	if u.Size() > o.Budget {
+		return db.Image{}, fmt.Errorf("%w: %d bytes of at most %d", db.ErrBudget, u.Size(), o.Budget)
 	}
-	if err := s.makeRoom(ctx, o.Budget-u.size); err != nil {
+	if err := s.makeRoom(ctx, o.Budget-u.Size()); err != nil {
 		return db.Image{}, err
 	}
 	return u.publishVariant(source, key, o)
@@ -77,11 +77,11 @@ func findVariant(tx *bbolt.Tx, k []byte) (*layout.Record, error) {
 func (u *upload) publishVariant(source db.Digest, key string, o db.VariantOptions) (db.Image, error) {
 	k := layout.VariantKey(source, key)
 	r := &layout.Record{Blob: u.id, ChunkSize: layout.ChunkSize, VariantKey: k, Image: db.Image{
-		Size: u.size, SHA256: u.sum(),
+		Size: u.Size(), SHA256: u.Digest(),
 		ContentType: o.ContentType, Width: o.Width, Height: o.Height,
 	}}
 	err := u.s.submit(&change{
-		bytes:   u.heldBytes(),
+		bytes:   u.BufferedBytes(),
 		variant: true,
 		check:   func(tx *txn) (todo bool, err error) { return true, tx.requireContent(source) },
 		apply: func(tx *txn) error {
@@ -89,7 +89,7 @@ func (u *upload) publishVariant(source db.Digest, key string, o db.VariantOption
 			if err := tx.dropVariant(k); err != nil {
 				return err
 			}
-			if err := tx.evict(o.Budget - u.size); err != nil {
+			if err := tx.evict(o.Budget - u.Size()); err != nil {
 				return err
 			}
 			if err := u.adopt(tx); err != nil {
