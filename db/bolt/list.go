@@ -3,15 +3,12 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
-	"fmt"
-	"strings"
 
 	bbolt "go.etcd.io/bbolt"
-	"golang.org/x/text/unicode/norm"
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/order"
 )
 
 // List returns a page of images; see db.Store. Every order is the order of keys in a
@@ -20,12 +17,12 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 	if o.Trash {
 		o.Sort, o.Reverse = db.ByUploaded, false
 	}
-	after, err := parseCursor(o)
+	after, err := order.ParseCursor(o)
 	if err != nil {
 		return nil, "", err
 	}
 	o.Limit = max(o.Limit, 1)
-	o.Match = strings.ToLower(norm.NFC.String(o.Match)) // stored names are in NFC
+	o.Match = order.Fold(o.Match)
 	var last []byte
 	if o.Sort == db.BySize {
 		images, last, err = s.listBySize(ctx, o, after)
@@ -38,7 +35,7 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 	case last == nil:
 		return images, "", nil
 	}
-	return images, cursor(o, last), nil
+	return images, order.Cursor(o, last), nil
 }
 
 // ordered is a bucket that has the order of a list.
@@ -51,7 +48,7 @@ type ordered struct {
 func orderOf(o db.ListOptions) ordered {
 	switch {
 	case o.Trash:
-		return ordered{layout.DeletedBucket, layout.RecentName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
+		return ordered{layout.DeletedBucket, order.KeyName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
 			return layout.MustRecord(tx, layout.TrashKeyOf(k))
 		}}
 	case o.Sort == db.ByName:
@@ -59,8 +56,8 @@ func orderOf(o db.ListOptions) ordered {
 			return layout.ParseRecord(layout.ImagesBucket, k, v)
 		}}
 	}
-	return ordered{layout.RecentBucket, layout.RecentName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
-		return layout.MustRecord(tx, layout.RecentName(k))
+	return ordered{layout.RecentBucket, order.KeyName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
+		return layout.MustRecord(tx, order.KeyName(k))
 	}}
 }
 
@@ -68,7 +65,7 @@ func orderOf(o db.ListOptions) ordered {
 // nil if no keys are left.
 func (s *Store) listOrdered(ctx context.Context, in ordered, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
 	last, err = s.scan(ctx, in.bucket, after, o.Reverse, func(tx *bbolt.Tx, k, v []byte) (enough bool) {
-		if name := in.name(k); matches(name, o.Match) {
+		if name := in.name(k); order.Match(name, o.Match) {
 			if r, err := in.record(tx, k, v); s.listed(name, r, err) {
 				images = append(images, r.Image)
 			}
@@ -76,11 +73,6 @@ func (s *Store) listOrdered(ctx context.Context, in ordered, o db.ListOptions, a
 		return len(images) == o.Limit
 	})
 	return images, last, err
-}
-
-// matches reports whether a name contains part, which is in lower case.
-func matches(name []byte, part string) bool {
-	return part == "" || strings.Contains(strings.ToLower(string(name)), part)
 }
 
 // listed reports whether the record of name is in the list. An unreadable record is left
@@ -154,47 +146,4 @@ func (w walk) behind(after []byte) (k, v []byte) {
 		return w.next()
 	}
 	return k, v
-}
-
-// cursorMarks are the prefixes of the cursors of each order, and of its reverse.
-var cursorMarks = map[db.Sort][2]string{
-	db.ByUploaded: {"", "~o"},
-	db.ByName:     {"~a", "~z"},
-	db.BySize:     {"~l", "~s"},
-}
-
-// trashCursors is the prefix of the cursors of the trash.
-const trashCursors = "~t"
-
-// cursorMark returns the prefix of the cursors of a list. Base64 has no ~.
-func cursorMark(o db.ListOptions) string {
-	switch marks := cursorMarks[o.Sort]; {
-	case o.Trash:
-		return trashCursors
-	case o.Reverse:
-		return marks[1]
-	default:
-		return marks[0]
-	}
-}
-
-func cursor(o db.ListOptions, key []byte) string {
-	return cursorMark(o) + base64.RawURLEncoding.EncodeToString(key)
-}
-
-// parseCursor returns the key in o.After, or nil if that is empty.
-func parseCursor(o db.ListOptions) ([]byte, error) {
-	if o.After == "" {
-		return nil, nil
-	}
-	shortest := layout.TimeSize + 1 // the time, or the size, and a name
-	if o.Sort == db.ByName {
-		shortest = 1
-	}
-	plain, ok := strings.CutPrefix(o.After, cursorMark(o))
-	key, err := base64.RawURLEncoding.DecodeString(plain)
-	if !ok || err != nil || len(key) < shortest {
-		return nil, fmt.Errorf("%w: %q", db.ErrCursor, o.After)
-	}
-	return key, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/order"
 )
 
 // orders are all orders of a list.
@@ -62,7 +63,7 @@ func fill(t testing.TB, s *Store, n int) (images []db.Image) {
 			r := layout.Record{Image: img, Blob: 1, ChunkSize: layout.ChunkSize}
 			if err := errors.Join(
 				tx.Bucket(layout.ImagesBucket).Put([]byte(img.Name), r.Marshal()),
-				tx.Bucket(layout.RecentBucket).Put(layout.RecentKey(img.Uploaded, img.Name), nil),
+				tx.Bucket(layout.RecentBucket).Put(order.TimeKey(img.Uploaded, img.Name), nil),
 			); err != nil {
 				return err
 			}

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
-	"encoding/binary"
 	"slices"
 
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/order"
 )
 
 // listBySize is listOrdered by size. There is no index by size, because each upload
@@ -19,11 +19,11 @@ import (
 func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
 	best := &bestSizes{limit: o.Limit, reverse: o.Reverse, after: after}
 	_, err = s.scan(ctx, layout.ImagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
-		if !matches(name, o.Match) {
+		if !order.Match(name, o.Match) {
 			return false
 		}
 		// The size is enough to leave out most images.
-		if size, ok := layout.RecordSize(v); ok && !best.wants(sizeKey(best.key[:0], size, name)) {
+		if size, ok := layout.RecordSize(v); ok && !best.wants(order.AppendSizeKey(best.key[:0], size, name)) {
 			return false
 		}
 		if r, err := layout.ParseRecord(layout.ImagesBucket, name, v); s.listed(name, r, err) {
@@ -38,12 +38,7 @@ func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) 
 	return images, last, nil
 }
 
-// sizeKey appends a key to b that sorts by size, the largest first, then by name.
-func sizeKey(b []byte, size int64, name []byte) []byte {
-	return append(binary.BigEndian.AppendUint64(b, ^uint64(size)), name...)
-}
-
-// bestSizes collects the first images after a key in the order of sizeKey, or in reverse.
+// bestSizes collects the first images after a key in the order of order.AppendSizeKey, or in reverse.
 // It is a heap.Interface with the last of them on top.
 type bestSizes struct {
 	limit   int
@@ -52,7 +47,7 @@ type bestSizes struct {
 	more    bool   // whether others follow
 
 	found []sized
-	key   [layout.TimeSize + db.MaxNameBytes]byte // room for the key of one image
+	key   [order.TimeSize + db.MaxNameBytes]byte // room for the key of one image
 }
 
 type sized struct {
@@ -82,7 +77,7 @@ func (b *bestSizes) wants(key []byte) bool {
 
 // add adds an image that is wanted, and removes the last one if there are too many.
 func (b *bestSizes) add(img db.Image) {
-	heap.Push(b, sized{sizeKey(nil, img.Size, []byte(img.Name)), img})
+	heap.Push(b, sized{order.AppendSizeKey(nil, img.Size, []byte(img.Name)), img})
 	if len(b.found) > b.limit {
 		heap.Pop(b)
 		b.more = true

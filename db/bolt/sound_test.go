@@ -15,6 +15,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/order"
 )
 
 // wantSound reads the whole file. Every index must have exactly the entries of the
@@ -41,7 +42,7 @@ func wantSound(t testing.TB, s *Store) {
 			enter(r)
 			usage.Images++
 			usage.Bytes += r.Size
-			want.add(layout.RecentBucket, layout.RecentKey(r.Uploaded, k), nil)
+			want.add(layout.RecentBucket, order.TimeKey(r.Uploaded, k), nil)
 			want.add(layout.DigestsBucket, append(r.SHA256[:], k...), nil)
 			if !r.Expires.IsZero() {
 				want.add(layout.ExpiryBucket, layout.ExpiryKey(r.Expires, []byte(k)), nil)
@@ -61,7 +62,7 @@ func wantSound(t testing.TB, s *Store) {
 			if want := string(layout.TrashKey(r.Name, r.Deleted)); k != want {
 				t.Errorf("key %q in the trash, want %q", k, want)
 			}
-			want.add(layout.DeletedBucket, layout.RecentKey(r.Deleted, r.Name), nil)
+			want.add(layout.DeletedBucket, order.TimeKey(r.Deleted, r.Name), nil)
 			want.add(layout.DigestsBucket, append(append(r.SHA256[:], 0), k...), nil)
 			want.add(layout.ExpiryBucket, layout.ExpiryKey(r.TrashExpires, []byte(k)), nil)
 		}

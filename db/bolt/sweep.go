@@ -13,6 +13,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/order"
 )
 
 const (
@@ -124,7 +125,7 @@ func (s *Store) sweepExpired() (next time.Time, err error) {
 // firstExpiry returns the earliest expiry, or zero if nothing expires.
 func firstExpiry(tx *bbolt.Tx) time.Time {
 	k, _ := tx.Bucket(layout.ExpiryBucket).Cursor().First()
-	if len(k) < layout.TimeSize {
+	if len(k) < order.TimeSize {
 		return time.Time{}
 	}
 	return layout.ExpiryTime(k)
@@ -140,7 +141,7 @@ func (tx *txn) hasExpired() bool {
 // whether another one has expired.
 func (tx *txn) dropExpired() (more bool, err error) {
 	k, _ := tx.Bucket(layout.ExpiryBucket).Cursor().First()
-	r, err := layout.MustRecord(tx.Tx, k[layout.TimeSize:])
+	r, err := layout.MustRecord(tx.Tx, k[order.TimeSize:])
 	if err != nil || !r.Expiry().Equal(layout.ExpiryTime(k)) {
 		// The entry leads to no such record. Delete it, so that the others follow.
 		err = tx.deleteKey(layout.ExpiryBucket, k)

@@ -21,6 +21,7 @@ import (
 	"imageserver/db/bolt"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/chunk"
+	"imageserver/db/order"
 )
 
 // checkFile runs Check, and returns the problems that it found, one per line.
@@ -158,11 +159,11 @@ func TestCheckAndRepair(t *testing.T) {
 			return tx.Bucket(layout.RecentBucket).Delete(first(tx, layout.RecentBucket))
 		}, want: `index "recent" has 69 entries, want 70`},
 		{name: "too much in the list", damage: func(tx *bbolt.Tx) error {
-			return errors.Join(tx.Bucket(layout.RecentBucket).Put(layout.RecentKey(time.Now(), "none.png"), nil), tx.Bucket(layout.RecentBucket).Put([]byte("x"), nil))
+			return errors.Join(tx.Bucket(layout.RecentBucket).Put(order.TimeKey(time.Now(), "none.png"), nil), tx.Bucket(layout.RecentBucket).Put([]byte("x"), nil))
 		}, want: `index "recent" has 72 entries`},
 		{name: "another in the list", damage: func(tx *bbolt.Tx) error {
 			k := first(tx, layout.RecentBucket)
-			return errors.Join(tx.Bucket(layout.RecentBucket).Delete(k), tx.Bucket(layout.RecentBucket).Put(layout.RecentKey(time.Now(), "1.png"), nil))
+			return errors.Join(tx.Bucket(layout.RecentBucket).Delete(k), tx.Bucket(layout.RecentBucket).Put(order.TimeKey(time.Now(), "1.png"), nil))
 		}, want: `index "recent" has wrong entries`},
 		{name: "digests", damage: func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Bucket(layout.DigestsBucket).Delete(first(tx, layout.DigestsBucket)), tx.Bucket(layout.DigestsBucket).Put([]byte("short"), nil))
@@ -282,7 +283,7 @@ func TestCheckAndRepair(t *testing.T) {
 		}, want: "gone 0.png (in the trash): it has 393112 bytes, want 3000; --repair corrects its record"},
 		{name: "record missing, and in the list too", damage: func(tx *bbolt.Tx) error {
 			r, err := layout.ImageRecord(tx, "small 7.png")
-			return errors.Join(err, tx.Bucket(layout.ImagesBucket).Delete(r.Key()), tx.Bucket(layout.RecentBucket).Delete(layout.RecentKey(r.Uploaded, r.Name)))
+			return errors.Join(err, tx.Bucket(layout.ImagesBucket).Delete(r.Key()), tx.Bucket(layout.RecentBucket).Delete(order.TimeKey(r.Uploaded, r.Name)))
 		}, want: "small 7.png: its record is lost, but its bytes are there"},
 		{name: "digest of no image", damage: func(tx *bbolt.Tx) error {
 			r, err := layout.ImageRecord(tx, "small 7.png")

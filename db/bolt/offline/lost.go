@@ -7,6 +7,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/order"
 )
 
 // lostRecords reports images whose record is lost or unreadable. If the indexes
@@ -186,8 +187,8 @@ func (c *checker) missingRecords() map[string]*layout.Record {
 	}
 	whole, missing := c.wholeBlobs(), map[string]*layout.Record{}
 	c.visitAgain(layout.RecentBucket, func(k, _ []byte) {
-		if name := string(layout.RecentName(k)); len(k) > layout.TimeSize && !known[name] {
-			missing[name] = &layout.Record{Image: db.Image{Name: name, Uploaded: layout.RecentTime(k)}}
+		if name := string(order.KeyName(k)); len(k) > order.TimeSize && !known[name] {
+			missing[name] = &layout.Record{Image: db.Image{Name: name, Uploaded: order.KeyTime(k)}}
 		}
 	})
 	c.visitAgain(layout.DigestsBucket, func(k, v []byte) {

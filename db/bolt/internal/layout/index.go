@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"imageserver/db"
+	"imageserver/db/order"
 )
 
 // Index is a bucket whose entries follow from the records. The engine keeps it up to
@@ -35,11 +36,11 @@ var Indexes = []Index{
 		Bucket: RecentBucket,
 		Entry: func(r *Record) (key, _ []byte) {
 			if r.IsImage() {
-				key = RecentKey(r.Uploaded, r.Name)
+				key = order.TimeKey(r.Uploaded, r.Name)
 			}
 			return key, nil
 		},
-		Owner: func(k, _ []byte) (bucket, owner []byte) { return ImagesBucket, RecentName(k) },
+		Owner: func(k, _ []byte) (bucket, owner []byte) { return ImagesBucket, order.KeyName(k) },
 	},
 	{
 		Bucket: DigestsBucket,
@@ -71,7 +72,7 @@ var Indexes = []Index{
 		Bucket: DeletedBucket,
 		Entry: func(r *Record) (key, _ []byte) {
 			if r.InTrash() {
-				key = RecentKey(r.Deleted, r.Name)
+				key = order.TimeKey(r.Deleted, r.Name)
 			}
 			return key, nil
 		},
@@ -86,7 +87,7 @@ var Indexes = []Index{
 			return key, nil
 		},
 		Owner: func(k, _ []byte) (bucket, owner []byte) {
-			owner = k[min(TimeSize, len(k)):]
+			owner = k[min(order.TimeSize, len(k)):]
 			return bucketOf(owner), owner
 		},
 		Recall: func(r *Record, k []byte) { r.Expires = ExpiryTime(k) },

@@ -7,43 +7,18 @@ import (
 	"time"
 
 	"imageserver/db"
+	"imageserver/db/order"
 )
 
 func IDKey(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
 
-// TimeSize is the length of a time in a key.
-const TimeSize = 8
-
-// RecentKey sorts by time, newest first, then by name.
-func RecentKey(t time.Time, name string) []byte {
-	return append(NewestFirst(t), name...)
-}
-
-// RecentName returns the name in a key made by RecentKey.
-func RecentName(key []byte) []byte { return key[min(TimeSize, len(key)):] }
-
-// RecentTime returns the time in a key made by RecentKey.
-func RecentTime(key []byte) time.Time { return bitsTime(^binary.BigEndian.Uint64(key)) }
-
-// NewestFirst returns a time as a key that sorts later times first.
-func NewestFirst(t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(nil, ^timeBits(t))
-}
-
 // ExpiryKey sorts by time, the earliest first, and then by the key of the record.
 func ExpiryKey(t time.Time, key []byte) []byte {
-	return append(binary.BigEndian.AppendUint64(nil, timeBits(t)), key...)
+	return append(binary.BigEndian.AppendUint64(nil, order.TimeBits(t)), key...)
 }
 
 // ExpiryTime returns the time in a key made by ExpiryKey.
-func ExpiryTime(key []byte) time.Time { return bitsTime(binary.BigEndian.Uint64(key)) }
-
-// timeBits returns bits that sort by time. The sign bit is flipped, so that times
-// before 1970 sort first.
-func timeBits(t time.Time) uint64 { return uint64(t.UnixNano()) ^ 1<<63 }
-
-// bitsTime is the inverse of timeBits.
-func bitsTime(bits uint64) time.Time { return time.Unix(0, int64(bits^1<<63)).UTC() }
+func ExpiryTime(key []byte) time.Time { return order.BitsTime(binary.BigEndian.Uint64(key)) }
 
 // trashMark is in the keys of images in the trash, and in no others: a name has no
 // NUL.
@@ -52,23 +27,23 @@ const trashMark = 0
 // TrashKey returns the key of an image in the trash bucket. The images of one name
 // follow each other, the most recently deleted first.
 func TrashKey(name string, deleted time.Time) []byte {
-	return append(TrashPrefix(name), NewestFirst(deleted)...)
+	return append(TrashPrefix(name), order.NewestFirst(deleted)...)
 }
 
 // TrashPrefix returns the prefix of the keys of all images in the trash with a name.
 func TrashPrefix(name string) []byte { return append([]byte(name), trashMark) }
 
 // TrashName returns the name in a key made by TrashKey.
-func TrashName(key []byte) string { return string(key[:max(0, len(key)-TimeSize-1)]) }
+func TrashName(key []byte) string { return string(key[:max(0, len(key)-order.TimeSize-1)]) }
 
 // TrashTime returns the time in a key made by TrashKey.
 func TrashTime(key []byte) time.Time {
-	return bitsTime(^binary.BigEndian.Uint64(key[len(key)-TimeSize:]))
+	return order.BitsTime(^binary.BigEndian.Uint64(key[len(key)-order.TimeSize:]))
 }
 
 // TrashKeyOf returns the key in the trash bucket for a key in the deleted bucket.
 func TrashKeyOf(deleted []byte) []byte {
-	return slices.Concat(RecentName(deleted), []byte{trashMark}, deleted[:min(TimeSize, len(deleted))])
+	return slices.Concat(order.KeyName(deleted), []byte{trashMark}, deleted[:min(order.TimeSize, len(deleted))])
 }
 
 func DigestKey(d db.Digest, name string) []byte {
