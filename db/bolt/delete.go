@@ -8,7 +8,7 @@ import (
 	"imageserver/db/resolve"
 )
 
-// Delete deletes an image; see db.Store.
+// Delete deletes an image; see db.Images.
 func (s *Store) Delete(_ context.Context, name string, o db.DeleteOptions) error {
 	name, err := db.CheckName(name)
 	if err != nil {

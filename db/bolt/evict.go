@@ -22,7 +22,7 @@ func (tx *txn) evict(n int64) error {
 // waits long for it.
 const trimStep = 500
 
-// TrimVariants deletes the oldest variants; see db.Store.
+// TrimVariants deletes the oldest variants; see db.Variants.
 func (s *Store) TrimVariants(ctx context.Context, n int64) error {
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {

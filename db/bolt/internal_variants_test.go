@@ -182,7 +182,7 @@ func TestDamagedVariant(t *testing.T) {
 			return tx.Bucket(layout.VariantsBucket).Put(k, []byte("unreadable"))
 		}},
 	} {
-		for _, mend := range []struct {
+		for _, fix := range []struct {
 			name     string
 			do       func(s *Store, source db.Digest) error
 			images   int64 // of 100 bytes
@@ -194,7 +194,7 @@ func TestDamagedVariant(t *testing.T) {
 			}, 2, 2},
 			{"deleted", func(s *Store, source db.Digest) error { return s.Delete(ctx, "a.png", db.DeleteOptions{}) }, 1, 1},
 		} {
-			t.Run(damage.name+" "+mend.name, func(t *testing.T) {
+			t.Run(damage.name+" "+fix.name, func(t *testing.T) {
 				t.Parallel()
 				s := newStore(t, Options{Log: slog.New(slog.DiscardHandler)})
 				source := mustPut(t, s, "a.png", content(2, 100)).SHA256
@@ -212,10 +212,10 @@ func TestDamagedVariant(t *testing.T) {
 				if !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), source.String()+"/w=1") {
 					t.Errorf("error %v, want ErrDamaged with source and key", err)
 				}
-				if err := mend.do(s, source); err != nil {
+				if err := fix.do(s, source); err != nil {
 					t.Fatal(err)
 				}
-				if got, err := readVariant(s, source, "w=1"); mend.name == "made again" {
+				if got, err := readVariant(s, source, "w=1"); fix.name == "made again" {
 					if err != nil || !bytes.Equal(got, data) {
 						t.Errorf("the variant made again: %d bytes, error %v", len(got), err)
 					}
@@ -226,10 +226,10 @@ func TestDamagedVariant(t *testing.T) {
 					t.Errorf("the other variant: %d bytes, error %v", len(got), err)
 				}
 				wantUsage(t, s, db.Usage{
-					Images: mend.images, Bytes: 100 * mend.images, Blobs: mend.images, Stored: 100 * mend.images,
-					Variants: mend.variants, VariantBytes: mend.variants * int64(len(data)),
+					Images: fix.images, Bytes: 100 * fix.images, Blobs: fix.images, Stored: 100 * fix.images,
+					Variants: fix.variants, VariantBytes: fix.variants * int64(len(data)),
 				})
-				wantChunks(t, s, int(mend.images)+3*int(mend.variants))
+				wantChunks(t, s, int(fix.images)+3*int(fix.variants))
 			})
 		}
 	}

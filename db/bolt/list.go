@@ -11,7 +11,7 @@ import (
 	"imageserver/db/order"
 )
 
-// List returns a page of images; see db.Store. Every order is the order of keys in a
+// List returns a page of images; see db.Images. Every order is the order of keys in a
 // bucket, or its reverse. A cursor is the last key of the page before.
 func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, next string, err error) {
 	if o.Trash {

@@ -55,7 +55,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 		},
 		apply: func(tx *txn) (err error) {
 			if to.Outcome == db.Unchanged {
-				to.record, err = u.renew(tx, to.Name, img, damaged)
+				to.record, err = u.keep(tx, to.Name, img, damaged)
 				return err
 			}
 			named := img
@@ -64,7 +64,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 			// be the last one with these bytes.
 			err = tx.vacate(to.Name, o.TrashTTL)
 			if err == nil {
-				to.record, err = u.enter(tx, named, damaged)
+				to.record, err = u.add(tx, named, damaged)
 			}
 			return err
 		},
@@ -87,19 +87,19 @@ func (tx *txn) hasBlob(img *db.Image, id uint64) (bool, error) {
 	return err == nil && r.Blob == id, err
 }
 
-// renew mends the image under name where its blob is damaged, gives it the
-// later expiry, and returns its record. It holds the bytes of img.
-func (u *upload) renew(tx *txn, name string, img db.Image, damaged uint64) (*layout.Record, error) {
-	if _, err := u.mend(tx, img.SHA256, damaged); err != nil {
+// keep returns the record under name, which has the same bytes as img. It replaces the
+// blob if that is the damaged one, and sets the later expiry.
+func (u *upload) keep(tx *txn, name string, img db.Image, damaged uint64) (*layout.Record, error) {
+	if _, err := u.replaceDamaged(tx, img.SHA256, damaged); err != nil {
 		return nil, err
 	}
 	return tx.extendExpiry(name, img.Expires)
 }
 
-// enter binds img, whose name is free, to the bytes that are there already, or
-// else to the upload's, and returns the record.
-func (u *upload) enter(tx *txn, img db.Image, damaged uint64) (*layout.Record, error) {
-	twin, err := u.mend(tx, img.SHA256, damaged)
+// add adds a record for img, whose name is free, and returns it. If another image has the
+// same bytes, the record gets its blob, and otherwise the blob of the upload.
+func (u *upload) add(tx *txn, img db.Image, damaged uint64) (*layout.Record, error) {
+	twin, err := u.replaceDamaged(tx, img.SHA256, damaged)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 	"imageserver/db/chunk"
 )
 
-// Stat returns the image under name; see db.Store.
+// Stat returns the image under name; see db.Images.
 func (s *Store) Stat(_ context.Context, name string) (img db.Image, err error) {
 	name, err = db.CheckName(name)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Store) Stat(_ context.Context, name string) (img db.Image, err error) {
 	return img, err
 }
 
-// Get returns the image under name and its bytes; see db.Store.
+// Get returns the image under name and its bytes; see db.Images.
 func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	name, err := db.CheckName(name)
 	if err != nil {
@@ -41,8 +41,8 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	return r.Image, s.openBlob(r), nil
 }
 
-// findPinned returns the record that find finds and pins its blob; it looks again
-// for as long as that is just being deleted.
+// findPinned returns the record that find finds, and pins its blob. While a commit is
+// deleting that blob, it waits and calls find again.
 func (s *Store) findPinned(find func(*bbolt.Tx) (*layout.Record, error)) (r *layout.Record, err error) {
 	for {
 		var wait <-chan struct{}

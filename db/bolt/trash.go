@@ -36,7 +36,7 @@ func (tx *txn) lastDeletion(name string) time.Time {
 	return layout.TrashTime(k)
 }
 
-// Restore brings an image back; see db.Store.
+// Restore brings an image back; see db.Trash.
 func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db.Image, db.Outcome, error) {
 	name, err := db.CheckName(name)
 	if err != nil {
@@ -70,7 +70,7 @@ func (tx *txn) newestTrashed(name string) (*layout.Record, error) {
 	return nil, nil
 }
 
-// EmptyTrash deletes all images in the trash; see db.Store.
+// EmptyTrash deletes all images in the trash; see db.Trash.
 func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 	for more := true; more; {
 		if err := ctx.Err(); err != nil {

@@ -12,15 +12,15 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// damagedTwin returns the blob that should hold the bytes with digest sum and
-// no longer does, or 0. Equal bytes are kept once, so an upload is answered
-// with a blob written long ago: it must be one that can be read.
+// damagedTwin returns the blob of the images with the digest sum if it is damaged, or 0.
+// Equal bytes are stored once, so a new image may get a blob that was written long
+// ago. That blob must be readable.
 func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	var twin *layout.Record
 	s.pins.lookup.RLock()
 	err = s.view(func(tx *bbolt.Tx) (err error) {
 		if twin, err = sameContent(tx, sum); twin != nil && s.pins.pin(twin.Blob) != nil {
-			twin = nil // it is just being deleted
+			twin = nil // a commit is deleting it
 		}
 		return err
 	})
@@ -33,31 +33,31 @@ func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	h := sha256.New()
 	_, err = b.WriteTo(h)
 	if err == nil && !bytes.Equal(h.Sum(nil), sum[:]) {
-		err = fmt.Errorf("%w: its SHA-256 is another one", db.ErrDamaged)
+		err = fmt.Errorf("%w: it has another SHA-256", db.ErrDamaged)
 	}
 	if errors.Is(err, db.ErrDamaged) {
-		s.log.Warn("damaged image found; the same bytes are being uploaded and take its place", "image", twin.Name, "err", err)
+		s.log.Warn("damaged image found; its bytes are replaced by the same bytes, which are being uploaded", "image", twin.Name, "err", err)
 		return twin.Blob, nil
 	}
 	return 0, err
 }
 
-// mend returns a record that has the content, or nil, after healing its blob
-// where that is the damaged one.
-func (u *upload) mend(tx *txn, sum db.Digest, damaged uint64) (*layout.Record, error) {
+// replaceDamaged returns a record with the digest sum, or nil. If its blob is the damaged
+// one, it first replaces that blob.
+func (u *upload) replaceDamaged(tx *txn, sum db.Digest, damaged uint64) (*layout.Record, error) {
 	twin, err := sameContent(tx.Tx, sum)
 	if err != nil || twin == nil || twin.Blob != damaged {
 		return twin, err
 	}
-	if err := u.heal(tx, twin); err != nil {
+	if err := u.replaceBlob(tx, twin); err != nil {
 		return nil, err
 	}
 	return sameContent(tx.Tx, sum)
 }
 
-// heal puts the upload's chunks in the place of a damaged blob's, for all that
-// have the content, in the trash too.
-func (u *upload) heal(tx *txn, damaged *layout.Record) error {
+// replaceBlob gives the blob of the upload to all images with this content, in the trash
+// too, and deletes the damaged blob.
+func (u *upload) replaceBlob(tx *txn, damaged *layout.Record) error {
 	prefix := damaged.SHA256[:]
 	c := tx.Bucket(layout.DigestsBucket).Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
@@ -74,5 +74,5 @@ func (u *upload) heal(tx *txn, damaged *layout.Record) error {
 	if err := tx.drop(damaged.Blob); err != nil {
 		return err
 	}
-	return u.adopt(tx) // equal bytes: the counts stay
+	return u.adopt(tx) // the bytes are equal, so the counts do not change
 }

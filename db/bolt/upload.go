@@ -88,14 +88,14 @@ func (u *upload) writeChunks(tx *bbolt.Tx, first int, chunks []*chunk.Chunk) err
 	return nil
 }
 
-// adoptContent makes the upload's chunks a blob that counts as content.
+// adoptContent makes the chunks of the upload the blob of an image, and counts it.
 func (u *upload) adoptContent(tx *txn) error {
 	tx.usage.Blobs++
 	tx.usage.Stored += u.Size()
 	return u.adopt(tx)
 }
 
-// adopt makes the upload's chunks a blob that stays.
+// adopt makes the chunks of the upload a blob that is in use.
 func (u *upload) adopt(tx *txn) error {
 	if u.Staged() > 0 {
 		if err := tx.Bucket(layout.OrphansBucket).Delete(layout.IDKey(u.id)); err != nil {

@@ -15,7 +15,7 @@ import (
 	"imageserver/db/chunk"
 )
 
-// PutVariant stores a variant; see db.Store. It works like Put: with the same buffers,
+// PutVariant stores a variant; see db.Variants. It works like Put: with the same buffers,
 // staged as an orphan if it is long, and published by one commit.
 func (s *Store) PutVariant(ctx context.Context, source db.Digest, key string, body io.Reader, o db.VariantOptions) (db.Image, error) {
 	if err := db.CheckKey(key); err != nil {
@@ -49,7 +49,7 @@ func (s *Store) makeRoom(ctx context.Context, n int64) error {
 	return s.TrimVariants(ctx, n)
 }
 
-// GetVariant returns a variant and its bytes; see db.Store.
+// GetVariant returns a variant and its bytes; see db.Variants.
 func (s *Store) GetVariant(_ context.Context, source db.Digest, key string) (db.Image, db.Body, error) {
 	if err := db.CheckKey(key); err != nil {
 		return db.Image{}, nil, err

@@ -143,7 +143,7 @@ func TestDamagedPages(t *testing.T) {
 		cases = cases[:30]
 	}
 	eachOf(cases, func(n int, c damageCase) { d.run(t, n, c) })
-	t.Logf("of %d damaged files %d were named damaged, %d opened, %d were repaired with all images", len(cases), d.named, d.opened, d.healed)
+	t.Logf("of %d damaged files %d were named damaged, %d opened, %d were repaired with all images", len(cases), d.named, d.opened, d.repaired)
 }
 
 // eachOf calls fn with all cases, two at once.
@@ -200,8 +200,8 @@ type damageTest struct {
 	images  map[string][]byte
 	entries []string
 
-	mu                    sync.Mutex
-	named, opened, healed int
+	mu                      sync.Mutex
+	named, opened, repaired int
 }
 
 func (d *damageTest) add(to *int) {
@@ -368,9 +368,9 @@ func (d *damageTest) repair(t *testing.T, c damageCase, path string, report *Rep
 		t.Errorf("%s: %d images after repairing, and the check had found %d, %v\n%s", c.name, u.Images, report.Images, err, named)
 	}
 	if whole == len(d.images) {
-		d.add(&d.healed)
+		d.add(&d.repaired)
 	}
-	for name, b := range d.images { // to upload again mends what is left of damage
+	for name, b := range d.images { // a new upload replaces what is still damaged
 		if _, _, err := s.Put(ctx, name, bytes.NewReader(b), db.PutOptions{}); err != nil {
 			t.Errorf("%s: upload after repairing: %v", c.name, err)
 			return
