@@ -11,7 +11,8 @@ import (
 
 var errRefused = errors.New("the precondition does not hold")
 
-// demand is a Precondition: the image there is the one wanted, or nil for none.
+// demand is a Precondition that wants this image under the name, or none if want is
+// nil.
 func demand(want *db.Image) db.Precondition {
 	return func(current *db.Image) error {
 		switch {
@@ -26,8 +27,8 @@ func demand(want *db.Image) db.Precondition {
 
 func refuse(*db.Image) error { return errRefused }
 
-// testAllowPut: in each mode Allow sees what stands under the name asked for,
-// and its refusal leaves everything as it was.
+// testAllowPut: with each Conflict, Allow gets the image that has the name, and if it
+// refuses, nothing changes.
 func testAllowPut(t *testing.T, s db.Store) {
 	for i, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
 		name := strconv.Itoa(i) + ".png"
@@ -59,7 +60,7 @@ func testAllowPut(t *testing.T, s db.Store) {
 	}
 	wantConsistent(t, s)
 
-	// What Allow does not refuse happens.
+	// What Allow does not refuse is done.
 	none, former := "none.png", content(1, 100)
 	img := put(t, s, none, former, db.PutOptions{Allow: demand(nil), Conflict: db.Replace}, db.Created)
 	put(t, s, none, content(2, 3<<20), db.PutOptions{Allow: demand(&img), Conflict: db.Replace}, db.Replaced)
@@ -68,7 +69,7 @@ func testAllowPut(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// wantSeen fails unless Allow was asked, and each time about want.
+// wantSeen fails unless Allow was called, and each time with want.
 func wantSeen(t *testing.T, seen []*db.Image, want *db.Image) {
 	t.Helper()
 	if len(seen) == 0 {
@@ -112,13 +113,13 @@ func testAllowDelete(t *testing.T, s db.Store) {
 	wantAbsent(t, s, "cat.png")
 	wantUsage(t, s, db.Usage{})
 
-	// There is none to delete, whatever Allow thinks of that.
+	// There is no image to delete, whatever Allow returns.
 	err = s.Delete(t.Context(), "cat.png", db.DeleteOptions{Allow: demand(nil)})
 	wantError(t, "Delete of none", err, db.ErrNotFound)
 }
 
-// testAllowRace: of 32 callers that demand a free name one gets it. An engine
-// that asks before its transaction, not in it, lets several through.
+// testAllowRace: of 32 callers that want a free name exactly one gets it. An engine
+// that calls Allow before its transaction lets several through.
 func testAllowRace(t *testing.T, s db.Store) {
 	const n = 32
 	for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
@@ -136,9 +137,9 @@ func testAllowRace(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testCompareAndSwap counts in an image: each caller reads the number, adds
-// one, and stores it if nobody else has in between. A lost update shows in
-// the sum. Deletes under a condition must not lose a step either.
+// testCompareAndSwap counts in an image. Each caller reads the number, adds one, and
+// stores it if no other caller did so meanwhile. A lost update shows in the sum.
+// Deletes with a condition must not lose a step either.
 func testCompareAndSwap(t *testing.T, s db.Store) {
 	const callers, steps = 6, 5
 	create(t, s, "counter", []byte("0"))

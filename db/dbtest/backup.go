@@ -13,8 +13,8 @@ import (
 	"imageserver/db"
 )
 
-// RunBackup tests an engine that is a db.Backuper. open makes an empty store
-// and restore one of a copy; RunBackup closes both.
+// RunBackup tests an engine that is a db.Backuper. open opens an empty store, and
+// restore opens a store on the bytes of a backup. RunBackup closes both.
 func RunBackup(t *testing.T, open func(t *testing.T) db.Store, restore func(t *testing.T, copy io.Reader) db.Store) {
 	for _, c := range []struct {
 		name string
@@ -39,7 +39,7 @@ func RunBackup(t *testing.T, open func(t *testing.T) db.Store, restore func(t *t
 	}
 }
 
-// backup returns the bytes of a copy, which must have the size announced.
+// backup returns the bytes of a backup, which must have the announced size.
 func backup(t *testing.T, s db.Store) []byte {
 	t.Helper()
 	copy, size, err := s.(db.Backuper).Backup(t.Context())
@@ -54,8 +54,8 @@ func backup(t *testing.T, s db.Store) []byte {
 	return data
 }
 
-// testBackup: what is there comes back, with what is in the trash; what
-// comes later does not; and the store that was copied is as it was.
+// testBackup: the backup has all images and the trash. It has nothing that was stored
+// later, and the store itself does not change.
 func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	contents := map[string][]byte{}
 	for i, size := range []int{0, 1, 100_000, 128<<10 + 1, 3<<20 + 7} {
@@ -76,7 +76,7 @@ func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	put(t, s, "later.png", content(10, 2<<20), db.PutOptions{}, db.Created)
 	remove(t, s, "1.png")
 
-	for range 2 { // a copy of the copy is as good
+	for range 2 { // a backup of the restored store is as good
 		r := again(data)
 		wantImages(t, "List of the copy", listAll(t, r, db.ListOptions{Limit: 100}), want)
 		for _, img := range want {
@@ -94,8 +94,8 @@ func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	wantAbsent(t, s, "new.png")
 }
 
-// testBackupUnderLoad makes copies while images come, are replaced and go: each
-// has what was acknowledged before, and every image in it is whole.
+// testBackupUnderLoad makes backups while others store, replace and delete images. Each
+// backup has everything that was acknowledged before, and all its images are complete.
 func testBackupUnderLoad(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	var stop atomic.Bool
 	var clients sync.WaitGroup
@@ -145,7 +145,7 @@ func testBackupUnderLoad(t *testing.T, s db.Store, again func([]byte) db.Store) 
 	}
 }
 
-// testBackupCancelled: a copy that nobody wants any more is not made.
+// testBackupCancelled: no backup is made after its context has ended.
 func testBackupCancelled(t *testing.T, s db.Store, _ func([]byte) db.Store) {
 	create(t, s, "a.png", content(1, 3<<20))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -160,7 +160,7 @@ func testBackupCancelled(t *testing.T, s db.Store, _ func([]byte) db.Store) {
 	backup(t, s)
 }
 
-// testBackupClosed: a store that is closed makes no copy.
+// testBackupClosed: a closed store makes no backup.
 func testBackupClosed(t *testing.T, s db.Store, _ func([]byte) db.Store) {
 	closeStore(t, s)
 	if _, _, err := s.(db.Backuper).Backup(t.Context()); !errors.Is(err, db.ErrClosed) {

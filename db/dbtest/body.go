@@ -10,7 +10,7 @@ import (
 	"imageserver/db"
 )
 
-// testRanges reads pieces in any order, as the ranges of HTTP do.
+// testRanges reads parts in any order, as HTTP range requests do.
 func testRanges(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 1, 100, 128<<10 + 64, 1<<20 + 1, 5<<20 + 7} {
 		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
@@ -29,8 +29,8 @@ func testRanges(t *testing.T, s db.Store) {
 
 type span struct{ off, n int }
 
-// ranges are the edges of size bytes and pieces across the boundaries an
-// engine may have, and past the end.
+// ranges returns parts of size bytes: the first and last ones, parts across the
+// boundaries that an engine may have, and parts behind the end.
 func ranges(size int) []span {
 	rs := []span{{0, 0}, {0, 1}, {0, size}, {0, size + 1}, {size, 0}, {size, 1}, {size + 1, 1}, {size + 1<<20, 10}}
 	for _, cut := range sizes {
@@ -188,7 +188,7 @@ func (r *roomy) Write(p []byte) (int, error) {
 	return r.got.Write(p)
 }
 
-// wantWriterError sends to a client that leaves half way.
+// wantWriterError writes a body to a client that disconnects after half of it.
 func wantWriterError(t *testing.T, body db.Body, size int) {
 	t.Helper()
 	n, err := body.WriteTo(&leaver{room: size / 2})
@@ -198,7 +198,7 @@ func wantWriterError(t *testing.T, body db.Body, size int) {
 	}
 }
 
-// leaver takes room bytes, then fails.
+// leaver accepts room bytes, and then fails.
 type leaver struct{ room int }
 
 func (l *leaver) Write(p []byte) (int, error) {
@@ -210,7 +210,7 @@ func (l *leaver) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// testReader has the standard library's test of readers look at a body.
+// testReader runs the reader test of the standard library on a body.
 func testReader(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 1, 100, 4<<10 + 1, 128<<10 + 64} {
 		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
@@ -234,8 +234,8 @@ func testClosedBody(t *testing.T, s db.Store) {
 	wantNoBytes(t, body)
 }
 
-// wantNoBytes fails if a closed body still yields some, or ends as if it had
-// been read whole.
+// wantNoBytes fails if a closed body still returns bytes, or io.EOF as if it had been
+// read to its end.
 func wantNoBytes(t *testing.T, body db.Body) {
 	t.Helper()
 	p := make([]byte, 10)

@@ -67,8 +67,8 @@ func testClosedStore(t *testing.T, s db.Store) {
 	}
 }
 
-// testClosedStoreBodies reads on after the store is closed. An engine that
-// maps a file must not touch it then: that crashes, and no recover helps.
+// testClosedStoreBodies reads bodies after the store was closed. An engine that maps a
+// file into memory must not touch it any more: that crashes, and no recover helps.
 func testClosedStoreBodies(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, large))
 	small := create(t, s, "small.png", content(2, 1000))
@@ -94,8 +94,8 @@ func testClosedStoreBodies(t *testing.T, s db.Store) {
 	}
 }
 
-// testCloseDuringPut: Close waits for an upload or ends it, and neither waits
-// for the other for ever.
+// testCloseDuringPut: Close waits for an upload or ends it. Neither waits for the other
+// for ever.
 func testCloseDuringPut(t *testing.T, s db.Store) {
 	body := newGate(t, content(1, 3<<20), 2<<20)
 	var calls sync.WaitGroup
@@ -116,7 +116,7 @@ func testCloseDuringPut(t *testing.T, s db.Store) {
 	calls.Wait()
 }
 
-// testCloseUnderLoad: a call gets its answer or ErrClosed, nothing crashes.
+// testCloseUnderLoad: each call returns its result or ErrClosed, and nothing crashes.
 func testCloseUnderLoad(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)

@@ -10,7 +10,7 @@ import (
 	"imageserver/db"
 )
 
-// numbered are the first n names for images that all want name.
+// numbered returns the first n names that images get which are stored under name.
 func numbered(name string, n int) []string {
 	names := []string{name}
 	for i := 2; i <= n; i++ {
@@ -19,7 +19,8 @@ func numbered(name string, n int) []string {
 	return names
 }
 
-// fill stores n images that all want name and returns them.
+// fill stores n images under the same name, which get the names of numbered, and
+// returns them.
 func fill(t *testing.T, s db.Store, name string, n int) (images []db.Image) {
 	t.Helper()
 	for i, want := range numbered(name, n) {
@@ -43,8 +44,8 @@ func testRename(t *testing.T, s db.Store) {
 	fill(t, s, "кот.tar.gz", 3)
 	wantConsistent(t, s)
 
-	// cat-2.png is a name like any other; and a name that is free is taken,
-	// whatever stands under its numbers.
+	// cat-2.png is a name like any other. A free name is used, whatever its numbers
+	// have.
 	img := put(t, s, "cat-2.png", []byte("wants the number"), db.PutOptions{}, db.Created)
 	if want := "cat-2-2.png"; img.Name != want {
 		t.Errorf("Put(%q): got name %q, want %q", "cat-2.png", img.Name, want)
@@ -54,8 +55,8 @@ func testRename(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRenameAgain repeats uploads whose answer was lost: each finds its image
-// under the name it got, and no cat-21.png appears.
+// testRenameAgain repeats uploads whose response was lost. Each one gets the name it
+// got before, and no cat-21.png appears.
 func testRenameAgain(t *testing.T, s db.Store) {
 	images := fill(t, s, "cat.png", 20)
 	for i, img := range images {
@@ -64,7 +65,8 @@ func testRenameAgain(t *testing.T, s db.Store) {
 	}
 	wantUsage(t, s, sum(images))
 
-	// Bytes stored under a name that is no number of this one are no retry.
+	// The same bytes under a name that is not a number of this one are not a
+	// repeated upload.
 	create(t, s, "dog.png", []byte("dog"))
 	img := put(t, s, "cat.png", []byte("dog"), db.PutOptions{}, db.Created)
 	if want := "cat-21.png"; img.Name != want {
@@ -72,8 +74,8 @@ func testRenameAgain(t *testing.T, s db.Store) {
 	}
 }
 
-// testRenameGap: where images were deleted any free number will do, but the
-// same bytes again still find the one they got.
+// testRenameGap: after some images were deleted, any free number is allowed. The same
+// bytes still get the name that they have.
 func testRenameGap(t *testing.T, s db.Store) {
 	fill(t, s, "cat.png", 9)
 	for i, gap := range []string{"cat-9.png", "cat-3.png", "cat-7.png", "cat-2.png"} {
@@ -89,7 +91,7 @@ func testRenameGap(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRenameLong: there is no room for the number, so the name is cut for it.
+// testRenameLong: the name has no space for a number, so it is cut.
 func testRenameLong(t *testing.T, s db.Store) {
 	for _, name := range []string{
 		strings.Repeat("n", db.MaxNameBytes-4) + ".png",
@@ -105,7 +107,7 @@ func testRenameLong(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRenameMany is a page that pastes image.png all day.
+// testRenameMany is a page on which a user pastes image.png all day.
 func testRenameMany(t *testing.T, s db.Store) {
 	const n, workers = 304, 8
 	race(workers, func(w int) {
@@ -155,8 +157,8 @@ func testFail(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{img}))
 }
 
-// testUnchanged: the same bytes under the same name are no conflict, and the
-// image stays the one it was, its time included.
+// testUnchanged: the same bytes under the same name are no conflict. The image does not
+// change, and neither does its upload time.
 func testUnchanged(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, 3 << 20} {
 		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
@@ -170,7 +172,7 @@ func testUnchanged(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testConflictRace: 32 callers want one name for different bytes.
+// testConflictRace: 32 callers store different bytes under one name.
 func testConflictRace(t *testing.T, s db.Store) {
 	const n = 32
 	for _, c := range []struct {
@@ -200,8 +202,8 @@ func testConflictRace(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testSameBytesRace: 32 callers send one image. One creates it, and the bytes
-// are there once.
+// testSameBytesRace: 32 callers store the same image. One of them creates it, and the
+// bytes are stored once.
 func testSameBytesRace(t *testing.T, s db.Store) {
 	const n = 32
 	for i, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
@@ -216,8 +218,8 @@ func testSameBytesRace(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// raceToPut has n callers put data(i) under name at once. It counts the
-// outcomes and collects the errors.
+// raceToPut has n callers put data(i) under name at once. It counts the outcomes and
+// collects the errors.
 func raceToPut(t *testing.T, s db.Store, n int, name string, o db.PutOptions, data func(i int) []byte) (map[db.Outcome]int, []error) {
 	t.Helper()
 	var mu sync.Mutex

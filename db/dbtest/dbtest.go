@@ -1,6 +1,6 @@
-// Package dbtest holds the promises of [db.Store] as tests, the same ones for
-// every engine. An engine's own test calls [Run], and [RunReopen] when it
-// keeps its images on something that expiresLater the process.
+// Package dbtest tests that an engine does what [db.Store] says. Every engine passes the
+// same tests. The test of an engine calls [Run]; also [RunReopen] if its images are there
+// after the process has ended; and [RunBackup] if it is a db.Backuper.
 package dbtest
 
 import (
@@ -10,8 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// suite is the order of reading: what one caller sees first, then what
-// several do to each other.
+// suite is in the order to read it: first what one caller sees, then what several
+// callers do to each other.
 var suite = []struct {
 	name string
 	test func(t *testing.T, s db.Store)
@@ -151,8 +151,8 @@ var suite = []struct {
 	{"Close/Load", testCloseUnderLoad},
 }
 
-// Run tests an engine. open makes an empty store, a new one for each subtest;
-// Run closes it. The subtests run in parallel.
+// Run tests an engine. open opens an empty store, a new one for each subtest. Run
+// closes it. The subtests run in parallel.
 func Run(t *testing.T, open func(t *testing.T) db.Store) {
 	for _, c := range suite {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,10 +164,10 @@ func Run(t *testing.T, open func(t *testing.T) db.Store) {
 	}
 }
 
-// RunReopen tests that an engine keeps what it acknowledged. place makes an
-// empty place for one store and returns the function that opens the store
-// kept there. It is called again only after the store it returned before has
-// been closed; RunReopen closes them all.
+// RunReopen tests that an engine keeps what it acknowledged. place makes an empty place
+// for one store, and returns the function that opens the store at that place. RunReopen
+// calls that function again only after it has closed the store from the call before. It
+// closes all stores.
 func RunReopen(t *testing.T, place func(t *testing.T) (open func() db.Store)) {
 	for _, c := range reopenSuite {
 		t.Run(c.name, func(t *testing.T) {
@@ -183,8 +183,8 @@ func RunReopen(t *testing.T, place func(t *testing.T) (open func() db.Store)) {
 	}
 }
 
-// closeLater closes s when t ends. A test may have closed it already: then it
-// stays closed, which is no error, or says that it is.
+// closeLater closes s when t ends. A test may have closed it already: then a second
+// Close returns nil or ErrClosed.
 func closeLater(t *testing.T, s db.Store) {
 	t.Helper()
 	t.Cleanup(func() {

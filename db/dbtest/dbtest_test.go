@@ -13,9 +13,9 @@ import (
 	"imageserver/db/dbtest"
 )
 
-// TestMemory runs the suite against an engine that is right, or against the
-// wrong one that TestFaults asks for. The right one keeps whole seconds, as an
-// engine may: nearly all times are equal then.
+// TestMemory runs the suite against a correct engine, or against the wrong one that
+// TestFaults asks for. The correct one keeps only whole seconds, as an engine may: then
+// nearly all times are equal.
 func TestMemory(t *testing.T) {
 	fault, wrong := os.LookupEnv("DBTEST_FAULT")
 	clock := time.Second
@@ -35,8 +35,8 @@ func TestMemory(t *testing.T) {
 	})
 }
 
-// TestFaults shows that the suite can fail: each wrong engine does not pass
-// the test that is there for it.
+// TestFaults shows that the suite can fail: each wrong engine fails the test that is
+// there for it.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct{ fault, test string }{
 		{"takes a cut for the end", "Reader/Fails"},
@@ -134,8 +134,8 @@ func TestFaults(t *testing.T) {
 		{"inspect cannot set the expiry", "Expiry/Inspected"},
 		{"no delete key is a delete key", "DeleteKey/Finds"},
 		{"delete key by its beginning", "DeleteKey/Finds"},
-		{"delete key expiresLater the image", "DeleteKey/Dead"},
-		{"delete key expiresLater the image", "Model"},
+		{"delete key outlives the image", "DeleteKey/Dead"},
+		{"delete key outlives the image", "Model"},
 		{"unchanged takes the delete key", "DeleteKey/Unchanged"},
 		{"moved has no delete key", "DeleteKey/Moves"},
 		{"replace deletes for good", "Trash/Replaced"},

@@ -7,7 +7,7 @@ import (
 	"imageserver/db"
 )
 
-// testDedup: equal bytes are kept once, until their last name is gone.
+// testDedup: equal bytes are stored once, until their last name is deleted.
 func testDedup(t *testing.T, s db.Store) {
 	const n = 5
 	for i, size := range []int{0, 100, 3 << 20} {
@@ -27,7 +27,7 @@ func testDedup(t *testing.T, s db.Store) {
 			wantUsage(t, s, sum(images))
 		}
 
-		// Replacing takes the last name away too.
+		// To replace an image removes the last name, too.
 		img := create(t, s, "cat.png", data)
 		wantStored(t, s, img, data)
 		put(t, s, "cat.png", content(100, 200), db.PutOptions{Conflict: db.Replace}, db.Replaced)
@@ -37,10 +37,10 @@ func testDedup(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testDedupConcurrent has callers give and take names of the same few bytes,
-// each under a name of its own and all under one. What a caller has just
-// stored under its own name it must read there, though others delete the same
-// bytes: an engine that counts names outside the transaction loses them.
+// testDedupConcurrent has several callers store and delete the same few contents, each
+// under a name of its own and all under a shared name. A caller must be able to read
+// what it has just stored under its own name, although others delete the same bytes. An
+// engine that counts names outside the transaction loses them.
 func testDedupConcurrent(t *testing.T, s db.Store) {
 	const callers, rounds = 8, 9
 	contents := [][]byte{content(1, 50), content(2, 70<<10), content(3, 1<<20+5)}

@@ -26,7 +26,7 @@ func testDelete(t *testing.T, s db.Store) {
 	}
 }
 
-// testDeleteRace: of many callers that delete one image one has done it.
+// testDeleteRace: of many callers that delete one image exactly one succeeds.
 func testDeleteRace(t *testing.T, s db.Store) {
 	for i := range 4 {
 		name := fmt.Sprintf("%d.png", i)

@@ -8,7 +8,7 @@ import (
 	"imageserver/db"
 )
 
-// wantDeleteKey fails unless img is found by its DeleteKeyHash.
+// wantDeleteKey fails unless ByDeleteKeyHash finds img.
 func wantDeleteKey(t *testing.T, s db.Store, img db.Image) {
 	t.Helper()
 	got, err := s.ByDeleteKeyHash(t.Context(), img.DeleteKeyHash)
@@ -36,7 +36,7 @@ func withDeleteKey(t *testing.T, s db.Store, name string, data []byte, keyHash d
 	return img
 }
 
-// testDeleteKey finds images by the whole of their hashes, and none without one.
+// testDeleteKey finds images by their whole hashes, and none by the zero hash.
 func testDeleteKey(t *testing.T, s db.Store) {
 	keyHashes := []db.Digest{{1}, {1, 31: 1}, {31: 1}, {2}, {0xff}}
 	var images []db.Image
@@ -60,7 +60,7 @@ func testDeleteKey(t *testing.T, s db.Store) {
 	}
 }
 
-// testDeleteKeyDead: a delete key is good for as long as its image is there.
+// testDeleteKeyDead: a delete key finds its image only while the image exists.
 func testDeleteKeyDead(t *testing.T, s db.Store) {
 	keyHash := db.Digest{1}
 	for _, end := range []func(){
@@ -85,8 +85,8 @@ func testDeleteKeyDead(t *testing.T, s db.Store) {
 	}
 	wantNoDeleteKey(t, s, db.Digest{2})
 
-	// Another image under the same name has its own, and the same delete key may
-	// be given again.
+	// Another image with the same name has its own delete key, and the former key
+	// can be used again.
 	cat := withDeleteKey(t, s, "cat.png", content(4, 100), db.Digest{3})
 	wantNoDeleteKey(t, s, keyHash)
 	dog := withDeleteKey(t, s, "dog.png", content(5, 100), keyHash)
@@ -94,8 +94,8 @@ func testDeleteKeyDead(t *testing.T, s db.Store) {
 	wantDeleteKey(t, s, dog)
 }
 
-// testDeleteKeyUnchanged: who sends the bytes of an image gets no leave to delete
-// it, and takes nobody's.
+// testDeleteKeyUnchanged: a client that sends the bytes of a stored image cannot delete
+// that image, and changes nobody's delete key.
 func testDeleteKeyUnchanged(t *testing.T, s db.Store) {
 	data := content(1, 100)
 	cat := withDeleteKey(t, s, "cat.png", data, db.Digest{1})
@@ -111,8 +111,8 @@ func testDeleteKeyUnchanged(t *testing.T, s db.Store) {
 	wantNoDeleteKey(t, s, db.Digest{2})
 }
 
-// testDeleteKeyMoves: a delete key goes with its image to another name, and to the trash
-// and back, where it is good for nothing meanwhile.
+// testDeleteKeyMoves: an image keeps its delete key when it is renamed, and when it is
+// restored from the trash. While the image is in the trash, the key finds nothing.
 func testDeleteKeyMoves(t *testing.T, s db.Store) {
 	keyHash := db.Digest{1}
 	withDeleteKey(t, s, "cat.png", content(1, 100), keyHash)
@@ -129,8 +129,8 @@ func testDeleteKeyMoves(t *testing.T, s db.Store) {
 	wantNoDeleteKey(t, s, keyHash)
 }
 
-// testDeleteKeyDelete: callers with one delete key look the image up and delete it,
-// while others take its name for images of their own: those stay.
+// testDeleteKeyDelete: callers with one delete key find the image and delete it, while
+// others store their own images under its name. Those must stay.
 func testDeleteKeyDelete(t *testing.T, s db.Store) {
 	for round := range 5 {
 		keyHash := db.Digest{1, byte(round)}

@@ -87,7 +87,8 @@ func testExpired(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{lasting}))
 }
 
-// wantNoTrace fails if any call finds an image called name, or by its delete key.
+// wantNoTrace fails if any method finds an image with this name or with this delete
+// key.
 func wantNoTrace(t *testing.T, s db.Store, name string, keyHash db.Digest) {
 	t.Helper()
 	wantAbsent(t, s, name)
@@ -140,8 +141,8 @@ func testExpiryOnTime(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpirySwept waits for images that expire in another order than they
-// were stored in, and asks for nothing but Usage meanwhile.
+// testExpirySwept waits for images that expire in another order than they were stored
+// in. Meanwhile it calls only Usage.
 func testExpirySwept(t *testing.T, s db.Store) {
 	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
 	for i, ms := range []int{60, 30, 90, 10, 61} {
@@ -185,8 +186,8 @@ func testExpiredName(t *testing.T, s db.Store) {
 	wantUsageSoon(t, s, db.Usage{})
 }
 
-// testExpiredNumber: so are its numbers, and the same bytes sent again are not
-// answered with what has ended under one.
+// testExpiredNumber: the numbers of a name are free too after their images expired. A
+// repeated upload does not get the expired image.
 func testExpiredNumber(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
 	img := put(t, s, "cat.png", content(2, 100), ending(past()), db.Created)
@@ -201,8 +202,8 @@ func testExpiredNumber(t *testing.T, s db.Store) {
 	wantUsageSoon(t, s, sum([]db.Image{cat, again}))
 }
 
-// testExpiryUnchanged: storing the same bytes again gives an image the later expiry of the
-// two, and change nothing else.
+// testExpiryUnchanged: storing the same bytes again gives an image the later expiry of
+// the two, and changes nothing else.
 func testExpiryUnchanged(t *testing.T, s db.Store) {
 	never, soon, late := time.Time{}, future(), future().Add(time.Hour)
 	data := content(1, 2<<20)
@@ -251,8 +252,8 @@ func testExpiryExtended(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpiryShared: bytes go with the last of their names, however it goes, and
-// bodies read on.
+// testExpiryShared: bytes are deleted with the last of their names, however that is
+// deleted. Open bodies stay readable.
 func testExpiryShared(t *testing.T, s db.Store) {
 	data := content(1, large)
 	soon := func() db.PutOptions { return ending(time.Now().Add(100 * time.Millisecond)) }

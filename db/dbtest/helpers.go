@@ -18,7 +18,7 @@ import (
 	"imageserver/db"
 )
 
-// content makes size bytes without a pattern, the same ones for the same seed.
+// content returns size bytes without a pattern, the same ones for the same seed.
 func content(seed uint64, size int) []byte {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
@@ -27,7 +27,7 @@ func content(seed uint64, size int) []byte {
 	return data
 }
 
-// race calls f(0) to f(n-1) all at once and waits for them.
+// race calls f(0) to f(n-1) all at once, and waits for them.
 func race(n int, f func(i int)) {
 	var calls sync.WaitGroup
 	start := make(chan struct{})
@@ -41,7 +41,7 @@ func race(n int, f func(i int)) {
 	calls.Wait()
 }
 
-// tryPut stores data, again for as long as the store says it is busy.
+// tryPut stores data, and tries again while the store is busy.
 func tryPut(ctx context.Context, s db.Store, name string, data []byte, o db.PutOptions) (db.Image, db.Outcome, error) {
 	for {
 		img, outcome, err := s.Put(ctx, name, bytes.NewReader(data), o)
@@ -68,14 +68,14 @@ func put(t *testing.T, s db.Store, name string, data []byte, o db.PutOptions, wa
 	return img
 }
 
-// outcomes are the names of db.Outcome's values, for messages.
+// outcomes has the names of the values of db.Outcome, for messages.
 var outcomes = map[db.Outcome]string{
 	db.Created:   "Created",
 	db.Replaced:  "Replaced",
 	db.Unchanged: "Unchanged",
 }
 
-// create stores data under a name that is free.
+// create stores data under a free name.
 func create(t *testing.T, s db.Store, name string, data []byte) db.Image {
 	t.Helper()
 	img := put(t, s, name, data, db.PutOptions{Conflict: db.Fail}, db.Created)
@@ -85,7 +85,7 @@ func create(t *testing.T, s db.Store, name string, data []byte) db.Image {
 	return img
 }
 
-// remove deletes name, which must be there.
+// remove deletes the image under name, which must exist.
 func remove(t *testing.T, s db.Store, name string) {
 	t.Helper()
 	if err := s.Delete(t.Context(), name, db.DeleteOptions{}); err != nil {
@@ -93,7 +93,7 @@ func remove(t *testing.T, s db.Store, name string) {
 	}
 }
 
-// openBody returns the body of name, closed when t ends if not before.
+// openBody returns the body of an image. It is closed when t ends, if not before.
 func openBody(t *testing.T, s db.Store, name string) db.Body {
 	t.Helper()
 	_, body, err := s.Get(t.Context(), name)
@@ -122,8 +122,8 @@ func read(t *testing.T, body io.Reader, n int) []byte {
 	return data
 }
 
-// load returns the image under name and its bytes. It is for goroutines too,
-// which must not end the test.
+// load returns the image under name and its bytes. Goroutines can call it too: it does
+// not end the test.
 func load(ctx context.Context, s db.Store, name string) (db.Image, []byte, error) {
 	img, body, err := s.Get(ctx, name)
 	if err != nil {
@@ -134,8 +134,8 @@ func load(ctx context.Context, s db.Store, name string) (db.Image, []byte, error
 	return img, data, err
 }
 
-// verify returns the image under name after reading all of it: an error where
-// the bytes are not the ones the image tells of.
+// verify returns the image under name after it has read all of it. It returns an error
+// if the bytes are not those of the image.
 func verify(ctx context.Context, s db.Store, name string) (db.Image, error) {
 	img, body, err := s.Get(ctx, name)
 	if err != nil {
@@ -145,8 +145,8 @@ func verify(ctx context.Context, s db.Store, name string) (db.Image, error) {
 	return img, verifyBody(img, body)
 }
 
-// verifyBody reads the body of img and returns an error where its bytes are
-// not the ones img tells of.
+// verifyBody reads the body of img. It returns an error if the bytes are not those of
+// img.
 func verifyBody(img db.Image, body io.WriterTo) error {
 	hash := sha256.New()
 	n, err := body.WriteTo(hash)
@@ -159,10 +159,12 @@ func verifyBody(img db.Image, body io.WriterTo) error {
 	return nil
 }
 
-// sum is the Usage of a store that holds images, an empty trash, and no variants.
+// sum returns the Usage of a store that has these images, an empty trash, and no
+// variants.
 func sum(images []db.Image) (u db.Usage) { return sumWith(images, nil) }
 
-// sumWith is the Usage of a store that holds images and trash, and no variants.
+// sumWith returns the Usage of a store that has these images, this trash, and no
+// variants.
 func sumWith(images, trash []db.Image) (u db.Usage) {
 	seen := map[db.Digest]bool{}
 	count := func(all []db.Image, n, bytes *int64) {
@@ -181,7 +183,7 @@ func sumWith(images, trash []db.Image) (u db.Usage) {
 	return u
 }
 
-// listAll follows the cursors from o to the end.
+// listAll lists all pages from o on.
 func listAll(t *testing.T, s db.Store, o db.ListOptions) (all []db.Image) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -199,7 +201,7 @@ func listAll(t *testing.T, s db.Store, o db.ListOptions) (all []db.Image) {
 	}
 }
 
-// listPage returns one page, which must keep to the limit.
+// listPage returns one page, which must have at most o.Limit images.
 func listPage(t *testing.T, s db.Store, o db.ListOptions) (page []db.Image, next string) {
 	t.Helper()
 	page, next, err := s.List(t.Context(), o)
@@ -212,12 +214,12 @@ func listPage(t *testing.T, s db.Store, o db.ListOptions) (page []db.Image, next
 	return page, next
 }
 
-// newestFirst is the order of List by itself.
+// newestFirst is the default order of List.
 func newestFirst(a, b db.Image) int {
 	return cmp.Or(b.Uploaded.Compare(a.Uploaded), strings.Compare(a.Name, b.Name))
 }
 
-// lastDeletedFirst is the order of List for the trash.
+// lastDeletedFirst is the order of a List of the trash.
 func lastDeletedFirst(a, b db.Image) int {
 	return cmp.Or(b.Deleted.Compare(a.Deleted), strings.Compare(a.Name, b.Name))
 }

@@ -10,8 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// testInspectSees: the whole of the bytes is there to be looked at, in any
-// order, with what is already known of them.
+// testInspectSees: Inspect can read all bytes in any order, and gets what is already
+// known about the image.
 func testInspectSees(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, 128<<10 + 64, 1<<20 + 1, 5<<20 + 7} {
 		data := content(uint64(i), size)
@@ -42,15 +42,15 @@ func testInspectSees(t *testing.T, s db.Store) {
 	}
 }
 
-// describe is an Inspect that tells something of every kind.
+// describe is an Inspect that sets every field that it may set.
 func describe(_ io.ReaderAt, img *db.Image) error {
 	img.ContentType, img.Width, img.Height = "image/png", int(img.Size), 1
 	img.Orientation = int(img.Size % 9)
 	return nil
 }
 
-// testInspectRefuses: bytes that are no image leave no trace, also when they
-// would have replaced one, and also when they are stored elsewhere.
+// testInspectRefuses: bytes that Inspect refuses are not stored, also if they would
+// have replaced an image, and also if another image has them.
 func testInspectRefuses(t *testing.T, s db.Store) {
 	errNoImage := errors.New("not an image")
 	refuse := func(io.ReaderAt, *db.Image) error { return errNoImage }

@@ -9,11 +9,11 @@ import (
 	"imageserver/db"
 )
 
-// The tests of this file hold bodies while the store changes under them. An
-// engine that hands out memory it maps, or frees bytes with their last name,
-// returns other images' bytes here, or crashes.
+// The tests of this file read bodies while the store changes. An engine that returns
+// mapped memory, or frees bytes with their last name, returns bytes of other images
+// here, or crashes.
 
-// large needs several reads of any engine.
+// large is a size for which every engine needs several reads.
 const large = 2<<20 + 17
 
 func testBodyOfReplaced(t *testing.T, s db.Store) {
@@ -52,8 +52,8 @@ func testBodyOfDeleted(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testBodyDuringGrowth: what is mapped moves when a file grows; and a body
-// that holds a transaction or a lock would keep the file from growing.
+// testBodyDuringGrowth: when a file grows, its memory map moves. A body with an open
+// transaction or a lock would keep the file from growing.
 func testBodyDuringGrowth(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)
@@ -70,8 +70,8 @@ func testBodyDuringGrowth(t *testing.T, s db.Store) {
 	wantRest(t, "after", body, data[5000:])
 }
 
-// testTwoBodies closes one of two bodies of a deleted image, twice: an engine
-// that counts readers must not count the other one out.
+// testTwoBodies closes one of two bodies of a deleted image, twice. An engine that
+// counts readers must not count the other body as closed.
 func testTwoBodies(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)
@@ -89,8 +89,8 @@ func testTwoBodies(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testBodyOfRevived stores the bytes of a deleted image again while a body of
-// it is open. When that closes, the bytes have a name and must stay.
+// testBodyOfRevived stores the bytes of a deleted image again while a body of it is
+// open. When the body is closed, the bytes belong to an image and must stay.
 func testBodyOfRevived(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)
@@ -113,8 +113,8 @@ func testBodyOfRevived(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testManyBodies leaves bodies open while everything is deleted and others
-// take the room.
+// testManyBodies leaves bodies open while everything is deleted and other images use
+// the space.
 func testManyBodies(t *testing.T, s db.Store) {
 	const n = 24
 	var bodies []db.Body

@@ -10,8 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// testListOrder: the newest first. Where an engine gives several the same
-// time, callers at once make it, and the bytes of the names decide.
+// testListOrder: the newest image is first. Callers at once can get the same time from
+// an engine. Then the bytes of the names decide.
 func testListOrder(t *testing.T, s db.Store) {
 	var images []db.Image
 	for i, name := range []string{"m.png", "b.png", "z.png", "a.png", "B.png", "é.png", "b-2.png"} {
@@ -54,7 +54,7 @@ func testListPages(t *testing.T, s db.Store) {
 	wantImages(t, "List at once", listAll(t, s, db.ListOptions{Limit: 1 << 30}), images)
 }
 
-// named finds an image among others.
+// named finds an image by name in a list.
 func named(name string) func(db.Image) bool {
 	return func(img db.Image) bool { return img.Name == name }
 }
@@ -102,8 +102,8 @@ func testListMatch(t *testing.T, s db.Store) {
 	}
 }
 
-// testListReplaced: an image is as new as its bytes. It leaves its old place
-// when it is bound to others, and stays there when nothing changes.
+// testListReplaced: a replaced image moves to the front of the list. An Unchanged one
+// keeps its position.
 func testListReplaced(t *testing.T, s db.Store) {
 	for i, name := range []string{"a.png", "b.png", "c.png"} {
 		create(t, s, name, content(uint64(i), 100))

@@ -10,8 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// testLoad lets callers do everything at once to a few names. What comes back
-// must fit together at every moment, and in the end.
+// testLoad has several callers do everything at once with a few names. All results must
+// be consistent at every moment, and at the end.
 func testLoad(t *testing.T, s db.Store) {
 	const callers, steps = 8, 50
 	race(callers, func(i int) {
@@ -25,7 +25,7 @@ func testLoad(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// step does one thing at random and returns what is wrong with the answer.
+// step makes one random call, and returns what is wrong with the result.
 func step(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	sizes := []int{0, 100, 20_000, 130_000, 1<<20 + 1}
 	name := fmt.Sprintf("%d.png", rnd.IntN(6))
@@ -64,7 +64,7 @@ func step(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	}
 }
 
-// unless is err, but nil where err is one that may be.
+// unless returns err, or nil if err is allowed.
 func unless(err, mayBe error) error {
 	if errors.Is(err, mayBe) {
 		return nil

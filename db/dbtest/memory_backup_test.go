@@ -12,8 +12,8 @@ import (
 	"imageserver/db"
 )
 
-// saved are the copies that backups stand for: their bytes are no more than a
-// number.
+// saved has the stores of all backups. The bytes of a backup are only the number of its
+// store.
 var saved struct {
 	sync.Mutex
 	stores []*memory
@@ -51,7 +51,7 @@ func (m *memory) Backup(ctx context.Context) (io.ReadCloser, int64, error) {
 	return io.NopCloser(bytes.NewReader(content)), size, nil
 }
 
-// clone returns a store of its own that is like m.
+// clone returns an independent copy of m.
 func (m *memory) clone() *memory {
 	return &memory{
 		fault: m.fault, clock: m.clock, usage: m.usage,
@@ -60,7 +60,7 @@ func (m *memory) clone() *memory {
 	}
 }
 
-// restored returns the store that the bytes of a backup stand for.
+// restored returns the store of the bytes of a backup.
 func restored(copy io.Reader) db.Store {
 	content, err := io.ReadAll(copy)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"imageserver/db/resolve"
 )
 
-// lock locks the engine and deletes what has expired: it needs no sweeper
-// where nobody can look before.
+// lock locks the engine and deletes what has expired. This engine needs no sweeper,
+// because nobody can look before.
 func (m *memory) lock() {
 	m.mu.Lock()
 	now := time.Now()
@@ -27,7 +27,7 @@ func (m *memory) lock() {
 	}
 }
 
-// early is how much too early images go.
+// early returns how much too early images expire.
 func (m *memory) early() time.Duration {
 	if m.fault == "expires early" {
 		return time.Minute
@@ -82,7 +82,7 @@ func (m *memory) discard(e stored, ttl time.Duration) {
 	}
 }
 
-// purge deletes from the trash, and returns how many.
+// purge deletes images from the trash, and returns how many.
 func (m *memory) purge(which func(stored) bool) (n int) {
 	m.trash = slices.DeleteFunc(m.trash, func(e stored) bool {
 		if !which(e) {
@@ -117,7 +117,7 @@ func (m *memory) ByDeleteKeyHash(_ context.Context, hash db.Digest) (db.Image, e
 		return db.Image{}, db.ErrClosed
 	}
 	among := slices.Collect(maps.Values(m.images))
-	if m.fault == "delete key expiresLater the image" {
+	if m.fault == "delete key outlives the image" {
 		among = append(among, m.trash...)
 	}
 	for _, e := range among {
@@ -187,8 +187,8 @@ func (m *memory) Rename(_ context.Context, from, to string, o db.RenameOptions) 
 	return img, outcome, nil
 }
 
-// move binds e to name, unless that holds the same bytes, and returns what
-// stands there then.
+// move gives e the name, unless an image with the same bytes has it. It returns the
+// image that has the name then.
 func (m *memory) move(e stored, name string, outcome db.Outcome, ttl time.Duration) db.Image {
 	held := m.images[name]
 	switch outcome {
@@ -248,8 +248,8 @@ func (m *memory) Restore(_ context.Context, name string, o db.RestoreOptions) (i
 	return img, outcome, nil
 }
 
-// newest returns the place in the trash of the image called name that was
-// deleted last, or -1.
+// newest returns the index in the trash of the image with this name that was deleted
+// last, or -1.
 func (m *memory) newest(name string) (at int) {
 	at = -1
 	for i, e := range m.trash {

@@ -50,7 +50,7 @@ func (m *memory) List(_ context.Context, o db.ListOptions) (page []db.Image, nex
 	return page, m.cursor(o, page[o.Limit-1]), nil
 }
 
-// behind reports whether an image comes after the one at which a page ended.
+// behind reports whether an image comes after the last one of the page before.
 func (m *memory) behind(o db.ListOptions, img, end db.Image) bool {
 	switch {
 	case m.fault == "a cursor is a size" && o.Sort == db.BySize:
@@ -144,8 +144,8 @@ func asciiLower(s string) string {
 	}, s)
 }
 
-// cursor holds what the order looks at, behind what it is: the times, the size,
-// and then the name.
+// cursor returns the kind of the list, and then everything that the orders compare: the
+// times, the size, and the name.
 func (m *memory) cursor(o db.ListOptions, img db.Image) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %t %s %s %d %s", o.Sort, o.Reverse,
 		img.Deleted.Format(time.RFC3339Nano), img.Uploaded.Format(time.RFC3339Nano), img.Size, img.Name))
@@ -169,7 +169,7 @@ func (m *memory) parseCursor(o db.ListOptions) (img db.Image, err error) {
 	return img, nil
 }
 
-// readCursor returns the order and the image in what cursor writes.
+// readCursor returns the order and the image in what cursor has written.
 func readCursor(plain string) (order string, img db.Image, err error) {
 	fields := strings.SplitN(plain, " ", 6)
 	if len(fields) < 6 {

@@ -19,22 +19,22 @@ import (
 	"imageserver/db/resolve"
 )
 
-// memory is the least that passes the suite: a map under a lock. Its fault,
-// when it has one, is a mistake an engine may make, which the suite must see.
+// memory is the smallest engine that passes the suite: a map with a lock. Its fault, if
+// it has one, is a mistake that an engine may have and that the suite must find.
 type memory struct {
 	fault string
 	clock time.Duration // the step of its clock
 
 	mu       sync.Mutex
 	images   map[string]stored
-	names    map[db.Digest]int // how many names hold the bytes
-	kept     map[db.Digest]int // how many names and images in the trash do
+	names    map[db.Digest]int // how many images that are not in the trash have the bytes
+	kept     map[db.Digest]int // how many images, with those in the trash, have the bytes
 	usage    db.Usage
 	variants []variant // in the order made
 	trash    []stored  // in the order deleted
 	closed   bool
 
-	backedUp *memory // the first variant, for one of the faults
+	backedUp *memory // the first backup, for one of the faults
 }
 
 type stored struct {
@@ -46,7 +46,7 @@ func newMemory(fault string, clock time.Duration) *memory {
 	return &memory{fault: fault, clock: clock, images: map[string]stored{}, names: map[db.Digest]int{}, kept: map[db.Digest]int{}}
 }
 
-// reopen returns a store that holds what m, which is closed, has held.
+// reopen returns a store with the contents of m, which is closed.
 func (m *memory) reopen() *memory {
 	again := &memory{
 		fault: m.fault, clock: m.clock,
@@ -164,7 +164,8 @@ type lookup struct{ *memory }
 
 func (l lookup) Find(name string) (*db.Image, error) { return l.current(name), nil }
 
-// WithContent yields names in their order, or a fault shows in some runs only.
+// WithContent yields names in their order. Otherwise a fault would show only in some
+// runs.
 func (l lookup) WithContent(sum db.Digest, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, name := range slices.Sorted(maps.Keys(l.images)) {
@@ -178,8 +179,8 @@ func (l lookup) WithContent(sum db.Digest, prefix string) iter.Seq2[string, erro
 	}
 }
 
-// unchanged answers the Put, or the Rename, of bytes that stand under their
-// name already, with what stands there then.
+// unchanged returns the result of a Put, or of a Rename, of bytes that already have the
+// name.
 func (m *memory) unchanged(held, e stored) db.Image {
 	switch m.fault {
 	case "unchanged is new":
@@ -209,10 +210,10 @@ func (m *memory) unchanged(held, e stored) db.Image {
 	return held.Image
 }
 
-// now is the time, as the engine keeps it.
+// now returns the time as the engine keeps it.
 func (m *memory) now() time.Time { return time.Now().UTC().Truncate(m.clock) }
 
-// uploaded is the time of an upload of which said is told.
+// uploaded returns the upload time for what the caller gave.
 func (m *memory) uploaded(said time.Time) time.Time {
 	switch {
 	case m.fault == "uploaded is always now", said.IsZero(), said.After(time.Now()) && m.fault != "uploaded at any time":
@@ -223,7 +224,7 @@ func (m *memory) uploaded(said time.Time) time.Time {
 	return said.Round(0).UTC()
 }
 
-// bind enters e under its name, which is free.
+// bind adds e under its name, which is free.
 func (m *memory) bind(e stored) {
 	m.images[e.Name] = e
 	m.usage.Images++
@@ -232,7 +233,7 @@ func (m *memory) bind(e stored) {
 	m.keep(e)
 }
 
-// unbind takes e from its name.
+// unbind removes e from its name.
 func (m *memory) unbind(e stored) {
 	delete(m.images, e.Name)
 	m.usage.Images--
@@ -256,7 +257,7 @@ func (m *memory) keep(e stored) {
 	}
 }
 
-// letGo counts one less that has the bytes of e.
+// letGo counts one image less that has the bytes of e.
 func (m *memory) letGo(e stored) {
 	if m.kept[e.SHA256]--; m.kept[e.SHA256] == 0 || m.fault == "bytes go with a name" {
 		m.usage.Blobs--

@@ -11,7 +11,8 @@ import (
 	"imageserver/db"
 )
 
-// variant is a variant in memory's list of them, which is in the order made.
+// variant is an entry in the list of variants, which is in the order in which they were
+// made.
 type variant struct {
 	stored
 	source db.Digest
@@ -74,7 +75,7 @@ func (m *memory) commitVariant(c variant, budget int64) error {
 	return nil
 }
 
-// evict drops variants until they take at most n bytes.
+// evict deletes variants until they have at most n bytes.
 func (m *memory) evict(n int64) {
 	for len(m.variants) > 0 && m.countVariants().VariantBytes > n {
 		i := 0
@@ -123,7 +124,7 @@ func (m *memory) GetVariant(_ context.Context, source db.Digest, key string) (im
 	return c.Image, &body{r: bytes.NewReader(c.data), store: m, variant: &c}, nil
 }
 
-// findVariant returns the place of a variant in m.variants, or -1.
+// findVariant returns the index of a variant in m.variants, or -1.
 func (m *memory) findVariant(source db.Digest, key string) int {
 	return slices.IndexFunc(m.variants, func(c variant) bool {
 		switch m.fault {

@@ -15,7 +15,7 @@ import (
 	"imageserver/db"
 )
 
-// model is what a store ought to hold.
+// model has the images that the store must have.
 type model map[string]stored
 
 type stored struct {
@@ -31,7 +31,7 @@ func (m model) images() (images []db.Image) {
 	return images
 }
 
-// answer is where a Put stored and what it said.
+// answer is the result of a Put: the name and the outcome.
 type answer struct {
 	name    string
 	outcome db.Outcome
@@ -43,7 +43,7 @@ func (m model) refuses(name string, digest db.Digest, conflict db.Conflict) bool
 	return conflict == db.Fail && taken && e.img.SHA256 != digest
 }
 
-// allows reports whether got is a good answer to a Put.
+// allows reports whether got is a correct result of a Put.
 func (m model) allows(got answer, name string, digest db.Digest, conflict db.Conflict) bool {
 	e, taken := m[name]
 	switch {
@@ -57,10 +57,10 @@ func (m model) allows(got answer, name string, digest db.Digest, conflict db.Con
 	return db.IsNumbered(name, got.name) && m.allowsNumber(got, name, digest)
 }
 
-// allowsNumber is allows for one of the numbers of name, which holds other
-// bytes. Where the bytes stand under one already, they may have been sent by a
-// Put whose answer was lost: nothing changes. Otherwise it is the next number's
-// turn, and where some were deleted in between any free one's.
+// allowsNumber is allows for a name that has other bytes, so that the image gets a
+// number. If one of the numbers already has the bytes, the Put may be the repetition of
+// one whose response was lost: nothing changes. Otherwise the image gets the next
+// number, or any free one if some were deleted.
 func (m model) allowsNumber(got answer, name string, digest db.Digest) bool {
 	numbers, sent := 0, false
 	for held, e := range m {
@@ -81,8 +81,8 @@ func (m model) allowsNumber(got answer, name string, digest db.Digest) bool {
 	return got == answer{db.Numbered(name, numbers+2), db.Created}
 }
 
-// testModel does 900 things at random to the store and to a model of it, and
-// compares. DBTEST_SEED repeats a run.
+// testModel makes 900 random calls to the store and to a model of it, and compares the
+// two. DBTEST_SEED repeats a run.
 func testModel(t *testing.T, s db.Store) {
 	seed := uint64(time.Now().UnixNano())
 	if v, err := strconv.ParseUint(os.Getenv("DBTEST_SEED"), 10, 64); err == nil {
@@ -187,7 +187,7 @@ func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, o db.
 	m.set(t, s, stored{img, data})
 }
 
-// set enters what a call returned, unless that has expired.
+// set enters the image that a call returned, unless it has expired.
 func (m model) set(t *testing.T, s db.Store, e stored) {
 	t.Helper()
 	delete(m, e.img.Name)
@@ -228,7 +228,7 @@ func (m model) testGet(t *testing.T, s db.Store, name string) {
 	}
 }
 
-// wantMissing is wantAbsent without a look at the list.
+// wantMissing is wantAbsent without the list.
 func wantMissing(t *testing.T, s db.Store, name string) {
 	t.Helper()
 	if _, err := s.Stat(t.Context(), name); !errors.Is(err, db.ErrNotFound) {

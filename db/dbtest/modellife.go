@@ -103,7 +103,7 @@ func (m model) testRestore(t *testing.T, s db.Store, name string, trash *trashMo
 	}
 }
 
-// wantMoved fails unless img is a good answer to a call that moves e to name.
+// wantMoved fails unless img is a correct result of a call that moves e to name.
 func (m model) wantMoved(t *testing.T, what, name string, conflict db.Conflict, img db.Image, outcome db.Outcome, e stored) {
 	t.Helper()
 	if !m.allows(answer{img.Name, outcome}, name, e.img.SHA256, conflict) {

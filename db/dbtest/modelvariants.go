@@ -8,7 +8,8 @@ import (
 	"imageserver/db"
 )
 
-// variantModel is what variants a store ought to hold, in the order made.
+// variantModel has the variants that the store must have, in the order in which they
+// were made.
 type variantModel []copied
 
 type copied struct {
@@ -28,7 +29,7 @@ func (c variantModel) find(source db.Digest, key string) int {
 	return slices.IndexFunc(c, func(e copied) bool { return e.source == source && e.key == key })
 }
 
-// keep forgets the variants whose source is not held any more.
+// keep deletes the variants whose source no image has any more.
 func (c *variantModel) keep(holds func(source db.Digest) bool) {
 	*c = slices.DeleteFunc(*c, func(e copied) bool { return !holds(e.source) })
 }
@@ -44,8 +45,8 @@ func (c *variantModel) put(e copied, budget int64) {
 	}
 }
 
-// test reads a variant of source or makes one of data, whichever comes up; held
-// says whether there is an image to make it of.
+// test reads a variant of source, or makes one of data, at random. held says whether an
+// image has the source.
 func (c *variantModel) test(t *testing.T, s db.Store, rnd *rand.Rand, source db.Digest, data []byte, held bool) {
 	t.Helper()
 	key := []string{"w=1", "w=2", "w=3"}[rnd.IntN(3)]

@@ -12,8 +12,8 @@ import (
 	"imageserver/db"
 )
 
-// testOddNames stores names that are good, though some would trip an engine
-// that makes keys, paths or URLs of them.
+// testOddNames stores valid names that are difficult for an engine that makes keys,
+// paths or URLs of them.
 func testOddNames(t *testing.T, s db.Store) {
 	odd := []string{
 		"a", "0", "-", "a b.png", "photo (1).png", "a#b?c%d.png", "a%2Fb.png", "a+b&c=d.png",
@@ -45,7 +45,8 @@ func testOddNames(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testNearNames: names that begin alike or differ in case alone are several.
+// testNearNames: names that begin alike, or differ only in upper and lower case, are
+// different names.
 func testNearNames(t *testing.T, s db.Store) {
 	near := []string{"cat.png", "Cat.png", "CAT.PNG", "cat.pn", "cat.png2", "cat.png-2", "cat-2.png", "cat", "ca", "cat .png", "\ufb01", "fi", "नक्ष", "नक्\u200dष", "नक्\u200cष"}
 	for _, name := range near {
@@ -62,8 +63,8 @@ func testNearNames(t *testing.T, s db.Store) {
 	}
 }
 
-// testNormalForms: Unicode has several spellings of one character. The
-// file names of macOS come in form D, everyone else's in form C.
+// testNormalForms: Unicode has several spellings of one character. File names from
+// macOS are in form D, and all others in form C.
 func testNormalForms(t *testing.T, s db.Store) {
 	for _, c := range []struct{ nfc, other string }{
 		{"caf\u00e9.png", "cafe\u0301.png"},
@@ -116,8 +117,8 @@ func testBadNames(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testNaughtyNames stores the Big List of Naughty Strings: each is refused for
-// its name or found again, and CleanName makes each one good.
+// testNaughtyNames stores the Big List of Naughty Strings. Each one is refused as a
+// name, or found again. CleanName makes a valid name of each.
 func testNaughtyNames(t *testing.T, s db.Store) {
 	raw, err := os.ReadFile(filepath.Join(corpus(t), "names", "blns.json"))
 	if err != nil {
@@ -152,8 +153,8 @@ func testNaughtyNames(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// corpus finds the folder shared/corpus beside the module, or skips t. The
-// working directory is that of the engine's package.
+// corpus finds the folder shared/corpus beside the module, or skips t. The working
+// directory is that of the engine's package.
 func corpus(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -13,7 +13,7 @@ import (
 	"imageserver/db"
 )
 
-// orders are all that images can be listed in.
+// orders has every order of a list.
 var orders = []db.ListOptions{
 	{Sort: db.ByUploaded}, {Sort: db.ByUploaded, Reverse: true},
 	{Sort: db.ByName}, {Sort: db.ByName, Reverse: true},
@@ -36,8 +36,8 @@ func inOrder(o db.ListOptions) func(a, b db.Image) int {
 	}
 }
 
-// testOrders lists images of few sizes, most of them equal, in every order, in
-// pages of every length and of lengths that change from page to page.
+// testOrders lists images of few sizes, most of them equal, in every order, in pages of
+// every length, and with lengths that change from page to page.
 func testOrders(t *testing.T, s db.Store) {
 	seed := uint64(time.Now().UnixNano())
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -74,7 +74,7 @@ func listRandomly(t *testing.T, s db.Store, rnd *rand.Rand, o db.ListOptions) (a
 	}
 }
 
-// testOrderOfTrash: the trash has one order, whatever is asked for.
+// testOrderOfTrash: the trash has one order, whatever the options say.
 func testOrderOfTrash(t *testing.T, s db.Store) {
 	for i, name := range []string{"b.png", "c.png", "a.png"} {
 		create(t, s, name, content(uint64(i), 100+i%2))
@@ -90,8 +90,8 @@ func testOrderOfTrash(t *testing.T, s db.Store) {
 	}
 }
 
-// testListCursor changes the list between two pages, also where the cursor
-// points. What is there all the while appears once, in its place.
+// testListCursor changes the list between two pages, also at the cursor. Every image
+// that exists all the time is listed once, in its position.
 func testListCursor(t *testing.T, s db.Store) {
 	for i, o := range orders {
 		testCursorIn(t, s, o, uint64(1000*i))
@@ -117,7 +117,7 @@ func testCursorIn(t *testing.T, s db.Store, o db.ListOptions, seed uint64) {
 	o.Limit = 3
 	for {
 		page, next := listPage(t, s, o)
-		// What is new may come after the cursor too.
+		// New images may come after the cursor, too.
 		page = slices.DeleteFunc(page, func(img db.Image) bool { return !here[img.SHA256] })
 		got = append(got, page...)
 		if next == "" {
@@ -142,7 +142,7 @@ func testCursorIn(t *testing.T, s db.Store, o db.ListOptions, seed uint64) {
 	}
 }
 
-// testListChurn reads the list while others store and delete.
+// testListChurn reads the list while others store and delete images.
 func testListChurn(t *testing.T, s db.Store) {
 	var want []db.Image
 	for i := range 30 {
@@ -180,8 +180,8 @@ func testListChurn(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testListBadCursor: a cursor comes from a URL, so it may be anything, that of
-// another order too.
+// testListBadCursor: a cursor comes from a URL, so it may be anything, also the cursor
+// of another order.
 func testListBadCursor(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, 100))
 	create(t, s, "dog.png", content(2, 200))

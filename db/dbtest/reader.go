@@ -13,14 +13,14 @@ import (
 	"imageserver/db"
 )
 
-// uploadError is what a caller finds again in the error of Put with errors.As,
-// as api does with its limit on the length of a request.
+// uploadError is an error of a body that callers find in the error of Put with
+// errors.As. The API does that with its limit for the length of a request.
 type uploadError struct{ limit int }
 
 func (*uploadError) Error() string { return "upload is too large" }
 
-// testReaderFails cuts uploads off: before the first byte, in the middle of
-// this and that, and after the last byte.
+// testReaderFails interrupts uploads before the first byte, at several places, and
+// after the last byte.
 func testReaderFails(t *testing.T, s db.Store) {
 	data := content(1, 3<<20+5)
 	for _, sent := range []int{0, 1, 100, 1<<20 - 1, 1 << 20, len(data)} {
@@ -29,7 +29,8 @@ func testReaderFails(t *testing.T, s db.Store) {
 		}
 		what := fmt.Sprintf("Put cut off after %d bytes", sent)
 
-		// What a cut-off request gives; io.ReadFull gives it too, for a good end.
+		// An interrupted request returns this error. io.ReadFull returns it for a
+		// regular end, too.
 		_, _, err := s.Put(t.Context(), "cat.png", body(io.ErrUnexpectedEOF), db.PutOptions{})
 		wantError(t, what, err, io.ErrUnexpectedEOF)
 
@@ -38,7 +39,8 @@ func testReaderFails(t *testing.T, s db.Store) {
 			t.Errorf("%s: got error %v, want the reader's own wrapped", what, err)
 		}
 
-		// Bytes and an error from one call: the bytes are read, the error counts.
+		// One call returns bytes and an error: the bytes are read, and the error is
+		// returned.
 		_, _, err = s.Put(t.Context(), "cat.png", iotest.DataErrReader(body(io.ErrUnexpectedEOF)), db.PutOptions{})
 		wantError(t, what+" with the error", err, io.ErrUnexpectedEOF)
 
@@ -48,8 +50,8 @@ func testReaderFails(t *testing.T, s db.Store) {
 	wantStored(t, s, create(t, s, "cat.png", data), data) // sending it again works
 }
 
-// testReaderFailsReplacing: what stands under the name survives, though the
-// bytes sent until then are its own.
+// testReaderFailsReplacing: the image under the name stays, although the bytes that
+// arrived are its own.
 func testReaderFailsReplacing(t *testing.T, s db.Store) {
 	data := content(1, 3<<20)
 	img := create(t, s, "cat.png", data)
@@ -62,7 +64,7 @@ func testReaderFailsReplacing(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{img}))
 }
 
-// testOddReaders: everything io.Reader allows.
+// testOddReaders does everything that io.Reader allows.
 func testOddReaders(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 1, 100, 40_000, 2<<20 + 3} {
 		for _, c := range []struct {
@@ -89,7 +91,7 @@ func testOddReaders(t *testing.T, s db.Store) {
 	}
 }
 
-// stutterer returns no bytes and no error every other time.
+// stutterer returns no bytes and no error every second time.
 type stutterer struct {
 	r     io.Reader
 	quiet bool
@@ -102,8 +104,8 @@ func (s *stutterer) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// testSlowReader: a client that stops sending keeps nobody waiting, and what
-// it has sent is not to be seen.
+// testSlowReader: a client that stops sending blocks nobody, and no call sees what it
+// has sent.
 func testSlowReader(t *testing.T, s db.Store) {
 	slow, quick := content(1, 5<<20), content(2, 5<<20)
 	var upload sync.WaitGroup
@@ -128,7 +130,7 @@ func testSlowReader(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// gate is a reader that stops on the way until it is released.
+// gate is a reader that stops at one byte until it is released.
 type gate struct {
 	before, after io.Reader
 	reached, open chan struct{}
@@ -157,8 +159,8 @@ func (g *gate) Read(p []byte) (int, error) {
 	return g.after.Read(p)
 }
 
-// testCancelled: a caller that is gone before it has sent everything stores
-// nothing.
+// testCancelled: nothing is stored for a caller that cancels before it has sent
+// everything.
 func testCancelled(t *testing.T, s db.Store) {
 	for _, size := range []int{100, 5 << 20} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -176,7 +178,7 @@ func testCancelled(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// then is a reader without bytes that calls f when it is come to.
+// then returns a reader without bytes that calls f when it is read.
 type then func()
 
 func (f then) Read([]byte) (int, error) {

@@ -9,8 +9,8 @@ import (
 	"imageserver/db"
 )
 
-// rename renames from, which must succeed with the outcome wanted, and unless
-// that takes another name, to the one asked for.
+// rename renames from, which must succeed with the outcome wanted. Unless another name
+// is expected, the image must get the name to.
 func rename(t *testing.T, s db.Store, from, to string, o db.RenameOptions, want db.Outcome) db.Image {
 	t.Helper()
 	img, got, err := s.Rename(t.Context(), from, to, o)
@@ -26,8 +26,8 @@ func rename(t *testing.T, s db.Store, from, to string, o db.RenameOptions, want 
 	return img
 }
 
-// testMove: all but the name stays: what is known, the bytes, the variants, the
-// place in the list, and open bodies.
+// testMove: only the name changes. The other fields, the bytes, the variants, the
+// position in the list and open bodies stay.
 func testMove(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, large} {
 		data, small := content(uint64(i), size), content(10, 1000)
@@ -62,7 +62,7 @@ func testMove(t *testing.T, s db.Store) {
 	}
 }
 
-// testMoveTaken: a name that holds other bytes is answered as in a Put.
+// testMoveTaken: if the name has other bytes, Rename does what Put does.
 func testMoveTaken(t *testing.T, s db.Store) {
 	cat, dog := create(t, s, "cat.png", content(1, large)), create(t, s, "dog.png", content(2, large))
 	_, _, err := s.Rename(t.Context(), "cat.png", "dog.png", db.RenameOptions{Conflict: db.Fail})
@@ -95,8 +95,8 @@ func testMoveTaken(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testMoveUnchanged: where the name holds the same bytes there is one image
-// afterwards, the one that stood there, with the later expiry.
+// testMoveUnchanged: if the name has the same bytes, one image is left: the one that
+// had the name, with the later expiry.
 func testMoveUnchanged(t *testing.T, s db.Store) {
 	data := content(1, large)
 	never, soon, late := time.Time{}, future(), future().Add(time.Hour)
@@ -128,8 +128,8 @@ func testMoveUnchanged(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testMoveNowhere: from one spelling of a name to another nothing changes, nor
-// does an image that has one of the numbers already.
+// testMoveNowhere: nothing changes if the new name is another spelling of the old one,
+// or if the image already has one of the numbers of the new name.
 func testMoveNowhere(t *testing.T, s db.Store) {
 	data := content(1, 100)
 	img := put(t, s, "é.png", data, db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{1}}, db.Created)
@@ -149,7 +149,8 @@ func testMoveNowhere(t *testing.T, s db.Store) {
 	wantTrash(t, s)
 	wantUsage(t, s, sum([]db.Image{img, other, number}))
 
-	// Others may have a number and the same bytes: each stays what it is.
+	// Several images may have numbers of the name and the same bytes. Each keeps its
+	// name.
 	taken, same := create(t, s, "p.png", content(4, 100)), content(5, 100)
 	images := []db.Image{taken}
 	for _, name := range []string{"p-10.png", "p-2.png", "p-3.png"} {
@@ -163,7 +164,8 @@ func testMoveNowhere(t *testing.T, s db.Store) {
 	}
 }
 
-// testMoveMissing: what is not there cannot be renamed, to itself neither.
+// testMoveMissing: an image that does not exist cannot be renamed, not even to its own
+// name.
 func testMoveMissing(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
 	for _, to := range []string{"cat.png", "none.png", "free.png"} {
@@ -178,7 +180,7 @@ func testMoveMissing(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{cat}))
 }
 
-// testMoveAllow: Allow sees the image that is to be renamed, and nothing else.
+// testMoveAllow: Allow gets the image that is to be renamed, and no other.
 func testMoveAllow(t *testing.T, s db.Store) {
 	cat, dog := create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", content(2, 100))
 	for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
@@ -213,8 +215,8 @@ func testMoveAllow(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testMoveAllowRace: half of the callers replace an image, the others look at it
-// and rename what they saw. None moves another one.
+// testMoveAllowRace: half of the callers replace an image. The others read it and
+// rename the image that they have read. None renames another one.
 func testMoveAllowRace(t *testing.T, s db.Store) {
 	race(8, func(i int) {
 		for round := range 10 {
@@ -241,8 +243,8 @@ func testMoveAllowRace(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testMoveRace: of many callers that rename one image one has done it; and of
-// many that want one name for several images each gets a name.
+// testMoveRace: of many callers that rename one image exactly one succeeds. Of many
+// callers that give several images one name, each gets a name.
 func testMoveRace(t *testing.T, s db.Store) {
 	const n = 16
 	data := content(1, 1000)

@@ -34,7 +34,7 @@ func closeStore(t *testing.T, s db.Store) {
 	}
 }
 
-// testReopen: everything is as it was, to the order and the times.
+// testReopen: everything is as it was, with the order and the times.
 func testReopen(t *testing.T, open func() db.Store) {
 	s := open()
 	contents := map[string][]byte{}
@@ -64,8 +64,8 @@ func testReopen(t *testing.T, open func() db.Store) {
 	}
 }
 
-// testReopenGoesOn: what a store knows in memory it knows again: which names
-// are taken, which bytes are there, how many names they have.
+// testReopenGoesOn: after it is opened again, a store knows which names are taken,
+// which contents it has, and how many names they have.
 func testReopenGoesOn(t *testing.T, open func() db.Store) {
 	data := content(1, 2<<20)
 	s := open()
@@ -103,8 +103,8 @@ func testReopenGoesOn(t *testing.T, open func() db.Store) {
 	wantConsistent(t, s)
 }
 
-// testReopenLeftovers closes with bodies open of what is deleted and after
-// uploads that were cut off: none of it comes back or stays counted.
+// testReopenLeftovers closes the store while bodies of deleted images are open, and
+// after uploads that were interrupted. Nothing of them comes back or is counted.
 func testReopenLeftovers(t *testing.T, open func() db.Store) {
 	s := open()
 	kept := create(t, s, "kept.png", content(1, 2<<20))
@@ -129,7 +129,7 @@ func testReopenLeftovers(t *testing.T, open func() db.Store) {
 	wantConsistent(t, s)
 }
 
-// testReopenCursor: whoever reads the list goes on after a restart.
+// testReopenCursor: a cursor is valid after a restart.
 func testReopenCursor(t *testing.T, open func() db.Store) {
 	s := open()
 	for i := range 7 {
@@ -151,8 +151,8 @@ func testReopenCursor(t *testing.T, open func() db.Store) {
 	wantImages(t, "List across restarts", got, want)
 }
 
-// testReopenAcknowledged closes under uploads: those that were answered with
-// success are there, the others wholly or not at all.
+// testReopenAcknowledged closes the store during uploads. Those that were acknowledged
+// are stored. The others are stored completely or not at all.
 func testReopenAcknowledged(t *testing.T, open func() db.Store) {
 	s := open()
 	const callers = 8

@@ -8,8 +8,7 @@ import (
 	"imageserver/db"
 )
 
-// restore brings name back from the trash, which must succeed with the outcome
-// wanted, and under the name wanted.
+// restore restores name, which must succeed with this outcome and this resulting name.
 func restore(t *testing.T, s db.Store, name, wantName string, want db.Outcome) db.Image {
 	t.Helper()
 	img, got, err := s.Restore(t.Context(), name, db.RestoreOptions{})
@@ -22,7 +21,7 @@ func restore(t *testing.T, s db.Store, name, wantName string, want db.Outcome) d
 	return img
 }
 
-// testRestore: an image comes back as it was, to its place in the list.
+// testRestore: an image is restored as it was, in its position in the list.
 func testRestore(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, 3 << 20} {
 		data := content(uint64(i), size)
@@ -47,8 +46,8 @@ func testRestore(t *testing.T, s db.Store) {
 	}
 }
 
-// testRestoreNewest: of several images of one name the one deleted last comes
-// back, then the one before it, each under the next free name.
+// testRestoreNewest: of several images of one name, the one that was deleted last is
+// restored first, and then the one before it, each under the next free name.
 func testRestoreNewest(t *testing.T, s db.Store) {
 	for i := range 4 {
 		create(t, s, "cat.png", content(uint64(i), 100))
@@ -67,8 +66,8 @@ func testRestoreNewest(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRestoreTaken: what stands under the name meanwhile stays there; the same
-// bytes are no conflict, and then the image there gets the later expiry.
+// testRestoreTaken: an image that got the name meanwhile stays. If it has the same
+// bytes, there is no conflict, and it gets the later expiry.
 func testRestoreTaken(t *testing.T, s db.Store) {
 	former, latter := content(1, large), content(2, 100)
 	put(t, s, "cat.png", former, ending(future().Add(time.Hour)), db.Created)
@@ -88,7 +87,8 @@ func testRestoreTaken(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{same}))
 	wantDeleteKey(t, s, same)
 
-	// As in a Put, the same bytes under one of the name's numbers will do.
+	// As in a Put, an image that has a number of the name and the same bytes is
+	// Unchanged.
 	create(t, s, "dog.png", former)
 	discard(t, s, "dog.png", time.Hour)
 	dog := create(t, s, "dog.png", latter)
@@ -98,8 +98,8 @@ func testRestoreTaken(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{same, dog, dog2}))
 }
 
-// testRestoreNone: there is nothing to bring back under a name that was never
-// deleted, or was deleted for good, or is none.
+// testRestoreNone: nothing can be restored under a name that was never deleted, that
+// was deleted without the trash, or that is not valid.
 func testRestoreNone(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, 100))
 	create(t, s, "dog.png", content(2, 100))
@@ -123,8 +123,8 @@ func testRestoreNone(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRestoreAllow: Allow sees the image in the trash, or nil, and its refusal
-// leaves that there.
+// testRestoreAllow: Allow gets the image in the trash, or nil. If it refuses, the image
+// stays in the trash.
 func testRestoreAllow(t *testing.T, s db.Store) {
 	var seen []*db.Image
 	see := func(current *db.Image) error {
@@ -155,7 +155,7 @@ func testRestoreAllow(t *testing.T, s db.Store) {
 	}
 }
 
-// testRestoreRace: of many callers that bring one image back one has done it.
+// testRestoreRace: of many callers that restore one image exactly one succeeds.
 func testRestoreRace(t *testing.T, s db.Store) {
 	for range 4 {
 		img := create(t, s, "cat.png", content(1, 1000))

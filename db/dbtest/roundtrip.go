@@ -10,8 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// sizes lie around what an engine may cut bytes at: nothing, a page, a chunk,
-// a segment, several segments.
+// sizes are near the lengths at which an engine may divide bytes: none, a page, a
+// chunk, a segment, several segments.
 var sizes = []int{
 	0, 1, 100,
 	4<<10 - 1, 4 << 10, 4<<10 + 1,
@@ -42,7 +42,7 @@ func testSizes(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testUploaded allows an engine that keeps no more than seconds, as HTTP does.
+// testUploaded allows an engine that keeps only seconds, as HTTP does.
 func testUploaded(t *testing.T, s db.Store) {
 	before := time.Now().Truncate(time.Second)
 	img := create(t, s, "cat.png", content(1, 100))
@@ -61,8 +61,8 @@ func testUploaded(t *testing.T, s db.Store) {
 	}
 }
 
-// testUploadedBefore: a time that is given is kept, to the nanosecond, in UTC,
-// and is the image's place in the list. One that has not come yet is not.
+// testUploadedBefore: an upload time that the caller gives is kept in nanoseconds, in
+// UTC, and decides the position in the list. A time in the future is not kept.
 func testUploadedBefore(t *testing.T, s db.Store) {
 	past := time.Now().Add(-time.Hour) // with Go's monotonic clock
 	var images []db.Image
@@ -98,7 +98,7 @@ func testUploadedBefore(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testEmptyStore looks around in a store that holds nothing yet.
+// testEmptyStore calls the methods of a store that is empty.
 func testEmptyStore(t *testing.T, s db.Store) {
 	if err := s.Ready(t.Context()); err != nil {
 		t.Errorf("Ready: got %v, want nil", err)

@@ -22,7 +22,7 @@ func discard(t *testing.T, s db.Store, name string, ttl time.Duration) db.Image 
 	return lastTrashed(t, s, name)
 }
 
-// lastTrashed returns the image called name that was deleted last.
+// lastTrashed returns the image with this name that was deleted last.
 func lastTrashed(t *testing.T, s db.Store, name string) db.Image {
 	t.Helper()
 	trash := listAll(t, s, db.ListOptions{Limit: 100, Trash: true})
@@ -33,14 +33,13 @@ func lastTrashed(t *testing.T, s db.Store, name string) db.Image {
 	return trash[i]
 }
 
-// untrashed is img as it was before it was deleted.
+// untrashed returns img as it was before it was deleted.
 func untrashed(img db.Image) db.Image {
 	img.Deleted, img.TrashExpires = time.Time{}, time.Time{}
 	return img
 }
 
-// testTrash: an image in the trash is gone from every other answer, and keeps
-// all that is known of it.
+// testTrash: only the trash has a deleted image, and the image keeps its fields.
 func testTrash(t *testing.T, s db.Store) {
 	for i, c := range []struct {
 		size    int
@@ -68,8 +67,8 @@ func testTrash(t *testing.T, s db.Store) {
 	}
 }
 
-// wantInTrash looks at the times of an image deleted after before, for an engine
-// that keeps no more than seconds, too.
+// wantInTrash checks the times of an image that was deleted after before. It allows an
+// engine that keeps only seconds.
 func wantInTrash(t *testing.T, img db.Image, before time.Time, ttl time.Duration) {
 	t.Helper()
 	after := time.Now()
@@ -97,8 +96,8 @@ func emptyTrash(t *testing.T, s db.Store, n int) {
 	wantTrash(t, s)
 }
 
-// testTrashOfReplaced: so does what a Put or a Rename replaces; and what stays
-// under its name, or goes for good, does not.
+// testTrashOfReplaced: an image that a Put or a Rename replaces goes to the trash too.
+// An image that keeps its name does not, nor one that is deleted without the trash.
 func testTrashOfReplaced(t *testing.T, s db.Store) {
 	replace := db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour}
 	first := put(t, s, "cat.png", content(1, 100), replace, db.Created)
@@ -129,8 +128,8 @@ func testTrashOfReplaced(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashBytes: the bytes of what is in the trash are stored, once; bodies
-// read on, whatever becomes of it.
+// testTrashBytes: the bytes of images in the trash are stored, once. Open bodies stay
+// readable, whatever happens to the images.
 func testTrashBytes(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)
@@ -158,8 +157,8 @@ func testTrashBytes(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashSeveral: the trash has several images of one name, each with a time of
-// its own, those of equal bytes too.
+// testTrashSeveral: the trash can have several images of one name, each with its own
+// time of deletion, also with equal bytes.
 func testTrashSeveral(t *testing.T, s db.Store) {
 	var trash []db.Image
 	for i := range 12 {
@@ -176,7 +175,7 @@ func testTrashSeveral(t *testing.T, s db.Store) {
 	for limit := 1; limit <= 13; limit += 3 {
 		wantImages(t, "List of the trash", listAll(t, s, db.ListOptions{Limit: limit, Trash: true}), trash)
 	}
-	// At once, for an engine that commits several deletes together.
+	// At once, because an engine may commit several deletes together.
 	race(8, func(i int) {
 		for round := range 3 {
 			tryPut(t.Context(), s, "dog.png", content(uint64(100+8*round+i), 100), db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour})
@@ -190,7 +189,7 @@ func testTrashSeveral(t *testing.T, s db.Store) {
 	}
 }
 
-// testTrashList reads the trash in pages of every length, while it changes.
+// testTrashList lists the trash in pages of every length, while it changes.
 func testTrashList(t *testing.T, s db.Store) {
 	var trash []db.Image
 	for i := range 9 { // deleted in another order than stored in
@@ -224,7 +223,7 @@ func testTrashList(t *testing.T, s db.Store) {
 	wantImages(t, "the pages after it", rest, slices.Concat(trash[3:4], trash[5:]))
 }
 
-// testTrashCursor: a cursor is good for the list it came from.
+// testTrashCursor: a cursor is valid only for the list it came from.
 func testTrashCursor(t *testing.T, s db.Store) {
 	for i := range 4 {
 		create(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100))
@@ -247,8 +246,8 @@ func testTrashCursor(t *testing.T, s db.Store) {
 	}
 }
 
-// testTrashExpires: what has rested as long as it should is in no answer, and is
-// swept; the same goes for an image that expires there.
+// testTrashExpires: no method returns an image whose time in the trash is over, and it
+// is swept. The same holds for an image that expires while it is in the trash.
 func testTrashExpires(t *testing.T, s db.Store) {
 	create(t, s, "lasting.png", content(9, 100))
 	lasting := discard(t, s, "lasting.png", time.Hour)
@@ -277,7 +276,8 @@ func testTrashExpires(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashVariants: variants go with the last name, though the bytes stay.
+// testTrashVariants: variants are deleted with the last image outside the trash,
+// although the bytes stay.
 func testTrashVariants(t *testing.T, s db.Store) {
 	data, small := content(1, 100_000), content(2, 1000)
 	cat, tiger := create(t, s, "cat.png", data), create(t, s, "tiger.png", data)
@@ -307,8 +307,8 @@ func testTrashVariants(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testEmptyTrash deletes all of the trash and nothing else; a caller that is
-// gone stops it.
+// testEmptyTrash deletes the whole trash and nothing else. It stops when its context
+// ends.
 func testEmptyTrash(t *testing.T, s db.Store) {
 	emptyTrash(t, s, 0)
 	var images, trash []db.Image
@@ -333,8 +333,8 @@ func testEmptyTrash(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashRace deletes, restores, renames and empties all at once. In the end
-// everything that is there is whole and counted.
+// testTrashRace deletes, restores, renames and empties the trash, all at once. At the
+// end every image is complete and counted.
 func testTrashRace(t *testing.T, s db.Store) {
 	race(8, func(i int) {
 		rnd := rand.New(rand.NewPCG(uint64(i), 3))
@@ -357,8 +357,8 @@ func testTrashRace(t *testing.T, s db.Store) {
 	wantUsageSoon(t, s, db.Usage{})
 }
 
-// stepTrash does one thing at random to a few names and the trash, and returns
-// what is wrong with the answer.
+// stepTrash makes one random call with a few names and the trash, and returns what is
+// wrong with the result.
 func stepTrash(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	name, other := fmt.Sprintf("%d.png", rnd.IntN(5)), fmt.Sprintf("%d.png", rnd.IntN(5))
 	ttl := []time.Duration{0, 1, time.Millisecond, time.Hour}[rnd.IntN(4)]

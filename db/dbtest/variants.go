@@ -17,10 +17,10 @@ import (
 	"imageserver/db"
 )
 
-// ample is a budget that no test comes near.
+// ample is a budget that is far larger than any test needs.
 const ample = 1 << 40
 
-// tryPutVariant keeps data, again for as long as the store says it is busy.
+// tryPutVariant stores a variant, and tries again while the store is busy.
 func tryPutVariant(ctx context.Context, s db.Store, source db.Digest, key string, data []byte, budget int64) (db.Image, error) {
 	o := db.VariantOptions{ContentType: "image/jpeg", Width: 320, Height: 200, Budget: budget}
 	for {
@@ -32,7 +32,7 @@ func tryPutVariant(ctx context.Context, s db.Store, source db.Digest, key string
 	}
 }
 
-// putVariant keeps data, which must succeed.
+// putVariant stores a variant, which must succeed.
 func putVariant(t *testing.T, s db.Store, source db.Digest, key string, data []byte, budget int64) db.Image {
 	t.Helper()
 	img, err := tryPutVariant(t.Context(), s, source, key, data, budget)
@@ -46,7 +46,7 @@ func putVariant(t *testing.T, s db.Store, source db.Digest, key string, data []b
 	return img
 }
 
-// openVariant returns the body of a variant, closed when t ends if not before.
+// openVariant returns the body of a variant. It is closed when t ends, if not before.
 func openVariant(t *testing.T, s db.Store, source db.Digest, key string) db.Body {
 	t.Helper()
 	_, body, err := s.GetVariant(t.Context(), source, key)
@@ -57,7 +57,7 @@ func openVariant(t *testing.T, s db.Store, source db.Digest, key string) db.Body
 	return body
 }
 
-// wantVariant fails unless GetVariant finds img, and data as its bytes.
+// wantVariant fails unless GetVariant returns img, with data as its bytes.
 func wantVariant(t *testing.T, s db.Store, source db.Digest, key string, img db.Image, data []byte) {
 	t.Helper()
 	what := fmt.Sprintf("GetVariant(%q)", key)
@@ -81,8 +81,8 @@ func wantNoVariant(t *testing.T, s db.Store, source db.Digest, key string) {
 	}
 }
 
-// wantVariants fails unless those of keys that are in want, all of source and of
-// size bytes each, are all the variants there are.
+// wantVariants fails unless the store has exactly those variants of source whose keys
+// are in want, each of size bytes. keys has all keys that were ever used.
 func wantVariants(t *testing.T, s db.Store, images []db.Image, source db.Digest, size int64, keys, want string) {
 	t.Helper()
 	got := ""
@@ -101,7 +101,7 @@ func wantVariants(t *testing.T, s db.Store, images []db.Image, source db.Digest,
 	wantUsage(t, s, withVariants(sum(images), len(want), int64(len(want))*size))
 }
 
-// withVariants adds n variants of size bytes together.
+// withVariants adds n variants to u that have size bytes together.
 func withVariants(u db.Usage, n int, size int64) db.Usage {
 	u.Variants += int64(n)
 	u.VariantBytes += size
@@ -133,8 +133,8 @@ func testVariantSizes(t *testing.T, s db.Store) {
 	wantStored(t, s, source, content(1, 1000))
 }
 
-// testVariantKeys: a key is bytes of any value, and the same one means another
-// variant for another source. Variants of equal bytes are two all the same.
+// testVariantKeys: a key can have bytes of any value. The same key of another source is
+// another variant. Variants with equal bytes are two variants.
 func testVariantKeys(t *testing.T, s db.Store) {
 	sources := []db.Image{create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", content(2, 100))}
 	keys := []string{
@@ -168,8 +168,8 @@ func testVariantKeys(t *testing.T, s db.Store) {
 	}
 }
 
-// testVariantOfImage keeps a variant whose bytes an image has: they count twice, and
-// neither goes with the other.
+// testVariantOfImage stores a variant with the bytes of an image. They are counted
+// twice, and each is deleted alone.
 func testVariantOfImage(t *testing.T, s db.Store) {
 	data := content(2, 200<<10)
 	source, dog := create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", data)
@@ -206,7 +206,7 @@ func testVariantOfNone(t *testing.T, s db.Store) {
 		wantError(t, "PutVariant of no image", err, db.ErrNotFound)
 		wantNoVariant(t, s, none, "w=1")
 
-		// A variant is no image, so there are no variants of it.
+		// A variant is not an image, so it has no variants.
 		img := putVariant(t, s, source.SHA256, "w=1", data, ample)
 		_, err = tryPutVariant(t.Context(), s, img.SHA256, "w=1", data, ample)
 		wantError(t, "PutVariant of a variant", err, db.ErrNotFound)
@@ -215,8 +215,8 @@ func testVariantOfNone(t *testing.T, s db.Store) {
 	}
 }
 
-// testVariantsGo: variants go with the last name of their source, not before, and
-// are not there when it is stored again.
+// testVariantsGo: variants are deleted with the last name of their source, not before.
+// They do not come back when the source is stored again.
 func testVariantsGo(t *testing.T, s db.Store) {
 	data, small := content(1, 200<<10), content(3, 1000)
 	dog := create(t, s, "dog.png", content(2, 100))
@@ -251,7 +251,7 @@ func testVariantsGo(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testVariantsHidden: a variant is not to be found by any name.
+// testVariantsHidden: no name finds a variant.
 func testVariantsHidden(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100))
 	keys := []string{"w=1", "a cat", "variant.png"}
@@ -268,8 +268,8 @@ func testVariantsHidden(t *testing.T, s db.Store) {
 	wantUsage(t, s, withVariants(sum([]db.Image{source}), 3, int64(len(strings.Join(keys, "")))))
 }
 
-// testBodyOfVariant reads on after the variant was evicted, replaced, or deleted
-// with its source.
+// testBodyOfVariant reads bodies of variants that were evicted, replaced, or deleted
+// with their source.
 func testBodyOfVariant(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100))
 	dog := create(t, s, "dog.png", content(2, 100))
@@ -296,8 +296,8 @@ func testBodyOfVariant(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testBudget keeps one variant too many, again and again: the one made first
-// goes, however often it was read.
+// testBudget stores one variant too many, several times. The oldest is deleted, however
+// often it was read.
 func testBudget(t *testing.T, s db.Store) {
 	const size, budget = 1000, 3*1000 + 999
 	data := content(2, size)
@@ -326,8 +326,8 @@ func testBudget(t *testing.T, s db.Store) {
 		}
 	}
 
-	// The order is one for the whole store, and a variant displaces as many as
-	// it must.
+	// All variants of the store have one order, and a new one evicts as many as
+	// necessary.
 	dog := create(t, s, "dog.png", content(3, 100))
 	putVariant(t, s, dog.SHA256, "e", content(4, 2*size), budget)
 	for _, key := range []string{"e", "g"} {
@@ -337,7 +337,7 @@ func testBudget(t *testing.T, s db.Store) {
 	wantUsage(t, s, withVariants(sum([]db.Image{cat, dog}), 2, 3*size))
 }
 
-// testBudgetExact: variants that just fit stay; and images take none of it.
+// testBudgetExact: variants that exactly fill the budget stay. Images do not count.
 func testBudgetExact(t *testing.T, s db.Store) {
 	data := content(1, 1000)
 	cat := create(t, s, "cat.png", content(2, 5000))
@@ -360,8 +360,8 @@ func testBudgetExact(t *testing.T, s db.Store) {
 	wantStored(t, s, cat, content(2, 5000))
 }
 
-// testVariantTooLarge: a variant above the budget is refused, and that changes
-// nothing.
+// testVariantTooLarge: a variant that is larger than the budget is refused, and nothing
+// changes.
 func testVariantTooLarge(t *testing.T, s db.Store) {
 	data := content(1, 3<<20)
 	cat := create(t, s, "cat.png", data)
@@ -380,7 +380,7 @@ func testVariantTooLarge(t *testing.T, s db.Store) {
 	wantNoVariant(t, s, cat.SHA256, "b")
 }
 
-// testTrimVariants: the oldest go, and no more of them than must.
+// testTrimVariants: the oldest variants are deleted, and not more than necessary.
 func testTrimVariants(t *testing.T, s db.Store) {
 	const size = 100
 	data := content(2, size)
@@ -413,8 +413,8 @@ func testTrimVariants(t *testing.T, s db.Store) {
 	wantError(t, "TrimVariants with a context that has ended", s.TrimVariants(ended, 0), context.Canceled)
 }
 
-// testVariantReaderFails: a variant that was cut off leaves nothing, and an earlier
-// one stays.
+// testVariantReaderFails: an interrupted variant is not stored, and an earlier one
+// stays.
 func testVariantReaderFails(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
 	old := putVariant(t, s, cat.SHA256, "old", content(2, 100), ample)
@@ -439,8 +439,8 @@ func testVariantReaderFails(t *testing.T, s db.Store) {
 	wantUsage(t, s, withVariants(sum([]db.Image{cat}), 1, 100))
 }
 
-// testVariantSlow: a variant that takes its time keeps nobody waiting and is not to
-// be seen; and when its source is gone by the end, it is not kept.
+// testVariantSlow: a slow PutVariant blocks nobody, and no call sees its variant. If
+// the source was deleted meanwhile, the variant is not stored.
 func testVariantSlow(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100)).SHA256
 	var upload sync.WaitGroup
@@ -462,7 +462,8 @@ func testVariantSlow(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testVariantRace: of many variants made for one key at once one stays, whole.
+// testVariantRace: of many variants that are stored under one key at once one stays,
+// and is complete.
 func testVariantRace(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
 	sizes := []int{0, 100, 130_000, 1<<20 + 1}
@@ -478,8 +479,8 @@ func testVariantRace(t *testing.T, s db.Store) {
 	wantUsage(t, s, withVariants(sum([]db.Image{cat}), 1, img.Size))
 }
 
-// verifyVariant returns a variant after reading all of it: an error where the bytes
-// are not the ones it tells of.
+// verifyVariant returns a variant after it has read all of it. It returns an error if
+// the bytes are not those of the variant.
 func verifyVariant(ctx context.Context, s db.Store, source db.Digest, key string) (db.Image, error) {
 	img, body, err := s.GetVariant(ctx, source, key)
 	if err != nil {
@@ -489,9 +490,9 @@ func verifyVariant(ctx context.Context, s db.Store, source db.Digest, key string
 	return img, verifyBody(img, body)
 }
 
-// testVariantsRace makes and reads variants while their sources come and go and
-// the budget is too small for all. In the end everything is deleted, and then
-// nothing counts.
+// testVariantsRace stores and reads variants while their sources are stored and deleted
+// and the budget is too small for all. At the end it deletes everything, and the counts
+// must be zero.
 func testVariantsRace(t *testing.T, s db.Store) {
 	race(8, func(i int) {
 		rnd := rand.New(rand.NewPCG(uint64(i), 2))
@@ -512,14 +513,14 @@ func testVariantsRace(t *testing.T, s db.Store) {
 	}
 }
 
-// What stepVariants makes variants of, and under which keys.
+// The sources of stepVariants, and the keys of its variants.
 var (
 	sourceSizes = []int{100, 70 << 10, 1<<20 + 5}
 	variantKeys = []string{"w=1", "w=2", "w=3"}
 )
 
-// stepVariants does one thing at random to variants or to their sources and
-// returns what is wrong with the answer.
+// stepVariants makes one random call with variants or their sources, and returns what
+// is wrong with the result.
 func stepVariants(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	const budget = 1<<20 + 500
 	i := rnd.IntN(len(sourceSizes))
@@ -548,7 +549,7 @@ func stepVariants(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	}
 }
 
-// testReopenVariants: variants are as they were, and so is their order.
+// testReopenVariants: the variants are as they were, and so is their order.
 func testReopenVariants(t *testing.T, open func() db.Store) {
 	s := open()
 	data := content(1, 2<<20)

@@ -13,10 +13,11 @@ import (
 	"imageserver/db"
 )
 
-// What is wanted of a store; each want fails t with what it got instead.
+// Each want function compares something with what the test wants, and fails t if it
+// differs.
 
-// wantRest reads body to its end, which must yield want. It goes piece by
-// piece: under the race detector a large slice costs more than the store.
+// wantRest reads body to its end, which must return want. It reads in parts: under the
+// race detector a large slice costs more than the store.
 func wantRest(t *testing.T, what string, body io.Reader, want []byte) {
 	t.Helper()
 	n, p := 0, make([]byte, min(len(want)+1, 64<<10))
@@ -49,7 +50,7 @@ func wantBytes(t *testing.T, what string, got, want []byte) {
 	t.Errorf("%s: got %d bytes, want %d, different from byte %d on", what, len(got), len(want), i)
 }
 
-// wantImage compares what the store says of an image.
+// wantImage compares what the store says about an image.
 func wantImage(t *testing.T, what string, got, want db.Image) {
 	t.Helper()
 	if plain(got) != plain(want) {
@@ -57,7 +58,7 @@ func wantImage(t *testing.T, what string, got, want db.Image) {
 	}
 }
 
-// plain returns img with its times as == compares them.
+// plain returns img with its times in the form that == compares.
 func plain(img db.Image) db.Image {
 	for _, at := range []*time.Time{&img.Uploaded, &img.Expires, &img.Deleted, &img.TrashExpires} {
 		*at = at.Round(0).UTC()
@@ -77,7 +78,7 @@ func wantImages(t *testing.T, what string, got, want []db.Image) {
 	}
 }
 
-// wantStored fails unless Stat and Get find img, and data as its bytes.
+// wantStored fails unless Stat and Get return img, with data as its bytes.
 func wantStored(t *testing.T, s db.Store, img db.Image, data []byte) {
 	t.Helper()
 	stat, err := s.Stat(t.Context(), img.Name)
@@ -96,7 +97,7 @@ func wantStored(t *testing.T, s db.Store, img db.Image, data []byte) {
 	wantRest(t, fmt.Sprintf("Get(%q)", img.Name), body, data)
 }
 
-// wantAbsent fails unless nothing stands under name.
+// wantAbsent fails if an image has the name.
 func wantAbsent(t *testing.T, s db.Store, name string) {
 	t.Helper()
 	_, err := s.Stat(t.Context(), name)
@@ -121,7 +122,7 @@ func wantError(t *testing.T, what string, err, want error) {
 	}
 }
 
-// wantUsage compares what the store counts.
+// wantUsage compares the counts of the store.
 func wantUsage(t *testing.T, s db.Store, want db.Usage) {
 	t.Helper()
 	got, err := s.Usage(t.Context())
@@ -133,8 +134,8 @@ func wantUsage(t *testing.T, s db.Store, want db.Usage) {
 	}
 }
 
-// wantUsageSoon is wantUsage for a store that has yet to sweep what has expired.
-// It asks for the Usage alone: a store must not wait for other calls to do it.
+// wantUsageSoon is wantUsage for a store that has not yet swept what has expired. It
+// calls only Usage: a store must not need other calls to sweep.
 func wantUsageSoon(t *testing.T, s db.Store, want db.Usage) {
 	t.Helper()
 	for end := time.Now().Add(patience()); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -145,8 +146,8 @@ func wantUsageSoon(t *testing.T, s db.Store, want db.Usage) {
 	wantUsage(t, s, want)
 }
 
-// patience is how long a store may take to sweep what has expired: many times
-// what it takes a busy machine. DBTEST_PATIENCE, a duration, says otherwise.
+// patience is how long a store may take to sweep what has expired: many times what a
+// busy machine needs. The variable DBTEST_PATIENCE, a duration, changes it.
 func patience() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("DBTEST_PATIENCE")); err == nil {
 		return d
@@ -154,15 +155,16 @@ func patience() time.Duration {
 	return 30 * time.Second
 }
 
-// wantTrash fails unless exactly these images are in the trash. They may be given in any order.
+// wantTrash fails unless exactly these images are in the trash. They may be given in
+// any order.
 func wantTrash(t *testing.T, s db.Store, want ...db.Image) {
 	t.Helper()
 	want = slices.SortedFunc(slices.Values(want), lastDeletedFirst)
 	wantImages(t, "List of the trash", listAll(t, s, db.ListOptions{Limit: 100, Trash: true}), want)
 }
 
-// wantConsistent fails unless every image listed is stored, the lists are in
-// order, and Usage is what they add up to, and no variants.
+// wantConsistent fails unless every listed image is stored, the lists are in order, and
+// Usage is their sum, without variants.
 func wantConsistent(t *testing.T, s db.Store) {
 	t.Helper()
 	images := listAll(t, s, db.ListOptions{Limit: 100})
