@@ -11,18 +11,19 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxNameBytes is the longest name in bytes of UTF-8: what the common file
-// systems (ext4, APFS, NTFS within its 255 UTF-16 units) can hold, so that
-// every image can be exported under its own name.
+// MaxNameBytes is the length of the longest name, in bytes of UTF-8. The common file
+// systems (ext4, APFS, and NTFS with its 255 UTF-16 units) allow this length, so every
+// image can be exported under its own name.
 const MaxNameBytes = 255
 
-// maxExtBytes bounds what counts as a file name's extension, the dot included.
+// maxExtBytes is the length of the longest suffix that counts as a file name extension,
+// with its dot.
 const maxExtBytes = 16
 
-// CheckName returns name in Unicode normal form C, or an error that wraps
-// ErrName and says what is wrong: a name is valid UTF-8 of 1 to MaxNameBytes
-// bytes, without slashes, controls or characters that show nothing (see
-// dropInvisible), and with no dot or space at its ends.
+// CheckName returns name in Unicode normal form C, or an error that wraps ErrName and
+// says what is wrong. A name is valid UTF-8 of 1 to MaxNameBytes bytes, without
+// slashes, control characters or invisible characters (see dropInvisible), and with no
+// dot or space at either end.
 func CheckName(name string) (string, error) {
 	if !utf8.ValidString(name) {
 		return "", fmt.Errorf("%w: %q is not valid UTF-8", ErrName, name)
@@ -46,12 +47,11 @@ func CheckName(name string) (string, error) {
 	return name, nil
 }
 
-// CleanName makes a name that passes CheckName of whatever a client calls its
-// file, changing only what must be: it takes the part after the last slash of
-// either kind, drops what is invisible and the dots and spaces at the ends,
-// shortens the part before the extension, and calls the result "image" plus
-// ext (".png", say) when nothing is left. '#', '?' and '%' become '_', because
-// clients write the name into a URL without escaping it.
+// CleanName makes a valid name from what a client calls its file, and changes only what
+// it must. It takes the part after the last slash or backslash, removes invisible
+// characters, and dots and spaces at both ends, and shortens the part before the
+// extension. If nothing is left, the name is "image" with ext, such as ".png". '#', '?'
+// and '%' become '_', because clients write the name into a URL without escaping it.
 func CleanName(name, ext string) string {
 	name = strings.ToValidUTF8(name, "_")
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
@@ -66,13 +66,13 @@ func CleanName(name, ext string) string {
 	return shorten(name, "")
 }
 
-// escaped are the characters that have a meaning in a URL.
+// escaped replaces the characters that have a meaning in a URL.
 var escaped = strings.NewReplacer("#", "_", "?", "_", "%", "_")
 
-// compose brings name, which is free of invisible characters, to normal form
-// C. Of more than 30 marks in a row (as in Zalgo text) it drops those after
-// the 30th: norm keeps text stream-safe (UAX #15) by an invisible U+034F there,
-// and CheckName would refuse that.
+// compose returns name, which has no invisible characters, in normal form C. Of more
+// than 30 marks in a row, as in Zalgo text, it removes those after the 30th: there norm
+// inserts an invisible U+034F to keep the text stream-safe (UAX #15), and CheckName
+// would refuse that.
 func compose(name string) string {
 	dropping := false
 	return strings.Map(func(r rune) rune {
@@ -84,8 +84,8 @@ func compose(name string) string {
 	}, norm.NFC.String(name))
 }
 
-// Numbered returns the name to try for the n-th image that wants the same one:
-// cat.png, 2 gives cat-2.png. It passes CheckName when name does.
+// Numbered returns the name to try for the n-th image with the same name: cat.png and 2
+// give cat-2.png. It passes CheckName if name does.
 func Numbered(name string, n int) string {
 	return shorten(name, "-"+strconv.Itoa(n))
 }
@@ -98,28 +98,28 @@ func IsNumbered(name, candidate string) bool {
 	return err == nil && n >= 2 && Numbered(name, n) == candidate
 }
 
-// NumberedPrefix returns what every Numbered(name, n) begins with.
+// NumberedPrefix returns the prefix that Numbered(name, n) has for every n.
 func NumberedPrefix(name string) string {
 	_, ext := splitExt(name)
 	tag := "-" + strconv.Itoa(math.MaxInt)
 	return strings.TrimSuffix(shorten(name, tag), tag+ext)
 }
 
-// shorten puts tag between the stem and the extension of name and cuts the
-// stem, between characters, so that the whole has at most MaxNameBytes.
+// shorten puts tag between the stem and the extension of name. It cuts the stem,
+// between characters, so that the whole has at most MaxNameBytes.
 func shorten(name, tag string) string {
 	stem, ext := splitExt(name)
 	if room := MaxNameBytes - len(tag) - len(ext); len(stem) > room {
 		for room > 0 && !utf8.RuneStart(stem[room]) {
 			room--
 		}
-		// An emoji or a word may be cut inside, so that what joined it must go.
+		// The cut may be inside an emoji or a word. Then a joiner at its end must be removed.
 		stem = strings.TrimRightFunc(dropInvisible(stem[:room]), func(r rune) bool { return trimmed(r) || isJoiner(r) })
 	}
 	return stem + tag + ext
 }
 
-// splitExt parts name before the last dot, which stays with the extension.
+// splitExt divides name before the last dot, which belongs to the extension.
 func splitExt(name string) (stem, ext string) {
 	i := strings.LastIndexByte(name, '.')
 	if i <= 0 || len(name)-i > maxExtBytes {

@@ -307,7 +307,7 @@ func wantGood(t *testing.T, name string) {
 	}
 }
 
-// wantNumbers looks at the n-th name for images that want name.
+// wantNumbers checks the n-th name for images with the same name.
 func wantNumbers(t *testing.T, name string, n int) {
 	t.Helper()
 	got := db.Numbered(name, n)

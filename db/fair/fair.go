@@ -27,7 +27,7 @@ type Memory struct {
 	shares  map[*Share]struct{}
 	clients map[string]*client
 	waiting []*waiter
-	watched bool   // the next watch is due within a tick
+	watched bool   // watch will run again within a tick
 	opened  uint64 // the number of the newest share
 }
 
@@ -44,8 +44,8 @@ type waiter struct {
 	ready chan struct{} // closed when it has them
 }
 
-// New returns a Memory of size bytes. An upload may wait until it holds most
-// bytes, so size is at least that. After wait it gets db.ErrBusy.
+// New returns a Memory of size bytes. An upload may wait until it has most bytes, so
+// the Memory has at least that many. After the time wait an upload gets db.ErrBusy.
 func New(size, most int64, wait time.Duration) *Memory {
 	size = max(size, most)
 	return &Memory{
@@ -54,7 +54,7 @@ func New(size, most int64, wait time.Duration) *Memory {
 	}
 }
 
-// Free returns how many bytes no upload holds.
+// Free returns how many bytes no upload has.
 func (m *Memory) Free() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,7 +68,7 @@ func (m *Memory) Waiting() int {
 	return len(m.waiting)
 }
 
-// Share is what one upload holds of a Memory. Its methods are for one goroutine
+// Share is the part of a Memory that one upload has. Its methods are for one goroutine
 // at a time. The upload must close it before its request ends.
 type Share struct {
 	memory  *Memory
@@ -102,7 +102,7 @@ func (s *Share) enter() {
 	m.shares[s] = struct{}{}
 }
 
-// Close gives all bytes back. After it the sender is not told to give way.
+// Close gives all bytes back. After that the sender is not asked to give way.
 func (s *Share) Close() {
 	m := s.memory
 	m.mu.Lock()
@@ -118,8 +118,8 @@ func (s *Share) Close() {
 	s.client = nil
 }
 
-// Get takes n bytes more, and waits for them if it must. It returns db.ErrBusy
-// when that takes too long, or the cause of ctx.
+// Get takes n more bytes, and waits for them if necessary. It returns db.ErrBusy if
+// that takes too long, or the cause of ctx.
 func (s *Share) Get(ctx context.Context, n int64) error {
 	return s.GetWithin(ctx, n, s.memory.wait)
 }
@@ -142,7 +142,7 @@ func (s *Share) GetWithin(ctx context.Context, n int64, wait time.Duration) erro
 	}
 }
 
-// TryGet takes n bytes more if they are free.
+// TryGet takes n more bytes if they are free.
 func (s *Share) TryGet(n int64) bool {
 	m := s.memory
 	m.mu.Lock()
@@ -157,10 +157,9 @@ func (s *Share) Put(n int64) {
 	s.memory.give(s, n)
 }
 
-// reserve is how many bytes must stay free after an upload has grown to held.
-// The less it holds the more it must leave, so that the uploads that hold most
-// can always go on to their end. Otherwise all bytes could belong to uploads
-// that wait for more.
+// reserve returns how many bytes must stay free after an upload has grown to held
+// bytes. The less it has, the more it must leave, so that the uploads that have most
+// can always finish. Otherwise uploads that all wait for more could have all bytes.
 func (m *Memory) reserve(held int64) int64 {
 	return m.spare / m.most * max(0, m.most-held)
 }
@@ -189,7 +188,7 @@ func (m *Memory) line(s *Share, n int64) *waiter {
 	return w
 }
 
-// leave ends the waiting of w with err, unless it has its bytes by now.
+// leave ends the waiting of w with err, unless w has got its bytes meanwhile.
 func (m *Memory) leave(w *waiter, err error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -215,7 +214,7 @@ func (m *Memory) give(s *Share, n int64) {
 	m.serve()
 }
 
-// count notes n bytes more of s where it belongs.
+// count adds n bytes of s to the client, or to the uploads that give way.
 func (s *Share) count(n int64) {
 	if s.leaving {
 		s.memory.leaving += n

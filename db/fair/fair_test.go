@@ -45,9 +45,9 @@ func hold(t *testing.T, m *Memory, client string, n int64, stalled time.Duration
 	return u
 }
 
-// TestGiveWay: for one that waits, uploads give way in this order and no more of
-// them than must: the client that holds most, and of its uploads the one that
-// has stalled for longest. One that has not stalled never does.
+// TestGiveWay: when an upload waits, others give way in this order, and no more than
+// necessary: the client that has most, and of its uploads the one that has stalled
+// longest. An upload that has not stalled never gives way.
 func TestGiveWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(100, 1, wait)
@@ -73,8 +73,8 @@ func TestGiveWay(t *testing.T) {
 	})
 }
 
-// TestLeftAlone: stalled uploads stay while nobody waits, and where all are busy
-// who waits is refused in the end.
+// TestLeftAlone: stalled uploads continue while no other waits. If no upload has
+// stalled, the one that waits gets ErrBusy.
 func TestLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(100, 1, wait)
@@ -95,8 +95,8 @@ func TestLeftAlone(t *testing.T) {
 	})
 }
 
-// TestClients: a client with many uploads takes neither a turn nor memory from
-// one with few.
+// TestClients: a client with many uploads takes neither a turn nor memory from a client
+// with few.
 func TestClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(100, 1, wait)
@@ -132,8 +132,8 @@ func TestClients(t *testing.T) {
 	})
 }
 
-// TestProgress: many uploads that take memory bit by bit all get to their end,
-// and never hold more than there is.
+// TestProgress: many uploads that take memory in small steps all finish, and never have
+// more than there is.
 func TestProgress(t *testing.T) {
 	for _, size := range []int64{1, 64, 500} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {

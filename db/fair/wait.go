@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// serve gives those who wait what is free. The client that holds least is first,
-// and of its uploads the one that holds most, so that it is done soon. Of equal
-// ones the newest is first: behind a long line everybody would wait in vain.
+// serve gives free bytes to the uploads that wait. The client that has least is first,
+// and of its uploads the one that has most, so that it finishes soon. Of equal ones the
+// newest is first: behind a long queue, everybody would wait in vain.
 func (m *Memory) serve() {
 	for {
 		var first *waiter
@@ -41,7 +41,7 @@ func (m *Memory) remove(w *waiter) {
 	m.waiting = slices.Delete(m.waiting, i, i+1)
 }
 
-// watch makes room at once, and again at every tick until nobody waits.
+// watch makes room now, and again at every tick until no upload waits.
 func (m *Memory) watch() {
 	if m.watched || len(m.waiting) == 0 {
 		return
@@ -56,9 +56,9 @@ func (m *Memory) watch() {
 	})
 }
 
-// makeRoom tells stalled uploads to give way until there is room for all that
-// wait. It begins with the client that holds most, and there with the upload
-// that has been idle the longest.
+// makeRoom asks stalled uploads to give way until there is room for all that wait. It
+// begins with the client that has most, and there with the upload that has been idle
+// longest.
 func (m *Memory) makeRoom() {
 	lack, least := m.lack()
 	if least == nil || lack <= m.leaving {
@@ -80,8 +80,8 @@ func (m *Memory) makeRoom() {
 	}
 }
 
-// lack returns how many bytes are missing for all who wait, and the one of their
-// clients that holds least: no client loses memory to others that hold more.
+// lack returns how many bytes are missing for all uploads that wait, and the one of
+// their clients that has least. No client loses memory to others that have more.
 func (m *Memory) lack() (bytes int64, least *client) {
 	reserve := int64(0)
 	for _, w := range m.waiting {
@@ -108,7 +108,7 @@ func (m *Memory) idle() map[*Share]time.Duration {
 	return idle
 }
 
-// giveWay ends the upload. Its bytes count as the client's no longer.
+// giveWay ends the upload. Its bytes no longer count as those of the client.
 func (s *Share) giveWay() {
 	s.count(-s.held)
 	s.leaving = true
