@@ -113,7 +113,8 @@ func shorten(name, tag string) string {
 		for room > 0 && !utf8.RuneStart(stem[room]) {
 			room--
 		}
-		// The cut may be inside an emoji or a word. Then a joiner at its end must be removed.
+		// The cut may be inside an emoji or a word. Then a joiner at its end must be
+		// removed.
 		stem = strings.TrimRightFunc(dropInvisible(stem[:room]), func(r rune) bool { return trimmed(r) || isJoiner(r) })
 	}
 	return stem + tag + ext

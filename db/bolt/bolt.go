@@ -1,5 +1,5 @@
-// Package bolt stores images, and variants of them (such as resized copies), in one bbolt file. Package
-// layout describes what is in the file.
+// Package bolt stores images, and variants of them (such as resized copies), in one
+// bbolt file. Package layout describes what is in the file.
 //
 // # Concurrency
 //

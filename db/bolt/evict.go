@@ -18,8 +18,8 @@ func (tx *txn) evict(n int64) error {
 	return nil
 }
 
-// trimStep is how many variants one commit of TrimVariants deletes at most, so that no upload
-// waits long for it.
+// trimStep is how many variants one commit of TrimVariants deletes at most, so that no
+// upload waits long for it.
 const trimStep = 500
 
 // TrimVariants deletes the oldest variants; see db.Variants.

@@ -235,8 +235,8 @@ func TestDamagedVariant(t *testing.T) {
 	}
 }
 
-// TestVariantLost deletes the record of a variant. The variant is not found, and the others can
-// still be evicted.
+// TestVariantLost deletes the record of a variant. The variant is not found, and the
+// others can still be evicted.
 func TestVariantLost(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{})

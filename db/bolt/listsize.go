@@ -38,8 +38,8 @@ func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) 
 	return images, last, nil
 }
 
-// bestSizes collects the first images after a key in the order of order.AppendSizeKey, or in reverse.
-// It is a heap.Interface with the last of them on top.
+// bestSizes collects the first images after a key in the order of order.AppendSizeKey,
+// or in reverse. It is a heap.Interface with the last of them on top.
 type bestSizes struct {
 	limit   int
 	reverse bool

@@ -69,7 +69,8 @@ func testExpiryInspected(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpired: no method returns what has expired, from that moment on, and it is swept soon.
+// testExpired: no method returns what has expired, from that moment on, and it is swept
+// soon.
 func testExpired(t *testing.T, s db.Store) {
 	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
 	for i, size := range []int{0, 100, 3 << 20} {

@@ -20,6 +20,10 @@
 //	made     blob id → key in copies: the order in which variants were made, because
 //	         ids only rise
 //
+// Three buckets keep the names that earlier programs gave them: copies has variants,
+// tokens has hashes of delete keys, and due has expiries. The keys of recent, deleted and
+// due have times as package order writes them.
+//
 // A blob is the content of one or more images, or of one variant. It never changes, and
 // its id is never used again. It is cut into chunks. Each chunk is alone in its own
 // bucket: bbolt keeps at least two entries in a page, so it would write the neighbour
