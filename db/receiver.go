@@ -3,8 +3,8 @@ package db
 import "io"
 
 // Receiver is a writer that can say how many bytes it can take. The WriteTo of a
-// [Body] asks it before it reads anything, so that nothing is held in memory for a
-// slow client.
+// [Body] asks it before it reads anything, so that nothing is buffered for a slow
+// client.
 type Receiver interface {
 	io.Writer
 

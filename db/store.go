@@ -29,6 +29,17 @@
 // earlier only when storage is full: before a Put returns ErrFull, the store deletes
 // variants, and then images from the trash, those that were deleted first before
 // others.
+//
+// # Engines
+//
+// Packages beside the engines do what is the same in all of them:
+//
+//	resolve  decides which name an image gets, when it expires, what goes to the trash
+//	receive  reads an upload into bounded memory; computes its digest and checksums
+//	chunk    reads and verifies contents that are stored in chunks
+//	order    has the keys, the cursors and the search of lists
+//	fair     divides memory between uploads
+//	dbtest   tests that an engine does what this package says
 package db
 
 import (
