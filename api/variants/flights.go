@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// flights has each piece of work done once, however many ask for it at a time.
-// Unlike golang.org/x/sync/singleflight it ends work that nobody waits for any
-// longer. The zero value is ready to use.
+// flights does each piece of work once for all callers that ask for it at the same time.
+// Unlike golang.org/x/sync/singleflight it cancels work when its last caller stops waiting.
+// The zero value is ready to use.
 type flights[T any] struct {
 	mu  sync.Mutex
 	all map[string]*flight[T]
 }
 
-// flight is work under way. result and err are set when done is closed.
+// flight is work in progress. result and err are set when done is closed.
 type flight[T any] struct {
 	waiting int // callers
 	cancel  context.CancelFunc
@@ -23,9 +23,8 @@ type flight[T any] struct {
 	err     error
 }
 
-// do returns what work returns, or ctx's error when that ends first. The context
-// that work is given ends when the last caller has gone. A panic in work
-// becomes an error.
+// do returns the result of work, or the error of ctx if ctx ends first. The context of work
+// ends when the last caller stops waiting. A panic in work becomes an error.
 func (g *flights[T]) do(ctx context.Context, key string, work func(context.Context) (T, error)) (T, error) {
 	f := g.join(key, work)
 	defer g.leave(key, f)
@@ -38,7 +37,7 @@ func (g *flights[T]) do(ctx context.Context, key string, work func(context.Conte
 	}
 }
 
-// join returns the flight under key, after starting it if need be.
+// join returns the flight under key. It starts one if there is none.
 func (g *flights[T]) join(key string, work func(context.Context) (T, error)) *flight[T] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -59,7 +58,7 @@ func (g *flights[T]) join(key string, work func(context.Context) (T, error)) *fl
 	return f
 }
 
-// leave ends the flight with its last caller. Who asks later starts another one.
+// leave cancels the flight when its last caller leaves. A later caller starts another one.
 func (g *flights[T]) leave(key string, f *flight[T]) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

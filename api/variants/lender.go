@@ -11,37 +11,38 @@ import (
 	"imageserver/db"
 )
 
-// lentTime is how long a client can be sure to have a lent copy. It is enough for
-// any client but a slow one.
+// lentTime is how long a lent variant is safe from being taken back for another client. It
+// is enough for all but slow clients.
 const lentTime = 10 * time.Second
 
-// lender holds copies that the store does not keep while clients read them.
-// Readers share a copy, and its bytes count once. What slow clients hold is not
-// taken from the memory for making copies.
+// lender holds variants that the store does not keep while clients read them. The readers
+// of a variant share its bytes, which count once. The budget is separate from the memory
+// for making variants, so slow clients cannot stop that.
 //
-// When the budget is used up, another copy takes the place of the oldest of the
-// client that holds most, or of one that is older than lentTime. The clients that
-// read that one are cut off.
+// When the budget is used up, a new variant replaces the oldest one of the client that
+// holds the most bytes, or any one that is older than lentTime. The clients that read the
+// replaced variant are cut off.
 type lender struct {
-	budget int64 // bytes; a copy that is larger is lent alone
+	budget int64 // bytes; a larger variant is lent if no other is
 
 	mu   sync.Mutex
 	used int64
-	lent map[*byte]*lentCopy // by their first byte
+	lent map[*byte]*lentVariant // by the address of their first byte
 	seq  uint64
 }
 
-// lentCopy is a copy in memory. data is nil when it was taken back.
-type lentCopy struct {
+// lentVariant is a variant in memory. data is nil after it was taken back.
+type lentVariant struct {
 	data    atomic.Pointer[[]byte]
 	size    int64
-	client  netip.Prefix // for whom it was lent first, and counts
+	client  netip.Prefix // the first that it was lent to; it counts for that client
 	readers int
 	number  uint64
 	since   time.Time
 }
 
-// lend returns a copy as a body. The data must not be empty.
+// lend returns a body with data, which must not be empty. It returns ErrBusy if there is no
+// memory.
 func (l *lender) lend(client netip.Prefix, data []byte) (db.Body, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,8 +57,8 @@ func (l *lender) lend(client netip.Prefix, data []byte) (db.Body, error) {
 	return &lentBody{SectionReader: io.NewSectionReader(c, 0, c.size), release: sync.OnceFunc(func() { l.release(c) })}, nil
 }
 
-// admit makes room for a copy and counts it.
-func (l *lender) admit(client netip.Prefix, data []byte) (*lentCopy, error) {
+// admit makes room for a variant and counts it.
+func (l *lender) admit(client netip.Prefix, data []byte) (*lentVariant, error) {
 	size := int64(len(data))
 	for l.used > 0 && l.used+size > l.budget {
 		old := l.victim(client, size)
@@ -67,23 +68,23 @@ func (l *lender) admit(client netip.Prefix, data []byte) (*lentCopy, error) {
 		l.takeBack(old)
 	}
 	l.seq++
-	c := &lentCopy{size: size, client: client, number: l.seq, since: time.Now()}
+	c := &lentVariant{size: size, client: client, number: l.seq, since: time.Now()}
 	c.data.Store(&data)
 	if l.lent == nil {
-		l.lent = make(map[*byte]*lentCopy)
+		l.lent = make(map[*byte]*lentVariant)
 	}
 	l.lent[&data[0]] = c
 	l.used += size
 	return c, nil
 }
 
-// victim returns the copy that makes room for one of a client, or nil.
-func (l *lender) victim(client netip.Prefix, size int64) *lentCopy {
+// victim returns the variant to take back so that a client can have size bytes, or nil.
+func (l *lender) victim(client netip.Prefix, size int64) *lentVariant {
 	held := make(map[netip.Prefix]int64)
 	for _, c := range l.lent {
 		held[c.client] += c.size
 	}
-	var most, oldest *lentCopy
+	var most, oldest *lentVariant
 	for _, c := range l.lent {
 		if oldest == nil || c.number < oldest.number {
 			oldest = c
@@ -101,15 +102,15 @@ func (l *lender) victim(client netip.Prefix, size int64) *lentCopy {
 	return nil
 }
 
-// takeBack forgets a copy. Its readers get an error.
-func (l *lender) takeBack(c *lentCopy) {
+// takeBack drops a variant. Its readers get ErrTakenBack.
+func (l *lender) takeBack(c *lentVariant) {
 	delete(l.lent, &(*c.data.Load())[0])
 	l.used -= c.size
 	c.data.Store(nil)
 }
 
-// release ends the use of a copy by one reader.
-func (l *lender) release(c *lentCopy) {
+// release ends the use of a variant by one reader.
+func (l *lender) release(c *lentVariant) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.readers--; c.readers == 0 && c.data.Load() != nil {
@@ -117,10 +118,10 @@ func (l *lender) release(c *lentCopy) {
 	}
 }
 
-func (c *lentCopy) ReadAt(p []byte, off int64) (n int, err error) {
+func (c *lentVariant) ReadAt(p []byte, off int64) (n int, err error) {
 	data := c.data.Load()
 	if data == nil {
-		return 0, fmt.Errorf("send copy: %w", ErrTakenBack)
+		return 0, fmt.Errorf("send resized copy: %w", ErrTakenBack)
 	}
 	n = copy(p, (*data)[min(off, c.size):])
 	if n < len(p) {
@@ -129,27 +130,27 @@ func (c *lentCopy) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, err
 }
 
-// lentBody is one reader of a lent copy.
+// lentBody is one reader of a lent variant.
 type lentBody struct {
 	*io.SectionReader
 	release func()
 }
 
-// pieceSize is the number of bytes of a lent copy that are written at once, and smallPiece
-// that for a slow client.
+// A lent variant is written in pieces of pieceSize bytes, and for a slow client of
+// smallPiece bytes.
 const (
 	pieceSize  = 64 << 10
 	smallPiece = 32 << 10
 )
 
-// piecePool and smallPiecePool lend the buffers that lent copies are written from.
+// piecePool and smallPiecePool have the buffers for pieces.
 var (
 	piecePool      = sync.Pool{New: func() any { b := make([]byte, pieceSize); return &b }}
 	smallPiecePool = sync.Pool{New: func() any { b := make([]byte, smallPiece); return &b }}
 )
 
-// WriteTo writes from a buffer: a copy that is taken back must not stay in memory
-// because a client is slow to take a part of it.
+// WriteTo writes from a buffer, so that a variant which is taken back does not stay in memory
+// while a slow client receives a part of it.
 func (b *lentBody) WriteTo(w io.Writer) (n int64, err error) {
 	receiver, _ := w.(db.Receiver)
 	for {

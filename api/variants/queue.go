@@ -12,55 +12,53 @@ import (
 )
 
 const (
-	// maxQueue is how many copies may be made or wait for it. A browser asks one
-	// server for six things at once, so it is the pages of forty people.
+	// maxQueue is the number of variants that may be made or wait. A browser sends one
+	// server six requests at once, so this is enough for the pages of forty people.
 	maxQueue = 256
-	// maxLane is how many of them may be of one picture, of which one is made at a
-	// time.
+	// maxLane is how many of these may be of one picture. Only one variant of a picture
+	// is made at a time.
 	maxLane = 32
-	// maxPassed is how many smaller jobs may start before one whose turn it is but
-	// that does not fit into the free memory.
+	// maxPassed is how many smaller jobs may start before a job whose turn it is but
+	// which does not fit into the free memory.
 	maxPassed = 64
-	// queueTime ends the wait.
+	// queueTime is the longest wait.
 	queueTime = 30 * time.Second
 )
 
-// queue decides which copy is made next. A copy needs a turn and memory, and
-// gets both at once: a job that waits for memory does not occupy a turn.
+// queue decides which variant is made next. A job needs a turn and memory, and gets both
+// at once: a job that waits for memory does not occupy a turn.
 //
-// The clients share the turns: the next job is that of the client whose last job
-// started longest ago. A client here is what [access.Network] returns. When the
-// queue is full, a client that has few jobs in it takes the place of the newest
-// job of the client that has most.
+// Clients share the turns. The next job is that of the client whose last job started
+// longest ago. When the queue is full, the job of a client with few jobs replaces the
+// newest job of the client with the most.
 //
-// Several clients can ask for the same copy, which is made once. Such a job is
-// next as soon as it is next for one of them. It uses up the turn of that client
-// only.
+// Several clients can ask for the same variant, which is made once. Their job is next when
+// it is next for one of them, and it uses up the turn of that client only.
 type queue struct {
 	mu      sync.Mutex
-	turns   int    // free
-	memory  int64  // free, in bytes
+	turns   int    // free turns
+	memory  int64  // free bytes
 	waiting []*job // in order of arrival
 	making  map[db.Digest]bool
 	asked   map[string]map[*client]int // requests for each copy, by client
 	clients map[netip.Prefix]*client
 	started uint64 // number of jobs
-	closed  error  // the answer to all jobs once the queue is closed
+	closed  error  // what wait returns after close
 }
 
-// client is someone who asks for copies now.
+// client is a client that waits for variants.
 type client struct {
 	network  netip.Prefix
 	requests int
 	last     uint64 // number of the last job that started for it
 }
 
-// job is a copy that waits for its turn, or is made.
+// job is a variant that waits for its turn or is being made.
 type job struct {
-	id      string    // names the copy
-	picture db.Digest // of which it is
-	cost    int64     // bytes of memory; 0 until it is known
-	passed  int       // jobs that started although it was this one's turn
+	id      string // of the variant
+	picture db.Digest
+	cost    int64 // bytes of memory; 0 until it is known
+	passed  int   // jobs that started although it was the turn of this job
 	answer  chan error
 }
 
@@ -74,15 +72,15 @@ func newQueue(turns int, memory int64) *queue {
 	}
 }
 
-// ask notes that the client waits for a copy, until it calls done. The job for
-// the copy may be waiting already, or come later.
+// ask records that a client waits for a variant until it calls done. The job for the
+// variant can be in the queue already or enter it later.
 func (q *queue) ask(network netip.Prefix, id string) (done func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := q.clients[network]
 	if c == nil {
-		// Clients that wait already are not kept waiting by new ones, and those
-		// that were served since are.
+		// The turn of a new client comes after those of clients that wait already,
+		// and before those of clients that are served from now on.
 		c = &client{network: network, last: max(q.started, 1) - 1}
 		q.clients[network] = c
 	}
@@ -106,9 +104,9 @@ func (q *queue) ask(network netip.Prefix, id string) (done func()) {
 	}
 }
 
-// wait returns when the job can start, or with an error. The caller leaves when
-// the job has ended. Only a job that has a place in the queue is asked for its
-// cost, because that reads a part of the picture.
+// wait returns when the job can start, or with an error. The caller calls leave when the
+// job has ended. wait calls cost only for a job that has a place in the queue, because cost
+// reads a part of the picture.
 func (q *queue) wait(ctx context.Context, j *job, cost func() (int64, error)) (leave func(), err error) {
 	j.answer = make(chan error, 1)
 	if err := q.enter(j); err != nil {
@@ -128,7 +126,7 @@ func (q *queue) wait(ctx context.Context, j *job, cost func() (int64, error)) (l
 		if q.giveUp(j) {
 			return nil, context.Cause(ctx)
 		}
-		err = <-j.answer // which came at the same moment
+		err = <-j.answer // the job started at the same moment
 	}
 	if err != nil {
 		return nil, err
@@ -158,7 +156,7 @@ func (q *queue) enter(j *job) error {
 	return nil
 }
 
-// ready lets a job start that has entered.
+// ready sets the cost of a job in the queue, which can start from now on.
 func (q *queue) ready(j *job, cost int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -166,8 +164,8 @@ func (q *queue) ready(j *job, cost int64) {
 	q.start()
 }
 
-// displace refuses one of the waiting jobs so that j can have its place, if the
-// clients of that job have more of them waiting than those of j.
+// displace removes one of the waiting jobs to make room for j, if the clients of that job
+// have more jobs waiting than the clients of j. It reports whether it did.
 func (q *queue) displace(waiting []*job, j *job) bool {
 	jobs := make(map[*client]int)
 	for _, o := range slices.Concat(waiting, []*job{j}) {
@@ -175,7 +173,7 @@ func (q *queue) displace(waiting []*job, j *job) bool {
 			jobs[c]++
 		}
 	}
-	// A job counts as its client's that has the fewest.
+	// A job counts for the client that has the fewest jobs.
 	weight := func(o *job) int {
 		least := math.MaxInt
 		for c := range q.asked[o.id] {
@@ -197,7 +195,7 @@ func (q *queue) displace(waiting []*job, j *job) bool {
 	return true
 }
 
-// start starts all jobs that can.
+// start starts all jobs that can start.
 func (q *queue) start() {
 	for q.turns > 0 {
 		j := q.next()
@@ -216,8 +214,8 @@ func (q *queue) start() {
 	}
 }
 
-// next returns the job that starts next, or nil. Where the one whose turn it is
-// does not fit into the memory, others may pass it, but not for ever.
+// next returns the job that starts next, or nil. If the job whose turn it is does not fit
+// into the memory, up to maxPassed others start before it.
 func (q *queue) next() *job {
 	var first, fits *job
 	for _, j := range q.waiting {
@@ -240,7 +238,7 @@ func (q *queue) next() *job {
 	return fits
 }
 
-// client returns the client whose turn a job is, or nil if nobody waits for it.
+// client returns the client whose turn the job uses up, or nil if no client waits for it.
 func (q *queue) client(j *job) (first *client) {
 	for c := range q.asked[j.id] {
 		if first == nil || c.last < first.last {
@@ -250,7 +248,7 @@ func (q *queue) client(j *job) (first *client) {
 	return first
 }
 
-// turn orders jobs: the smallest is next.
+// turn returns the rank of a job: the job with the smallest rank is next.
 func (q *queue) turn(j *job) uint64 {
 	if c := q.client(j); c != nil {
 		return c.last
@@ -258,12 +256,12 @@ func (q *queue) turn(j *job) uint64 {
 	return math.MaxUint64
 }
 
-// giveUp takes a job that waits out of the queue.
+// giveUp removes a waiting job from the queue. It reports whether the job was waiting.
 func (q *queue) giveUp(j *job) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	waits := q.remove(j)
-	q.start() // others may have waited behind it
+	q.start() // others may fit now
 	return waits
 }
 
@@ -284,7 +282,7 @@ func (q *queue) leave(j *job) {
 	q.start()
 }
 
-// close refuses the jobs that wait and those to come.
+// close makes all waiting and later jobs fail with err.
 func (q *queue) close(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -295,7 +293,7 @@ func (q *queue) close(err error) {
 	q.waiting = nil
 }
 
-// length is how many copies are being made or wait for it.
+// length returns how many variants are being made or wait.
 func (q *queue) length() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
