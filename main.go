@@ -19,6 +19,7 @@ import (
 	"path"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -79,7 +80,13 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.DefaultEnvars("IMAGESERVER"),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }), // --help
-		kong.Vars{"types": fmt.Sprint(format.Types())},
+		kong.Vars{
+			"types":         fmt.Sprint(format.Types()),
+			"max_upload":    units.Size(api.DefaultMaxUpload).String(),
+			"upload_memory": units.Size(bolt.DefaultUploadMemory).String(),
+			"resize_memory": units.Size(api.DefaultResizeMemory).String(),
+			"max_pixels":    strconv.Itoa(api.DefaultMaxPixels),
+		},
 	)
 	line, err := parser.Parse(args)
 	switch {
@@ -310,15 +317,15 @@ type serve struct {
 	Addr         string         `default:"127.0.0.1:5000" help:"Address to listen on: HOST:PORT, where port 0 takes a free port, or unix:PATH for a unix socket."`
 	SocketMode   units.Mode     `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
 	DB           string         `name:"db" default:"images.db" help:"The data file. It is created if it does not exist."`
-	MaxUpload    units.Size     `default:"64MiB" help:"The largest image that can be uploaded."`
-	UploadMemory units.Size     `default:"64MiB" help:"Memory for uploads in progress. When it is used up, other uploads wait, and stalled ones are ended."`
+	MaxUpload    units.Size     `default:"${max_upload}" help:"The largest image that can be uploaded."`
+	UploadMemory units.Size     `default:"${upload_memory}" help:"Memory for uploads in progress. When it is used up, other uploads wait, and stalled ones are ended."`
 	MaxDBSize    units.Size     `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB; 0 means no limit but the disk."`
 	Trash        units.Lifetime `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d; 0 deletes them at once."`
 	Rate         units.Rate     `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, also in one burst; 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
 	Strip        bool           `help:"Remove metadata, such as the location of a photo, from every upload. The server then accepts only JPEG, PNG and WebP."`
 	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies; auto means a tenth of the images, but at least 1GiB; 0 keeps none."`
-	ResizeMemory units.Size     `default:"512MiB" help:"Memory for making resized copies, and for sending those that are not kept. When it is used up, other requests wait."`
-	MaxPixels    int64          `default:"100000000" help:"The largest picture that is resized, in pixels. Larger ones can still be stored and shown."`
+	ResizeMemory units.Size     `default:"${resize_memory}" help:"Memory for making resized copies, and for sending those that are not kept. When it is used up, other requests wait."`
+	MaxPixels    int64          `default:"${max_pixels}" help:"The largest picture that is resized, in pixels. Larger ones can still be stored and shown."`
 	Token        string         `help:"Require this access token (a bearer token) to upload, list and delete. Viewing images stays public."`
 	Open         bool           `help:"Let everyone who can reach the server upload, list and delete."`
 	BaseURL      *url.URL       `name:"base-url" placeholder:"URL" help:"The beginning of the URLs in responses, such as https://img.example.com or https://www.example.com/img."`
@@ -623,7 +630,7 @@ func (p *source) use(t *terminal, rules intake.Rules, mayCreate bool, do func(tr
 // imports is the command import.
 type imports struct {
 	source
-	MaxUpload units.Size    `default:"64MiB" help:"The largest image to store in the data file. A server has its own limit."`
+	MaxUpload units.Size    `default:"${max_upload}" help:"The largest image to store in the data file. A server has its own limit."`
 	Strip     bool          `help:"Remove metadata from images that are stored in the data file, as serve --strip does."`
 	Allow     []format.Type `help:"Types of images to store in the data file. The default is all: ${types}."`
 	Paths     []string      `arg:"" name:"path" help:"Folders and files."`

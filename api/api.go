@@ -20,35 +20,45 @@ import (
 	"imageserver/db"
 )
 
-// Options tunes a Server. The zero value serves everybody on a trusted network.
+// The defaults of Options.
+const (
+	DefaultMaxUpload    = 64 << 20  // bytes
+	DefaultResizeMemory = 512 << 20 // bytes
+	DefaultMaxPixels    = 100_000_000
+	defaultStall        = time.Minute
+)
+
+// Options configures a Server. The zero value lets everyone who can reach the server do
+// everything.
 type Options struct {
-	MaxUpload int64         // bytes of one image at most; 0 means 64 MiB
-	Allow     []format.Type // what is taken; nil means all of format.Types
+	MaxUpload int64         // the largest image, in bytes; 0 means DefaultMaxUpload
+	Allow     []format.Type // the types that are accepted; nil means all of format.Types
 
 	// Access says who may do what. New sets its Shared and Keyed.
 	Access access.Options
 
-	// Trash is for how long a deleted or replaced image can be brought back; with
-	// 0 it is gone at once.
+	// Trash is how long a deleted or replaced image can be restored; 0 deletes it at once.
 	Trash time.Duration
-	Strip bool // take the metadata out of every upload, and refuse types of which it cannot be taken
 
-	// VariantBudget is how many bytes of the store resized copies may take; 0 means
-	// a tenth of the images', or 1 GiB if that is more, and less than 0 that none
-	// is kept.
+	// Strip removes the metadata of every upload. The server then refuses types whose
+	// metadata it cannot remove.
+	Strip bool
+
+	// VariantBudget is how many bytes of the store resized copies may take; 0 means a
+	// tenth of the images' but at least 1 GiB, and less than 0 keeps none.
 	VariantBudget int64
-	ResizeMemory  int64 // bytes of memory while copies are made; 0 means 512 MiB
-	MaxPixels     int64 // of a picture that is resized; 0 means 100 million
+	ResizeMemory  int64 // bytes for making resized copies; 0 means DefaultResizeMemory
+	MaxPixels     int64 // the largest picture that is resized; 0 means DefaultMaxPixels
 
-	// Stall is how long a client may take for the next 64 KiB of an upload, or
-	// for a chunk of an answer; 0 means 60 s.
+	// Stall is how long a client may take for the next 64 KiB of an upload, or for a
+	// chunk of a response; 0 means a minute.
 	Stall time.Duration
 
-	Metrics *Metrics     // what is told at /metrics; nil means that nothing is counted
-	Log     *slog.Logger // requests and what went wrong; nil means slog.Default
+	Metrics *Metrics     // for /metrics; nil means that nothing is counted
+	Log     *slog.Logger // of requests and errors; nil means slog.Default
 }
 
-// Server answers the API's requests. It is safe for concurrent use.
+// Server responds to the requests of the API. It is safe for concurrent use.
 type Server struct {
 	echo     *echo.Echo
 	store    db.Store
@@ -57,23 +67,23 @@ type Server struct {
 	o        Options
 	access   *access.Policy
 	draining atomic.Bool
-	backups  sync.Mutex // held while one is made and sent
+	backups  sync.Mutex // held while a backup is made and sent
 	prefix   prefix
 }
 
-// New returns a Server for the images in store. The page answers / and /ui/.
+// New returns a Server for the images in store. page responds to / and /ui/.
 func New(store db.Store, page http.Handler, o Options) *Server {
 	if o.MaxUpload == 0 {
-		o.MaxUpload = 64 << 20
+		o.MaxUpload = DefaultMaxUpload
 	}
 	if o.ResizeMemory == 0 {
-		o.ResizeMemory = 512 << 20
+		o.ResizeMemory = DefaultResizeMemory
 	}
 	if o.MaxPixels == 0 {
-		o.MaxPixels = 100e6
+		o.MaxPixels = DefaultMaxPixels
 	}
 	if o.Stall == 0 {
-		o.Stall = 60 * time.Second
+		o.Stall = defaultStall
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -159,8 +169,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.echo.ServeHTTP(w, s.prefix.remove(r))
 }
 
-// Drain makes /readyz answer that this server should get no new requests.
-// Copies that have no turn yet are refused.
+// Drain makes /readyz respond that this server should get no new requests. It refuses
+// resized copies that are not being made yet.
 func (s *Server) Drain() {
 	s.draining.Store(true)
 	s.variants.Close(db.ErrClosed)

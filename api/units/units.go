@@ -15,6 +15,10 @@ import (
 // Size is a number of bytes, written like 64MiB.
 type Size int64
 
+// String returns the size in the form that UnmarshalText reads. It may round to three
+// digits.
+func (s Size) String() string { return strings.ReplaceAll(humanize.IBytes(uint64(s)), " ", "") }
+
 func (s *Size) UnmarshalText(text []byte) error {
 	n, err := humanize.ParseBytes(string(text))
 	if err != nil || n > 1<<62 {

@@ -33,6 +33,9 @@ import (
 	"imageserver/db/receive"
 )
 
+// DefaultUploadMemory is the default of Options.UploadMemory, in bytes.
+const DefaultUploadMemory = 64 << 20
+
 // Options tunes a Store. The zero value is ready to use.
 type Options struct {
 	// UploadMemory bounds the bytes of uploads that are buffered at once; 0 means
@@ -102,7 +105,7 @@ var _ interface {
 // what to do.
 func Open(path string, o Options) (*Store, error) {
 	if o.UploadMemory == 0 {
-		o.UploadMemory = 64 << 20
+		o.UploadMemory = DefaultUploadMemory
 	}
 	if o.UploadWait == 0 {
 		o.UploadWait = 10 * time.Second
