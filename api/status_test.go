@@ -54,7 +54,7 @@ var rows = []struct {
 	{"strip.ErrTooLarge", strip.ErrTooLarge, 422, "cannot_strip", "too large"},
 	{"intake.ErrEmpty", intake.ErrEmpty, 400, "empty", "The file is empty"},
 	{"intake.ErrTooLarge", intake.New(intake.Rules{MaxSize: 64 << 20}).TooLarge(), 413, "too_large", "The image is too large: the limit is 64 MiB."},
-	{"intake.ErrNotAllowed", intake.ErrNotAllowed, 415, "not_allowed", "not taken"},
+	{"intake.ErrNotAllowed", intake.ErrNotAllowed, 415, "not_allowed", "not accepted"},
 	{"format.ErrUnknown", format.ErrUnknown, 415, "not_an_image", "Not a known kind of image"},
 	{"format.ErrMalformed", format.ErrMalformed, 422, "damaged_image", "Damaged image"},
 

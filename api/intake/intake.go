@@ -1,7 +1,6 @@
-// Package intake decides which bytes are taken as an image, wherever they come
-// from, an upload or a folder: those of a type that is known and allowed, within
-// a size, with a header that can be right; and without their metadata where that
-// is asked for.
+// Package intake decides which bytes are accepted as an image, for uploads and for
+// imports. An image must have a known and allowed type, must not be larger than the
+// limit, and must have a valid header. On request, intake removes the metadata.
 package intake
 
 import (
@@ -17,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/strip"
@@ -24,25 +24,26 @@ import (
 	"imageserver/db/fair"
 )
 
-// Errors fit to show to the person uploading, besides those of format and strip.
+// The person uploading sees these errors, and the errors of packages format and
+// strip.
 var (
 	ErrEmpty      = errors.New("the file is empty")
 	ErrTooLarge   = errors.New("the image is too large")
-	ErrNotAllowed = errors.New("images of this type are not taken")
+	ErrNotAllowed = errors.New("images of this type are not accepted")
 )
 
-// Rules say what is taken.
+// Rules say which images are accepted.
 type Rules struct {
-	MaxSize int64         // bytes of one image at most; 0 for any size
-	Allow   []format.Type // nil means all of format.Types
-	Strip   bool          // take the metadata out of every image, and refuse types of which it cannot be taken
+	MaxSize int64         // the largest image, in bytes; 0 means no limit
+	Allow   []format.Type // the accepted types; nil means all of format.Types
+	Strip   bool          // remove the metadata from every image; refuse types that package strip does not support
 }
 
-// Intake takes images in. It is safe for concurrent use.
+// Intake checks images against its rules. It is safe for concurrent use.
 type Intake struct {
 	rules   Rules
 	allowed map[format.Type]bool
-	memory  *fair.Memory // of images that are being stripped
+	memory  *fair.Memory // for images whose metadata is being removed
 }
 
 // New returns an Intake with these rules.
@@ -57,19 +58,20 @@ func New(rules Rules) *Intake {
 	return in
 }
 
-// TooLarge returns an ErrTooLarge that tells the limit.
+// TooLarge returns an ErrTooLarge that names the limit.
 func (in *Intake) TooLarge() error {
 	return fmt.Errorf("%w: the limit is %s", ErrTooLarge, humanize.IBytes(uint64(in.rules.MaxSize)))
 }
 
-// Fits reports whether an image of size bytes is not too large.
+// Fits reports whether an image of size bytes is within the limit.
 func (in *Intake) Fits(size int64) bool { return in.rules.MaxSize == 0 || size <= in.rules.MaxSize }
 
-// Types returns the types that are taken, in the order of format.Types.
+// Types returns the accepted types, in the order of format.Types.
 func (in *Intake) Types() []format.Type {
 	return slices.DeleteFunc(format.Types(), func(t format.Type) bool { return !in.allowed[t] })
 }
 
+// allow returns an ErrNotAllowed unless t is an accepted type.
 func (in *Intake) allow(t format.Type) error {
 	if in.allowed[t] {
 		return nil
@@ -78,37 +80,36 @@ func (in *Intake) allow(t format.Type) error {
 	for i, t := range in.rules.Allow {
 		names[i] = strings.ToUpper(string(t))
 	}
-	return fmt.Errorf("%w: this is %s, and only %s are", ErrNotAllowed, strings.ToUpper(string(t)), strings.Join(names, ", "))
+	return fmt.Errorf("%w: this is %s, use %s", ErrNotAllowed, strings.ToUpper(string(t)), english.WordSeries(names, "or"))
 }
 
-// Options are those of one image.
+// Options are the options of one image.
 type Options struct {
-	Strip  bool // take its metadata out, whatever the rules say
-	Digest bool // Content.Digest will be called
+	Strip  bool // remove the metadata, even if the rules do not require it
+	Digest bool // the caller will call Content.Digest
 
 	Sender db.Sender // as in db.PutOptions
 }
 
-// Content is the bytes of an image on their way to a store. It is a reader of
-// what is to be stored.
+// Content is an image on its way to a store. Its Read returns the bytes to store.
 type Content struct {
 	Type     format.Type
-	Stripped bool // of its metadata
+	Stripped bool // the metadata is removed
 
-	r       io.Reader
-	err     error // of r, but for its end
+	r       io.Reader // the bytes to store
+	err     error     // the first error of r that is not io.EOF
 	limited *limited
 	head    *bufio.Reader
-	sent    hash.Hash // of the bytes as they came, where others are stored and a digest is wanted
-	memory  *reserving
+	sent    hash.Hash  // digest of the received bytes; nil if the received bytes are stored or no digest is needed
+	memory  *reserving // nil if no metadata is removed
 }
 
-// headPool lends readers that can peek at as much as format.Sniff wants.
+// headPool holds readers that can peek at as many bytes as format.Sniff needs.
 var headPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, format.SniffLen) }}
 
-// Open begins to take an image in. Its type is decided by the first bytes, before
-// any more is read. Unless it fails the caller closes what it returns. Where
-// memory has to be waited for, that ends with ctx.
+// Open finds the type of the image in body and checks it against the rules. It reads
+// only the first bytes, unless it must remove metadata. The caller closes the Content.
+// If Open or Read must wait for memory, the wait ends with ctx.
 func (in *Intake) Open(ctx context.Context, body io.Reader, o Options) (*Content, error) {
 	c := &Content{
 		limited: &limited{r: body, left: in.rules.MaxSize, in: in},
@@ -130,6 +131,7 @@ func (in *Intake) Open(ctx context.Context, body io.Reader, o Options) (*Content
 	return c, nil
 }
 
+// sniff finds the type of the image from its first bytes.
 func (c *Content) sniff() error {
 	head, err := c.head.Peek(format.SniffLen)
 	switch {
@@ -142,7 +144,7 @@ func (c *Content) sniff() error {
 	return err
 }
 
-// strip has the content read without its metadata.
+// strip makes Read return the image without its metadata.
 func (c *Content) strip(ctx context.Context, memory *fair.Memory, o Options) (err error) {
 	if o.Digest {
 		c.sent = sha256.New()
@@ -158,7 +160,8 @@ func (c *Content) strip(ctx context.Context, memory *fair.Memory, o Options) (er
 	return err
 }
 
-// Read remembers the error: a store would put it into words of its own.
+// Read implements io.Reader. It keeps the error for Explain, because a store wraps
+// the error in its own text.
 func (c *Content) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
 	if err != io.EOF {
@@ -167,8 +170,8 @@ func (c *Content) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Explain returns, for an error of a store that has read the content, the reason
-// in it that the content itself gave, if any.
+// Explain returns the error that the content itself caused, if the store's error err
+// wraps such an error. Otherwise it returns err.
 func (c *Content) Explain(err error) error {
 	for _, own := range []error{c.limited.err, c.err} {
 		if own != nil && errors.Is(err, own) {
@@ -178,7 +181,8 @@ func (c *Content) Explain(err error) error {
 	return err
 }
 
-// Digest is that of the bytes as they came, of which those stored have this one.
+// Digest returns the digest of the received bytes. The argument is the digest of the
+// stored bytes, which differ if metadata was removed.
 func (c *Content) Digest(stored db.Digest) db.Digest {
 	if c.sent == nil {
 		return stored
@@ -186,7 +190,7 @@ func (c *Content) Digest(stored db.Digest) db.Digest {
 	return db.Digest(c.sent.Sum(nil))
 }
 
-// Close gives back what the content holds.
+// Close releases the memory of the content.
 func (c *Content) Close() {
 	if c.memory != nil {
 		c.memory.share.Close()
@@ -195,8 +199,8 @@ func (c *Content) Close() {
 	headPool.Put(c.head)
 }
 
-// Describe fills in what a store does not know of an image: its type, and how
-// large it is shown. It is a db.PutOptions.Inspect.
+// Describe sets the fields of img that a store cannot know: type, size in pixels and
+// orientation. It is a db.PutOptions.Inspect.
 func Describe(r io.ReaderAt, img *db.Image) error {
 	info, err := format.Detect(r, img.Size)
 	if err != nil {
@@ -206,19 +210,19 @@ func Describe(r io.ReaderAt, img *db.Image) error {
 	return nil
 }
 
-// limited reads at most left bytes and then fails.
+// limited reads from r and fails when r has more bytes than the limit.
 type limited struct {
 	r    io.Reader
-	left int64
+	left int64 // bytes that may still be read
 	in   *Intake
-	err  error // that there are more
+	err  error // set when r has more bytes than the limit
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	if l.in.rules.MaxSize == 0 {
 		return l.r.Read(p)
 	}
-	// One byte more than allowed tells a file that fits from one that does not.
+	// Reading one byte beyond the limit shows whether the file fits.
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left+1)])
 	if l.left -= int64(n); l.left < 0 {
 		l.err = l.in.TooLarge()

@@ -25,10 +25,10 @@ func sample(t *testing.T, name string) []byte {
 	return data
 }
 
-// TestOpen: what is taken, and why the rest is not.
+// TestOpen checks which content is accepted, and which error other content gets.
 func TestOpen(t *testing.T) {
 	png, gif := sample(t, "gradient.png"), sample(t, "gradient.gif")
-	cause := errors.New("the disk is gone")
+	cause := errors.New("the disk failed")
 	for name, c := range map[string]struct {
 		rules intake.Rules
 		body  io.Reader
@@ -42,8 +42,8 @@ func TestOpen(t *testing.T) {
 		"allowed":              {intake.Rules{Allow: []format.Type{format.PNG}}, bytes.NewReader(png), nil},
 		"not allowed":          {intake.Rules{Allow: []format.Type{format.PNG}}, bytes.NewReader(gif), intake.ErrNotAllowed},
 		"cannot be stripped":   {intake.Rules{Strip: true}, bytes.NewReader(gif), strip.ErrUnsupported},
-		"nothing":              {intake.Rules{}, bytes.NewReader(nil), intake.ErrEmpty},
-		"no image":             {intake.Rules{}, bytes.NewReader([]byte("hello")), format.ErrUnknown},
+		"empty":                {intake.Rules{}, bytes.NewReader(nil), intake.ErrEmpty},
+		"not an image":         {intake.Rules{}, bytes.NewReader([]byte("hello")), format.ErrUnknown},
 		"unreadable":           {intake.Rules{}, iotest.ErrReader(cause), cause},
 		"unreadable half way":  {intake.Rules{}, io.MultiReader(bytes.NewReader(png), iotest.ErrReader(cause)), cause},
 		"unreadable, stripped": {intake.Rules{Strip: true}, io.MultiReader(bytes.NewReader(png), iotest.ErrReader(cause)), cause},
@@ -61,13 +61,14 @@ func TestOpen(t *testing.T) {
 				t.Fatalf("got %v, want %v", err, c.want)
 			}
 			if c.want == intake.ErrTooLarge && err.Error() != intake.New(c.rules).TooLarge().Error() {
-				t.Errorf("got %q, want the reason and no more", err)
+				t.Errorf("got %q, want the text of TooLarge alone", err)
 			}
 		})
 	}
 }
 
-// TestDigest: what is checked is what was sent, whatever is stored of it.
+// TestDigest checks that Digest returns the digest of the received bytes, even if other
+// bytes are stored.
 func TestDigest(t *testing.T) {
 	tagged := sample(t, "tagged.jpg")
 	for _, stripped := range []bool{false, true} {
@@ -80,10 +81,10 @@ func TestDigest(t *testing.T) {
 			t.Fatal(err)
 		}
 		if (len(data) < len(tagged)) != stripped || content.Stripped != stripped {
-			t.Errorf("strip %t: %d bytes are left of %d", stripped, len(data), len(tagged))
+			t.Errorf("strip %t: got %d of %d bytes", stripped, len(data), len(tagged))
 		}
 		if got := content.Digest(sha256.Sum256(data)); got != sha256.Sum256(tagged) {
-			t.Errorf("strip %t: got the digest %s, want that of the bytes sent", stripped, got)
+			t.Errorf("strip %t: got the digest %s, want the digest of the received bytes", stripped, got)
 		}
 		content.Close()
 	}

@@ -8,36 +8,36 @@ import (
 	"imageserver/db/fair"
 )
 
-// Images that are being stripped have stripMemory bytes of memory together. A
-// WebP has up to maxWebP of them, another image up to maxStripped.
+// Limits of the memory in which metadata is removed, in bytes.
 const (
-	stripMemory = 64 << 20
-	maxWebP     = 16 << 20
-	maxStripped = 400 << 10 // see strip.Reader
-	stripStep   = 16 << 10  // bytes that are reserved at a time
-	stripWait   = 10 * time.Second
+	stripMemory = 64 << 20         // all images together
+	maxWebP     = 16 << 20         // one WebP
+	maxStripped = 400 << 10        // one JPEG or PNG; see strip.Reader
+	stripStep   = 16 << 10         // reserved at a time
+	stripWait   = 10 * time.Second // an image that waits longer for memory gets db.ErrBusy
 )
 
-// reserving reads bytes that are then buffered, and reserves memory for them as
-// they arrive, so that a slow client has no more memory than it has sent bytes.
+// reserving reserves memory for the bytes that it reads. It reserves the memory as
+// the bytes arrive, so a slow client occupies only the memory that it has filled.
 type reserving struct {
-	r     io.Reader
-	ctx   context.Context
-	share fair.Share
-	held  int64 // bytes that are reserved
-	left  int64 // of them, for what is still to be read
-	most  int64 // that are ever buffered
+	r        io.Reader
+	ctx      context.Context
+	share    fair.Share
+	reserved int64 // bytes
+	left     int64 // reserved bytes that are still free
+	most     int64 // the most bytes that are buffered at once
 }
 
+// Read reads from r. It waits until memory for the bytes is free.
 func (m *reserving) Read(b []byte) (int, error) {
-	if m.held >= m.most {
+	if m.reserved >= m.most {
 		return m.r.Read(b)
 	}
 	if m.left == 0 {
 		if err := m.share.Get(m.ctx, stripStep); err != nil {
 			return 0, err
 		}
-		m.held, m.left = m.held+stripStep, stripStep
+		m.reserved, m.left = m.reserved+stripStep, stripStep
 	}
 	n, err := m.r.Read(b[:min(int64(len(b)), m.left)])
 	m.left -= int64(n)

@@ -13,9 +13,9 @@ import (
 	"imageserver/db/fair"
 )
 
-// TestReserving: memory is reserved as bytes arrive, up to what is ever buffered.
-// An upload that finds nothing free waits a while and is refused, or gets what
-// another one gives back.
+// TestReserving checks that memory is reserved as bytes arrive, up to the most bytes
+// that are buffered at once. If no memory is free, an upload waits. It gets the memory
+// that another upload releases, or ErrBusy after stripWait.
 func TestReserving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := fair.New(2*stripStep, 2*stripStep, stripWait)
@@ -25,8 +25,8 @@ func TestReserving(t *testing.T) {
 			return m, err
 		}
 		first, err := read(t.Context(), 10*stripStep)
-		if err != nil || first.held != 2*stripStep || memory.Free() != 0 {
-			t.Fatalf("got %d bytes reserved, %v, want %d", first.held, err, 2*stripStep)
+		if err != nil || first.reserved != 2*stripStep || memory.Free() != 0 {
+			t.Fatalf("got %d bytes reserved, %v, want %d", first.reserved, err, 2*stripStep)
 		}
 		start := time.Now()
 		second, err := read(t.Context(), 1)
@@ -37,16 +37,16 @@ func TestReserving(t *testing.T) {
 		gone, leave := context.WithCancel(t.Context())
 		leave()
 		if _, err := read(gone, 1); !errors.Is(err, context.Canceled) {
-			t.Errorf("of a client that has gone: got %v", err)
+			t.Errorf("a client that disconnected: got %v, want %v", err, context.Canceled)
 		}
 		time.AfterFunc(time.Second, func() { first.share.Close() })
 		third, err := read(t.Context(), 1)
-		if err != nil || third.held != stripStep {
-			t.Errorf("after another one has ended: %d bytes reserved, %v, want %d", third.held, err, stripStep)
+		if err != nil || third.reserved != stripStep {
+			t.Errorf("after another upload released its memory: got %d bytes reserved, %v, want %d", third.reserved, err, stripStep)
 		}
 		third.share.Close()
 		if got := memory.Free(); got != 2*stripStep {
-			t.Errorf("%d bytes are free in the end, want %d", got, 2*stripStep)
+			t.Errorf("%d bytes are free at the end, want %d", got, 2*stripStep)
 		}
 	})
 }

@@ -191,7 +191,7 @@ func TestImportRules(t *testing.T) {
 		said, err := doImport(t.Context(), p, dir)
 		wantError(t, err, "3 files could not be imported")
 		wantEnd(t, said, "2 stored, 0 already there, 3 failed.")
-		for _, part := range []string{"cut.png: ", "amaged image", "large.png: ", "he limit is 98 KiB", "moving.gif: ", "only PNG, JPEG are"} {
+		for _, part := range []string{"cut.png: ", "amaged image", "large.png: ", "he limit is 98 KiB", "moving.gif: ", "use PNG or JPEG"} {
 			if !strings.Contains(said, part) {
 				t.Errorf("it said\n%swant it to say %q", said, part)
 			}
