@@ -489,8 +489,8 @@ func TestImportAndExport(t *testing.T) {
 	if _, err := os.Stat(path); err == nil {
 		t.Error("a data file was made for an export")
 	}
-	transfer(0, "2 stored, 0 already there, 1 passed over.", "import", "--db="+path, in)
-	transfer(0, "0 stored, 2 already there, 1 passed over.", "import", "--db="+path, in)
+	transfer(0, "2 stored, 0 already there, 1 skipped.", "import", "--db="+path, in)
+	transfer(0, "0 stored, 2 already there, 1 skipped.", "import", "--db="+path, in)
 	transfer(0, "con.png: written as _con.png", "export", "--db="+path, out)
 
 	s := start(t, "--addr=127.0.0.1:0", "--db="+path, "--token=secret")
@@ -513,7 +513,7 @@ func TestImportAndExport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	transfer(1, "cat.png: another file of this name", "export", "--server="+s.url, "--token=secret", out)
+	transfer(1, "cat.png: the folder contains another file of this name", "export", "--server="+s.url, "--token=secret", out)
 	transfer(0, "1 written, 2 already there.", "export", "--server="+s.url, "--token=secret", "--overwrite", out)
 	if code := s.stop(); code != 0 {
 		t.Errorf("stopped with %d: %s", code, s.stderr)

@@ -72,7 +72,7 @@ func TestExportDiskFull(t *testing.T) {
 // wantFull checks that a transfer stopped because there is no space.
 func wantFull(t *testing.T, r transferred) {
 	t.Helper()
-	if r.code != 1 || !strings.Contains(r.stderr, "no space left") || !strings.Contains(r.stderr, "run it again to go on") {
+	if r.code != 1 || !strings.Contains(r.stderr, "no space left") || !strings.Contains(r.stderr, "run the command again to continue") {
 		t.Errorf("got exit code %d and %q, want 1 and that no space is left", r.code, r.stderr)
 	}
 }

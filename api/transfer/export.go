@@ -17,11 +17,11 @@ import (
 	"imageserver/db"
 )
 
-// Export writes all images into the folder dir, which it makes if there is none,
-// under their names and with the times of their upload. A file that holds the
-// same bytes is left as it is, and one that holds others too, unless overwrite
-// says so. It returns an error if an image could not be written, or if it had to
-// stop.
+// Export writes all images into the folder dir. It creates the folder if it does not
+// exist. Each file has the name of its image, and its modification time is the upload
+// time. Export leaves files with the same bytes alone. Files with other bytes it
+// replaces only if overwrite is set; otherwise they are errors. It returns an error if
+// an image could not be written, or if it stopped early.
 func Export(ctx context.Context, from Images, dir string, overwrite bool, o Output) error {
 	images, err := listAll(ctx, from)
 	if err != nil {
@@ -33,7 +33,7 @@ func Export(ctx context.Context, from Images, dir string, overwrite bool, o Outp
 	if err := removeParts(dir); err != nil {
 		return fmt.Errorf("%s: %w", printable.Name(dir), plain(err))
 	}
-	slices.Reverse(images) // now the earliest upload is the first
+	slices.Reverse(images) // the earliest upload first, see portable.Names
 	names, err := fileNames(ctx, images)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func Export(ctx context.Context, from Images, dir string, overwrite bool, o Outp
 		return r.exportImage(ctx, from, images[i], target{filepath.Join(dir, names[i]), overwrite})
 	})
 	err = errors.Join(err, syncDir(dir))
-	r.end(map[result]string{done: "written", present: "already there", gone: "gone meanwhile", failed: "failed"})
+	r.end(map[result]string{done: "written", present: "already there", removed: "deleted or replaced meanwhile", failed: "failed"})
 	switch {
 	case err != nil:
 		return r.stopped(err, len(images))
@@ -54,13 +54,14 @@ func Export(ctx context.Context, from Images, dir string, overwrite bool, o Outp
 	return nil
 }
 
+// listAll returns all images, the newest first.
 func listAll(ctx context.Context, from Images) (all []db.Image, err error) {
 	for after := ""; ; {
 		page, next, err := from.List(ctx, after)
 		if err != nil {
 			return nil, err
 		}
-		for _, img := range page { // without what is not needed: there may be a million
+		for _, img := range page { // only the needed fields: there may be a million images
 			all = append(all, db.Image{Name: img.Name, Size: img.Size, SHA256: img.SHA256, Uploaded: img.Uploaded})
 		}
 		if next == "" {
@@ -79,14 +80,14 @@ func fileNames(ctx context.Context, images []db.Image) ([]string, error) {
 	return portable.Names(ctx, names)
 }
 
-// target is where an image is written to.
+// target is the file that an image is written to.
 type target struct {
 	path      string
-	overwrite bool
+	overwrite bool // replace a file with other bytes
 }
 
-// exportImage writes one image and reports what became of it. An error it returns
-// is one for all images.
+// exportImage writes one image and reports the result. It returns only errors that
+// concern all images.
 func (r *report) exportImage(ctx context.Context, from Images, img db.Image, to target) error {
 	what, err := tryExport(ctx, from, img, to)
 	file := filepath.Base(to.path)
@@ -97,7 +98,7 @@ func (r *report) exportImage(ctx context.Context, from Images, img db.Image, to 
 	case errors.Is(err, db.ErrDamaged):
 		r.add(failed, img.Name, err.Error())
 	case errors.Is(err, db.ErrNotFound):
-		r.add(gone, img.Name, "deleted or replaced meanwhile")
+		r.add(removed, img.Name, "deleted or replaced meanwhile")
 	case err != nil:
 		return err
 	case file != img.Name:
@@ -108,7 +109,7 @@ func (r *report) exportImage(ctx context.Context, from Images, img db.Image, to 
 	return nil
 }
 
-// tryExport writes one image, if it is not there already.
+// tryExport writes one image, unless the file already has its bytes.
 func tryExport(ctx context.Context, from Images, img db.Image, to target) (result, error) {
 	same, err := to.holds(img)
 	if same || err != nil {
@@ -125,10 +126,10 @@ func tryExport(ctx context.Context, from Images, img db.Image, to target) (resul
 	case err != nil:
 		return failed, err
 	case part.digest() != img.SHA256:
-		return failed, fmt.Errorf("%w: its bytes are not those of its SHA-256", db.ErrDamaged)
+		return failed, fmt.Errorf("%w: its bytes do not match its SHA-256", db.ErrDamaged)
 	}
 	err = part.publish(to, img.Uploaded)
-	if errors.Is(err, errTaken) { // another export may have written the same
+	if errors.Is(err, errTaken) { // another export may have written this image
 		if same, _ := to.holds(img); same {
 			return present, nil
 		}
@@ -136,8 +137,8 @@ func tryExport(ctx context.Context, from Images, img db.Image, to target) (resul
 	return done, err
 }
 
-// holds reports whether the bytes of img are in the file already. Where something
-// else is, it returns an error, unless that may be overwritten.
+// holds reports whether the file already has the bytes of img. If something else has
+// this name, holds returns an error, unless it is a file and overwrite is set.
 func (to target) holds(img db.Image) (bool, error) {
 	info, err := os.Lstat(to.path)
 	switch {
@@ -146,7 +147,7 @@ func (to target) holds(img db.Image) (bool, error) {
 	case err != nil:
 		return false, &fileError{err}
 	case !info.Mode().IsRegular():
-		return false, &fileError{errors.New("what is called so in the folder is no file; move it away")}
+		return false, &fileError{errors.New("the folder contains something of this name that is not a regular file; move it away")}
 	}
 	if info.Size() == img.Size {
 		digest, err := fileDigest(to.path)
@@ -155,11 +156,12 @@ func (to target) holds(img db.Image) (bool, error) {
 		}
 	}
 	if !to.overwrite {
-		return false, &fileError{errors.New("another file of this name is in the folder; move it away, or use --overwrite")}
+		return false, &fileError{errors.New("the folder contains another file of this name; move it away, or use --overwrite")}
 	}
 	return false, nil
 }
 
+// fileDigest returns the SHA-256 of the file at path.
 func fileDigest(path string) (d db.Digest, err error) {
 	f, err := os.Open(path)
 	if err != nil {

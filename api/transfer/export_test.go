@@ -23,7 +23,7 @@ import (
 	"imageserver/db"
 )
 
-// odd are names that images can have, and what their files are called.
+// odd has unusual names of images, and the names of their files.
 var odd = map[string]string{
 	"cat.png":                         "cat.png",
 	"Cat.png":                         "Cat-2.png",
@@ -43,7 +43,8 @@ var odd = map[string]string{
 	strings.Repeat("é", 125) + ".png": strings.Repeat("é", 125) + ".png",
 }
 
-// fill stores an image under each of the odd names, and a large one.
+// fill stores an image under each of the odd names, and a large image. It returns the
+// bytes of the images by name.
 func fill(t *testing.T, p place) map[string][]byte {
 	t.Helper()
 	contents := map[string][]byte{"large.png": picture(t, 1000, 5<<20)}
@@ -60,8 +61,8 @@ func fill(t *testing.T, p place) map[string][]byte {
 	return contents
 }
 
-// TestExport: every image becomes a file with its bytes and its time, under its
-// name where a file can have it; and a second run writes nothing.
+// TestExport checks that every image becomes a file with the same bytes, the upload time
+// and, if possible, the same name. A second run writes nothing.
 func TestExport(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -89,11 +90,11 @@ func TestExport(t *testing.T) {
 			got, ok := before[file]
 			switch {
 			case !ok:
-				t.Errorf("%s: there is no file %q", name, file)
+				t.Errorf("%s: the file %q is missing", name, file)
 			case got.data != string(data):
-				t.Errorf("%s: got %d other bytes", name, len(got.data))
+				t.Errorf("%s: got %d bytes that differ", name, len(got.data))
 			case !near(got.at, img.Uploaded):
-				t.Errorf("%s: the file is of %v, want when it was uploaded, %v", name, got.at, img.Uploaded)
+				t.Errorf("%s: the file has the time %v, want the upload time %v", name, got.at, img.Uploaded)
 			}
 		}
 
@@ -113,17 +114,18 @@ func TestExport(t *testing.T) {
 	})
 }
 
-// near reports whether times are the same to a file system.
+// near reports whether two times of files are the same, within a microsecond. On Windows
+// it does not compare them.
 func near(a, b time.Time) bool { return a.Sub(b).Abs() < time.Microsecond || runtime.GOOS == "windows" }
 
-// found is a file.
+// found is a file in a folder.
 type found struct {
 	data string
 	at   time.Time
 	mode os.FileMode
 }
 
-// look returns all that is in dir.
+// look returns the files in dir by name.
 func look(t *testing.T, dir string) map[string]found {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -145,8 +147,9 @@ func look(t *testing.T, dir string) map[string]found {
 	return files
 }
 
-// TestRoundTrip: what is exported and imported elsewhere is the same, between all
-// kinds of places. An image whose name no file can have has that of the file.
+// TestRoundTrip exports images from each kind of place and imports them into each kind.
+// The images must be the same. If no file can have the name of an image, the imported
+// image has the name of the file.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	for from, open := range places {
@@ -176,11 +179,11 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestExportDamaged: a damaged image is named and not written, and all others are.
+// TestExportDamaged checks that export lists damaged images and writes all others.
 func TestExportDamaged(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("there, no other handle may write to the data file")
+		t.Skip("on Windows, no other handle may write to the data file")
 	}
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
 		for i := range 20 {
@@ -197,17 +200,17 @@ func TestExportDamaged(t *testing.T) {
 		wantEnd(t, said, "20 written, 0 already there, 2 failed.")
 		for _, name := range []string{"small.png: ", "large.png: "} {
 			if !strings.Contains(said, name) || !strings.Contains(said, "damaged") {
-				t.Errorf("it said\n%s", said)
+				t.Errorf("the output is\n%s", said)
 			}
 		}
 		files := look(t, dir)
 		if len(files) != 20 || files["small.png"].data != "" || files["large.png"].data != "" {
-			t.Errorf("there are %d files, want one for each sound image", len(files))
+			t.Errorf("got %d files, want one for each intact image", len(files))
 		}
 	})
 }
 
-// flip changes a byte of an image in a data file.
+// flip changes the byte at an offset of an image in a data file.
 func flip(t *testing.T, path string, content []byte, at int) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -217,7 +220,7 @@ func flip(t *testing.T, path string, content []byte, at int) {
 	const around = 16
 	i := bytes.Index(data, content[at-around:at+around])
 	if i < 0 {
-		t.Fatal("the data file does not hold the image")
+		t.Fatal("the data file does not contain the image")
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -229,8 +232,7 @@ func flip(t *testing.T, path string, content []byte, at int) {
 	}
 }
 
-// wrong is Images that give the bytes of an image with one changed, or without
-// the last.
+// wrong is Images whose Fetch writes changed bytes.
 type wrong struct {
 	transfer.Images
 	change func([]byte) []byte
@@ -245,32 +247,33 @@ func (w wrong) Fetch(ctx context.Context, img db.Image, to io.Writer) error {
 	return err
 }
 
-// TestExportVerifies: bytes that are not those of the SHA-256 become no file,
-// wherever they went wrong.
+// TestExportVerifies checks that export creates no file if the bytes do not match the
+// SHA-256 of the image.
 func TestExportVerifies(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
 		p.put(t, "cat.png", picture(t, 1, 0), longAgo)
 		for name, change := range map[string]func([]byte) []byte{
-			"one is changed": func(b []byte) []byte { b[100] ^= 1; return b },
-			"one is missing": func(b []byte) []byte { return b[:len(b)-1] },
-			"one is more":    func(b []byte) []byte { return append(b, 0) },
-			"none is there":  func([]byte) []byte { return nil },
+			"one byte changed":  func(b []byte) []byte { b[100] ^= 1; return b },
+			"last byte missing": func(b []byte) []byte { return b[:len(b)-1] },
+			"one byte added":    func(b []byte) []byte { return append(b, 0) },
+			"no bytes":          func([]byte) []byte { return nil },
 		} {
 			dir := t.TempDir()
 			said, err := doExport(t.Context(), wrong{p, change}, dir, false)
 			wantError(t, err, "1 image could not be exported")
 			if !strings.Contains(said, "cat.png: ") || !strings.Contains(said, "SHA-256") {
-				t.Errorf("%s: it said\n%s", name, said)
+				t.Errorf("%s: the output is\n%s", name, said)
 			}
 			if files := look(t, dir); len(files) != 0 {
-				t.Errorf("%s: %d files are left", name, len(files))
+				t.Errorf("%s: the folder has %d files, want none", name, len(files))
 			}
 		}
 	})
 }
 
-// TestExportTaken: what is in the folder already is never lost unasked.
+// TestExportTaken checks that export replaces files only with overwrite, and never
+// replaces folders and links.
 func TestExportTaken(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -289,15 +292,15 @@ func TestExportTaken(t *testing.T) {
 		if err := os.Symlink(outside, filepath.Join(dir, "link.png")); err != nil {
 			t.Skip(err)
 		}
-		const other = ": another file of this name is in the folder; move it away, or use --overwrite"
-		const noFile = ": what is called so in the folder is no file; move it away"
+		const other = ": the folder contains another file of this name; move it away, or use --overwrite"
+		const noFile = ": the folder contains something of this name that is not a regular file; move it away"
 
 		said, err := doExport(t.Context(), p, dir, false)
 		wantError(t, err, "4 images could not be exported")
 		wantLines(t, said, "cat.png"+other, "same size.png"+other, "folder.png"+noFile, "link.png"+noFile)
 		wantEnd(t, said, "1 written, 0 already there, 4 failed.")
 		if data, _ := os.ReadFile(filepath.Join(dir, "cat.png")); string(data) != "mine" {
-			t.Error("a file was overwritten that was not to be")
+			t.Error("a file was replaced without overwrite")
 		}
 
 		said, err = doExport(t.Context(), p, dir, true)
@@ -307,7 +310,7 @@ func TestExportTaken(t *testing.T) {
 		for _, name := range []string{"cat.png", "same size.png"} {
 			data, _ := os.ReadFile(filepath.Join(dir, name))
 			if _, want := p.read(t, name); !bytes.Equal(data, want) {
-				t.Errorf("%s was not overwritten", name)
+				t.Errorf("%s was not replaced", name)
 			}
 		}
 		if data, _ := os.ReadFile(outside); string(data) != "mine" {
@@ -316,8 +319,8 @@ func TestExportTaken(t *testing.T) {
 	})
 }
 
-// TestExportTwice: of two exports into one folder at the same time each leaves alone
-// what the other has written.
+// TestExportTwice runs two exports into one folder at the same time. Neither replaces
+// the files of the other.
 func TestExportTwice(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -336,8 +339,8 @@ func TestExportTwice(t *testing.T) {
 	})
 }
 
-// TestExportMeanwhile: an image that is deleted or replaced after the list was read
-// is no failure, nor is a file that appears overwritten.
+// TestExportMeanwhile deletes and replaces images after export has listed them, which is
+// not a failure. A file that another program creates meanwhile is not replaced.
 func TestExportMeanwhile(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -360,16 +363,16 @@ func TestExportMeanwhile(t *testing.T) {
 		wantError(t, err, "1 image could not be exported")
 		wantLines(t, said,
 			"deleted.png: deleted or replaced meanwhile", "replaced.png: deleted or replaced meanwhile",
-			"appears.png: another file of this name has come into the folder")
-		wantEnd(t, said, "1 written, 0 already there, 2 gone meanwhile, 1 failed.")
+			"appears.png: another program has just created a file of this name; move it away, or use --overwrite")
+		wantEnd(t, said, "1 written, 0 already there, 2 deleted or replaced meanwhile, 1 failed.")
 		if files := look(t, dir); len(files) != 2 || files["appears.png"].data != "mine" {
-			t.Errorf("the folder has %d files", len(files))
+			t.Errorf("the folder has %d files, want 2", len(files))
 		}
 	})
 }
 
-// TestExportInterrupted stops an export half way: there are only whole files, and
-// the next run does the rest.
+// TestExportInterrupted stops an export before its end. Every file in the folder is
+// complete, and the next run writes the other files.
 func TestExportInterrupted(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -386,14 +389,14 @@ func TestExportInterrupted(t *testing.T) {
 			}
 			return nil
 		}}, dir, false)
-		wantError(t, err, "interrupted; stopped after ", " of 100, run it again to go on")
+		wantError(t, err, "interrupted; stopped after ", " of 100; run the command again to continue")
 		files := look(t, dir)
 		if len(files) < 20 || len(files) > 60 {
-			t.Errorf("%d files were written, want about as many as before it was stopped", len(files))
+			t.Errorf("%d files were written, want about 40, the number before the interruption", len(files))
 		}
 		for name, file := range files {
 			if _, want := p.read(t, name); file.data != string(want) {
-				t.Errorf("%s is not whole", name)
+				t.Errorf("%s is not complete", name)
 			}
 		}
 		said, err := doExport(t.Context(), p, dir, false)
@@ -401,8 +404,8 @@ func TestExportInterrupted(t *testing.T) {
 	})
 }
 
-// TestExportLeftovers: what a killed export leaves goes after a day, and an import
-// does not see it before.
+// TestExportLeftovers checks that export deletes parts of interrupted exports after a
+// day, and that import skips the parts.
 func TestExportLeftovers(t *testing.T) {
 	t.Parallel()
 	p := newDataFile(t, intake.Rules{})
@@ -413,13 +416,13 @@ func TestExportLeftovers(t *testing.T) {
 	said, err := doExport(t.Context(), p, dir, false)
 	must(t, said, err, "0 written, 0 already there.")
 	if files := look(t, dir); len(files) != 2 || files[".imageserver-OLD.part"].data != "" {
-		t.Errorf("%d files are left, want those that may still be needed", len(files))
+		t.Errorf("the folder has %d files, want the new part and the file that is not a part", len(files))
 	}
 	said, err = doImport(t.Context(), p, dir)
 	must(t, said, err, "0 stored, 0 already there, 2 hidden.")
 }
 
-// TestExportFails: what goes wrong for all images ends the export.
+// TestExportFails checks that an error that concerns all images ends the export.
 func TestExportFails(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -441,7 +444,7 @@ func TestExportFails(t *testing.T) {
 		}}, dir, false)
 		wantError(t, err, errTest.Error(), "stopped after")
 		if n := fetched.Load(); n > 40 {
-			t.Errorf("it went on with %d more", n-10)
+			t.Errorf("it fetched %d more images", n-10)
 		}
 
 		gone := filepath.Join(t.TempDir(), "gone")
@@ -450,7 +453,7 @@ func TestExportFails(t *testing.T) {
 	})
 }
 
-// TestServerBehindPath: a proxy may have the server under a path of its own.
+// TestServerBehindPath imports and exports with a server under a path of a proxy.
 func TestServerBehindPath(t *testing.T) {
 	t.Parallel()
 	p := newDataFile(t, intake.Rules{})

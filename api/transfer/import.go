@@ -18,9 +18,9 @@ import (
 	"imageserver/db"
 )
 
-// Import stores the images in the folders and files at paths, with the times at
-// which they were last changed. It returns an error if one of them could not be
-// stored, or if it had to stop; what is no image is none.
+// Import stores the images in the folders and files at paths. The upload time of an
+// image is the modification time of its file. Import returns an error if an image could
+// not be stored, or if it stopped early. A file that is not an image is not an error.
 func Import(ctx context.Context, to Images, paths []string, o Output) error {
 	all, err := scan(paths)
 	if err != nil {
@@ -35,7 +35,7 @@ func Import(ctx context.Context, to Images, paths []string, o Output) error {
 		return r.importFile(ctx, to, all.files[i])
 	})
 	r.counts[hidden] = all.hidden
-	r.end(map[result]string{done: "stored", present: "already there", passedOver: "passed over", hidden: "hidden", failed: "failed"})
+	r.end(map[result]string{done: "stored", present: "already there", skipped: "skipped", hidden: "hidden", failed: "failed"})
 	switch {
 	case err != nil:
 		return r.stopped(err, len(all.files)+len(all.notes))
@@ -45,8 +45,8 @@ func Import(ctx context.Context, to Images, paths []string, o Output) error {
 	return nil
 }
 
-// importFile stores one file and reports what became of it. An error it returns
-// is one for all files.
+// importFile stores one file and reports the result. It returns only errors that
+// concern all files.
 func (r *report) importFile(ctx context.Context, to Images, f file) error {
 	name, img, outcome, err := tryImport(ctx, to, f)
 	var refusal *Refusal
@@ -54,11 +54,11 @@ func (r *report) importFile(ctx context.Context, to Images, f file) error {
 	switch {
 	case errors.As(err, &own):
 		r.add(failed, f.path, own.Error())
-	case errors.As(err, &refusal) && refusal.NoImage:
-		r.add(passedOver, f.path, refusal.Error())
+	case errors.As(err, &refusal) && refusal.NotImage:
+		r.add(skipped, f.path, refusal.Error())
 	case errors.As(err, &refusal):
 		r.add(failed, f.path, refusal.Error())
-	case errors.Is(err, db.ErrDamaged): // what the store knows of that name
+	case errors.Is(err, db.ErrDamaged): // the record of this name in the store
 		r.add(failed, f.path, err.Error())
 	case err != nil:
 		return err
@@ -70,11 +70,11 @@ func (r *report) importFile(ctx context.Context, to Images, f file) error {
 	return nil
 }
 
-// renamed says under which name a file is stored for which the name asked for was
-// meant, if that is not the file's own.
+// renamed returns a message with the name got under which a file was stored. asked is
+// the name that it should get. The message is empty if the name was not changed.
 func renamed(what result, f file, asked, got string) string {
 	if got != asked {
-		return fmt.Sprintf("%s, since %s is another image", under(what, "stored", got), asked)
+		return fmt.Sprintf("%s, because %s is another image", under(what, "stored", got), asked)
 	}
 	if got != keptName(f.rel) {
 		return under(what, "stored", got)
@@ -82,12 +82,13 @@ func renamed(what result, f file, asked, got string) string {
 	return ""
 }
 
-// keptName is the name of a file for which nothing has to be changed.
+// keptName returns the name of an image whose file name needs no change.
 func keptName(rel string) string {
 	return norm.NFC.String(strings.ReplaceAll(filepath.ToSlash(rel), "/", "_"))
 }
 
-// tryImport stores one file under the name that it returns, or a number of it.
+// tryImport stores one file. It returns the name that the image should get, and the
+// image, which has a number in its name if that name was taken.
 func tryImport(ctx context.Context, to Images, f file) (name string, img db.Image, outcome db.Outcome, err error) {
 	if name, err = imageName(f.rel); err != nil {
 		return name, img, 0, &fileError{err}
@@ -118,18 +119,18 @@ func tryImport(ctx context.Context, to Images, f file) (name string, img db.Imag
 	return name, img, outcome, err
 }
 
-// fileError is trouble with reading one file.
+// fileError is an error of the file system that concerns one file.
 type fileError struct{ err error }
 
 func (e *fileError) Error() string { return plain(e.err).Error() }
 func (e *fileError) Unwrap() error { return e.err }
 
-var errChanged = &fileError{errors.New("it changed while it was read; import it again")}
+var errChanged = &fileError{errors.New("the file changed during the import; import it again")}
 
-// source is an open file.
+// source is an open file to import. It is a Content.
 type source struct {
 	file *os.File
-	info os.FileInfo // when it was opened
+	info os.FileInfo // from the moment when the file was opened
 }
 
 func openSource(path string) (*source, error) {
@@ -147,14 +148,14 @@ func openSource(path string) (*source, error) {
 
 func (s *source) Size() int64 { return s.info.Size() }
 
-// Open returns a reader of the whole file. Whoever reads the last of its bytes
-// learns instead if the file has changed since it was opened.
+// Open returns a reader of the whole file. If the file has changed since it was opened,
+// the reader returns errChanged instead of the last bytes.
 func (s *source) Open() io.Reader {
 	return &sourceReader{io.NewSectionReader(s.file, 0, s.Size()), s}
 }
 
-// uploaded is the time to import the file with. One that has not come yet is as
-// good as none.
+// uploaded returns the modification time of the file. If that is in the future, it
+// returns the zero time, and the upload time is then the current time.
 func (s *source) uploaded(now time.Time) time.Time {
 	if t := s.info.ModTime(); !t.After(now) {
 		return t
@@ -162,7 +163,7 @@ func (s *source) uploaded(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// sniff refuses what does not begin like an image, before more of it is read.
+// sniff returns a Refusal if the first bytes of the file are not those of an image.
 func (s *source) sniff() error {
 	head := make([]byte, format.SniffLen)
 	n, err := s.file.ReadAt(head, 0)
@@ -170,15 +171,15 @@ func (s *source) sniff() error {
 	case err != nil && err != io.EOF:
 		return &fileError{err}
 	case n == 0:
-		return &Refusal{true, errors.New("an empty file")}
+		return &Refusal{NotImage: true, Err: errors.New("the file is empty")}
 	}
 	if _, err := format.Sniff(head[:n]); err != nil {
-		return &Refusal{true, err}
+		return &Refusal{NotImage: true, Err: err}
 	}
 	return nil
 }
 
-// digest reads the file to its end.
+// digest reads the whole file and returns its SHA-256.
 func (s *source) digest() (d db.Digest, err error) {
 	hash := sha256.New()
 	if _, err := io.Copy(hash, s.Open()); err != nil {
@@ -187,7 +188,7 @@ func (s *source) digest() (d db.Digest, err error) {
 	return db.Digest(hash.Sum(nil)), nil
 }
 
-// sourceReader reads a source once. Its errors are fileErrors.
+// sourceReader reads a source from start to end. Its errors are fileErrors.
 type sourceReader struct {
 	r *io.SectionReader
 	s *source
@@ -206,12 +207,13 @@ func (r *sourceReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Len returns how many bytes are left.
+// Len returns how many bytes are still to be read.
 func (r *sourceReader) Len() int {
-	at, _ := r.r.Seek(0, io.SeekCurrent) // which never fails
+	at, _ := r.r.Seek(0, io.SeekCurrent) // never fails
 	return int(r.r.Size() - at)
 }
 
+// unchanged returns errChanged if the file has changed since it was opened.
 func (s *source) unchanged() error {
 	now, err := s.file.Stat()
 	if err != nil {

@@ -24,16 +24,16 @@ import (
 	"imageserver/db"
 )
 
-// long ago is when the files of the tests were changed; each has a second more.
+// longAgo is the modification time of the files in the tests, or of the oldest of them.
 var longAgo = time.Date(2014, 5, 1, 12, 0, 0, 123456789, time.UTC)
 
-// TestImport: images keep their bytes, names and times; the rest is left alone;
-// and a second run finds everything there.
+// TestImport checks that images keep their bytes, names and times, that other files are
+// skipped, and that a second run stores nothing.
 func TestImport(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
 		dir := t.TempDir()
-		files := map[string]string{ // to the name of the image
+		files := map[string]string{ // path of the file to name of the image
 			"cat.png":                         "cat.png",
 			"2024/cat.png":                    "2024_cat.png",
 			"2024/May Day/gradient.jpg":       "2024_May Day_gradient.jpg",
@@ -57,14 +57,14 @@ func TestImport(t *testing.T) {
 		write(t, filepath.Join(dir, "empty.png"), nil, longAgo)
 		write(t, filepath.Join(dir, ".hidden.png"), picture(t, 100, 0), longAgo)
 		write(t, filepath.Join(dir, ".git", "icon.png"), picture(t, 101, 0), longAgo)
-		end := "%d stored, %d already there, 2 passed over, 2 hidden."
+		end := "%d stored, %d already there, 2 skipped, 2 hidden."
 		lines := []string{
 			filepath.Join(dir, "notes.txt") + ": not a known kind of image",
-			filepath.Join(dir, "empty.png") + ": an empty file",
+			filepath.Join(dir, "empty.png") + ": the file is empty",
 		}
 		if os.Symlink(filepath.Join(dir, "2024"), filepath.Join(dir, "link")) == nil {
-			end = "%d stored, %d already there, 3 passed over, 2 hidden."
-			lines = append(lines, filepath.Join(dir, "link")+": a link, which is not followed")
+			end = "%d stored, %d already there, 3 skipped, 2 hidden."
+			lines = append(lines, filepath.Join(dir, "link")+": a symbolic link, which import does not follow")
 		}
 
 		said, err := doImport(t.Context(), p, dir)
@@ -81,10 +81,10 @@ func TestImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(data, contents[name]) {
-				t.Errorf("%s: got %d other bytes", name, len(data))
+				t.Errorf("%s: got %d bytes that differ", name, len(data))
 			}
 			if !img.Uploaded.Equal(info.ModTime()) {
-				t.Errorf("%s: uploaded %v, want when the file was changed, %v", name, img.Uploaded, info.ModTime())
+				t.Errorf("%s: uploaded %v, want the modification time of the file, %v", name, img.Uploaded, info.ModTime())
 			}
 			if img.ContentType != "image/png" || img.Width != 60 || img.Height != 40 {
 				t.Errorf("%s: got %s of %d × %d", name, img.ContentType, img.Width, img.Height)
@@ -100,8 +100,8 @@ func TestImport(t *testing.T) {
 	})
 }
 
-// TestImportLongComment: a file that begins with a long comment is an SVG or is
-// passed over.
+// TestImportLongComment imports files that begin with a long comment: an SVG, and an
+// HTML page, which is skipped.
 func TestImportLongComment(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -110,12 +110,12 @@ func TestImportLongComment(t *testing.T) {
 		write(t, filepath.Join(dir, "drawing.svg"), []byte(comment+`<svg xmlns="http://www.w3.org/2000/svg"/>`), longAgo)
 		write(t, filepath.Join(dir, "page.html"), []byte(comment+"<html>"), longAgo)
 		said, err := doImport(t.Context(), p, dir)
-		must(t, said, err, "1 stored, 0 already there, 1 passed over.")
+		must(t, said, err, "1 stored, 0 already there, 1 skipped.")
 	})
 }
 
-// TestImportNamed: what is named itself is taken, hidden or a link or not, as
-// often as it is named.
+// TestImportNamed checks that import accepts hidden files and links that the command
+// line names.
 func TestImportNamed(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -135,13 +135,14 @@ func TestImportNamed(t *testing.T) {
 		_, err = doImport(t.Context(), p, dir, filepath.Join(dir, "none"))
 		wantError(t, err, filepath.Join(dir, "none"), "no")
 		if got := len(p.stored(t)); got != 2 {
-			t.Errorf("%d images are there, want none more where a path is wrong", got)
+			t.Errorf("the store has %d images, want 2: a wrong path must stop the import before it begins", got)
 		}
 	})
 }
 
-// TestImportTaken: an image of the same name is never replaced. The number that
-// the other gets is found again, and so is what came to one name from two folders.
+// TestImportTaken checks that import never replaces an image of the same name. A second
+// import finds the images with numbered names again, also the images that get the same
+// name from two folders.
 func TestImportTaken(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -149,26 +150,26 @@ func TestImportTaken(t *testing.T) {
 		p.put(t, "cat.png", mine, longAgo)
 		p.put(t, "cat-2.png", picture(t, 2, 0), longAgo)
 		dir := t.TempDir()
-		write(t, filepath.Join(dir, "cat.png"), picture(t, 3, 0), longAgo) // as long as mine
+		write(t, filepath.Join(dir, "cat.png"), picture(t, 3, 0), longAgo) // the same size as mine
 		write(t, filepath.Join(dir, "a", "b_c.png"), picture(t, 4, 2<<20), longAgo)
 		write(t, filepath.Join(dir, "a_b", "c.png"), picture(t, 5, 2<<20), longAgo)
 
 		said, err := doImport(t.Context(), p, dir)
 		must(t, said, err, "3 stored, 0 already there.")
-		if !strings.Contains(said, "cat.png: stored as cat-3.png, since cat.png is another image\n") || !strings.Contains(said, ": stored as a_b_c-2.png, since a_b_c.png is another image\n") {
-			t.Errorf("it said\n%s", said)
+		if !strings.Contains(said, "cat.png: stored as cat-3.png, because cat.png is another image\n") || !strings.Contains(said, ": stored as a_b_c-2.png, because a_b_c.png is another image\n") {
+			t.Errorf("the output is\n%s", said)
 		}
 		if _, data := p.read(t, "cat.png"); !bytes.Equal(data, mine) {
 			t.Error("an image was replaced")
 		}
 		if img, _ := p.read(t, "cat-3.png"); !img.Uploaded.Equal(longAgo) {
-			t.Errorf("the one with a number was uploaded %v, want %v", img.Uploaded, longAgo)
+			t.Errorf("cat-3.png was uploaded %v, want %v", img.Uploaded, longAgo)
 		}
 		first := p.stored(t)
 		said, err = doImport(t.Context(), p, dir)
 		must(t, said, err, "0 stored, 3 already there.")
-		if !strings.Contains(said, "cat.png: already there as cat-3.png, since cat.png is another image\n") {
-			t.Errorf("it said\n%s", said)
+		if !strings.Contains(said, "cat.png: already there as cat-3.png, because cat.png is another image\n") {
+			t.Errorf("the output is\n%s", said)
 		}
 		if diff := cmp.Diff(first, p.stored(t)); diff != "" {
 			t.Errorf("the second run changed (-first +second):\n%s", diff)
@@ -176,7 +177,8 @@ func TestImportTaken(t *testing.T) {
 	})
 }
 
-// TestImportRules: what is an image but not taken has failed, and the rest goes on.
+// TestImportRules checks that an image that the rules refuse counts as failed, and that
+// the others are stored.
 func TestImportRules(t *testing.T) {
 	t.Parallel()
 	rules := intake.Rules{MaxSize: 100_000, Allow: []format.Type{format.PNG, format.JPEG}}
@@ -193,7 +195,7 @@ func TestImportRules(t *testing.T) {
 		wantEnd(t, said, "2 stored, 0 already there, 3 failed.")
 		for _, part := range []string{"cut.png: ", "amaged image", "large.png: ", "he limit is 98 KiB", "moving.gif: ", "use PNG or JPEG"} {
 			if !strings.Contains(said, part) {
-				t.Errorf("it said\n%swant it to say %q", said, part)
+				t.Errorf("the output is\n%swant %q in it", said, part)
 			}
 		}
 		if got := names(p.stored(t)); len(got) != 2 {
@@ -202,8 +204,8 @@ func TestImportRules(t *testing.T) {
 	})
 }
 
-// TestImportStripped: where metadata goes, what is stored is not what is in the
-// file, and still a second run finds it.
+// TestImportStripped checks that a second run finds an image from which metadata was
+// removed, although the stored bytes differ from the file.
 func TestImportStripped(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{Strip: true}, func(t *testing.T, p place) {
@@ -224,7 +226,7 @@ func TestImportStripped(t *testing.T) {
 	})
 }
 
-// TestImportFuture: a time that has not come yet is none.
+// TestImportFuture checks that a modification time in the future is not used.
 func TestImportFuture(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -238,8 +240,8 @@ func TestImportFuture(t *testing.T) {
 	})
 }
 
-// TestImportChanging: of a file that changes while it is read nothing is stored,
-// and no part of it.
+// TestImportChanging checks that import stores nothing of a file that changes while
+// import reads it.
 func TestImportChanging(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(path string) error{
@@ -252,7 +254,7 @@ func TestImportChanging(t *testing.T) {
 			return err
 		},
 		"shrinks": func(path string) error { return os.Truncate(path, 2<<20) },
-		"is written over": func(path string) error {
+		"is overwritten": func(path string) error {
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
 			if err == nil {
 				_, err = f.WriteAt([]byte("other"), 1<<20)
@@ -268,18 +270,18 @@ func TestImportChanging(t *testing.T) {
 				path := filepath.Join(dir, "changing.png")
 				write(t, path, picture(t, 1, 3<<20), longAgo)
 				write(t, filepath.Join(dir, "taken.png"), picture(t, 2, 3<<20), longAgo)
-				write(t, filepath.Join(dir, "sound.png"), picture(t, 3, 0), longAgo)
+				write(t, filepath.Join(dir, "unchanged.png"), picture(t, 3, 0), longAgo)
 				p.put(t, "taken.png", picture(t, 4, 0), longAgo)
 				said, err := doImport(t.Context(), hooked{Images: p, put: func(name string) error {
-					if name == "sound.png" {
+					if name == "unchanged.png" {
 						return nil
 					}
 					return change(filepath.Join(dir, name))
 				}}, dir)
 				wantError(t, err, "2 files could not be imported")
 				wantLines(t, said,
-					path+": it changed while it was read; import it again",
-					filepath.Join(dir, "taken.png")+": it changed while it was read; import it again")
+					path+": the file changed during the import; import it again",
+					filepath.Join(dir, "taken.png")+": the file changed during the import; import it again")
 				wantEnd(t, said, "1 stored, 0 already there, 2 failed.")
 				if got := names(p.stored(t)); len(got) != 2 {
 					t.Errorf("got %q", got)
@@ -291,12 +293,12 @@ func TestImportChanging(t *testing.T) {
 	}
 }
 
-// TestImportUnreadable: a file that cannot be read, and one whose name cannot, do
-// not keep the others from being stored.
+// TestImportUnreadable checks that import stores the other files if it cannot read a
+// file, or if the name of a file is not UTF-8.
 func TestImportUnreadable(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("other systems have no file that cannot be read by root, nor names of any bytes")
+		t.Skip("only Linux has a file that root cannot read and allows any bytes in names")
 	}
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
 		dir := t.TempDir()
@@ -305,7 +307,7 @@ func TestImportUnreadable(t *testing.T) {
 		write(t, filepath.Join(dir, "cat.png"), picture(t, 2, 0), longAgo)
 		gone := filepath.Join(dir, "gone.png")
 		write(t, gone, picture(t, 3, 0), longAgo)
-		const memory = "/proc/self/mem" // a file whose first byte is an I/O error
+		const memory = "/proc/self/mem" // reading its first byte is an I/O error
 		var once sync.Once
 		said, err := doImport(t.Context(), hooked{Images: p, stat: func(string) {
 			once.Do(func() { os.Remove(gone) })
@@ -315,18 +317,18 @@ func TestImportUnreadable(t *testing.T) {
 		}
 		for _, line := range []string{
 			memory + ": input/output error\n",
-			fmt.Sprintf("%q: its name is not valid UTF-8; rename it\n", latin),
+			fmt.Sprintf("%q: the file name is not valid UTF-8; rename the file\n", latin),
 		} {
 			if !strings.Contains(said, line) {
-				t.Errorf("it said\n%swant %q", said, line)
+				t.Errorf("the output is\n%swant %q in it", said, line)
 			}
 		}
 		p.read(t, "cat.png")
 	})
 }
 
-// TestImportInterrupted stops an import half way. What was stored stays, and the
-// next run does the rest.
+// TestImportInterrupted stops an import before its end. The stored images stay, and the
+// next run stores the others.
 func TestImportInterrupted(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -343,27 +345,27 @@ func TestImportInterrupted(t *testing.T) {
 			}
 			return nil
 		}}, dir)
-		wantError(t, err, "interrupted; stopped after ", " files of 100, run it again to go on")
+		wantError(t, err, "interrupted; stopped after ", " files of 100; run the command again to continue")
 		kept := len(p.stored(t))
 		if kept < 20 || kept > 60 {
-			t.Errorf("%d images were stored, want about as many as before it was stopped", kept)
+			t.Errorf("%d images were stored, want about 40, the number before the interruption", kept)
 		}
 		if strings.Contains(said, "failed") {
-			t.Errorf("it said\n%s", said)
+			t.Errorf("the output is\n%s", said)
 		}
 		said, err = doImport(t.Context(), p, dir)
-		// A server may go on for a moment with what it was sent.
+		// A server may still store images that it received before the interruption.
 		var rest, there int
 		if _, scanErr := fmt.Sscanf(said, "%d stored, %d already there.", &rest, &there); err != nil || scanErr != nil || rest+there != n || there < kept {
-			t.Errorf("got %v; it said\n%s", err, said)
+			t.Errorf("got %v; the output is\n%s", err, said)
 		}
 		if got := len(p.stored(t)); got != n {
-			t.Errorf("%d images are there, want %d", got, n)
+			t.Errorf("the store has %d images, want %d", got, n)
 		}
 	})
 }
 
-// TestImportFatal: what goes wrong for all files ends the import at once.
+// TestImportFatal checks that an error that concerns all files ends the import at once.
 func TestImportFatal(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -381,14 +383,14 @@ func TestImportFatal(t *testing.T) {
 			}}, dir)
 			wantError(t, err, cause.Error(), "stopped after")
 			if n := puts.Load(); n > 40 {
-				t.Errorf("after %v it tried %d more", cause, n-10)
+				t.Errorf("after %v it tried %d more files", cause, n-10)
 			}
 		}
 	})
 }
 
-// TestImportDamaged: what a damaged store cannot tell of one name is no reason not
-// to store the others.
+// TestImportDamaged checks that a damaged record of one name does not stop the import
+// of other files.
 func TestImportDamaged(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -407,14 +409,14 @@ func TestImportDamaged(t *testing.T) {
 	})
 }
 
-// failing is a store that has no room.
+// failing is a store whose disk is full.
 type failing struct{ db.Store }
 
 func (failing) Put(context.Context, string, io.Reader, db.PutOptions) (db.Image, db.Outcome, error) {
 	return db.Image{}, 0, db.ErrFull
 }
 
-// TestImportRefused: why a server takes nothing, in its words.
+// TestImportRefused checks that import shows the reason of a server that stores nothing.
 func TestImportRefused(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cat.png")
@@ -428,8 +430,8 @@ func TestImportRefused(t *testing.T) {
 	}{
 		"another token":  {api.New(p.store, page, api.Options{Access: access.Options{Token: "another"}, Log: quiet}), []string{"http://127.0.0.1:", "401: This server requires its access token"}},
 		"a full disk":    {api.New(failing{p.store}, page, api.Options{Log: quiet}), []string{"507: The server has no space left"}},
-		"another server": {http.HandlerFunc(other), []string{"is no imageserver"}},
-		"another's path": {http.NotFoundHandler(), []string{"404"}},
+		"another server": {http.HandlerFunc(other), []string{"is not an imageserver; check the address"}},
+		"another path":   {http.NotFoundHandler(), []string{"404"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -439,8 +441,8 @@ func TestImportRefused(t *testing.T) {
 	}
 }
 
-// TestImportRetries: a server that asks for time gets it, and an answer that was
-// lost makes no second copy.
+// TestImportRetries checks that import waits for a busy server. If a response is lost,
+// the retry does not store the image twice.
 func TestImportRetries(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -465,7 +467,7 @@ func TestImportRetries(t *testing.T) {
 			http.Error(w, "slowly", http.StatusTooManyRequests)
 		case try == 2:
 			http.Error(w, "a moment", http.StatusServiceUnavailable)
-		case try == 3 && r.Method == http.MethodPut: // its answer is lost
+		case try == 3 && r.Method == http.MethodPut: // the response is lost
 			server.ServeHTTP(&lost{header: http.Header{}}, r)
 			panic(http.ErrAbortHandler)
 		default:
@@ -474,20 +476,20 @@ func TestImportRetries(t *testing.T) {
 	}))
 	said, err := doImport(t.Context(), images, dir)
 	if err != nil {
-		t.Fatalf("got %v; it said\n%s", err, said)
+		t.Fatalf("got %v; the output is\n%s", err, said)
 	}
 	if got := names(p.stored(t)); len(got) != 3 {
 		t.Errorf("got %q, want cat.png, taken.png and taken-2.png", got)
 	}
 	for operation, n := range tries {
 		if !strings.HasPrefix(operation, "HEAD") && n < 3 {
-			t.Errorf("%s was tried %d times", operation, n)
+			t.Errorf("%s was tried %d times, want 3 or more", operation, n)
 		}
 	}
 }
 
-// TestImportRated: a server that takes one upload at a time gets them all, however
-// often that makes one file wait.
+// TestImportRated checks that import repeats a request that the server refuses 50 times
+// with 429.
 func TestImportRated(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -507,7 +509,7 @@ func TestImportRated(t *testing.T) {
 	must(t, said, err, "1 stored, 0 already there.")
 }
 
-// lost is an answer that does not arrive.
+// lost is a response that no client receives.
 type lost struct{ header http.Header }
 
 func (l *lost) Header() http.Header         { return l.header }

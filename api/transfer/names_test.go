@@ -9,7 +9,8 @@ import (
 	"imageserver/db"
 )
 
-// TestImageName: where a file's name comes from.
+// TestImageName checks the image names of files in subfolders, of long paths and of
+// names that images cannot have.
 func TestImageName(t *testing.T) {
 	long := strings.Repeat("x", 200)
 	for rel, want := range map[string]string{
@@ -30,14 +31,14 @@ func TestImageName(t *testing.T) {
 		long + "/" + long + long[:55]: long + long[:55],
 	} {
 		if filepath.Separator == '\\' && strings.Contains(rel, `\`) {
-			continue // there it parts folders
+			continue // on Windows, a backslash separates folders
 		}
 		got, err := imageName(filepath.FromSlash(rel))
 		if err != nil || got != want {
 			t.Errorf("%q: got %q, %v, want %q", rel, got, err, want)
 		}
 		if name, err := db.CheckName(got); err != nil || name != got {
-			t.Errorf("%q: got %q, which is no name: %v", rel, got, err)
+			t.Errorf("%q: got %q, which is not a valid name: %v", rel, got, err)
 		}
 	}
 	if got, err := imageName("caf\xe9.png"); !errors.Is(err, errEncoding) {
@@ -45,6 +46,6 @@ func TestImageName(t *testing.T) {
 	}
 	tooLong := strings.Repeat("y", 300) + ".png"
 	if got, err := imageName(tooLong); err != nil || len(got) != db.MaxNameBytes || !strings.HasSuffix(got, "y.png") {
-		t.Errorf("a file system may have longer names: got %q, %v", got, err)
+		t.Errorf("a name of 304 bytes: got %q, %v, want its first %d bytes and extension", got, err, db.MaxNameBytes)
 	}
 }

@@ -19,16 +19,17 @@ import (
 
 const (
 	partPrefix, partSuffix = ".imageserver-", ".part"
-	// partKept is how old a part is that nobody writes any more.
-	partKept = 24 * time.Hour
+	// partMaxAge is the age of a part that an interrupted export left behind. No export
+	// writes to a part of this age.
+	partMaxAge = 24 * time.Hour
 )
 
-// part is a file that is being written, under a name of its own until it is
-// whole. An import passes over it, as over all that is hidden.
+// part is a file that is being written. It has a temporary name until it is complete.
+// The name begins with a dot, so an import skips the part.
 type part struct {
 	file *os.File
 	hash hash.Hash
-	err  error // of writing
+	err  error // the last error of Write
 }
 
 func newPart(dir string) (*part, error) {
@@ -48,8 +49,8 @@ func (p *part) Write(b []byte) (int, error) {
 
 func (p *part) digest() db.Digest { return db.Digest(p.hash.Sum(nil)) }
 
-// publish makes the part the file of the target, with the time at, once its bytes
-// are on the disk.
+// publish syncs the part, sets its modification time to at, and gives it the name of
+// the target. Unless the target may be overwritten, an existing file is an errTaken.
 func (p *part) publish(to target, at time.Time) error {
 	err := p.file.Sync()
 	if err := errors.Join(err, p.file.Close()); err != nil {
@@ -64,12 +65,12 @@ func (p *part) publish(to target, at time.Time) error {
 		}
 	}
 	if err := os.Rename(p.file.Name(), to.path); err != nil {
-		return &fileError{err} // with another name it might do
+		return &fileError{err} // the error may concern this name alone
 	}
 	return nil
 }
 
-var errTaken = errors.New("another file of this name has come into the folder")
+var errTaken = errors.New("another program has just created a file of this name; move it away, or use --overwrite")
 
 // discard removes the part, unless it has been published.
 func (p *part) discard() {
@@ -77,8 +78,8 @@ func (p *part) discard() {
 	os.Remove(p.file.Name())
 }
 
-// removeParts removes what an export that was cut off has left in dir. A part that
-// is young may be another export's.
+// removeParts removes the parts that interrupted exports left in dir. It keeps younger
+// parts than partMaxAge: another export may still write to them.
 func removeParts(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -88,15 +89,15 @@ func removeParts(dir string) error {
 		if !strings.HasPrefix(e.Name(), partPrefix) || !strings.HasSuffix(e.Name(), partSuffix) {
 			continue
 		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > partKept {
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > partMaxAge {
 			os.Remove(filepath.Join(dir, e.Name()))
 		}
 	}
 	return nil
 }
 
-// syncDir makes the names in dir durable. Windows does so by itself, and cannot
-// open a folder for it.
+// syncDir makes the names in dir durable. Windows does that without a sync, and cannot
+// open a folder to sync it.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil

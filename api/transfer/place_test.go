@@ -32,14 +32,14 @@ const token = "secret"
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// place is where images are, and the store behind it.
+// place is the Images of a test, with the store that has the images.
 type place struct {
 	transfer.Images
 	store db.Store
 	file  string // the data file
 }
 
-// places are a data file and a running server, which are to do the same.
+// places are the two kinds of Images. Both must have the same results.
 var places = map[string]func(t *testing.T, rules intake.Rules) place{
 	"data file": newDataFile,
 	"server":    newServer,
@@ -75,13 +75,13 @@ func newServer(t *testing.T, rules intake.Rules) place {
 	return p
 }
 
-// serve returns the images behind handler.
+// serve returns the Images of a new HTTP server with this handler.
 func serve(t *testing.T, handler http.Handler) transfer.Images {
 	t.Helper()
 	return serveAt(t, handler, "")
 }
 
-// serveAt returns the images behind handler at a path.
+// serveAt returns the Images at path on a new HTTP server with this handler.
 func serveAt(t *testing.T, handler http.Handler, path string) transfer.Images {
 	t.Helper()
 	h := httptest.NewServer(handler)
@@ -95,7 +95,7 @@ func serveAt(t *testing.T, handler http.Handler, path string) transfer.Images {
 	return images
 }
 
-// everywhere runs a test for each of the places.
+// everywhere runs a test with each kind of place.
 func everywhere(t *testing.T, rules intake.Rules, test func(t *testing.T, p place)) {
 	for name, open := range places {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func sample(t *testing.T, name string) []byte {
 	return data
 }
 
-// picture is a PNG of size bytes or a little more, another one for each seed.
+// picture returns a PNG of size bytes or a few more. Each seed gives other bytes.
 func picture(t *testing.T, seed uint64, size int) []byte {
 	t.Helper()
 	png := sample(t, "gradient.png")
@@ -125,7 +125,7 @@ func picture(t *testing.T, seed uint64, size int) []byte {
 	return append(png, noise...)
 }
 
-// write makes a file and the folders it is in.
+// write creates a file with the modification time at, and the folders of its path.
 func write(t *testing.T, path string, data []byte, at time.Time) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
@@ -139,50 +139,52 @@ func write(t *testing.T, path string, data []byte, at time.Time) {
 	}
 }
 
-// doImport imports paths and returns what it says, without the progress.
+// doImport imports paths and returns the output, without the progress.
 func doImport(ctx context.Context, to transfer.Images, paths ...string) (string, error) {
 	var out bytes.Buffer
 	err := transfer.Import(ctx, to, paths, transfer.Output{Out: &out, Progress: io.Discard})
 	return out.String(), err
 }
 
+// doExport exports into dir and returns the output, without the progress.
 func doExport(ctx context.Context, from transfer.Images, dir string, overwrite bool) (string, error) {
 	var out bytes.Buffer
 	err := transfer.Export(ctx, from, dir, overwrite, transfer.Output{Out: &out, Progress: io.Discard})
 	return out.String(), err
 }
 
-// must checks that a transfer succeeded and ended with a sentence.
+// must checks that a transfer succeeded, and that end is the last line of its output.
 func must(t *testing.T, said string, err error, end string) {
 	t.Helper()
 	if err != nil {
-		t.Fatalf("got %v; it said\n%s", err, said)
+		t.Fatalf("got %v; the output is\n%s", err, said)
 	}
 	wantEnd(t, said, end)
 }
 
+// wantEnd checks the last line of an output.
 func wantEnd(t *testing.T, said, end string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(said, "\n"), "\n")
 	if got := lines[len(lines)-1]; got != end {
-		t.Errorf("it ended with %q, want %q; it said\n%s", got, end, said)
+		t.Errorf("the last line is %q, want %q; the output is\n%s", got, end, said)
 	}
 }
 
-// wantError checks that a transfer failed, in words that hold says.
+// wantError checks that err is an error whose text contains each of says.
 func wantError(t *testing.T, err error, says ...string) {
 	t.Helper()
 	if err == nil {
-		t.Fatalf("no error, want one that says %q", says)
+		t.Fatalf("got no error, want an error with %q", says)
 	}
 	for _, s := range says {
 		if !strings.Contains(err.Error(), s) {
-			t.Errorf("got %q, want it to say %q", err, s)
+			t.Errorf("got %q, want %q in it", err, s)
 		}
 	}
 }
 
-// wantLines checks the lines before the last, in any order.
+// wantLines checks all lines of an output but the last, in any order.
 func wantLines(t *testing.T, said string, want ...string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(said, "\n"), "\n")
@@ -194,7 +196,7 @@ func wantLines(t *testing.T, said string, want ...string) {
 	}
 }
 
-// stored returns all images.
+// stored returns all images of the store, the newest first.
 func (p place) stored(t *testing.T) []db.Image {
 	t.Helper()
 	images, _, err := p.store.List(t.Context(), db.ListOptions{Limit: 10_000})
@@ -204,7 +206,7 @@ func (p place) stored(t *testing.T) []db.Image {
 	return images
 }
 
-// read returns the bytes of an image.
+// read returns an image of the store and its bytes.
 func (p place) read(t *testing.T, name string) (db.Image, []byte) {
 	t.Helper()
 	img, body, err := p.store.Get(t.Context(), name)
@@ -219,7 +221,7 @@ func (p place) read(t *testing.T, name string) (db.Image, []byte) {
 	return img, data
 }
 
-// put stores an image as from elsewhere.
+// put stores an image with the upload time at.
 func (p place) put(t *testing.T, name string, data []byte, at time.Time) db.Image {
 	t.Helper()
 	img, _, err := p.store.Put(t.Context(), name, bytes.NewReader(data), db.PutOptions{Conflict: db.Fail, Uploaded: at, Inspect: intake.Describe})
@@ -229,7 +231,7 @@ func (p place) put(t *testing.T, name string, data []byte, at time.Time) db.Imag
 	return img
 }
 
-// names returns those of images.
+// names returns the names of images.
 func names(images []db.Image) (all []string) {
 	for _, img := range images {
 		all = append(all, img.Name)
@@ -237,7 +239,7 @@ func names(images []db.Image) (all []string) {
 	return all
 }
 
-// hooked calls functions before the methods of Images; nil does nothing.
+// hooked calls a function before each method of Images, unless the function is nil.
 type hooked struct {
 	transfer.Images
 	stat  func(name string)
@@ -270,4 +272,4 @@ func (h hooked) Fetch(ctx context.Context, img db.Image, w io.Writer) error {
 	return h.Images.Fetch(ctx, img, w)
 }
 
-var errTest = errors.New("the test says so")
+var errTest = errors.New("error of the test")

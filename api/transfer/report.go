@@ -14,13 +14,14 @@ import (
 	"imageserver/api/progress"
 )
 
-// Output is where a transfer says what it does.
+// Output is where a transfer writes its report.
 type Output struct {
-	Out      io.Writer // a line for each file that is not as it was asked for, and the end
-	Progress io.Writer
+	Out      io.Writer // a line for each file with a changed name or a problem, then the counts
+	Progress io.Writer // the progress, see package progress
 }
 
-// report collects what happens to the files of one transfer.
+// report counts the results of one transfer and writes about them. Its add is safe for
+// concurrent use.
 type report struct {
 	Output
 	display *progress.Display
@@ -29,15 +30,15 @@ type report struct {
 	counts map[result]int64
 }
 
-// result is what becomes of a file.
+// result is the result of the transfer of one file.
 type result int
 
 const (
-	done       result = iota
-	present           // it was there already, and was left alone
-	passedOver        // no image, or no file
-	hidden
-	gone // deleted or replaced since the list was read
+	done    result = iota // stored or written
+	present               // already there with the same bytes
+	skipped               // not an image, or not a regular file
+	hidden                // the name begins with a dot
+	removed               // the image was deleted or replaced after it was listed
 	failed
 )
 
@@ -45,7 +46,8 @@ func newReport(o Output, what string, total int) *report {
 	return &report{Output: o, display: progress.New(o.Progress, what, int64(total)), counts: map[result]int64{}}
 }
 
-// add counts a file, and writes a line about it if there is anything to say.
+// add counts a file with the result what. If say is not empty, add writes a line with
+// the path and say.
 func (r *report) add(what result, path, say string) {
 	r.mu.Lock()
 	r.counts[what]++
@@ -56,19 +58,19 @@ func (r *report) add(what result, path, say string) {
 	}
 }
 
-// stopped explains an error that ended the transfer of n files before its time.
+// stopped returns the error of a transfer of n files that err ended early.
 func (r *report) stopped(err error, n int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	seen := r.counts[done] + r.counts[present] + r.counts[passedOver] + r.counts[gone] + r.counts[failed]
+	seen := r.counts[done] + r.counts[present] + r.counts[skipped] + r.counts[removed] + r.counts[failed]
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
-	return fmt.Errorf("%w; stopped after %s of %s, run it again to go on", err, progress.Count(seen, "file", "files"), humanize.Comma(int64(n)))
+	return fmt.Errorf("%w; stopped after %s of %s; run the command again to continue", err, progress.Count(seen, "file", "files"), humanize.Comma(int64(n)))
 }
 
-// end ends the display and writes how many files there were of each result, which
-// words name.
+// end closes the display and writes how many files had each result. words has the
+// words for the results.
 func (r *report) end(words map[result]string) {
 	r.display.Close()
 	var parts []string
@@ -80,7 +82,7 @@ func (r *report) end(words map[result]string) {
 	fmt.Fprintln(r.Out, strings.Join(parts, ", ")+".")
 }
 
-// under says under which other name something was stored or written.
+// under returns the words for an image or a file with a changed name.
 func under(what result, verb, name string) string {
 	if what == present {
 		verb = "already there"

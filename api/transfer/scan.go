@@ -13,30 +13,30 @@ import (
 	"imageserver/db"
 )
 
-// file is a file that is to be imported.
+// file is a file to import.
 type file struct {
-	path string // where it is
-	rel  string // the path within the folder that was asked for, or its own name
+	path string // for opening the file and for messages
+	rel  string // the path within the folder on the command line; of a file on the command line, its name
 }
 
-// found is what a scan finds.
+// found is the result of a scan.
 type found struct {
 	files  []file
 	hidden int64 // files and folders whose names begin with a dot
 	notes  []note
 }
 
-// note says why something that was found is not looked into.
+// note says why a path is not imported.
 type note struct {
 	path string
 	what result
 	say  string
 }
 
-// scan lists the files in folders, and those named by themselves. Of a folder it
-// leaves out what is hidden, and follows no links: those lead out of it, or in a
-// circle. What is named itself is taken, hidden or not, and if it is a link, what
-// that leads to.
+// scan lists the files to import. Each path is a file or a folder. Inside folders, scan
+// skips hidden files and folders, and does not follow symbolic links: a link can lead
+// out of the folder or in a circle. It accepts every path of the command line itself,
+// hidden or not, and follows it if it is a link.
 func scan(paths []string) (*found, error) {
 	all := new(found)
 	for _, path := range paths {
@@ -56,8 +56,9 @@ func scan(paths []string) (*found, error) {
 	return all, nil
 }
 
+// folder adds the files in the folder at path.
 func (all *found) folder(path string) error {
-	root, err := filepath.EvalSymlinks(path) // which WalkDir would not follow
+	root, err := filepath.EvalSymlinks(path) // WalkDir does not follow links
 	if err != nil {
 		return fmt.Errorf("%s: %w", printable.Name(path), plain(err))
 	}
@@ -70,7 +71,7 @@ func (all *found) folder(path string) error {
 		switch {
 		case err != nil:
 			all.notes = append(all.notes, note{shown, failed, plain(err).Error()})
-			if entry != nil && entry.IsDir() { // it is nil where the root itself has gone
+			if entry != nil && entry.IsDir() { // entry is nil if the root was removed
 				return fs.SkipDir
 			}
 		case rel != "." && strings.HasPrefix(entry.Name(), "."):
@@ -85,27 +86,28 @@ func (all *found) folder(path string) error {
 	})
 }
 
+// file adds the file at path, or a note if it is not a regular file.
 func (all *found) file(path, rel string, mode fs.FileMode) {
 	switch {
 	case mode&fs.ModeSymlink != 0:
-		all.notes = append(all.notes, note{path, passedOver, "a link, which is not followed"})
+		all.notes = append(all.notes, note{path, skipped, "a symbolic link, which import does not follow"})
 	case !mode.IsRegular():
-		all.notes = append(all.notes, note{path, passedOver, "no file"})
+		all.notes = append(all.notes, note{path, skipped, "not a regular file"})
 	default:
 		all.files = append(all.files, file{path, rel})
 	}
 }
 
-var errEncoding = errors.New("its name is not valid UTF-8; rename it")
+var errEncoding = errors.New("the file name is not valid UTF-8; rename the file")
 
-// imageName returns the name for a file at the path rel within the folder that is
-// imported. The folders on the way are part of it, with "_" between: a "-" could
-// be that of a number, as in cat-2.png. It is kept as it is where it can be; what
-// cannot, becomes what an upload would make of it. Of a path that is too long the
-// first folders are left out.
+// imageName returns the image name for a file at the path rel within the imported
+// folder. The name consists of the folders and the file name, joined with "_". It does
+// not use "-", because "-" also comes before a number, as in cat-2.png. If the path is
+// too long, imageName leaves out the first folders. A name that images cannot have is
+// changed as for an upload.
 //
-// Two paths can come to one name, as a/b_c.png and a_b/c.png do. What is in them
-// decides then: other bytes take the next number.
+// Two paths can get the same name, such as a/b_c.png and a_b/c.png. If the files have
+// different bytes, the second image gets the next free numbered name.
 func imageName(rel string) (string, error) {
 	if !utf8.ValidString(rel) {
 		return "", errEncoding

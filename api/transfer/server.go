@@ -20,7 +20,7 @@ import (
 )
 
 // Server returns the Images of the server at base, such as https://img.example.com.
-// The token may be empty.
+// token is its access token, or empty. The caller closes the Remote.
 func Server(base *url.URL, token string) *Remote {
 	client := retryablehttp.NewClient()
 	client.Logger = nil
@@ -29,20 +29,20 @@ func Server(base *url.URL, token string) *Remote {
 	client.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	transport := client.HTTPClient.Transport.(*http.Transport)
 	transport.MaxIdleConnsPerHost = workers
-	transport.DisableCompression = true // the bytes are wanted as they are stored
+	transport.DisableCompression = true // get the bytes as they are stored
 	transport.ResponseHeaderTimeout = 5 * time.Minute
 	return &Remote{base: base, token: token, client: client}
 }
 
-// worthRetrying reports whether a request may do better later: the connection
-// broke, or the server or a proxy before it asks for time.
+// worthRetrying reports whether the same request may succeed later: the connection
+// broke, or the server or its proxy is busy. It returns the error of an ended ctx.
 func worthRetrying(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	var own *fileError
 	var network *net.OpError
 	switch {
 	case ctx.Err() != nil:
 		return false, ctx.Err()
-	case errors.As(err, &own), errors.As(err, &network) && network.Op == "dial": // nobody is there
+	case errors.As(err, &own), errors.As(err, &network) && network.Op == "dial": // no server listens
 		return false, nil
 	case err != nil:
 		return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
@@ -61,10 +61,10 @@ type Remote struct {
 	client *retryablehttp.Client
 }
 
-// Close lets go of the connections.
+// Close closes the idle connections.
 func (r *Remote) Close() { r.client.HTTPClient.CloseIdleConnections() }
 
-// url is that of a path on the server, the elements of which are escaped here.
+// url returns the URL of a path on the server. It escapes the elements of the path.
 func (r *Remote) url(elements ...string) string {
 	for i, e := range elements {
 		elements[i] = url.PathEscape(e)
@@ -72,8 +72,8 @@ func (r *Remote) url(elements ...string) string {
 	return r.base.JoinPath(elements...).String()
 }
 
-// do sends a request; the answer is the caller's to close. What is no success is
-// a *failure, unless its status is among others.
+// do sends a request. The caller closes the body of the response. do returns a *failure
+// if the status is not 200, not 201 and not one of others.
 func (r *Remote) do(ctx context.Context, method, url string, header http.Header, body retryablehttp.ReaderFunc, others ...int) (*http.Response, error) {
 	var raw any
 	if body != nil {
@@ -89,7 +89,7 @@ func (r *Remote) do(ctx context.Context, method, url string, header http.Header,
 	if r.token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.token)
 	}
-	resp, err := r.inTurn(req)
+	resp, err := r.sendAtRate(req)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.base.Redacted(), short(err))
 	}
@@ -102,20 +102,21 @@ func (r *Remote) do(ctx context.Context, method, url string, header http.Header,
 	return nil, newFailure(r.base, resp)
 }
 
-// turns is how often a request is sent to a server that says it comes too often.
-// All workers wait for the same moment then, and it is one of them that gets
-// through: of 100 files for a server with --rate=60/m some are unlucky 50 times.
-const turns = 1000
+// maxAttempts is how often a request is repeated after 429. All workers wait for the
+// same moment, and then only one of them succeeds. In a test with 100 files and
+// --rate=60/m, some requests were repeated 50 times.
+const maxAttempts = 1000
 
-// inTurn sends a request, again and again to a server with a limit for how often.
-func (r *Remote) inTurn(req *retryablehttp.Request) (*http.Response, error) {
-	for turn := 0; ; turn++ {
+// sendAtRate sends a request. If the server responds with 429, it waits and sends the
+// request again.
+func (r *Remote) sendAtRate(req *retryablehttp.Request) (*http.Response, error) {
+	for attempt := 0; ; attempt++ {
 		resp, err := r.client.Do(req)
-		if err != nil || resp.StatusCode != http.StatusTooManyRequests || turn == turns {
+		if err != nil || resp.StatusCode != http.StatusTooManyRequests || attempt == maxAttempts {
 			return resp, err
 		}
-		wait := r.client.Backoff(r.client.RetryWaitMin, r.client.RetryWaitMax, turn, resp)
-		_, _ = io.CopyN(io.Discard, resp.Body, 1<<20) // so that the connection serves again
+		wait := r.client.Backoff(r.client.RetryWaitMin, r.client.RetryWaitMax, attempt, resp)
+		_, _ = io.CopyN(io.Discard, resp.Body, 1<<20) // so that the connection can be used again
 		resp.Body.Close()
 		select {
 		case <-time.After(wait):
@@ -125,7 +126,7 @@ func (r *Remote) inTurn(req *retryablehttp.Request) (*http.Response, error) {
 	}
 }
 
-// short leaves out of an error of net/http the request, which is of no help.
+// short removes the method and the URL from an error of net/http.
 func short(err error) error {
 	var long *url.Error
 	if errors.As(err, &long) {
@@ -134,20 +135,21 @@ func short(err error) error {
 	return err
 }
 
-// failure is an answer that is no success.
+// failure is a response that reports an error.
 type failure struct {
 	base    *url.URL
 	status  int
-	code    string
-	message string
+	code    string // as in api/README.md, or empty
+	message string // for people
 }
 
+// newFailure reads the error from the body of a response.
 func newFailure(base *url.URL, resp *http.Response) *failure {
 	f := &failure{base: base, status: resp.StatusCode}
 	var answer struct {
 		Error struct{ Code, Message string }
 	}
-	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer) // a proxy's is no JSON
+	_ = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&answer) // a proxy may send a body that is not JSON
 	f.code, f.message = answer.Error.Code, answer.Error.Message
 	if f.message == "" {
 		f.message = http.StatusText(f.status)
@@ -159,7 +161,8 @@ func (f *failure) Error() string {
 	return fmt.Sprintf("%s: %d: %s", f.base.Redacted(), f.status, f.message)
 }
 
-// Unwrap returns what the answer stands for, if that is no trouble of the server.
+// Unwrap returns the error that the response means for one image, or nil if the error
+// concerns all images.
 func (f *failure) Unwrap() error {
 	switch {
 	case f.code == "damaged":
@@ -167,15 +170,16 @@ func (f *failure) Unwrap() error {
 	case f.status == http.StatusNotFound:
 		return db.ErrNotFound
 	case f.code == "not_an_image", f.code == "empty":
-		return &Refusal{true, errors.New(f.message)}
+		return &Refusal{NotImage: true, Err: errors.New(f.message)}
 	}
 	switch f.status {
 	case http.StatusBadRequest, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
-		return &Refusal{false, errors.New(f.message)}
+		return &Refusal{Err: errors.New(f.message)}
 	}
 	return nil
 }
 
+// Stat implements [Images]. The ETag of an image is its SHA-256.
 func (r *Remote) Stat(ctx context.Context, name string) (img db.Image, err error) {
 	resp, err := r.do(ctx, http.MethodHead, r.url("images", name), nil, nil)
 	if err != nil {
@@ -189,28 +193,19 @@ func (r *Remote) Stat(ctx context.Context, name string) (img db.Image, err error
 	return img, nil
 }
 
-// foreign is the error for an answer that no imageserver gives.
-func (r *Remote) foreign() error { return fmt.Errorf("%s is no imageserver", r.base.Redacted()) }
+// foreign returns the error for a response that an imageserver does not send.
+func (r *Remote) foreign() error {
+	return fmt.Errorf("%s is not an imageserver; check the address in --server", r.base.Redacted())
+}
 
-// Put uses PUT, which keeps the name as it is, for one that is free. For a taken
-// one it uploads, and the server finds a number, or that the bytes have one: they
-// may be others there than here, if it takes metadata out.
+// Put implements [Images]. It first sends a PUT, which keeps the name unchanged and
+// succeeds only if the name is free. If the name is taken, Put uploads with POST. The
+// server then finds a free numbered name, or finds that the bytes are already stored.
+// Put cannot check that itself: the stored bytes differ if the server removes metadata.
 func (r *Remote) Put(ctx context.Context, name string, content Content, uploaded time.Time) (db.Image, db.Outcome, error) {
-	header := http.Header{"If-None-Match": {"*"}}
-	if !uploaded.IsZero() {
-		header.Set("Uploaded-At", uploaded.UTC().Format(time.RFC3339Nano))
-	}
-	body := func() (io.Reader, error) { return content.Open(), nil }
-	resp, err := r.do(ctx, http.MethodPut, r.url("images", name), header, body, http.StatusPreconditionFailed)
+	resp, err := r.send(ctx, name, content, uploaded)
 	if err != nil {
 		return db.Image{}, 0, err
-	}
-	if resp.StatusCode == http.StatusPreconditionFailed {
-		resp.Body.Close()
-		header.Del("If-None-Match")
-		if resp, err = r.upload(ctx, name, content, header); err != nil {
-			return db.Image{}, 0, err
-		}
 	}
 	defer resp.Body.Close()
 	var stored struct {
@@ -230,7 +225,23 @@ func (r *Remote) Put(ctx context.Context, name string, content Content, uploaded
 	return img, db.Created, nil
 }
 
-// upload sends the content as a form.
+// send sends the content with PUT or, if the name is taken, with POST.
+func (r *Remote) send(ctx context.Context, name string, content Content, uploaded time.Time) (*http.Response, error) {
+	header := http.Header{"If-None-Match": {"*"}}
+	if !uploaded.IsZero() {
+		header.Set("Uploaded-At", uploaded.UTC().Format(time.RFC3339Nano))
+	}
+	body := func() (io.Reader, error) { return content.Open(), nil }
+	resp, err := r.do(ctx, http.MethodPut, r.url("images", name), header, body, http.StatusPreconditionFailed)
+	if err != nil || resp.StatusCode != http.StatusPreconditionFailed {
+		return resp, err
+	}
+	resp.Body.Close()
+	header.Del("If-None-Match")
+	return r.upload(ctx, name, content, header)
+}
+
+// upload sends the content as a form with POST /upload.
 func (r *Remote) upload(ctx context.Context, name string, content Content, header http.Header) (*http.Response, error) {
 	var form bytes.Buffer
 	parts := multipart.NewWriter(&form)
@@ -252,15 +263,15 @@ func (r *Remote) upload(ctx context.Context, name string, content Content, heade
 	return r.do(ctx, http.MethodPost, r.url("upload"), header, body)
 }
 
-// sized is a reader that says how long it is, for the Content-Length.
+// sized is a reader with a known length. retryablehttp uses its Len as Content-Length.
 type sized struct {
 	io.Reader
-	size int
+	size int // bytes
 }
 
 func (s *sized) Len() int { return s.size }
 
-// image is the JSON of an image, as far as it is used here.
+// image has the fields that transfer uses from the JSON of an image.
 type image struct {
 	Filename   string
 	Size       int64
@@ -268,6 +279,7 @@ type image struct {
 	UploadedAt time.Time `json:"uploaded_at"`
 }
 
+// parse returns the image as a db.Image, after it has checked the digest and the name.
 func (i *image) parse() (img db.Image, err error) {
 	img = db.Image{Name: i.Filename, Size: i.Size, Uploaded: i.UploadedAt}
 	if img.SHA256, err = db.ParseDigest(i.SHA256); err != nil {
@@ -277,6 +289,7 @@ func (i *image) parse() (img db.Image, err error) {
 	return img, err
 }
 
+// List implements [Images].
 func (r *Remote) List(ctx context.Context, after string) (images []db.Image, next string, err error) {
 	query := url.Values{"limit": {fmt.Sprint(pageSize)}, "cursor": {after}}
 	resp, err := r.do(ctx, http.MethodGet, r.url("images")+"?"+query.Encode(), nil, nil)
@@ -301,8 +314,9 @@ func (r *Remote) List(ctx context.Context, after string) (images []db.Image, nex
 	return images, page.Next, nil
 }
 
-// Fetch asks for the image with the digest that was listed. A server cuts the
-// answer off where it finds that the image is damaged.
+// Fetch implements [Images]. It requests the image with the digest of the list, and
+// gets 404 if the image now has other bytes. If the server finds that the image is
+// damaged, it ends the connection before the last byte.
 func (r *Remote) Fetch(ctx context.Context, img db.Image, w io.Writer) error {
 	resp, err := r.do(ctx, http.MethodGet, r.url("images", img.Name)+"?v="+img.SHA256.String(), nil, nil)
 	if err != nil {
@@ -317,7 +331,8 @@ func (r *Remote) Fetch(ctx context.Context, img db.Image, w io.Writer) error {
 	return err
 }
 
-// remembering keeps the error of a reader apart from that of the writer.
+// remembering keeps the error of a reader, so that Fetch can distinguish it from an
+// error of the writer.
 type remembering struct {
 	r   io.Reader
 	err error

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// TestWorthRetrying: what may pass is tried again, and nothing else.
+// TestWorthRetrying checks that only failures that may be temporary are retried.
 func TestWorthRetrying(t *testing.T) {
 	over, end := context.WithCancel(t.Context())
 	end()
@@ -24,18 +24,18 @@ func TestWorthRetrying(t *testing.T) {
 		err    error
 		want   bool
 	}{
-		"stored":              {t.Context(), 201, nil, false},
-		"refused":             {t.Context(), 415, nil, false},
-		"too many":            {t.Context(), 429, nil, false}, // see inTurn
-		"a fault":             {t.Context(), 500, nil, false},
-		"a proxy alone":       {t.Context(), 502, nil, true},
-		"busy":                {t.Context(), 503, nil, true},
-		"full":                {t.Context(), 507, nil, false},
-		"the connection ends": {t.Context(), 0, broken(io.EOF), true},
-		"nobody is there":     {t.Context(), 0, broken(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), false},
-		"the file changes":    {t.Context(), 0, broken(fmt.Errorf("read: %w", errChanged)), false},
-		"interrupted":         {over, 0, broken(io.EOF), false},
-		"interrupted, busy":   {over, 503, nil, false},
+		"stored":            {t.Context(), 201, nil, false},
+		"not an image":      {t.Context(), 415, nil, false},
+		"too many":          {t.Context(), 429, nil, false}, // see sendAtRate
+		"internal error":    {t.Context(), 500, nil, false},
+		"bad gateway":       {t.Context(), 502, nil, true},
+		"busy":              {t.Context(), 503, nil, true},
+		"disk full":         {t.Context(), 507, nil, false},
+		"connection ends":   {t.Context(), 0, broken(io.EOF), true},
+		"no server listens": {t.Context(), 0, broken(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), false},
+		"file changes":      {t.Context(), 0, broken(fmt.Errorf("read: %w", errChanged)), false},
+		"interrupted":       {over, 0, broken(io.EOF), false},
+		"interrupted, busy": {over, 503, nil, false},
 	} {
 		var resp *http.Response
 		if c.status != 0 {
@@ -48,7 +48,7 @@ func TestWorthRetrying(t *testing.T) {
 	}
 }
 
-// TestPassword: what a URL has of it is in no error.
+// TestPassword checks that no error contains the password in the URL of the server.
 func TestPassword(t *testing.T) {
 	base := &url.URL{Scheme: "http", User: url.UserPassword("ann", "s3cret"), Host: "127.0.0.1:1"}
 	r := Server(base, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"imageserver/api/imaging/format"
@@ -12,11 +13,12 @@ import (
 	"imageserver/db"
 )
 
-// Store returns the Images of a store in this process, which rules are for.
+// Store returns the Images of a store in this process. Put follows rules.
 func Store(store db.Images, rules intake.Rules) Images {
 	return &local{store, intake.New(rules)}
 }
 
+// local is the Images of a store in this process.
 type local struct {
 	db.Images
 	intake *intake.Intake
@@ -25,7 +27,7 @@ type local struct {
 // Put stores an image as an upload does.
 func (l *local) Put(ctx context.Context, name string, content Content, uploaded time.Time) (db.Image, db.Outcome, error) {
 	if !l.intake.Fits(content.Size()) {
-		return db.Image{}, 0, &Refusal{false, l.intake.TooLarge()}
+		return db.Image{}, 0, &Refusal{Err: l.intake.TooLarge()}
 	}
 	body, err := l.intake.Open(ctx, content.Open(), intake.Options{})
 	if err != nil {
@@ -36,18 +38,21 @@ func (l *local) Put(ctx context.Context, name string, content Content, uploaded 
 	return img, outcome, refusal(body.Explain(err))
 }
 
-// refused are the errors that are about one image.
-var refused = []error{
-	format.ErrUnknown, intake.ErrEmpty, // no image
-	format.ErrMalformed, intake.ErrTooLarge, intake.ErrNotAllowed, strip.ErrUnsupported, strip.ErrTooLarge, db.ErrName,
-}
+// Errors that concern one image. With an error of notImage, the file is not an image.
+var (
+	notImage = []error{format.ErrUnknown, intake.ErrEmpty}
+	refused  = []error{format.ErrMalformed, intake.ErrTooLarge, intake.ErrNotAllowed, strip.ErrUnsupported, strip.ErrTooLarge, db.ErrName}
+)
 
-// refusal makes a Refusal of an error that is about one image.
+// refusal returns err as a Refusal if it concerns one image. Other errors it returns
+// unchanged.
 func refusal(err error) error {
-	for i, reason := range refused {
-		if errors.Is(err, reason) {
-			return &Refusal{i < 2, err}
-		}
+	is := func(reason error) bool { return errors.Is(err, reason) }
+	switch {
+	case slices.ContainsFunc(notImage, is):
+		return &Refusal{NotImage: true, Err: err}
+	case slices.ContainsFunc(refused, is):
+		return &Refusal{Err: err}
 	}
 	return err
 }
@@ -69,5 +74,5 @@ func (l *local) Fetch(ctx context.Context, img db.Image, w io.Writer) error {
 	return err
 }
 
-// pageSize is how many images are listed at a time: the most a server gives.
+// pageSize is how many images one List returns. A server allows no larger page.
 const pageSize = 1000

@@ -1,8 +1,8 @@
-// Package transfer brings folders of images into a store, and out of it again,
-// whether the store is a data file in this process or behind a running server.
+// Package transfer imports folders of images into a store and exports a store into a
+// folder. The store is a data file that this process opens, or a running server.
 //
-// Both ways can be interrupted at any moment and begun again: what is there
-// already is found and left alone, so that a second run changes nothing.
+// An import or export can be interrupted at any moment and run again. It skips images
+// and files that already exist with the same bytes, so a second run changes nothing.
 package transfer
 
 import (
@@ -18,27 +18,29 @@ import (
 	"imageserver/db"
 )
 
-// Images is where images are brought to and fetched from. Its methods are safe
-// for concurrent use. Their errors end the transfer but for those named here.
+// Images is a store that images are imported into and exported from. Its methods are
+// safe for concurrent use. An error ends the transfer, except the errors named here.
 type Images interface {
-	// Stat returns the image under name, with at least its Size and SHA256, or
-	// [db.ErrNotFound].
+	// Stat returns the image called name, with at least its Size and SHA256. If there
+	// is none, it returns [db.ErrNotFound].
 	Stat(ctx context.Context, name string) (db.Image, error)
 
-	// Put stores what is read of content under name, or under the next free
-	// number of it where it is taken by other bytes, as an upload does. The Name
-	// returned is the one to use, and the Outcome is Unchanged when the bytes
-	// were there already. A zero time is now. What is not taken as an image gives
-	// a [*Refusal]; an error of content comes back wrapped, and nothing is stored.
+	// Put stores the bytes of content under name. If another image has that name, Put
+	// uses the next free numbered name, as an upload does. The returned Image has the
+	// name that was used. The Outcome is Unchanged if the same bytes were already
+	// stored. If uploaded is zero, the upload time is now. If content is not accepted
+	// as an image, Put returns a [*Refusal]. It wraps an error from reading content.
+	// In both cases it stores nothing.
 	Put(ctx context.Context, name string, content Content, uploaded time.Time) (db.Image, db.Outcome, error)
 
-	// List returns a page of images, with at least the Name, Size, SHA256 and
-	// Uploaded of each, and the cursor of the next page, empty after the last.
+	// List returns a page of images, each with at least Name, Size, SHA256 and
+	// Uploaded, and the cursor of the next page. The cursor is empty after the last
+	// page. The newest image comes first.
 	List(ctx context.Context, after string) (images []db.Image, next string, err error)
 
-	// Fetch writes the bytes of img to w. It returns db.ErrNotFound where its
-	// name holds no image or another one by now, [db.ErrDamaged] where they
-	// cannot be had whole, and an error of w as it is.
+	// Fetch writes the bytes of img to w. It returns db.ErrNotFound if the image was
+	// deleted or replaced, and [db.ErrDamaged] if not all of its bytes can be read.
+	// It returns an error of w unchanged.
 	Fetch(ctx context.Context, img db.Image, w io.Writer) error
 }
 
@@ -48,22 +50,23 @@ type Content interface {
 	Open() io.Reader
 }
 
-// Refusal is why one file is not stored.
+// Refusal is the reason why a file is not stored. It concerns this file alone.
 type Refusal struct {
-	NoImage bool // it is of no kind of image that is known, rather than a bad one
-	Err     error
+	NotImage bool // the file is not an image of a known type
+	Err      error
 }
 
 func (r *Refusal) Error() string { return r.Err.Error() }
 func (r *Refusal) Unwrap() error { return r.Err }
 
-// workers is how many files are under way at once: enough that a commit of the
-// store takes in several. Of 2,000 files of 100 kB a data file took 1,100/s with
-// 8 workers, 1,600/s with 16 and 2,300/s with 32; but those who use a server
-// meanwhile are to find memory for uploads free.
+// workers is how many files are transferred at once, so that one commit of the store
+// contains several files. With 2,000 files of 100 kB, a data file stored 1,100 files
+// per second with 8 workers, 1,600 with 16 and 2,300 with 32. 16 leave
+// upload memory free for the other users of a server.
 const workers = 16
 
-// each calls work for 0 to n-1, workers at once, until one fails or ctx ends.
+// each calls work with 0 to n-1, with at most workers calls at once. It stops when a
+// call fails or ctx ends, and returns that error.
 func each(ctx context.Context, n int, work func(ctx context.Context, i int) error) error {
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
@@ -81,7 +84,7 @@ func each(ctx context.Context, n int, work func(ctx context.Context, i int) erro
 	return ctx.Err()
 }
 
-// plain strips the operation and the paths from an error of the file system.
+// plain removes the operation and the paths from an error of the file system.
 func plain(err error) error {
 	var path *fs.PathError
 	var link *os.LinkError
