@@ -1,5 +1,5 @@
-// Package progress shows how far a long command is: a bar on a terminal, and a
-// line now and then everywhere else, such as in the journal of a timer.
+// Package progress shows the progress of a long command: as a bar on a terminal, and as
+// a line every ten seconds elsewhere, such as in the journal of systemd.
 package progress
 
 import (
@@ -16,45 +16,47 @@ import (
 )
 
 const (
-	lineEvery = 10 * time.Second // without a terminal
-	drawEvery = 100 * time.Millisecond
+	lineEvery = 10 * time.Second       // between lines, without a terminal
+	drawEvery = 100 * time.Millisecond // between two drawings of the bar
 )
 
-// Display shows one piece of work. Its methods are safe for concurrent use.
+// Display shows the progress of one task. Its methods are safe for concurrent use.
 type Display struct {
 	w     io.Writer
 	what  string
 	total int64
-	size  func(int64) string // of a number of what is counted, for people
+	size  func(int64) string // formats done and total for people
 	bar   *progressbar.ProgressBar
 
-	mu     sync.Mutex
-	done   int64
-	begun  time.Time
-	said   time.Time // when the last line was written
-	closed bool
+	mu       sync.Mutex
+	done     int64
+	started  time.Time
+	lastLine time.Time // when the last line was written
+	closed   bool
 }
 
-// New begins to show work on total things; total is -1 where it is not known.
-// What names the work, such as "Checking images".
+// New shows a task that counts to total. total is -1 if it is not known. what names the
+// task, such as "Checking images".
 func New(w io.Writer, what string, total int64) *Display {
 	return start(w, what, total, humanize.Comma)
 }
 
-// NewBytes is New for work that is counted in bytes.
+// NewBytes is New for a task that counts bytes.
 func NewBytes(w io.Writer, what string, total int64) *Display {
 	return start(w, what, total, Bytes)
 }
 
-// Bytes writes a number of bytes for people, such as 3.1 GiB.
+// Bytes formats a number of bytes for people, such as 3.1 GiB.
 func Bytes(n int64) string { return humanize.IBytes(uint64(max(0, n))) }
 
-// Count writes a number of things for people, such as 1,000 images.
-func Count(n int64, one, more string) string {
-	return humanize.Comma(n) + " " + english.PluralWord(int(n), one, more)
+// Count formats a number and its unit for people, such as 1,000 images. If plural is
+// empty, Count forms it from singular.
+func Count(n int64, singular, plural string) string {
+	return humanize.Comma(n) + " " + english.PluralWord(int(n), singular, plural)
 }
 
-// start draws the bar on the terminal itself: it moves the cursor.
+// start shows a bar if w writes to a terminal. The bar moves the cursor, so it bypasses
+// a printable.Writer, which would escape its control characters.
 func start(w io.Writer, what string, total int64, size func(int64) string) *Display {
 	if terminal, ok := printable.Terminal(w); ok {
 		return begin(terminal, what, total, size, true)
@@ -62,9 +64,10 @@ func start(w io.Writer, what string, total int64, size func(int64) string) *Disp
 	return begin(w, what, total, size, false)
 }
 
+// begin shows a bar if terminal is set, and lines otherwise.
 func begin(w io.Writer, what string, total int64, size func(int64) string, terminal bool) *Display {
-	d := &Display{w: w, what: what, total: total, size: size, begun: time.Now()}
-	if terminal && total > 0 { // the bar knows no work of nothing
+	d := &Display{w: w, what: what, total: total, size: size, started: time.Now()}
+	if terminal && total > 0 { // progressbar cannot show a total of 0
 		d.bar = progressbar.NewOptions64(total,
 			progressbar.OptionSetWriter(w),
 			progressbar.OptionSetDescription(what),
@@ -79,7 +82,7 @@ func begin(w io.Writer, what string, total int64, size func(int64) string, termi
 	return d
 }
 
-// Add says that n more have been done.
+// Add adds n to the progress.
 func (d *Display) Add(n int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -88,13 +91,13 @@ func (d *Display) Add(n int64) {
 	case d.closed:
 	case d.bar != nil:
 		_ = d.bar.Add64(n)
-	case time.Since(d.said) >= lineEvery:
+	case time.Since(d.lastLine) >= lineEvery:
 		d.line("")
 	}
 }
 
-// Printf writes one line to w, which may be the same terminal, and keeps the bar
-// out of its way. What is not printable is escaped.
+// Printf writes one line to w. It first clears the bar, because w may be the same
+// terminal. It escapes characters that are not printable.
 func (d *Display) Printf(w io.Writer, format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -104,8 +107,8 @@ func (d *Display) Printf(w io.Writer, format string, args ...any) {
 	fmt.Fprintln(w, printable.Text(fmt.Sprintf(format, args...)))
 }
 
-// Close ends the display with a line that says how much was done and how long
-// it took. A second Close does nothing.
+// Close removes the bar and writes a last line with the progress and the duration. A
+// second Close does nothing.
 func (d *Display) Close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -117,12 +120,12 @@ func (d *Display) Close() {
 		_ = d.bar.Exit()
 		_ = d.bar.Clear()
 	}
-	d.line(", " + time.Since(d.begun).Round(100*time.Millisecond).String())
+	d.line(", " + time.Since(d.started).Round(100*time.Millisecond).String())
 }
 
-// line writes how far the work is.
+// line writes a line with the progress that ends with end.
 func (d *Display) line(end string) {
-	d.said = time.Now()
+	d.lastLine = time.Now()
 	of := ""
 	if d.total >= 0 {
 		of = " of " + d.size(d.total)

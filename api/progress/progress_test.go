@@ -10,7 +10,7 @@ import (
 )
 
 func TestLines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // its clock stands still but for the sleeps
+	synctest.Test(t, func(t *testing.T) { // time passes only in Sleep
 		var out bytes.Buffer
 		d := New(&out, "Checking images", 2000)
 		for range 2000 {
@@ -44,8 +44,8 @@ func TestUnknownTotal(t *testing.T) {
 	})
 }
 
-// TestBar looks at what a terminal is left with: lines of others stand by
-// themselves, and the bar gives way to the last line.
+// TestBar checks the lines on the terminal after Close: the line of Printf is complete,
+// and the last line replaces the bar.
 func TestBar(t *testing.T) {
 	var out bytes.Buffer
 	d := begin(&out, "Checking images", 100, func(int64) string { return "N" }, true)
@@ -55,7 +55,7 @@ func TestBar(t *testing.T) {
 	d.Close()
 	d.Add(1)
 	if !strings.Contains(out.String(), "[") {
-		t.Errorf("no bar was drawn: %q", out.String())
+		t.Errorf("got %q, want a bar in it", out.String())
 	}
 	lines := screen(out.String())
 	if len(lines) != 2 || lines[0] != "a.png is damaged" || !strings.HasPrefix(lines[1], "Checking images: N of N, ") {
@@ -63,7 +63,7 @@ func TestBar(t *testing.T) {
 	}
 }
 
-// screen returns the lines that a terminal shows after it was sent s.
+// screen returns the lines that a terminal shows after it received s.
 func screen(s string) (lines []string) {
 	for line := range strings.SplitSeq(strings.TrimSuffix(s, "\n"), "\n") {
 		var shown []rune
@@ -101,6 +101,6 @@ func TestConcurrentUse(t *testing.T) {
 	all.Wait()
 	d.Close()
 	if lines := screen(out.String()); !strings.HasPrefix(lines[len(lines)-1], "Working: 1000 B of 1000 B, ") {
-		t.Errorf("ends with %q", lines[len(lines)-1])
+		t.Errorf("the last line is %q, want 1000 bytes of 1000 bytes", lines[len(lines)-1])
 	}
 }
