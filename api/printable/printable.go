@@ -1,5 +1,5 @@
-// Package printable keeps text of other people, such as the name of a file, from
-// steering the terminal that shows it.
+// Package printable escapes text from clients, such as file names, before a terminal
+// shows it. Otherwise control characters in the text could control the terminal.
 package printable
 
 import (
@@ -15,13 +15,18 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// Text returns s with escapes for control characters, such as U+009B, which begins
-// a command to a terminal; for invisible ones, such as U+202E, which turns the
-// direction of writing; and for bytes that are not UTF-8. The escapes are those of
-// JSON, so that an escaped JSON text still has the same strings.
+// Text returns s with escapes for three kinds of characters:
+//
+//   - control characters, such as U+009B, which begins a command to a terminal;
+//   - invisible characters, such as U+202E, which reverses the direction of the text;
+//   - bytes that are not UTF-8.
+//
+// The escapes of characters are those of JSON, so an escaped JSON text still has the
+// same strings. A byte that is not UTF-8 becomes \xNN.
 func Text(s string) string { return escape(s, safe) }
 
-// Name returns a name as it may stand in a line: in quotes when Text changes it.
+// Name returns a name for a line of text. If Text changes the name, Name puts it in
+// quotes.
 func Name(s string) string {
 	if text := Text(s); text != s {
 		return `"` + text + `"`
@@ -29,7 +34,7 @@ func Name(s string) string {
 	return s
 }
 
-// escape is Text with another opinion of which characters are safe.
+// escape is Text with the given function instead of safe.
 func escape(s string, safe func(rune) bool) string {
 	var b strings.Builder
 	for i, size := 0, 0; i < len(s); i += size {
@@ -49,9 +54,9 @@ func escape(s string, safe func(rune) bool) string {
 	return b.String()
 }
 
-// safe reports whether a terminal shows r where it stands. U+200C and U+200D join
-// and part letters of Persian and Hindi, and emoji. RuneError may be a byte that
-// is not UTF-8.
+// safe reports whether a terminal shows r as it is. U+200C and U+200D are safe: they
+// separate and join letters in Persian and Hindi, and join emoji. RuneError is not safe,
+// because it may be a byte that is not UTF-8.
 func safe(r rune) bool {
 	if r >= ' ' && r <= '~' || r == '\u200c' || r == '\u200d' {
 		return true
@@ -59,11 +64,11 @@ func safe(r rune) bool {
 	return r != utf8.RuneError && !unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// safeInLines is safe for text of several lines.
+// safeInLines reports whether r is safe in a text of several lines.
 func safeInLines(r rune) bool { return r == '\n' || r == '\t' || safe(r) }
 
-// Writer writes what Text returns, but keeps tabs and the ends of lines. No
-// character may be spread over two calls of Write.
+// Writer escapes text as Text does and writes it to W. It keeps tabs and line ends. Each
+// Write must contain whole characters.
 type Writer struct{ W io.Writer }
 
 func (w Writer) Write(p []byte) (int, error) {
@@ -76,7 +81,8 @@ func (w Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Terminal returns the terminal that w writes to, or false.
+// Terminal returns the terminal that w writes to. It returns false if w does not write to
+// a terminal.
 func Terminal(w io.Writer) (*os.File, bool) {
 	if p, ok := w.(Writer); ok {
 		w = p.W

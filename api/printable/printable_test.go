@@ -34,7 +34,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// TestWriterKeepsJSON: what a log has in JSON is the same when it is read.
+// TestWriterKeepsJSON checks that a JSON string has the same value after escaping.
 func TestWriterKeepsJSON(t *testing.T) {
 	for r := range rune(utf8.MaxRune) {
 		if !utf8.ValidRune(r) {
@@ -44,7 +44,7 @@ func TestWriterKeepsJSON(t *testing.T) {
 		line, _ := json.Marshal(string(r))
 		n, err := Writer{&b}.Write(append(line, '\n'))
 		if err != nil || n != len(line)+1 {
-			t.Fatal(n, err)
+			t.Fatalf("%U: got %d, %v, want %d bytes written", r, n, err, len(line)+1)
 		}
 		var back string
 		if err := json.Unmarshal(b.Bytes(), &back); err != nil || back != string(r) {
