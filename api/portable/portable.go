@@ -1,5 +1,5 @@
-// Package portable gives images names that every common file system can hold, for
-// the two ways in which images leave the server as files: exports and ZIP files.
+// Package portable gives images file names that every common file system allows. Exports
+// and ZIP archives use these names.
 package portable
 
 import (
@@ -14,41 +14,45 @@ import (
 	"imageserver/db"
 )
 
-// forbidden replaces what Windows, and with it the file systems of most USB sticks
-// and memory cards, does not allow in a name (learn.microsoft.com, "Naming Files,
-// Paths, and Namespaces"). The name of an image has no slashes and no control
-// characters.
+// forbidden replaces the characters that Windows does not allow in file names
+// (learn.microsoft.com, "Naming Files, Paths, and Namespaces"). The file systems of most
+// USB sticks and memory cards do not allow them either. It does not replace slashes and
+// control characters, because names of images never contain them.
 var forbidden = strings.NewReplacer("<", "_", ">", "_", ":", "_", `"`, "_", "|", "_", "?", "_", "*", "_")
 
-// device matches the names that mean a device to Windows, with any extension.
+// device matches names that Windows reserves for devices, with any extension.
 var device = regexp.MustCompile(`(?i)^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\.|$)`)
 
-// file returns name as every common file system can hold it: characters that are
-// not allowed become "_", and the name of a device gets one in front.
+// file returns a name that every common file system allows. It replaces forbidden
+// characters with "_", and puts "_" before a reserved name.
 func file(name string) string {
 	name = forbidden.Replace(name)
 	if device.MatchString(name) {
-		name = db.CleanName("_"+name, "") // no longer than a name may be
+		name = db.CleanName("_"+name, "") // shortens the name to db.MaxNameBytes
 	}
 	return name
 }
 
-// fold returns the same text for all names that a file system which ignores case
-// cannot tell apart. Some of those keep names in a normal form, and HFS Plus
-// ignores joiners (Apple TN1150, "Case-Insensitive String Comparison").
+// fold returns the same text for all names that are the same on a file system that
+// ignores case. Some of these file systems normalize names, and HFS Plus ignores joiners
+// (Apple TN1150, "Case-Insensitive String Comparison").
 func fold(name string) string {
 	return norm.NFD.String(cases.Fold().String(joiners.Replace(name)))
 }
 
 var joiners = strings.NewReplacer("\u200c", "", "\u200d", "")
 
-// Names returns a file name for each of the images, which have different names. No
-// two are the same to a file system that ignores case. An image keeps its name,
-// unless no file can have it, or an image before it has a name that differs only
-// in case: then it gets the next free number. If the images are in the order of
-// their upload, later images seldom change the names of earlier ones, so that an
-// export can continue in a folder where it has been. When ctx ends, Names returns
-// its error.
+// Names returns a file name for each image. The names of the images must differ. The file
+// names differ even on a file system that ignores case.
+//
+// An image keeps its name if every common file system allows it and no earlier image has
+// a name that differs only in case. Otherwise file changes the name, and a name that is
+// taken gets the next free number.
+//
+// Pass the images in the order of their upload. Then later images seldom change the file
+// names of earlier images, and an export can continue in the same folder.
+//
+// If ctx ends, Names returns its error.
 func Names(ctx context.Context, images []string) ([]string, error) {
 	names, taken := make([]string, len(images)), make(map[string]bool, len(images))
 	take := func(i int, name string) bool {
@@ -67,13 +71,13 @@ func Names(ctx context.Context, images []string) ([]string, error) {
 			take(i, name)
 		}
 	}
-	next := make(map[string]int) // the number to try, by what all numbered names have in common
+	next := make(map[string]int) // the next number to try, by the common part of the numbered names
 	for i, image := range images {
 		name := file(image)
 		if names[i] != "" || take(i, name) {
 			continue
 		}
-		// Long names are cut for the number and can then be the same.
+		// Two long names can become the same when they are shortened to add the number.
 		common := fold(db.Numbered(name, math.MaxInt))
 		for n := max(2, next[common]); names[i] == ""; n++ {
 			if ctx.Err() != nil {

@@ -27,7 +27,7 @@ func TestNames(t *testing.T) {
 		{[]string{"icon.png", "con-2.png", "com.png", "com10.png", "auxiliary.png", "nul_.png"},
 			[]string{"icon.png", "con-2.png", "com.png", "com10.png", "auxiliary.png", "nul_.png"}},
 		{[]string{"100%.png", "#1.png", "a&b.png", "-rf.png", "~.png"}, []string{"100%.png", "#1.png", "a&b.png", "-rf.png", "~.png"}},
-		{[]string{"می\u200cخ.png", "میخ.png"}, []string{"می\u200cخ.png", "میخ-2.png"}}, // one name to HFS Plus
+		{[]string{"می\u200cخ.png", "میخ.png"}, []string{"می\u200cخ.png", "میخ-2.png"}}, // the same name on HFS Plus
 		{[]string{"con." + long + ".png"}, []string{"_con." + long[:len(long)-1] + ".png"}},
 	} {
 		got, err := portable.Names(t.Context(), c.images)
@@ -36,7 +36,7 @@ func TestNames(t *testing.T) {
 		}
 		for _, name := range got {
 			if len(name) > db.MaxNameBytes {
-				t.Errorf("%q has %d bytes", name, len(name))
+				t.Errorf("%q has %d bytes, want at most %d", name, len(name), db.MaxNameBytes)
 			}
 		}
 	}
@@ -61,22 +61,22 @@ func BenchmarkSameName(b *testing.B) {
 	}
 }
 
-// counting is a context that counts how often it is asked whether it has ended,
-// which Names does for each name that it tries. It ends after most times.
+// counting is a context that counts the calls of Err. Names calls Err for each name that
+// it tries. After most calls the context has ended.
 type counting struct {
 	context.Context
-	asked, most int
+	calls, most int
 }
 
 func (c *counting) Err() error {
-	if c.asked++; c.asked > c.most {
+	if c.calls++; c.calls > c.most {
 		return context.Canceled
 	}
 	return nil
 }
 
-// TestManySameNames: however many images need the same file name, Names tries few
-// names for each, and it stops when its context ends.
+// TestManySameNames checks that Names tries few names for each image, even if all images
+// need the same file name, and that it stops when its context ends.
 func TestManySameNames(t *testing.T) {
 	t.Parallel()
 	const n = 4000
@@ -87,7 +87,7 @@ func TestManySameNames(t *testing.T) {
 		"numbered already": func(i int) string {
 			return [...]string{"a:.png", fmt.Sprintf("a_-%d.png", i), fmt.Sprintf("A_-%d.png", i)}[min(i, 1+i%2)]
 		},
-		// The last character is cut off for a number, so these need the same ones.
+		// A number replaces the last character, so these images need the same names.
 		"long": func(i int) string {
 			return strings.Repeat("x", 247) + string(rune('\u4e00'+i/2)) + ":_"[i%2:i%2+1] + ".png"
 		},
@@ -104,9 +104,9 @@ func TestManySameNames(t *testing.T) {
 		if slices.Sort(names); len(slices.Compact(names)) != n {
 			t.Errorf("%s: two images have the same name", what)
 		}
-		for _, most := range []int{0, 10, ctx.asked - 1} {
+		for _, most := range []int{0, 10, ctx.calls - 1} {
 			if _, err := portable.Names(&counting{t.Context(), 0, most}, images); !errors.Is(err, context.Canceled) {
-				t.Errorf("%s: got %v after its context was asked %d times, want it to stop", what, err, most)
+				t.Errorf("%s: got %v after %d calls of Err, want %v", what, err, most, context.Canceled)
 			}
 		}
 	}
