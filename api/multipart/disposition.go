@@ -11,10 +11,12 @@ import (
 
 // parameters parses the value of a header with parameters, such as
 // Content-Disposition (RFC 6266) and Content-Type (RFC 9110 section 8.3). It never
-// fails. Of parameters with the same name the first counts. Names are in lower
-// case. A value without quotes goes up to the next semicolon, so it may have
-// spaces and characters that should be quoted. Only a quote before a semicolon
-// or at the end closes a quoted value: some clients do not escape quotes.
+// fails. The names in params are in lower case. If a name occurs twice, the first value
+// counts.
+//
+// A value without quotes ends at the next semicolon, so it may contain spaces and
+// characters that should be quoted. A quoted value ends only at a quote before a
+// semicolon or at the end of the header, because some clients do not escape quotes.
 func parameters(header string) (value string, params map[string]string) {
 	value, rest, _ := strings.Cut(header, ";")
 	params = map[string]string{}
@@ -33,7 +35,7 @@ func parameters(header string) (value string, params map[string]string) {
 	return strings.TrimSpace(value), params
 }
 
-// cutAny cuts s before the first of the bytes.
+// cutAny cuts s before the first byte that is in bytes.
 func cutAny(s, bytes string) (before, after string) {
 	if i := strings.IndexAny(s, bytes); i >= 0 {
 		return s[:i], s[i:]
@@ -41,8 +43,8 @@ func cutAny(s, bytes string) (before, after string) {
 	return s, ""
 }
 
-// parameterValue takes a value off the head of s, and returns it without quotes
-// and what follows it.
+// parameterValue returns the value at the beginning of s, without quotes, and the rest
+// of s.
 func parameterValue(s string) (value, rest string) {
 	if !strings.HasPrefix(s, `"`) {
 		value, rest = cutAny(s, ";")
@@ -52,7 +54,7 @@ func parameterValue(s string) (value, rest string) {
 	for i := 1; i < len(s); i++ {
 		switch {
 		case s[i] == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
-			i++ // quoted-pair; any other backslash belongs to a path on Windows
+			i++ // quoted-pair; any other backslash is part of a Windows path
 		case s[i] == '"':
 			if after := strings.TrimLeft(s[i+1:], " \t"); after == "" || after[0] == ';' {
 				return text.String(), after
@@ -63,12 +65,15 @@ func parameterValue(s string) (value, rest string) {
 	return text.String(), "" // the closing quote is missing
 }
 
-// fileName returns the name of a file from the parameters of Content-Disposition,
-// or "". Clients write it in many ways: filename*= as of RFC 8187, which comes
-// first as RFC 6266 section 4.3 asks; percent-encoded (RFC 7578 section 4.2; HTML
-// does so with quotes and line ends alone); as encoded words (RFC 2047); or as
-// bare UTF-8 or Latin-1. A filename*= that is not as of RFC 8187 counts only if
-// there is nothing else.
+// fileName returns the file name in the parameters of Content-Disposition, or "".
+// Clients write it in these ways:
+//
+//   - filename*= in the form of RFC 8187, which has priority (RFC 6266 section 4.3);
+//   - percent-encoded (RFC 7578 section 4.2; browsers encode only quotes and line ends);
+//   - encoded words (RFC 2047);
+//   - plain UTF-8 or Latin-1.
+//
+// A filename*= in another form counts only if there is no filename=.
 func fileName(params map[string]string) string {
 	name, ok := extended(params["filename*"])
 	if ok {
@@ -86,9 +91,9 @@ func fileName(params map[string]string) string {
 	return unescape(name)
 }
 
-// extended decodes the value of a parameter as of RFC 8187 section 3.2: charset,
-// language and percent-encoded text. If it cannot, it reports that, and returns
-// the text as it is.
+// extended decodes a parameter value in the form of RFC 8187 section 3.2: charset,
+// language and percent-encoded text. If the value has another form, ok is false and
+// text is not decoded.
 func extended(value string) (text string, ok bool) {
 	text = value
 	charset, rest, _ := strings.Cut(value, "'")
@@ -105,8 +110,9 @@ func extended(value string) (text string, ok bool) {
 	return utf8Of(decoded), true
 }
 
-// utf8Of returns a text that a client sent in UTF-8 or in Latin-1. Latin-1 is
-// what has bytes above ASCII and not one character of UTF-8 among them.
+// utf8Of returns a text in UTF-8 that a client sent in UTF-8 or Latin-1. A text is
+// Latin-1 if it has bytes above ASCII that are not UTF-8, and no UTF-8 character above
+// ASCII.
 func utf8Of(text string) string {
 	rest := strings.ToValidUTF8(text, "")
 	if len(rest) == len(text) || strings.IndexFunc(rest, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
@@ -115,18 +121,18 @@ func utf8Of(text string) string {
 	return latin1(text)
 }
 
-// latin1 decodes ISO-8859-1 as browsers do, as windows-1252 (WHATWG Encoding
-// Standard, section 4.2), which has quotes and dashes in place of controls.
+// latin1 decodes ISO-8859-1 as windows-1252, as browsers do (WHATWG Encoding Standard,
+// section 4.2). windows-1252 has quotes and dashes instead of control characters.
 func latin1(text string) string {
 	decoded, err := charmap.Windows1252.NewDecoder().String(text)
-	if err != nil { // which never happens: all bytes have a character
+	if err != nil { // never happens: every byte is a character
 		return text
 	}
 	return decoded
 }
 
-// unescape decodes the percent escapes that are UTF-8, and leaves all other
-// percent signs: they belong to the name.
+// unescape decodes percent escapes of UTF-8 characters. It keeps all other percent
+// signs, which are part of the name.
 func unescape(name string) string {
 	var text strings.Builder
 	for name != "" {
@@ -140,8 +146,8 @@ func unescape(name string) string {
 	return text.String()
 }
 
-// escapedChar returns the character of UTF-8 with whose percent escapes s begins,
-// or "".
+// escapedChar returns the UTF-8 character whose percent escapes are at the beginning of
+// s, or "".
 func escapedChar(s string) string {
 	n := 0
 	for n+3 <= min(len(s), 3*utf8.UTFMax) && s[n] == '%' && isHex(s[n+1]) && isHex(s[n+2]) {

@@ -1,9 +1,9 @@
-// Package multipart reads multipart/form-data bodies (RFC 7578, RFC 2046 section
-// 5.1) part by part, as browsers and programs really write them. It accepts what
-// mime/multipart rejects: control characters and other faults in the header of a
-// part, file names that are not quoted or escaped in any of the ways in use, and
-// a boundary that should be quoted and is not. Unlike mime/multipart it bounds
-// the header of a part, and content goes straight into the caller's buffer.
+// Package multipart reads multipart/form-data bodies (RFC 7578, RFC 2046 section 5.1),
+// part by part. It accepts bodies that browsers and programs send but mime/multipart
+// rejects: with control characters and other faults in the header of a part, with file
+// names in all common forms of quoting and escaping, and with a boundary that lacks its
+// quotes. Unlike mime/multipart, it limits the header of a part, and it reads content
+// directly into the caller's buffer.
 package multipart
 
 import (
@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	maxHeader   = 64 << 10 // bytes of the header of a part, or of the preamble
-	maxBoundary = 200      // bytes; RFC 2046 allows 70
-	direct      = 8 << 10  // the smallest buffer that content is read into without a copy
-	fillSize    = 4 << 10  // bytes that are read at a time otherwise
+	maxHeader   = 64 << 10 // largest header of a part, and largest preamble, in bytes
+	maxBoundary = 200      // longest boundary, in bytes; RFC 2046 allows 70
+	directSize  = 8 << 10  // smallest caller's buffer, in bytes, that content is read into directly
+	fillSize    = 4 << 10  // bytes that are read at once into the reader's own buffer
 )
 
-// Errors of a body that is not proper form data. A body that ends before its
-// closing boundary is an io.ErrUnexpectedEOF. Errors of the reader are returned
-// as they are.
+// Errors of a body that is not valid form data. A body that ends before its closing
+// boundary is an io.ErrUnexpectedEOF. Errors of the underlying reader are returned
+// unchanged.
 var (
-	ErrHeader   = fmt.Errorf("the header of a part is too long: it may have %d bytes", maxHeader)
-	ErrBoundary = errors.New("a boundary is followed by something else than a line end")
-	ErrEncoding = errors.New("a part is not in the encoding that its header names")
+	ErrHeader   = fmt.Errorf("the header of a part is too long: the limit is %d bytes", maxHeader)
+	ErrBoundary = errors.New("a boundary must be followed by a line end")
+	ErrEncoding = errors.New("a part does not have the encoding that its header names")
 )
 
-// Boundary returns the boundary that a Content-Type header names, or "" if it is
-// the header of another type, or names none that can be used.
+// Boundary returns the boundary in a Content-Type header, or "" if the boundary is
+// missing or too long. isForm is false if the type is not multipart/form-data.
 func Boundary(contentType string) (boundary string, isForm bool) {
 	kind, params := parameters(contentType)
 	if boundary = params["boundary"]; len(boundary) > maxBoundary {
@@ -45,42 +45,42 @@ func Boundary(contentType string) (boundary string, isForm bool) {
 // Reader reads a body. It is not safe for concurrent use.
 type Reader struct {
 	r       io.Reader
-	err     error  // of r
-	store   []byte // the array of buf
-	buf     []byte // read from r and not consumed
-	delim   []byte // CR LF "--" boundary; without CR if the body has none
+	err     error  // the error of r, including io.EOF
+	store   []byte // the memory of buf
+	buf     []byte // bytes from r that are not consumed
+	delim   []byte // CR LF "--" boundary; without CR if the lines of the body end with LF
 	started bool   // the first boundary has been read
 	ended   bool   // the closing boundary has been read
 	part    *Part
 }
 
-// NewReader returns a Reader of r with a boundary that is not empty.
+// NewReader returns a Reader that reads from r. The boundary must not be empty.
 func NewReader(r io.Reader, boundary string) *Reader {
 	return &Reader{r: r, delim: []byte("\r\n--" + boundary)}
 }
 
-// Part is one part of a body, and the reader of its content. It is valid until
-// the next call of NextPart.
+// Part is one part of a body. Its Read returns the content. A Part is valid until the
+// next call of NextPart.
 type Part struct {
-	Name     string // of the field
-	FileName string // as the client calls its file, unescaped, or ""
-	Header   int    // bytes of the header with its line ends, for a bound on all of them
+	Name     string // name of the field
+	FileName string // file name from the client, unescaped, or ""
+	Header   int    // size of the header with its line ends, in bytes; callers limit the sum
 
 	m       *Reader
-	content io.Reader // decodes what raw returns
-	known   int       // bytes at the head of the buffer that are content
-	delim   int       // bytes of the boundary at its end, once that is known
-	fresh   bool      // nothing of the content has been read
-	err     error     // of raw
+	content io.Reader // the decoded content
+	known   int       // bytes at the beginning of the buffer that are content
+	delim   int       // size of the boundary after the content, once the end is found
+	fresh   bool      // no content has been read
+	err     error     // the error of raw
 }
 
-// NextPart returns the next part, or io.EOF behind the closing boundary. It
-// passes over what is left of the current part.
+// NextPart skips the rest of the current part and returns the next part. After the
+// closing boundary it returns io.EOF.
 func (m *Reader) NextPart() (*Part, error) {
 	if m.ended {
 		return nil, io.EOF
 	}
-	if err := m.pass(); err != nil {
+	if err := m.skip(); err != nil {
 		return nil, err
 	}
 	rest, err := m.line(maxBoundary)
@@ -101,15 +101,15 @@ func (m *Reader) NextPart() (*Part, error) {
 	return m.part, nil
 }
 
-// pass reads up to the end of the next boundary.
-func (m *Reader) pass() error {
+// skip reads to the end of the next boundary.
+func (m *Reader) skip() error {
 	if m.started {
 		_, err := io.Copy(io.Discard, raw{m.part})
 		m.take(m.part.delim)
 		return err
 	}
 	m.started = true
-	for passed := 0; ; {
+	for skipped := 0; ; {
 		line, err := m.line(maxHeader)
 		if rest, ok := bytes.CutPrefix(line, m.dashes()); ok && endsLine(rest) {
 			if bytes.HasSuffix(rest, []byte("\n")) && !bytes.HasSuffix(rest, []byte("\r\n")) {
@@ -121,7 +121,7 @@ func (m *Reader) pass() error {
 		if err != nil {
 			return cutOff(err)
 		}
-		if passed += len(line); passed > maxHeader {
+		if skipped += len(line); skipped > maxHeader {
 			return ErrHeader
 		}
 	}
@@ -130,7 +130,7 @@ func (m *Reader) pass() error {
 // dashes returns the delimiter without its line end.
 func (m *Reader) dashes() []byte { return bytes.TrimLeft(m.delim, "\r\n") }
 
-// cutOff makes an end of the body before its closing boundary an error.
+// cutOff turns an io.EOF before the closing boundary into an io.ErrUnexpectedEOF.
 func cutOff(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -138,10 +138,11 @@ func cutOff(err error) error {
 	return err
 }
 
-// fill reads more into the buffer. It returns the error of the reader once there
-// is no more. What take returned before is not valid any longer. However little
-// comes at a time, few bytes are moved: only when the buffer has no room, and then
-// half of it becomes free.
+// fill reads more bytes into the buffer. It returns the error of the underlying reader
+// if that has no more bytes. Slices from take are not valid after fill.
+//
+// fill moves the bytes of the buffer only when the buffer is almost full, and then frees
+// at least half of it. So it moves few bytes, even if each read returns one byte.
 func (m *Reader) fill() error {
 	if m.err != nil {
 		return m.err
@@ -157,16 +158,18 @@ func (m *Reader) fill() error {
 	return nil
 }
 
-// unread puts back the end of what take returned last.
+// unread puts back the last bytes that take returned.
 func (m *Reader) unread(b []byte) { m.buf = append(bytes.Clone(b), m.buf...) }
 
+// take removes n bytes from the buffer and returns them.
 func (m *Reader) take(n int) (b []byte) {
 	b, m.buf = m.buf[:n], m.buf[n:]
 	return b
 }
 
-// line returns the next line with its end. If the body ends first it returns
-// what there is, and the error. A line of more than most bytes is an ErrHeader.
+// line returns the next line with its line end. If the body ends before the line end,
+// line returns the bytes up to there and the error. If the line is much longer than most
+// bytes, it returns ErrHeader.
 func (m *Reader) line(most int) ([]byte, error) {
 	for searched := 0; ; {
 		if i := bytes.IndexByte(m.buf[searched:], '\n'); i >= 0 {
@@ -181,8 +184,8 @@ func (m *Reader) line(most int) ([]byte, error) {
 	}
 }
 
-// header returns the lines of a header up to the empty line, joined where one is
-// continued, with "\n" between them, and how many bytes it has.
+// header reads the header of a part up to the empty line. It joins continued lines and
+// puts "\n" before each line. size is the number of bytes that it read.
 func (m *Reader) header() (lines string, size int, err error) {
 	var joined strings.Builder
 	for {
@@ -204,6 +207,7 @@ func (m *Reader) header() (lines string, size int, err error) {
 	}
 }
 
+// newPart returns the part with this header.
 func newPart(m *Reader, header string, size int) *Part {
 	p := &Part{m: m, fresh: true, Header: size}
 	p.content = raw{p}
@@ -213,7 +217,7 @@ func newPart(m *Reader, header string, size int) *Part {
 		case "content-disposition":
 			_, params := parameters(value)
 			p.Name, p.FileName = params["name"], fileName(params)
-		case "content-transfer-encoding": // deprecated by RFC 7578 section 4.7, and still in use
+		case "content-transfer-encoding": // deprecated by RFC 7578 section 4.7, but still in use
 			switch strings.ToLower(strings.TrimSpace(value)) {
 			case "quoted-printable":
 				p.content = quotedprintable.NewReader(raw{p})
@@ -225,7 +229,7 @@ func newPart(m *Reader, header string, size int) *Part {
 	return p
 }
 
-// Read reads the content. Its end is io.EOF.
+// Read reads the content. It returns io.EOF at the end of the part.
 func (p *Part) Read(b []byte) (int, error) {
 	n, err := p.content.Read(b)
 	if err != nil && err != io.EOF && (p.err == nil || p.err == io.EOF) {
@@ -234,7 +238,7 @@ func (p *Part) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// raw reads the content of a part as it was sent.
+// raw reads the content of a part without decoding it.
 type raw struct{ p *Part }
 
 func (r raw) Read(b []byte) (n int, err error) {
@@ -246,6 +250,8 @@ func (r raw) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
+// read reads the content without decoding it. It looks for the boundary in the buffer
+// first. It reads into b directly if b is large and the buffer is small.
 func (p *Part) read(b []byte) (int, error) {
 	m := p.m
 	if p.fresh {
@@ -268,7 +274,7 @@ func (p *Part) read(b []byte) (int, error) {
 		case end:
 			p.delim = len(m.delim)
 			return 0, io.EOF
-		case len(b) < direct || len(m.buf) > fillSize:
+		case len(b) < directSize || len(m.buf) > fillSize:
 			if err := m.fill(); err != nil {
 				return 0, cutOff(err)
 			}
@@ -280,18 +286,19 @@ func (p *Part) read(b []byte) (int, error) {
 	}
 }
 
-// atDashes reports whether a boundary follows the header of a part at once. The
-// part is empty then, and the line end before the boundary is that of the header.
+// atDashes reports whether a boundary directly follows the header of a part. Then the
+// part is empty: the line end before the boundary is the empty line of the header.
 func (m *Reader) atDashes() bool {
 	dashes := m.dashes()
 	for len(m.buf) < len(dashes)+2 && bytes.HasPrefix(dashes, m.buf[:min(len(m.buf), len(dashes))]) && m.fill() == nil {
 	}
-	behind, ok := bytes.CutPrefix(m.buf, dashes)
-	return ok && delimits(behind)
+	after, ok := bytes.CutPrefix(m.buf, dashes)
+	return ok && delimits(after)
 }
 
-// readInto reads straight into b, behind what is in the buffer, and puts back
-// what may belong to a boundary. It returns how much of b is content.
+// readInto copies the buffer to b and reads more bytes directly into b. Bytes that may
+// belong to a boundary go back into the buffer. It returns how many bytes of b are
+// content.
 func (m *Reader) readInto(b []byte) (int, error) {
 	if m.err != nil {
 		return 0, m.err
@@ -310,8 +317,9 @@ func (m *Reader) readInto(b []byte) (int, error) {
 	return n, nil
 }
 
-// content returns how many bytes at the head of data are content, and whether a
-// boundary follows them. It leaves out what only more data can decide.
+// content returns how many bytes at the beginning of data are content, and whether a
+// boundary follows them. It does not count bytes that may belong to a boundary that
+// data does not contain completely.
 func (m *Reader) content(data []byte) (n int, end bool) {
 	for {
 		i := bytes.Index(data[n:], m.delim)
@@ -319,16 +327,17 @@ func (m *Reader) content(data []byte) (n int, end bool) {
 			break
 		}
 		n += i
-		behind := data[n+len(m.delim):]
-		if len(behind) < 2 && m.err == nil {
-			return n, false // two bytes decide
+		after := data[n+len(m.delim):]
+		if len(after) < 2 && m.err == nil {
+			return n, false // delimits needs two bytes
 		}
-		if delimits(behind) {
+		if delimits(after) {
 			return n, true
 		}
 		n++
 	}
-	// A line end in the last bytes may begin a boundary. It has no other one in it.
+	// A boundary may begin with the last line end in data. Only the last line end
+	// matters, because a boundary contains no other.
 	tail := max(n, len(data)-len(m.delim)+1)
 	if i := bytes.LastIndexByte(data[tail:], m.delim[0]); i >= 0 && m.err == nil && bytes.HasPrefix(m.delim, data[tail+i:]) {
 		return tail + i, false
@@ -336,16 +345,17 @@ func (m *Reader) content(data []byte) (n int, end bool) {
 	return len(data), false
 }
 
-// endsLine reports whether nothing but the end of its line follows a boundary, or
-// the dashes of the closing one. Any other line in front of the first part belongs
-// to the preamble.
-func endsLine(behind []byte) bool {
-	text := string(bytes.TrimRight(behind, " \t\r\n"))
+// endsLine reports whether a line is a boundary: after the boundary string, the line
+// must end, or have the two dashes of the closing boundary. Before the first part, any
+// other line belongs to the preamble.
+func endsLine(after []byte) bool {
+	text := string(bytes.TrimRight(after, " \t\r\n"))
 	return text == "" || text == "--"
 }
 
-// delimits reports whether what follows a boundary makes it one: white space, or
-// the two dashes of the closing boundary.
-func delimits(behind []byte) bool {
-	return len(behind) == 0 || strings.IndexByte(" \t\r\n", behind[0]) >= 0 || bytes.HasPrefix(behind, []byte("--"))
+// delimits reports whether after can follow a boundary: the end of the body, white
+// space, or the two dashes of the closing boundary. Otherwise the bytes before after are
+// not a boundary.
+func delimits(after []byte) bool {
+	return len(after) == 0 || strings.IndexByte(" \t\r\n", after[0]) >= 0 || bytes.HasPrefix(after, []byte("--"))
 }

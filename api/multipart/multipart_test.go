@@ -14,7 +14,8 @@ import (
 	"imageserver/api/multipart"
 )
 
-// read returns the parts of a body, each as NAME/FILE:CONTENT, and how it ends.
+// read returns the parts of a body, each as NAME/FILE:CONTENT, and the error at its end.
+// It reads size bytes at once.
 func read(r io.Reader, size int) (parts []string, err error) {
 	m := multipart.NewReader(r, "b")
 	for {
@@ -32,11 +33,11 @@ func read(r io.Reader, size int) (parts []string, err error) {
 
 const disposition = `Content-Disposition: form-data; name="a"; filename="c.png"` + "\r\n\r\n"
 
-// bodies are hard for a parser; long content makes it read into the caller's
-// buffer.
+// bodies are bodies that are difficult to parse. TestBodies adds a body with long
+// content, which Part.Read reads into the caller's buffer.
 var bodies = []struct {
 	body string
-	want []string // of the contents, all with disposition
+	want []string // the contents of the parts, which all have the header disposition
 	err  error
 }{
 	{"--b\r\n" + disposition + "x\r\n--b--\r\n", []string{"x"}, io.EOF},
@@ -47,7 +48,7 @@ var bodies = []struct {
 	{"--b\r\n" + disposition + "\r\n\r\n--\r\n--\r--b\r\n--b--", []string{"\r\n\r\n--\r\n--\r--b"}, io.EOF},
 	{"--b\n" + strings.ReplaceAll(disposition, "\r", "") + "x\r\n--b--\n", []string{"x\r"}, io.EOF},
 	{"preamble\r\n--bbb\r\n--b\r\n" + disposition + "x\r\n--b--epilogue\r\n", []string{"x"}, multipart.ErrBoundary},
-	{"--b 0\r\n--b--x\r\n--b\r\n" + disposition + "x\r\n--b--", []string{"x"}, io.EOF}, // two lines of a preamble
+	{"--b 0\r\n--b--x\r\n--b\r\n" + disposition + "x\r\n--b--", []string{"x"}, io.EOF}, // the first two lines are the preamble
 	{"--b\r\n" + disposition + "x\r\n--b--\r\nepilogue", []string{"x"}, io.EOF},
 	{"--b\r\n" + disposition + "x\r\n--b", []string{"x"}, io.ErrUnexpectedEOF},
 	{"--b\r\n" + disposition + "x\r\n--", nil, io.ErrUnexpectedEOF},
@@ -60,10 +61,8 @@ var bodies = []struct {
 
 func TestBodies(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("\r\n--b", 5) + strings.Repeat("0123456789abcde\r", 1<<10) // the former would end it, but for what follows
-	bodies := slices.Clone(bodies)
-	long = strings.ReplaceAll(long, "--b", "--c")
-	bodies = append(bodies, struct {
+	long := strings.Repeat("\r\n--c", 5) + strings.Repeat("0123456789abcde\r", 1<<10) // looks like the beginning of a boundary
+	bodies := append(slices.Clone(bodies), struct {
 		body string
 		want []string
 		err  error
@@ -87,7 +86,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestReaderError: what the connection says comes back as it is.
+// TestReaderError checks that an error of the connection is returned unchanged.
 func TestReaderError(t *testing.T) {
 	t.Parallel()
 	gone := errors.New("connection reset")
@@ -122,8 +121,8 @@ func TestBoundary(t *testing.T) {
 	}
 }
 
-// FuzzReader compares with mime/multipart: where that reads a body, the contents
-// are the same, however the body arrives.
+// FuzzReader compares Reader with mime/multipart. If mime/multipart accepts a body, the
+// contents must be the same. They must not depend on how many bytes arrive at once.
 func FuzzReader(f *testing.F) {
 	for _, c := range bodies {
 		f.Add([]byte(c.body), 8<<10)
@@ -153,7 +152,7 @@ func FuzzReader(f *testing.F) {
 			want = append(want, string(content))
 		}
 		if errors.Is(err, multipart.ErrHeader) || errors.Is(err, multipart.ErrEncoding) {
-			want = want[:min(len(want), len(got))] // mime/multipart allows more
+			want = want[:min(len(want), len(got))] // mime/multipart has other limits
 		}
 		if have := contents(body); len(have) < len(want) || !slices.Equal(have[:len(want)], want) {
 			t.Errorf("got %q, %v, want %q at least", have, err, want)
@@ -161,7 +160,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// contents returns the contents of the parts that can be read whole.
+// contents returns the contents of the parts up to the first error.
 func contents(body []byte) (all []string) {
 	m := multipart.NewReader(bytes.NewReader(body), "b")
 	for {
@@ -177,14 +176,14 @@ func contents(body []byte) (all []string) {
 	}
 }
 
-// TestHeaderCost: a part is charged for every byte of its header, so that a form
-// cannot have endlessly many empty ones. What has come of a header is not copied
-// again for each byte or each line that follows.
+// TestHeaderCost checks that Part.Header counts every byte of a header, so that a caller
+// can limit the number of empty parts. It also checks that a long header is not copied
+// again for each byte or each line that arrives.
 func TestHeaderCost(t *testing.T) { // not parallel: it counts allocations
 	for _, header := range []string{"", "X: y\r\n", "X: y\r\n z\r\n", "Content-Disposition: form-data;\r\n filename=cat.png\r\n"} {
 		p, err := multipart.NewReader(strings.NewReader("--b\r\n"+header+"\r\n\r\n--b--"), "b").NextPart()
 		if err != nil || p.Header != len(header)+2 {
-			t.Errorf("%q: got %+v and %v, want it to cost %d bytes", header, p, err, len(header)+2)
+			t.Errorf("%q: got %+v and %v, want a header of %d bytes", header, p, err, len(header)+2)
 		}
 		if err == nil && strings.Contains(header, "cat.png") != (p.FileName == "cat.png") {
 			t.Errorf("%q: got the file name %q", header, p.FileName)
@@ -198,12 +197,13 @@ func TestHeaderCost(t *testing.T) { // not parallel: it counts allocations
 			}
 		})
 		if allocs > 100 {
-			t.Errorf("%s, byte by byte: %.0f allocations, want few", what, allocs)
+			t.Errorf("%s, byte by byte: %.0f allocations, want at most 100", what, allocs)
 		}
 	}
 }
 
-// FuzzFileName looks for a header that makes the parser fail or run on.
+// FuzzFileName looks for a header that NextPart rejects, or that gives a file name much
+// longer than the header.
 func FuzzFileName(f *testing.F) {
 	for _, header := range []string{
 		`form-data; name="a"; filename="c.png"`, `form-data; filename*=UTF-8''%E7%8C%AB.png`, `form-data; filename=my cat.png; x`,
