@@ -17,33 +17,33 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// ACME says how to get certificates from a CA (RFC 8555). The CA must reach the
-// server at port 443 of each host: it is shown the challenge tls-alpn-01 (RFC
-// 8737) in the server's own handshakes, so that no other port is needed.
+// ACME gets certificates from a CA (RFC 8555). The CA connects to port 443 of each host
+// and does the challenge tls-alpn-01 (RFC 8737) in a TLS handshake with the server, so
+// no other port is needed.
 type ACME struct {
-	Hosts     []string // the names to get certificates for; no others are
-	Dir       string   // the folder to keep certificates and the account in; made when there is none
+	Hosts     []string // the host names that get certificates
+	Dir       string   // the folder for certificates and the account key; Config creates it
 	Directory string   // the URL of the CA's directory
-	Email     string   // where the CA may write to, or empty
+	Email     string   // the address that the CA may write to, or empty
 	Log       *slog.Logger
 }
 
-// CheckHost returns why no CA would give a certificate for host, or nil.
+// CheckHost returns an error if no CA would issue a certificate for host.
 func CheckHost(host string) error {
 	_, isAddress := netip.ParseAddr(host)
 	if _, err := idna.Lookup.ToASCII(host); err != nil || isAddress == nil || !strings.Contains(strings.Trim(host, "."), ".") {
-		return fmt.Errorf("%q is no host name such as img.example.com", host)
+		return fmt.Errorf("%q is not a host name, use one such as img.example.com", host)
 	}
 	return nil
 }
 
-// Config returns a configuration for TLS with such certificates. They are got
-// when a client first asks for a host, or with [ACME.Fetch], and renewed a month
-// before they end, or a third of their time. The CA's terms of service are
-// accepted.
+// Config returns a TLS configuration that uses these certificates. The server gets a
+// certificate when a client first connects to the host, or in [ACME.Fetch]. It renews
+// the certificate 30 days before it expires or after two thirds of its lifetime,
+// whichever is later. It accepts the CA's terms of service.
 func (a ACME) Config() (*tls.Config, error) {
 	if err := os.Mkdir(a.Dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("make the folder for certificates: %w", err)
+		return nil, fmt.Errorf("create the folder for certificates: %w", err)
 	}
 	allowed := autocert.HostWhitelist(a.Hosts...)
 	manager := &autocert.Manager{
@@ -56,10 +56,11 @@ func (a ACME) Config() (*tls.Config, error) {
 	config := manager.TLSConfig()
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := manager.GetCertificate(hello)
-		// Whoever looks for servers asks for any name or none, and for challenges.
+		// Scanners on the internet send no host name, unknown names and challenges. Their
+		// errors are not logged.
 		if err != nil && !slices.Contains(hello.SupportedProtos, acme.ALPNProto) {
 			if name, _ := idna.Lookup.ToASCII(hello.ServerName); allowed(context.Background(), name) == nil {
-				a.Log.Error("there is no certificate", "host", name, "err", err)
+				a.Log.Error("could not get a certificate", "host", name, "err", err)
 			}
 		}
 		return cert, err
@@ -67,9 +68,9 @@ func (a ACME) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// Fetch gets the certificates of all hosts that there are none of yet, so that
-// the first client need not wait and the log tells what is wrong. The server must
-// serve config, from Config, meanwhile.
+// Fetch gets the certificates that are missing, so that the first client does not have
+// to wait, and errors are in the log from the start. config must be from Config, and the
+// server must serve it during Fetch.
 func (a ACME) Fetch(config *tls.Config) {
 	for _, host := range a.Hosts {
 		cert, err := config.GetCertificate(&tls.ClientHelloInfo{
@@ -79,13 +80,13 @@ func (a ACME) Fetch(config *tls.Config) {
 			SupportedCurves:  []tls.CurveID{tls.CurveP256},
 		})
 		if err == nil {
-			a.Log.Info("certificate", "host", host, "until", cert.Leaf.NotAfter)
+			a.Log.Info("certificate", "host", host, "expires", cert.Leaf.NotAfter)
 		}
 	}
 }
 
-// loggingCache tells of certificates that cannot be kept: a CA gives only a few
-// for one host in a week, and each start would ask for another.
+// loggingCache logs certificates that cannot be saved. Each start of the server would
+// then request new ones, and a CA issues only a few for one host per week.
 type loggingCache struct {
 	autocert.Cache
 	log *slog.Logger
@@ -94,7 +95,7 @@ type loggingCache struct {
 func (c loggingCache) Put(ctx context.Context, name string, data []byte) error {
 	err := c.Cache.Put(ctx, name, data)
 	if err != nil {
-		c.log.Error("a certificate cannot be kept", "name", name, "err", err)
+		c.log.Error("could not save a certificate", "name", name, "err", err)
 	}
 	return err
 }

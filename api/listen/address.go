@@ -14,30 +14,30 @@ import (
 	"syscall"
 )
 
-// Errors of a command line rather than of the machine.
+// Errors in the flags.
 var (
 	ErrAddress = errors.New("use HOST:PORT, such as 127.0.0.1:5000, or unix:PATH")
-	ErrExposed = errors.New("others can reach this server. Give --token=SECRET to require an access token, or --open to let everyone upload and delete")
+	ErrExposed = errors.New("other machines can reach this server. Use --token=SECRET to require an access token, or --open to let everyone upload and delete")
 )
 
 // unixPrefix marks an address that is the path of a unix socket.
 const unixPrefix = "unix:"
 
-// maxSocketPath is the longest path of a unix socket in bytes that all systems
-// take: sun_path has 104 bytes on BSD and macOS, 108 on Linux, and ends with NUL.
+// maxSocketPath is the longest path of a unix socket that all systems allow, in bytes.
+// sun_path has 104 bytes on BSD and macOS and 108 on Linux, and ends with NUL.
 const maxSocketPath = 103
 
 // Address is where a server listens.
 type Address struct {
 	Addr    string      // HOST:PORT or unix:PATH; not used if systemd passes a socket
-	Mode    fs.FileMode // of a unix socket at PATH; a client needs write permission to connect
-	Guarded bool        // the server has an access token, or is told to be open to everyone
+	Mode    fs.FileMode // the permissions of a unix socket; a client needs write permission to connect
+	Guarded bool        // the operator set --token or --open
 }
 
-// Open returns the socket that systemd passes or, without one, a new one. If
-// the server is not guarded, Open refuses every address but loopback with
-// ErrExposed. A unix socket counts as exposed: who connects to it is a reverse
-// proxy, which serves other machines.
+// Open returns the socket that systemd passes. If systemd passes none, Open creates a
+// socket for Addr. If the server is not guarded, Open returns ErrExposed for every
+// address that is not loopback. A unix socket counts as exposed, because a reverse proxy
+// connects to it, and the proxy serves other machines.
 func (a Address) Open() (net.Listener, error) {
 	l, err := Inherited()
 	if err != nil {
@@ -57,13 +57,14 @@ func (a Address) Open() (net.Listener, error) {
 	return l, nil
 }
 
+// bind creates a socket for Addr.
 func (a Address) bind() (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(a.Addr, unixPrefix)
 	host, _, err := net.SplitHostPort(a.Addr)
 	switch {
 	case isUnix && path == "", !isUnix && err != nil:
 		return nil, fmt.Errorf("--addr=%s: %w", a.Addr, ErrAddress)
-	case !a.Guarded && (isUnix || !LocalName(host)): // before it listens, even for a moment
+	case !a.Guarded && (isUnix || !LocalName(host)): // refuse before the server listens, even for a moment
 		return nil, fmt.Errorf("--addr=%s: %w", a.Addr, ErrExposed)
 	case isUnix:
 		return bindUnix(path, a.Mode)
@@ -78,14 +79,14 @@ func (a Address) bind() (net.Listener, error) {
 	return l, nil
 }
 
-// bindUnix listens on a unix socket at path. It replaces a socket that a crashed
-// server left behind, but never one that a process listens on, and never another
-// file. The listener removes the socket when it is closed.
+// bindUnix listens on a unix socket at path. It replaces a socket that a crashed server
+// left behind. It never replaces a socket on which a process listens, or a file that is
+// not a socket. The listener removes the socket when it is closed.
 func bindUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("--addr=unix:%s: %w: the path has %d bytes; a unix socket can have %d", path, ErrAddress, len(path), maxSocketPath)
+		return nil, fmt.Errorf("--addr=unix:%s: %w: the path has %d bytes, use at most %d", path, ErrAddress, len(path), maxSocketPath)
 	}
-	abstract := strings.HasPrefix(path, "@") && runtime.GOOS == "linux" // unix(7): not a file
+	abstract := strings.HasPrefix(path, "@") && runtime.GOOS == "linux" // unix(7): the socket is not a file
 	if !abstract {
 		defer lockFolder(filepath.Dir(path))()
 		if err := removeStale(path); err != nil {
@@ -101,19 +102,19 @@ func bindUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	}
 	if err := os.Chmod(path, mode); err != nil {
 		l.Close()
-		return nil, fmt.Errorf("cannot set the mode of %s: %w", path, err)
+		return nil, fmt.Errorf("cannot set the permissions of %s: %w", path, err)
 	}
 	return newSocketFile(l, path)
 }
 
-// socketFile is a listener that removes its own socket when it is closed. net
-// would remove whatever is at the path by then, such as the socket of another
-// server.
+// socketFile is a listener that removes its own socket when it is closed. Package net
+// would remove any file at the path, such as the socket of a newer server.
 type socketFile struct {
 	*net.UnixListener
 	remove func()
 }
 
+// newSocketFile returns a listener that removes the socket at path when it is closed.
 func newSocketFile(l *net.UnixListener, path string) (net.Listener, error) {
 	own, err := os.Lstat(path)
 	if err != nil {
@@ -121,7 +122,7 @@ func newSocketFile(l *net.UnixListener, path string) (net.Listener, error) {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
-	// Only once: after Close a new socket can have the old one's inode number.
+	// Remove only once: after Close, a new socket can have the same inode number.
 	return &socketFile{l, sync.OnceFunc(func() {
 		if now, err := os.Lstat(path); err == nil && os.SameFile(own, now) {
 			os.Remove(path)
@@ -143,12 +144,12 @@ func removeStale(path string) error {
 	case err != nil:
 		return err
 	case found.Mode().Type() != fs.ModeSocket:
-		return errors.New("a file that is not a socket is there; choose another path")
+		return errors.New("the path is a file that is not a socket; choose another path")
 	}
 	c, err := net.Dial("unix", path)
 	if err == nil {
 		c.Close()
-		return errors.New("another program listens on it; stop that program, or choose another path")
+		return errors.New("another program listens on this socket; stop that program, or choose another path")
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return err

@@ -53,12 +53,12 @@ func TestLocalName(t *testing.T) {
 	}
 }
 
-// TestUnixSocket listens on a unix socket, and again after the server closed it
-// and after it crashed.
+// TestUnixSocket listens on a unix socket, again after the server closed the socket, and
+// again after a server crashed.
 func TestUnixSocket(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("the permissions of a socket mean nothing on Windows")
+		t.Skip("Windows ignores the permissions of a socket")
 	}
 	path := filepath.Join(t.TempDir(), "s")
 	address := listen.Address{Addr: "unix:" + path, Mode: 0o620, Guarded: true}
@@ -70,16 +70,16 @@ func TestUnixSocket(t *testing.T) {
 		t.Errorf("got %v, %v, want a socket with mode 0620", info.Mode(), err)
 	}
 	if _, err := address.Open(); err == nil || !strings.Contains(err.Error(), "another program listens") {
-		t.Errorf("a second server: got %v, want to hear of the first", err)
+		t.Errorf("a second server: got %v, want an error about the first", err)
 	}
 	if c, err := net.Dial("unix", path); err != nil {
-		t.Errorf("the first server is out of reach: %v", err)
+		t.Errorf("cannot connect to the first server: %v", err)
 	} else {
 		c.Close()
 	}
 	l.Close()
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the socket is still there: %v", err)
+		t.Errorf("after Close: got %v, want the socket removed", err)
 	}
 
 	crashed, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -94,7 +94,7 @@ func TestUnixSocket(t *testing.T) {
 	l.Close()
 }
 
-// TestUnixSocketRefused keeps files that are not sockets.
+// TestUnixSocketRefused checks that Open does not replace files that are not sockets.
 func TestUnixSocketRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -106,20 +106,20 @@ func TestUnixSocketRefused(t *testing.T) {
 		file:                            "not a socket",
 		dir:                             "not a socket",
 		filepath.Join(dir, "none", "s"): "no such file",
-		filepath.Join(dir, strings.Repeat("s", 120)): "a unix socket can have 103",
+		filepath.Join(dir, strings.Repeat("s", 120)): "use at most 103",
 	} {
 		_, err := listen.Address{Addr: "unix:" + path, Mode: 0o660, Guarded: true}.Open()
 		if err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: got %v, want it to say %q", path, err, says)
+			t.Errorf("%s: got %v, want %q in it", path, err, says)
 		}
 	}
 	if content, err := os.ReadFile(file); err != nil || string(content) != "precious" {
-		t.Errorf("the file has %q, %v", content, err)
+		t.Errorf("the file contains %q, %v, want it unchanged", content, err)
 	}
 }
 
-// TestUnixSocketReplaced stops a server whose socket somebody deleted, and at
-// whose path another server listens by then.
+// TestUnixSocketReplaced stops a server whose socket was deleted. Another server now
+// listens at the same path, and its socket must stay.
 func TestUnixSocketReplaced(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "s")
@@ -138,7 +138,7 @@ func TestUnixSocketReplaced(t *testing.T) {
 	first.Close()
 	first.Close() // http.Server and its caller both close it
 	if _, err := os.Lstat(path); err != nil {
-		t.Errorf("the first server took the socket of the second with it: %v", err)
+		t.Errorf("the first server removed the socket of the second: %v", err)
 	}
 	second.Close()
 	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
@@ -146,8 +146,8 @@ func TestUnixSocketReplaced(t *testing.T) {
 	}
 }
 
-// TestUnixSocketRace starts servers at once where a crash left a socket behind:
-// one of them listens, and the others leave its socket alone.
+// TestUnixSocketRace starts several servers at once where a crash left a socket behind.
+// One server must listen, and the others must not replace its socket.
 func TestUnixSocketRace(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -177,21 +177,21 @@ func TestUnixSocketRace(t *testing.T) {
 			}
 		}
 		if c, err := net.Dial("unix", path); err != nil {
-			t.Errorf("nobody listens: %v", err)
+			t.Errorf("cannot connect to any server: %v", err)
 		} else {
 			c.Close()
 		}
 		if n != 1 {
-			t.Fatalf("%d servers listen at one path, want 1", n)
+			t.Fatalf("%d servers listen at the same path, want 1", n)
 		}
 	}
 }
 
-// TestAbstractSocket listens where there is no file.
+// TestAbstractSocket listens on a socket that is not a file.
 func TestAbstractSocket(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("abstract sockets are Linux's")
+		t.Skip("only Linux has abstract sockets")
 	}
 	address := listen.Address{Addr: "unix:@" + strings.ReplaceAll(t.TempDir(), "/", "-"), Guarded: true}
 	l, err := address.Open()
@@ -200,7 +200,7 @@ func TestAbstractSocket(t *testing.T) {
 	}
 	defer l.Close()
 	if _, err := address.Open(); err == nil || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("a second server: got %v, want to hear of the first", err)
+		t.Errorf("a second server: got %v, want an error about the first", err)
 	}
 	address.Guarded = false
 	if _, err := address.Open(); !errors.Is(err, listen.ErrExposed) {
@@ -208,11 +208,11 @@ func TestAbstractSocket(t *testing.T) {
 	}
 }
 
-// TestHostList takes a list as people write it, with spaces after the commas.
+// TestHostList checks a list with spaces after the commas, as people write it.
 func TestHostList(t *testing.T) {
 	t.Parallel()
 	hosts := listen.TLS{Hosts: []string{"a.example.com", " b.example.com"}}
 	if err := hosts.Check(); err != nil || hosts.Hosts[1] != "b.example.com" {
-		t.Errorf("got %q, %v", hosts.Hosts, err)
+		t.Errorf("got %q, %v, want hosts without spaces", hosts.Hosts, err)
 	}
 }

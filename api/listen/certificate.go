@@ -11,47 +11,48 @@ import (
 	"time"
 )
 
-// lookAgain is how old the last look at the files of a certificate may be when a
-// client connects. They are read whole: their times tell too little where they are
-// symbolic links, or changed twice within the clock's step.
-const lookAgain = time.Second
+// checkEvery is the time after which a new connection makes the server read the files
+// of the certificate again. It reads the whole files. Modification times are not
+// reliable: a file can be a symbolic link, or change twice within one clock tick.
+const checkEvery = time.Second
 
-// FromFiles returns a configuration for TLS with the certificate chain and the
-// key in two PEM files. They are read again when they change. While they do not
-// belong together, because only one of them is there yet, the last pair that did
-// stays, and the log says why.
+// FromFiles returns a TLS configuration with the certificate chain and the key in two PEM
+// files. The server reads the files again when they change. While they do not match each
+// other, for example because only one file is new, it keeps the last pair that matched,
+// and logs the reason.
 func FromFiles(cert, key string, log *slog.Logger) (*tls.Config, error) {
-	f := &files{cert: cert, key: key, log: log, looked: time.Now()}
+	f := &files{cert: cert, key: key, log: log, checked: time.Now()}
 	if _, err := f.load(); err != nil {
 		return nil, err
 	}
 	return &tls.Config{GetCertificate: f.certificate}, nil
 }
 
-// files is a certificate that may change. It is safe for concurrent use.
+// files is a certificate in files that may change. It is safe for concurrent use.
 type files struct {
 	cert, key string
 	log       *slog.Logger
 	current   atomic.Pointer[tls.Certificate]
 
-	mu              sync.Mutex // held by who looks, for which nobody else waits
-	looked          time.Time
-	certPEM, keyPEM []byte // of current
-	fault           string // what was wrong last, or empty
+	mu              sync.Mutex // held while reading the files; other connections do not wait for it
+	checked         time.Time  // when the files were last read
+	certPEM, keyPEM []byte     // the files of current
+	fault           string     // the last logged error, or empty
 }
 
+// certificate returns the current certificate. It is a tls.Config.GetCertificate.
 func (f *files) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if f.mu.TryLock() {
 		defer f.mu.Unlock()
-		if now := time.Now(); now.Sub(f.looked) >= lookAgain {
-			f.looked = now
+		if now := time.Now(); now.Sub(f.checked) >= checkEvery {
+			f.checked = now
 			f.renew()
 		}
 	}
 	return f.current.Load(), nil
 }
 
-// renew takes what is new in the files, and tells each fault once.
+// renew loads the files and logs each error once.
 func (f *files) renew() {
 	renewed, err := f.load()
 	switch {
@@ -59,14 +60,15 @@ func (f *files) renew() {
 		f.fault = ""
 	case f.fault != err.Error():
 		f.fault = err.Error()
-		f.log.Warn("the certificate in use stays, for its files cannot be read as a pair", "err", err)
+		f.log.Warn("could not load the certificate files; the server keeps the last certificate", "err", err)
 	}
 	if renewed {
-		f.log.Info("certificate renewed", "file", f.cert, "until", f.current.Load().Leaf.NotAfter)
+		f.log.Info("certificate renewed", "file", f.cert, "expires", f.current.Load().Leaf.NotAfter)
 	}
 }
 
-// load makes the pair in the files the current one, if it is another.
+// load reads the files. If they changed, it makes their certificate the current one and
+// returns true.
 func (f *files) load() (renewed bool, err error) {
 	cert, err := os.ReadFile(f.cert)
 	if err != nil {
@@ -81,10 +83,10 @@ func (f *files) load() (renewed bool, err error) {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return false, fmt.Errorf("%s and %s are no certificate and key: %w", f.cert, f.key, err)
+		return false, fmt.Errorf("%s and %s are not a certificate and its key: %w", f.cert, f.key, err)
 	}
-	if end := pair.Leaf.NotAfter; time.Now().After(end) {
-		f.log.Warn("the certificate has expired, so clients refuse it", "file", f.cert, "until", end)
+	if expires := pair.Leaf.NotAfter; time.Now().After(expires) {
+		f.log.Warn("the certificate has expired, and clients refuse it; replace it", "file", f.cert, "expires", expires)
 	}
 	f.certPEM, f.keyPEM = cert, key
 	f.current.Store(&pair)

@@ -16,11 +16,11 @@ import (
 	"imageserver/api/listen/listentest"
 )
 
-// patience is how long any test waits for anything.
+// patience is how long a test waits for a condition before it fails.
 const patience = 10 * time.Second
 
-// TestRenew replaces a certificate as certbot does, and a text editor, and the
-// worst of scripts. At no moment is there none.
+// TestRenew replaces the certificate files in the ways of certbot, text editors and bad
+// scripts. The server must always have a certificate.
 func TestRenew(t *testing.T) {
 	t.Parallel()
 	first, second, third := listentest.NewCertificate(t), listentest.NewCertificate(t), listentest.NewCertificate(t)
@@ -34,29 +34,29 @@ func TestRenew(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := served(t, config); !bytes.Equal(got, first.Cert) {
-		t.Fatalf("another certificate is served than the file's")
+		t.Fatalf("the server does not use the certificate in the file")
 	}
 
 	stays := func(want listentest.Certificate, why string) {
 		t.Helper()
-		await(t, "the log says "+why, func() bool {
+		await(t, "the log contains "+why, func() bool {
 			if got := served(t, config); !bytes.Equal(got, want.Cert) {
-				t.Fatalf("%s: another certificate is served, want the last good one", why)
+				t.Fatalf("%s: the server does not use the last certificate that matched its key", why)
 			}
 			return strings.Contains(log.String(), why)
 		})
 	}
 	becomes := func(want listentest.Certificate) {
 		t.Helper()
-		await(t, "the new certificate is served", func() bool { return bytes.Equal(served(t, config), want.Cert) })
+		await(t, "the server uses the new certificate", func() bool { return bytes.Equal(served(t, config), want.Cert) })
 	}
 	write(t, cert, second.Cert)
 	stays(first, "does not match")
 	for begin := time.Now(); time.Since(begin) < 2200*time.Millisecond; time.Sleep(50 * time.Millisecond) {
-		served(t, config) // so that the files are looked at again
+		served(t, config) // makes the server read the files again
 	}
 	if n := strings.Count(log.String(), "does not match"); n != 1 {
-		t.Errorf("one fault is told %d times", n)
+		t.Errorf("the error was logged %d times, want once", n)
 	}
 	write(t, key, second.Key[:100])
 	stays(first, "failed to find any PEM")
@@ -73,8 +73,8 @@ func TestRenew(t *testing.T) {
 	becomes(third)
 }
 
-// TestRenewByLink replaces a certificate as Kubernetes does with a secret's: the
-// files are links through a link to a folder, which changes in one step.
+// TestRenewByLink replaces a certificate as Kubernetes does in a secret. The files are
+// symbolic links through a link to a folder, and that link is replaced in one step.
 func TestRenewByLink(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -86,7 +86,7 @@ func TestRenewByLink(t *testing.T) {
 		write(t, filepath.Join(dir, folder, "tls.crt"), c.Cert)
 		write(t, filepath.Join(dir, folder, "tls.key"), c.Key)
 		if err := os.Symlink(folder, filepath.Join(dir, "..data_tmp")); err != nil {
-			t.Skip("there are no symbolic links here:", err)
+			t.Skip("cannot create symbolic links:", err)
 		}
 		if err := os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")); err != nil {
 			t.Fatal(err)
@@ -107,10 +107,11 @@ func TestRenewByLink(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "..1")); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the new certificate is served", func() bool { return bytes.Equal(served(t, config), second.Cert) })
+	await(t, "the server uses the new certificate", func() bool { return bytes.Equal(served(t, config), second.Cert) })
 }
 
-// TestFromFilesErrors: what cannot be served is refused at the start.
+// TestFromFilesErrors checks that FromFiles returns an error for files that are not a
+// certificate and its key.
 func TestFromFilesErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -125,16 +126,17 @@ func TestFromFilesErrors(t *testing.T) {
 		"no certificate file": {filepath.Join(dir, "none.pem"), key, "none.pem"},
 		"no key file":         {cert, filepath.Join(dir, "none.pem"), "none.pem"},
 		"another's key":       {cert, file("other.pem", other.Key), "other.pem"},
-		"the wrong way round": {key, cert, "cert.pem"},
+		"swapped files":       {key, cert, "cert.pem"},
 		"empty":               {file("empty.pem", nil), key, "empty.pem"},
 	} {
 		if _, err := listen.FromFiles(c.cert, c.key, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: got %v, want %s named", name, err, c.says)
+			t.Errorf("%s: got %v, want an error that names %s", name, err, c.says)
 		}
 	}
 }
 
-// TestExpired: a certificate that no client takes is served, and the log says so.
+// TestExpired checks that the log reports an expired certificate. The server uses it
+// nevertheless.
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	dir, log := t.TempDir(), new(logged)
@@ -147,7 +149,7 @@ func TestExpired(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, want := strings.Contains(log.String(), "expired"), age > 0; got != want {
-			t.Errorf("of one that ended %v ago the log says %q", age, log)
+			t.Errorf("expired %v ago: the log is %q", age, log)
 		}
 	}
 }
@@ -160,12 +162,12 @@ func TestCheckHost(t *testing.T) {
 		"192.0.2.1": false, "::1": false, "a b.example": false, "com.": false,
 	} {
 		if err := listen.CheckHost(host); (err == nil) != ok {
-			t.Errorf("%q: got %v, want it taken: %v", host, err, ok)
+			t.Errorf("%q: got %v, want it accepted: %v", host, err, ok)
 		}
 	}
 }
 
-// served returns the certificate that a client gets, in PEM.
+// served returns the certificate that a client gets, as PEM.
 func served(t *testing.T, config *tls.Config) []byte {
 	t.Helper()
 	cert, err := config.GetCertificate(&tls.ClientHelloInfo{ServerName: "img.example.com"})
@@ -182,17 +184,17 @@ func write(t *testing.T, path string, content []byte) {
 	}
 }
 
-// await returns when ok comes true.
+// await waits until ok returns true.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("still not so: %s", what)
+			t.Fatalf("after %v, this is still not true: %s", patience, what)
 		}
 	}
 }
 
-// logged keeps a log.
+// logged is a log that is safe for concurrent use.
 type logged struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// lockFolder waits until no other server replaces a socket in the folder. Without
-// it, of two servers that start at once, one could take the other's new socket,
-// which does not listen yet, for a stale one. Where a folder cannot be locked,
-// the server starts without.
+// lockFolder waits until no other server creates a socket in the folder, and keeps others
+// waiting until unlock. Without this lock, if two servers start at once, one could remove
+// the other's new socket, because nothing listens on it yet. If the folder cannot be
+// locked, the server starts without the lock.
 func lockFolder(dir string) (unlock func()) {
 	d, err := os.Open(dir)
 	if err != nil {

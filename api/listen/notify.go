@@ -9,24 +9,24 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Ready tells systemd that the server serves (sd_notify(3)), and a status for
-// people. Where systemd does not ask to be told, nothing happens.
+// Ready tells systemd that the server has started (sd_notify(3)), and sends a status text
+// for people. Without NOTIFY_SOCKET in the environment it does nothing.
 func Ready(status string, log *slog.Logger) {
 	notify(log, daemon.SdNotifyReady, "STATUS="+status)
 }
 
-// Stopping tells systemd that the server ends, and a status for people.
+// Stopping tells systemd that the server is stopping, and sends a status text for people.
 func Stopping(status string, log *slog.Logger) {
 	notify(log, daemon.SdNotifyStopping, "STATUS="+status)
 }
 
-// Watch tells systemd's watchdog that the server is well for as long as ready
-// returns nil, until ctx ends. It returns at once where the unit has no
-// WatchdogSec.
+// Watch notifies the watchdog of systemd as long as ready returns nil. If the
+// notifications stop, systemd restarts the server. Watch returns when ctx ends. It
+// returns at once if the unit has no WatchdogSec.
 func Watch(ctx context.Context, ready func(context.Context) error, log *slog.Logger) {
 	period, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		log.Warn("systemd's watchdog is not told that the server is well", "err", err)
+		log.Warn("cannot use the watchdog of systemd", "err", err)
 	}
 	if err != nil || period == 0 {
 		return
@@ -37,7 +37,7 @@ func Watch(ctx context.Context, ready func(context.Context) error, log *slog.Log
 		if err := ready(ctx); err == nil {
 			notify(log, daemon.SdNotifyWatchdog)
 		} else if ctx.Err() == nil {
-			log.Error("not ready, so systemd's watchdog is not told that the server is well", "err", err)
+			log.Error("the server is not ready; systemd will restart it", "err", err)
 		}
 		select {
 		case <-tick.C:
@@ -47,8 +47,9 @@ func Watch(ctx context.Context, ready func(context.Context) error, log *slog.Log
 	}
 }
 
+// notify sends lines to systemd.
 func notify(log *slog.Logger, lines ...string) {
 	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
-		log.Warn("systemd cannot be told", "what", lines[0], "err", err)
+		log.Warn("cannot notify systemd", "message", lines[0], "err", err)
 	}
 }

@@ -6,13 +6,14 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"imageserver/api/listen"
 )
 
-// TestWatch: the watchdog is told nothing while the server is not well.
+// TestWatch checks that Watch does not notify the watchdog while the server is not ready.
 func TestWatch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -24,7 +25,7 @@ func TestWatch(t *testing.T) {
 	t.Setenv("WATCHDOG_USEC", "2000")
 
 	ctx, cancel := context.WithCancel(t.Context())
-	states := []error{nil, errors.New("disk gone"), errors.New("disk gone"), nil}
+	states := []error{nil, errors.New("disk failed"), errors.New("disk failed"), nil}
 	listen.Watch(ctx, func(context.Context) error {
 		if len(states) == 1 {
 			cancel()
@@ -34,27 +35,27 @@ func TestWatch(t *testing.T) {
 		return state
 	}, slog.New(slog.DiscardHandler))
 
-	var told []string
+	var got []string
 	message := make([]byte, 100)
 	for {
-		conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond)) // all has been sent
+		conn.SetReadDeadline(time.Now().Add(10 * time.Millisecond)) // Watch has already sent all messages
 		n, err := conn.Read(message)
 		if err != nil {
 			break
 		}
-		told = append(told, string(message[:n]))
+		got = append(got, string(message[:n]))
 	}
-	if len(told) != 2 || told[0] != "WATCHDOG=1" || told[1] != "WATCHDOG=1" {
-		t.Errorf("in four periods, well in two, systemd was told %q, want WATCHDOG=1 twice", told)
+	if !slices.Equal(got, []string{"WATCHDOG=1", "WATCHDOG=1"}) {
+		t.Errorf("got %q from four checks, of which two succeeded, want WATCHDOG=1 twice", got)
 	}
 }
 
-// TestWatchNobody: without a watchdog nothing is asked of the server.
-func TestWatchNobody(t *testing.T) {
+// TestWatchWithoutWatchdog checks that Watch does not call ready without a watchdog.
+func TestWatchWithoutWatchdog(t *testing.T) {
 	for _, usec := range []string{"", "0", "nonsense"} {
 		t.Setenv("WATCHDOG_USEC", usec)
 		listen.Watch(t.Context(), func(context.Context) error {
-			t.Errorf("with WATCHDOG_USEC=%q the server is watched", usec)
+			t.Errorf("WATCHDOG_USEC=%q: Watch called ready", usec)
 			return nil
 		}, slog.New(slog.DiscardHandler))
 	}

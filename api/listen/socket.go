@@ -11,14 +11,14 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// Inherited returns the socket that systemd has bound for this process
-// (sd_listen_fds(3)), or nil if there is none. It takes the variables that tell
-// of it out of the environment, so a second call returns nil.
+// Inherited returns the socket that systemd passes to this process (sd_listen_fds(3)), or
+// nil if systemd passes none. It removes systemd's variables from the environment, so a
+// second call returns nil.
 func Inherited() (net.Listener, error) {
 	files := activation.Files(true)
 	defer func() {
 		for _, f := range files {
-			f.Close() // the listener has a descriptor of its own
+			f.Close() // the listener has its own descriptor
 		}
 	}()
 	switch len(files) {
@@ -27,9 +27,10 @@ func Inherited() (net.Listener, error) {
 	case 1:
 		return fromFile(files[0])
 	}
-	return nil, fmt.Errorf("systemd passes %d sockets; leave one ListenStream in the socket unit", len(files))
+	return nil, fmt.Errorf("systemd passes %d sockets; use only one ListenStream in the socket unit", len(files))
 }
 
+// fromFile returns the listener for a socket that systemd passes.
 func fromFile(f *os.File) (net.Listener, error) {
 	l, err := net.FileListener(f)
 	if err == nil {
@@ -38,7 +39,7 @@ func fromFile(f *os.File) (net.Listener, error) {
 			return l, nil
 		}
 		l.Close()
-		err = errors.New("it is neither a TCP socket nor a unix socket")
+		err = errors.New("it is not a TCP socket or a unix socket")
 	}
-	return nil, fmt.Errorf("cannot listen on the socket %s that systemd passes: %w; give the socket unit a ListenStream such as 127.0.0.1:5000", f.Name(), err)
+	return nil, fmt.Errorf("cannot listen on the socket %s that systemd passes: %w; set ListenStream in the socket unit, such as 127.0.0.1:5000", f.Name(), err)
 }

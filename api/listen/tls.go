@@ -10,20 +10,20 @@ import (
 	"strings"
 )
 
-// TLS is flags that say where the certificate comes from: from files, from a CA,
-// or from nowhere, and then the server speaks plain HTTP.
+// TLS is the flags for the certificate. It comes from files or from a CA. Without a
+// certificate the server uses plain HTTP.
 type TLS struct {
-	Cert      string   `name:"tls-cert" placeholder:"FILE" help:"Serve https with the certificate chain in this PEM file, and --tls-key. Both are read again when they change."`
-	Key       string   `name:"tls-key" placeholder:"FILE" help:"The PEM file with the key of --tls-cert."`
-	Hosts     []string `name:"autocert" placeholder:"HOST" help:"Serve https with certificates for these host names that a CA gives by ACME. You accept its terms of service. It must reach this server at port 443 of each host."`
-	Directory *url.URL `name:"acme-directory" placeholder:"URL" help:"The CA of --autocert, instead of Let's Encrypt."`
-	Email     string   `name:"acme-email" placeholder:"ADDRESS" help:"Where the CA of --autocert may write to."`
+	Cert      string   `name:"tls-cert" placeholder:"FILE" help:"Serve HTTPS with the certificate chain in this PEM file. Needs --tls-key. The server reads both files again when they change."`
+	Key       string   `name:"tls-key" placeholder:"FILE" help:"The PEM file with the private key for --tls-cert."`
+	Hosts     []string `name:"autocert" placeholder:"HOST" help:"Serve HTTPS with certificates for these host names, which the server gets from Let's Encrypt. You accept the terms of service of Let's Encrypt. It must be able to connect to port 443 of each host."`
+	Directory *url.URL `name:"acme-directory" placeholder:"URL" help:"With --autocert, use the CA with this ACME directory instead of Let's Encrypt."`
+	Email     string   `name:"acme-email" placeholder:"ADDRESS" help:"With --autocert, an address that the CA may write to."`
 }
 
-// letsEncrypt is the directory of a CA that everybody may ask.
+// letsEncrypt is the ACME directory of Let's Encrypt, a free public CA.
 const letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 
-// Check refuses flags that do not belong together.
+// Check returns an error for invalid values and for flags that contradict each other.
 func (t *TLS) Check() error {
 	for i, host := range t.Hosts {
 		host = strings.TrimSpace(host) // people write a space after a comma
@@ -34,22 +34,23 @@ func (t *TLS) Check() error {
 	}
 	switch {
 	case (t.Cert == "") != (t.Key == ""):
-		return errors.New("--tls-cert and --tls-key belong together: give both files, or none")
+		return errors.New("--tls-cert and --tls-key need each other, use both or neither")
 	case t.Cert != "" && len(t.Hosts) > 0:
-		return errors.New("--autocert and --tls-cert: want one of them")
+		return errors.New("--autocert and --tls-cert contradict each other, use only one of them")
 	case t.Email != "" && len(t.Hosts) == 0:
-		return errors.New("--acme-email: want --autocert with it")
+		return errors.New("--acme-email needs --autocert, add --autocert=HOST")
 	case t.Directory == nil:
 		return nil
 	case len(t.Hosts) == 0:
-		return errors.New("--acme-directory: want --autocert with it")
+		return errors.New("--acme-directory needs --autocert, add --autocert=HOST")
 	case t.Directory.Scheme != "https" || t.Directory.Host == "":
-		return fmt.Errorf("--acme-directory=%s is not a URL such as https://ca.example.com/directory", t.Directory)
+		return fmt.Errorf("--acme-directory=%s is not an https URL, use one such as https://ca.example.com/directory", t.Directory)
 	}
 	return nil
 }
 
-// ACME says how to get certificates, which are kept in the folder dir.
+// ACME returns the settings for getting certificates from the CA. dir is the folder for
+// the certificates.
 func (t *TLS) ACME(dir string, log *slog.Logger) ACME {
 	directory := letsEncrypt
 	if t.Directory != nil {
@@ -58,7 +59,7 @@ func (t *TLS) ACME(dir string, log *slog.Logger) ACME {
 	return ACME{Hosts: t.Hosts, Dir: dir, Directory: directory, Email: t.Email, Log: log}
 }
 
-// Config returns the configuration of TLS, or nil for plain HTTP.
+// Config returns the TLS configuration, or nil for plain HTTP.
 func (t *TLS) Config(acme ACME, log *slog.Logger) (*tls.Config, error) {
 	switch {
 	case t.Cert != "":
@@ -69,9 +70,10 @@ func (t *TLS) Config(acme ACME, log *slog.Logger) (*tls.Config, error) {
 	return nil, nil
 }
 
-// Origin returns how the URLs of the server that listens on addr begin, without
-// a slash at the end, or unix:PATH for a unix socket. The certificate of a CA is
-// for a host name and not for an address.
+// Origin returns the beginning of the server's URLs, without a slash at the end. addr is
+// the address on which the server listens. With --autocert the URL has the host name,
+// because the certificate is not for an address. For a unix socket, Origin returns
+// unix:PATH.
 func (t *TLS) Origin(addr net.Addr) string {
 	switch {
 	case addr.Network() == "unix":

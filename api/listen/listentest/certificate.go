@@ -14,22 +14,22 @@ import (
 	"time"
 )
 
-// Host is the host name that the certificates are for, besides 127.0.0.1.
+// Host is the host name in the certificates. They are also for 127.0.0.1.
 const Host = "img.example.com"
 
 // Certificate is a self-signed certificate for 127.0.0.1 and Host, and its key.
 type Certificate struct {
-	Cert, Key []byte // in PEM
+	Cert, Key []byte // PEM
 }
 
-// NewCertificate makes another certificate each time.
+// NewCertificate makes a certificate that expires in an hour. Each call makes a new one.
 func NewCertificate(t testing.TB) Certificate {
 	t.Helper()
 	return NewCertificateUntil(t, time.Now().Add(time.Hour))
 }
 
-// NewCertificateUntil makes one that is good until end.
-func NewCertificateUntil(t testing.TB, end time.Time) Certificate {
+// NewCertificateUntil makes a certificate with this expiry.
+func NewCertificateUntil(t testing.TB, expires time.Time) Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -41,8 +41,8 @@ func NewCertificateUntil(t testing.TB, end time.Time) Certificate {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          serial,
-		NotBefore:             end.Add(-2 * time.Hour),
-		NotAfter:              end,
+		NotBefore:             expires.Add(-2 * time.Hour),
+		NotAfter:              expires,
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 		DNSNames:              []string{Host},
 		BasicConstraintsValid: true,
@@ -62,14 +62,13 @@ func NewCertificateUntil(t testing.TB, end time.Time) Certificate {
 	}
 }
 
-// Trust is a client's configuration that trusts only these certificates, which
-// are in PEM.
+// Trust returns a client's configuration that trusts only these PEM certificates.
 func Trust(t testing.TB, certs ...[]byte) *tls.Config {
 	t.Helper()
 	roots := x509.NewCertPool()
 	for _, c := range certs {
 		if !roots.AppendCertsFromPEM(c) {
-			t.Fatalf("no certificate: %s", c)
+			t.Fatalf("not a certificate: %s", c)
 		}
 	}
 	return &tls.Config{RootCAs: roots}
