@@ -75,6 +75,10 @@ type format struct {
 
 	// animated answers for [Animated]. It is nil for types that only have stills.
 	animated func(file section) bool
+
+	// frame answers for [ReadFrame]. It is nil for types of which Frame has no
+	// field. Its errors go on where "the PNG" begins the sentence.
+	frame func(file section) (Frame, error)
 }
 
 // view is how an image is shown, and the orientation that its metadata asks for.
@@ -106,17 +110,17 @@ func (e extent) turn(turned bool) extent {
 // bytes: an ftyp box of 256 bytes begins like an ICO, so AVIF and HEIC stand
 // before it.
 var formats = [...]format{
-	{JPEG, "image/jpeg", []string{"jpg", "jpeg", "jfif"}, matchers.Jpeg, beginsJPEG, measureJPEG, nil},
-	{PNG, "image/png", []string{"png", "apng"}, matchers.Png, beginsPNG, measurePNG, animatedPNG},
-	{GIF, "image/gif", []string{"gif"}, matchers.Gif, beginsGIF, noExif(measureGIF), animatedGIF},
-	{WebP, "image/webp", []string{"webp"}, matchers.Webp, beginsWebP, measureWebP, animatedWebP},
-	{AVIF, "image/avif", []string{"avif"}, nil, beginsAVIF, noExif(measureHEIF), animatedHEIF},
-	{HEIC, "image/heic", []string{"heic", "heif", "hif"}, nil, beginsHEIC, noExif(measureHEIF), animatedHEIF},
-	{JXL, "image/jxl", []string{"jxl"}, nil, beginsJXL, measureJXL, animatedJXL},
-	{BMP, "image/bmp", []string{"bmp", "dib"}, matchers.Bmp, beginsBMP, noExif(measureBMP), nil},
-	{ICO, "image/vnd.microsoft.icon", []string{"ico"}, matchers.Ico, beginsICO, noExif(measureICO), nil},
-	{TIFF, "image/tiff", []string{"tif", "tiff"}, nil, beginsTIFF, measureTIFF, nil},
-	{SVG, "image/svg+xml", []string{"svg"}, nil, beginsSVG, noExif(measureSVG), nil},
+	{JPEG, "image/jpeg", []string{"jpg", "jpeg", "jfif"}, matchers.Jpeg, beginsJPEG, measureJPEG, nil, frameJPEG},
+	{PNG, "image/png", []string{"png", "apng"}, matchers.Png, beginsPNG, measurePNG, animatedPNG, framePNG},
+	{GIF, "image/gif", []string{"gif"}, matchers.Gif, beginsGIF, noExif(measureGIF), animatedGIF, nil},
+	{WebP, "image/webp", []string{"webp"}, matchers.Webp, beginsWebP, measureWebP, animatedWebP, frameWebP},
+	{AVIF, "image/avif", []string{"avif"}, nil, beginsAVIF, noExif(measureHEIF), animatedHEIF, nil},
+	{HEIC, "image/heic", []string{"heic", "heif", "hif"}, nil, beginsHEIC, noExif(measureHEIF), animatedHEIF, nil},
+	{JXL, "image/jxl", []string{"jxl"}, nil, beginsJXL, measureJXL, animatedJXL, nil},
+	{BMP, "image/bmp", []string{"bmp", "dib"}, matchers.Bmp, beginsBMP, noExif(measureBMP), nil, nil},
+	{ICO, "image/vnd.microsoft.icon", []string{"ico"}, matchers.Ico, beginsICO, noExif(measureICO), nil, nil},
+	{TIFF, "image/tiff", []string{"tif", "tiff"}, nil, beginsTIFF, measureTIFF, nil, frameTIFF},
+	{SVG, "image/svg+xml", []string{"svg"}, nil, beginsSVG, noExif(measureSVG), nil, nil},
 }
 
 // strangers are files people take for images, named in the refusal.
@@ -279,7 +283,7 @@ func detect(file section) (Info, error) {
 	case errors.Is(err, ErrUnknown):
 		return Info{}, err
 	case err != nil:
-		return Info{}, fmt.Errorf("%w: the %s %w", ErrMalformed, strings.ToUpper(string(t)), err)
+		return Info{}, malformed(t, err)
 	}
 	return Info{Type: t, Width: int(v.w), Height: int(v.h), Orientation: int(v.orientation)}, nil
 }

@@ -91,10 +91,28 @@ func check(t *testing.T, content []byte) {
 	default:
 		t.Errorf("Detect says %v, want ErrMalformed or ErrUnknown", err)
 	}
+	if err == nil {
+		checkFrame(t, content, info.Type)
+	}
 	if err != nil && (len(err.Error()) > 200 || !utf8.ValidString(err.Error()) || info != format.Info{}) {
 		t.Errorf("%v, %q: unfit to show", info, err)
 	}
 	if r.reads > maxReads || r.read > maxRead {
 		t.Errorf("read %d bytes in %d calls, want at most %d in %d", r.read, r.reads, maxRead, maxReads)
+	}
+}
+
+// checkFrame holds for any image that Detect knows.
+func checkFrame(t *testing.T, content []byte, typ format.Type) {
+	r := &repeating{head: string(content)}
+	f, err := format.ReadFrame(r, int64(len(content)), typ)
+	if err != nil && (!errors.Is(err, format.ErrMalformed) || f != format.Frame{}) {
+		t.Errorf("ReadFrame gives %+v, %v, want ErrMalformed alone", f, err)
+	}
+	if err == nil && typ == format.JPEG && f.Samples <= 0 || f.Block < 0 {
+		t.Errorf("ReadFrame gives %+v", f)
+	}
+	if r.reads > maxReads || r.read > maxRead {
+		t.Errorf("ReadFrame read %d bytes in %d calls, want at most %d in %d", r.read, r.reads, maxRead, maxReads)
 	}
 }

@@ -8,56 +8,79 @@ import (
 
 // The markers that matter here, from ITU-T T.81, table B.1.
 const (
-	jpegTEM  = 0x01
-	jpegSOF0 = 0xc0
-	jpegDHT  = 0xc4
-	jpegJPG  = 0xc8
-	jpegDAC  = 0xcc
-	jpegSOFF = 0xcf
-	jpegRST0 = 0xd0
-	jpegSOI  = 0xd8
-	jpegEOI  = 0xd9
-	jpegSOS  = 0xda
-	jpegAPP1 = 0xe1
-	jpegAPP2 = 0xe2
+	jpegTEM   = 0x01
+	jpegSOF0  = 0xc0
+	jpegSOF2  = 0xc2
+	jpegDHT   = 0xc4
+	jpegJPG   = 0xc8
+	jpegDAC   = 0xcc
+	jpegSOFF  = 0xcf
+	jpegRST0  = 0xd0
+	jpegSOI   = 0xd8
+	jpegEOI   = 0xd9
+	jpegSOS   = 0xda
+	jpegAPP1  = 0xe1
+	jpegAPP2  = 0xe2
+	jpegAPP14 = 0xee
 )
 
 func beginsJPEG(head []byte) bool {
 	return bytes.HasPrefix(head, []byte{0xff, jpegSOI, 0xff})
 }
 
-// measureJPEG walks the segments to the first scan (T.81, B.2.1). The frame
+func measureJPEG(file section) (view, error) {
+	h, err := readJPEG(file)
+	return h.extent.oriented(h.orientation), err
+}
+
+func frameJPEG(file section) (Frame, error) {
+	h, err := readJPEG(file)
+	if err == nil && h.Samples == 0 {
+		err = errors.New("has components without samples")
+	}
+	return h.Frame, err
+}
+
+// jpegHeader is what the segments before the first scan say.
+type jpegHeader struct {
+	extent
+	orientation
+	Frame
+}
+
+// readJPEG walks the segments to the first scan (T.81, B.2.1). The frame
 // header, which has the size, may lie far behind the metadata. The Exif segment
 // should come first (Exif 2.32, 4.7.2), but browsers take it from anywhere
 // before the scan, and the first of several.
-func measureJPEG(file section) (view, error) {
-	var e extent
+func readJPEG(file section) (jpegHeader, error) {
+	h := jpegHeader{orientation: upright}
 	var framed, oriented bool
-	o := upright
 	for p, err := range file.parts(2, jpegSegment) {
 		if err != nil {
-			return view{}, err
+			return jpegHeader{}, err
 		}
 		switch marker := p.kind[0]; {
 		case isJPEGFrame(marker) && framed, marker == jpegSOI:
-			return view{}, errors.New("begins anew inside its header")
+			return jpegHeader{}, errors.New("begins anew inside its header")
 		case isJPEGFrame(marker):
 			framed = true
-			if e, err = jpegFrame(p.section); err != nil {
-				return view{}, err
+			if err = h.readFrame(p); err != nil {
+				return jpegHeader{}, err
 			}
 		case marker == jpegAPP1 && !oriented:
 			var exif section
 			if exif, oriented = cutExifName(p.section); oriented {
-				o = exifOrientation(exif)
+				h.orientation = exifOrientation(exif)
 			}
+		case marker == jpegAPP14:
+			h.RGB = h.RGB || isAdobeRGB(p.section)
 		case marker == jpegSOS && framed:
-			return e.oriented(o), nil
+			return h, nil
 		case marker == jpegSOS, marker == jpegEOI:
-			return view{}, errors.New("has no picture in it")
+			return jpegHeader{}, errors.New("has no picture in it")
 		}
 	}
-	return view{}, errCutOff
+	return jpegHeader{}, errCutOff
 }
 
 // jpegSegment skips the fill bytes that may stand before a marker (T.81,
@@ -94,15 +117,37 @@ func isJPEGFrame(marker byte) bool {
 		marker != jpegDHT && marker != jpegJPG && marker != jpegDAC
 }
 
-// jpegFrame reads a frame header (T.81, B.2.2). A height of 0 means that the
+// readFrame reads a frame header (T.81, B.2.2). A height of 0 means that the
 // true one comes behind the first scan; no browser shows such a file.
-func jpegFrame(s section) (extent, error) {
-	b, err := s.bytes(0, 6)
+func (h *jpegHeader) readFrame(p part) error {
+	b, err := p.bytes(0, 6)
 	if err != nil {
-		return extent{}, err
+		return err
 	}
-	if components := int64(b[5]); components == 0 || s.size != 6+3*components {
-		return extent{}, fmt.Errorf("has a frame header of %d bytes for %d components", s.size, components)
+	components := int(b[5])
+	if components == 0 || p.size != int64(6+3*components) {
+		return fmt.Errorf("has a frame header of %d bytes for %d components", p.size, components)
 	}
-	return extent{w: be16(b[3:]), h: be16(b[1:])}, nil
+	h.extent = extent{w: be16(b[3:]), h: be16(b[1:])}
+	h.Progressive, h.Components = p.kind[0] == jpegSOF2, components
+	if b, err = p.bytes(6, 3*components); err != nil {
+		return err
+	}
+	names, sum, most := "", 0, 0
+	for ; len(b) > 0; b = b[3:] {
+		samples := int(b[1]>>4) * int(b[1]&15) // in a block of the picture
+		names, sum, most = names+string(b[:1]), sum+samples, max(most, samples)
+	}
+	h.RGB = h.RGB || names == "RGB"
+	if most > 0 {
+		h.Samples = float64(sum) / float64(most)
+	}
+	return nil
+}
+
+// isAdobeRGB reports whether an Adobe segment says that the components were not
+// transformed (Adobe Technical Note 5116, section 18).
+func isAdobeRGB(s section) bool {
+	b, err := s.bytes(0, 12)
+	return err == nil && string(b[:5]) == "Adobe" && b[11] == 0
 }

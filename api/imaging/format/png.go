@@ -20,7 +20,7 @@ func beginsPNG(head []byte) bool {
 // chunk (11.3.4.5) may stand before it or behind. Browsers heed the first of
 // several, and none behind the picture (Chromium 156).
 func measurePNG(file section) (view, error) {
-	e, err := pngHeader(file)
+	e, _, err := pngHeader(file)
 	if err != nil {
 		return view{}, err
 	}
@@ -39,6 +39,11 @@ func measurePNG(file section) (view, error) {
 		}
 	}
 	return view{}, errCutOff
+}
+
+func framePNG(file section) (Frame, error) {
+	_, f, err := pngHeader(file)
+	return f, err
 }
 
 // animatedPNG reads the number of frames in the acTL chunk, which an APNG has
@@ -61,34 +66,39 @@ func animatedPNG(file section) bool {
 const pngHeaderSize = int64(len(pngSignature)) + 4 + 4 + 13 + 4
 
 // pngHeader reads the IHDR chunk (11.2.1), which must come first (5.6).
-func pngHeader(file section) (extent, error) {
+func pngHeader(file section) (extent, Frame, error) {
 	b, err := file.bytes(0, int(pngHeaderSize))
 	if err != nil {
-		return extent{}, err
+		return extent{}, Frame{}, err
 	}
 	b = b[len(pngSignature):]
 	if string(b[:8]) != "\x00\x00\x00\x0dIHDR" {
-		return extent{}, errors.New("does not begin with an IHDR chunk of 13 bytes")
+		return extent{}, Frame{}, errors.New("does not begin with an IHDR chunk of 13 bytes")
 	}
 	if crc32.ChecksumIEEE(b[4:21]) != binary.BigEndian.Uint32(b[21:]) {
-		return extent{}, errors.New("has a header that does not match its checksum")
+		return extent{}, Frame{}, errors.New("has a header that does not match its checksum")
 	}
 	b = b[8:21]
-	if depth, colour := b[8], b[9]; bytes.IndexByte(pngDepths(colour), depth) < 0 {
-		return extent{}, fmt.Errorf("has colours of type %d in %d bits, which do not exist", colour, depth)
+	depth, colour := b[8], b[9]
+	if bytes.IndexByte(pngDepths(colour), depth) < 0 {
+		return extent{}, Frame{}, fmt.Errorf("has colours of type %d in %d bits, which do not exist", colour, depth)
 	}
-	if compression, filter, interlace := b[10], b[11], b[12]; compression > 0 || filter > 0 || interlace > 1 {
-		return extent{}, fmt.Errorf("is packed by methods %d, %d and %d, which do not exist", compression, filter, interlace)
+	compression, filter, interlace := b[10], b[11], b[12]
+	if compression > 0 || filter > 0 || interlace > 1 {
+		return extent{}, Frame{}, fmt.Errorf("is packed by methods %d, %d and %d, which do not exist", compression, filter, interlace)
 	}
-	return extent{be32(b), be32(b[4:])}, nil
+	return extent{be32(b), be32(b[4:])}, Frame{Depth: int(depth), Palette: colour == pngIndexed, Interlaced: interlace == 1}, nil
 }
+
+// pngIndexed is the colour type of pixels that are indexes of a palette (11.2.1).
+const pngIndexed = 3
 
 // pngDepths returns the bit depths that go with a colour type (11.2.1).
 func pngDepths(colour byte) []byte {
 	switch colour {
 	case 0: // greyscale
 		return []byte{1, 2, 4, 8, 16}
-	case 3: // indexed
+	case pngIndexed:
 		return []byte{1, 2, 4, 8}
 	case 2, 4, 6: // truecolour, and either with alpha
 		return []byte{8, 16}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/h2non/filetype/matchers"
 )
@@ -75,18 +74,14 @@ func measureTIFF(file section) (view, error) {
 	return e.oriented(o), nil
 }
 
-// TIFFBlock returns how many pixels of the first page of a TIFF are unpacked at
-// a time: those of a strip, or of a tile. A decoder holds a block besides the
-// picture. Where a file has tiles but is unclear about their size, it is as many
-// as there can be. The only errors are those of r, wrapped.
-func TIFFBlock(r io.ReaderAt, size int64) (pixels int64, err error) {
-	file := wholeFile(r, size)
+// frameTIFF reads how large the strips or tiles of the first page are.
+func frameTIFF(file section) (Frame, error) {
 	var page, tile extent
 	var rows int64 // 0 is all of them
 	var tiled bool
 	for f, err := range fields(file) {
 		if err != nil {
-			break
+			return Frame{}, err
 		}
 		switch f.tag {
 		case tagWidth:
@@ -102,9 +97,6 @@ func TIFFBlock(r io.ReaderAt, size int64) (pixels int64, err error) {
 			tile.h = f.value
 		}
 	}
-	if err := file.w.err; err != nil {
-		return 0, fmt.Errorf("read image: %w", err)
-	}
 	block := page
 	switch {
 	case tiled && tile.w > 0 && tile.h > 0:
@@ -114,5 +106,5 @@ func TIFFBlock(r io.ReaderAt, size int64) (pixels int64, err error) {
 	case rows > 0:
 		block.h = min(rows, page.h)
 	}
-	return min(block.w, maxSide) * min(block.h, maxSide), nil
+	return Frame{Block: min(block.w, maxSide) * min(block.h, maxSide)}, nil
 }

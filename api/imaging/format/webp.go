@@ -96,6 +96,26 @@ func animatedWebP(file section) bool {
 	return false
 }
 
+// frameWebP looks at the first chunk of a picture or of its transparency.
+func frameWebP(file section) (Frame, error) {
+	riff, err := openRIFF(file)
+	if err != nil {
+		return Frame{}, err
+	}
+	for p, err := range riff.parts(riffName, riffChunk) {
+		if err != nil {
+			return Frame{}, err
+		}
+		switch p.kind {
+		case "VP8 ":
+			return Frame{}, nil
+		case "VP8L", "ALPH":
+			return Frame{Lossless: true}, nil
+		}
+	}
+	return Frame{}, errors.New("has no picture in it")
+}
+
 // webpAnimation is a flag in the first byte of a VP8X chunk (2.7).
 const webpAnimation = 1 << 1
 

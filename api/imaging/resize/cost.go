@@ -1,9 +1,7 @@
 package resize
 
 import (
-	"bufio"
-	"encoding/binary"
-	"io"
+	"errors"
 
 	"imageserver/api/imaging/format"
 )
@@ -31,159 +29,72 @@ func Cost(s Source, p Plan) (int64, error) {
 	return int64(min(cost, 1<<62)), nil
 }
 
-// decoded is the memory of the decoder.
+// worst is the Frame of the picture that needs the most memory, whatever its
+// type. It is used for a file whose header is damaged.
+var worst = format.Frame{Progressive: true, Components: 4, Samples: 4, Depth: 16, Interlaced: true, Lossless: true, Block: 1 << 62}
+
+// trees is the memory of the Huffman trees of a lossless WebP that has as many
+// of them as possible, in bytes.
+const trees = 140e6
+
+// decoded returns the memory of the decoder.
 func (s Source) decoded() (float64, error) {
+	f, err := format.ReadFrame(s, s.Size, s.Type)
+	if errors.Is(err, format.ErrMalformed) {
+		f, err = worst, nil
+	}
 	pixels := float64(s.Width) * float64(s.Height)
 	switch s.Type {
 	case format.JPEG: // in blocks of up to 4 × 2 times 8 × 8 pixels
 		w, h := s.stored()
-		return jpegFrame(s).perPixel() * float64(32*cells(w, 32)) * float64(16*cells(h, 16)), nil
+		return jpegPerPixel(f) * float64(32*cells(w, 32)) * float64(16*cells(h, 16)), err
 	case format.PNG:
-		return pixels * pngPerPixel(s), nil
+		return pngPerPixel(f) * pixels, err
 	case format.GIF:
-		return pixels * 2, nil
+		return pixels * 2, err
 	case format.WebP: // the picture is read as a whole before it is unpacked
 		memory := pixels*2 + float64(s.Size)
-		if webpLossless(s) {
+		if f.Lossless {
+			// The lossless format needs 4 bytes a pixel before and after its transforms. The
+			// planes of a lossy picture need 1.5.
 			memory += pixels*10 + min(trees, 256*float64(s.Size))
 		}
-		return memory, nil
+		return memory, err
 	case format.TIFF:
 		// The picture has 8 bytes a pixel at most. A block is unpacked into a buffer
-		// that grows by doubling, while the one before is still there.
-		block, err := format.TIFFBlock(s, s.Size)
-		return pixels*8 + 3*8*float64(block), err
+		// that grows by doubling, while the block before is still there.
+		return pixels*8 + 3*8*float64(f.Block), err
 	}
-	return pixels * 8, nil // BMP, twice: once by the decoder that refuses a damaged one
+	return pixels * 8, err // BMP, twice: once by the decoder that refuses a damaged one
 }
 
-// frame is what the header of a JPEG says of its samples.
-type frame struct {
-	progressive bool
-	components  int
-	samples     float64 // for each pixel, over all components
-	rgb         bool
-}
-
-// perPixel: image/jpeg keeps a byte a sample; of a progressive one all the
-// coefficients as well, of 4 bytes each; and CMYK and RGB, which it does not
-// return in planes, a second time.
-func (f frame) perPixel() float64 {
-	n := f.samples
-	if f.progressive {
-		n += 4 * f.samples
+// jpegPerPixel returns how many bytes image/jpeg keeps for each pixel. It keeps a
+// byte for each sample; for a progressive JPEG also all coefficients, of 4 bytes
+// each; and CMYK and RGB, which it does not return in planes, a second time.
+func jpegPerPixel(f format.Frame) float64 {
+	n := f.Samples
+	if f.Progressive {
+		n += 4 * f.Samples
 	}
-	if f.components == 4 || f.rgb {
+	if f.Components == 4 || f.RGB {
 		n += 4
 	}
 	return n
 }
 
-// worst is the frame of a file that is broken, or odder than encoders are.
-var worst = frame{progressive: true, components: 4, samples: 4}
-
-// jpegFrame walks the segments to the first scan (ITU-T T.81, B.2.1).
-func jpegFrame(s Source) frame {
-	r := bufio.NewReaderSize(io.NewSectionReader(s, 2, s.Size), readSize)
-	f, rgb := worst, false
-	for {
-		head, err := r.Peek(4)
-		if err != nil || head[0] != 0xff {
-			return worst
-		}
-		marker, length := head[1], int(binary.BigEndian.Uint16(head[2:]))
-		if marker == 0xff { // fill
-			r.Discard(1) // which is there
-			continue
-		}
-		content, err := r.Peek(min(2+length, 22))
-		if err != nil || length < 2 {
-			return worst
-		}
-		content = content[4:]
-		switch {
-		case marker < 0xc0, 0xd0 <= marker && marker <= 0xd9: // these have no length
-			return worst
-		case 0xc0 <= marker && marker <= 0xc2:
-			f = parseFrame(content, marker == 0xc2)
-		case marker == 0xee: // Adobe's, whose last byte is 0 where there is no YCbCr
-			rgb = rgb || len(content) >= 12 && string(content[:5]) == "Adobe" && content[11] == 0
-		case marker == 0xda:
-			f.rgb = f.rgb || rgb
-			return f
-		}
-		if _, err := r.Discard(2 + length); err != nil {
-			return worst
-		}
-	}
-}
-
-// parseFrame reads a frame header (T.81, B.2.2).
-func parseFrame(b []byte, progressive bool) frame {
-	if len(b) < 6 {
-		return worst
-	}
-	f := frame{progressive: progressive, components: int(b[5])}
-	b = b[6:]
-	if f.components < 1 || 3*f.components > len(b) {
-		return worst
-	}
-	most := 0.0 // samples of the component that has the most
-	names := ""
-	for i := range f.components {
-		n := float64(b[3*i+1]>>4) * float64(b[3*i+1]&15)
-		f.samples += n
-		most = max(most, n)
-		names += string(b[3*i])
-	}
-	if most == 0 {
-		return worst
-	}
-	f.samples /= most
-	f.rgb = names == "RGB"
-	return f
-}
-
-// pngPerPixel: image/png keeps a pixel in as many bytes as its kind of image
-// needs, and makes an image of each pass of an interlaced one.
-func pngPerPixel(s Source) float64 {
-	var ihdr [13]byte // PNG third edition, 11.2.1
-	if _, err := s.ReadAt(ihdr[:], 16); err != nil {
-		return 16
-	}
+// pngPerPixel returns how many bytes image/png keeps for each pixel: as many as
+// its kind of image needs, and twice that for an interlaced picture, because
+// each pass becomes an image of its own.
+func pngPerPixel(f format.Frame) float64 {
 	n := 4.0
-	switch depth, colour := ihdr[8], ihdr[9]; {
-	case depth == 16:
+	switch {
+	case f.Depth == 16:
 		n = 8
-	case colour == 3:
+	case f.Palette:
 		n = 1
 	}
-	if ihdr[12] != 0 {
+	if f.Interlaced {
 		n *= 2
 	}
 	return n
-}
-
-// trees is what the Huffman trees of a lossless WebP take that has as many as
-// there can be, in bytes.
-const trees = 140e6
-
-// webpLossless reports whether some of a WebP is packed without loss: all of it,
-// or the transparency of a lossy picture. That takes 4 bytes a pixel before and
-// after its transforms, a lossy picture has planes of 1.5.
-func webpLossless(s Source) bool {
-	var b [8]byte // RFC 9649, section 2.3: the header of a chunk
-	for off := int64(12); ; {
-		if _, err := s.ReadAt(b[:], off); err != nil {
-			return true
-		}
-		switch string(b[:4]) {
-		case "VP8 ":
-			return false
-		case "VP8L", "ALPH":
-			return true
-		}
-		length := int64(binary.LittleEndian.Uint32(b[4:]))
-		off += 8 + length + length%2
-	}
 }

@@ -181,8 +181,8 @@ func TestCostOfClaims(t *testing.T) {
 	}
 	const most = math.MaxInt32
 	jpeg, adobe := readSample(t, "gradient.jpg"), segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00\x00")
-	// A walk that takes a lone RST for a segment, of 0xffe0 bytes, goes on at another
-	// header, of a grey picture.
+	// A walk that takes a lone RST for a segment, of 0xffe0 bytes, finds another header
+	// behind it, of a grey picture.
 	hidden := "\xff\xd0" + segment(0xe0, strings.Repeat("\x00", 60_000)) + segment(0xe0, strings.Repeat("\x00", 5496)+
 		segment(0xc0, "\x08"+be16(40)+be16(60)+"\x01\x01\x11\x00")+segment(0xda, "\x01\x01\x00\x00\x3f\x00"))
 	for name, test := range map[string]struct {
@@ -193,7 +193,11 @@ func TestCostOfClaims(t *testing.T) {
 		"JPEG of 65535²":           {wide(jpeg, 65535, 65535), 1.5 * 65535 * 65535},
 		"RGB":                      {wide(afterSOI(jpeg, adobe), 10000, 10000), 5.5e8},
 		"RGB by name":              {wide(named(jpeg), 10000, 10000), 5.5e8},
-		"JPEG with a lone marker":  {wide(afterSOI(jpeg, hidden), 10000, 10000), 24e8},
+		"JPEG with a lone marker":  {wide(afterSOI(jpeg, hidden), 10000, 10000), 3e8},
+		"damaged JPEG":             {cutOff(wide(jpeg, 10000, 10000)), 24e8},
+		"damaged PNG":              {cutOff(wide(readSample(t, "palette.png"), 10000, 10000)), 16e8},
+		"damaged WebP":             {cutOff(wide(readSample(t, "lossy.webp"), 10000, 10000)), 12e8},
+		"damaged TIFF":             {cutOff(wide(greyTIFF(30, 20), 30, 20)), 1 << 62},
 		"interlaced PNG":           {wide(readSample(t, "interlaced.png"), 10000, 10000), 8e8},
 		"deep PNG":                 {wide(encodePNG(t, image.NewNRGBA64(image.Rect(0, 0, 1, 1))), 10000, 10000), 8e8},
 		"GIF of 65535²":            {wide(readSample(t, "gradient.gif"), 65535, 65535), 65535 * 65535},
@@ -215,6 +219,12 @@ func TestCostOfClaims(t *testing.T) {
 			t.Errorf("%s: got a cost of %d, %v, want %.0f and less", name, cost, err, limit)
 		}
 	}
+}
+
+// cutOff leaves ten bytes of the file and keeps what Detect found in all of it.
+func cutOff(s resize.Source) resize.Source {
+	s.Size = 10
+	return s
 }
 
 // named calls the components of a JPEG R, G and B.

@@ -1,0 +1,70 @@
+package format
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Frame says how the pixels of an image are encoded, as far as the memory of a
+// decoder depends on it. A field that its comment limits to a type is zero for
+// all other types.
+type Frame struct {
+	// Progressive is set for a progressive JPEG (ITU-T T.81, B.2.2, SOF2).
+	Progressive bool
+
+	// Components is the number of colour components of a JPEG.
+	Components int
+
+	// Samples is the number of samples that a JPEG has for each pixel, over all
+	// components: 3 for YCbCr without subsampling, 1.5 for 4:2:0. It is more than 0.
+	Samples float64
+
+	// RGB is set for a JPEG whose components are, by their names or by an Adobe
+	// segment, not converted to YCbCr. Such a segment behind the first scan is not
+	// found.
+	RGB bool
+
+	// Depth is the number of bits of a sample of a PNG, or of a palette index.
+	Depth int
+
+	// Palette is set for a PNG whose pixels are indexes of a palette.
+	Palette bool
+
+	// Interlaced is set for a PNG that is stored in seven passes.
+	Interlaced bool
+
+	// Lossless is set for a WebP if its picture, or only the transparency of that,
+	// is stored in the lossless format.
+	Lossless bool
+
+	// Block is the number of pixels that a decoder of TIFF unpacks at a time: those
+	// of a strip, or of a tile. If a file has tiles but does not give their size, it
+	// is the largest possible number.
+	Block int64
+}
+
+// ReadFrame returns the Frame of an image of type t, which [Detect] has
+// returned for it. Types of which Frame has no field give the zero Frame. It
+// returns an [ErrMalformed] if the header does not say what the Frame needs. It
+// reads no more than Detect. An error of r is returned wrapped.
+func ReadFrame(r io.ReaderAt, size int64, t Type) (Frame, error) {
+	frame := t.format().frame
+	if frame == nil {
+		return Frame{}, nil
+	}
+	file := wholeFile(r, size)
+	f, err := frame(file)
+	switch {
+	case file.w.err != nil:
+		return Frame{}, fmt.Errorf("read image: %w", file.w.err)
+	case err != nil:
+		return Frame{}, malformed(t, err)
+	}
+	return f, nil
+}
+
+// malformed adds the type to an error of a function of the table.
+func malformed(t Type, err error) error {
+	return fmt.Errorf("%w: the %s %w", ErrMalformed, strings.ToUpper(string(t)), err)
+}
