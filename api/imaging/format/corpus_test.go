@@ -17,6 +17,12 @@ import (
 	"imageserver/api/imaging/format"
 )
 
+// corpusFolders are the folders of the corpus and the type of the images in each.
+var corpusFolders = map[string]format.Type{
+	"jpeg": format.JPEG, "orientation": format.JPEG, "png": format.PNG, "gif": format.GIF, "webp": format.WebP,
+	"avif": format.AVIF, "heic": format.HEIC, "bmp": format.BMP, "ico": format.ICO, "tiff": format.TIFF,
+}
+
 // TestCorpus runs over the images of others: PngSuite, the test images of
 // libwebp, libavif, libheif and Pillow. They are not ours to give away, so they
 // lie outside of the project.
@@ -39,16 +45,12 @@ func TestCorpus(t *testing.T) {
 		"png/xhdn0g08.png": {format.ErrMalformed, "checksum"},
 		"png/xdtn0g01.png": {format.ErrMalformed, "no picture"},
 	}
-	folders := map[string]format.Type{
-		"jpeg": format.JPEG, "orientation": format.JPEG, "png": format.PNG, "gif": format.GIF, "webp": format.WebP,
-		"avif": format.AVIF, "heic": format.HEIC, "bmp": format.BMP, "ico": format.ICO, "tiff": format.TIFF,
-	}
 	const corpus = "../../../../shared/corpus"
 	if _, err := os.Stat(corpus); err != nil {
 		t.Skip(err)
 	}
 	sizes := readSizes(t, "testdata/corpus.txt")
-	for folder, typ := range folders {
+	for folder, typ := range corpusFolders {
 		files, err := filepath.Glob(filepath.Join(corpus, folder, "*"))
 		if err != nil || len(files) == 0 {
 			t.Fatal(folder, err)

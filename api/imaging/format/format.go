@@ -1,16 +1,34 @@
-// Package format says what counts as an image: given bytes, it tells which
-// kind of image they are, how large a browser shows it, how its pixels lie and
-// whether it moves, or why they are none. It knows neither HTTP nor a store, and
-// it decodes no pixels.
+// Package format decides what counts as an image. From the bytes of a file it
+// finds the type of the image, the size that a browser shows, the orientation,
+// whether it is animated and how its pixels are encoded, or why the file is not
+// an image. It knows neither HTTP nor a store, and it decodes no pixels.
 //
-// A type is decided by the first bytes alone, in one fixed order, so a file
-// that could pass for two kinds is always the same one. The package
-// github.com/h2non/filetype looks first and a stricter look of ours second,
-// because filetype is content with "WEBP" at byte 8 or "BM" at byte 0 and
-// knows neither AVIF, JPEG XL nor SVG. Then the header of that type is followed to the
-// width and height, and whatever it promises on the way is checked. What lies
-// behind the header, the pixels, is not: a file can be taken here and still
-// fail to decode.
+// The first bytes alone decide the type, in one fixed order, so a file that fits
+// two types always gets the same one. The package github.com/h2non/filetype
+// checks first, and a stricter function of this package second: filetype accepts
+// any file with "WEBP" at byte 8 or "BM" at byte 0, and does not know AVIF, JPEG
+// XL or SVG. Then the header of that type is read up to the width and height,
+// and everything it promises on the way is checked. The pixels behind the header
+// are not checked: a file can be accepted here and still fail to decode.
+//
+// # Adding a format
+//
+//  1. Add a constant and a row of the table formats, and a file with the functions
+//     of that row. The fields of the type format say what each function does.
+//  2. Add a sample to testdata, its origin to testdata/README.md, and a line to
+//     samples in format_test.go.
+//  3. Add a line to TestTypes, a fuzz target, a row to endless in hostile_test.go,
+//     and a folder of the corpus to corpus_test.go.
+//  4. If there is a decoder in Go, add it to the decoders of package resize and its
+//     memory to Cost; otherwise add the type to the types that package's test
+//     expects to be refused.
+//  5. If its metadata can be removed, add it to strip.Reader; otherwise add it to
+//     the test of package strip in the same way.
+//  6. Name the type in api/README.md, under "Types" and where it lists the types that
+//     the browser scales.
+//
+// A test called TestEveryFormat in each of the three packages fails until steps
+// 1 to 5 are done.
 package format
 
 import (
@@ -79,6 +97,10 @@ type format struct {
 	// frame answers for [ReadFrame]. It is nil for types of which Frame has no
 	// field. Its errors go on where "the PNG" begins the sentence.
 	frame func(file section) (Frame, error)
+
+	// profile answers for [ICCProfile], which checks what it returns. It is nil for
+	// types whose profiles are not read.
+	profile func(file section, grey bool) []byte
 }
 
 // view is how an image is shown, and the orientation that its metadata asks for.
@@ -106,21 +128,63 @@ func (e extent) turn(turned bool) extent {
 	return e
 }
 
-// formats is in the order in which they are tried. Two can claim the same
-// bytes: an ftyp box of 256 bytes begins like an ICO, so AVIF and HEIC stand
-// before it.
+// formats has a row for each type, in the order in which Sniff tries them. The
+// order matters when two types claim the same bytes: an ftyp box of 256 bytes
+// begins like an ICO, so AVIF and HEIC come before ICO.
 var formats = [...]format{
-	{JPEG, "image/jpeg", []string{"jpg", "jpeg", "jfif"}, matchers.Jpeg, beginsJPEG, measureJPEG, nil, frameJPEG},
-	{PNG, "image/png", []string{"png", "apng"}, matchers.Png, beginsPNG, measurePNG, animatedPNG, framePNG},
-	{GIF, "image/gif", []string{"gif"}, matchers.Gif, beginsGIF, noExif(measureGIF), animatedGIF, nil},
-	{WebP, "image/webp", []string{"webp"}, matchers.Webp, beginsWebP, measureWebP, animatedWebP, frameWebP},
-	{AVIF, "image/avif", []string{"avif"}, nil, beginsAVIF, noExif(measureHEIF), animatedHEIF, nil},
-	{HEIC, "image/heic", []string{"heic", "heif", "hif"}, nil, beginsHEIC, noExif(measureHEIF), animatedHEIF, nil},
-	{JXL, "image/jxl", []string{"jxl"}, nil, beginsJXL, measureJXL, animatedJXL, nil},
-	{BMP, "image/bmp", []string{"bmp", "dib"}, matchers.Bmp, beginsBMP, noExif(measureBMP), nil, nil},
-	{ICO, "image/vnd.microsoft.icon", []string{"ico"}, matchers.Ico, beginsICO, noExif(measureICO), nil, nil},
-	{TIFF, "image/tiff", []string{"tif", "tiff"}, nil, beginsTIFF, measureTIFF, nil, frameTIFF},
-	{SVG, "image/svg+xml", []string{"svg"}, nil, beginsSVG, noExif(measureSVG), nil, nil},
+	{
+		Type: JPEG, mime: "image/jpeg", exts: []string{"jpg", "jpeg", "jfif"},
+		known: matchers.Jpeg, begins: beginsJPEG, measure: measureJPEG,
+		frame: frameJPEG, profile: jpegProfile,
+	},
+	{
+		Type: PNG, mime: "image/png", exts: []string{"png", "apng"},
+		known: matchers.Png, begins: beginsPNG, measure: measurePNG,
+		animated: animatedPNG, frame: framePNG, profile: pngProfile,
+	},
+	{
+		Type: GIF, mime: "image/gif", exts: []string{"gif"},
+		known: matchers.Gif, begins: beginsGIF, measure: noExif(measureGIF),
+		animated: animatedGIF,
+	},
+	{
+		Type: WebP, mime: "image/webp", exts: []string{"webp"},
+		known: matchers.Webp, begins: beginsWebP, measure: measureWebP,
+		animated: animatedWebP, frame: frameWebP, profile: webpProfile,
+	},
+	{
+		Type: AVIF, mime: "image/avif", exts: []string{"avif"},
+		begins: beginsAVIF, measure: noExif(measureHEIF),
+		animated: animatedHEIF,
+	},
+	{
+		Type: HEIC, mime: "image/heic", exts: []string{"heic", "heif", "hif"},
+		begins: beginsHEIC, measure: noExif(measureHEIF),
+		animated: animatedHEIF,
+	},
+	{
+		Type: JXL, mime: "image/jxl", exts: []string{"jxl"},
+		begins: beginsJXL, measure: measureJXL,
+		animated: animatedJXL,
+	},
+	{
+		Type: BMP, mime: "image/bmp", exts: []string{"bmp", "dib"},
+		known: matchers.Bmp, begins: beginsBMP, measure: noExif(measureBMP),
+		profile: bmpProfile,
+	},
+	{
+		Type: ICO, mime: "image/vnd.microsoft.icon", exts: []string{"ico"},
+		known: matchers.Ico, begins: beginsICO, measure: noExif(measureICO),
+	},
+	{
+		Type: TIFF, mime: "image/tiff", exts: []string{"tif", "tiff"},
+		begins: beginsTIFF, measure: measureTIFF,
+		frame: frameTIFF, profile: tiffProfile,
+	},
+	{
+		Type: SVG, mime: "image/svg+xml", exts: []string{"svg"},
+		begins: beginsSVG, measure: noExif(measureSVG),
+	},
 }
 
 // strangers are files people take for images, named in the refusal.

@@ -23,20 +23,12 @@ const maxProfile = 1 << 20
 // of a JPEG; and a GIF can hold a profile. Chromium 156 uses none of them, so they
 // are not read. The only errors are those of r, wrapped.
 func ICCProfile(r io.ReaderAt, size int64, t Type, grey bool) ([]byte, error) {
-	file := wholeFile(r, size)
-	var profile []byte
-	switch t {
-	case JPEG:
-		profile = jpegProfile(file)
-	case PNG:
-		profile = pngProfile(file, grey)
-	case WebP:
-		profile = webpProfile(file)
-	case TIFF:
-		profile = tiffProfile(file)
-	case BMP:
-		profile = bmpProfile(file)
+	read := t.format().profile
+	if read == nil {
+		return nil, nil
 	}
+	file := wholeFile(r, size)
+	profile := read(file, grey)
 	if err := file.w.err; err != nil {
 		return nil, fmt.Errorf("read image: %w", err)
 	}
@@ -53,7 +45,7 @@ const profileHeader = 128
 
 // jpegProfile puts the profile together from its APP2 segments (ICC.1:2022, B.4):
 // a name, the number of the segment from 1 on, and how many there are.
-func jpegProfile(file section) []byte {
+func jpegProfile(file section, _ bool) []byte {
 	const name = "ICC_PROFILE\x00"
 	var pieces [256][]byte
 	total, count := 0, 0
@@ -113,7 +105,7 @@ func inflate(packed []byte) []byte {
 
 // webpProfile reads an ICCP chunk (RFC 9649, 2.7.1.4), which stands before the
 // picture.
-func webpProfile(file section) []byte {
+func webpProfile(file section, _ bool) []byte {
 	riff, err := openRIFF(file)
 	if err != nil {
 		return nil
@@ -134,7 +126,7 @@ func webpProfile(file section) []byte {
 }
 
 // tiffProfile reads the field of a profile (ICC.1:2022, B.5).
-func tiffProfile(file section) []byte {
+func tiffProfile(file section, _ bool) []byte {
 	for f, err := range fields(file) {
 		if err != nil {
 			return nil
@@ -151,7 +143,7 @@ func tiffProfile(file section) []byte {
 
 // bmpProfile reads the profile that a BITMAPV5HEADER points to (Microsoft, Windows
 // GDI, BITMAPV5HEADER). The offset counts from the beginning of that header.
-func bmpProfile(file section) []byte {
+func bmpProfile(file section, _ bool) []byte {
 	const size, embedded = 124, "DEBM" // PROFILE_EMBEDDED, little-endian
 	dib, err := file.from(bmpFileHeader)
 	if err != nil {

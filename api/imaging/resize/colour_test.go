@@ -11,6 +11,7 @@ import (
 	"image/gif"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -380,6 +381,25 @@ func TestUnsupported(t *testing.T) {
 		_, err := resize.Make(t.Context(), s, resize.Plan{Width: 16, Height: 16, Quality: 80})
 		if undecodable != (err != nil) {
 			t.Errorf("%s: got %v, want an error %v", name, err, undecodable)
+		}
+	}
+}
+
+// TestEveryFormat fails for a type of which nobody has decided whether its images
+// are resized.
+func TestEveryFormat(t *testing.T) {
+	t.Parallel()
+	decoded := []format.Type{format.JPEG, format.PNG, format.GIF, format.WebP, format.BMP, format.TIFF}
+	refused := []format.Type{format.AVIF, format.HEIC, format.JXL, format.ICO, format.SVG}
+	for _, typ := range format.Types() {
+		if !slices.Contains(decoded, typ) && !slices.Contains(refused, typ) {
+			t.Errorf("%s is missing in this test. Add it to decoded or to refused.", typ)
+		}
+		if got, want := resize.CanDecode(typ), slices.Contains(decoded, typ); got != want {
+			t.Errorf("CanDecode(%q): got %v, want %v", typ, got, want)
+		}
+		if !slices.ContainsFunc(samples(t), func(name string) bool { return newSource(t, readSample(t, name)).Type == typ }) {
+			t.Errorf("%s has no sample in testdata", typ)
 		}
 	}
 }
