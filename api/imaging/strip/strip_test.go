@@ -11,11 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	_ "golang.org/x/image/webp"
 
@@ -241,57 +239,6 @@ func TestEveryFormat(t *testing.T) {
 	}
 }
 
-// TestReaders: it does not matter in what pieces the image is read.
-func TestReaders(t *testing.T) {
-	for _, s := range readSamples(t) {
-		want := mustStrip(t, s.content, s.Type)
-		for name, wrap := range map[string]func(io.Reader) io.Reader{
-			"byte by byte":        iotest.OneByteReader,
-			"by halves":           iotest.HalfReader,
-			"an EOF with the end": iotest.DataErrReader,
-		} {
-			r, err := strip.Reader(wrap(bytes.NewReader(s.content)), s.Type, memory)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := io.ReadAll(r); !bytes.Equal(got, want) || err != nil {
-				t.Errorf("%s, %s: %d bytes, %v, want %d others", s.name, name, len(got), err, len(want))
-			}
-		}
-		r, err := strip.Reader(bytes.NewReader(s.content), s.Type, memory)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := iotest.TestReader(r, want); err != nil {
-			t.Errorf("%s: %v", s.name, err)
-		}
-	}
-}
-
-// TestReaderFails: an error of the reader comes back, wherever it comes. That of an
-// upload that breaks off is not the end of the image.
-func TestReaderFails(t *testing.T) {
-	for _, name := range []string{"tagged.jpg", "tagged.png", "tagged.webp"} {
-		s := glob(t, "../../../testdata/"+name)[0]
-		content := append(s.content, "what follows"...)
-		for _, failure := range []error{io.ErrUnexpectedEOF, iotest.ErrTimeout} {
-			for n := range len(content) + 1 {
-				r, err := strip.Reader(io.MultiReader(bytes.NewReader(content[:n]), iotest.ErrReader(failure)), s.Type, memory)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, err = io.ReadAll(r)
-				if !errors.Is(err, failure) || errors.Is(err, format.ErrMalformed) {
-					t.Fatalf("%s: %v behind %d bytes, want %v", name, err, n, failure)
-				}
-				if _, again := r.Read(make([]byte, 1)); again != err {
-					t.Fatalf("%s: %v, and then %v", name, err, again)
-				}
-			}
-		}
-	}
-}
-
 // TestCutOff cuts images off at every length. What comes out is the beginning of
 // what the whole image gives. It is an error unless a part of the picture is there
 // that a browser shows.
@@ -385,110 +332,6 @@ func TestNotTheType(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestMemory strips images of 4 MiB, read from nowhere.
-func TestMemory(t *testing.T) {
-	const size, most = 4 << 20, 400 << 10
-	jpeg := "\xff\xd8" + segment(0xc0, "\x08\x00\x01\x00\x01\x01\x01\x11\x00")
-	walked := "\xff\xd8" + segment(0xc0, "\x08\x10\x00\x10\x00\x01\x01\x11\x00") + segment(0xdd, "\x00\x01") + segment(0xda, "\x01\x01\x00\x00\x3f\x00")
-	png := readSample(t, "gradient.png")[:33]
-	for _, c := range []struct {
-		name, head, unit string
-		typ              format.Type
-	}{
-		{"a scan", jpeg + segment(0xda, ""), "scan\xff\x00", format.JPEG},
-		{"a scan of fill bytes", jpeg + segment(0xda, ""), "\xff", format.JPEG},
-		{"a scan of restarts", jpeg + segment(0xda, ""), "\xff\xd0", format.JPEG},
-		{"a baseline scan without its restarts", walked, "scan", format.JPEG},
-		{"a baseline scan of fill bytes", walked, "\xff", format.JPEG},
-		{"a baseline scan of one restart", walked, "\xff\xd0", format.JPEG},
-		{"comments", jpeg, segment(0xfe, strings.Repeat("x", 65533)), format.JPEG},
-		{"Exif", jpeg, exifSegment(tiff(6)), format.JPEG},
-		{"profiles", jpeg, segment(0xe2, "ICC_PROFILE\x00"+strings.Repeat("x", 65521)), format.JPEG},
-		{"stray bytes", jpeg, "\x00", format.JPEG},
-		{"an IDAT", png + "\x7f\xff\xff\xffIDAT", "x", format.PNG},
-		{"a text", png + "\x7f\xff\xff\xfftEXt", "x", format.PNG},
-		{"an eXIf", png + "\x7f\xff\xff\xffeXIf", "x", format.PNG},
-		{"many eXIf", png, chunk("eXIf", tiff(6)), format.PNG},
-		{"an IEND", png + "\x7f\xff\xff\xffIEND", "x", format.PNG},
-		{"an unknown chunk", "RIFF\xff\xff\xff\xffWEBPwhat\x00\xff\xff\xff", "x", format.WebP},
-		{"an EXIF", "RIFF\xff\xff\xff\xffWEBPEXIF\x00\xff\xff\xff", "x", format.WebP},
-		{"many EXIF", "RIFF\xff\xff\xff\xffWEBP", chunkLE("EXIF", tiff(6)), format.WebP},
-		{"a picture", "RIFF\xff\xff\xff\xffWEBPVP8 \x00\xff\xff\xff", "x", format.WebP},
-		{"what follows", riff(chunkLE("VP8 ", "")), "x", format.WebP},
-	} {
-		in := &repeating{head: c.head, unit: c.unit, left: size}
-		out, err := strip.Reader(in, c.typ, 100<<10)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before := held()
-		_, err = io.Copy(io.Discard, out)
-		if got := in.held - before; got > most {
-			t.Errorf("%s of %s holds %d bytes of memory", c.name, c.typ, got)
-		}
-		if in.left > 0 && err != strip.ErrTooLarge {
-			t.Errorf("%s of %s is not read to its end, %v", c.name, c.typ, err)
-		}
-	}
-}
-
-// TestMemoryGoesBack: what has been read of a WebP is held no longer.
-func TestMemoryGoesBack(t *testing.T) {
-	in := riff(chunkLE("VP8 ", strings.Repeat("x", 4<<20)))
-	r, err := strip.Reader(strings.NewReader(in), format.WebP, memory)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.CopyN(io.Discard, r, 1); err != nil {
-		t.Fatal(err)
-	}
-	before := held()
-	if _, err := io.CopyN(io.Discard, r, 3<<20); err != nil {
-		t.Fatal(err)
-	}
-	if got := before - held(); got < 5<<19 {
-		t.Errorf("%d bytes went back behind 3 MiB", got)
-	}
-	if n, err := io.Copy(io.Discard, r); n < 1<<20 || err != nil {
-		t.Errorf("%d bytes are left, %v", n, err)
-	}
-}
-
-// held returns how many bytes are in use.
-func held() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
-
-// repeating is a long file. It notes how much memory is in use while it is read.
-type repeating struct {
-	head, unit string
-	left       int   // bytes
-	held       int64 // at most
-}
-
-func (r *repeating) Read(p []byte) (n int, err error) {
-	const step = 1 << 20
-	if r.left == 0 {
-		return 0, io.EOF
-	}
-	for n < len(p) {
-		copied := copy(p[n:], r.head)
-		n += copied
-		if r.head = r.head[copied:]; r.head == "" {
-			r.head = r.unit
-		}
-	}
-	n = min(n, r.left)
-	if (r.left-n)/step != r.left/step {
-		r.held = max(r.held, held())
-	}
-	r.left -= n
-	return n, nil
 }
 
 func BenchmarkReader(b *testing.B) {
