@@ -46,15 +46,15 @@ func newResizer(n int, memory int64, made func(took time.Duration)) *resizer {
 // make waits for a turn and makes a copy of the picture with the digest d. It
 // refuses a copy that needs more memory than the server allows, and a picture that
 // is in the list of failures.
-func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resize.Plan) (resize.Copy, error) {
+func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resize.Plan) (resize.Result, error) {
 	j := &job{id: variantID(d, p), picture: d}
 	leave, err := r.queue.wait(ctx, j, func() (int64, error) { return r.cost(s, p) })
 	if err != nil {
-		return resize.Copy{}, err
+		return resize.Result{}, err
 	}
 	defer leave()
 	if err := r.failures.of(d); err != nil { // of a job that ran while this one waited
-		return resize.Copy{}, err
+		return resize.Result{}, err
 	}
 	if j.cost > largeCost {
 		// The decoded picture is garbage then. Collect it before the next job
@@ -63,7 +63,7 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 	}
 	limit := decodeTime + time.Duration(s.Width*s.Height/1e6)*decodeMegapixel
 	began := time.Now()
-	c, err := inBackground(func() (resize.Copy, error) {
+	c, err := inBackground(func() (resize.Result, error) {
 		return resize.Make(&limited{Context: ctx, used: r.used, end: r.used() + limit}, s, p)
 	})
 	if r.made != nil {

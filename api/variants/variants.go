@@ -46,7 +46,7 @@ type Variants struct {
 	store   Store
 	o       Options
 	resizer *resizer
-	flights flights[resize.Copy]
+	flights flights[resize.Result]
 }
 
 // New returns the Variants of the images in a store.
@@ -144,11 +144,11 @@ func (s *Variants) join(ctx context.Context, v *Variant, again bool) (db.Image, 
 		return db.Image{}, nil, err
 	}
 	done := s.resizer.queue.ask(v.client, v.id())
-	made, err := s.flights.do(ctx, v.id(), func(ctx context.Context) (resize.Copy, error) {
+	made, err := s.flights.do(ctx, v.id(), func(ctx context.Context) (resize.Result, error) {
 		if !again { // another caller may have made it by now
 			if _, content, err := s.find(ctx, v); err == nil {
 				content.Close()
-				return resize.Copy{}, nil
+				return resize.Result{}, nil
 			}
 		}
 		return s.make(ctx, v)
@@ -210,7 +210,7 @@ func extension(name string) string {
 }
 
 // make makes the variant and stores it.
-func (s *Variants) make(ctx context.Context, v *Variant) (resize.Copy, error) {
+func (s *Variants) make(ctx context.Context, v *Variant) (resize.Result, error) {
 	img, body, err := s.store.Get(ctx, v.image.Name)
 	if errors.Is(err, db.ErrNotFound) || err == nil && img.SHA256 != v.image.SHA256 {
 		// The bytes may still be stored under another name, with which a caller asks
@@ -218,10 +218,10 @@ func (s *Variants) make(ctx context.Context, v *Variant) (resize.Copy, error) {
 		if body != nil {
 			body.Close()
 		}
-		return resize.Copy{}, ErrReplaced
+		return resize.Result{}, ErrReplaced
 	}
 	if err != nil {
-		return resize.Copy{}, err
+		return resize.Result{}, err
 	}
 	defer body.Close()
 	source := resize.Source{ReaderAt: body, Size: img.Size, Info: v.source}
@@ -234,7 +234,7 @@ func (s *Variants) make(ctx context.Context, v *Variant) (resize.Copy, error) {
 		err = s.check(source)
 	}
 	if err != nil {
-		return resize.Copy{}, err
+		return resize.Result{}, err
 	}
 	made, err := s.resizer.make(ctx, img.SHA256, source, v.Plan)
 	if err == nil {
@@ -253,7 +253,7 @@ func (s *Variants) check(source resize.Source) error {
 }
 
 // keep stores a variant. An error is only logged, because the variant can still be sent.
-func (s *Variants) keep(ctx context.Context, v *Variant, made resize.Copy) {
+func (s *Variants) keep(ctx context.Context, v *Variant, made resize.Result) {
 	budget, err := s.room(ctx)
 	if err == nil && budget > 0 {
 		_, err = s.store.PutVariant(ctx, v.image.SHA256, v.key(), bytes.NewReader(made.Data), db.VariantOptions{

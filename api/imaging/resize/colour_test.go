@@ -149,7 +149,7 @@ func TestExact(t *testing.T) {
 	for name, m := range map[string]image.Image{"grey": grey, "layered": layered, "opaque": opaque, "paletted": paletted} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t, encodePNG(t, m))
-			got := decode(t, makeCopy(t, s, whole(s)).Data)
+			got := decode(t, makeVariant(t, s, whole(s)).Data)
 			for y := range 41 {
 				for x := range 63 {
 					want := color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA)
@@ -289,7 +289,7 @@ func TestTransparentEdges(t *testing.T) {
 		"NRGBA": encodePNG(t, disc), "NRGBA64": encodePNG(t, deep), "paletted": encodePNG(t, paletted), "GIF": gifData.Bytes(),
 	} {
 		for _, w := range []int{190, 101, 64, 37, 16} {
-			c := makeCopy(t, newSource(t, data), resize.Plan{Width: w, Height: w})
+			c := makeVariant(t, newSource(t, data), resize.Plan{Width: w, Height: w})
 			if c.Type != format.PNG {
 				t.Errorf("%s: got a %s, want a PNG", name, c.Type)
 			}
@@ -314,7 +314,7 @@ func TestTransparentEdges(t *testing.T) {
 // TestJPEGOfTransparent: it lies on white.
 func TestJPEGOfTransparent(t *testing.T) {
 	t.Parallel()
-	c := makeCopy(t, newSource(t, readSample(t, "soft.png")), resize.Plan{Width: 60, Height: 40, Format: format.JPEG, Quality: 100})
+	c := makeVariant(t, newSource(t, readSample(t, "soft.png")), resize.Plan{Width: 60, Height: 40, Format: format.JPEG, Quality: 100})
 	got := premultiplied(decode(t, c.Data))
 	want := image.NewRGBA(got.Rect)
 	draw.Draw(want, want.Rect, image.White, image.Point{}, draw.Src)
@@ -346,7 +346,7 @@ func TestFormats(t *testing.T) {
 		{"cmyk.jpg", format.JPEG, false},
 	} {
 		s := newSource(t, readSample(t, test.name))
-		c := makeCopy(t, s, resize.Request{Width: 16, Quality: 80}.Plan(s.Upright()))
+		c := makeVariant(t, s, resize.Request{Width: 16, Quality: 80}.Plan(s.Upright()))
 		if c.Type != test.want {
 			t.Errorf("%s: got a %s, want a %s", test.name, c.Type, test.want)
 		}
@@ -360,10 +360,10 @@ func TestFormats(t *testing.T) {
 func TestThin(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, encodePNG(t, image.NewGray(image.Rect(0, 0, 66000, 1))))
-	if c := makeCopy(t, s, resize.Plan{Width: 65536, Height: 1, Quality: 80}); c.Type != format.PNG {
+	if c := makeVariant(t, s, resize.Plan{Width: 65536, Height: 1, Quality: 80}); c.Type != format.PNG {
 		t.Errorf("got a %s, want a PNG", c.Type)
 	}
-	if c := makeCopy(t, s, resize.Plan{Width: 65535, Height: 1, Quality: 80}); c.Type != format.JPEG {
+	if c := makeVariant(t, s, resize.Plan{Width: 65535, Height: 1, Quality: 80}); c.Type != format.JPEG {
 		t.Errorf("got a %s, want a JPEG", c.Type)
 	}
 	_, err := resize.Make(t.Context(), s, resize.Plan{Width: 65536, Height: 1, Format: format.JPEG, Quality: 80})

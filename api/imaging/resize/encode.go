@@ -15,8 +15,8 @@ import (
 const maxJPEG = 1<<16 - 1
 
 // encode writes m as p wants it, with an ICC profile unless that is empty.
-func encode(m image.Image, p Plan, icc []byte) (Copy, error) {
-	c := Copy{Type: p.Format, Width: p.Width, Height: p.Height}
+func encode(m image.Image, p Plan, icc []byte) (Result, error) {
+	c := Result{Type: p.Format, Width: p.Width, Height: p.Height}
 	rgba, layered := m.(*image.NRGBA)
 	opaque := !layered || rgba.Opaque()
 	fits := p.Width <= maxJPEG && p.Height <= maxJPEG
@@ -27,7 +27,7 @@ func encode(m image.Image, p Plan, icc []byte) (Copy, error) {
 		}
 	}
 	if c.Type == format.JPEG && !fits {
-		return Copy{}, fmt.Errorf("%w, and not %d × %d", ErrTooLong, p.Width, p.Height)
+		return Result{}, fmt.Errorf("%w, and not %d × %d", ErrTooLong, p.Width, p.Height)
 	}
 	var b bytes.Buffer
 	var err error
@@ -40,7 +40,7 @@ func encode(m image.Image, p Plan, icc []byte) (Copy, error) {
 		err = png.Encode(&b, packed(m))
 	}
 	if err != nil {
-		return Copy{}, err
+		return Result{}, err
 	}
 	c.Data = b.Bytes()
 	switch {

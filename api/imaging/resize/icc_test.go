@@ -103,7 +103,7 @@ func TestMadeProfile(t *testing.T) {
 		"grey":    {afterIHDR(grey, gamma), "GRAY"},
 	} {
 		for _, f := range []format.Type{format.JPEG, format.PNG} {
-			c := makeCopy(t, newSource(t, test.data), resize.Plan{Width: 16, Height: 16, Format: f, Quality: 80})
+			c := makeVariant(t, newSource(t, test.data), resize.Plan{Width: 16, Height: 16, Format: f, Quality: 80})
 			got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type, false)
 			if err != nil || len(got) < 128 || string(got[16:20]) != test.space {
 				t.Errorf("%s, %s: got a profile of %d bytes, %v, want one for %q", name, f, len(got), err, test.space)
@@ -147,7 +147,7 @@ func TestProfile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, f := range []format.Type{format.JPEG, format.PNG} {
-				c := makeCopy(t, newSource(t, test.data), resize.Plan{Width: 16, Height: 16, Format: f, Quality: 80})
+				c := makeVariant(t, newSource(t, test.data), resize.Plan{Width: 16, Height: 16, Format: f, Quality: 80})
 				got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type, false)
 				if string(got) != test.want || err != nil {
 					t.Errorf("%s: got a profile of %d bytes, %v, want %d", f, len(got), err, len(test.want))
@@ -171,7 +171,7 @@ func rgbTIFF(more ...field) []byte {
 func TestLongProfile(t *testing.T) {
 	t.Parallel()
 	data := jpegProfile(readSample(t, "gradient.jpg"), newProfile("RGB ", "tiny", 200_000))
-	c := makeCopy(t, newSource(t, data), resize.Plan{Width: 16, Height: 16, Quality: 80})
+	c := makeVariant(t, newSource(t, data), resize.Plan{Width: 16, Height: 16, Quality: 80})
 	if got := bytes.Count(c.Data, []byte(segmentName)); c.Type != format.JPEG || got != 4 {
 		t.Errorf("got a %s with %d segments, want a jpeg with 4", c.Type, got)
 	}
@@ -212,7 +212,7 @@ func TestBrokenProfile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := makeCopy(t, newSource(t, data), resize.Plan{Width: 16, Height: 16, Quality: 80})
+			c := makeVariant(t, newSource(t, data), resize.Plan{Width: 16, Height: 16, Quality: 80})
 			if got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type, false); got != nil || err != nil {
 				t.Errorf("got a profile of %d bytes, %v, want none", len(got), err)
 			}
@@ -236,7 +236,7 @@ func TestProfileOfCorpus(t *testing.T) {
 	if err != nil || len(want) < 65536 {
 		t.Fatalf("got a profile of %d bytes, %v, want more than 64 KiB", len(want), err)
 	}
-	c := makeCopy(t, s, resize.Plan{Width: 16, Height: 16, Quality: 80})
+	c := makeVariant(t, s, resize.Plan{Width: 16, Height: 16, Quality: 80})
 	got, err := format.ICCProfile(bytes.NewReader(c.Data), int64(len(c.Data)), c.Type, false)
 	if kept := bytes.Equal(got, want); err != nil || !kept && string(want[16:20]) == "RGB " {
 		t.Errorf("got a profile of %d bytes in %q, %v, want %d in %q", len(got), got[:min(len(got), 20)], err, len(want), want[16:20])

@@ -37,8 +37,8 @@ func swap(w, h int, yes bool) (int, int) {
 	return w, h
 }
 
-// Copy is a copy that has been made.
-type Copy struct {
+// Result is a variant that Make has made.
+type Result struct {
 	Data          []byte
 	Type          format.Type // JPEG or PNG
 	Width, Height int         // pixels
@@ -47,15 +47,15 @@ type Copy struct {
 // Make makes the copy that p plans of s. It takes one core, and memory as Cost
 // says. ctx can end it as long as the picture is being read. Safe for concurrent
 // use.
-func Make(ctx context.Context, s Source, p Plan) (Copy, error) {
+func Make(ctx context.Context, s Source, p Plan) (Result, error) {
 	f := &file{ctx: ctx, r: s, size: s.Size}
 	f.w, f.h = s.stored()
 	m, err := decode(f, s.Type)
 	if err != nil {
-		return Copy{}, err
+		return Result{}, err
 	}
 	if b := m.Bounds(); b.Dx() != f.w || b.Dy() != f.h {
-		return Copy{}, fmt.Errorf("%w: it has %d × %d pixels where the header says %d × %d", ErrDamaged, b.Dx(), b.Dy(), f.w, f.h)
+		return Result{}, fmt.Errorf("%w: it has %d × %d pixels where the header says %d × %d", ErrDamaged, b.Dx(), b.Dy(), f.w, f.h)
 	}
 	levels := fullRange
 	if s.Type == format.WebP {
@@ -65,7 +65,7 @@ func Make(ctx context.Context, s Source, p Plan) (Copy, error) {
 	m = render(m, p, w, h, s.Orientation, levels)
 	icc, err := profile(s, m)
 	if err != nil {
-		return Copy{}, err
+		return Result{}, err
 	}
 	return encode(m, p, icc)
 }

@@ -62,8 +62,8 @@ func newSource(t testing.TB, data []byte) resize.Source {
 	return resize.Source{ReaderAt: r, Size: int64(len(data)), Info: info}
 }
 
-// makeCopy makes a copy and looks whether it is what it says.
-func makeCopy(t testing.TB, s resize.Source, p resize.Plan) resize.Copy {
+// makeVariant makes a copy and looks whether it is what it says.
+func makeVariant(t testing.TB, s resize.Source, p resize.Plan) resize.Result {
 	t.Helper()
 	c, err := resize.Make(t.Context(), s, p)
 	if err != nil {
@@ -80,7 +80,7 @@ func makeCopy(t testing.TB, s resize.Source, p resize.Plan) resize.Copy {
 func pixelsOf(t testing.TB, data []byte, p resize.Plan) *image.RGBA {
 	t.Helper()
 	p.Format = format.PNG
-	return premultiplied(decode(t, makeCopy(t, newSource(t, data), p).Data))
+	return premultiplied(decode(t, makeVariant(t, newSource(t, data), p).Data))
 }
 
 // whole plans a copy as large as the picture.

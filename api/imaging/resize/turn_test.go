@@ -39,7 +39,7 @@ func TestTurn(t *testing.T) {
 						t.Errorf("%v: got %.1f dB, want 36 and more", p, psnr)
 					}
 				}
-				if c := makeCopy(t, s, resize.Plan{Width: 16, Height: 16, Quality: 80}); bytes.Contains(c.Data, []byte("Exif")) || bytes.Contains(c.Data, []byte("eXIf")) {
+				if c := makeVariant(t, s, resize.Plan{Width: 16, Height: 16, Quality: 80}); bytes.Contains(c.Data, []byte("Exif")) || bytes.Contains(c.Data, []byte("eXIf")) {
 					t.Error("the copy has Exif")
 				}
 			})
@@ -148,7 +148,7 @@ func TestCover(t *testing.T) {
 	for _, o := range []int{1, 3, 6, 8} {
 		s := newSource(t, afterIHDR(encodePNG(t, stripes), chunk("eXIf", exif(o))))
 		p := resize.Request{Width: 16, Height: 16, Cover: true}.Plan(s.Upright())
-		m := premultiplied(decode(t, makeCopy(t, s, resize.Plan{Width: p.Width, Height: p.Height, Cover: true, Format: format.PNG}).Data))
+		m := premultiplied(decode(t, makeVariant(t, s, resize.Plan{Width: p.Width, Height: p.Height, Cover: true, Format: format.PNG}).Data))
 		for y := 2; y < 14; y++ {
 			for x := 2; x < 14; x++ {
 				if got := m.RGBAAt(x, y); got != (color.RGBA{0, 255, 0, 255}) {
