@@ -4,14 +4,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"embed"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,18 +20,17 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/dustin/go-humanize"
 
 	"imageserver/api"
-	"imageserver/api/access"
 	"imageserver/api/imaging/format"
 	"imageserver/api/intake"
 	"imageserver/api/listen"
 	"imageserver/api/printable"
 	"imageserver/api/progress"
+	"imageserver/api/settings"
 	"imageserver/api/transfer"
 	"imageserver/api/transport"
 	"imageserver/api/units"
@@ -98,7 +95,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	line.BindTo(ctx, (*context.Context)(nil))
 	err = line.Run(&terminal{stdout, stderr})
-	var wrong usageError
+	var wrong units.UsageError
 	switch {
 	case errors.As(err, &wrong):
 		fmt.Fprintf(stderr, "imageserver: %v\n", err)
@@ -156,9 +153,6 @@ func (t *terminal) watch() offline.Watch {
 	}
 }
 
-// usageError is an error in the command line.
-type usageError struct{ error }
-
 //go:embed README.md api/README.md api/listen/README.md api/listen/systemd db/bolt/README.md
 var docs embed.FS
 
@@ -188,7 +182,7 @@ func (cmd *manual) Run(t *terminal) error {
 		}
 		names = append(names, topic.name)
 	}
-	return usageError{fmt.Errorf("the manual has no page %q. Its pages are %s. For the flags of a command use --help, as in: imageserver serve --help",
+	return units.UsageError{Err: fmt.Errorf("the manual has no page %q. Its pages are %s. For the flags of a command use --help, as in: imageserver serve --help",
 		cmd.Topic, strings.Join(names, ", "))}
 }
 
@@ -314,26 +308,7 @@ func (cmd *compact) Run(ctx context.Context, t *terminal) error {
 
 // serve is the command serve.
 type serve struct {
-	Addr         string         `default:"127.0.0.1:5000" help:"Address to listen on: HOST:PORT, where port 0 takes a free port, or unix:PATH for a unix socket."`
-	SocketMode   units.Mode     `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
-	DB           string         `name:"db" default:"images.db" help:"The data file. It is created if it does not exist."`
-	MaxUpload    units.Size     `default:"${max_upload}" help:"The largest image that can be uploaded."`
-	UploadMemory units.Size     `default:"${upload_memory}" help:"Memory for uploads in progress. When it is used up, other uploads wait, and stalled ones are ended."`
-	MaxDBSize    units.Size     `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB; 0 means no limit but the disk."`
-	Trash        units.Lifetime `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d; 0 deletes them at once."`
-	Rate         units.Rate     `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, also in one burst; 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
-	Strip        bool           `help:"Remove metadata, such as the location of a photo, from every upload. The server then accepts only JPEG, PNG and WebP."`
-	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies; auto means a tenth of the images, but at least 1GiB; 0 keeps none."`
-	ResizeMemory units.Size     `default:"${resize_memory}" help:"Memory for making resized copies, and for sending those that are not kept. When it is used up, other requests wait."`
-	MaxPixels    int64          `default:"${max_pixels}" help:"The largest picture that is resized, in pixels. Larger ones can still be stored and shown."`
-	Token        string         `help:"Require this access token (a bearer token) to upload, list and delete. Viewing images stays public."`
-	Open         bool           `help:"Let everyone who can reach the server upload, list and delete."`
-	BaseURL      *url.URL       `name:"base-url" placeholder:"URL" help:"The beginning of the URLs in responses, such as https://img.example.com or https://www.example.com/img."`
-	CORSOrigin   []string       `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
-	TrustedProxy []units.Proxy  `placeholder:"NETWORK" help:"Addresses or networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8, or unix for a proxy that connects to the unix socket."`
-	Allow        []format.Type  `help:"Types of images to accept. The default is all: ${types}."`
-	TLS          listen.TLS     `embed:""`
-	Log          string         `enum:"auto,text,json" default:"auto" help:"Format of the log: text or json; auto means text on a terminal."`
+	settings.Server `embed:""`
 }
 
 // Help is the text of serve --help below its first line.
@@ -345,22 +320,14 @@ func (*serve) Help() string {
 It prints the address of its page and serves until SIGINT or SIGTERM. Then it waits up to 30 seconds for requests in progress; a second signal ends it at once.`
 }
 
-// How long a client may take, and a shutdown.
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
-	shutdownTimeout   = 30 * time.Second
-)
-
 // Run builds the server and runs it until ctx ends.
 func (cmd *serve) Run(ctx context.Context, t *terminal) error {
-	if err := cmd.check(); err != nil {
+	if err := cmd.Check(); err != nil {
 		return err
 	}
-	cmd.limitMemory()
-	log := cmd.logger(t.stderr)
-	listener, err := cmd.listen()
+	cmd.LimitMemory()
+	log := cmd.Logger(t.stderr)
+	listener, err := cmd.Listen()
 	if err != nil {
 		return err
 	}
@@ -381,106 +348,22 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	handler := api.New(store, ui.Handler(), cmd.options(listener, metrics, log))
+	handler := api.New(store, ui.Handler(), cmd.API(listener, metrics, log))
 	if cmd.CopiesBudget != 0 {
 		go trim(ctx, store, max(0, int64(cmd.CopiesBudget)), log)
 	}
 	go acme.Fetch(https)
-	status := fmt.Sprintf("Images at %s in the data file %s", cmd.origin(listener.Addr()), cmd.DB)
+	status := fmt.Sprintf("Images at %s in the data file %s", cmd.Origin(listener.Addr()), cmd.DB)
 	fmt.Fprintln(t.stdout, status)
 	listen.Ready(status, log)
 	go listen.Watch(ctx, store.Ready, log)
-	err = run(ctx, handler, listener, https, log)
+	err = listen.Serve(ctx, &http.Server{
+		Handler:     handler,
+		ConnContext: transport.ConnContext,
+		TLSConfig:   https,
+		HTTP2:       handler.HTTP2(),
+	}, transport.Listener(listener), handler.Drain, log)
 	return errors.Join(err, store.Close())
-}
-
-// options returns the options of the API that the flags ask for.
-func (cmd *serve) options(listener net.Listener, metrics *api.Metrics, log *slog.Logger) api.Options {
-	proxies, unix := units.Split(cmd.TrustedProxy)
-	return api.Options{
-		Access: access.Options{
-			Rate:           cmd.Rate,
-			Token:          cmd.Token,
-			Private:        !cmd.guarded(),
-			LocalOnly:      listen.Loopback(listener.Addr()),
-			BaseURL:        cmd.BaseURL,
-			CORSOrigins:    cmd.CORSOrigin,
-			TrustedProxies: proxies,
-			TrustUnix:      unix,
-		},
-		MaxUpload:     int64(cmd.MaxUpload),
-		Trash:         time.Duration(cmd.Trash),
-		Strip:         cmd.Strip,
-		VariantBudget: int64(cmd.CopiesBudget),
-		ResizeMemory:  int64(cmd.ResizeMemory),
-		MaxPixels:     cmd.MaxPixels,
-		Allow:         cmd.Allow,
-		Metrics:       metrics,
-		Log:           log,
-	}
-}
-
-// run serves until ctx ends or the server fails, and then waits for the requests in
-// progress. https is nil for a server without TLS.
-func run(ctx context.Context, handler *api.Server, listener net.Listener, https *tls.Config, log *slog.Logger) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       transport.ConnContext,
-		TLSConfig:         https,
-		HTTP2:             handler.HTTP2(),
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	served := make(chan error, 1)
-	go func() {
-		if https != nil {
-			served <- server.ServeTLS(transport.Listener(listener), "", "")
-		} else {
-			served <- server.Serve(transport.Listener(listener))
-		}
-	}()
-	select {
-	case err := <-served:
-		return err
-	case <-ctx.Done():
-		listen.Stopping("Finishing the requests in progress", log)
-		handler.Drain()
-		return shutdown(server, log)
-	}
-}
-
-// origin returns the address of the page to print: on a unix socket, the one that
-// users of its proxy see, if it is known.
-func (cmd *serve) origin(addr net.Addr) string {
-	switch {
-	case addr.Network() != "unix":
-		return cmd.TLS.Origin(addr) + "/"
-	case cmd.BaseURL != nil:
-		return strings.TrimSuffix(cmd.BaseURL.String(), "/") + "/ on " + cmd.TLS.Origin(addr)
-	}
-	return cmd.TLS.Origin(addr)
-}
-
-// minResizeMemory is enough to resize a small picture, in bytes.
-const minResizeMemory = 16 << 20
-
-// minDBSize is enough for some images and for the space that the data file keeps free
-// for deletes, in bytes.
-const minDBSize = 16 << 20
-
-// otherMemory is the memory for everything but uploads and resizing, in bytes. It
-// includes room for the garbage collector.
-const otherMemory = 128 << 20
-
-// limitMemory makes the garbage collector respect the limits in the flags. Without a
-// limit the heap grows to twice the memory in use, and a picture that is being resized
-// can take half a gigabyte.
-func (cmd *serve) limitMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(cmd.UploadMemory) + int64(cmd.ResizeMemory) + otherMemory)
-	}
 }
 
 // trim deletes resized copies until the rest fits the budget. The budget may have been
@@ -492,107 +375,15 @@ func trim(ctx context.Context, store db.Variants, budget int64, log *slog.Logger
 	}
 }
 
-// shutdown waits for requests in progress, at most shutdownTimeout.
-func shutdown(server *http.Server, log *slog.Logger) error {
-	log.Info("shutting down; a second signal quits at once")
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	err := server.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) {
-		log.Warn("requests still in progress are cut off")
-		return server.Close()
-	}
-	return err
-}
-
-// guarded reports whether the operator has said who may upload and change
-// images.
-func (cmd *serve) guarded() bool { return cmd.Token != "" || cmd.Open }
-
-// exposed returns a flag that shows that other machines can reach the server, or "". A
-// proxy in front of the server makes a loopback address as exposed as any other.
-func (cmd *serve) exposed() string {
-	switch {
-	case cmd.BaseURL != nil && !listen.LocalName(cmd.BaseURL.Hostname()):
-		return "--base-url=" + cmd.BaseURL.String()
-	case len(cmd.TrustedProxy) > 0:
-		return "--trusted-proxy"
-	case len(cmd.TLS.Hosts) > 0: // the certificate authority must be able to reach it
-		return "--autocert=" + strings.Join(cmd.TLS.Hosts, ",")
-	}
-	return ""
-}
-
-// listen opens the listener for --addr. It refuses an exposed server that is not
-// guarded.
-func (cmd *serve) listen() (net.Listener, error) {
-	if flag := cmd.exposed(); flag != "" && !cmd.guarded() {
-		return nil, usageError{fmt.Errorf("%s: %w", flag, listen.ErrExposed)}
-	}
-	l, err := listen.Address{Addr: cmd.Addr, Mode: fs.FileMode(cmd.SocketMode), Guarded: cmd.guarded()}.Open()
-	if errors.Is(err, listen.ErrAddress) || errors.Is(err, listen.ErrExposed) {
-		return nil, usageError{err}
-	}
-	return l, err
-}
-
-// check returns the error of a flag with an unusable value.
-func (cmd *serve) check() error {
-	if cmd.DB == "" {
-		return errNoPath
-	}
-	if cmd.BaseURL != nil && !webAddress(cmd.BaseURL) {
-		return usageError{fmt.Errorf("--base-url=%s is not a URL such as https://img.example.com", cmd.BaseURL)}
-	}
-	for _, origin := range units.Trim(cmd.CORSOrigin) {
-		if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil && origin != "*" {
-			return usageError{fmt.Errorf("--cors-origin=%s is neither * nor an origin such as https://app.example.com", origin)}
-		}
-	}
-	if cmd.MaxUpload <= 0 || cmd.UploadMemory <= 0 {
-		return usageError{errors.New("--max-upload and --upload-memory must be more than 0, such as 64MiB")}
-	}
-	if cmd.MaxDBSize != 0 && cmd.MaxDBSize < minDBSize {
-		return usageError{errors.New("--max-db-size must be 0, for no limit, or at least 16MiB, such as 10GiB")}
-	}
-	if cmd.ResizeMemory < minResizeMemory {
-		return usageError{errors.New("--resize-memory must be at least 16MiB, such as 512MiB")}
-	}
-	if cmd.MaxPixels <= 0 {
-		return usageError{fmt.Errorf("--max-pixels=%d must be more than 0, such as 100000000", cmd.MaxPixels)}
-	}
-	if err := cmd.TLS.Check(); err != nil {
-		return usageError{err}
-	}
-	return nil
-}
-
-var errNoPath = usageError{errors.New("--db must be the path of a file")}
-
 // existing returns an error if there is no data file at path.
 func existing(path string) error {
 	if path == "" {
-		return errNoPath
+		return settings.ErrNoPath
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the data file %s does not exist; give its path with --db", path)
 	}
 	return nil
-}
-
-// webAddress reports whether u is an http or https URL to which a path can be added.
-func webAddress(u *url.URL) bool {
-	return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.RawQuery == "" && u.Fragment == ""
-}
-
-// logger returns a logger that writes text on a terminal and JSON elsewhere, unless
-// --log says otherwise.
-func (cmd *serve) logger(w io.Writer) *slog.Logger {
-	_, terminal := printable.Terminal(w)
-	if cmd.Log == "text" || cmd.Log == "auto" && terminal {
-		return slog.New(slog.NewTextHandler(w, nil))
-	}
-	return slog.New(slog.NewJSONHandler(w, nil))
 }
 
 // source is the store that import or export works on: a data file or a server.
@@ -607,14 +398,14 @@ type source struct {
 func (p *source) use(t *terminal, rules intake.Rules, mayCreate bool, do func(transfer.Images, transfer.Output) error) error {
 	o := transfer.Output{Out: t.stdout, Progress: t.stderr}
 	if p.Server != nil {
-		if !webAddress(p.Server) {
-			return usageError{fmt.Errorf("--server=%s is not a URL such as http://127.0.0.1:5000", p.Server)}
+		if !settings.WebAddress(p.Server) {
+			return units.UsageError{Err: fmt.Errorf("--server=%s is not a URL such as http://127.0.0.1:5000", p.Server)}
 		}
 		images := transfer.Server(p.Server, p.Token)
 		defer images.Close()
 		return do(images, o)
 	}
-	if err := existing(p.DB); err != nil && (errors.Is(err, errNoPath) || !mayCreate) {
+	if err := existing(p.DB); err != nil && (errors.Is(err, settings.ErrNoPath) || !mayCreate) {
 		return err
 	}
 	store, err := bolt.Open(p.DB, bolt.Options{Fatal: t.fatal(p.DB), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
@@ -647,7 +438,7 @@ Images keep their names. The name of an image in a subfolder begins with the fol
 
 func (cmd *imports) Run(ctx context.Context, t *terminal) error {
 	if cmd.MaxUpload <= 0 {
-		return usageError{errors.New("--max-upload: want a size such as 64MiB")}
+		return units.UsageError{Err: errors.New("--max-upload: want a size such as 64MiB")}
 	}
 	rules := intake.Rules{MaxSize: int64(cmd.MaxUpload), Allow: cmd.Allow, Strip: cmd.Strip}
 	return cmd.use(t, rules, true, func(to transfer.Images, o transfer.Output) error {
@@ -673,7 +464,7 @@ Each file has the name of its image, and its modification time is the upload tim
 
 func (cmd *exports) Run(ctx context.Context, t *terminal) error {
 	if cmd.Dir == "" { // as from "$UNSET"
-		return usageError{errors.New("the folder to write to is empty")}
+		return units.UsageError{Err: errors.New("the folder to write to is empty")}
 	}
 	return cmd.use(t, intake.Rules{}, false, func(from transfer.Images, o transfer.Output) error {
 		return transfer.Export(ctx, from, cmd.Dir, cmd.Overwrite, o)

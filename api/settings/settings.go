@@ -1,0 +1,187 @@
+// Package settings has the flags of the server. It checks them and turns them into the
+// options of other packages.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"imageserver/api"
+	"imageserver/api/access"
+	"imageserver/api/imaging/format"
+	"imageserver/api/listen"
+	"imageserver/api/printable"
+	"imageserver/api/units"
+)
+
+// Server has the flags of the server.
+type Server struct {
+	Addr         string         `default:"127.0.0.1:5000" help:"Address to listen on: HOST:PORT, where port 0 takes a free port, or unix:PATH for a unix socket."`
+	SocketMode   units.Mode     `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
+	DB           string         `name:"db" default:"images.db" help:"The data file. It is created if it does not exist."`
+	MaxUpload    units.Size     `default:"${max_upload}" help:"The largest image that can be uploaded."`
+	UploadMemory units.Size     `default:"${upload_memory}" help:"Memory for uploads in progress. When it is used up, other uploads wait, and stalled ones are ended."`
+	MaxDBSize    units.Size     `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB; 0 means no limit but the disk."`
+	Trash        units.Lifetime `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d; 0 deletes them at once."`
+	Rate         units.Rate     `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, also in one burst; 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
+	Strip        bool           `help:"Remove metadata, such as the location of a photo, from every upload. The server then accepts only JPEG, PNG and WebP."`
+	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies; auto means a tenth of the images, but at least 1GiB; 0 keeps none."`
+	ResizeMemory units.Size     `default:"${resize_memory}" help:"Memory for making resized copies, and for sending those that are not kept. When it is used up, other requests wait."`
+	MaxPixels    int64          `default:"${max_pixels}" help:"The largest picture that is resized, in pixels. Larger ones can still be stored and shown."`
+	Token        string         `help:"Require this access token (a bearer token) to upload, list and delete. Viewing images stays public."`
+	Open         bool           `help:"Let everyone who can reach the server upload, list and delete."`
+	BaseURL      *url.URL       `name:"base-url" placeholder:"URL" help:"The beginning of the URLs in responses, such as https://img.example.com or https://www.example.com/img."`
+	CORSOrigin   []string       `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
+	TrustedProxy []units.Proxy  `placeholder:"NETWORK" help:"Addresses or networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8, or unix for a proxy that connects to the unix socket."`
+	Allow        []format.Type  `help:"Types of images to accept. The default is all: ${types}."`
+	TLS          listen.TLS     `embed:""`
+	Log          string         `enum:"auto,text,json" default:"auto" help:"Format of the log: text or json; auto means text on a terminal."`
+}
+
+// API returns the options of the API.
+func (s *Server) API(listener net.Listener, metrics *api.Metrics, log *slog.Logger) api.Options {
+	proxies, unix := units.Split(s.TrustedProxy)
+	return api.Options{
+		Access: access.Options{
+			Rate:           s.Rate,
+			Token:          s.Token,
+			Private:        !s.guarded(),
+			LocalOnly:      listen.Loopback(listener.Addr()),
+			BaseURL:        s.BaseURL,
+			CORSOrigins:    s.CORSOrigin,
+			TrustedProxies: proxies,
+			TrustUnix:      unix,
+		},
+		MaxUpload:     int64(s.MaxUpload),
+		Trash:         time.Duration(s.Trash),
+		Strip:         s.Strip,
+		VariantBudget: int64(s.CopiesBudget),
+		ResizeMemory:  int64(s.ResizeMemory),
+		MaxPixels:     s.MaxPixels,
+		Allow:         s.Allow,
+		Metrics:       metrics,
+		Log:           log,
+	}
+}
+
+// Origin returns the address of the page to print: on a unix socket, the one that
+// users of its proxy see, if it is known.
+func (s *Server) Origin(addr net.Addr) string {
+	switch {
+	case addr.Network() != "unix":
+		return s.TLS.Origin(addr) + "/"
+	case s.BaseURL != nil:
+		return strings.TrimSuffix(s.BaseURL.String(), "/") + "/ on " + s.TLS.Origin(addr)
+	}
+	return s.TLS.Origin(addr)
+}
+
+// minResizeMemory is enough to resize a small picture, in bytes.
+const minResizeMemory = 16 << 20
+
+// minDBSize is enough for some images and for the space that the data file keeps free
+// for deletes, in bytes.
+const minDBSize = 16 << 20
+
+// otherMemory is the memory for everything but uploads and resizing, in bytes. It
+// includes room for the garbage collector.
+const otherMemory = 128 << 20
+
+// LimitMemory makes the garbage collector respect the limits in the flags. Without a
+// limit the heap grows to twice the memory in use, and a picture that is being resized
+// can take half a gigabyte.
+func (s *Server) LimitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(s.UploadMemory) + int64(s.ResizeMemory) + otherMemory)
+	}
+}
+
+// guarded reports whether the operator has said who may upload and change
+// images.
+func (s *Server) guarded() bool { return s.Token != "" || s.Open }
+
+// exposed returns a flag that shows that other machines can reach the server, or "". A
+// proxy in front of the server makes a loopback address as exposed as any other.
+func (s *Server) exposed() string {
+	switch {
+	case s.BaseURL != nil && !listen.LocalName(s.BaseURL.Hostname()):
+		return "--base-url=" + s.BaseURL.String()
+	case len(s.TrustedProxy) > 0:
+		return "--trusted-proxy"
+	case len(s.TLS.Hosts) > 0: // the certificate authority must be able to reach it
+		return "--autocert=" + strings.Join(s.TLS.Hosts, ",")
+	}
+	return ""
+}
+
+// Listen opens the listener for --addr. It refuses an exposed server that is not
+// guarded.
+func (s *Server) Listen() (net.Listener, error) {
+	if flag := s.exposed(); flag != "" && !s.guarded() {
+		return nil, units.UsageError{Err: fmt.Errorf("%s: %w", flag, listen.ErrExposed)}
+	}
+	l, err := listen.Address{Addr: s.Addr, Mode: fs.FileMode(s.SocketMode), Guarded: s.guarded()}.Open()
+	if errors.Is(err, listen.ErrAddress) || errors.Is(err, listen.ErrExposed) {
+		return nil, units.UsageError{Err: err}
+	}
+	return l, err
+}
+
+// Check returns the error of a flag with an unusable value.
+func (s *Server) Check() error {
+	if s.DB == "" {
+		return ErrNoPath
+	}
+	if s.BaseURL != nil && !WebAddress(s.BaseURL) {
+		return units.UsageError{Err: fmt.Errorf("--base-url=%s is not a URL such as https://img.example.com", s.BaseURL)}
+	}
+	for _, origin := range units.Trim(s.CORSOrigin) {
+		if err := http.NewCrossOriginProtection().AddTrustedOrigin(origin); err != nil && origin != "*" {
+			return units.UsageError{Err: fmt.Errorf("--cors-origin=%s is neither * nor an origin such as https://app.example.com", origin)}
+		}
+	}
+	if s.MaxUpload <= 0 || s.UploadMemory <= 0 {
+		return units.UsageError{Err: errors.New("--max-upload and --upload-memory must be more than 0, such as 64MiB")}
+	}
+	if s.MaxDBSize != 0 && s.MaxDBSize < minDBSize {
+		return units.UsageError{Err: errors.New("--max-db-size must be 0, for no limit, or at least 16MiB, such as 10GiB")}
+	}
+	if s.ResizeMemory < minResizeMemory {
+		return units.UsageError{Err: errors.New("--resize-memory must be at least 16MiB, such as 512MiB")}
+	}
+	if s.MaxPixels <= 0 {
+		return units.UsageError{Err: fmt.Errorf("--max-pixels=%d must be more than 0, such as 100000000", s.MaxPixels)}
+	}
+	if err := s.TLS.Check(); err != nil {
+		return units.UsageError{Err: err}
+	}
+	return nil
+}
+
+// ErrNoPath is the error of an empty --db.
+var ErrNoPath = units.UsageError{Err: errors.New("--db must be the path of a file")}
+
+// WebAddress reports whether u is an http or https URL to which a path can be added.
+func WebAddress(u *url.URL) bool {
+	return u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") && u.RawQuery == "" && u.Fragment == ""
+}
+
+// Logger returns a logger that writes text on a terminal and JSON elsewhere, unless
+// --log says otherwise.
+func (s *Server) Logger(w io.Writer) *slog.Logger {
+	_, terminal := printable.Terminal(w)
+	if s.Log == "text" || s.Log == "auto" && terminal {
+		return slog.New(slog.NewTextHandler(w, nil))
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}
