@@ -24,10 +24,10 @@ func inBackground[T any](work func() (T, error)) (result T, err error) {
 	return result, err
 }
 
-// resizers returns how many copies to make at a time: one for every two of Go's
+// resizers returns how many variants to make at a time: one for every two of Go's
 // processors. The other half stays free for requests, because Go takes a processor
 // from a goroutine that computes only after 10 ms. The program has twice as many
-// processors as cores (see main), so it makes one copy on each core.
+// processors as cores (see main), so it makes one variant on each core.
 func resizers() int { return max(1, runtime.GOMAXPROCS(0)/2) }
 
 // caught returns the result of recover as an error, or nil if nothing panicked.

@@ -40,7 +40,7 @@ type queue struct {
 	memory  int64  // free bytes
 	waiting []*job // in order of arrival
 	making  map[db.Digest]bool
-	asked   map[string]map[*client]int // requests for each copy, by client
+	asked   map[string]map[*client]int // requests for each variant, by client
 	clients map[netip.Prefix]*client
 	started uint64 // number of jobs
 	closed  error  // what wait returns after close

@@ -17,34 +17,34 @@ const (
 	decodeTime      = 10 * time.Second
 	decodeMegapixel = 200 * time.Millisecond
 
-	// largeCost is the memory of a large copy, in bytes. After a large copy, the
+	// largeCost is the memory of a large variant, in bytes. After one, the
 	// garbage is collected at once.
 	largeCost = 32 << 20
 
-	// One lentPart-th of the memory is for copies that the store does not keep,
+	// One lentPart-th of the memory is for variants that the store does not keep,
 	// while they are sent to clients.
 	lentPart = 8
 )
 
-// resizer makes copies, a few at a time and in a limited amount of memory.
+// resizer makes variants, a few at a time and in a limited amount of memory.
 type resizer struct {
 	failures failures
-	memory   int64 // bytes for all copies that are being made
+	memory   int64 // bytes for all variants that are being made
 	queue    *queue
 	lender   lender
 	made     func(took time.Duration) // or nil
 	used     func() time.Duration     // the processor time of the calling thread
 }
 
-// newResizer returns a resizer that makes at most n copies at a time.
+// newResizer returns a resizer that makes at most n variants at a time.
 func newResizer(n int, memory int64, made func(took time.Duration)) *resizer {
 	lent := memory / lentPart
 	memory -= lent
 	return &resizer{memory: memory, queue: newQueue(n, memory), lender: lender{budget: lent}, made: made, used: processorTime}
 }
 
-// make waits for a turn and makes a copy of the picture with the digest d. It
-// refuses a copy that needs more memory than the server allows, and a picture that
+// make waits for a turn and makes a variant of the picture with the digest d. It
+// refuses a variant that needs more memory than the server allows, and a picture that
 // is in the list of failures.
 func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resize.Plan) (resize.Result, error) {
 	j := &job{id: variantID(d, p), picture: d}
@@ -94,7 +94,7 @@ func (l *limited) Err() error {
 	return nil
 }
 
-// cost returns the memory that making a copy needs, in bytes. It returns ErrMemory
+// cost returns the memory that making a variant needs, in bytes. It returns ErrMemory
 // if that is more than the server allows.
 func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 	n, err := resize.Cost(s, p)
