@@ -177,7 +177,7 @@ func TestFaults(t *testing.T) {
 		{"backups are shorter", "Backup/Whole"},
 		{"backups are old", "Backup/Load"},
 		{"backups go on", "Backup/Cancelled"},
-		{"backups of what is closed", "Backup/Closed"},
+		{"backups of a closed store", "Backup/Closed"},
 		{"forgets how many names", "Reopen/GoesOn"},
 		{"forgets the times", "Reopen/Everything"},
 		{"forgets variants", "Reopen/Variants"},

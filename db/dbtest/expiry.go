@@ -271,7 +271,7 @@ func testExpiryShared(t *testing.T, s db.Store) {
 	remove(t, s, "lasting.png")
 	wantUsageSoon(t, s, db.Usage{})
 	wantNoVariant(t, s, lasting.SHA256, "w=1")
-	create(t, s, "dog.png", content(3, large)) // may take the place of the bytes
+	create(t, s, "dog.png", content(3, large)) // may use the space of the bytes
 	wantRest(t, "body not read before", fresh, data)
 	wantRest(t, "body read in part before", begun, data[1000:])
 	closeBody(t, fresh)

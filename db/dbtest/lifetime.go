@@ -23,7 +23,7 @@ func testBodyOfReplaced(t *testing.T, s db.Store) {
 	wantBytes(t, "begun", read(t, begun, 1000), former[:1000])
 
 	img := put(t, s, "cat.png", latter, db.PutOptions{Conflict: db.Replace}, db.Replaced)
-	create(t, s, "dog.png", content(3, large)) // may take the place of the former bytes
+	create(t, s, "dog.png", content(3, large)) // may use the space of the former bytes
 
 	wantRest(t, "body not read before", fresh, former)
 	wantRest(t, "body read in part before", begun, former[1000:])

@@ -25,7 +25,7 @@ func (m *memory) Backup(ctx context.Context) (io.ReadCloser, int64, error) {
 	}
 	m.lock()
 	defer m.mu.Unlock()
-	if m.closed && m.fault != "backups of what is closed" {
+	if m.closed && m.fault != "backups of a closed store" {
 		return nil, 0, db.ErrClosed
 	}
 	saved.Lock()

@@ -110,11 +110,11 @@ func (m *memory) compareTimes(a, b db.Image) int {
 	case "trash oldest first":
 		a.Deleted, b.Deleted = b.Deleted, a.Deleted
 	}
-	return cmp.Or(place(b).Compare(place(a)), strings.Compare(a.Name, b.Name))
+	return cmp.Or(listTime(b).Compare(listTime(a)), strings.Compare(a.Name, b.Name))
 }
 
-// place is the time by which an image stands in its list.
-func place(img db.Image) time.Time {
+// listTime returns the time by which an image is sorted in its list.
+func listTime(img db.Image) time.Time {
 	if img.Deleted.IsZero() {
 		return img.Uploaded
 	}

@@ -127,7 +127,7 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 			return db.Image{}, 0, err
 		}
 	}
-	name, outcome, err := m.place(e.Name, e.SHA256, o.Conflict)
+	name, outcome, err := m.resolve(e.Name, e.SHA256, o.Conflict)
 	if err != nil {
 		return db.Image{}, 0, err
 	}
@@ -150,8 +150,8 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 	return e.Image, outcome, nil
 }
 
-// place resolves the name of an image with the digest sum.
-func (m *memory) place(name string, sum db.Digest, conflict db.Conflict) (string, db.Outcome, error) {
+// resolve resolves the name of an image with the digest sum.
+func (m *memory) resolve(name string, sum db.Digest, conflict db.Conflict) (string, db.Outcome, error) {
 	if held, taken := m.images[name]; taken && held.SHA256 == sum && conflict == db.Fail && m.fault == "unchanged is a conflict" {
 		return "", 0, fmt.Errorf("%w: %q", db.ErrExists, name)
 	}

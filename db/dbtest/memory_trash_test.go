@@ -236,7 +236,7 @@ func (m *memory) Restore(_ context.Context, name string, o db.RestoreOptions) (i
 	if m.fault == "restore replaces" {
 		conflict = db.Replace
 	}
-	name, outcome, err = m.place(name, e.SHA256, conflict)
+	name, outcome, err = m.resolve(name, e.SHA256, conflict)
 	if err != nil {
 		return img, 0, err
 	}

@@ -85,7 +85,7 @@ func testMoveTaken(t *testing.T, s db.Store) {
 	wantAbsent(t, s, "dog-2.png")
 	wantTrash(t, s)
 	wantUsage(t, s, sum([]db.Image{cat}))
-	wantRest(t, "body of what was replaced", body, content(2, large))
+	wantRest(t, "body of a replaced image", body, content(2, large))
 	for i, name := range numbered("image.png", 9) {
 		create(t, s, name, content(uint64(100+i), 100))
 	}

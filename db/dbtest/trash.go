@@ -149,7 +149,7 @@ func testTrashBytes(t *testing.T, s db.Store) {
 	discard(t, s, "tiger.png", time.Hour)
 	emptyTrash(t, s, 1)
 	wantUsage(t, s, db.Usage{})
-	create(t, s, "other.png", content(2, large)) // may take the place of the bytes
+	create(t, s, "other.png", content(2, large)) // may use the space of the bytes
 	wantRest(t, "body not read before", fresh, data)
 	wantRest(t, "body read in part before", begun, data[1000:])
 	closeBody(t, fresh)
@@ -290,7 +290,7 @@ func testTrashVariants(t *testing.T, s db.Store) {
 	wantNoVariant(t, s, cat.SHA256, "w=1")
 	wantUsage(t, s, sumWith(nil, trash))
 	_, err := tryPutVariant(t.Context(), s, cat.SHA256, "w=1", small, ample)
-	wantError(t, "PutVariant of what is in the trash", err, db.ErrNotFound)
+	wantError(t, "PutVariant for a source in the trash", err, db.ErrNotFound)
 
 	dog := create(t, s, "dog.png", data)
 	wantNoVariant(t, s, cat.SHA256, "w=1")

@@ -51,7 +51,7 @@ func testVariantSlow(t *testing.T, s db.Store) {
 	body := newGate(t, content(2, 5<<20), 3<<20)
 	upload.Go(func() {
 		_, err := s.PutVariant(t.Context(), source, "w=1", body, db.VariantOptions{Budget: ample})
-		wantError(t, "PutVariant of what is gone", err, db.ErrNotFound)
+		wantError(t, "PutVariant for a deleted source", err, db.ErrNotFound)
 	})
 	<-body.reached
 	wantNoVariant(t, s, source, "w=1")

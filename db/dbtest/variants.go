@@ -279,7 +279,7 @@ func testBodyOfVariant(t *testing.T, s db.Store) {
 		fresh, begun := openVariant(t, s, source.SHA256, "w=1"), openVariant(t, s, source.SHA256, "w=1")
 		wantBytes(t, "begun", read(t, begun, 1000), data[:1000])
 		end()
-		create(t, s, "other.png", content(uint64(20+i), large)) // may take the place of the variant
+		create(t, s, "other.png", content(uint64(20+i), large)) // may use the space of the variant
 		remove(t, s, "other.png")
 		wantRest(t, "body not read before", fresh, data)
 		wantRest(t, "body read in part before", begun, data[1000:])

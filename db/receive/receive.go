@@ -32,7 +32,7 @@ type Staging interface {
 
 // Options says how to receive an upload.
 type Options struct {
-	Sender db.Sender // who sends the body; may be nil
+	Sender db.Sender // the client that sends the body; may be nil
 
 	// NoWait means that the upload does not wait for memory: it returns db.ErrBusy.
 	NoWait bool
@@ -123,7 +123,7 @@ func (u *Upload) ReadAt(p []byte, off int64) (n int, err error) {
 	})
 }
 
-// Release gives all buffers back. Then the sender is no longer told to give way.
+// Release gives all buffers back. After that the sender is not asked to give way.
 func (u *Upload) Release() {
 	for _, c := range u.buffered {
 		u.shares.discard(c)
