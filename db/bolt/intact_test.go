@@ -198,9 +198,9 @@ func TestFatal(t *testing.T) {
 	}
 }
 
-// untilFatal runs use until it returns, or until the store calls the Fatal of the
-// options: then it returns that error. As the process would end there, whoever
-// called the store gets no answer.
+// untilFatal runs use until it returns, or until the store calls the Fatal of its
+// options. Then untilFatal returns that error. A real process would end there, so the
+// callers of the store would get no result.
 func untilFatal(t *testing.T, use func(o Options)) (err error) {
 	t.Helper()
 	fatal, done := make(chan error), make(chan struct{})

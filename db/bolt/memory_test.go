@@ -15,12 +15,12 @@ import (
 	"imageserver/db/chunk"
 )
 
-// slowBody is a body that has stalled until it is closed or must give way. It is
-// its own sender.
+// slowBody is a body that stalls until it is closed or must give way. It is its own
+// db.Sender.
 type slowBody struct {
 	*io.PipeReader
 	w       *io.PipeWriter
-	stalled atomic.Int64 // for how long it says
+	stalled atomic.Int64 // what Stalled returns
 }
 
 var errGaveWay = errors.New("gave way")
@@ -29,7 +29,7 @@ func (b *slowBody) Client() string         { return "slow" }
 func (b *slowBody) Stalled() time.Duration { return time.Duration(b.stalled.Load()) }
 func (b *slowBody) GiveWay()               { b.w.CloseWithError(errGaveWay) }
 
-// putSlowly begins a Put that has sent n bytes when putSlowly returns.
+// putSlowly begins a Put. When putSlowly returns, the Put has read n bytes.
 func putSlowly(t *testing.T, s *Store, name string, n int, stalled time.Duration) (b *slowBody, done chan error) {
 	t.Helper()
 	r, w := io.Pipe()
@@ -48,13 +48,13 @@ func putSlowly(t *testing.T, s *Store, name string, n int, stalled time.Duration
 // bufferSizes are the lengths of the buffers of an upload.
 var bufferSizes = [...]int{8 << 10, 32 << 10, chunk.ChecksumSize + layout.ChunkSize}
 
-// TestMemory gives all uploads together the least memory that one needs.
+// TestMemory gives all uploads together only as much memory as one upload needs.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{UploadMemory: 1, UploadWait: 50 * time.Millisecond})
 	all := s.memory.Free()
 	want := content(1, 20*layout.ChunkSize+1)
-	mustPut(t, s, "one.png", want) // with one buffer to itself it still goes on
+	mustPut(t, s, "one.png", want) // it can continue with one buffer
 	if got := mustRead(t, s, "one.png"); !bytes.Equal(got, want) {
 		t.Error("an image staged in small pieces reads wrong")
 	}
@@ -75,8 +75,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestGrowingBuffers: an upload of each size around those of the buffers reads
-// back as it was, and holds no more than four times what has arrived.
+// TestGrowingBuffers: an upload of any size near that of a buffer is read back as it
+// was, and buffers at most four times as many bytes as have arrived.
 func TestGrowingBuffers(t *testing.T) {
 	t.Parallel()
 	s := newStore(t, Options{NoSync: true})
@@ -98,15 +98,15 @@ func TestGrowingBuffers(t *testing.T) {
 	}
 }
 
-// TestStalledGiveWay: uploads that have stalled do not keep others waiting, and
-// while nobody waits they are left alone.
+// TestStalledGiveWay: uploads that have stalled give way to others. While no other
+// waits, they continue.
 func TestStalledGiveWay(t *testing.T) {
 	t.Parallel()
 	const size = 2 << 20
 	s := newStore(t, Options{NoSync: true, UploadMemory: size, UploadWait: time.Hour})
 	var ends []chan error
 	var healthy sync.WaitGroup
-	for i := range 100 { // of 1 MB each, so most must go
+	for i := range 100 { // of 1 MB each, so most must give way
 		_, done := putSlowly(t, s, fmt.Sprintf("slow-%d.png", i), 1_000_000, time.Duration(i+1)*time.Second)
 		ends = append(ends, done)
 		healthy.Go(func() { mustPut(t, s, fmt.Sprintf("healthy-%d.png", i), content(byte(i), 300_000)) })

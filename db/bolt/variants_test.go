@@ -13,8 +13,8 @@ import (
 	"imageserver/db/bolt"
 )
 
-// TestVariantWaitsForNoUpload: while slow uploads hold all of the memory, a variant is
-// not worth to be waited for.
+// TestVariantWaitsForNoUpload: while slow uploads use all memory, PutVariant returns
+// ErrBusy at once.
 func TestVariantWaitsForNoUpload(t *testing.T) {
 	t.Parallel()
 	s, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{UploadMemory: 1, UploadWait: time.Hour})
