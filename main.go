@@ -50,10 +50,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// After the first signal the default is back: a second one quits at once.
 	context.AfterFunc(ctx, stop)
-	// api makes copies on half of Go's processors. With two for each core, copies
-	// can use all cores, and the kernel divides the cores by priority. After this
-	// call Go no longer follows changes of the cgroup's processor limit.
-	runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
+	// api/variants makes pictures on half of Go's processors. With two for each core, it
+	// can use all cores, and the kernel divides them by priority. One more is for small
+	// pictures. After this call Go no longer follows changes of the cgroup's processor
+	// limit.
+	runtime.GOMAXPROCS(2*runtime.GOMAXPROCS(0) + 1)
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -781,10 +781,11 @@ func TestProgram(t *testing.T) {
 			t.Fatalf("it does not start: %s", stderr)
 		}
 	}
-	// Copies may use three cores, and three processors stay free for requests.
+	// Large pictures may use three cores, small ones one more, and three processors stay
+	// free for requests.
 	server := instance{url: started.FindStringSubmatch(stdout.String())[1]}
-	if metrics := server.want(t, 200, "GET", "/metrics", "", ""); !strings.Contains(metrics, "\ngo_sched_gomaxprocs_threads 6\n") {
-		t.Errorf("/metrics does not report 6 processors: %s", metrics)
+	if metrics := server.want(t, 200, "GET", "/metrics", "", ""); !strings.Contains(metrics, "\ngo_sched_gomaxprocs_threads 7\n") {
+		t.Errorf("/metrics does not report 7 processors: %s", metrics)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

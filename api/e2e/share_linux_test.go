@@ -34,10 +34,9 @@ func TestSlowCopyReaders(t *testing.T) {
 	}) {
 		t.Run(c.name, func(t *testing.T) {
 			parallel(t)
-			// An eighth of this memory is for copies that clients read. The large one has
-			// 6.6 MB, which is all of 49 MiB / 8. To make it takes the rest of 49 MiB, so
-			// that only the short form, which does not measure, has so little.
-			s := startNew(t, "--copies-budget", "0", "--resize-memory", pick("49MiB", "512MiB"))
+			// Three 32nds of this memory are for copies that clients read. The large copy
+			// has 6.6 MB, which is nearly all of that in the short form.
+			s := startNew(t, "--copies-budget", "0", "--resize-memory", pick("70MiB", "512MiB"))
 			putSmall(t, s)
 			putNoise(t, s, "large.png", image.NewNRGBA(image.Rect(0, 0, 1282, 1282)))
 			most := watchMemory(t, s)
@@ -84,6 +83,33 @@ func TestGreedyClient(t *testing.T) {
 				t.Errorf("the 99th percentile of small copies is %s, want at most %s", p99, prompt)
 			}
 		})
+	}
+}
+
+// TestLargePictures asks for small copies of small pictures while other clients have large
+// pictures resized, one after the other, as many at a time as there are turns. Each takes
+// seconds and most of the memory.
+func TestLargePictures(t *testing.T) {
+	parallel(t)
+	side := pick(2500, 4500)
+	s := startNew(t, "--copies-budget", "0", "--resize-memory", fmt.Sprint(side*side*8*5/2))
+	putSmall(t, s)
+	data := deepPNG(t, side, side, 1)
+	for i := range 4 {
+		if _, err := s.put(fmt.Sprintf("large-%d.png", i), bytes.NewReader(append(data[:len(data):len(data)], byte(i))), int64(len(data)+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := newGreedy(t, s, 8, func(i int) string {
+		w, h, _ := box(i)
+		return fmt.Sprintf("/images/large-%d.png?w=%d&h=%d&fit=cover&format=png", i%4, w, h)
+	})
+	var p pace
+	beside(t, time.Minute, &p, s.getSmall)
+	g.leave()
+	t.Logf("small copies: %s; the other clients got %d large ones and were refused %d", &p, g.got.Load(), g.refused.Load())
+	if p99 := p.percentile(99); whole && p99 > prompt {
+		t.Errorf("the 99th percentile of small copies is %s, want at most %s", p99, prompt)
 	}
 }
 
@@ -232,13 +258,18 @@ func (r *copyReaders) read(ctx context.Context, host string, client int, answere
 	}
 }
 
+// queueLength is the number of copies that the server makes or lets wait.
+const queueLength = 256
+
 // greedy is one client with many connections.
 type greedy struct {
 	leave        func() // ends all of them
 	got, refused atomic.Int64
 }
 
-// newGreedy returns when the client was refused once, because the queue is full.
+// newGreedy returns when the queue is full and the client was refused once. A client with
+// fewer connections than the queue has places never fills it: then newGreedy returns when
+// the client got one copy.
 func newGreedy(t *testing.T, s *server, connections int, path func(i int) string) *greedy {
 	g := new(greedy)
 	var next atomic.Int64
@@ -264,6 +295,9 @@ func newGreedy(t *testing.T, s *server, connections int, path func(i int) string
 				resp.Body.Close()
 				if resp.StatusCode == http.StatusOK {
 					g.got.Add(1)
+					if connections < queueLength {
+						fill()
+					}
 					continue
 				}
 				fill()

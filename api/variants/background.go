@@ -25,10 +25,11 @@ func inBackground[T any](work func() (T, error)) (result T, err error) {
 }
 
 // resizers returns how many variants to make at a time: one for every two of Go's
-// processors. The other half stays free for requests, because Go takes a processor
-// from a goroutine that computes only after 10 ms. The program has twice as many
-// processors as cores (see main), so it makes one variant on each core.
-func resizers() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+// processors, besides the one small variant that the queue allows. As many processors
+// stay free for requests, because Go takes a processor from a goroutine that computes
+// only after 10 ms. The program has two processors for each core and one more (see
+// main), so it makes one variant on each core.
+func resizers() int { return max(1, (runtime.GOMAXPROCS(0)-1)/2) }
 
 // caught returns the result of recover as an error, or nil if nothing panicked.
 func caught(r any) error {

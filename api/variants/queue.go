@@ -32,12 +32,17 @@ const (
 // longest ago. When the queue is full, the job of a client with few jobs replaces the
 // newest job of the client with the most.
 //
+// One more turn is for small jobs only, with memory of its own, so that small pictures do
+// not wait until large ones are made.
+//
 // Several clients can ask for the same variant, which is made once. Their job is next when
 // it is next for one of them, and it uses up the turn of that client only.
 type queue struct {
 	mu      sync.Mutex
 	turns   int    // free turns
 	memory  int64  // free bytes
+	small   int64  // bytes for the turn that only small jobs can have
+	idle    bool   // no small job has that turn
 	waiting []*job // in order of arrival
 	making  map[db.Digest]bool
 	asked   map[string]map[*client]int // requests for each variant, by client
@@ -59,11 +64,16 @@ type job struct {
 	picture db.Digest
 	cost    int64 // bytes of memory; 0 until it is known
 	passed  int   // jobs that started although it was the turn of this job
+	small   bool  // the job has the turn for small jobs
 	answer  chan error
 }
 
-func newQueue(turns int, memory int64) *queue {
+// newQueue returns a queue with turns that share memory, and with one more turn, which has
+// small bytes for itself.
+func newQueue(turns int, memory, small int64) *queue {
 	return &queue{
+		small:   small,
+		idle:    true,
 		turns:   turns,
 		memory:  memory,
 		making:  make(map[db.Digest]bool),
@@ -200,18 +210,37 @@ func (q *queue) start() {
 	for q.turns > 0 {
 		j := q.next()
 		if j == nil {
-			return
+			break
 		}
-		q.started++
-		if c := q.client(j); c != nil {
-			c.last = q.started
-		}
-		q.remove(j)
 		q.turns--
 		q.memory -= j.cost
-		q.making[j.picture] = true
-		j.answer <- nil
+		q.begin(j)
 	}
+	if j := q.nextSmall(); j != nil && q.idle {
+		q.idle, j.small = false, true
+		q.begin(j)
+	}
+}
+
+// begin starts a job that has a turn.
+func (q *queue) begin(j *job) {
+	q.started++
+	if c := q.client(j); c != nil {
+		c.last = q.started
+	}
+	q.remove(j)
+	q.making[j.picture] = true
+	j.answer <- nil
+}
+
+// nextSmall returns the small job that starts next, or nil.
+func (q *queue) nextSmall() (next *job) {
+	for _, j := range q.waiting {
+		if j.cost > 0 && j.cost <= q.small && !q.making[j.picture] && (next == nil || q.turn(j) < q.turn(next)) {
+			next = j
+		}
+	}
+	return next
 }
 
 // next returns the job that starts next, or nil. If the job whose turn it is does not fit
@@ -276,8 +305,12 @@ func (q *queue) remove(j *job) bool {
 func (q *queue) leave(j *job) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.turns++
-	q.memory += j.cost
+	if j.small {
+		q.idle = true
+	} else {
+		q.turns++
+		q.memory += j.cost
+	}
 	delete(q.making, j.picture)
 	q.start()
 }

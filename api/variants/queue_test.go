@@ -24,7 +24,7 @@ type queueTest struct {
 }
 
 func newQueueTest(t *testing.T, turns int, memory int64) *queueTest {
-	q := &queueTest{T: t, q: newQueue(turns, memory), leave: make(map[string]func()), refused: make(map[string]error), at: make(chan struct{}, 1)}
+	q := &queueTest{T: t, q: newQueue(turns, memory, 0), leave: make(map[string]func()), refused: make(map[string]error), at: make(chan struct{}, 1)}
 	t.Cleanup(func() {
 		for _, cancel := range q.cancels {
 			cancel()
@@ -196,9 +196,27 @@ func TestQueueTime(t *testing.T) {
 	})
 }
 
+// TestQueueSmall: a small job does not wait until large ones are made, in a turn that only
+// small jobs can have.
+func TestQueueSmall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueueTest(t, 2, 1000)
+		q.q.small = 10
+		q.add("large a", 900, 1)
+		q.add("large b", 100, 2)
+		q.add("large c", 11, 3)
+		q.add("small d", 10, 4)
+		q.add("small e", 10, 5)
+		q.want("beside two large jobs", q.started, "large a", "large b", "small d")
+		q.want("after the small job", q.end("small d"), "small e")
+		q.want("after another small job", q.end("small e"))
+		q.want("after a large job", q.end("large a"), "large c")
+	})
+}
+
 // TestQueueForgets: nothing is left of clients that have gone.
 func TestQueueForgets(t *testing.T) {
-	q := newQueue(1, 1000)
+	q := newQueue(1, 1000, 0)
 	first, second, third := q.ask(network(1), "a"), q.ask(network(1), "a"), q.ask(network(2), "b")
 	first()
 	if len(q.clients) != 2 || len(q.asked) != 2 {

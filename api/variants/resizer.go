@@ -21,9 +21,10 @@ const (
 	// garbage is collected at once.
 	largeCost = 32 << 20
 
-	// One lentPart-th of the memory is for variants that the store does not keep,
+	// One smallPart-th of the memory is for small variants, which do not wait for
+	// large ones, and three times as much for variants that the store does not keep,
 	// while they are sent to clients.
-	lentPart = 8
+	smallPart = 32
 )
 
 // resizer makes variants, a few at a time and in a limited amount of memory.
@@ -36,11 +37,13 @@ type resizer struct {
 	used     func() time.Duration     // the processor time of the calling thread
 }
 
-// newResizer returns a resizer that makes at most n variants at a time.
+// newResizer returns a resizer that makes at most n variants at a time, and a small one
+// beside them.
 func newResizer(n int, memory int64, made func(took time.Duration)) *resizer {
-	lent := memory / lentPart
-	memory -= lent
-	return &resizer{memory: memory, queue: newQueue(n, memory), lender: lender{budget: lent}, made: made, used: processorTime}
+	small := memory / smallPart
+	lent := 3 * small
+	memory -= small + lent
+	return &resizer{memory: memory, queue: newQueue(n, memory, small), lender: lender{budget: lent}, made: made, used: processorTime}
 }
 
 // make waits for a turn and makes a variant of the picture with the digest d. It

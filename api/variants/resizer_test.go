@@ -60,11 +60,18 @@ func newSlowSource(t *testing.T) (resize.Source, *readers) {
 
 var small = resize.Plan{Width: 16, Height: 16, Format: format.JPEG, Quality: 80}
 
-// TestResizerTurns: as many at a time as there are turns.
+// plainResizer returns a resizer without the turn that is for small pictures only.
+func plainResizer(n int, memory int64) *resizer {
+	r := newResizer(n, memory, nil)
+	r.queue.small = 0
+	return r
+}
+
+// TestResizerTurns: no more variants are made at a time than there are turns.
 func TestResizerTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, reading := newSlowSource(t)
-		r := newResizer(3, 1<<30, nil)
+		r := plainResizer(3, 1<<30)
 		var jobs sync.WaitGroup
 		for i := range 20 {
 			jobs.Go(func() {
@@ -89,7 +96,7 @@ func TestResizerMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := newResizer(3, (2*cost-1)*lentPart/(lentPart-1), nil)
+		r := plainResizer(3, 2*cost-1)
 		var jobs sync.WaitGroup
 		for i := range 4 {
 			jobs.Go(func() {
@@ -102,7 +109,7 @@ func TestResizerMemory(t *testing.T) {
 		if got := reading.most.Load(); got != 1 {
 			t.Errorf("%d copies were made at a time, want 1", got)
 		}
-		if _, err := newResizer(3, cost-1, nil).make(t.Context(), db.Digest{}, source, small); !errors.Is(err, ErrMemory) {
+		if _, err := plainResizer(3, cost-1).make(t.Context(), db.Digest{}, source, small); !errors.Is(err, ErrMemory) {
 			t.Errorf("with too little memory: got %v, want %v", err, ErrMemory)
 		}
 	})
@@ -121,7 +128,7 @@ func TestResizerQueue(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				source, _ := newSlowSource(t)
-				r := newResizer(3, 1<<30, nil)
+				r := plainResizer(3, 1<<30)
 				var jobs sync.WaitGroup
 				enter := func(ctx context.Context, i int, want error) {
 					jobs.Go(func() {
@@ -157,7 +164,7 @@ func TestResizerQueue(t *testing.T) {
 func TestResizerLanes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, reading := newSlowSource(t)
-		r := newResizer(3, 1<<30, nil)
+		r := plainResizer(3, 1<<30)
 		var jobs sync.WaitGroup
 		for range 10 {
 			jobs.Go(func() {
@@ -177,7 +184,7 @@ func TestResizerLanes(t *testing.T) {
 func TestResizerDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := newSlowSource(t)
-		r := newResizer(1, 1<<30, nil)
+		r := plainResizer(1, 1<<30)
 		answers := make(chan error, 10)
 		for i := range 10 {
 			go func() {
@@ -208,7 +215,7 @@ func TestResizerBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := newSlowSource(t)
 		source.ReaderAt = delayed{source.ReaderAt}
-		r := newResizer(1, 1<<30, nil)
+		r := plainResizer(1, 1<<30)
 		r.used = func() time.Duration { return 0 }
 		if _, err := r.make(t.Context(), db.Digest{1}, source, small); err != nil {
 			t.Errorf("got %v, want the copy", err)
@@ -256,7 +263,7 @@ func TestResizerEndless(t *testing.T) {
 		source, _ := newSlowSource(t)
 		source.ReaderAt = endless{source.ReaderAt, source.Size - 2}
 		source.Size = 1 << 40
-		r := newResizer(2, 1<<30, nil)
+		r := plainResizer(2, 1<<30)
 		began := time.Now()
 		r.used = func() time.Duration { return time.Since(began) } // a clock of this bubble
 		limit := decodeTime + 2*time.Second                        // and a read
