@@ -45,6 +45,8 @@ func Serve(ctx context.Context, server *http.Server, l net.Listener, drain func(
 	}
 }
 
+// shutdown waits for the requests in progress. After shutdownTimeout it closes their
+// connections.
 func shutdown(server *http.Server, log *slog.Logger) error {
 	log.Info("shutting down; a second signal quits at once")
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)

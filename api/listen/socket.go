@@ -1,5 +1,5 @@
-// Package listen opens the socket that a server listens on, reports the
-// server's state to systemd, and provides TLS certificates.
+// Package listen opens the socket of a server, runs the HTTP server, provides TLS
+// certificates, and reports the state of the server to systemd.
 package listen
 
 import (
