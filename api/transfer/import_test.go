@@ -19,77 +19,96 @@ import (
 // longAgo is the modification time of the files in the tests, or of the oldest of them.
 var longAgo = time.Date(2014, 5, 1, 12, 0, 0, 123456789, time.UTC)
 
+// tree is a folder with images, and with files that import skips.
+type tree struct {
+	dir      string
+	files    map[string]string // path of the file to name of the image
+	contents map[string][]byte // by name of the image
+	skipped  []string          // the lines that import writes about skipped files
+}
+
+// newTree makes a tree. It has two hidden images.
+func newTree(t *testing.T) tree {
+	t.Helper()
+	tree := tree{dir: t.TempDir(), contents: map[string][]byte{}, files: map[string]string{
+		"cat.png":                         "cat.png",
+		"2024/cat.png":                    "2024_cat.png",
+		"2024/May Day/gradient.jpg":       "2024_May Day_gradient.jpg",
+		"50% off & more; +=,~!()@$'.png":  "50% off & more; +=,~!()@$'.png",
+		"#1.png":                          "#1.png",
+		"cafe\u0301.png":                  "café.png",
+		"日本/🐈.png":                        "日本_🐈.png",
+		"no extension":                    "no extension",
+		strings.Repeat("l", 251) + ".png": strings.Repeat("l", 251) + ".png",
+	}}
+	if runtime.GOOS != "windows" {
+		tree.files["a?b:c*.png"] = "a?b:c*.png"
+		tree.files["con.png"] = "con.png"
+	}
+	path := func(name string) string { return filepath.Join(tree.dir, name) }
+	for file, name := range tree.files {
+		n := len(tree.contents)
+		tree.contents[name] = picture(t, uint64(n), 10_000*n*n)
+		write(t, path(file), tree.contents[name], longAgo.Add(time.Duration(n)*time.Second))
+	}
+	write(t, path(".hidden.png"), picture(t, 100, 0), longAgo)
+	write(t, path(filepath.Join(".git", "icon.png")), picture(t, 101, 0), longAgo)
+	write(t, path("notes.txt"), []byte("hello"), longAgo)
+	write(t, path("empty.png"), nil, longAgo)
+	tree.skipped = []string{path("notes.txt") + ": not a known kind of image", path("empty.png") + ": the file is empty"}
+	if os.Symlink(path("2024"), path("link")) == nil {
+		tree.skipped = append(tree.skipped, path("link")+": a symbolic link, which import does not follow")
+	}
+	return tree
+}
+
 // TestImport checks that images keep their bytes, names and times, that other files are
 // skipped, and that a second run stores nothing.
 func TestImport(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
-		dir := t.TempDir()
-		files := map[string]string{ // path of the file to name of the image
-			"cat.png":                         "cat.png",
-			"2024/cat.png":                    "2024_cat.png",
-			"2024/May Day/gradient.jpg":       "2024_May Day_gradient.jpg",
-			"50% off & more; +=,~!()@$'.png":  "50% off & more; +=,~!()@$'.png",
-			"#1.png":                          "#1.png",
-			"cafe\u0301.png":                  "café.png",
-			"日本/🐈.png":                        "日本_🐈.png",
-			"no extension":                    "no extension",
-			strings.Repeat("l", 251) + ".png": strings.Repeat("l", 251) + ".png",
-		}
-		if runtime.GOOS != "windows" {
-			files["a?b:c*.png"] = "a?b:c*.png"
-			files["con.png"] = "con.png"
-		}
-		contents := map[string][]byte{}
-		for path, name := range files {
-			contents[name] = picture(t, uint64(len(contents)), 10_000*len(contents)*len(contents))
-			write(t, filepath.Join(dir, path), contents[name], longAgo.Add(time.Duration(len(contents))*time.Second))
-		}
-		write(t, filepath.Join(dir, "notes.txt"), []byte("hello"), longAgo)
-		write(t, filepath.Join(dir, "empty.png"), nil, longAgo)
-		write(t, filepath.Join(dir, ".hidden.png"), picture(t, 100, 0), longAgo)
-		write(t, filepath.Join(dir, ".git", "icon.png"), picture(t, 101, 0), longAgo)
-		end := "%d stored, %d already there, 2 skipped, 2 hidden."
-		lines := []string{
-			filepath.Join(dir, "notes.txt") + ": not a known kind of image",
-			filepath.Join(dir, "empty.png") + ": the file is empty",
-		}
-		if os.Symlink(filepath.Join(dir, "2024"), filepath.Join(dir, "link")) == nil {
-			end = "%d stored, %d already there, 3 skipped, 2 hidden."
-			lines = append(lines, filepath.Join(dir, "link")+": a symbolic link, which import does not follow")
-		}
+		tree := newTree(t)
+		n := len(tree.files)
+		end := fmt.Sprintf("%%d stored, %%d already there, %d skipped, 2 hidden.", len(tree.skipped))
 
-		said, err := doImport(t.Context(), p, dir)
-		must(t, said, err, fmt.Sprintf(end, len(files), 0))
-		wantLines(t, said, lines...)
+		said, err := doImport(t.Context(), p, tree.dir)
+		must(t, said, err, fmt.Sprintf(end, n, 0))
+		wantLines(t, said, tree.skipped...)
 		first := p.stored(t)
-		if len(first) != len(files) {
-			t.Errorf("got %q", names(first))
+		if len(first) != n {
+			t.Errorf("got %q, want %d images", names(first), n)
 		}
-		for path, name := range files {
-			img, data := p.read(t, name)
-			info, err := os.Stat(filepath.Join(dir, path))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(data, contents[name]) {
-				t.Errorf("%s: got %d bytes that differ", name, len(data))
-			}
-			if !img.Uploaded.Equal(info.ModTime()) {
-				t.Errorf("%s: uploaded %v, want the modification time of the file, %v", name, img.Uploaded, info.ModTime())
-			}
-			if img.ContentType != "image/png" || img.Width != 60 || img.Height != 40 {
-				t.Errorf("%s: got %s of %d × %d", name, img.ContentType, img.Width, img.Height)
-			}
+		for file, name := range tree.files {
+			wantImported(t, p, filepath.Join(tree.dir, file), name, tree.contents[name])
 		}
 
-		said, err = doImport(t.Context(), p, dir)
-		must(t, said, err, fmt.Sprintf(end, 0, len(files)))
-		wantLines(t, said, lines...)
+		said, err = doImport(t.Context(), p, tree.dir)
+		must(t, said, err, fmt.Sprintf(end, 0, n))
+		wantLines(t, said, tree.skipped...)
 		if diff := cmp.Diff(first, p.stored(t)); diff != "" {
 			t.Errorf("the second run changed (-first +second):\n%s", diff)
 		}
 	})
+}
+
+// wantImported checks that the image called name has the bytes and the modification time
+// of the file at path.
+func wantImported(t *testing.T, p place, path, name string, want []byte) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, data := p.read(t, name)
+	if !bytes.Equal(data, want) {
+		t.Errorf("%s: got %d bytes that differ", name, len(data))
+	}
+	if !img.Uploaded.Equal(info.ModTime()) {
+		t.Errorf("%s: uploaded %v, want the modification time of the file, %v", name, img.Uploaded, info.ModTime())
+	}
+	if img.ContentType != "image/png" || img.Width != 60 || img.Height != 40 {
+		t.Errorf("%s: got %s of %d × %d, want image/png of 60 × 40", name, img.ContentType, img.Width, img.Height)
+	}
 }
 
 // TestImportLongComment imports files that begin with a long comment: an SVG, and an
