@@ -34,9 +34,9 @@ func TestReserving(t *testing.T) {
 			t.Errorf("got %v after %v, want %v after %v", err, time.Since(start), db.ErrBusy, stripWait)
 		}
 		second.share.Close()
-		gone, leave := context.WithCancel(t.Context())
-		leave()
-		if _, err := read(gone, 1); !errors.Is(err, context.Canceled) {
+		canceled, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := read(canceled, 1); !errors.Is(err, context.Canceled) {
 			t.Errorf("a client that disconnected: got %v, want %v", err, context.Canceled)
 		}
 		time.AfterFunc(time.Second, func() { first.share.Close() })

@@ -17,9 +17,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// ACME gets certificates from a CA (RFC 8555). The CA connects to port 443 of each host
-// and does the challenge tls-alpn-01 (RFC 8737) in a TLS handshake with the server, so
-// no other port is needed.
+// ACME gets certificates from a CA (RFC 8555). The CA connects to port 443 of each host.
+// It does the challenge tls-alpn-01 (RFC 8737) in a TLS handshake with the server, so no
+// other port is needed.
 type ACME struct {
 	Hosts     []string // the host names that get certificates
 	Dir       string   // the folder for certificates and the account key; Config creates it
@@ -68,9 +68,9 @@ func (a ACME) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// Fetch gets the certificates that are missing, so that the first client does not have
-// to wait, and errors are in the log from the start. config must be from Config, and the
-// server must serve it during Fetch.
+// Fetch gets the certificates that are missing. So the first client does not have to wait,
+// and errors are in the log from the start. config must be from Config. The server must
+// serve it during Fetch.
 func (a ACME) Fetch(config *tls.Config) {
 	for _, host := range a.Hosts {
 		cert, err := config.GetCertificate(&tls.ClientHelloInfo{

@@ -17,9 +17,9 @@ import (
 const checkEvery = time.Second
 
 // FromFiles returns a TLS configuration with the certificate chain and the key in two PEM
-// files. The server reads the files again when they change. While they do not match each
-// other, for example because only one file is new, it keeps the last pair that matched,
-// and logs the reason.
+// files. The server reads the files again when they change. While the files do not
+// match each other, for example because only one is new, it keeps the last pair that
+// matched. It logs the reason.
 func FromFiles(cert, key string, log *slog.Logger) (*tls.Config, error) {
 	f := &files{cert: cert, key: key, log: log, checked: time.Now()}
 	if _, err := f.load(); err != nil {

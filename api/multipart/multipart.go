@@ -1,9 +1,13 @@
 // Package multipart reads multipart/form-data bodies (RFC 7578, RFC 2046 section 5.1),
-// part by part. It accepts bodies that browsers and programs send but mime/multipart
-// rejects: with control characters and other faults in the header of a part, with file
-// names in all common forms of quoting and escaping, and with a boundary that lacks its
-// quotes. Unlike mime/multipart, it limits the header of a part, and it reads content
-// directly into the caller's buffer.
+// part by part. It accepts bodies that browsers and programs send, although
+// mime/multipart rejects them:
+//
+//   - control characters and other faults in the header of a part;
+//   - file names in all common forms of quoting and escaping;
+//   - a boundary that lacks its quotes.
+//
+// Unlike mime/multipart, it limits the header of a part, and it reads content directly
+// into the caller's buffer.
 package multipart
 
 import (

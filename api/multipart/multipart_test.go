@@ -89,10 +89,10 @@ func TestBodies(t *testing.T) {
 // TestReaderError checks that an error of the connection is returned unchanged.
 func TestReaderError(t *testing.T) {
 	t.Parallel()
-	gone := errors.New("connection reset")
+	reset := errors.New("connection reset")
 	for _, sent := range []string{"", "--b\r\nContent-", "--b\r\n" + disposition, "--b\r\n" + disposition + strings.Repeat("x", 20_000), "--b\r\n" + disposition + "x\r\n--b"} {
-		if _, err := read(io.MultiReader(strings.NewReader(sent), iotest.ErrReader(gone)), 16<<10); !errors.Is(err, gone) {
-			t.Errorf("after %.40q: got %v, want %v", sent, err, gone)
+		if _, err := read(io.MultiReader(strings.NewReader(sent), iotest.ErrReader(reset)), 16<<10); !errors.Is(err, reset) {
+			t.Errorf("after %.40q: got %v, want %v", sent, err, reset)
 		}
 	}
 }

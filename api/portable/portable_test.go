@@ -76,7 +76,7 @@ func (c *counting) Err() error {
 }
 
 // TestManySameNames checks that Names tries few names for each image, even if all images
-// need the same file name, and that it stops when its context ends.
+// need the same file name. It also checks that Names stops when its context ends.
 func TestManySameNames(t *testing.T) {
 	t.Parallel()
 	const n = 4000

@@ -1,5 +1,5 @@
-// Package progress shows the progress of a long command: as a bar on a terminal, and as
-// a line every ten seconds elsewhere, such as in the journal of systemd.
+// Package progress shows the progress of a long command. On a terminal it shows a bar.
+// Elsewhere, such as in the journal of systemd, it writes a line every ten seconds.
 package progress
 
 import (

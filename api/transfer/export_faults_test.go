@@ -286,8 +286,8 @@ func TestExportFails(t *testing.T) {
 			t.Errorf("it fetched %d more images", n-10)
 		}
 
-		gone := filepath.Join(t.TempDir(), "gone")
-		_, err = doExport(t.Context(), hooked{Images: p, fetch: func(string) error { return os.RemoveAll(gone) }}, gone, false)
+		removed := filepath.Join(t.TempDir(), "removed")
+		_, err = doExport(t.Context(), hooked{Images: p, fetch: func(string) error { return os.RemoveAll(removed) }}, removed, false)
 		wantError(t, err, "stopped after")
 	})
 }

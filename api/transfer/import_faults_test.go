@@ -80,12 +80,12 @@ func TestImportUnreadable(t *testing.T) {
 		latin := filepath.Join(dir, "caf\xe9.png")
 		write(t, latin, picture(t, 1, 0), longAgo)
 		write(t, filepath.Join(dir, "cat.png"), picture(t, 2, 0), longAgo)
-		gone := filepath.Join(dir, "gone.png")
-		write(t, gone, picture(t, 3, 0), longAgo)
+		removed := filepath.Join(dir, "removed.png")
+		write(t, removed, picture(t, 3, 0), longAgo)
 		const memory = "/proc/self/mem" // reading its first byte is an I/O error
 		var once sync.Once
 		said, err := doImport(t.Context(), hooked{Images: p, stat: func(string) {
-			once.Do(func() { os.Remove(gone) })
+			once.Do(func() { os.Remove(removed) })
 		}}, memory, filepath.Join(dir, "cat.png"), dir)
 		if err == nil || !strings.Contains(err.Error(), "could not be imported") {
 			t.Errorf("got %v", err)

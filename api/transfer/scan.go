@@ -34,8 +34,8 @@ type note struct {
 }
 
 // scan lists the files to import. Each path is a file or a folder. Inside folders, scan
-// skips hidden files and folders, and does not follow symbolic links: a link can lead
-// out of the folder or in a circle. It accepts every path of the command line itself,
+// skips hidden files and folders. It does not follow symbolic links, because a link can
+// lead out of the folder or in a circle. It accepts every path of the command line itself,
 // hidden or not, and follows it if it is a link.
 func scan(paths []string) (*found, error) {
 	all := new(found)
