@@ -4,6 +4,7 @@ package api
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -101,13 +102,23 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 	})
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.IPExtractor = s.access.ClientAddress
-	s.echo.Use(s.measure, s.logRequests(), transport.Pace(o.Stall, networkOf), middleware.RecoverWithConfig(recovery(o.Log)), s.access.KnownHost, s.access.CORS())
+	s.use(s.measure, s.logRequests(), transport.Pace(o.Stall, networkOf), middleware.RecoverWithConfig(recovery(o.Log)), s.access.KnownHost, s.access.CORS())
 	s.routes(page)
 	s.prefix = newPrefix(o.Access.BaseURL, s.echo.Routes())
 	if o.Metrics != nil {
 		o.Metrics.watch(s)
 	}
 	return s
+}
+
+// use sets the middleware of all requests, the outermost first. It builds the chain once:
+// Echo.Use alone would build it anew for each request.
+func (s *Server) use(all ...echo.MiddlewareFunc) {
+	chain := func(c echo.Context) error { return c.Handler()(c) } // the route that Echo found
+	for _, m := range slices.Backward(all) {
+		chain = m(chain)
+	}
+	s.echo.Use(func(echo.HandlerFunc) echo.HandlerFunc { return chain })
 }
 
 // routes registers all routes. Viewing images is public. Uploading needs the access token
