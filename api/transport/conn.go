@@ -94,12 +94,9 @@ type gatherConn struct {
 const SmallRoom = 32 << 10
 
 // room waits until the kernel takes bytes of a response, and returns how many it takes
-// at once: most, or at least SmallRoom. The connection's write deadline
-// ends the wait.
+// at once: most, which is more than SmallRoom, or fewer, but at least SmallRoom. The write
+// deadline of the connection ends the wait.
 func (c *gatherConn) room(most int) (int, error) {
-	if most <= SmallRoom {
-		return most, nil
-	}
 	c.most = most
 	err := c.raw.Write(c.ask)
 	return c.free, err

@@ -108,7 +108,7 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 
 // Room waits for the client to take bytes; see db.Receiver.
 func (w *pacedWriter) Room(most int) (int, error) {
-	if w.carrier == nil {
+	if w.carrier == nil || most <= SmallRoom {
 		return most, nil
 	}
 	_ = w.control.SetWriteDeadline(time.Now().Add(w.stall))
