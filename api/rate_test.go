@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestRate(t *testing.T) {
 	}
 	for _, client := range []string{"192.0.2.1", "::ffff:192.0.2.1", "2001:db8::2"} {
 		a := upload(client, "PUT", "more.png")
-		if r := a.refusal(t, http.StatusTooManyRequests, "too_many_uploads"); !strings.Contains(r.Message, "Try again in 1") {
+		if r := a.refusal(t, http.StatusTooManyRequests, "too_many_uploads"); !regexp.MustCompile(`Try again in \d{4} s\.$`).MatchString(r.Message) {
 			t.Errorf("%s: the message %q does not say when", client, r.Message)
 		}
 		if after := a.header.Get("Retry-After"); after != "1800" && after != "1799" {

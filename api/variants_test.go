@@ -796,7 +796,11 @@ func (b spoiltReads) ReadAt(p []byte, off int64) (int, error) {
 	if off > 5000 {
 		return 0, db.ErrDamaged
 	}
-	return b.Body.ReadAt(p[:min(len(p), 5001)], off)
+	n, err := b.Body.ReadAt(p[:min(len(p), 5001)], off)
+	if n < len(p) && err == nil {
+		err = db.ErrDamaged
+	}
+	return n, err
 }
 
 // withPNGSize changes the header of a PNG, checksum and all.

@@ -89,7 +89,7 @@ func (p *Policy) CountUpload(c echo.Context) error {
 	}
 	seconds := max(1, int(math.Ceil(wait.Seconds())))
 	c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(seconds))
-	return refusal.New(http.StatusTooManyRequests, "too_many_uploads", "You are uploading too much at once. Try again in %d p.", seconds)
+	return refusal.New(http.StatusTooManyRequests, "too_many_uploads", "You are uploading too much at once. Try again in %d s.", seconds)
 }
 
 // LimitUploads is middleware for routes that upload. It refuses a request before its body
