@@ -45,8 +45,8 @@ type Options struct {
 	// metadata it cannot remove.
 	Strip bool
 
-	// VariantBudget is how many bytes of the store resized copies may take; 0 means a
-	// tenth of the images' but at least 1 GiB, and less than 0 keeps none.
+	// VariantBudget limits the bytes of all resized copies in the store. 0 means a tenth
+	// of the bytes of the images, but at least 1 GiB. A negative value keeps no copies.
 	VariantBudget int64
 	ResizeMemory  int64 // bytes for making resized copies; 0 means DefaultResizeMemory
 	MaxPixels     int64 // the largest picture that is resized; 0 means DefaultMaxPixels

@@ -32,7 +32,7 @@ func precondition(h http.Header) db.Precondition {
 }
 
 // matches reports whether a list of entity tags has the one of the current image.
-// The weak comparison takes W/"x" for "x".
+// The weak comparison treats W/"x" and "x" as equal.
 func matches(list []string, current *db.Image, weak bool) bool {
 	if current == nil {
 		return false

@@ -65,7 +65,8 @@ func (s *Server) keyed(c echo.Context) (db.Image, error) {
 
 var errNoKey = refusal.New(http.StatusNotFound, "not_found", "There is no image to delete here. It was deleted or replaced, or the link is incomplete.")
 
-// deleteByKey responds with 204, or to the form of a browser with a page.
+// deleteByKey responds with 204. If a browser sent the form of the page, it responds with a
+// page.
 func (s *Server) deleteByKey(c echo.Context) error {
 	name, err := s.deleteKeyed(c)
 	if err == nil && c.Request().Method == http.MethodDelete {
@@ -106,9 +107,9 @@ func (s *Server) askToDelete(c echo.Context) error {
 // deletion is what the page shows.
 type deletion struct {
 	Name    string
-	Image   string // where to see it
+	Image   string // URL of the picture
 	Done    bool
-	Kept    bool   // in the trash, once it is done
+	Kept    bool   // whether the deleted image is in the trash
 	Title   string // of a problem
 	Problem string
 }

@@ -31,7 +31,7 @@ var (
 )
 
 // refusals maps errors to a status, a code and a message. Without a message, the error's own
-// text is shown. The first row that matches counts.
+// text is shown. The first row that matches is used.
 var refusals = []struct {
 	err     error
 	status  int

@@ -26,7 +26,7 @@ type form struct {
 	files  int             // files so far
 	stored int             // files that were stored
 
-	ahead     *multipart.Part // the next file, if lifetime has read up to it
+	ahead     *multipart.Part // the next file, if lifetime has found it already
 	aheadErr  error           // the error of lifetime's search for it
 	expiresIn string          // the field of that name
 	fieldErr  error           // the error of reading that field
@@ -38,16 +38,16 @@ func newForm(r *http.Request, base string) (*form, error) {
 	boundary, isForm := multipart.Boundary(r.Header.Get(echo.HeaderContentType))
 	switch {
 	case !isForm:
-		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "An upload is form data (multipart/form-data) with the image in the field “file”, as from: curl -F file=@cat.png %s/upload", base)
+		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "Send the image as form data (multipart/form-data) in the field “file”. Example: curl -F file=@cat.png %s/upload", base)
 	case boundary == "": // the header was set by hand; fetch would have added a boundary
 		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "The Content-Type header has no boundary for the form data. Leave the header out: a client that sends a form sets it.")
 	}
 	return &form{parts: multipart.NewReader(r.Body, boundary)}, nil
 }
 
-// nextFile goes to the next part that is a file: a part with a file name, or the field
-// “file”, which a browser sends without a file name if the user chose no file. It reads
-// the fields before that part. At the end of the form it returns io.EOF.
+// nextFile goes to the next file of the form, and reads the fields before it. A file is a
+// part with a file name, or the field “file”. If the user chose no file, a browser sends
+// that field without a file name. At the end of the form nextFile returns io.EOF.
 func (f *form) nextFile() (*multipart.Part, error) {
 	if part, err := f.ahead, f.aheadErr; part != nil || err != nil {
 		f.ahead, f.aheadErr = nil, nil
@@ -75,7 +75,7 @@ func (f *form) lifetime() (string, error) {
 	case f.fieldErr != nil:
 		return "", f.fieldErr
 	case errors.Is(f.aheadErr, io.ErrUnexpectedEOF), errors.Is(f.aheadErr, os.ErrDeadlineExceeded):
-		return "", f.aheadErr // the missing rest may have had the field
+		return "", f.aheadErr // the field may be in the part that did not arrive
 	}
 	// Any other error concerns the next file.
 	if f.stored > 0 && before != f.expiresIn {
@@ -122,8 +122,8 @@ func (f *form) Read(p []byte) (int, error) {
 	return n, formError(err)
 }
 
-// formError makes refusals of the errors of the form's own syntax. It returns other errors,
-// and io.EOF, as they are.
+// formError turns errors in the syntax of the form into refusals. It returns io.EOF and all
+// other errors unchanged.
 func formError(err error) error {
 	for _, fault := range []error{multipart.ErrHeader, multipart.ErrBoundary, multipart.ErrEncoding} {
 		if errors.Is(err, fault) {

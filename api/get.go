@@ -16,10 +16,11 @@ import (
 	"imageserver/db"
 )
 
-// imageHeader is in every response for an image. An image that is opened in a tab of its
-// own, such as an SVG, runs no script and loads only the pictures and fonts inside it, from
-// data: URLs. Pages of all origins may show it. Without ?v= the image may change, so caches
-// must ask. All responses share these values, so nothing may change them.
+// imageHeader is in every response for an image. If an image such as an SVG is opened in its
+// own tab, it runs no script. It loads only the pictures and fonts that it contains, as data:
+// URLs. Pages of all origins may show it. Without ?v= the image may change, so a cache must
+// ask the server each time whether its copy is still valid. All responses share these
+// values, so no code may change them.
 var imageHeader = http.Header{
 	"Content-Security-Policy":      {"default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox"},
 	"X-Content-Type-Options":       {"nosniff"},
@@ -84,14 +85,14 @@ func (s *Server) sendImage(c echo.Context, want imageQuery) error {
 	}
 	v, err := variants.Plan(img, body, *want.variant, access.Network(c.RealIP()))
 	if err == nil {
-		body.Close() // a client that waits for a variant does not hold the image
+		body.Close() // the client may wait long for the variant
 		err = s.sendVariant(c, v, want)
 	}
 	if tooHard(err) {
 		h := c.Response().Header()
 		h.Set(echo.HeaderVary, "Accept, Sec-Fetch-Dest")
 		if showsPicture(c.Request()) {
-			want.version, err = "", variants.ErrOriginal // the next request may get the error, so no cache may keep the image for long
+			want.version, err = "", variants.ErrOriginal // caches must not keep the original for clients that get the error
 		}
 	}
 	if errors.Is(err, variants.ErrOriginal) {
@@ -101,8 +102,8 @@ func (s *Server) sendImage(c echo.Context, want imageQuery) error {
 	return err
 }
 
-// tooHard reports whether err is that of a sound picture that would need too much memory
-// or time, or would be too long for a JPEG.
+// tooHard reports whether err means that a picture is not damaged, but needs too much memory
+// or time, or is too long for a JPEG.
 func tooHard(err error) bool {
 	return slices.ContainsFunc([]error{resize.ErrTooLong, variants.ErrTooManyPixels, variants.ErrMemory, variants.ErrTooSlow}, func(hard error) bool { return errors.Is(err, hard) })
 }
@@ -114,8 +115,8 @@ func showsPicture(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Dest") == "image" || strings.Contains(r.Header.Get(echo.HeaderAccept), "image/")
 }
 
-// sendVariant responds with a variant of an image. A damaged variant is made again, and
-// sent if nothing of the damaged one was.
+// sendVariant responds with a variant of an image. If the stored variant is damaged,
+// sendVariant makes it again. It sends the new variant only if the response has not begun.
 func (s *Server) sendVariant(c echo.Context, v *variants.Variant, want imageQuery) error {
 	ctx := c.Request().Context()
 	img, content, err := s.variants.Get(ctx, v)

@@ -110,13 +110,12 @@ func (s *Server) putImage(c echo.Context) error {
 	return c.JSON(code, a)
 }
 
-// putNowhere responds to a curl -T without the last slash.
+// putNowhere responds to curl -T if the URL has no slash at its end.
 func (s *Server) putNowhere(echo.Context) error {
-	return refusal.New(http.StatusBadRequest, "bad_name", "The name is missing: PUT /images/NAME, or with curl -T photo.jpg the URL ends in /images/")
+	return refusal.New(http.StatusBadRequest, "bad_name", "The URL has no name. Use PUT /images/NAME. With curl -T photo.jpg, end the URL with /images/")
 }
 
-// checkNow asks allow about the image as it is now. The store asks again in the
-// transaction.
+// checkNow calls allow with the current image. The store calls it again in the transaction.
 func (s *Server) checkNow(c echo.Context, name string, allow db.Precondition) error {
 	img, err := s.store.Stat(c.Request().Context(), name)
 	switch {

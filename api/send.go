@@ -39,9 +39,9 @@ func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	}
 }
 
-// send responds with http.ServeContent and handles what it does not: store errors, JSON
-// error bodies, and multi-range requests, which are ignored because each range would be
-// copied. On error it removes all header fields of the image.
+// send responds with http.ServeContent. It also handles three things that ServeContent does
+// not: store errors, JSON error bodies, and requests for several ranges, which send ignores.
+// On error it removes all header fields of the image.
 func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
 	r := c.Request()
 	h := c.Response().Header()
@@ -173,7 +173,7 @@ func (p *partWriter) Write(b []byte) (n int, err error) {
 }
 
 // attachment returns a Content-Disposition (RFC 6266) with the name in ASCII, for clients
-// such as curl -OJ, and, if it differs, in UTF-8 (RFC 8187).
+// such as curl -OJ. If the name is not ASCII, it also has the name in UTF-8 (RFC 8187).
 func attachment(name string) string {
 	ascii := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' || r == '%' {

@@ -19,8 +19,8 @@ import (
 )
 
 // uploaded is the JSON of a successful upload. It has the fields of the last image, a
-// message for people, and fields that some editors need. The contract promises message
-// and filename.
+// message for people, and fields that some editors need. Only message and filename are
+// promised for ever.
 type uploaded struct {
 	Message string `json:"message"`
 	image

@@ -24,15 +24,15 @@ type Options struct {
 	// request that RequireToken guards.
 	Token string
 
-	// Private is set for a server that has neither an access token nor the order to
-	// be open to everyone. Requests that RequireToken guards must then come from the
-	// server's own machine, and not through a proxy or a tunnel.
+	// Private is set for a server without an access token that is not open to everyone
+	// (--open). Requests that RequireToken guards must then come from the server's own
+	// machine, and not through a proxy or a tunnel.
 	Private bool
 
-	// LocalOnly refuses requests whose Host is a name other than localhost and that of
-	// BaseURL. A server that listens on a loopback address sets it, so that a page of
-	// another site whose name is made to point to this machine (DNS rebinding) cannot
-	// read anything.
+	// LocalOnly refuses a request whose Host is a name, unless the name is localhost or
+	// the host of BaseURL. A server that listens on a loopback address sets it. Another
+	// site can make its own name point to this machine (DNS rebinding). With LocalOnly
+	// the pages of that site cannot read anything.
 	LocalOnly bool
 
 	BaseURL        *url.URL       // the beginning of the URLs in responses; nil means as in the request
@@ -87,7 +87,7 @@ func New(o Options) *Policy {
 // The errors of requests that the policy refuses.
 var (
 	ErrToken       = refusal.New(http.StatusUnauthorized, "token", "This server requires its access token: send the header “Authorization: Bearer TOKEN”.")
-	ErrRemote      = refusal.New(http.StatusForbidden, "remote", "Only programs on the server's own machine may do this, and another machine, a proxy or a tunnel sent this request. The server's operator can start it with --token=SECRET or --open.")
+	ErrRemote      = refusal.New(http.StatusForbidden, "remote", "Only programs on the server's own machine may do this. This request came from another machine, a proxy or a tunnel. The server's operator can start it with --token=SECRET or --open.")
 	ErrCrossOrigin = refusal.New(http.StatusForbidden, "cross_origin", "A page of another site may not do this. Use the server's own page, or its token.")
 )
 
@@ -168,7 +168,7 @@ func (p *Policy) ours(host string) bool {
 		return true
 	}
 	name := hostName(host)
-	// A zone, which begins with %, can contain any text.
+	// The zone of an IPv6 address, which begins with %, can contain any text.
 	if a, err := netip.ParseAddr(name); err == nil {
 		return a.Zone() == ""
 	}

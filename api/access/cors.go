@@ -25,8 +25,8 @@ func (p *Policy) CORS() echo.MiddlewareFunc {
 			if p.o.Keyed(c.Request().URL.Path) {
 				next = key
 			}
-			// Browsers with Private Network Access ask for this before a public page
-			// may reach a private address.
+			// Browsers with Private Network Access send this header before a public
+			// page may reach a private address.
 			if c.Request().Header.Get("Access-Control-Request-Private-Network") == "true" {
 				c.Response().Header().Set("Access-Control-Allow-Private-Network", "true")
 			}

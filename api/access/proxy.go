@@ -11,9 +11,10 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// ClientAddress returns the address of the client: that of the peer or, if the peer is a
-// trusted proxy, the last address in X-Forwarded-For that is not a trusted proxy's. It
-// returns "" without an address, as for a program that connects to a unix socket.
+// ClientAddress returns the address of the client. This is the address of the peer. If the
+// peer is a trusted proxy, it is the last address in X-Forwarded-For that does not belong
+// to a trusted proxy. A program that connects to a unix socket has no address: then the
+// result is "".
 func (p *Policy) ClientAddress(r *http.Request) string {
 	client, trusted := p.peer(r)
 	if !trusted {

@@ -19,9 +19,10 @@ import (
 // take about 20 MB.
 const maxClients = 50_000
 
-// limiter counts the uploads of each client in a token bucket. A client that was idle
-// until its bucket is full needs no memory. So there are two generations of clients: the
-// older one is dropped when that time has passed, or when the younger one is full.
+// limiter counts the uploads of each client in a token bucket. If a client is idle long
+// enough, its bucket is full again, and the limiter can forget it. So there are two
+// generations of clients. The limiter drops the older generation when a bucket has had the
+// time to fill, or when the younger generation has maxClients clients.
 type limiter struct {
 	rate units.Rate
 	now  func() time.Time
@@ -65,7 +66,8 @@ func (l *limiter) bucket(client netip.Prefix, now time.Time) *rate.Limiter {
 }
 
 // Network returns what counts as one client in every limit: an IPv4 address, or the /64 of
-// an IPv6 address, which one client has. It returns the zero Prefix for all other text.
+// an IPv6 address, because one client usually has a whole /64. It returns the zero Prefix
+// for all other text.
 func Network(address string) netip.Prefix {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {

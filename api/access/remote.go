@@ -20,7 +20,7 @@ var clientHeaders = []string{
 // remote reports whether the request comes from another machine, or through a
 // proxy or tunnel that may forward requests from other machines. Everything that
 // connects to a loopback address looks local, and a tunnel can rewrite Host to
-// localhost. What a tunnel adds to the request gives it away.
+// localhost. But most tunnels add headers to the request.
 //
 // A client that forges these headers only loses rights. A tunnel that adds
 // nothing cannot be noticed.
@@ -57,11 +57,10 @@ func forwardedClients(h http.Header) (clients []string) {
 	return clients
 }
 
-// anonymouslyForwarded reports whether a proxy sends the request without saying
-// for whom. nginx, where only proxy_pass is configured, adds no header and calls
-// the server by the address in proxy_pass, but uses HTTP/1.0 and sends
-// "Connection: close" (tried with 1.22). Clients on this machine rarely send both:
-// curl -0 does not.
+// anonymouslyForwarded reports whether a proxy sends the request without saying for whom.
+// If only proxy_pass is configured, nginx adds no header, and the Host is the address in
+// proxy_pass. But it uses HTTP/1.0 and sends "Connection: close" (tried with nginx 1.22).
+// Clients on this machine rarely do both; curl -0 does not.
 func anonymouslyForwarded(r *http.Request, named bool) bool {
 	has := func(name string) bool { return len(r.Header.Values(name)) > 0 }
 	switch {

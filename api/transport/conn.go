@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// net/http sends the head of a response together with the first bytes of the body, up to
-// its buffer's 4 KiB, and then the rest: two system calls where one is enough. The
-// connections here hold the first write back until the second comes.
+// net/http sends a response in two system calls, although one is enough. The first call has
+// the head and the start of the body, up to the 4 KiB of its buffer. The second call has
+// the rest. The connections here hold the first write back until the second one comes.
 
 // Listener returns l with connections that send the head and the body of a response
 // together and know how much they can take. An http.Server that serves it sets
@@ -30,8 +30,8 @@ func gatherer(ctx context.Context) *gatherConn {
 	return c
 }
 
-// carrier returns the connection that the request came over, below TLS too, or nil
-// if it is of another kind.
+// carrier returns the connection of the request. With TLS, it returns the connection under
+// TLS. It returns nil if that is not a gatherConn.
 func carrier(ctx context.Context) *gatherConn {
 	if c, ok := ctx.Value(connKey{}).(*tls.Conn); ok {
 		below, _ := c.NetConn().(*gatherConn)
@@ -66,8 +66,8 @@ type socket interface {
 }
 
 // unsent is how many bytes of a response may wait in the kernel to be sent. By default
-// Linux takes up to 4 MB, and lets a writer continue only when a third of that was sent:
-// a client that reads 10 kB/s would seem to have stalled.
+// Linux takes up to 4 MB. Then a writer must wait until a third of that was sent. So a
+// client that reads 10 kB/s would seem to have stalled.
 const unsent = 192 << 10
 
 // gatherMax is the size of net/http's buffer. Only writes from that buffer are held
@@ -90,12 +90,12 @@ type gatherConn struct {
 }
 
 // SmallRoom is the least room that a connection reports, in bytes, if the caller asks for
-// as much. It may be a little more than the kernel takes.
+// SmallRoom or more. The kernel may take a little less.
 const SmallRoom = 32 << 10
 
-// room waits until the kernel takes bytes of a response, and returns how many it takes
-// at once: most, which is more than SmallRoom, or fewer, but at least SmallRoom. The write
-// deadline of the connection ends the wait.
+// room waits until the kernel takes bytes of a response, and returns how many it takes at
+// once. The result is from SmallRoom to `most`, which must be larger than SmallRoom. The
+// write deadline of the connection ends the wait.
 func (c *gatherConn) room(most int) (int, error) {
 	c.most = most
 	err := c.raw.Write(c.ask)
@@ -108,7 +108,7 @@ func (c *gatherConn) askRoom(fd uintptr) bool {
 	return c.free > 0
 }
 
-// gather holds the next small write back until another or release.
+// gather holds the next small write back until another write comes or release is called.
 func (c *gatherConn) gather() { c.gathering = true }
 
 // release sends what is still held back.

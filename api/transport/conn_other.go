@@ -4,5 +4,5 @@ package transport
 
 import "syscall"
 
-// limitUnsent leaves the bound to the kernel.
+// limitUnsent does nothing: the kernel decides how many bytes may wait to be sent.
 func limitUnsent(syscall.RawConn) {}

@@ -13,18 +13,19 @@ func RespondEarly(c echo.Context, status int, text []byte, limit int64) {
 	w, r := c.Response(), c.Request()
 	body, _ := r.Body.(*pacedBody)
 	unread := body != nil && body.err == nil
-	// A client that waits for "100 Continue" sends no body after an error, and a read
-	// would send it the 100.
+	// A client that waits for "100 Continue" sends no body after an error. A read of the
+	// body would make net/http send "100 Continue".
 	waits := unread && body.read == 0 && r.Header.Get("Expect") != ""
 	if unread && !waits && !body.large() {
 		unread = !body.drain(spare, inFlight)
 	}
-	// In HTTP/2 the response does not wait for the body, and after it the rest of the
-	// body is cancelled without an error (RFC 9113 section 8.1).
+	// In HTTP/2 the response does not wait for the body. After the response, the rest of
+	// the body is cancelled without an error (RFC 9113 section 8.1).
 	unread = unread && r.ProtoMajor == 1
 	if unread {
-		// net/http would read the body before it responds, and would take bytes that
-		// arrive after a deadline for the next request.
+		// Without this, net/http would read the body before it responds. If bytes of
+		// the body arrived after the read deadline, net/http would treat them as the
+		// next request.
 		_ = http.NewResponseController(w).EnableFullDuplex()
 		w.Header().Set(echo.HeaderConnection, "close")
 	}

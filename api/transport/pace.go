@@ -24,8 +24,9 @@ const (
 	// 64 KiB in a minute, a client that sends a byte now and then is dropped, and one
 	// that sends 2 kB/s is not.
 	stride = 64 << 10
-	// A client that was silent for minStall counts as stalled, or, if it made long
-	// pauses before, for up to maxPause. It is dropped only if others wait for memory.
+	// A client counts as stalled after minStall of silence. If it made long pauses
+	// before, the limit is longer, up to maxPause. A stalled client is dropped only if
+	// other uploads wait for memory.
 	minStall = 250 * time.Millisecond
 	maxPause = 2 * time.Second
 	// spare is how many bytes of an unneeded body are read to keep the connection. It
@@ -36,9 +37,9 @@ const (
 	// maxStreams is the number of requests that one HTTP/2 connection may have in
 	// progress: the least that RFC 9113 section 6.5.2 recommends.
 	maxStreams = 100
-	// streamStride replaces stride, and the chunk of a response, in HTTP/2, where
-	// requests share a connection: each of maxStreams images must make progress within
-	// the stall time. It is the size of a frame.
+	// In HTTP/2, where requests share a connection, streamStride is used instead of
+	// stride and of the chunk of a response. So each of maxStreams images must make
+	// progress within the stall time. streamStride is the size of a frame.
 	streamStride = 16 << 10
 )
 
@@ -47,16 +48,16 @@ const (
 func HTTP2(stall time.Duration) *http.HTTP2Config {
 	return &http.HTTP2Config{
 		MaxConcurrentStreams: maxStreams,
-		// The deadline of a stream ends a wait for the client's flow control. A wait for
-		// the connection has this timeout.
+		// If the client's flow control blocks a stream, the deadline of the stream ends
+		// the wait. A write that waits for the connection ends after this timeout.
 		WriteByteTimeout: stall,
 	}
 }
 
-// Pace returns middleware that gives the body of the request and the response deadlines
-// which move on with the bytes that are transferred: a slow client finishes, and one
-// that stalls for longer than stall is dropped. client returns the name that the
-// requests of one client have in common; see db.Sender.
+// Pace returns middleware that sets deadlines for the request body and for the response. A
+// deadline moves when bytes are transferred. So a slow client can finish, and a client that
+// stalls for longer than `stall` is dropped. `client` returns the name that all requests of
+// one client have in common; see db.Sender.
 func Pace(stall time.Duration, client func(echo.Context) string) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -167,8 +168,8 @@ func BytesRead(r *http.Request) int64 {
 	return 0
 }
 
-// Room returns the method of that name of the writer that paces a response; see
-// db.Receiver. A response that is not paced has room for everything.
+// Room returns the Room method of the writer that paces a response; see db.Receiver. A
+// response that is not paced has room for everything.
 func Room(w http.ResponseWriter) func(most int) (int, error) {
 	for {
 		switch v := w.(type) {
@@ -243,8 +244,8 @@ func (b *pacedBody) extend() {
 // large reports whether the rest of the body may be larger than spare.
 func (b *pacedBody) large() bool { return b.size < 0 || b.size-b.read > spare }
 
-// drain reads up to limit more bytes for at most wait, and reports whether it reached the
-// end. A browser reads the response only when it has sent everything; it shows a
+// drain reads at most `limit` more bytes, takes at most the time `wait`, and reports whether
+// it reached the end. A browser reads the response only when it has sent everything; it shows a
 // connection that is reset earlier as a network error.
 func (b *pacedBody) drain(limit int64, wait time.Duration) (ended bool) {
 	_ = b.control.SetReadDeadline(time.Now().Add(wait))

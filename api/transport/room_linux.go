@@ -28,7 +28,7 @@ func (r *socketRoom) of(fd, most int) int {
 	return min(most, SmallRoom)
 }
 
-// beside returns the room beside bytes that are not sent. A third of SO_SNDBUF is left
-// for what was sent and is not acknowledged, and another for what the kernel itself
-// keeps for each packet (socket(7)).
+// beside returns how many more bytes the socket takes while `waiting` bytes are not sent
+// yet. One third of SO_SNDBUF is for bytes that were sent but not acknowledged. Another
+// third is for the data that the kernel keeps for each packet (socket(7)).
 func (r *socketRoom) beside(waiting int) int { return min(r.size/3, unsent) - waiting }

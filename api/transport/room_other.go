@@ -2,8 +2,8 @@
 
 package transport
 
-// socketRoom cannot ask the kernel here: it offers the whole of a chunk, which a slow
-// client then holds in memory.
+// socketRoom cannot ask the kernel on this system. It reports room for a whole chunk, so a
+// chunk stays in the server's memory while a slow client reads it.
 type socketRoom struct{}
 
 func (*socketRoom) of(_, most int) int { return most }

@@ -25,10 +25,10 @@ func inBackground[T any](work func() (T, error)) (result T, err error) {
 }
 
 // resizers returns how many variants to make at a time: one for every two of Go's
-// processors, besides the one small variant that the queue allows. As many processors
-// stay free for requests, because Go takes a processor from a goroutine that computes
-// only after 10 ms. The program has two processors for each core and one more (see
-// main), so it makes one variant on each core.
+// processors. The queue allows one more, small variant. The other processors stay free for
+// requests. Without them a request could wait 10 ms, because Go takes a processor away
+// from a computing goroutine only after that time. main sets GOMAXPROCS to twice the number
+// of cores plus one, so there is one variant for each core.
 func resizers() int { return max(1, (runtime.GOMAXPROCS(0)-1)/2) }
 
 // caught returns the result of recover as an error, or nil if nothing panicked.

@@ -15,8 +15,8 @@ const (
 	maxFailures = 1000
 )
 
-// failures remembers the latest pictures that could not be resized. Without it, a
-// picture that was made to take long would be decoded for each size that a client
+// failures remembers the latest pictures that could not be resized. Without it, the server
+// would decode a picture that is designed to be slow again for each size that a client
 // requests. The zero value is ready to use.
 type failures struct {
 	mu  sync.Mutex
@@ -38,8 +38,8 @@ func (f *failures) of(d db.Digest) error {
 	return nil
 }
 
-// add remembers that the picture could not be resized because of err. In a full
-// list, expired failures make room. If there are none, any other failure does.
+// add remembers that the picture could not be resized because of err. If the
+// list is full, it deletes expired failures or, if none has expired, any other failure.
 func (f *failures) add(d db.Digest, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

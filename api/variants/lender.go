@@ -15,15 +15,15 @@ import (
 // is enough for all but slow clients.
 const lentTime = 10 * time.Second
 
-// lender holds variants that the store does not keep while clients read them. The readers
-// of a variant share its bytes, which count once. The budget is separate from the memory
-// for making variants, so slow clients cannot stop that.
+// lender keeps variants in memory that the store does not keep, as long as clients read
+// them. The readers of a variant share its bytes, which count once. The budget is separate
+// from the memory for making variants, so slow clients cannot stop the making of variants.
 //
-// When the budget is used up, a new variant replaces the oldest one of the client that
-// holds the most bytes, or any one that is older than lentTime. The clients that read the
-// replaced variant are cut off.
+// When the budget is used up, a new variant replaces an older one. This is the oldest
+// variant of the client that has the most bytes, or any variant that is older than
+// lentTime. The clients that read the replaced variant are cut off.
 type lender struct {
-	budget int64 // bytes; a larger variant is lent if no other is
+	budget int64 // bytes; a larger variant is lent only if no other variant is lent
 
 	mu   sync.Mutex
 	used int64

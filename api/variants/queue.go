@@ -18,8 +18,8 @@ const (
 	// maxLane is how many of these may be of one picture. Only one variant of a picture
 	// is made at a time.
 	maxLane = 32
-	// maxPassed is how many smaller jobs may start before a job whose turn it is but
-	// which does not fit into the free memory.
+	// Sometimes the next job does not fit into the free memory. maxPassed is how many
+	// smaller jobs may then start before it.
 	maxPassed = 64
 	// queueTime is the longest wait.
 	queueTime = 30 * time.Second
@@ -30,13 +30,13 @@ const (
 //
 // Clients share the turns. The next job is that of the client whose last job started
 // longest ago. When the queue is full, the job of a client with few jobs replaces the
-// newest job of the client with the most.
+// newest job of the client with the most jobs.
 //
 // One more turn is for small jobs only, with memory of its own, so that small pictures do
 // not wait until large ones are made.
 //
-// Several clients can ask for the same variant, which is made once. Their job is next when
-// it is next for one of them, and it uses up the turn of that client only.
+// Several clients can ask for the same variant, which is made once. Their job starts when
+// it is the turn of one of these clients. Only the turn of that client is used up.
 type queue struct {
 	mu      sync.Mutex
 	turns   int    // free turns
@@ -68,8 +68,8 @@ type job struct {
 	answer  chan error
 }
 
-// newQueue returns a queue with turns that share memory, and with one more turn, which has
-// small bytes for itself.
+// newQueue returns a queue. Its `turns` share `memory` bytes. One more turn, for small jobs,
+// has `small` bytes for itself.
 func newQueue(turns int, memory, small int64) *queue {
 	return &queue{
 		small:   small,
@@ -114,9 +114,9 @@ func (q *queue) ask(network netip.Prefix, id string) (done func()) {
 	}
 }
 
-// wait returns when the job can start, or with an error. The caller calls leave when the
-// job has ended. wait calls cost only for a job that has a place in the queue, because cost
-// reads a part of the picture.
+// wait returns when the job can start, or with an error. The caller calls `leave` when the
+// job has ended. wait calls the function `cost` only after the job got a place in the queue,
+// because that function reads a part of the picture.
 func (q *queue) wait(ctx context.Context, j *job, cost func() (int64, error)) (leave func(), err error) {
 	j.answer = make(chan error, 1)
 	if err := q.enter(j); err != nil {
@@ -174,8 +174,8 @@ func (q *queue) ready(j *job, cost int64) {
 	q.start()
 }
 
-// displace removes one of the waiting jobs to make room for j, if the clients of that job
-// have more jobs waiting than the clients of j. It reports whether it did.
+// displace makes room for j. It removes a waiting job, if the clients of the removed job
+// have more waiting jobs than the clients of j. It reports whether it removed a job.
 func (q *queue) displace(waiting []*job, j *job) bool {
 	jobs := make(map[*client]int)
 	for _, o := range slices.Concat(waiting, []*job{j}) {
@@ -183,7 +183,7 @@ func (q *queue) displace(waiting []*job, j *job) bool {
 			jobs[c]++
 		}
 	}
-	// A job counts for the client that has the fewest jobs.
+	// If several clients wait for a job, the client with the fewest jobs decides.
 	weight := func(o *job) int {
 		least := math.MaxInt
 		for c := range q.asked[o.id] {

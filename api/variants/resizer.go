@@ -17,13 +17,13 @@ const (
 	decodeTime      = 10 * time.Second
 	decodeMegapixel = 200 * time.Millisecond
 
-	// largeCost is the memory of a large variant, in bytes. After one, the
-	// garbage is collected at once.
+	// largeCost is the memory of a large variant, in bytes. After a large variant was
+	// made, the garbage is collected at once.
 	largeCost = 32 << 20
 
-	// One smallPart-th of the memory is for small variants, which do not wait for
-	// large ones, and three times as much for variants that the store does not keep,
-	// while they are sent to clients.
+	// The memory is divided into smallPart parts. One part is for small variants, so
+	// that they do not wait for large ones. Three parts are for variants that the store
+	// does not keep, while they are sent to clients.
 	smallPart = 32
 )
 

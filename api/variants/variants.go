@@ -25,7 +25,7 @@ import (
 
 // Options are the limits of Variants. The defaults are those of api.Options.
 type Options struct {
-	Budget    int64 // bytes of all variants in the store; 0 means a tenth of the images' but at least 1 GiB, less than 0 keeps none
+	Budget    int64 // bytes of all variants in the store; see api.Options.VariantBudget
 	Memory    int64 // bytes for making variants, and for sending those that are not kept
 	MaxPixels int64 // of an image that variants are made of
 
@@ -86,8 +86,8 @@ var (
 	// ErrBusy means that too many variants are being made. A later try can succeed.
 	ErrBusy = errors.New("too many pictures are being resized")
 
-	// ErrTakenBack is the error of a read of a variant that is not kept, when its memory
-	// was needed for another. A later try can succeed.
+	// ErrTakenBack is the error of a read if the store does not keep the variant and its
+	// memory was needed for another variant. A later try can succeed.
 	ErrTakenBack = errors.New("the memory of the resized copy was needed for another one")
 )
 
@@ -213,8 +213,8 @@ func extension(name string) string {
 func (s *Variants) make(ctx context.Context, v *Variant) (resize.Result, error) {
 	img, body, err := s.store.Get(ctx, v.image.Name)
 	if errors.Is(err, db.ErrNotFound) || err == nil && img.SHA256 != v.image.SHA256 {
-		// The bytes may still be stored under another name, with which a caller asks
-		// again.
+		// Another image may still have the same bytes. A caller can ask again with the
+		// name of that image.
 		if body != nil {
 			body.Close()
 		}
