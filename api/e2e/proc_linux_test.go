@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -37,6 +38,41 @@ func (s *server) procField(t testing.TB, file, field string) (n int64) {
 		t.Errorf("%s of the server has no %s: %v", file, field, err)
 	}
 	return n
+}
+
+// settle waits until the server does nothing: its threads wait, and none of them only for a
+// processor.
+func (s *server) settle(t testing.TB) {
+	t.Helper()
+	quiet := 0 // looks in a row
+	if !eventually(func() bool {
+		if quiet++; s.busy(t) {
+			quiet = 0
+		}
+		return quiet == 10
+	}) {
+		t.Error("the server does not become quiet")
+	}
+}
+
+// busy reports whether a thread of the server runs, could run or waits for a disk.
+func (s *server) busy(t testing.TB) bool {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		t.Errorf("the threads of the server: %d, %v", len(threads), err)
+	}
+	for _, name := range threads {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		_, state, _ := strings.Cut(string(b), ") ") // after the name
+		if strings.HasPrefix(state, "R") || strings.HasPrefix(state, "D") {
+			return true
+		}
+	}
+	return false
 }
 
 // watchMemory looks at the server's memory until the function it returns is
