@@ -20,7 +20,6 @@ import (
 const (
 	startTimeout = 20 * time.Second
 	stopTimeout  = 20 * time.Second
-	readyWithin  = time.Second // from exec to the line that says where it listens
 )
 
 var requestTimeout = pick(30*time.Second, 2*time.Minute)
@@ -192,12 +191,9 @@ func (s *server) alive(t testing.TB) {
 	}
 }
 
-// check fails the test if the server was slow to start or is not ready.
+// check fails the test if the server is not ready.
 func (s *server) check(t testing.TB) {
 	t.Helper()
-	if s.ready > readyWithin {
-		t.Errorf("ready after %s, want at most %s", s.ready, readyWithin)
-	}
 	if err := s.call(http.MethodGet, "/readyz", nil, nil); err != nil {
 		t.Errorf("GET /readyz: %v", err)
 	}
@@ -255,9 +251,10 @@ func (o *output) last(n int) string {
 	return string(b[bytes.IndexByte(b, '\n')+1:])
 }
 
-// eventually reports whether ok comes true before long.
+// eventually waits until ok returns true. It returns false if that takes so long that it
+// will not happen, on a busy machine either.
 func eventually(ok func() bool) bool {
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(requestTimeout); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			return false
 		}
