@@ -92,8 +92,12 @@ func binary(t testing.TB) string {
 		if built.dir, built.err = os.MkdirTemp("", "imageserver-e2e-"); built.err != nil {
 			return
 		}
-		built.path = filepath.Join(built.dir, "imageserver.exe") // Windows wants the ending
-		out, err := exec.Command("go", "build", "-o", built.path, "imageserver").CombinedOutput()
+		built.path = filepath.Join(built.dir, "imageserver.exe") // Windows needs the ending
+		build := []string{"build", "-o", built.path}
+		if raced {
+			build = append(build, "-race")
+		}
+		out, err := exec.Command("go", append(build, "imageserver")...).CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}
@@ -115,9 +119,16 @@ func pick[T any](short, full T) T {
 	return short
 }
 
-// parallel lets a test run beside others, but not in the whole form, which
-// measures.
+// raced says that the race detector is in this program, and so in the server too.
+var raced bool
+
+// parallel lets a test run beside others, but not in the whole form, which measures. With
+// -short it skips the test: then only TestSoak runs, which has all kinds of requests.
 func parallel(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: only TestSoak runs")
+	}
 	if !whole {
 		t.Parallel()
 	}
