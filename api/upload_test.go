@@ -297,8 +297,8 @@ func TestAllow(t *testing.T) {
 		s.upload(t, file("file", "a.png", sample(t, "gradient.gif"))),
 		s.do(t, "PUT", "/images/b.png", "", sample(t, "gradient.svg")),
 	} {
-		if got := a.refusal(t, http.StatusUnsupportedMediaType, "not_allowed"); !strings.Contains(got.Message, "JPEG or PNG") {
-			t.Errorf("the message %q should name the types that are accepted", got.Message)
+		if got := a.refusal(t, http.StatusUnsupportedMediaType, "not_allowed"); !strings.Contains(got.Message, "use JPEG or PNG") {
+			t.Errorf("the message is %q, want it to list the accepted types", got.Message)
 		}
 	}
 	if got := len(s.stored(t)); got != 2 {
