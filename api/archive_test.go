@@ -23,7 +23,7 @@ import (
 const namesType = "Content-Type: application/x-www-form-urlencoded"
 
 // archive asks for an archive of these images.
-func (s *server) archive(t testing.TB, names ...string) answer {
+func archive(t testing.TB, s *server, names ...string) answer {
 	t.Helper()
 	return s.do(t, "POST", "/archive", namesType, namesForm(names...))
 }
@@ -31,7 +31,7 @@ func (s *server) archive(t testing.TB, names ...string) answer {
 func namesForm(names ...string) string { return url.Values{"name": names}.Encode() }
 
 // unzip checks that the answer is an archive and returns its files.
-func (a answer) unzip(t testing.TB) []*zip.File {
+func unzip(t testing.TB, a answer) []*zip.File {
 	t.Helper()
 	a.want(t, http.StatusOK)
 	z, err := zip.NewReader(strings.NewReader(a.body), int64(len(a.body)))
@@ -74,13 +74,13 @@ func TestArchive(t *testing.T) {
 	names := []string{"写真 🌄.png", "cat.png", "café.png", "Cat.png", "10:30.png", strings.Repeat("é", 127), "a+b & c=d;e%f.png"}
 	want := slices.Clone(names)
 	want[3], want[4] = "Cat-2.png", "10_30.png"
-	a := s.archive(t, append(names, "cat.png", "cafe\u0301.png")...) // and two of them again
+	a := archive(t, s, append(names, "cat.png", "cafe\u0301.png")...) // and two of them again
 	a.wantHeaders(t, "Content-Type: application/zip\nCache-Control: no-store\nX-Content-Type-Options: nosniff")
 	if got := a.header.Get("Content-Disposition"); !regexp.MustCompile(`^attachment; filename="images-20\d\d-\d\d-\d\d-\d{6}\.zip"$`).MatchString(got) {
 		t.Errorf("Content-Disposition: got %q", got)
 	}
 	var got []string
-	for i, f := range a.unzip(t) {
+	for i, f := range unzip(t, a) {
 		got = append(got, f.Name)
 		wantFile(t, f, contents[names[i]])
 		if f.Method != zip.Store || f.NonUTF8 {
@@ -129,7 +129,7 @@ func TestArchiveRefused(t *testing.T) {
 			}
 		})
 	}
-	if files := s.archive(t, thousand...).unzip(t); len(files) != 1 {
+	if files := unzip(t, archive(t, s, thousand...)); len(files) != 1 {
 		t.Errorf("one image a thousand times: got %d files, want 1", len(files))
 	}
 	for _, method := range []string{"GET", "HEAD", "PUT"} {
@@ -214,14 +214,14 @@ func TestArchiveChanges(t *testing.T) {
 			}
 		}
 	}
-	files := s.archive(t, names...).unzip(t)
+	files := unzip(t, archive(t, s, names...))
 	if len(files) != len(names) {
 		t.Fatalf("got %d files, want %d", len(files), len(names))
 	}
 	for i, f := range files {
 		wantFile(t, f, picture(t, uint64(i), 200<<10))
 	}
-	s.archive(t, names...).refusal(t, http.StatusNotFound, "not_found")
+	archive(t, s, names...).refusal(t, http.StatusNotFound, "not_found")
 	store.mu.Lock()
 	defer store.mu.Unlock()
 	if store.most != 1 || len(store.open) > 0 {
@@ -345,7 +345,7 @@ func TestSlowArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := readSlowly(t, res.Body)
-	for _, f := range (answer{status: http.StatusOK, body: got}).unzip(t) {
+	for _, f := range unzip(t, (answer{status: http.StatusOK, body: got})) {
 		wantFile(t, f, content)
 	}
 }

@@ -43,7 +43,7 @@ func BenchmarkUpload(b *testing.B) {
 				for p.Next() {
 					n := number.Add(1)
 					body := form(file("file", fmt.Sprintf("%d.png", n), image[:len(image)-8]+string(binary.BigEndian.AppendUint64(nil, n))))
-					if err := s.discard("POST", "/upload", formType, strings.NewReader(body), http.StatusCreated); err != nil {
+					if err := discard(s, "POST", "/upload", formType, strings.NewReader(body), http.StatusCreated); err != nil {
 						b.Error(err)
 						return
 					}
@@ -99,7 +99,7 @@ func benchmarkGet(b *testing.B, s *server, path string, size int) {
 	b.ResetTimer()
 	b.RunParallel(func(p *testing.PB) {
 		for p.Next() {
-			if err := s.discard("GET", path, "", nil, http.StatusOK); err != nil {
+			if err := discard(s, "GET", path, "", nil, http.StatusOK); err != nil {
 				b.Error(err)
 				return
 			}
@@ -108,7 +108,7 @@ func benchmarkGet(b *testing.B, s *server, path string, size int) {
 }
 
 // discard sends a request and reads the answer without looking at it.
-func (s *server) discard(method, path, header string, body io.Reader, status int) error {
+func discard(s *server, method, path, header string, body io.Reader, status int) error {
 	r, err := http.NewRequest(method, s.url+path, body)
 	if err != nil {
 		return err

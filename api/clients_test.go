@@ -98,28 +98,28 @@ func TestClients(t *testing.T) {
 			cat := picture(t, 1, 0)
 			a := post(cat)
 			a.want(t, http.StatusCreated)
-			image, _ := a.at(t, c.url).(string)
+			image, _ := valueAt(t, a, c.url).(string)
 			s.do(t, "GET", s.path(t, image), "", "").wantImage(t, cat)
-			if c.flag != "" && a.at(t, c.flag) != 1.0 {
-				t.Errorf("%s: got %v, want 1 in %s", c.flag, a.at(t, c.flag), a)
+			if c.flag != "" && valueAt(t, a, c.flag) != 1.0 {
+				t.Errorf("%s: got %v, want 1 in %s", c.flag, valueAt(t, a, c.flag), a)
 			}
 
 			a = post("no image")
 			a.want(t, http.StatusUnsupportedMediaType)
-			if message, _ := a.at(t, c.error).(string); c.error != "" && !strings.Contains(message, "my cat.png") {
+			if message, _ := valueAt(t, a, c.error).(string); c.error != "" && !strings.Contains(message, "my cat.png") {
 				t.Errorf("%s: got %q, want it to name the file", c.error, message)
 			}
-			if c.flag != "" && a.at(t, c.flag) != nil {
-				t.Errorf("%s: got %v in an error", c.flag, a.at(t, c.flag))
+			if c.flag != "" && valueAt(t, a, c.flag) != nil {
+				t.Errorf("%s: got %v in an error", c.flag, valueAt(t, a, c.flag))
 			}
 		})
 	}
 }
 
-// at is the value at a path in an answer's JSON, or nil when there is none.
-func (a answer) at(t testing.TB, path string) any {
+// valueAt is the value at a path in an answer's JSON, or nil when there is none.
+func valueAt(t testing.TB, a answer, path string) any {
 	t.Helper()
-	var value any = a.decode(t)
+	var value any = decode(t, a)
 	for _, key := range strings.Split(path, ".") {
 		object, _ := value.(map[string]any)
 		value = object[key]
@@ -135,7 +135,7 @@ func TestBareClients(t *testing.T) {
 	const curl = "User-Agent: curl/8.5.0\nAccept: */*"
 	put := s.do(t, "PUT", "/images/cat.png", curl, cat) // curl -T cat.png URL/images/
 	put.want(t, http.StatusCreated)
-	if put.at(t, "url") != s.url+"/images/cat.png" {
+	if valueAt(t, put, "url") != s.url+"/images/cat.png" {
 		t.Errorf("curl -T: got %s", put)
 	}
 	bare := s.do(t, "POST", "/upload", formType+"\nAccept: text/plain", form(file("file", "cat.png", cat)))

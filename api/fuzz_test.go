@@ -14,8 +14,8 @@ import (
 	"imageserver/db"
 )
 
-// clear deletes all images, since fuzzing makes very many.
-func (s *server) clear(t testing.TB) {
+// deleteAll deletes all images, since fuzzing makes very many.
+func deleteAll(t testing.TB, s *server) {
 	t.Helper()
 	for _, name := range s.stored(t) {
 		if err := s.store.Delete(context.Background(), name, db.DeleteOptions{}); err != nil {
@@ -46,7 +46,7 @@ func FuzzUpload(f *testing.F) {
 		f.Add([]byte(body), "replace")
 	}
 	f.Fuzz(func(t *testing.T, body []byte, conflict string) {
-		defer s.clear(t)
+		defer deleteAll(t, s)
 		a := s.do(t, "POST", "/upload?conflict="+url.QueryEscape(conflict), formType, string(body))
 		if a.status >= 500 {
 			t.Fatalf("got %s", a)

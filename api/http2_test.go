@@ -33,8 +33,8 @@ func newHTTP2Server(t *testing.T, o api.Options, wrap func(*net.TCPConn) net.Con
 	return s
 }
 
-// open sends a GET and reads the answer's head.
-func (s *server) open(t *testing.T, path string) *http.Response {
+// openStream sends a GET and reads the answer's head.
+func openStream(t *testing.T, s *server, path string) *http.Response {
 	t.Helper()
 	res, err := s.client.Get(s.url + path)
 	if err != nil {
@@ -89,7 +89,7 @@ func TestHTTP2StoppedReader(t *testing.T) {
 	t.Parallel()
 	s := newHTTP2Server(t, api.Options{Stall: stall}, nil)
 	s.put(t, "/images/cat.png", picture(t, 1, 16<<20)) // more than the stream may hold
-	res := s.open(t, "/images/cat.png")
+	res := openStream(t, s, "/images/cat.png")
 	s.log.wait(t, `"method":"GET"`, `"status":200`) // written when the handler ends
 	if n, err := io.Copy(io.Discard, res.Body); err == nil {
 		t.Errorf("all %d bytes were sent", n)
@@ -104,7 +104,7 @@ func TestHTTP2StoppedConnection(t *testing.T) {
 	stopped := new(throttle)
 	s := newHTTP2Server(t, api.Options{Stall: stall}, stopped.wrap)
 	s.put(t, "/images/cat.png", picture(t, 1, 16<<20))
-	s.open(t, "/images/cat.png")
+	openStream(t, s, "/images/cat.png")
 	stopped.Lock()
 	defer stopped.Unlock()
 	s.log.wait(t, `"method":"GET"`, `"status":200`)

@@ -16,8 +16,8 @@ import (
 	"imageserver/db"
 )
 
-// page is an answer of the list.
-func (s *server) page(t testing.TB, query string) (images []string, a answer) {
+// list requests the list and returns the names in it.
+func list(t testing.TB, s *server, query string) (images []string, a answer) {
 	t.Helper()
 	a = s.do(t, "GET", "/images"+query, "", "")
 	return names(a.success(t, http.StatusOK).Images), a
@@ -27,7 +27,7 @@ func TestList(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{})
 
-	none, a := s.page(t, "")
+	none, a := list(t, s, "")
 	if len(none) != 0 || !strings.Contains(a.body, `"images":[]`) {
 		t.Errorf("of an empty store: got %s, want an empty list", a)
 	}
@@ -122,7 +122,7 @@ func TestListQueries(t *testing.T) {
 		{"?cursor=", all},
 		{"?unknown=1", all},
 	} {
-		if got, _ := s.page(t, c.query); !cmp.Equal(c.want, got) {
+		if got, _ := list(t, s, c.query); !cmp.Equal(c.want, got) {
 			t.Errorf("GET /images%s: got %q, want %q", c.query, got, c.want)
 		}
 	}
@@ -189,7 +189,7 @@ func TestListOrders(t *testing.T) {
 		}
 	}
 
-	_, a := s.page(t, "?sort=name&limit=2")
+	_, a := list(t, s, "?sort=name&limit=2")
 	next := url.QueryEscape(a.reply(t).Next)
 	for query, code := range map[string]string{
 		"sort=date":                           "bad_sort",
@@ -265,7 +265,7 @@ func TestListLimit(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]int{"": 50, "?limit=": 50, "?limit=1": 1, "?limit=1000": 1000, "?limit=1001": 1000, "?limit=99999999": 1000} {
 		store := &limitStore{Store: newStore(t)}
-		serve(t, store, api.Options{}).page(t, query)
+		list(t, serve(t, store, api.Options{}), query)
 		if store.limit != want {
 			t.Errorf("GET /images%s: a limit of %d, want %d", query, store.limit, want)
 		}

@@ -132,7 +132,7 @@ func TestExpired(t *testing.T) {
 		s.do(t, "GET", path, "", "").refusal(t, http.StatusNotFound, "not_found")
 	}
 	for _, query := range []string{"", "?q=a", "?trash"} {
-		if got, _ := s.page(t, query); len(got) != 0 {
+		if got, _ := list(t, s, query); len(got) != 0 {
 			t.Errorf("the list %s has %q", query, got)
 		}
 	}
@@ -265,7 +265,7 @@ func TestTrash(t *testing.T) {
 	s.do(t, "PUT", "/images/cat%201.png", "", second).success(t, http.StatusOK)
 	s.do(t, "DELETE", "/images/cat%201.png", "", "").want(t, http.StatusNoContent)
 	s.do(t, "GET", "/images/cat%201.png", "", "").refusal(t, http.StatusNotFound, "not_found")
-	if got, _ := s.page(t, ""); len(got) != 0 {
+	if got, _ := list(t, s, ""); len(got) != 0 {
 		t.Errorf("the list has %q, want nothing", got)
 	}
 	trash := s.do(t, "GET", "/images?trash", "", "").success(t, http.StatusOK).Images
@@ -295,7 +295,7 @@ func TestTrash(t *testing.T) {
 	if a := s.do(t, "DELETE", "/images?trash", "", ""); a.status != http.StatusOK || !strings.Contains(a.body, `"deleted":2`) {
 		t.Errorf("got %s, want 2 deleted for good", a)
 	}
-	if got, _ := s.page(t, "?trash"); len(got) != 0 {
+	if got, _ := list(t, s, "?trash"); len(got) != 0 {
 		t.Errorf("the trash has %q, want nothing", got)
 	}
 	s.do(t, "DELETE", "/images", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
@@ -310,7 +310,7 @@ func TestNoTrash(t *testing.T) {
 	s.put(t, "/images/cat.png", picture(t, 1, 0))
 	s.do(t, "DELETE", "/images/cat.png", "", "").want(t, http.StatusNoContent)
 	s.do(t, "POST", "/images/cat.png/restore", "", "").refusal(t, http.StatusNotFound, "not_found")
-	if got, _ := s.page(t, "?trash"); len(got) != 0 {
+	if got, _ := list(t, s, "?trash"); len(got) != 0 {
 		t.Errorf("the trash has %q, want nothing", got)
 	}
 }

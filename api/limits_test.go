@@ -29,8 +29,8 @@ type limitType struct {
 	Extensions  []string
 }
 
-// limits returns what the server says of itself, to anybody.
-func (s *server) limits(t testing.TB) (l limits) {
+// getLimits returns what the server tells everybody about itself.
+func getLimits(t testing.TB, s *server) (l limits) {
 	t.Helper()
 	a := s.do(t, "GET", "/limits", "Origin: https://app.example\nSec-Fetch-Site: cross-site", "")
 	a.want(t, http.StatusOK)
@@ -43,7 +43,7 @@ func (s *server) limits(t testing.TB) (l limits) {
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	got := newServer(t, api.Options{}).limits(t)
+	got := getLimits(t, newServer(t, api.Options{}))
 	if len(got.Types) != len(format.Types()) {
 		t.Errorf("types: got %v, want all", got.Types)
 	}
@@ -53,7 +53,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("of a server without options (-want +got):\n%s", diff)
 	}
 
-	got = newServer(t, api.Options{
+	got = getLimits(t, newServer(t, api.Options{
 		Access: access.Options{
 			Token: "s3cret",
 		},
@@ -61,13 +61,13 @@ func TestLimits(t *testing.T) {
 		Trash:     90 * time.Minute,
 		Strip:     true,
 		Allow:     []format.Type{format.WebP, format.PNG},
-	}).limits(t)
+	}))
 	want = limits{1234, 1000, true, 5400, true, 100e6, []limitType{{"png", "image/png", []string{"png", "apng"}}, {"webp", "image/webp", []string{"webp"}}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("of a server with options (-want +got):\n%s", diff)
 	}
 
-	none := newServer(t, api.Options{Allow: []format.Type{}}).limits(t)
+	none := getLimits(t, newServer(t, api.Options{Allow: []format.Type{}}))
 	if none.Types == nil || len(none.Types) > 0 {
 		t.Errorf("types of a server that takes none: got %v, want []", none.Types)
 	}
@@ -77,7 +77,7 @@ func TestLimits(t *testing.T) {
 func TestLimitsHold(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, api.Options{MaxUpload: 2000})
-	max := int(s.limits(t).MaxUpload)
+	max := int(getLimits(t, s).MaxUpload)
 	s.put(t, "/images/exact.png", picture(t, 1, max))
 	s.do(t, "PUT", "/images/more.png", "", picture(t, 1, max+1)).refusal(t, http.StatusRequestEntityTooLarge, "too_large")
 	tag := s.do(t, "HEAD", "/limits", "", "").header.Get("ETag")

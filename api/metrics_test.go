@@ -30,8 +30,8 @@ func newMetered(t *testing.T, o api.Options) *server {
 	return serve(t, store, o)
 }
 
-// metrics returns the samples: name and labels → value.
-func (s *server) metrics(t *testing.T) (samples map[string]float64, text string) {
+// scrape returns the samples: name and labels → value.
+func scrape(t *testing.T, s *server) (samples map[string]float64, text string) {
 	t.Helper()
 	a := s.do(t, "GET", "/metrics", "", "")
 	a.want(t, http.StatusOK)
@@ -64,7 +64,7 @@ func TestMetrics(t *testing.T) {
 	s.do(t, "BREW", "/images/cat.png", "", "").want(t, 405)
 	s.do(t, "GET", "/images/cat-2.png?w=16", "", "").want(t, 200)
 
-	got, body := s.metrics(t)
+	got, body := scrape(t, s)
 	for sample, want := range map[string]float64{
 		`http_requests_total{method="GET",route="/images/*",status="200"}`:    4,
 		`http_requests_total{method="GET",route="/images/*",status="404"}`:    1,
@@ -129,7 +129,7 @@ func TestMetricsBounded(t *testing.T) {
 	s := newMetered(t, api.Options{})
 	s.do(t, "X0", "/0", "", "").want(t, 404)
 	names := func() []string {
-		_, text := s.metrics(t)
+		_, text := scrape(t, s)
 		return regexp.MustCompile(`(?m)^imageserver_http_requests_total.*\}`).FindAllString(text, -1)
 	}
 	names() // which counts itself
@@ -159,7 +159,7 @@ func TestMetricsFailed(t *testing.T) {
 	store := newStore(t)
 	s := serve(t, struct{ db.Store }{store}, api.Options{Metrics: api.NewMetrics()})
 	store.Close()
-	got, _ := s.metrics(t)
+	got, _ := scrape(t, s)
 	if got["ready"] != 0 || got["go_goroutines"] == 0 {
 		t.Errorf("ready %v, goroutines %v, want 0 and some", got["ready"], got["go_goroutines"])
 	}

@@ -27,7 +27,7 @@ func baseURL(t testing.TB, s string) *url.URL {
 }
 
 // decode is the JSON of an answer in no particular shape.
-func (a answer) decode(t testing.TB) (v map[string]any) {
+func decode(t testing.TB, a answer) (v map[string]any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
 		t.Fatalf("%v in %s", err, a)
@@ -56,7 +56,7 @@ func TestServers(t *testing.T) {
 			t.Parallel()
 			a := newServer(t, c.o).do(t, "GET", "/openapi.json", c.header, "")
 			a.want(t, http.StatusOK)
-			if diff := cmp.Diff([]any{map[string]any{"url": c.want}}, a.decode(t)["servers"]); diff != "" {
+			if diff := cmp.Diff([]any{map[string]any{"url": c.want}}, decode(t, a)["servers"]); diff != "" {
 				t.Errorf("servers (-want +got):\n%s", diff)
 			}
 			if strings.Contains(a.body, "127.0.0.1:5000") || strings.Contains(a.body, "s3cret") {
@@ -133,7 +133,7 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%s has no example", response)
 			continue
 		}
-		if diff := cmp.Diff(want, a.decode(t), cmp.FilterPath(neverSame, cmp.Ignore())); diff != "" {
+		if diff := cmp.Diff(want, decode(t, a), cmp.FilterPath(neverSame, cmp.Ignore())); diff != "" {
 			t.Errorf("%s (-example +answer):\n%s", response, diff)
 		}
 	}

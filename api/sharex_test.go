@@ -60,7 +60,7 @@ func TestShareX(t *testing.T) {
 				RequestMethod: "POST", RequestURL: c.endpoint, Headers: c.headers, Body: "MultipartFormData", FileFormName: "file",
 				URL: "{json:url}", ThumbnailURL: "{json:url}?w=320", DeletionURL: "{json:delete_url}", ErrorMessage: "{json:message}",
 			}
-			if diff := cmp.Diff(want, a.sxcu(t)); diff != "" {
+			if diff := cmp.Diff(want, readSXCU(t, a)); diff != "" {
 				t.Errorf("the uploader (-want +got):\n%s", diff)
 			}
 			_, parameters, err := mime.ParseMediaType(a.header.Get("Content-Disposition"))
@@ -74,9 +74,9 @@ func TestShareX(t *testing.T) {
 	}
 }
 
-// sxcu is the JSON of an uploader, which may have nothing that ShareX does not
+// readSXCU is the JSON of an uploader, which may have nothing that ShareX does not
 // know.
-func (a answer) sxcu(t testing.TB) (u sxcu) {
+func readSXCU(t testing.TB, a answer) (u sxcu) {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(a.body))
 	d.DisallowUnknownFields()
@@ -93,7 +93,7 @@ func TestShareXUploads(t *testing.T) {
 		t.Run("token "+token, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t, api.Options{Access: access.Options{Token: token}})
-			u := s.do(t, "GET", "/sharex.sxcu", "", "").sxcu(t)
+			u := readSXCU(t, s.do(t, "GET", "/sharex.sxcu", "", ""))
 			header := formType
 			for key, value := range u.Headers {
 				header += fmt.Sprintf("\n%s: %s", key, strings.ReplaceAll(value, "YOUR-TOKEN", token))
@@ -119,7 +119,7 @@ var functions = regexp.MustCompile(`\{json:([a-z_]+)\}`)
 // filled puts into ShareX's {json:…} what the answer has there.
 func filled(t testing.TB, syntax string, a answer) string {
 	t.Helper()
-	fields := a.decode(t)
+	fields := decode(t, a)
 	return functions.ReplaceAllStringFunc(syntax, func(f string) string {
 		value, ok := fields[functions.FindStringSubmatch(f)[1]].(string)
 		if !ok {

@@ -67,9 +67,9 @@ func pngOf(t testing.TB, m image.Image) string {
 	return b.String()
 }
 
-// wantCopy checks that the answer is a picture of this kind and size that can be
+// wantVariant checks that the answer is a picture of this kind and size that can be
 // decoded, and says so.
-func (a answer) wantCopy(t testing.TB, kind string, w, h int) {
+func wantVariant(t testing.TB, a answer, kind string, w, h int) {
 	t.Helper()
 	a.want(t, http.StatusOK)
 	m, got, err := image.Decode(strings.NewReader(a.body))
@@ -121,9 +121,9 @@ func TestCopies(t *testing.T) {
 		t.Run(c.path, func(t *testing.T) {
 			t.Parallel()
 			cold := s.do(t, "GET", "/images/"+c.path, "", "")
-			cold.wantCopy(t, c.kind, c.w, c.h)
+			wantVariant(t, cold, c.kind, c.w, c.h)
 			warm := s.do(t, "GET", "/images/"+c.path, "", "")
-			warm.wantCopy(t, c.kind, c.w, c.h)
+			wantVariant(t, warm, c.kind, c.w, c.h)
 			if warm.body != cold.body {
 				t.Error("the copy that was kept is another one than that made")
 			}
@@ -142,7 +142,7 @@ func TestQuality(t *testing.T) {
 	last := 0
 	for _, q := range []string{"1", "60", "80", "90", "100"} {
 		a := s.do(t, "GET", "/images/photo.jpg?w=320&q="+q, "", "")
-		a.wantCopy(t, "jpeg", 320, 213)
+		wantVariant(t, a, "jpeg", 320, 213)
 		if len(a.body) <= last {
 			t.Errorf("q=%s: got %d bytes, want more than %d", q, len(a.body), last)
 		}
@@ -250,7 +250,7 @@ func TestCopyConditions(t *testing.T) {
 	a.wantHeader(t, "Last-Modified", stored.UploadedAt.Format(http.TimeFormat))
 
 	s.do(t, "GET", path, "If-None-Match: "+tag, "").want(t, http.StatusNotModified)
-	s.do(t, "GET", path, "If-None-Match: "+etag(original), "").wantCopy(t, "jpeg", 320, 213)
+	wantVariant(t, s.do(t, "GET", path, "If-None-Match: "+etag(original), ""), "jpeg", 320, 213)
 	s.do(t, "GET", path, "If-Match: "+etag(original), "").refusal(t, http.StatusPreconditionFailed, "precondition_failed")
 	part := s.do(t, "GET", path, "Range: bytes=10-19", "")
 	if part.want(t, http.StatusPartialContent); part.body != a.body[10:20] {
@@ -274,27 +274,27 @@ func TestCopiesFollow(t *testing.T) {
 	const path = "/images/photo.jpg?w=320"
 	s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
 	first := s.do(t, "GET", path, "", "")
-	first.wantCopy(t, "jpeg", 320, 213)
-	s.wantCopies(t, 1)
+	wantVariant(t, first, "jpeg", 320, 213)
+	wantVariants(t, s, 1)
 
 	s.do(t, "PUT", "/images/photo.jpg", "", photo(t, 2, 600, 900)).success(t, http.StatusOK)
-	s.wantCopies(t, 0)
+	wantVariants(t, s, 0)
 	second := s.do(t, "GET", path, "", "")
-	second.wantCopy(t, "jpeg", 320, 480)
+	wantVariant(t, second, "jpeg", 320, 480)
 
 	s.put(t, "/images/again.jpg", photo(t, 2, 600, 900))
 	s.do(t, "DELETE", "/images/photo.jpg", "", "").want(t, http.StatusNoContent)
 	s.do(t, "GET", path, "", "").refusal(t, http.StatusNotFound, "not_found")
-	s.wantCopies(t, 1) // the bytes have another name
+	wantVariants(t, s, 1) // the bytes have another name
 	if a := s.do(t, "GET", "/images/again.jpg?w=320", "", ""); a.body != second.body {
 		t.Error("the same bytes under another name have another copy")
 	}
-	s.wantCopies(t, 1)
+	wantVariants(t, s, 1)
 	s.do(t, "DELETE", "/images/again.jpg", "", "").want(t, http.StatusNoContent)
-	s.wantCopies(t, 0)
+	wantVariants(t, s, 0)
 }
 
-func (s *server) wantCopies(t testing.TB, want int64) {
+func wantVariants(t testing.TB, s *server, want int64) {
 	t.Helper()
 	u, err := s.store.Usage(context.Background())
 	if err != nil {
@@ -364,7 +364,7 @@ func TestCopyOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			a.wantCopy(t, "jpeg", 320, 240)
+			wantVariant(t, a, "jpeg", 320, 240)
 		})
 	}
 	clients.Wait()
@@ -380,7 +380,7 @@ func TestCopyNotKept(t *testing.T) {
 	s := serve(t, store, api.Options{})
 	s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
 	for range 2 {
-		s.do(t, "GET", "/images/photo.jpg?w=320", "", "").wantCopy(t, "jpeg", 320, 213)
+		wantVariant(t, s.do(t, "GET", "/images/photo.jpg?w=320", "", ""), "jpeg", 320, 213)
 	}
 	if got := store.puts.Load(); got != 2 {
 		t.Errorf("the copy was made %d times, want each time", got)
@@ -496,7 +496,7 @@ func TestHostilePictures(t *testing.T) {
 		})
 	}
 	s.put(t, "/images/fits.jpg", photo(t, 1, 1000, 1000))
-	s.do(t, "GET", "/images/fits.jpg?w=16", "", "").wantCopy(t, "jpeg", 16, 16)
+	wantVariant(t, s.do(t, "GET", "/images/fits.jpg?w=16", "", ""), "jpeg", 16, 16)
 }
 
 // TestDamagedPictures asks for copies of damaged pictures. What can be decoded of
@@ -584,7 +584,7 @@ func TestQueueFull(t *testing.T) {
 	for deadline := time.Now().Add(patience); a.status == http.StatusServiceUnavailable && time.Now().Before(deadline); {
 		a = s.do(t, "GET", "/images/photo.jpg?w=320", "", "") // until all who left are out of the queue
 	}
-	a.wantCopy(t, "jpeg", 320, 320)
+	wantVariant(t, a, "jpeg", 320, 320)
 }
 
 // TestQueueOfClients: a client that asks for more than the queue takes does not keep
@@ -628,7 +628,7 @@ func TestQueueOfClients(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		a.wantCopy(t, "jpeg", 320, 320)
+		wantVariant(t, a, "jpeg", 320, 320)
 	})
 	select {
 	case <-store.reading: // it has a place in the queue
@@ -727,7 +727,7 @@ func TestCopyOfTwoNames(t *testing.T) {
 			case err != nil:
 				t.Error(err)
 			case name == "other.jpg":
-				a.wantCopy(t, "jpeg", 160, 160)
+				wantVariant(t, a, "jpeg", 160, 160)
 			}
 		})
 		if name == "first.jpg" {
@@ -771,8 +771,8 @@ func TestTooLongForJPEG(t *testing.T) {
 	a := s.do(t, "GET", "/images/long.png?h=16&format=jpeg", "Sec-Fetch-Dest: image", "")
 	a.want(t, http.StatusOK) // an img element gets the original
 	a.wantHeaders(t, "Content-Type: image/png\nVary: Accept, Sec-Fetch-Dest")
-	s.do(t, "GET", "/images/long.png?h=16", "", "").wantCopy(t, "png", 65882, 16)
-	s.do(t, "GET", "/images/long.png?w=320&format=jpeg", "", "").wantCopy(t, "jpeg", 320, 1)
+	wantVariant(t, s.do(t, "GET", "/images/long.png?h=16", "", ""), "png", 65882, 16)
+	wantVariant(t, s.do(t, "GET", "/images/long.png?w=320&format=jpeg", "", ""), "jpeg", 320, 1)
 }
 
 // TestDamagedSource: the trouble is the store's, not the picture's.
