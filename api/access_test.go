@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/access"
 )
@@ -22,10 +24,10 @@ type request struct{ method, path, header, body string }
 // that holds cat.png.
 func requests(t testing.TB) map[string]request {
 	t.Helper()
-	dog := picture(t, 2, 0)
+	dog := apitest.Picture(t, 2, 0)
 	return map[string]request{
-		"upload":  {"POST", "/upload", formType, form(file("file", "dog.png", dog))},
-		"replace": {"POST", "/upload?conflict=replace", formType, form(file("file", "cat.png", dog))},
+		"upload":  {"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "dog.png", dog))},
+		"replace": {"POST", "/upload?conflict=replace", apitest.FormType, apitest.Form(apitest.File("file", "cat.png", dog))},
 		"put":     {"PUT", "/images/dog.png", "", dog},
 		"delete":  {"DELETE", "/images/cat.png", "", ""},
 		"list":    {"GET", "/images", "", ""},
@@ -41,16 +43,16 @@ func requests(t testing.TB) map[string]request {
 }
 
 // try sends one of requests to a server of its own, and returns how it ended.
-func try(t *testing.T, o api.Options, which, header string) (*server, answer) {
+func try(t *testing.T, o api.Options, which, header string) (*apitest.Server, apitest.Answer) {
 	t.Helper()
-	store := newStore(t)
-	serve(t, store, api.Options{}).put(t, "/images/cat.png", picture(t, 1, 0))
-	s := serve(t, store, o)
+	store := apitest.NewStore(t)
+	apitest.Serve(t, store, api.Options{}).Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
+	s := apitest.Serve(t, store, o)
 	r := requests(t)[which]
 	if r.header != "" {
 		header += "\n" + r.header
 	}
-	return s, s.do(t, r.method, r.path, strings.TrimPrefix(header, "\n"), r.body)
+	return s, s.Do(t, r.method, r.path, strings.TrimPrefix(header, "\n"), r.body)
 }
 
 // TestHost: on a server for this machine alone a name that others could make
@@ -61,13 +63,13 @@ func TestHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(t, api.Options{Access: access.Options{LocalOnly: true, BaseURL: base}})
+	s := apitest.NewServer(t, api.Options{Access: access.Options{LocalOnly: true, BaseURL: base}})
 	for _, host := range []string{
 		"localhost", "localhost:5000", "LOCALHOST.", "localhost.:5000", "127.0.0.1", "127.0.0.1:5000", "127.255.0.1",
 		"[::1]", "[::1]:5000", "192.168.1.7:5000", "img.localhost:5000", "a.b.LOCALHOST.", "img.example.com", "IMG.example.com:443", "img.example.com.",
 	} {
-		a := s.do(t, "GET", "/livez", "Host: "+host, "")
-		if a.status != http.StatusOK {
+		a := s.Do(t, "GET", "/livez", "Host: "+host, "")
+		if a.Status != http.StatusOK {
 			t.Errorf("Host: %s: got %s, want to be served", host, a)
 		}
 	}
@@ -76,99 +78,99 @@ func TestHost(t *testing.T) {
 		"example.com", "a.img.example.com", "[evil.com]", "[::1].evil.com", "localhost:5000:evil.com", "0x7f.1.evil.com", "[::1%25eth0].evil.com",
 	} {
 		for which, r := range requests(t) {
-			a := s.do(t, r.method, r.path, strings.TrimPrefix(r.header+"\nHost: "+host, "\n"), r.body)
-			if a.status != http.StatusMisdirectedRequest {
+			a := s.Do(t, r.method, r.path, strings.TrimPrefix(r.header+"\nHost: "+host, "\n"), r.body)
+			if a.Status != http.StatusMisdirectedRequest {
 				t.Errorf("%s with Host: %s: got %s, want 421", which, host, a)
-			} else if r.method != "HEAD" && !strings.Contains(a.refusal(t, 421, "wrong_host").Message, "--base-url") {
+			} else if r.method != "HEAD" && !strings.Contains(a.Refusal(t, 421, "wrong_host").Message, "--base-url") {
 				t.Errorf("Host: %s: %s should say what to do", host, a)
 			}
-			a.wantHeader(t, "Access-Control-Allow-Origin", "")
+			a.WantHeader(t, "Access-Control-Allow-Origin", "")
 		}
 	}
-	if got := s.stored(t); len(got) > 0 {
+	if got := s.Stored(t); len(got) > 0 {
 		t.Errorf("%q are stored, want nothing", got)
 	}
 
-	c := s.dial(t) // net/http's client leaves out the zone
+	c := s.Dial(t) // net/http's client leaves out the zone
 	io.WriteString(c, "GET /images HTTP/1.1\r\nHost:[::1%25eth0].evil.com\r\n\r\n")
-	c.answer(t, http.MethodGet).refusal(t, 421, "wrong_host")
+	c.Answer(t, http.MethodGet).Refusal(t, 421, "wrong_host")
 	for _, head := range []string{"HTTP/1.0\r\n", "HTTP/1.1\r\nHost:\r\n"} { // a browser sends neither
-		c := s.dial(t)
+		c := s.Dial(t)
 		io.WriteString(c, "GET /livez "+head+"\r\n")
-		c.answer(t, http.MethodGet).want(t, http.StatusOK)
+		c.Answer(t, http.MethodGet).Want(t, http.StatusOK)
 	}
 
-	open := newServer(t, api.Options{})
-	open.do(t, "GET", "/livez", "Host: images.example.com", "").want(t, http.StatusOK)
+	open := apitest.NewServer(t, api.Options{})
+	open.Do(t, "GET", "/livez", "Host: images.example.com", "").Want(t, http.StatusOK)
 }
 
 // TestSimpleCORS: pages of any origin may upload and look, and read errors.
 func TestSimpleCORS(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	const page = "Origin: https://app.example\nSec-Fetch-Site: cross-site\nSec-Fetch-Mode: cors"
-	cat := picture(t, 1, 0)
-	a := s.do(t, "POST", "/upload", page+"\n"+formType, form(file("file", "cat.png", cat)))
-	a.want(t, http.StatusCreated)
-	answers := map[string]answer{
+	cat := apitest.Picture(t, 1, 0)
+	a := s.Do(t, "POST", "/upload", page+"\n"+apitest.FormType, apitest.Form(apitest.File("file", "cat.png", cat)))
+	a.Want(t, http.StatusCreated)
+	answers := map[string]apitest.Answer{
 		"an upload":      a,
-		"an image":       s.do(t, "GET", "/images/cat.png", page, ""),
-		"a part":         s.do(t, "GET", "/images/cat.png", page+"\nRange: bytes=0-1", ""),
-		"not modified":   s.do(t, "GET", "/images/cat.png", page+"\nIf-None-Match: "+etag(cat), ""),
-		"from a file":    s.do(t, "GET", "/images/cat.png", "Origin: null", ""),
-		"no image":       s.do(t, "GET", "/images/none.png", page, ""),
-		"a bad range":    s.do(t, "GET", "/images/cat.png", page+"\nRange: bytes=99999-", ""),
-		"no form":        s.do(t, "POST", "/upload", page, "x"),
-		"not an image":   s.do(t, "POST", "/upload", page+"\n"+formType, form(file("file", "cat.png", "x"))),
-		"a bad conflict": s.do(t, "POST", "/upload?conflict=x", page+"\n"+formType, form()),
-		"no method":      s.do(t, "PATCH", "/images/cat.png", page, ""),
-		"replacing":      s.do(t, "POST", "/upload?conflict=replace", page+"\n"+formType, form(file("file", "cat.png", picture(t, 2, 0)))),
-		"deleting":       s.do(t, "DELETE", "/images/cat.png", page, ""),
+		"an image":       s.Do(t, "GET", "/images/cat.png", page, ""),
+		"a part":         s.Do(t, "GET", "/images/cat.png", page+"\nRange: bytes=0-1", ""),
+		"not modified":   s.Do(t, "GET", "/images/cat.png", page+"\nIf-None-Match: "+apitest.ETag(cat), ""),
+		"from a file":    s.Do(t, "GET", "/images/cat.png", "Origin: null", ""),
+		"no image":       s.Do(t, "GET", "/images/none.png", page, ""),
+		"a bad range":    s.Do(t, "GET", "/images/cat.png", page+"\nRange: bytes=99999-", ""),
+		"no form":        s.Do(t, "POST", "/upload", page, "x"),
+		"not an image":   s.Do(t, "POST", "/upload", page+"\n"+apitest.FormType, apitest.Form(apitest.File("file", "cat.png", "x"))),
+		"a bad conflict": s.Do(t, "POST", "/upload?conflict=x", page+"\n"+apitest.FormType, apitest.Form()),
+		"no method":      s.Do(t, "PATCH", "/images/cat.png", page, ""),
+		"replacing":      s.Do(t, "POST", "/upload?conflict=replace", page+"\n"+apitest.FormType, apitest.Form(apitest.File("file", "cat.png", apitest.Picture(t, 2, 0)))),
+		"deleting":       s.Do(t, "DELETE", "/images/cat.png", page, ""),
 	}
 	for what, a := range answers {
-		if got := a.header.Values("Access-Control-Allow-Origin"); !slices.Equal(got, []string{"*"}) {
+		if got := a.Header.Values("Access-Control-Allow-Origin"); !slices.Equal(got, []string{"*"}) {
 			t.Errorf("%s: Access-Control-Allow-Origin: got %q, want *", what, got)
 		}
-		if got := a.header.Get("Access-Control-Allow-Credentials"); got != "" {
+		if got := a.Header.Get("Access-Control-Allow-Credentials"); got != "" {
 			t.Errorf("%s: Access-Control-Allow-Credentials: got %q, want none", what, got)
 		}
-		if got := a.header.Get("Access-Control-Expose-Headers"); !containsAll(got, []string{"Location", "ETag"}) {
+		if got := a.Header.Get("Access-Control-Expose-Headers"); !apitest.ContainsAll(got, []string{"Location", "ETag"}) {
 			t.Errorf("%s: Access-Control-Expose-Headers: got %q", what, got)
 		}
 	}
-	answers["replacing"].refusal(t, http.StatusForbidden, "cross_origin")
-	answers["deleting"].refusal(t, http.StatusForbidden, "cross_origin")
-	s.do(t, "GET", "/images/cat.png", "", "").wantImage(t, cat)
+	answers["replacing"].Refusal(t, http.StatusForbidden, "cross_origin")
+	answers["deleting"].Refusal(t, http.StatusForbidden, "cross_origin")
+	s.Do(t, "GET", "/images/cat.png", "", "").WantImage(t, cat)
 
 	// The list, the page and the health are not for others to read.
 	for _, path := range []string{"/images", "/images?q=cat", "/", "/ui/main.js", "/livez", "/readyz", "/nowhere"} {
-		s.do(t, "GET", path, page, "").wantHeader(t, "Access-Control-Allow-Origin", "")
+		s.Do(t, "GET", path, page, "").WantHeader(t, "Access-Control-Allow-Origin", "")
 	}
 }
 
 // preflight asks what a page of origin may do, as browsers do, and reports
 // whether they would go on.
-func preflight(t *testing.T, s *server, origin, method, path, headers string) bool {
+func preflight(t *testing.T, s *apitest.Server, origin, method, path, headers string) bool {
 	t.Helper()
 	ask := "Origin: " + origin + "\nAccess-Control-Request-Method: " + method
 	if headers != "" {
 		ask += "\nAccess-Control-Request-Headers: " + headers
 	}
-	a := s.do(t, "OPTIONS", path, ask, "")
-	a.want(t, http.StatusNoContent)
-	if got := a.header.Get("Access-Control-Allow-Origin"); got != "*" && got != origin {
+	a := s.Do(t, "OPTIONS", path, ask, "")
+	a.Want(t, http.StatusNoContent)
+	if got := a.Header.Get("Access-Control-Allow-Origin"); got != "*" && got != origin {
 		return false
 	}
 	if method != "GET" && method != "HEAD" && method != "POST" && // which need no leave
-		!slices.Contains(strings.Split(a.header.Get("Access-Control-Allow-Methods"), ","), method) {
+		!slices.Contains(strings.Split(a.Header.Get("Access-Control-Allow-Methods"), ","), method) {
 		return false
 	}
-	return headers == "" || strings.EqualFold(a.header.Get("Access-Control-Allow-Headers"), headers)
+	return headers == "" || strings.EqualFold(a.Header.Get("Access-Control-Allow-Headers"), headers)
 }
 
 func TestPreflight(t *testing.T) {
 	t.Parallel()
-	open, guarded := newServer(t, api.Options{}), newServer(t, api.Options{Access: access.Options{Token: "secret"}})
+	open, guarded := apitest.NewServer(t, api.Options{}), apitest.NewServer(t, api.Options{Access: access.Options{Token: "secret"}})
 	for _, c := range []struct {
 		method, path, headers string
 		open, guarded         bool
@@ -196,9 +198,9 @@ func TestPreflight(t *testing.T) {
 	}
 	// A public page that asks for a private address (Private Network Access).
 	const ask = "Origin: https://app.example\nAccess-Control-Request-Method: POST"
-	open.do(t, "OPTIONS", "/upload", ask, "").wantHeader(t, "Access-Control-Allow-Private-Network", "")
-	open.do(t, "OPTIONS", "/upload", ask+"\nAccess-Control-Request-Private-Network: true", "").
-		wantHeader(t, "Access-Control-Allow-Private-Network", "true")
+	open.Do(t, "OPTIONS", "/upload", ask, "").WantHeader(t, "Access-Control-Allow-Private-Network", "")
+	open.Do(t, "OPTIONS", "/upload", ask+"\nAccess-Control-Request-Private-Network: true", "").
+		WantHeader(t, "Access-Control-Allow-Private-Network", "true")
 }
 
 // TestCORSOrigins: with a list, no other page may upload or read.
@@ -223,12 +225,12 @@ func TestCORSOrigins(t *testing.T) {
 			}
 			for _, which := range []string{"get", "upload"} {
 				_, a := try(t, o, which, header)
-				a.wantHeader(t, "Access-Control-Allow-Origin", want)
-				if !slices.Contains(a.header.Values("Vary"), "Origin") {
-					t.Errorf("Vary: got %q, want Origin", a.header.Values("Vary"))
+				a.WantHeader(t, "Access-Control-Allow-Origin", want)
+				if !slices.Contains(a.Header.Values("Vary"), "Origin") {
+					t.Errorf("Vary: got %q, want Origin", a.Header.Values("Vary"))
 				}
 			}
-			s := newServer(t, o)
+			s := apitest.NewServer(t, o)
 			if got := preflight(t, s, origin, "POST", "/upload", "x-requested-with"); got != allowed {
 				t.Errorf("a preflight: got %t, want %t", got, allowed)
 			}
@@ -239,9 +241,9 @@ func TestCORSOrigins(t *testing.T) {
 // TestNoCORSOrigins: an empty list is not no list.
 func TestNoCORSOrigins(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{CORSOrigins: []string{}}})
-	s.put(t, "/images/cat.png", picture(t, 1, 0))
-	s.do(t, "GET", "/images/cat.png", "Origin: https://app.example", "").wantHeader(t, "Access-Control-Allow-Origin", "")
+	s := apitest.NewServer(t, api.Options{Access: access.Options{CORSOrigins: []string{}}})
+	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
+	s.Do(t, "GET", "/images/cat.png", "Origin: https://app.example", "").WantHeader(t, "Access-Control-Allow-Origin", "")
 	if preflight(t, s, "https://app.example", "POST", "/upload", "x-requested-with") {
 		t.Error("a preflight is granted")
 	}
@@ -263,7 +265,7 @@ func TestUploadFromOtherOrigin(t *testing.T) {
 		t.Run(header, func(t *testing.T) {
 			t.Parallel()
 			_, a := try(t, o, "upload", header)
-			a.want(t, status)
+			a.Want(t, status)
 		})
 	}
 }
@@ -295,10 +297,10 @@ func TestCrossOrigin(t *testing.T) {
 					want = status
 				}
 				s, a := try(t, api.Options{}, which, c.header)
-				a.want(t, want)
+				a.Want(t, want)
 				if want == 403 {
-					a.refusal(t, 403, "cross_origin")
-					s.do(t, "GET", "/images/cat.png", "", "").wantImage(t, picture(t, 1, 0))
+					a.Refusal(t, 403, "cross_origin")
+					s.Do(t, "GET", "/images/cat.png", "", "").WantImage(t, apitest.Picture(t, 1, 0))
 				}
 			})
 		}
@@ -323,7 +325,7 @@ func TestToken(t *testing.T) {
 			t.Run(which+" "+header, func(t *testing.T) {
 				t.Parallel()
 				_, a := try(t, o, which, header)
-				a.want(t, status)
+				a.Want(t, status)
 			})
 		}
 	}
@@ -343,19 +345,19 @@ func TestToken(t *testing.T) {
 	} {
 		t.Run(header, func(t *testing.T) {
 			t.Parallel()
-			send := func(which string) answer {
+			send := func(which string) apitest.Answer {
 				r := requests(t)[which]
-				return s.do(t, r.method, r.path, strings.TrimSuffix(header+"\n"+r.header, "\n"), r.body)
+				return s.Do(t, r.method, r.path, strings.TrimSuffix(header+"\n"+r.header, "\n"), r.body)
 			}
 			for which := range guarded {
 				a := send(which)
-				a.refusal(t, http.StatusUnauthorized, "token")
-				a.wantHeader(t, "WWW-Authenticate", `Bearer realm="images"`)
+				a.Refusal(t, http.StatusUnauthorized, "token")
+				a.WantHeader(t, "WWW-Authenticate", `Bearer realm="images"`)
 			}
 			for _, which := range public {
 				a := send(which)
-				a.want(t, http.StatusOK)
-				a.wantHeader(t, "WWW-Authenticate", "")
+				a.Want(t, http.StatusOK)
+				a.WantHeader(t, "WWW-Authenticate", "")
 			}
 		})
 	}
@@ -370,17 +372,17 @@ func TestTokenFromOtherOrigins(t *testing.T) {
 		t.Run(which, func(t *testing.T) {
 			t.Parallel()
 			_, a := try(t, api.Options{Access: access.Options{Token: "s3cret"}}, which, page+"\nAuthorization: Bearer s3cret")
-			a.want(t, status)
-			a.wantHeader(t, "Access-Control-Allow-Origin", "*")
+			a.Want(t, status)
+			a.WantHeader(t, "Access-Control-Allow-Origin", "*")
 			_, a = try(t, api.Options{Access: access.Options{Token: "s3cret"}}, which, page+"\nAuthorization: Bearer wrong")
-			if a.status != 401 && a.status != 403 {
+			if a.Status != 401 && a.Status != 403 {
 				t.Errorf("without the token: got %s, want 401 or 403", a)
 			}
-			a.wantHeader(t, "Access-Control-Allow-Origin", "*")
+			a.WantHeader(t, "Access-Control-Allow-Origin", "*")
 			// On a server without one no token is right, the empty one neither.
 			_, a = try(t, api.Options{}, which, page+"\nAuthorization: Bearer ")
 			if which != "upload" && which != "list" {
-				a.refusal(t, http.StatusForbidden, "cross_origin")
+				a.Refusal(t, http.StatusForbidden, "cross_origin")
 			}
 		})
 	}
@@ -403,14 +405,14 @@ func TestURLs(t *testing.T) {
 		header string
 		want   string
 	}{
-		"as asked":                 {api.Options{}, "Host: localhost:5000", scheme() + "localhost:5000"},
-		"as asked, IPv6":           {api.Options{}, "Host: [::1]:5000", scheme() + "[::1]:5000"},
-		"no proxy is trusted":      {api.Options{}, "Host: localhost:5000\n" + forwarded, scheme() + "localhost:5000"},
-		"another proxy is trusted": {api.Options{Access: access.Options{TrustedProxies: proxy[:1]}}, "Host: localhost:5000\n" + forwarded, scheme() + "localhost:5000"},
+		"as asked":                 {api.Options{}, "Host: localhost:5000", apitest.Scheme() + "localhost:5000"},
+		"as asked, IPv6":           {api.Options{}, "Host: [::1]:5000", apitest.Scheme() + "[::1]:5000"},
+		"no proxy is trusted":      {api.Options{}, "Host: localhost:5000\n" + forwarded, apitest.Scheme() + "localhost:5000"},
+		"another proxy is trusted": {api.Options{Access: access.Options{TrustedProxies: proxy[:1]}}, "Host: localhost:5000\n" + forwarded, apitest.Scheme() + "localhost:5000"},
 		"this proxy is trusted":    {api.Options{Access: access.Options{TrustedProxies: proxy}}, forwarded, "https://img.example.com"},
-		"trusted, says nothing":    {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: img.example.com", scheme() + "img.example.com"},
+		"trusted, says nothing":    {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: img.example.com", apitest.Scheme() + "img.example.com"},
 		"proxies in a row":         {api.Options{Access: access.Options{TrustedProxies: proxy}}, "X-Forwarded-Proto: https, http\nX-Forwarded-Host: img.example.com, inner:8080", "https://img.example.com"},
-		"a scheme of nonsense":     {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: a.example\nX-Forwarded-Proto: javascript", scheme() + "a.example"},
+		"a scheme of nonsense":     {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: a.example\nX-Forwarded-Proto: javascript", apitest.Scheme() + "a.example"},
 		"base URL":                 {api.Options{Access: access.Options{BaseURL: parse("https://img.example.com")}}, "Host: localhost:5000", "https://img.example.com"},
 		"base URL with a path":     {api.Options{Access: access.Options{BaseURL: parse("https://example.com/pictures/")}}, "Host: localhost:5000", "https://example.com/pictures"},
 		"base URL and proxy":       {api.Options{Access: access.Options{BaseURL: parse("https://a.example"), TrustedProxies: proxy}}, forwarded, "https://a.example"},
@@ -418,14 +420,14 @@ func TestURLs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s, a := try(t, c.o, "upload", c.header)
-			got := a.success(t, http.StatusCreated)
+			got := a.Success(t, http.StatusCreated)
 			want := c.want + "/images/dog.png"
-			a.wantHeader(t, "Location", want)
+			a.WantHeader(t, "Location", want)
 			if got.URL != want || got.Location != want {
 				t.Errorf("url %q, location %q, want %q", got.URL, got.Location, want)
 			}
-			a = s.do(t, "GET", "/images?limit=1", c.header, "")
-			if got := a.header.Get("Link"); !strings.HasPrefix(got, "<"+c.want+"/images?") {
+			a = s.Do(t, "GET", "/images?limit=1", c.header, "")
+			if got := a.Header.Get("Link"); !strings.HasPrefix(got, "<"+c.want+"/images?") {
 				t.Errorf("Link: got %q, want it to begin with <%s/images?", got, c.want)
 			}
 		})
@@ -452,10 +454,10 @@ func TestLoggedClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{Access: access.Options{TrustedProxies: c.proxies}})
-			s.do(t, "GET", "/images", c.header, "").want(t, http.StatusOK)
+			s := apitest.NewServer(t, api.Options{Access: access.Options{TrustedProxies: c.proxies}})
+			s.Do(t, "GET", "/images", c.header, "").Want(t, http.StatusOK)
 			var line struct{ Client string }
-			if err := json.Unmarshal([]byte(s.log.wait(t, `"path":"/images"`)), &line); err != nil {
+			if err := json.Unmarshal([]byte(s.Log.Wait(t, `"path":"/images"`)), &line); err != nil {
 				t.Fatal(err)
 			}
 			if line.Client != c.want {
@@ -474,8 +476,8 @@ func TestForwarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	private := api.Options{Access: access.Options{LocalOnly: true, Private: true, BaseURL: base}}
-	refusing := newServer(t, private) // one for all: a request that is refused changes nothing
-	serve(t, refusing.store, api.Options{}).put(t, "/images/cat.png", picture(t, 1, 0))
+	refusing := apitest.NewServer(t, private) // one for all: a request that is refused changes nothing
+	apitest.Serve(t, refusing.Store, api.Options{}).Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
 	public := map[string]bool{"get": true, "head": true, "archive": true, "limits": true, "page": true, "livez": true, "readyz": true, "healthz": true}
 	for _, header := range []string{
 		"X-Forwarded-For: 203.0.113.7",
@@ -500,12 +502,12 @@ func TestForwarded(t *testing.T) {
 		"Forwarded: proto=https;host=localhost",
 	} {
 		for which, r := range requests(t) {
-			a := refusing.do(t, r.method, r.path, strings.TrimSuffix(header+"\n"+r.header, "\n"), r.body)
+			a := refusing.Do(t, r.method, r.path, strings.TrimSuffix(header+"\n"+r.header, "\n"), r.body)
 			switch {
-			case public[which] && a.status >= 400:
+			case public[which] && a.Status >= 400:
 				t.Errorf("%s with %s: got %s, want it served", which, header, a)
 			case !public[which]:
-				if got := a.refusal(t, http.StatusForbidden, "remote"); !strings.Contains(got.Message, "--token") {
+				if got := a.Refusal(t, http.StatusForbidden, "remote"); !strings.Contains(got.Message, "--token") {
 					t.Errorf("%s with %s: %q should say what to do", which, header, got.Message)
 				}
 			}
@@ -517,13 +519,13 @@ func TestForwarded(t *testing.T) {
 		"X-Forwarded-For: ::1\nX-Forwarded-Proto: http\nX-Forwarded-Port: 3000\nX-Forwarded-Host: localhost:3000", // a development server
 	} {
 		for _, which := range []string{"upload", "list", "delete"} {
-			if _, a := try(t, private, which, header); a.status >= 400 {
+			if _, a := try(t, private, which, header); a.Status >= 400 {
 				t.Errorf("%s with %s: got %s, want it done: the client is on this machine", which, header, a)
 			}
 		}
 	}
 	for _, guarded := range []api.Options{{}, {Access: access.Options{LocalOnly: true}}} { // --open
-		if _, a := try(t, guarded, "delete", "X-Forwarded-For: 203.0.113.7"); a.status != http.StatusNoContent {
+		if _, a := try(t, guarded, "delete", "X-Forwarded-For: 203.0.113.7"); a.Status != http.StatusNoContent {
 			t.Errorf("on an open server: got %s, want 204", a)
 		}
 	}
@@ -533,7 +535,7 @@ func TestForwarded(t *testing.T) {
 // calls the server by its address and names no client.
 func TestForwardedBare(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{LocalOnly: true, Private: true}})
+	s := apitest.NewServer(t, api.Options{Access: access.Options{LocalOnly: true, Private: true}})
 	for _, c := range []struct {
 		head   string
 		status int
@@ -544,9 +546,9 @@ func TestForwardedBare(t *testing.T) {
 		{"HTTP/1.0\r\nHost: 127.0.0.1:5000\r\nConnection: Keep-Alive\r\n", http.StatusOK},
 		{"HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nConnection: close\r\n", http.StatusOK},
 	} {
-		conn := s.dial(t)
+		conn := s.Dial(t)
 		io.WriteString(conn, "GET /images "+c.head+"\r\n")
-		conn.answer(t, http.MethodGet).want(t, c.status)
+		conn.Answer(t, http.MethodGet).Want(t, c.status)
 	}
 }
 
@@ -554,12 +556,12 @@ func TestForwardedBare(t *testing.T) {
 // lead to the server.
 func TestNoHostURL(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	dog := picture(t, 2, 0)
-	conn := s.dial(t)
+	s := apitest.NewServer(t, api.Options{})
+	dog := apitest.Picture(t, 2, 0)
+	conn := s.Dial(t)
 	fmt.Fprintf(conn, "PUT /images/dog.png HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s", len(dog), dog)
-	a := conn.answer(t, http.MethodPut)
-	if want := s.url + "/images/dog.png"; a.header.Get("Location") != want {
-		t.Errorf("got Location %q, want %q", a.header.Get("Location"), want)
+	a := conn.Answer(t, http.MethodPut)
+	if want := s.URL + "/images/dog.png"; a.Header.Get("Location") != want {
+		t.Errorf("got Location %q, want %q", a.Header.Get("Location"), want)
 	}
 }

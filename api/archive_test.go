@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
@@ -23,18 +25,18 @@ import (
 const namesType = "Content-Type: application/x-www-form-urlencoded"
 
 // archive asks for an archive of these images.
-func archive(t testing.TB, s *server, names ...string) answer {
+func archive(t testing.TB, s *apitest.Server, names ...string) apitest.Answer {
 	t.Helper()
-	return s.do(t, "POST", "/archive", namesType, namesForm(names...))
+	return s.Do(t, "POST", "/archive", namesType, namesForm(names...))
 }
 
 func namesForm(names ...string) string { return url.Values{"name": names}.Encode() }
 
 // unzip checks that the answer is an archive and returns its files.
-func unzip(t testing.TB, a answer) []*zip.File {
+func unzip(t testing.TB, a apitest.Answer) []*zip.File {
 	t.Helper()
-	a.want(t, http.StatusOK)
-	z, err := zip.NewReader(strings.NewReader(a.body), int64(len(a.body)))
+	a.Want(t, http.StatusOK)
+	z, err := zip.NewReader(strings.NewReader(a.Body), int64(len(a.Body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,26 +59,26 @@ func wantFile(t testing.TB, f *zip.File, content string) {
 
 func TestArchive(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	contents := map[string]string{
-		"cat.png":                picture(t, 1, 0),
-		"写真 🌄.png":               picture(t, 2, 3<<20+17), // many chunks
-		"a+b & c=d;e%f.png":      picture(t, 3, 1000),
-		"café.png":               picture(t, 4, 131035), // one chunk
-		"Cat.png":                picture(t, 5, 0),      // which Windows cannot have beside cat.png
-		"10:30.png":              picture(t, 7, 0),      // nor this
-		strings.Repeat("é", 127): picture(t, 6, 0),
+		"cat.png":                apitest.Picture(t, 1, 0),
+		"写真 🌄.png":               apitest.Picture(t, 2, 3<<20+17), // many chunks
+		"a+b & c=d;e%f.png":      apitest.Picture(t, 3, 1000),
+		"café.png":               apitest.Picture(t, 4, 131035), // one chunk
+		"Cat.png":                apitest.Picture(t, 5, 0),      // which Windows cannot have beside cat.png
+		"10:30.png":              apitest.Picture(t, 7, 0),      // nor this
+		strings.Repeat("é", 127): apitest.Picture(t, 6, 0),
 	}
-	stored := map[string]reply{}
+	stored := map[string]apitest.Reply{}
 	for name, content := range contents {
-		stored[name] = s.put(t, "/images/"+url.PathEscape(name), content)
+		stored[name] = s.Put(t, "/images/"+url.PathEscape(name), content)
 	}
 	names := []string{"写真 🌄.png", "cat.png", "café.png", "Cat.png", "10:30.png", strings.Repeat("é", 127), "a+b & c=d;e%f.png"}
 	want := slices.Clone(names)
 	want[3], want[4] = "Cat-2.png", "10_30.png"
 	a := archive(t, s, append(names, "cat.png", "cafe\u0301.png")...) // and two of them again
-	a.wantHeaders(t, "Content-Type: application/zip\nCache-Control: no-store\nX-Content-Type-Options: nosniff")
-	if got := a.header.Get("Content-Disposition"); !regexp.MustCompile(`^attachment; filename="images-20\d\d-\d\d-\d\d-\d{6}\.zip"$`).MatchString(got) {
+	a.WantHeaders(t, "Content-Type: application/zip\nCache-Control: no-store\nX-Content-Type-Options: nosniff")
+	if got := a.Header.Get("Content-Disposition"); !regexp.MustCompile(`^attachment; filename="images-20\d\d-\d\d-\d\d-\d{6}\.zip"$`).MatchString(got) {
 		t.Errorf("Content-Disposition: got %q", got)
 	}
 	var got []string
@@ -98,8 +100,8 @@ func TestArchive(t *testing.T) {
 // TestArchiveRefused: what is refused is, before a byte of it is sent.
 func TestArchiveRefused(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/cat.png", picture(t, 1, 0))
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
 	thousand := slices.Repeat([]string{"cat.png"}, 1000)
 	longest := slices.Repeat([]string{strings.Repeat("é", 127)}, 1000)
 	for what, c := range map[string]struct {
@@ -117,13 +119,13 @@ func TestArchiveRefused(t *testing.T) {
 		"the most":      {namesType, namesForm(longest...), 404, "not_found"},
 		"too long":      {namesType, "x=" + strings.Repeat("x", 1<<20), 413, "too_large"},
 		"a JSON":        {"Content-Type: application/json", `{"name": ["cat.png"]}`, 400, "not_a_form"},
-		"an upload":     {formType, form(text("name", "cat.png")), 400, "not_a_form"},
+		"an upload":     {apitest.FormType, apitest.Form(apitest.Text("name", "cat.png")), 400, "not_a_form"},
 		"no type":       {"", namesForm("cat.png"), 400, "not_a_form"},
 		"a missing one": {namesType, namesForm("cat.png", "first.png", "second.png"), 404, "not_found"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			got := s.do(t, "POST", "/archive", c.header, c.body).refusal(t, c.status, c.code)
+			got := s.Do(t, "POST", "/archive", c.header, c.body).Refusal(t, c.status, c.code)
 			if what == "a missing one" && (!strings.Contains(got.Message, "first.png") || strings.Contains(got.Message, "second.png")) {
 				t.Errorf("got the message %q, want it to name the first", got.Message)
 			}
@@ -133,27 +135,27 @@ func TestArchiveRefused(t *testing.T) {
 		t.Errorf("one image a thousand times: got %d files, want 1", len(files))
 	}
 	for _, method := range []string{"GET", "HEAD", "PUT"} {
-		a := s.do(t, method, "/archive", "", "")
-		a.want(t, http.StatusMethodNotAllowed)
-		a.wantHeader(t, "Allow", "OPTIONS, POST")
+		a := s.Do(t, method, "/archive", "", "")
+		a.Want(t, http.StatusMethodNotAllowed)
+		a.WantHeader(t, "Allow", "OPTIONS, POST")
 	}
-	c := s.dial(t)
-	c.request(t, "POST /archive", namesType+"\nContent-Length: 100")
+	c := s.Dial(t)
+	c.Request(t, "POST /archive", namesType+"\nContent-Length: 100")
 	io.WriteString(c, "name=cat.png")
 	if err := c.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	c.answer(t, http.MethodPost).refusal(t, http.StatusBadRequest, "cut_off")
+	c.Answer(t, http.MethodPost).Refusal(t, http.StatusBadRequest, "cut_off")
 }
 
 // TestArchiveDamaged: an archive that lacks an image is none. What is found at
 // once is an error, and what is found later cuts it off.
 func TestArchiveDamaged(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
-	whole := serve(t, store, api.Options{})
+	store := apitest.NewStore(t)
+	whole := apitest.Serve(t, store, api.Options{})
 	for i, name := range []string{"a.png", "b.png", "c.png"} {
-		whole.put(t, "/images/"+name, picture(t, uint64(i), 300<<10))
+		whole.Put(t, "/images/"+name, apitest.Picture(t, uint64(i), 300<<10))
 	}
 	for what, c := range map[string]struct {
 		damaged string
@@ -167,17 +169,17 @@ func TestArchiveDamaged(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, oneDamaged{store, c.damaged, c.good}, api.Options{})
-			a, err := s.try(t, "POST", "/archive", namesType, strings.NewReader(namesForm("a.png", "b.png", "c.png")))
+			s := apitest.Serve(t, oneDamaged{store, c.damaged, c.good}, api.Options{})
+			a, err := s.Try(t, "POST", "/archive", namesType, strings.NewReader(namesForm("a.png", "b.png", "c.png")))
 			if what == "at once" {
 				if err != nil {
 					t.Fatal(err)
 				}
-				a.refusal(t, http.StatusInternalServerError, "damaged")
+				a.Refusal(t, http.StatusInternalServerError, "damaged")
 			} else if !cutOff(err) {
 				t.Errorf("got %s, %v, want it cut off", a, err)
 			}
-			s.log.wait(t, c.damaged, "chunk 0", `"level":"ERROR"`)
+			s.Log.Wait(t, c.damaged, "chunk 0", `"level":"ERROR"`)
 		})
 	}
 }
@@ -200,12 +202,12 @@ func (s oneDamaged) Get(ctx context.Context, name string) (db.Image, db.Body, er
 // asked for, and however many they are, one of them is being read at a time.
 func TestArchiveChanges(t *testing.T) {
 	t.Parallel()
-	store := &watched{Store: newStore(t)}
-	s := serve(t, store, api.Options{})
+	store := &watched{Store: apitest.NewStore(t)}
+	s := apitest.Serve(t, store, api.Options{})
 	var names []string
 	for i := range 10 {
 		names = append(names, fmt.Sprintf("%d.png", i))
-		s.put(t, "/images/"+names[i], picture(t, uint64(i), 200<<10))
+		s.Put(t, "/images/"+names[i], apitest.Picture(t, uint64(i), 200<<10))
 	}
 	store.begins = func() {
 		for _, name := range names[1:] {
@@ -219,9 +221,9 @@ func TestArchiveChanges(t *testing.T) {
 		t.Fatalf("got %d files, want %d", len(files), len(names))
 	}
 	for i, f := range files {
-		wantFile(t, f, picture(t, uint64(i), 200<<10))
+		wantFile(t, f, apitest.Picture(t, uint64(i), 200<<10))
 	}
-	archive(t, s, names...).refusal(t, http.StatusNotFound, "not_found")
+	archive(t, s, names...).Refusal(t, http.StatusNotFound, "not_found")
 	store.mu.Lock()
 	defer store.mu.Unlock()
 	if store.most != 1 || len(store.open) > 0 {
@@ -294,27 +296,27 @@ func TestArchiveGone(t *testing.T) {
 			if !leaves {
 				o.Stall = stall
 			}
-			store := &watched{Store: newStore(t)}
-			s := serve(t, store, o)
+			store := &watched{Store: apitest.NewStore(t)}
+			s := apitest.Serve(t, store, o)
 			for i := range 3 {
-				s.put(t, fmt.Sprintf("/images/%d.png", i), picture(t, 1, 16<<20)) // more than the sockets hold
+				s.Put(t, fmt.Sprintf("/images/%d.png", i), apitest.Picture(t, 1, 16<<20)) // more than the sockets hold
 			}
-			c := s.dial(t)
-			if err := c.tcp.SetReadBuffer(4096); err != nil {
+			c := s.Dial(t)
+			if err := c.TCP.SetReadBuffer(4096); err != nil {
 				t.Fatal(err)
 			}
 			body := namesForm("0.png", "1.png", "2.png")
-			c.request(t, "POST /archive", fmt.Sprintf("%s\nContent-Length: %d", namesType, len(body)))
+			c.Request(t, "POST /archive", fmt.Sprintf("%s\nContent-Length: %d", namesType, len(body)))
 			if _, err := io.WriteString(c, body); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := c.r.Peek(100); err != nil {
+			if _, err := c.R.Peek(100); err != nil {
 				t.Fatal(err)
 			}
 			if leaves {
 				c.Close()
 			}
-			s.log.wait(t, `"path":"/archive"`, "send archive") // the line is written when the handler ends
+			s.Log.Wait(t, `"path":"/archive"`, "send archive") // the line is written when the handler ends
 			store.mu.Lock()
 			defer store.mu.Unlock()
 			if store.most != 1 || len(store.open) > 0 {
@@ -327,25 +329,25 @@ func TestArchiveGone(t *testing.T) {
 // TestSlowArchive: a client that reads slowly gets it all.
 func TestSlowArchive(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall})
-	content := picture(t, 1, 6<<20)
-	s.put(t, "/images/0.png", content)
-	s.put(t, "/images/1.png", content)
-	c := s.dial(t)
-	if err := c.tcp.SetReadBuffer(64 << 10); err != nil {
+	s := apitest.NewServer(t, api.Options{Stall: stall})
+	content := apitest.Picture(t, 1, 6<<20)
+	s.Put(t, "/images/0.png", content)
+	s.Put(t, "/images/1.png", content)
+	c := s.Dial(t)
+	if err := c.TCP.SetReadBuffer(64 << 10); err != nil {
 		t.Fatal(err)
 	}
 	body := namesForm("0.png", "1.png")
-	c.request(t, "POST /archive", fmt.Sprintf("%s\nContent-Length: %d", namesType, len(body)))
+	c.Request(t, "POST /archive", fmt.Sprintf("%s\nContent-Length: %d", namesType, len(body)))
 	if _, err := io.WriteString(c, body); err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.ReadResponse(c.r, nil)
+	res, err := http.ReadResponse(c.R, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := readSlowly(t, res.Body)
-	for _, f := range unzip(t, (answer{status: http.StatusOK, body: got})) {
+	for _, f := range unzip(t, (apitest.Answer{Status: http.StatusOK, Body: got})) {
 		wantFile(t, f, content)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 )
 
@@ -23,9 +25,9 @@ var sizes = []struct {
 
 // newBenchServer is a server without a log, and a client that keeps as many
 // connections as the benchmark has goroutines.
-func newBenchServer(b *testing.B) *server {
-	s := newServer(b, api.Options{Log: slog.New(slog.DiscardHandler)})
-	s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
+func newBenchServer(b *testing.B) *apitest.Server {
+	s := apitest.NewServer(b, api.Options{Log: slog.New(slog.DiscardHandler)})
+	s.Client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
 	return s
 }
 
@@ -35,15 +37,15 @@ func BenchmarkUpload(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
 			s := newBenchServer(b)
-			image := picture(b, 1, size.size)
+			image := apitest.Picture(b, 1, size.size)
 			var number atomic.Uint64
 			b.SetBytes(int64(len(image)))
 			b.SetParallelism(8)
 			b.RunParallel(func(p *testing.PB) {
 				for p.Next() {
 					n := number.Add(1)
-					body := form(file("file", fmt.Sprintf("%d.png", n), image[:len(image)-8]+string(binary.BigEndian.AppendUint64(nil, n))))
-					if err := discard(s, "POST", "/upload", formType, strings.NewReader(body), http.StatusCreated); err != nil {
+					body := apitest.Form(apitest.File("file", fmt.Sprintf("%d.png", n), image[:len(image)-8]+string(binary.BigEndian.AppendUint64(nil, n))))
+					if err := discard(s, "POST", "/upload", apitest.FormType, strings.NewReader(body), http.StatusCreated); err != nil {
 						b.Error(err)
 						return
 					}
@@ -58,7 +60,7 @@ func BenchmarkGet(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
 			s := newBenchServer(b)
-			s.put(b, "/images/cat.png", picture(b, 1, size.size))
+			s.Put(b, "/images/cat.png", apitest.Picture(b, 1, size.size))
 			benchmarkGet(b, s, "/images/cat.png", size.size)
 		})
 	}
@@ -69,9 +71,9 @@ func BenchmarkGet(b *testing.B) {
 func BenchmarkGetCopy(b *testing.B) {
 	const path = "/images/photo.jpg?w=512"
 	s := newBenchServer(b)
-	s.put(b, "/images/photo.jpg", photo(b, 1, 1600, 1200))
-	size := len(s.do(b, "GET", path, "", "").body)
-	s.put(b, "/images/cat.png", picture(b, 1, size))
+	s.Put(b, "/images/photo.jpg", apitest.Photo(b, 1, 1600, 1200))
+	size := len(s.Do(b, "GET", path, "", "").Body)
+	s.Put(b, "/images/cat.png", apitest.Picture(b, 1, size))
 	b.Run("copy", func(b *testing.B) { benchmarkGet(b, s, path, size) })
 	b.Run("image", func(b *testing.B) { benchmarkGet(b, s, "/images/cat.png", size) })
 }
@@ -81,19 +83,19 @@ func BenchmarkGetCopy(b *testing.B) {
 func BenchmarkGetBare(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
-			image := []byte(picture(b, 1, size.size))
-			s := start(b, httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			image := []byte(apitest.Picture(b, 1, size.size))
+			s := apitest.Start(b, httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Type", "image/png")
 				w.Header().Set("Content-Length", fmt.Sprint(len(image)))
 				w.Write(image)
 			})), false)
-			s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
+			s.Client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
 			benchmarkGet(b, s, "/images/cat.png", size.size)
 		})
 	}
 }
 
-func benchmarkGet(b *testing.B, s *server, path string, size int) {
+func benchmarkGet(b *testing.B, s *apitest.Server, path string, size int) {
 	b.SetBytes(int64(size))
 	b.SetParallelism(8)
 	b.ResetTimer()
@@ -108,13 +110,13 @@ func benchmarkGet(b *testing.B, s *server, path string, size int) {
 }
 
 // discard sends a request and reads the answer without looking at it.
-func discard(s *server, method, path, header string, body io.Reader, status int) error {
-	r, err := http.NewRequest(method, s.url+path, body)
+func discard(s *apitest.Server, method, path, header string, body io.Reader, status int) error {
+	r, err := http.NewRequest(method, s.URL+path, body)
 	if err != nil {
 		return err
 	}
-	setHeader(r, header)
-	res, err := s.client.Do(r)
+	apitest.SetHeader(r, header)
+	res, err := s.Client.Do(r)
 	if err != nil {
 		return err
 	}
@@ -130,13 +132,13 @@ func discard(s *server, method, path, header string, body io.Reader, status int)
 // that does not, by turns, and reports how many times as long the first takes.
 // There is no network in it, beside which the difference could not be seen.
 func BenchmarkMetrics(b *testing.B) {
-	store := newStore(b)
+	store := apitest.NewStore(b)
 	log := slog.New(slog.DiscardHandler)
 	handlers := []http.Handler{
 		api.New(store, http.NotFoundHandler(), api.Options{Log: log}),
 		api.New(store, http.NotFoundHandler(), api.Options{Log: log, Metrics: api.NewMetrics()}),
 	}
-	put := httptest.NewRequest("PUT", "/images/cat.png", strings.NewReader(picture(b, 1, 1000)))
+	put := httptest.NewRequest("PUT", "/images/cat.png", strings.NewReader(apitest.Picture(b, 1, 1000)))
 	handlers[0].ServeHTTP(httptest.NewRecorder(), put)
 	var took [2]time.Duration
 	for i := 0; b.Loop(); i++ {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/access"
 )
@@ -36,12 +38,12 @@ var clients = []struct {
 	},
 	{
 		name: "CKEditor 5, CKFinder adapter", path: "/upload?command=QuickUpload&type=Images&responseType=json", header: crossOrigin,
-		field: "upload", typed: true, before: text("ckCsrfToken", "x"),
+		field: "upload", typed: true, before: apitest.Text("ckCsrfToken", "x"),
 		url: "url", flag: "uploaded", error: "error.message",
 	},
 	{ // https://ckeditor.com/docs/ckeditor4/latest/guide/dev_file_upload.html
 		name: "CKEditor 4", path: "/upload?CKEditor=editor1&CKEditorFuncNum=1&langCode=en&responseType=json", header: crossOrigin,
-		field: "upload", typed: true, before: text("ckCsrfToken", "x"),
+		field: "upload", typed: true, before: apitest.Text("ckCsrfToken", "x"),
 		url: "url", flag: "uploaded", error: "error.message",
 	},
 	{ // https://github.com/editor-js/image#server-format
@@ -70,7 +72,7 @@ var clients = []struct {
 	},
 	{ // which sends the fields that were left empty too
 		name: "an HTML form", path: "/upload", header: crossOrigin + "\nAccept: text/html,application/xhtml+xml,*/*;q=0.8", field: "photos[]", typed: true,
-		before: text("title", "") + "\r\n--" + boundary + "\r\n" + file("logo", "", ""),
+		before: apitest.Text("title", "") + "\r\n--" + apitest.Boundary + "\r\n" + apitest.File("logo", "", ""),
 		url:    "url", error: "message",
 	},
 }
@@ -84,28 +86,28 @@ func TestClients(t *testing.T) {
 	for _, c := range clients {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{})
-			post := func(content string) answer {
-				sent := part(`Content-Disposition: form-data; name="`+c.field+`"; filename="my cat.png"`, content)
+			s := apitest.NewServer(t, api.Options{})
+			post := func(content string) apitest.Answer {
+				sent := apitest.Part(`Content-Disposition: form-data; name="`+c.field+`"; filename="my cat.png"`, content)
 				if c.typed {
-					sent = file(c.field, "my cat.png", content)
+					sent = apitest.File(c.field, "my cat.png", content)
 				}
 				if c.before != "" {
-					sent = c.before + "\r\n--" + boundary + "\r\n" + sent
+					sent = c.before + "\r\n--" + apitest.Boundary + "\r\n" + sent
 				}
-				return s.do(t, "POST", c.path, formType+"\n"+c.header, form(sent))
+				return s.Do(t, "POST", c.path, apitest.FormType+"\n"+c.header, apitest.Form(sent))
 			}
-			cat := picture(t, 1, 0)
+			cat := apitest.Picture(t, 1, 0)
 			a := post(cat)
-			a.want(t, http.StatusCreated)
+			a.Want(t, http.StatusCreated)
 			image, _ := valueAt(t, a, c.url).(string)
-			s.do(t, "GET", s.path(t, image), "", "").wantImage(t, cat)
+			s.Do(t, "GET", s.Path(t, image), "", "").WantImage(t, cat)
 			if c.flag != "" && valueAt(t, a, c.flag) != 1.0 {
 				t.Errorf("%s: got %v, want 1 in %s", c.flag, valueAt(t, a, c.flag), a)
 			}
 
 			a = post("no image")
-			a.want(t, http.StatusUnsupportedMediaType)
+			a.Want(t, http.StatusUnsupportedMediaType)
 			if message, _ := valueAt(t, a, c.error).(string); c.error != "" && !strings.Contains(message, "my cat.png") {
 				t.Errorf("%s: got %q, want it to name the file", c.error, message)
 			}
@@ -117,7 +119,7 @@ func TestClients(t *testing.T) {
 }
 
 // valueAt is the value at a path in an answer's JSON, or nil when there is none.
-func valueAt(t testing.TB, a answer, path string) any {
+func valueAt(t testing.TB, a apitest.Answer, path string) any {
 	t.Helper()
 	var value any = decode(t, a)
 	for _, key := range strings.Split(path, ".") {
@@ -130,30 +132,30 @@ func valueAt(t testing.TB, a answer, path string) any {
 // TestBareClients: those that send no form, or read no JSON.
 func TestBareClients(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	cat := picture(t, 1, 0)
+	s := apitest.NewServer(t, api.Options{})
+	cat := apitest.Picture(t, 1, 0)
 	const curl = "User-Agent: curl/8.5.0\nAccept: */*"
-	put := s.do(t, "PUT", "/images/cat.png", curl, cat) // curl -T cat.png URL/images/
-	put.want(t, http.StatusCreated)
-	if valueAt(t, put, "url") != s.url+"/images/cat.png" {
+	put := s.Do(t, "PUT", "/images/cat.png", curl, cat) // curl -T cat.png URL/images/
+	put.Want(t, http.StatusCreated)
+	if valueAt(t, put, "url") != s.URL+"/images/cat.png" {
 		t.Errorf("curl -T: got %s", put)
 	}
-	bare := s.do(t, "POST", "/upload", formType+"\nAccept: text/plain", form(file("file", "cat.png", cat)))
-	bare.want(t, http.StatusOK)
-	if bare.body != s.url+"/images/cat.png\n" {
-		t.Errorf("with Accept: text/plain: got %q, want the URL", bare.body)
+	bare := s.Do(t, "POST", "/upload", apitest.FormType+"\nAccept: text/plain", apitest.Form(apitest.File("file", "cat.png", cat)))
+	bare.Want(t, http.StatusOK)
+	if bare.Body != s.URL+"/images/cat.png\n" {
+		t.Errorf("with Accept: text/plain: got %q, want the URL", bare.Body)
 	}
 }
 
 // TestWrongBodies: what is no form is told how to become one, on this server.
 func TestWrongBodies(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	based := newServer(t, api.Options{Access: access.Options{BaseURL: baseURL(t, "https://img.example.com/pictures")}})
-	cat := picture(t, 1, 0)
-	command := "curl -F file=@cat.png " + s.url + "/upload"
+	s := apitest.NewServer(t, api.Options{})
+	based := apitest.NewServer(t, api.Options{Access: access.Options{BaseURL: baseURL(t, "https://img.example.com/pictures")}})
+	cat := apitest.Picture(t, 1, 0)
+	command := "curl -F file=@cat.png " + s.URL + "/upload"
 	for name, c := range map[string]struct {
-		s                    *server
+		s                    *apitest.Server
 		method, path, header string
 		body                 string
 		code, says           string
@@ -166,14 +168,14 @@ func TestWrongBodies(t *testing.T) {
 		"a data URL in JSON":          {s, "POST", "/upload", "Content-Type: application/json", `{"image": "data:image/png;base64,iVBORw0KGgo="}`, "not_a_form", command},
 		"nothing":                     {s, "POST", "/upload", "", "", "not_a_form", command},
 		"by another name":             {based, "POST", "/upload", "Content-Type: image/png", cat, "not_a_form", "curl -F file=@cat.png https://img.example.com/pictures/upload"},
-		"fetch with a type by hand":   {s, "POST", "/upload", "Content-Type: multipart/form-data", form(file("file", "cat.png", cat)), "not_a_form", "Leave the header out"},
-		"a form without a file":       {s, "POST", "/upload", formType, form(text("file", "")), "no_file", "“file”"},
+		"fetch with a type by hand":   {s, "POST", "/upload", "Content-Type: multipart/form-data", apitest.Form(apitest.File("file", "cat.png", cat)), "not_a_form", "Leave the header out"},
+		"a form without a file":       {s, "POST", "/upload", apitest.FormType, apitest.Form(apitest.Text("file", "")), "no_file", "“file”"},
 		"curl -T cat.png URL/images":  {s, "PUT", "/images", "", cat, "bad_name", "ends in /images/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := c.s.do(t, c.method, c.path, c.header, c.body)
-			if got := a.refusal(t, http.StatusBadRequest, c.code).Message; !strings.Contains(got, c.says) {
+			a := c.s.Do(t, c.method, c.path, c.header, c.body)
+			if got := a.Refusal(t, http.StatusBadRequest, c.code).Message; !strings.Contains(got, c.says) {
 				t.Errorf("the message %q should say %q", got, c.says)
 			}
 		})

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 )
 
@@ -11,13 +13,13 @@ import (
 // refused, and in which coding it may come.
 func TestContentEncoding(t *testing.T) {
 	t.Parallel()
-	cat := picture(t, 1, 0)
-	upload := form(file("file", "cat.png", cat))
+	cat := apitest.Picture(t, 1, 0)
+	upload := apitest.Form(apitest.File("file", "cat.png", cat))
 	requests := []struct {
 		request, header, body string
 		status                int
 	}{
-		{"POST /upload", formType, upload, 201},
+		{"POST /upload", apitest.FormType, upload, 201},
 		{"PUT /images/put.png", "Accept: */*", cat, 201},
 		{"POST /images/cat.png/rename", "Accept: */*", `{"filename": "dog.png"}`, 200},
 		{"POST /archive", namesType, "name=dog.png", 200},
@@ -25,24 +27,24 @@ func TestContentEncoding(t *testing.T) {
 	for _, c := range requests {
 		for _, coding := range []string{"gzip", "GZIP", "identity, br", "br\nContent-Encoding: identity", "aws-chunked", "7bit"} {
 			t.Run(c.request+" "+coding, func(t *testing.T) {
-				s := newServer(t, api.Options{})
-				s.do(t, "POST", "/upload", formType, upload).want(t, 201)
+				s := apitest.NewServer(t, api.Options{})
+				s.Do(t, "POST", "/upload", apitest.FormType, upload).Want(t, 201)
 				method, path, _ := strings.Cut(c.request, " ")
-				a := s.do(t, method, path, c.header+"\nContent-Encoding: "+coding, c.body)
-				if r := a.refusal(t, 415, "content_encoding"); !strings.Contains(r.Message, "without Content-Encoding") {
+				a := s.Do(t, method, path, c.header+"\nContent-Encoding: "+coding, c.body)
+				if r := a.Refusal(t, 415, "content_encoding"); !strings.Contains(r.Message, "without Content-Encoding") {
 					t.Errorf("the message is %q", r.Message)
 				}
-				a.wantHeader(t, "Accept-Encoding", "identity")
+				a.WantHeader(t, "Accept-Encoding", "identity")
 			})
 		}
 	}
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for _, c := range requests {
 		method, path, _ := strings.Cut(c.request, " ")
-		s.do(t, method, path, c.header+"\nContent-Encoding: Identity", c.body).want(t, c.status)
+		s.Do(t, method, path, c.header+"\nContent-Encoding: Identity", c.body).Want(t, c.status)
 	}
 	// Without a coding the same status does not have the header (RFC 9110 section 12.5.3).
-	a := s.do(t, "PUT", "/images/text.png", "", "no image")
-	a.refusal(t, 415, "not_an_image")
-	a.wantHeader(t, "Accept-Encoding", "")
+	a := s.Do(t, "PUT", "/images/text.png", "", "no image")
+	a.Refusal(t, 415, "not_an_image")
+	a.WantHeader(t, "Accept-Encoding", "")
 }

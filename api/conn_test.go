@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 )
 
@@ -19,17 +21,17 @@ func TestSteadyReader(t *testing.T) {
 		t.Skip("this system has no bound on what waits to be sent")
 	}
 	const stall = 3 * time.Second // others compute meanwhile, and this client must not seem to stall
-	s := newServer(t, api.Options{Stall: stall})
-	content := picture(t, 1, 12<<20)
-	s.put(t, "/images/cat.png", content)
-	conn := s.dial(t)
+	s := apitest.NewServer(t, api.Options{Stall: stall})
+	content := apitest.Picture(t, 1, 12<<20)
+	s.Put(t, "/images/cat.png", content)
+	conn := s.Dial(t)
 	// A large receive buffer, once full, is offered to the sender again only
 	// when a sixteenth of it is free.
-	if err := conn.tcp.SetReadBuffer(128 << 10); err != nil {
+	if err := conn.TCP.SetReadBuffer(128 << 10); err != nil {
 		t.Fatal(err)
 	}
-	conn.request(t, "GET /images/cat.png", "")
-	res, err := http.ReadResponse(conn.r, nil)
+	conn.Request(t, "GET /images/cat.png", "")
+	res, err := http.ReadResponse(conn.R, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +59,7 @@ func TestSteadyReader(t *testing.T) {
 // and in order, also when the requests were sent all at once.
 func TestAnswerSizes(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	var sizes []int
 	for size := 1000; size < 9000; size += 77 {
 		sizes = append(sizes, size)
@@ -65,15 +67,15 @@ func TestAnswerSizes(t *testing.T) {
 	sizes = append(sizes, 128<<10-4096, 128<<10, 256<<10+1, 1<<20)
 	path := func(size int) string { return fmt.Sprintf("/images/%d.png", size) }
 	for _, size := range sizes {
-		s.put(t, path(size), picture(t, uint64(size), size))
+		s.Put(t, path(size), apitest.Picture(t, uint64(size), size))
 	}
-	conn := s.dial(t)
+	conn := s.Dial(t)
 	go func() {
 		for _, size := range sizes {
 			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path(size))
 		}
 	}()
 	for _, size := range sizes {
-		conn.answer(t, "GET").wantImage(t, picture(t, uint64(size), size))
+		conn.Answer(t, "GET").WantImage(t, apitest.Picture(t, uint64(size), size))
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/access"
 	"imageserver/db"
@@ -43,9 +45,9 @@ func (s brokenStore) Delete(context.Context, string, db.DeleteOptions) error { r
 // storeRequests are requests that ask the store.
 func storeRequests(t testing.TB) map[string]request {
 	t.Helper()
-	cat := picture(t, 1, 0)
+	cat := apitest.Picture(t, 1, 0)
 	return map[string]request{
-		"upload":  {"POST", "/upload", formType, form(file("file", "cat.png", cat))},
+		"upload":  {"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "cat.png", cat))},
 		"put":     {"PUT", "/images/cat.png", "", cat},
 		"put new": {"PUT", "/images/cat.png", "If-None-Match: *", cat},
 		"delete":  {"DELETE", "/images/cat.png", "", ""},
@@ -67,23 +69,23 @@ func TestInternalErrors(t *testing.T) {
 		for which, r := range storeRequests(t) {
 			t.Run(which+" "+what, func(t *testing.T) {
 				t.Parallel()
-				s := serve(t, store, api.Options{})
-				a := s.do(t, r.method, r.path, "Origin: https://app.example\nSec-Fetch-Site: same-origin\n"+r.header, r.body)
-				a.want(t, http.StatusInternalServerError)
+				s := apitest.Serve(t, store, api.Options{})
+				a := s.Do(t, r.method, r.path, "Origin: https://app.example\nSec-Fetch-Site: same-origin\n"+r.header, r.body)
+				a.Want(t, http.StatusInternalServerError)
 				if r.method != "HEAD" {
-					a.refusal(t, http.StatusInternalServerError, "internal")
+					a.Refusal(t, http.StatusInternalServerError, "internal")
 				}
-				if strings.Contains(a.body, "fire") {
+				if strings.Contains(a.Body, "fire") {
 					t.Errorf("%s says too much", a)
 				}
 				if which != "list" && which != "find" && which != "archive" {
-					a.wantHeader(t, "Access-Control-Allow-Origin", "*")
+					a.WantHeader(t, "Access-Control-Allow-Origin", "*")
 				}
-				if line := s.log.wait(t, "fire"); !strings.Contains(line, `"level":"ERROR"`) {
+				if line := s.Log.Wait(t, "fire"); !strings.Contains(line, `"level":"ERROR"`) {
 					t.Errorf("logged as %s, want an error", line)
 				}
-				s.log.wait(t, `"status":500`)
-				s.do(t, "GET", "/livez", "", "").want(t, http.StatusOK) // and the server goes on
+				s.Log.Wait(t, `"status":500`)
+				s.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK) // and the server goes on
 			})
 		}
 	}
@@ -104,17 +106,17 @@ func TestStoreErrors(t *testing.T) {
 		{db.ErrClosed, 503, "draining", "5"},
 		{db.ErrDamaged, 500, "damaged", ""},
 	} {
-		s := serve(t, brokenStore{err: fmt.Errorf("%w: /var/lib/images.db", c.err)}, api.Options{})
+		s := apitest.Serve(t, brokenStore{err: fmt.Errorf("%w: /var/lib/images.db", c.err)}, api.Options{})
 		for which, r := range storeRequests(t) {
 			t.Run(which+" "+c.err.Error(), func(t *testing.T) {
 				t.Parallel()
-				a := s.do(t, r.method, r.path, r.header, r.body)
-				a.want(t, c.status)
-				a.wantHeader(t, "Retry-After", c.retry)
+				a := s.Do(t, r.method, r.path, r.header, r.body)
+				a.Want(t, c.status)
+				a.WantHeader(t, "Retry-After", c.retry)
 				if r.method == "HEAD" {
 					return
 				}
-				if got := a.refusal(t, c.status, c.code); strings.Contains(got.Message, "/var/lib") {
+				if got := a.Refusal(t, c.status, c.code); strings.Contains(got.Message, "/var/lib") {
 					t.Errorf("the message %q says too much", got.Message)
 				}
 			})
@@ -125,7 +127,7 @@ func TestStoreErrors(t *testing.T) {
 // TestRoutes: what there is not.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -148,43 +150,43 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/livez", 405},
 		{"BREW", "/images/cat.png", 405},
 	} {
-		a := s.do(t, c.method, c.path, "", "")
-		a.refusal(t, c.status, fmt.Sprint("http_", c.status))
-		if c.status == 405 && a.header.Get("Allow") == "" {
+		a := s.Do(t, c.method, c.path, "", "")
+		a.Refusal(t, c.status, fmt.Sprint("http_", c.status))
+		if c.status == 405 && a.Header.Get("Allow") == "" {
 			t.Errorf("%s %s: a 405 without Allow", c.method, c.path)
 		}
 	}
 	for _, path := range []string{"/", "/favicon.ico", "/ui/main.js"} {
-		s.do(t, "GET", path, "", "").want(t, http.StatusOK)
-		s.do(t, "HEAD", path, "", "").want(t, http.StatusOK)
+		s.Do(t, "GET", path, "", "").Want(t, http.StatusOK)
+		s.Do(t, "HEAD", path, "", "").Want(t, http.StatusOK)
 	}
 }
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	paths := []string{"/livez", "/readyz", "/healthz"}
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for _, path := range paths {
-		s.do(t, "GET", path, "", "").success(t, http.StatusOK)
+		s.Do(t, "GET", path, "", "").Success(t, http.StatusOK)
 	}
 
-	broken := serve(t, unready{s.store}, api.Options{Access: access.Options{Token: "secret"}})
-	broken.do(t, "GET", "/livez", "", "").want(t, http.StatusOK)
+	broken := apitest.Serve(t, unready{s.Store}, api.Options{Access: access.Options{Token: "secret"}})
+	broken.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK)
 	for _, path := range paths[1:] {
-		a := broken.do(t, "GET", path, "", "")
-		a.refusal(t, http.StatusServiceUnavailable, "not_ready")
-		a.wantHeader(t, "Retry-After", "5")
+		a := broken.Do(t, "GET", path, "", "")
+		a.Refusal(t, http.StatusServiceUnavailable, "not_ready")
+		a.WantHeader(t, "Retry-After", "5")
 	}
 
-	handler := api.New(s.store, http.NotFoundHandler(), api.Options{Log: slog.New(slog.DiscardHandler)})
-	draining := listen(t, handler, *secure)
-	draining.do(t, "GET", "/readyz", "", "").want(t, http.StatusOK)
+	handler := api.New(s.Store, http.NotFoundHandler(), api.Options{Log: slog.New(slog.DiscardHandler)})
+	draining := apitest.Listen(t, handler, *apitest.Secure)
+	draining.Do(t, "GET", "/readyz", "", "").Want(t, http.StatusOK)
 	handler.Drain()
-	draining.do(t, "GET", "/livez", "", "").want(t, http.StatusOK)
+	draining.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK)
 	for _, path := range paths[1:] {
-		draining.do(t, "GET", path, "", "").refusal(t, http.StatusServiceUnavailable, "draining")
+		draining.Do(t, "GET", path, "", "").Refusal(t, http.StatusServiceUnavailable, "draining")
 	}
-	draining.put(t, "/images/cat.png", picture(t, 1, 0)) // what still comes is served
+	draining.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0)) // what still comes is served
 }
 
 type unready struct{ db.Store }
@@ -194,15 +196,15 @@ func (unready) Ready(context.Context) error { return db.ErrReadOnly }
 // TestLog: a line for each request, and none for health checks.
 func TestLog(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
+	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
 	for _, path := range []string{"/livez", "/readyz", "/healthz"} {
-		s.do(t, "GET", path, "", "")
+		s.Do(t, "GET", path, "", "")
 	}
-	s.do(t, "PUT", "/images/my%20cat.png", "Authorization: Bearer s3cret", picture(t, 1, 0)).want(t, http.StatusCreated)
-	s.do(t, "GET", "/images/none%0Aforged.png?v=1", "Authorization: Bearer s3cret", "").want(t, http.StatusBadRequest)
-	s.log.wait(t, `"level":"INFO"`, `"method":"PUT"`, `"path":"/images/my cat.png"`, `"status":201`, `"duration_ms":`)
-	s.log.wait(t, `"level":"INFO"`, `"method":"GET"`, `"path":"/images/none\nforged.png"`, `"status":400`, `"err":`)
-	if log := s.log.String(); strings.Contains(log, "livez") || strings.Contains(log, "readyz") || strings.Contains(log, "healthz") {
+	s.Do(t, "PUT", "/images/my%20cat.png", "Authorization: Bearer s3cret", apitest.Picture(t, 1, 0)).Want(t, http.StatusCreated)
+	s.Do(t, "GET", "/images/none%0Aforged.png?v=1", "Authorization: Bearer s3cret", "").Want(t, http.StatusBadRequest)
+	s.Log.Wait(t, `"level":"INFO"`, `"method":"PUT"`, `"path":"/images/my cat.png"`, `"status":201`, `"duration_ms":`)
+	s.Log.Wait(t, `"level":"INFO"`, `"method":"GET"`, `"path":"/images/none\nforged.png"`, `"status":400`, `"err":`)
+	if log := s.Log.String(); strings.Contains(log, "livez") || strings.Contains(log, "readyz") || strings.Contains(log, "healthz") {
 		t.Error("health checks are logged")
 	} else if strings.Contains(log, "s3cret") {
 		t.Error("the token is logged")
@@ -213,9 +215,9 @@ func TestLog(t *testing.T) {
 // once is an error, and what is found later cuts the answer off.
 func TestDamagedImage(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
-	content := picture(t, 1, 1<<20)
-	serve(t, store, api.Options{}).put(t, "/images/cat.png", content)
+	store := apitest.NewStore(t)
+	content := apitest.Picture(t, 1, 1<<20)
+	apitest.Serve(t, store, api.Options{}).Put(t, "/images/cat.png", content)
 	for _, c := range []struct {
 		name, header string
 		good         int64 // bytes before the damage
@@ -228,21 +230,21 @@ func TestDamagedImage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := serve(t, damagedStore{store, c.good}, api.Options{})
-			a, err := s.try(t, "GET", "/images/cat.png?download", c.header, nil)
+			s := apitest.Serve(t, damagedStore{store, c.good}, api.Options{})
+			a, err := s.Try(t, "GET", "/images/cat.png?download", c.header, nil)
 			if c.good == 0 {
 				if err != nil {
 					t.Fatal(err)
 				}
-				a.refusal(t, http.StatusInternalServerError, "damaged")
-				a.wantHeader(t, "Content-Range", "")
-				s.log.wait(t, "chunk 0", `"level":"ERROR"`)
+				a.Refusal(t, http.StatusInternalServerError, "damaged")
+				a.WantHeader(t, "Content-Range", "")
+				s.Log.Wait(t, "chunk 0", `"level":"ERROR"`)
 				return
 			}
 			if !cutOff(err) {
 				t.Errorf("got %s, %v, want it cut off", a, err)
 			}
-			s.log.wait(t, "cat.png", "chunk 0", `"level":"ERROR"`)
+			s.Log.Wait(t, "cat.png", "chunk 0", `"level":"ERROR"`)
 		})
 	}
 }
@@ -250,7 +252,7 @@ func TestDamagedImage(t *testing.T) {
 // cutOff reports whether the error is that of an answer whose end the server did
 // not send.
 func cutOff(err error) bool {
-	return errors.Is(err, io.ErrUnexpectedEOF) || *secure && strings.Contains(fmt.Sprint(err), "INTERNAL_ERROR; received from peer")
+	return errors.Is(err, io.ErrUnexpectedEOF) || *apitest.Secure && strings.Contains(fmt.Sprint(err), "INTERNAL_ERROR; received from peer")
 }
 
 // damagedStore finds images damaged behind their first good bytes.

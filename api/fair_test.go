@@ -9,28 +9,30 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/db/bolt"
 )
 
 // newScarceServer is a server whose store has memory for one upload at a time.
-func newScarceServer(t *testing.T) *server {
+func newScarceServer(t *testing.T) *apitest.Server {
 	t.Helper()
 	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{UploadMemory: 1, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	return serve(t, store, api.Options{})
+	return apitest.Serve(t, store, api.Options{})
 }
 
 // TestGiveWay: an upload that has stalled ends when another one waits for memory,
 // and its client is told so. Until then it is left alone.
 func TestGiveWay(t *testing.T) {
 	t.Parallel()
-	cat, dog := picture(t, 1, 300_000), picture(t, 2, 300_000)
-	body := form(file("file", "cat.png", cat))
-	post := formType + fmt.Sprint("\nContent-Length: ", len(body))
+	cat, dog := apitest.Picture(t, 1, 300_000), apitest.Picture(t, 2, 300_000)
+	body := apitest.Form(apitest.File("file", "cat.png", cat))
+	post := apitest.FormType + fmt.Sprint("\nContent-Length: ", len(body))
 	put := fmt.Sprint("Content-Length: ", len(cat))
 	for _, c := range []struct{ name, line, header, sent string }{
 		{"PUT, 5,000 bytes", "PUT /images/cat.png", put, cat[:5000]},
@@ -42,23 +44,23 @@ func TestGiveWay(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newScarceServer(t)
-			conn := s.dial(t)
-			conn.request(t, c.line, c.header)
+			conn := s.Dial(t)
+			conn.Request(t, c.line, c.header)
 			if _, err := io.WriteString(conn, c.sent); err != nil {
 				t.Fatal(err)
 			}
 			method, _, _ := strings.Cut(c.line, " ")
-			gone := make(chan answer)
-			go func() { gone <- conn.answer(t, method) }()
+			gone := make(chan apitest.Answer)
+			go func() { gone <- conn.Answer(t, method) }()
 			for i := 0; ; i++ {
-				s.put(t, fmt.Sprintf("/images/%d.png", i), dog[:len(dog)-1]+string(rune('a'+i%26)))
+				s.Put(t, fmt.Sprintf("/images/%d.png", i), dog[:len(dog)-1]+string(rune('a'+i%26)))
 				select {
 				case a := <-gone:
-					a.refusal(t, http.StatusRequestTimeout, "too_slow")
-					if !strings.Contains(a.body, "while others were waiting") {
-						t.Errorf("the answer is %s, want the reason", a.body)
+					a.Refusal(t, http.StatusRequestTimeout, "too_slow")
+					if !strings.Contains(a.Body, "while others were waiting") {
+						t.Errorf("the answer is %s, want the reason", a.Body)
 					}
-					if _, err := io.ReadAll(conn.r); err != nil {
+					if _, err := io.ReadAll(conn.R); err != nil {
 						t.Errorf("after the refusal: %v, want the connection closed", err)
 					}
 					return

@@ -9,16 +9,18 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/multipart"
 	"imageserver/db"
 )
 
 // deleteAll deletes all images, since fuzzing makes very many.
-func deleteAll(t testing.TB, s *server) {
+func deleteAll(t testing.TB, s *apitest.Server) {
 	t.Helper()
-	for _, name := range s.stored(t) {
-		if err := s.store.Delete(context.Background(), name, db.DeleteOptions{}); err != nil {
+	for _, name := range s.Stored(t) {
+		if err := s.Store.Delete(context.Background(), name, db.DeleteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -27,54 +29,54 @@ func deleteAll(t testing.TB, s *server) {
 // FuzzUpload posts what may be a form. Whatever it is, the server does not
 // fail, and what it says it has stored can be fetched as it was sent.
 func FuzzUpload(f *testing.F) {
-	s := newServer(f, api.Options{MaxUpload: 1 << 20})
-	svg, gif := sample(f, "prefixed.svg"), sample(f, "gradient.gif")
+	s := apitest.NewServer(f, api.Options{MaxUpload: 1 << 20})
+	svg, gif := apitest.Sample(f, "prefixed.svg"), apitest.Sample(f, "gradient.gif")
 	for _, body := range []string{
 		"",
-		form(),
-		form(file("file", "cat.gif", gif)),
-		form(file("a", "cat.svg", svg), text("b", "c"), file("d", `..\cat.svg`, svg+" ")),
-		form(file("file", "cat.svg", svg), file("file", "notes.txt", "notes")),
-		form(file("file", "", "")),
-		form(file("file", "\x1bk\xe4se%22\x7f.svg", svg)),
-		form(text("file", svg)),
-		form(part("Content-Disposition: form-data; name=file; filename*=UTF-8''%00\nContent-Transfer-Encoding: quoted-printable", svg)),
-		form(file("file", "cat.svg", svg))[:150],
-		strings.ReplaceAll(form(file("file", "cat.svg", svg)), "\r\n", "\n"),
+		apitest.Form(),
+		apitest.Form(apitest.File("file", "cat.gif", gif)),
+		apitest.Form(apitest.File("a", "cat.svg", svg), apitest.Text("b", "c"), apitest.File("d", `..\cat.svg`, svg+" ")),
+		apitest.Form(apitest.File("file", "cat.svg", svg), apitest.File("file", "notes.txt", "notes")),
+		apitest.Form(apitest.File("file", "", "")),
+		apitest.Form(apitest.File("file", "\x1bk\xe4se%22\x7f.svg", svg)),
+		apitest.Form(apitest.Text("file", svg)),
+		apitest.Form(apitest.Part("Content-Disposition: form-data; name=file; filename*=UTF-8''%00\nContent-Transfer-Encoding: quoted-printable", svg)),
+		apitest.Form(apitest.File("file", "cat.svg", svg))[:150],
+		strings.ReplaceAll(apitest.Form(apitest.File("file", "cat.svg", svg)), "\r\n", "\n"),
 	} {
 		f.Add([]byte(body), "")
 		f.Add([]byte(body), "replace")
 	}
 	f.Fuzz(func(t *testing.T, body []byte, conflict string) {
 		defer deleteAll(t, s)
-		a := s.do(t, "POST", "/upload?conflict="+url.QueryEscape(conflict), formType, string(body))
-		if a.status >= 500 {
+		a := s.Do(t, "POST", "/upload?conflict="+url.QueryEscape(conflict), apitest.FormType, string(body))
+		if a.Status >= 500 {
 			t.Fatalf("got %s", a)
 		}
-		got := a.reply(t)
-		images := map[string]img{} // by name, for one may have replaced another
+		got := a.Reply(t)
+		images := map[string]apitest.Image{} // by name, for one may have replaced another
 		for _, i := range got.Images {
 			images[i.Filename] = i
 		}
-		if a.status < 300 {
-			images[got.Filename] = got.img
+		if a.Status < 300 {
+			images[got.Filename] = got.Image
 		}
 		sent := files(body)
 		for _, i := range images {
-			image := s.do(t, "GET", s.path(t, i.URL), "", "")
-			image.want(t, http.StatusOK)
-			image.wantHeader(t, "Content-Type", i.ContentType)
-			if image.header.Get("ETag") != etag(image.body) || int64(len(image.body)) != i.Size {
-				t.Errorf("%q: got %d bytes with the ETag %s of the %d with %s", i.Filename, len(image.body), etag(image.body), i.Size, image.header.Get("ETag"))
+			image := s.Do(t, "GET", s.Path(t, i.URL), "", "")
+			image.Want(t, http.StatusOK)
+			image.WantHeader(t, "Content-Type", i.ContentType)
+			if image.Header.Get("ETag") != apitest.ETag(image.Body) || int64(len(image.Body)) != i.Size {
+				t.Errorf("%q: got %d bytes with the ETag %s of the %d with %s", i.Filename, len(image.Body), apitest.ETag(image.Body), i.Size, image.Header.Get("ETag"))
 			}
-			if !sent[image.body] {
-				t.Errorf("%q: got %q, which is no file of the form", i.Filename, image.body)
+			if !sent[image.Body] {
+				t.Errorf("%q: got %q, which is no file of the form", i.Filename, image.Body)
 			}
 			if clean := db.CleanName(i.Filename, ""); clean != i.Filename {
 				t.Errorf("stored as %q, want %q", i.Filename, clean)
 			}
 		}
-		if stored := s.stored(t); len(stored) != len(images) {
+		if stored := s.Stored(t); len(stored) != len(images) {
 			t.Errorf("%q are stored, and the answer is %s", stored, a)
 		}
 	})
@@ -83,7 +85,7 @@ func FuzzUpload(f *testing.F) {
 // files are the contents of a form's parts, as far as it can be read.
 func files(body []byte) map[string]bool {
 	contents := map[string]bool{}
-	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	parts := multipart.NewReader(bytes.NewReader(body), apitest.Boundary)
 	for {
 		part, err := parts.NextPart()
 		if err != nil {
@@ -100,7 +102,7 @@ func files(body []byte) map[string]bool {
 // FuzzImagePath writes names into URLs in all ways: what the path says, decoded
 // once, is the image's name, or is refused.
 func FuzzImagePath(f *testing.F) {
-	s := newServer(f, api.Options{})
+	s := apitest.NewServer(f, api.Options{})
 	for _, path := range []string{
 		"cat.png", "photo%20(1).png", "photo%20%281%29.png", "a+b", "a%2Bb", "a%252Fb", "%2F", "%2e%2e/upload", "../upload", "..",
 		"caf%C3%A9", "cafe%CC%81", "%FF", "%00", "%E2%80%AE", ".", "a/b", "//", "", "?v=1", "a?download", "a;b", "a%5Cb", "~", "%41", "*",
@@ -108,31 +110,31 @@ func FuzzImagePath(f *testing.F) {
 	} {
 		f.Add(path)
 	}
-	content := picture(f, 1, 0)
+	content := apitest.Picture(f, 1, 0)
 	f.Fuzz(func(t *testing.T, path string) {
-		u, err := url.Parse(s.url + "/images/" + path)
-		if err != nil || len(path) > 10_000 || scheme()+u.Host != s.url {
+		u, err := url.Parse(s.URL + "/images/" + path)
+		if err != nil || len(path) > 10_000 || apitest.Scheme()+u.Host != s.URL {
 			t.Skip("no URL, or too long a one")
 		}
 		name, err := db.CheckName(strings.TrimPrefix(u.Path, "/images/"))
 		target := u.EscapedPath()
-		put := s.do(t, "PUT", target, "", content)
+		put := s.Do(t, "PUT", target, "", content)
 		if err != nil {
-			put.refusal(t, http.StatusBadRequest, "bad_name")
-			s.do(t, "GET", target, "", "").refusal(t, http.StatusBadRequest, "bad_name")
-			s.do(t, "DELETE", target, "", "").refusal(t, http.StatusBadRequest, "bad_name")
+			put.Refusal(t, http.StatusBadRequest, "bad_name")
+			s.Do(t, "GET", target, "", "").Refusal(t, http.StatusBadRequest, "bad_name")
+			s.Do(t, "DELETE", target, "", "").Refusal(t, http.StatusBadRequest, "bad_name")
 			return
 		}
-		got := put.success(t, http.StatusCreated)
+		got := put.Success(t, http.StatusCreated)
 		if got.Filename != name {
 			t.Errorf("%q is called %q, want %q", path, got.Filename, name)
 		}
-		s.do(t, "GET", s.path(t, got.URL), "", "").wantImage(t, content)
-		s.do(t, "GET", target, "", "").wantImage(t, content)
-		down := s.do(t, "GET", s.path(t, got.URL)+"?download", "", "")
-		if strings.ContainsAny(down.header.Get("Content-Disposition"), "\r\n\x00") || len(down.header.Values("Content-Disposition")) != 1 {
-			t.Errorf("Content-Disposition: got %q", down.header.Values("Content-Disposition"))
+		s.Do(t, "GET", s.Path(t, got.URL), "", "").WantImage(t, content)
+		s.Do(t, "GET", target, "", "").WantImage(t, content)
+		down := s.Do(t, "GET", s.Path(t, got.URL)+"?download", "", "")
+		if strings.ContainsAny(down.Header.Get("Content-Disposition"), "\r\n\x00") || len(down.Header.Values("Content-Disposition")) != 1 {
+			t.Errorf("Content-Disposition: got %q", down.Header.Values("Content-Disposition"))
 		}
-		s.do(t, "DELETE", target, "", "").want(t, http.StatusNoContent)
+		s.Do(t, "DELETE", target, "", "").Want(t, http.StatusNoContent)
 	})
 }

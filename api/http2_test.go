@@ -11,16 +11,18 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 )
 
 // newHTTP2Server starts a server whose client has one connection to it, over
 // HTTP/2, made by wrap from that to the server's port.
-func newHTTP2Server(t *testing.T, o api.Options, wrap func(*net.TCPConn) net.Conn) *server {
+func newHTTP2Server(t *testing.T, o api.Options, wrap func(*net.TCPConn) net.Conn) *apitest.Server {
 	t.Helper()
-	s := serveOver(t, newStore(t), o, true)
+	s := apitest.ServeOver(t, apitest.NewStore(t), o, true)
 	dialed := 0
-	s.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+	s.Client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if dialed++; dialed > 1 {
 			t.Error("there is a second connection")
 		}
@@ -34,9 +36,9 @@ func newHTTP2Server(t *testing.T, o api.Options, wrap func(*net.TCPConn) net.Con
 }
 
 // openStream sends a GET and reads the answer's head.
-func openStream(t *testing.T, s *server, path string) *http.Response {
+func openStream(t *testing.T, s *apitest.Server, path string) *http.Response {
 	t.Helper()
-	res, err := s.client.Get(s.url + path)
+	res, err := s.Client.Get(s.URL + path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,22 +53,22 @@ func openStream(t *testing.T, s *server, path string) *http.Response {
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
 	s := newHTTP2Server(t, api.Options{MaxUpload: 4 << 20}, nil)
-	cat := picture(t, 1, 1<<20)
-	if url := s.put(t, "/images/cat.png", cat).URL; url != s.url+"/images/cat.png" || !strings.HasPrefix(url, "https://") {
+	cat := apitest.Picture(t, 1, 1<<20)
+	if url := s.Put(t, "/images/cat.png", cat).URL; url != s.URL+"/images/cat.png" || !strings.HasPrefix(url, "https://") {
 		t.Errorf("the image's URL is %s", url)
 	}
-	s.do(t, "POST", "/upload", formType, form(file("file", "large.png", picture(t, 2, 12<<20)))).refusal(t, http.StatusRequestEntityTooLarge, "too_large")
-	s.send(t, "PUT", "/images/large.png", "", chunked(picture(t, 2, 12<<20))).refusal(t, http.StatusRequestEntityTooLarge, "too_large")
-	s.do(t, "PUT", "/images/large.png", "Expect: 100-continue", picture(t, 2, 12<<20)).refusal(t, http.StatusRequestEntityTooLarge, "too_large")
-	s.do(t, "PUT", "/images/a%2Fb", "", cat).refusal(t, http.StatusBadRequest, "bad_name")
-	s.do(t, "GET", "/images/cat.png", "", "").wantImage(t, cat)
-	part := s.do(t, "GET", "/images/cat.png", "Range: bytes=1000-1999", "")
-	part.want(t, http.StatusPartialContent)
-	if part.body != cat[1000:2000] {
+	s.Do(t, "POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "large.png", apitest.Picture(t, 2, 12<<20)))).Refusal(t, http.StatusRequestEntityTooLarge, "too_large")
+	s.Send(t, "PUT", "/images/large.png", "", apitest.Chunked(apitest.Picture(t, 2, 12<<20))).Refusal(t, http.StatusRequestEntityTooLarge, "too_large")
+	s.Do(t, "PUT", "/images/large.png", "Expect: 100-continue", apitest.Picture(t, 2, 12<<20)).Refusal(t, http.StatusRequestEntityTooLarge, "too_large")
+	s.Do(t, "PUT", "/images/a%2Fb", "", cat).Refusal(t, http.StatusBadRequest, "bad_name")
+	s.Do(t, "GET", "/images/cat.png", "", "").WantImage(t, cat)
+	part := s.Do(t, "GET", "/images/cat.png", "Range: bytes=1000-1999", "")
+	part.Want(t, http.StatusPartialContent)
+	if part.Body != cat[1000:2000] {
 		t.Error("the part is not the image's")
 	}
-	s.do(t, "GET", "/images/cat.png?w=16", "", "").want(t, http.StatusOK)
-	s.do(t, "DELETE", "/images/cat.png", "", "").want(t, http.StatusNoContent)
+	s.Do(t, "GET", "/images/cat.png?w=16", "", "").Want(t, http.StatusOK)
+	s.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, http.StatusNoContent)
 }
 
 // TestHTTP2StalledUpload: who stops sending is told, and others on the
@@ -74,27 +76,27 @@ func TestHTTP2(t *testing.T) {
 func TestHTTP2StalledUpload(t *testing.T) {
 	t.Parallel()
 	s := newHTTP2Server(t, api.Options{Stall: stall}, nil)
-	cat := picture(t, 1, 3<<20)
+	cat := apitest.Picture(t, 1, 3<<20)
 	for _, sent := range []int{0, 100, 1 << 20, len(cat) - 1} {
 		body, feed := io.Pipe()
 		go io.WriteString(feed, cat[:sent])
-		s.send(t, "PUT", "/images/cat.png", "", body).refusal(t, http.StatusRequestTimeout, "too_slow")
+		s.Send(t, "PUT", "/images/cat.png", "", body).Refusal(t, http.StatusRequestTimeout, "too_slow")
 		feed.Close()
 	}
-	s.put(t, "/images/cat.png", cat)
+	s.Put(t, "/images/cat.png", cat)
 }
 
 // TestHTTP2StoppedReader: who takes no more of one answer loses that one.
 func TestHTTP2StoppedReader(t *testing.T) {
 	t.Parallel()
 	s := newHTTP2Server(t, api.Options{Stall: stall}, nil)
-	s.put(t, "/images/cat.png", picture(t, 1, 16<<20)) // more than the stream may hold
+	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 16<<20)) // more than the stream may hold
 	res := openStream(t, s, "/images/cat.png")
-	s.log.wait(t, `"method":"GET"`, `"status":200`) // written when the handler ends
+	s.Log.Wait(t, `"method":"GET"`, `"status":200`) // written when the handler ends
 	if n, err := io.Copy(io.Discard, res.Body); err == nil {
 		t.Errorf("all %d bytes were sent", n)
 	}
-	s.do(t, "GET", "/livez", "", "").want(t, http.StatusOK)
+	s.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK)
 }
 
 // TestHTTP2StoppedConnection: who reads nothing at all any more is dropped, for
@@ -103,11 +105,11 @@ func TestHTTP2StoppedConnection(t *testing.T) {
 	t.Parallel()
 	stopped := new(throttle)
 	s := newHTTP2Server(t, api.Options{Stall: stall}, stopped.wrap)
-	s.put(t, "/images/cat.png", picture(t, 1, 16<<20))
+	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 16<<20))
 	openStream(t, s, "/images/cat.png")
 	stopped.Lock()
 	defer stopped.Unlock()
-	s.log.wait(t, `"method":"GET"`, `"status":200`)
+	s.Log.Wait(t, `"method":"GET"`, `"status":200`)
 }
 
 // TestHTTP2Share: requests that share a slow connection are slow, each for
@@ -117,15 +119,15 @@ func TestHTTP2Share(t *testing.T) {
 	const images, size, rate = 25, 256 << 10, 4 << 20
 	slow := &throttle{rate: rate}
 	s := newHTTP2Server(t, api.Options{Stall: stall}, slow.wrap)
-	content := picture(t, 1, size)
-	s.put(t, "/images/cat.png", content)
+	content := apitest.Picture(t, 1, size)
+	s.Put(t, "/images/cat.png", content)
 	begin := time.Now()
 	var all sync.WaitGroup
 	for range images {
 		all.Go(func() {
-			a, err := s.try(t, "GET", "/images/cat.png", "", nil)
-			if err != nil || a.body != content {
-				t.Errorf("got %d bytes, %v, want the image", len(a.body), err)
+			a, err := s.Try(t, "GET", "/images/cat.png", "", nil)
+			if err != nil || a.Body != content {
+				t.Errorf("got %d bytes, %v, want the image", len(a.Body), err)
 			}
 		})
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
@@ -17,52 +19,52 @@ import (
 )
 
 // list requests the list and returns the names in it.
-func list(t testing.TB, s *server, query string) (images []string, a answer) {
+func list(t testing.TB, s *apitest.Server, query string) (images []string, a apitest.Answer) {
 	t.Helper()
-	a = s.do(t, "GET", "/images"+query, "", "")
-	return names(a.success(t, http.StatusOK).Images), a
+	a = s.Do(t, "GET", "/images"+query, "", "")
+	return apitest.Names(a.Success(t, http.StatusOK).Images), a
 }
 
 func TestList(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 
 	none, a := list(t, s, "")
-	if len(none) != 0 || !strings.Contains(a.body, `"images":[]`) {
+	if len(none) != 0 || !strings.Contains(a.Body, `"images":[]`) {
 		t.Errorf("of an empty store: got %s, want an empty list", a)
 	}
-	a.wantHeader(t, "Cache-Control", "no-store")
-	a.wantHeader(t, "Link", "")
+	a.WantHeader(t, "Cache-Control", "no-store")
+	a.WantHeader(t, "Link", "")
 
-	cat := s.put(t, "/images/my%20cat.png", picture(t, 1, 0))
-	dog := s.put(t, "/images/dog.png", picture(t, 2, 0))
-	a = s.do(t, "GET", "/images", "", "")
+	cat := s.Put(t, "/images/my%20cat.png", apitest.Picture(t, 1, 0))
+	dog := s.Put(t, "/images/dog.png", apitest.Picture(t, 2, 0))
+	a = s.Do(t, "GET", "/images", "", "")
 	dog.DeleteURL, cat.DeleteURL = "", "" // those are not told again
-	if diff := cmp.Diff([]img{dog.img, cat.img}, a.success(t, http.StatusOK).Images); diff != "" {
+	if diff := cmp.Diff([]apitest.Image{dog.Image, cat.Image}, a.Success(t, http.StatusOK).Images); diff != "" {
 		t.Errorf("images (-want +got):\n%s", diff)
 	}
-	s.do(t, "HEAD", "/images", "", "").want(t, http.StatusOK)
+	s.Do(t, "HEAD", "/images", "", "").Want(t, http.StatusOK)
 }
 
 // TestPaging follows next and Link, each to the end.
 func TestPaging(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	var want []string
 	for i := range 7 {
 		name := fmt.Sprintf("%d.png", i)
-		s.put(t, "/images/"+name, picture(t, uint64(i), 0))
+		s.Put(t, "/images/"+name, apitest.Picture(t, uint64(i), 0))
 		want = append([]string{name}, want...)
 	}
-	for way, next := range map[string]func(answer) string{
-		"next": func(a answer) string {
-			if cursor := a.reply(t).Next; cursor != "" {
+	for way, next := range map[string]func(apitest.Answer) string{
+		"next": func(a apitest.Answer) string {
+			if cursor := a.Reply(t).Next; cursor != "" {
 				return "/images?limit=3&q=PNG&cursor=" + url.QueryEscape(cursor)
 			}
 			return ""
 		},
-		"Link": func(a answer) string {
-			link := a.header.Get("Link")
+		"Link": func(a apitest.Answer) string {
+			link := a.Header.Get("Link")
 			if link == "" {
 				return ""
 			}
@@ -70,14 +72,14 @@ func TestPaging(t *testing.T) {
 			if !ok {
 				t.Fatalf("Link: got %q", link)
 			}
-			return s.path(t, target)
+			return s.Path(t, target)
 		},
 	} {
 		t.Run(way, func(t *testing.T) {
 			var got []string
 			for path, pages := "/images?limit=3&q=PNG", 1; path != ""; pages++ {
-				a := s.do(t, "GET", path, "", "")
-				images := names(a.success(t, http.StatusOK).Images)
+				a := s.Do(t, "GET", path, "", "")
+				images := apitest.Names(a.Success(t, http.StatusOK).Images)
 				if len(images) > 3 || pages > 4 {
 					t.Fatalf("page %d has %d images", pages, len(images))
 				}
@@ -93,9 +95,9 @@ func TestPaging(t *testing.T) {
 
 func TestListQueries(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for i, name := range []string{"Cat.png", "wildcat.gif", "dog.png", "caf%C3%A9.png", "50%25+.png"} {
-		s.put(t, "/images/"+name, picture(t, uint64(i), 0))
+		s.Put(t, "/images/"+name, apitest.Picture(t, uint64(i), 0))
 	}
 	all := []string{"50%+.png", "café.png", "dog.png", "wildcat.gif", "Cat.png"}
 	for _, c := range []struct {
@@ -137,16 +139,16 @@ func TestListQueries(t *testing.T) {
 		"?cursor=%00":                 "bad_cursor",
 		"?cursor=../../etc/passwd":    "bad_cursor",
 	} {
-		s.do(t, "GET", "/images"+query, "", "").refusal(t, http.StatusBadRequest, code)
+		s.Do(t, "GET", "/images"+query, "", "").Refusal(t, http.StatusBadRequest, code)
 	}
 }
 
 // TestListOrders: in which order, and that the next pages keep to it.
 func TestListOrders(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for i, name := range []string{"b.png", "a.png", "C.png", "ä.png", "d.png"} {
-		s.put(t, "/images/"+url.PathEscape(name), picture(t, uint64(i), []int{2000, 9000, 2000, 30000, 4000}[i]))
+		s.Put(t, "/images/"+url.PathEscape(name), apitest.Picture(t, uint64(i), []int{2000, 9000, 2000, 30000, 4000}[i]))
 	}
 	uploaded := []string{"d.png", "ä.png", "C.png", "a.png", "b.png"}
 	byName := []string{"C.png", "a.png", "b.png", "d.png", "ä.png"}
@@ -176,11 +178,11 @@ func TestListOrders(t *testing.T) {
 		for limit := 1; limit <= 6; limit++ {
 			var got []string
 			for path := fmt.Sprintf("/images?%s&limit=%d", c.query, limit); path != ""; {
-				a := s.do(t, "GET", path, "", "")
-				got = append(got, names(a.success(t, http.StatusOK).Images)...)
+				a := s.Do(t, "GET", path, "", "")
+				got = append(got, apitest.Names(a.Success(t, http.StatusOK).Images)...)
 				path = ""
-				if link := a.header.Get("Link"); link != "" {
-					path = s.path(t, strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`))
+				if link := a.Header.Get("Link"); link != "" {
+					path = s.Path(t, strings.TrimSuffix(strings.TrimPrefix(link, "<"), `>; rel="next"`))
 				}
 			}
 			if !cmp.Equal(c.want, got) {
@@ -190,7 +192,7 @@ func TestListOrders(t *testing.T) {
 	}
 
 	_, a := list(t, s, "?sort=name&limit=2")
-	next := url.QueryEscape(a.reply(t).Next)
+	next := url.QueryEscape(a.Reply(t).Next)
 	for query, code := range map[string]string{
 		"sort=date":                           "bad_sort",
 		"sort=Name":                           "bad_sort",
@@ -209,10 +211,10 @@ func TestListOrders(t *testing.T) {
 		"trash&sort=&order=":                  "",
 		"trash=0&sort=name":                   "",
 	} {
-		if a := s.do(t, "GET", "/images?"+query, "", ""); code == "" {
-			a.want(t, http.StatusOK)
+		if a := s.Do(t, "GET", "/images?"+query, "", ""); code == "" {
+			a.Want(t, http.StatusOK)
 		} else {
-			a.refusal(t, http.StatusBadRequest, code)
+			a.Refusal(t, http.StatusBadRequest, code)
 		}
 	}
 }
@@ -220,22 +222,22 @@ func TestListOrders(t *testing.T) {
 // TestListName: one image by its exact name, for which the store lists nothing.
 func TestListName(t *testing.T) {
 	t.Parallel()
-	s := serve(t, noList{newStore(t)}, api.Options{})
-	cat := s.put(t, "/images/caf%C3%A9.png", picture(t, 1, 0))
+	s := apitest.Serve(t, noList{apitest.NewStore(t)}, api.Options{})
+	cat := s.Put(t, "/images/caf%C3%A9.png", apitest.Picture(t, 1, 0))
 	cat.DeleteURL = ""
-	for query, want := range map[string][]img{
-		"name=caf%C3%A9.png":                         {cat.img},
-		"name=cafe%CC%81.png":                        {cat.img}, // NFD
-		"name=caf%C3%A9.png&q=&sort=&order=&cursor=": {cat.img},
-		"name=caf%C3%A9.png&limit=1&trash=0":         {cat.img},
+	for query, want := range map[string][]apitest.Image{
+		"name=caf%C3%A9.png":                         {cat.Image},
+		"name=cafe%CC%81.png":                        {cat.Image}, // NFD
+		"name=caf%C3%A9.png&q=&sort=&order=&cursor=": {cat.Image},
+		"name=caf%C3%A9.png&limit=1&trash=0":         {cat.Image},
 		"name=Caf%C3%A9.png":                         {},
 		"name=caf%C3%A9":                             {},
 		"name=cat.png":                               {},
 	} {
-		a := s.do(t, "GET", "/images?"+query, "", "")
-		a.wantHeader(t, "Cache-Control", "no-store")
-		a.wantHeader(t, "Link", "")
-		if diff := cmp.Diff(want, a.success(t, http.StatusOK).Images); diff != "" {
+		a := s.Do(t, "GET", "/images?"+query, "", "")
+		a.WantHeader(t, "Cache-Control", "no-store")
+		a.WantHeader(t, "Link", "")
+		if diff := cmp.Diff(want, a.Success(t, http.StatusOK).Images); diff != "" {
 			t.Errorf("GET /images?%s (-want +got):\n%s", query, diff)
 		}
 	}
@@ -249,7 +251,7 @@ func TestListName(t *testing.T) {
 		"name=a/b.png":               "bad_name",
 		"name=%FF":                   "bad_name",
 	} {
-		s.do(t, "GET", "/images?"+query, "", "").refusal(t, http.StatusBadRequest, code)
+		s.Do(t, "GET", "/images?"+query, "", "").Refusal(t, http.StatusBadRequest, code)
 	}
 }
 
@@ -264,8 +266,8 @@ func (noList) List(context.Context, db.ListOptions) ([]db.Image, string, error) 
 func TestListLimit(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]int{"": 50, "?limit=": 50, "?limit=1": 1, "?limit=1000": 1000, "?limit=1001": 1000, "?limit=99999999": 1000} {
-		store := &limitStore{Store: newStore(t)}
-		list(t, serve(t, store, api.Options{}), query)
+		store := &limitStore{Store: apitest.NewStore(t)}
+		list(t, apitest.Serve(t, store, api.Options{}), query)
 		if store.limit != want {
 			t.Errorf("GET /images%s: a limit of %d, want %d", query, store.limit, want)
 		}
@@ -285,25 +287,25 @@ func (s *limitStore) List(ctx context.Context, o db.ListOptions) ([]db.Image, st
 
 func TestDelete(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	cat := picture(t, 1, 0)
-	for _, header := range []string{"", "If-Match: *", "If-Match: " + etag(cat), `If-None-Match: "other"`} {
-		s.put(t, "/images/my%20cat.png", cat)
-		a := s.do(t, "DELETE", "/images/my%20cat.png", header, "")
-		a.want(t, http.StatusNoContent)
-		if a.body != "" {
-			t.Errorf("a 204 with the body %q", a.body)
+	s := apitest.NewServer(t, api.Options{})
+	cat := apitest.Picture(t, 1, 0)
+	for _, header := range []string{"", "If-Match: *", "If-Match: " + apitest.ETag(cat), `If-None-Match: "other"`} {
+		s.Put(t, "/images/my%20cat.png", cat)
+		a := s.Do(t, "DELETE", "/images/my%20cat.png", header, "")
+		a.Want(t, http.StatusNoContent)
+		if a.Body != "" {
+			t.Errorf("a 204 with the body %q", a.Body)
 		}
-		s.do(t, "GET", "/images/my%20cat.png", "", "").refusal(t, http.StatusNotFound, "not_found")
-		s.do(t, "DELETE", "/images/my%20cat.png", "", "").refusal(t, http.StatusNotFound, "not_found")
+		s.Do(t, "GET", "/images/my%20cat.png", "", "").Refusal(t, http.StatusNotFound, "not_found")
+		s.Do(t, "DELETE", "/images/my%20cat.png", "", "").Refusal(t, http.StatusNotFound, "not_found")
 	}
-	s.put(t, "/images/cat.png", cat)
-	for _, header := range []string{`If-Match: "other"`, "If-Match: W/" + etag(cat), "If-None-Match: *", "If-None-Match: " + etag(cat)} {
-		s.do(t, "DELETE", "/images/cat.png", header, "").refusal(t, http.StatusPreconditionFailed, "precondition_failed")
-		s.do(t, "GET", "/images/cat.png", "", "").wantImage(t, cat)
+	s.Put(t, "/images/cat.png", cat)
+	for _, header := range []string{`If-Match: "other"`, "If-Match: W/" + apitest.ETag(cat), "If-None-Match: *", "If-None-Match: " + apitest.ETag(cat)} {
+		s.Do(t, "DELETE", "/images/cat.png", header, "").Refusal(t, http.StatusPreconditionFailed, "precondition_failed")
+		s.Do(t, "GET", "/images/cat.png", "", "").WantImage(t, cat)
 	}
-	s.do(t, "DELETE", "/images/dog.png", "If-Match: *", "").refusal(t, http.StatusPreconditionFailed, "precondition_failed")
-	s.do(t, "DELETE", "/images/a%2Fb", "", "").refusal(t, http.StatusBadRequest, "bad_name")
-	s.do(t, "DELETE", "/images/", "", "").refusal(t, http.StatusBadRequest, "bad_name")
-	s.do(t, "DELETE", "/images", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
+	s.Do(t, "DELETE", "/images/dog.png", "If-Match: *", "").Refusal(t, http.StatusPreconditionFailed, "precondition_failed")
+	s.Do(t, "DELETE", "/images/a%2Fb", "", "").Refusal(t, http.StatusBadRequest, "bad_name")
+	s.Do(t, "DELETE", "/images/", "", "").Refusal(t, http.StatusBadRequest, "bad_name")
+	s.Do(t, "DELETE", "/images", "", "").Refusal(t, http.StatusMethodNotAllowed, "http_405")
 }

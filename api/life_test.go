@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/access"
 	"imageserver/db"
@@ -22,21 +24,21 @@ func fields(picture string, parts ...string) string {
 	list := make([]string, len(parts))
 	for i, part := range parts {
 		if field, name, ok := strings.Cut(part, "@"); ok {
-			list[i] = file(field, name, picture+fmt.Sprint(i))
+			list[i] = apitest.File(field, name, picture+fmt.Sprint(i))
 			continue
 		}
 		field, value, _ := strings.Cut(part, "=")
-		list[i] = text(field, value)
+		list[i] = apitest.Text(field, value)
 	}
-	return form(list...)
+	return apitest.Form(list...)
 }
 
 // TestExpiresIn: an upload says in a field, before its file or behind it, in the
 // query or in the header how long the image is to live.
 func TestExpiresIn(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	png := picture(t, 1, 0)
+	s := apitest.NewServer(t, api.Options{})
+	png := apitest.Picture(t, 1, 0)
 	for i, c := range []struct {
 		path, header string
 		parts        []string
@@ -53,10 +55,10 @@ func TestExpiresIn(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			begin := time.Now()
-			a := s.do(t, "POST", "/upload"+c.path, formType+"\n"+c.header, fields(png+fmt.Sprint(i), c.parts...))
-			got := a.success(t, http.StatusCreated)
+			a := s.Do(t, "POST", "/upload"+c.path, apitest.FormType+"\n"+c.header, fields(png+fmt.Sprint(i), c.parts...))
+			got := a.Success(t, http.StatusCreated)
 			if c.want == 0 {
-				if !got.ExpiresAt.IsZero() || strings.Contains(a.body, "expires_at") {
+				if !got.ExpiresAt.IsZero() || strings.Contains(a.Body, "expires_at") {
 					t.Errorf("got %s, want no expires_at", a)
 				}
 				return
@@ -66,7 +68,7 @@ func TestExpiresIn(t *testing.T) {
 			}
 		})
 	}
-	put := s.do(t, "PUT", "/images/put.png?expires_in=1h", "", picture(t, 2, 0)).success(t, http.StatusCreated)
+	put := s.Do(t, "PUT", "/images/put.png?expires_in=1h", "", apitest.Picture(t, 2, 0)).Success(t, http.StatusCreated)
 	if put.ExpiresAt.IsZero() {
 		t.Error("PUT: no expires_at")
 	}
@@ -75,37 +77,37 @@ func TestExpiresIn(t *testing.T) {
 // TestBadExpiresIn: nothing is stored for ever that was to go.
 func TestBadExpiresIn(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	png := picture(t, 1, 0)
+	s := apitest.NewServer(t, api.Options{})
+	png := apitest.Picture(t, 1, 0)
 	for _, body := range []string{
 		fields(png, "expires_in=soon", "file@a.png"),
 		fields(png, "file@a.png", "expires_in=-5"),
 		fields(png, "file@a.png", "expires_in="+strings.Repeat("9", 99)),
 	} {
-		s.do(t, "POST", "/upload", formType, body).refusal(t, http.StatusBadRequest, "bad_expiry")
+		s.Do(t, "POST", "/upload", apitest.FormType, body).Refusal(t, http.StatusBadRequest, "bad_expiry")
 	}
-	s.do(t, "POST", "/upload", formType, fields(png, "file@a.png", "expires_in="+strings.Repeat("9", 200))).refusal(t, http.StatusBadRequest, "bad_form")
-	s.do(t, "PUT", "/images/b.png?expires_in=0", "", png).refusal(t, http.StatusBadRequest, "bad_expiry")
-	s.do(t, "PUT", "/images/b.png?expires_in=1h&expires_in=2h", "", png).refusal(t, http.StatusBadRequest, "bad_expiry")
+	s.Do(t, "POST", "/upload", apitest.FormType, fields(png, "file@a.png", "expires_in="+strings.Repeat("9", 200))).Refusal(t, http.StatusBadRequest, "bad_form")
+	s.Do(t, "PUT", "/images/b.png?expires_in=0", "", png).Refusal(t, http.StatusBadRequest, "bad_expiry")
+	s.Do(t, "PUT", "/images/b.png?expires_in=1h&expires_in=2h", "", png).Refusal(t, http.StatusBadRequest, "bad_expiry")
 	for _, query := range []string{"expires_in=7%", "strip;expires_in=1h"} {
-		s.do(t, "PUT", "/images/b.png?"+query, "", png).refusal(t, http.StatusBadRequest, "bad_query")
-		s.do(t, "POST", "/upload?"+query, formType, fields(png, "file@b.png")).refusal(t, http.StatusBadRequest, "bad_query")
+		s.Do(t, "PUT", "/images/b.png?"+query, "", png).Refusal(t, http.StatusBadRequest, "bad_query")
+		s.Do(t, "POST", "/upload?"+query, apitest.FormType, fields(png, "file@b.png")).Refusal(t, http.StatusBadRequest, "bad_query")
 	}
 	cut, _, _ := strings.Cut(fields(png, "file@b.png", "expires_in=60"), `ires_in`)
-	s.do(t, "POST", "/upload", formType, cut).refusal(t, http.StatusBadRequest, "cut_off")
-	if got := s.stored(t); len(got) != 0 {
+	s.Do(t, "POST", "/upload", apitest.FormType, cut).Refusal(t, http.StatusBadRequest, "cut_off")
+	if got := s.Stored(t); len(got) != 0 {
 		t.Errorf("stored %q, want nothing", got)
 	}
 
-	late := s.do(t, "POST", "/upload", formType, fields(png, "file@a.png", "file@b.png", "expires_in=60"))
-	if r := late.refusal(t, http.StatusBadRequest, "bad_expiry"); !strings.Contains(r.Message, "before the first file") || len(r.Images) != 1 {
+	late := s.Do(t, "POST", "/upload", apitest.FormType, fields(png, "file@a.png", "file@b.png", "expires_in=60"))
+	if r := late.Refusal(t, http.StatusBadRequest, "bad_expiry"); !strings.Contains(r.Message, "before the first file") || len(r.Images) != 1 {
 		t.Errorf("got %s, want it to say where the field goes, and what is stored", late)
 	}
-	empty := form(file("file", "", ""), file("file2", "e.png", png+"e"), text("expires_in", "60"))
-	if got := s.do(t, "POST", "/upload", formType, empty).success(t, http.StatusCreated); got.ExpiresAt.IsZero() {
+	empty := apitest.Form(apitest.File("file", "", ""), apitest.File("file2", "e.png", png+"e"), apitest.Text("expires_in", "60"))
+	if got := s.Do(t, "POST", "/upload", apitest.FormType, empty).Success(t, http.StatusCreated); got.ExpiresAt.IsZero() {
 		t.Error("behind a field left empty: the image does not expire")
 	}
-	early := s.do(t, "POST", "/upload", formType, fields(png, "expires_in=60", "file@c.png", "file@d.png")).success(t, http.StatusCreated)
+	early := s.Do(t, "POST", "/upload", apitest.FormType, fields(png, "expires_in=60", "file@c.png", "file@d.png")).Success(t, http.StatusCreated)
 	for _, i := range early.Images {
 		if i.ExpiresAt.IsZero() {
 			t.Errorf("%s does not expire, though the field came first", i.Filename)
@@ -116,37 +118,37 @@ func TestBadExpiresIn(t *testing.T) {
 // TestExpired: it is gone from every answer at once.
 func TestExpired(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Trash: time.Hour})
-	content := photo(t, 1, 90, 60)
-	stored := s.do(t, "PUT", "/images/a.jpg?expires_in=3", "", content).success(t, http.StatusCreated)
-	s.do(t, "GET", "/images/a.jpg", "", "").wantImage(t, content)
+	s := apitest.NewServer(t, api.Options{Trash: time.Hour})
+	content := apitest.Photo(t, 1, 90, 60)
+	stored := s.Do(t, "PUT", "/images/a.jpg?expires_in=3", "", content).Success(t, http.StatusCreated)
+	s.Do(t, "GET", "/images/a.jpg", "", "").WantImage(t, content)
 	for _, query := range []string{"?v=" + stored.SHA256, "?w=16&v=" + stored.SHA256} {
-		a := s.do(t, "GET", "/images/a.jpg"+query, "", "")
-		a.want(t, http.StatusOK)
-		if age := a.header.Get("Cache-Control"); age != "public, max-age=2" && age != "public, max-age=1" && age != "public, max-age=0" {
+		a := s.Do(t, "GET", "/images/a.jpg"+query, "", "")
+		a.Want(t, http.StatusOK)
+		if age := a.Header.Get("Cache-Control"); age != "public, max-age=2" && age != "public, max-age=1" && age != "public, max-age=0" {
 			t.Errorf("%s: caches may keep it: %s", query, age)
 		}
 	}
 	time.Sleep(time.Until(stored.ExpiresAt))
-	for _, path := range []string{"/images/a.jpg", "/images/a.jpg?w=16", "/images/a.jpg?v=" + stored.SHA256, s.path(t, stored.DeleteURL)} {
-		s.do(t, "GET", path, "", "").refusal(t, http.StatusNotFound, "not_found")
+	for _, path := range []string{"/images/a.jpg", "/images/a.jpg?w=16", "/images/a.jpg?v=" + stored.SHA256, s.Path(t, stored.DeleteURL)} {
+		s.Do(t, "GET", path, "", "").Refusal(t, http.StatusNotFound, "not_found")
 	}
 	for _, query := range []string{"", "?q=a", "?trash"} {
 		if got, _ := list(t, s, query); len(got) != 0 {
 			t.Errorf("the list %s has %q", query, got)
 		}
 	}
-	s.do(t, "DELETE", "/images/a.jpg", "", "").refusal(t, http.StatusNotFound, "not_found")
-	s.do(t, "PUT", "/images/a.jpg", "If-None-Match: *", content).success(t, http.StatusCreated)
+	s.Do(t, "DELETE", "/images/a.jpg", "", "").Refusal(t, http.StatusNotFound, "not_found")
+	s.Do(t, "PUT", "/images/a.jpg", "If-None-Match: *", content).Success(t, http.StatusCreated)
 }
 
 // TestExpiryOfTheSame: the same bytes again never shorten a life.
 func TestExpiryOfTheSame(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	content := picture(t, 1, 0)
-	send := func(query string) reply {
-		return s.do(t, "PUT", "/images/a.png"+query, "", content).reply(t)
+	s := apitest.NewServer(t, api.Options{})
+	content := apitest.Picture(t, 1, 0)
+	send := func(query string) apitest.Reply {
+		return s.Do(t, "PUT", "/images/a.png"+query, "", content).Reply(t)
 	}
 	first := send("?expires_in=1h")
 	if again := send("?expires_in=60"); !again.ExpiresAt.Equal(first.ExpiresAt) || !again.Duplicate {
@@ -167,73 +169,73 @@ func TestExpiryOfTheSame(t *testing.T) {
 // deletes nothing.
 func TestDeleteURL(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{Token: "s3cret"}, Trash: time.Hour})
+	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "s3cret"}, Trash: time.Hour})
 	const token = "Authorization: Bearer s3cret"
-	upload := func(name string, seed uint64) reply {
-		return s.do(t, "PUT", "/images/"+name, token, picture(t, seed, 0)).reply(t)
+	upload := func(name string, seed uint64) apitest.Reply {
+		return s.Do(t, "PUT", "/images/"+name, token, apitest.Picture(t, seed, 0)).Reply(t)
 	}
 	cat, dog := upload("cat.png", 1), upload("dog.png", 2)
-	if cat.DeleteURL == "" || cat.DeleteURL == dog.DeleteURL || len(cat.DeleteURL) < len(s.url)+len("/delete/")+32 {
+	if cat.DeleteURL == "" || cat.DeleteURL == dog.DeleteURL || len(cat.DeleteURL) < len(s.URL)+len("/delete/")+32 {
 		t.Fatalf("the URLs are %q and %q", cat.DeleteURL, dog.DeleteURL)
 	}
-	path := s.path(t, cat.DeleteURL)
+	path := s.Path(t, cat.DeleteURL)
 	if again := upload("cat.png", 1); again.DeleteURL != "" {
 		t.Error("who sends the same bytes again may delete them")
 	}
-	list := s.do(t, "GET", "/images", token, "")
-	if strings.Contains(list.body, "delete_url") {
+	list := s.Do(t, "GET", "/images", token, "")
+	if strings.Contains(list.Body, "delete_url") {
 		t.Error("the list tells the URLs")
 	}
 
-	page := s.do(t, "GET", path, "Accept: text/html", "")
-	page.want(t, http.StatusOK)
+	page := s.Do(t, "GET", path, "Accept: text/html", "")
+	page.Want(t, http.StatusOK)
 	for _, want := range []string{"<form method=\"post\">", "<bdi>cat.png</bdi>", "/images/cat.png?w="} {
-		if !strings.Contains(page.body, want) {
-			t.Errorf("the page does not have %q:\n%s", want, page.body)
+		if !strings.Contains(page.Body, want) {
+			t.Errorf("the page does not have %q:\n%s", want, page.Body)
 		}
 	}
-	page.wantHeader(t, "Cache-Control", "no-store")
-	page.wantHeader(t, "Referrer-Policy", "no-referrer")
-	s.do(t, "HEAD", path, "", "").want(t, http.StatusOK)
-	s.do(t, "GET", "/images/cat.png", "", "").want(t, http.StatusOK)
+	page.WantHeader(t, "Cache-Control", "no-store")
+	page.WantHeader(t, "Referrer-Policy", "no-referrer")
+	s.Do(t, "HEAD", path, "", "").Want(t, http.StatusOK)
+	s.Do(t, "GET", "/images/cat.png", "", "").Want(t, http.StatusOK)
 
 	for _, wrong := range []string{"/delete/", "/delete/x", path[:len(path)-1], path + "x", "/delete/" + strings.Repeat("A", 32)} {
-		s.do(t, "DELETE", wrong, "", "").refusal(t, http.StatusNotFound, "not_found")
+		s.Do(t, "DELETE", wrong, "", "").Refusal(t, http.StatusNotFound, "not_found")
 	}
-	if log := s.log.String(); strings.Contains(log, strings.TrimPrefix(path, "/delete/")) || !strings.Contains(log, "/delete/…") {
+	if log := s.Log.String(); strings.Contains(log, strings.TrimPrefix(path, "/delete/")) || !strings.Contains(log, "/delete/…") {
 		t.Error("the log has the key")
 	}
-	asked := s.do(t, "OPTIONS", path, "Origin: https://app.example.com\nAccess-Control-Request-Method: DELETE", "")
-	if got := asked.header.Get("Access-Control-Allow-Methods"); !strings.Contains(got, "DELETE") {
+	asked := s.Do(t, "OPTIONS", path, "Origin: https://app.example.com\nAccess-Control-Request-Method: DELETE", "")
+	if got := asked.Header.Get("Access-Control-Allow-Methods"); !strings.Contains(got, "DELETE") {
 		t.Errorf("pages of other origins may %q, want DELETE among it", got)
 	}
-	s.do(t, "DELETE", path, "Origin: https://app.example.com\nSec-Fetch-Site: cross-site", "").want(t, http.StatusNoContent)
-	s.do(t, "GET", "/images/cat.png", "", "").refusal(t, http.StatusNotFound, "not_found")
-	s.do(t, "DELETE", path, "", "").refusal(t, http.StatusNotFound, "not_found")
-	gone := s.do(t, "GET", path, "Accept: text/html,*/*;q=0.1", "")
-	if gone.status != http.StatusNotFound || !strings.Contains(gone.body, "Nothing to delete") {
+	s.Do(t, "DELETE", path, "Origin: https://app.example.com\nSec-Fetch-Site: cross-site", "").Want(t, http.StatusNoContent)
+	s.Do(t, "GET", "/images/cat.png", "", "").Refusal(t, http.StatusNotFound, "not_found")
+	s.Do(t, "DELETE", path, "", "").Refusal(t, http.StatusNotFound, "not_found")
+	gone := s.Do(t, "GET", path, "Accept: text/html,*/*;q=0.1", "")
+	if gone.Status != http.StatusNotFound || !strings.Contains(gone.Body, "Nothing to delete") {
 		t.Errorf("got %s, want a page that says so", gone)
 	}
 
 	// Renamed it can still be deleted, and by the button of the page.
-	s.do(t, "POST", "/images/dog.png/rename", token, `{"filename": "<b>.png"}`).success(t, http.StatusOK)
-	path = s.path(t, dog.DeleteURL)
-	if page := s.do(t, "GET", path, "Accept: text/html", ""); !strings.Contains(page.body, "&lt;b&gt;.png") || strings.Contains(page.body, "<b>.png") {
-		t.Errorf("the page has the name unescaped:\n%s", page.body)
+	s.Do(t, "POST", "/images/dog.png/rename", token, `{"filename": "<b>.png"}`).Success(t, http.StatusOK)
+	path = s.Path(t, dog.DeleteURL)
+	if page := s.Do(t, "GET", path, "Accept: text/html", ""); !strings.Contains(page.Body, "&lt;b&gt;.png") || strings.Contains(page.Body, "<b>.png") {
+		t.Errorf("the page has the name unescaped:\n%s", page.Body)
 	}
-	done := s.do(t, "POST", path, "Accept: text/html\nContent-Type: application/x-www-form-urlencoded", "")
-	if done.status != http.StatusOK || !strings.Contains(done.body, "is deleted") {
+	done := s.Do(t, "POST", path, "Accept: text/html\nContent-Type: application/x-www-form-urlencoded", "")
+	if done.Status != http.StatusOK || !strings.Contains(done.Body, "is deleted") {
 		t.Errorf("got %s, want a page that says it is deleted", done)
 	}
-	if got := s.do(t, "GET", "/images?trash", token, ""); !strings.Contains(got.body, "cat.png") {
+	if got := s.Do(t, "GET", "/images?trash", token, ""); !strings.Contains(got.Body, "cat.png") {
 		t.Errorf("the trash is %s, want cat.png in it", got)
 	}
 
 	// One that is replaced is another's: the old URL does not delete the new one.
 	old := upload("bird.png", 3)
 	upload("bird.png", 4)
-	s.do(t, "DELETE", s.path(t, old.DeleteURL), "", "").refusal(t, http.StatusNotFound, "not_found")
-	s.do(t, "GET", "/images/bird.png", "", "").want(t, http.StatusOK)
+	s.Do(t, "DELETE", s.Path(t, old.DeleteURL), "", "").Refusal(t, http.StatusNotFound, "not_found")
+	s.Do(t, "GET", "/images/bird.png", "", "").Want(t, http.StatusOK)
 }
 
 // undeletable is a store that deletes nothing.
@@ -246,29 +248,29 @@ func (undeletable) Delete(context.Context, string, db.DeleteOptions) error {
 // TestDeleteFails: the page says what happened, and the log has why.
 func TestDeleteFails(t *testing.T) {
 	t.Parallel()
-	s := serve(t, undeletable{newStore(t)}, api.Options{})
-	path := s.path(t, s.put(t, "/images/cat.png", picture(t, 1, 0)).DeleteURL)
-	page := s.do(t, "POST", path, "Accept: text/html", "")
-	if page.status != http.StatusInternalServerError || !strings.Contains(page.body, "That did not work") || strings.Contains(page.body, "fire") {
+	s := apitest.Serve(t, undeletable{apitest.NewStore(t)}, api.Options{})
+	path := s.Path(t, s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0)).DeleteURL)
+	page := s.Do(t, "POST", path, "Accept: text/html", "")
+	if page.Status != http.StatusInternalServerError || !strings.Contains(page.Body, "That did not work") || strings.Contains(page.Body, "fire") {
 		t.Errorf("got %s, want a page that says it did not work, and no more", page)
 	}
-	s.do(t, "DELETE", path, "", "").refusal(t, http.StatusInternalServerError, "internal")
-	s.log.wait(t, "POST", "the disk is on fire")
+	s.Do(t, "DELETE", path, "", "").Refusal(t, http.StatusInternalServerError, "internal")
+	s.Log.Wait(t, "POST", "the disk is on fire")
 }
 
 // TestTrash: what is deleted or replaced can be brought back.
 func TestTrash(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Trash: time.Hour})
-	first, second := picture(t, 1, 0), picture(t, 2, 0)
-	was := s.put(t, "/images/cat%201.png", first)
-	s.do(t, "PUT", "/images/cat%201.png", "", second).success(t, http.StatusOK)
-	s.do(t, "DELETE", "/images/cat%201.png", "", "").want(t, http.StatusNoContent)
-	s.do(t, "GET", "/images/cat%201.png", "", "").refusal(t, http.StatusNotFound, "not_found")
+	s := apitest.NewServer(t, api.Options{Trash: time.Hour})
+	first, second := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 0)
+	was := s.Put(t, "/images/cat%201.png", first)
+	s.Do(t, "PUT", "/images/cat%201.png", "", second).Success(t, http.StatusOK)
+	s.Do(t, "DELETE", "/images/cat%201.png", "", "").Want(t, http.StatusNoContent)
+	s.Do(t, "GET", "/images/cat%201.png", "", "").Refusal(t, http.StatusNotFound, "not_found")
 	if got, _ := list(t, s, ""); len(got) != 0 {
 		t.Errorf("the list has %q, want nothing", got)
 	}
-	trash := s.do(t, "GET", "/images?trash", "", "").success(t, http.StatusOK).Images
+	trash := s.Do(t, "GET", "/images?trash", "", "").Success(t, http.StatusOK).Images
 	if len(trash) != 2 || trash[0].SHA256 == was.SHA256 || trash[1].SHA256 != was.SHA256 {
 		t.Fatalf("the trash has %+v, want both, the last deleted first", trash)
 	}
@@ -278,38 +280,38 @@ func TestTrash(t *testing.T) {
 		}
 	}
 
-	restored := s.do(t, "POST", "/images/cat%201.png/restore", "", "").success(t, http.StatusOK)
+	restored := s.Do(t, "POST", "/images/cat%201.png/restore", "", "").Success(t, http.StatusOK)
 	if restored.Filename != "cat 1.png" || !restored.DeletedAt.IsZero() {
-		t.Errorf("got %+v, want cat 1.png", restored.img)
+		t.Errorf("got %+v, want cat 1.png", restored.Image)
 	}
-	s.do(t, "GET", "/images/cat%201.png", "", "").wantImage(t, second)
-	other := s.do(t, "POST", "/images/cat%201.png/restore", "", "").success(t, http.StatusOK)
+	s.Do(t, "GET", "/images/cat%201.png", "", "").WantImage(t, second)
+	other := s.Do(t, "POST", "/images/cat%201.png/restore", "", "").Success(t, http.StatusOK)
 	if other.Filename != "cat 1-2.png" || !other.UploadedAt.Equal(was.UploadedAt) {
-		t.Errorf("got %+v, want the first as cat 1-2.png", other.img)
+		t.Errorf("got %+v, want the first as cat 1-2.png", other.Image)
 	}
-	s.do(t, "GET", s.path(t, other.URL), "", "").wantImage(t, first)
-	s.do(t, "POST", "/images/cat%201.png/restore", "", "").refusal(t, http.StatusNotFound, "not_found")
+	s.Do(t, "GET", s.Path(t, other.URL), "", "").WantImage(t, first)
+	s.Do(t, "POST", "/images/cat%201.png/restore", "", "").Refusal(t, http.StatusNotFound, "not_found")
 
-	s.do(t, "DELETE", "/images/cat%201.png", "", "").want(t, http.StatusNoContent)
-	s.do(t, "DELETE", "/images/cat%201-2.png", "", "").want(t, http.StatusNoContent)
-	if a := s.do(t, "DELETE", "/images?trash", "", ""); a.status != http.StatusOK || !strings.Contains(a.body, `"deleted":2`) {
+	s.Do(t, "DELETE", "/images/cat%201.png", "", "").Want(t, http.StatusNoContent)
+	s.Do(t, "DELETE", "/images/cat%201-2.png", "", "").Want(t, http.StatusNoContent)
+	if a := s.Do(t, "DELETE", "/images?trash", "", ""); a.Status != http.StatusOK || !strings.Contains(a.Body, `"deleted":2`) {
 		t.Errorf("got %s, want 2 deleted for good", a)
 	}
 	if got, _ := list(t, s, "?trash"); len(got) != 0 {
 		t.Errorf("the trash has %q, want nothing", got)
 	}
-	s.do(t, "DELETE", "/images", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
-	s.do(t, "DELETE", "/images?trash=0", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
-	s.do(t, "DELETE", "/images?trash=maybe", "", "").refusal(t, http.StatusBadRequest, "bad_flag")
+	s.Do(t, "DELETE", "/images", "", "").Refusal(t, http.StatusMethodNotAllowed, "http_405")
+	s.Do(t, "DELETE", "/images?trash=0", "", "").Refusal(t, http.StatusMethodNotAllowed, "http_405")
+	s.Do(t, "DELETE", "/images?trash=maybe", "", "").Refusal(t, http.StatusBadRequest, "bad_flag")
 }
 
 // TestNoTrash: without one, what is deleted is gone.
 func TestNoTrash(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/cat.png", picture(t, 1, 0))
-	s.do(t, "DELETE", "/images/cat.png", "", "").want(t, http.StatusNoContent)
-	s.do(t, "POST", "/images/cat.png/restore", "", "").refusal(t, http.StatusNotFound, "not_found")
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
+	s.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, http.StatusNoContent)
+	s.Do(t, "POST", "/images/cat.png/restore", "", "").Refusal(t, http.StatusNotFound, "not_found")
 	if got, _ := list(t, s, "?trash"); len(got) != 0 {
 		t.Errorf("the trash has %q, want nothing", got)
 	}
@@ -317,62 +319,62 @@ func TestNoTrash(t *testing.T) {
 
 func TestRename(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	content, other := picture(t, 1, 0), picture(t, 2, 0)
-	was := s.put(t, "/images/a%20b.png", content)
-	s.put(t, "/images/taken.png", other)
-	got := s.do(t, "POST", "/images/a%20b.png/rename", "", `{"filename": "c/../d.png"}`)
-	got.refusal(t, http.StatusBadRequest, "bad_name")
+	s := apitest.NewServer(t, api.Options{})
+	content, other := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 0)
+	was := s.Put(t, "/images/a%20b.png", content)
+	s.Put(t, "/images/taken.png", other)
+	got := s.Do(t, "POST", "/images/a%20b.png/rename", "", `{"filename": "c/../d.png"}`)
+	got.Refusal(t, http.StatusBadRequest, "bad_name")
 	for name, want := range map[string]string{"": "taken-2.png", "?conflict=rename": "taken-2.png"} {
-		got := s.do(t, "POST", "/images/a%20b.png/rename"+name, "", `{"filename": "taken.png"}`).success(t, http.StatusOK)
+		got := s.Do(t, "POST", "/images/a%20b.png/rename"+name, "", `{"filename": "taken.png"}`).Success(t, http.StatusOK)
 		if got.Filename != want || !got.UploadedAt.Equal(was.UploadedAt) || got.SHA256 != was.SHA256 {
-			t.Errorf("got %+v, want %s with the same bytes and date", got.img, want)
+			t.Errorf("got %+v, want %s with the same bytes and date", got.Image, want)
 		}
-		s.do(t, "GET", "/images/a%20b.png", "", "").refusal(t, http.StatusNotFound, "not_found")
-		s.do(t, "GET", "/images/taken-2.png", "", "").wantImage(t, content)
-		s.do(t, "POST", "/images/taken-2.png/rename", "", `{"filename": "a b.png"}`).success(t, http.StatusOK)
+		s.Do(t, "GET", "/images/a%20b.png", "", "").Refusal(t, http.StatusNotFound, "not_found")
+		s.Do(t, "GET", "/images/taken-2.png", "", "").WantImage(t, content)
+		s.Do(t, "POST", "/images/taken-2.png/rename", "", `{"filename": "a b.png"}`).Success(t, http.StatusOK)
 	}
-	s.do(t, "POST", "/images/a%20b.png/rename?conflict=error", "", `{"filename": "taken.png"}`).refusal(t, http.StatusConflict, "exists")
-	s.do(t, "POST", "/images/a%20b.png/rename?conflict=replace", "", `{"filename": "taken.png"}`).success(t, http.StatusOK)
-	s.do(t, "GET", "/images/taken.png", "", "").wantImage(t, content)
-	s.do(t, "POST", "/images/missing.png/rename", "", `{"filename": "x.png"}`).refusal(t, http.StatusNotFound, "not_found")
-	s.do(t, "POST", "/images/taken.png/rename", "If-Match: \"other\"", `{"filename": "x.png"}`).refusal(t, http.StatusPreconditionFailed, "precondition_failed")
+	s.Do(t, "POST", "/images/a%20b.png/rename?conflict=error", "", `{"filename": "taken.png"}`).Refusal(t, http.StatusConflict, "exists")
+	s.Do(t, "POST", "/images/a%20b.png/rename?conflict=replace", "", `{"filename": "taken.png"}`).Success(t, http.StatusOK)
+	s.Do(t, "GET", "/images/taken.png", "", "").WantImage(t, content)
+	s.Do(t, "POST", "/images/missing.png/rename", "", `{"filename": "x.png"}`).Refusal(t, http.StatusNotFound, "not_found")
+	s.Do(t, "POST", "/images/taken.png/rename", "If-Match: \"other\"", `{"filename": "x.png"}`).Refusal(t, http.StatusPreconditionFailed, "precondition_failed")
 	for _, body := range []string{"", "x.png", "{}", `{"filename": 5}`, `{"filename": null}`, `["x.png"]`, `{"filename": "` + strings.Repeat("x", 5000) + `"}`} {
-		s.do(t, "POST", "/images/taken.png/rename", "", body).refusal(t, http.StatusBadRequest, "bad_json")
+		s.Do(t, "POST", "/images/taken.png/rename", "", body).Refusal(t, http.StatusBadRequest, "bad_json")
 	}
-	s.do(t, "POST", "/images/taken.png/rename", "Origin: https://evil.example\nSec-Fetch-Site: cross-site", `{"filename": "x.png"}`).refusal(t, http.StatusForbidden, "cross_origin")
+	s.Do(t, "POST", "/images/taken.png/rename", "Origin: https://evil.example\nSec-Fetch-Site: cross-site", `{"filename": "x.png"}`).Refusal(t, http.StatusForbidden, "cross_origin")
 }
 
 // TestStrip: the metadata goes, the picture stays, and the answer says so.
 func TestStrip(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for _, name := range []string{"tagged.jpg", "tagged.png", "tagged.webp"} {
-		content := sample(t, name)
-		whole := s.put(t, "/images/whole-"+name, content)
-		a := s.do(t, "PUT", "/images/"+name+"?strip", "Content-Digest: "+contentDigest(content), content)
-		got := a.success(t, http.StatusCreated)
+		content := apitest.Sample(t, name)
+		whole := s.Put(t, "/images/whole-"+name, content)
+		a := s.Do(t, "PUT", "/images/"+name+"?strip", "Content-Digest: "+contentDigest(content), content)
+		got := a.Success(t, http.StatusCreated)
 		if !got.Stripped || got.Size >= whole.Size || got.Width != whole.Width || got.Height != whole.Height {
-			t.Errorf("got %+v, want it smaller than %+v and stripped", got.img, whole.img)
+			t.Errorf("got %+v, want it smaller than %+v and stripped", got.Image, whole.Image)
 		}
-		form := s.do(t, "POST", "/upload?strip", formType, form(file("file", "form-"+name, content))).success(t, http.StatusCreated)
+		form := s.Do(t, "POST", "/upload?strip", apitest.FormType, apitest.Form(apitest.File("file", "form-"+name, content))).Success(t, http.StatusCreated)
 		if form.SHA256 != got.SHA256 || !form.Stripped {
-			t.Errorf("by POST: got %+v, want the same bytes", form.img)
+			t.Errorf("by POST: got %+v, want the same bytes", form.Image)
 		}
 	}
-	if not := s.do(t, "PUT", "/images/not.jpg?strip=0", "", sample(t, "tagged.jpg")).success(t, http.StatusCreated); not.Stripped {
+	if not := s.Do(t, "PUT", "/images/not.jpg?strip=0", "", apitest.Sample(t, "tagged.jpg")).Success(t, http.StatusCreated); not.Stripped {
 		t.Error("strip=0: it is stripped")
 	}
-	s.do(t, "PUT", "/images/a.gif?strip", "", sample(t, "gradient.gif")).refusal(t, http.StatusUnprocessableEntity, "cannot_strip")
-	s.do(t, "PUT", "/images/a.jpg?strip", "", sample(t, "tagged.jpg")[:3000]).want(t, http.StatusUnprocessableEntity)
-	wrong := s.do(t, "PUT", "/images/b.jpg?strip", "Content-Digest: "+contentDigest("other"), sample(t, "tagged.jpg"))
-	wrong.refusal(t, http.StatusUnprocessableEntity, "digest_mismatch")
+	s.Do(t, "PUT", "/images/a.gif?strip", "", apitest.Sample(t, "gradient.gif")).Refusal(t, http.StatusUnprocessableEntity, "cannot_strip")
+	s.Do(t, "PUT", "/images/a.jpg?strip", "", apitest.Sample(t, "tagged.jpg")[:3000]).Want(t, http.StatusUnprocessableEntity)
+	wrong := s.Do(t, "PUT", "/images/b.jpg?strip", "Content-Digest: "+contentDigest("other"), apitest.Sample(t, "tagged.jpg"))
+	wrong.Refusal(t, http.StatusUnprocessableEntity, "digest_mismatch")
 
-	all := newServer(t, api.Options{Strip: true})
-	if got := all.put(t, "/images/a.jpg", sample(t, "tagged.jpg")); !got.Stripped {
-		t.Errorf("with the option: got %+v, want it stripped", got.img)
+	all := apitest.NewServer(t, api.Options{Strip: true})
+	if got := all.Put(t, "/images/a.jpg", apitest.Sample(t, "tagged.jpg")); !got.Stripped {
+		t.Errorf("with the option: got %+v, want it stripped", got.Image)
 	}
-	all.do(t, "PUT", "/images/a.gif", "", sample(t, "gradient.gif")).refusal(t, http.StatusUnprocessableEntity, "cannot_strip")
+	all.Do(t, "PUT", "/images/a.gif", "", apitest.Sample(t, "gradient.gif")).Refusal(t, http.StatusUnprocessableEntity, "cannot_strip")
 }
 
 // contentDigest is the value of a Content-Digest field.

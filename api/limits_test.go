@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
@@ -30,12 +32,12 @@ type limitType struct {
 }
 
 // getLimits returns what the server tells everybody about itself.
-func getLimits(t testing.TB, s *server) (l limits) {
+func getLimits(t testing.TB, s *apitest.Server) (l limits) {
 	t.Helper()
-	a := s.do(t, "GET", "/limits", "Origin: https://app.example\nSec-Fetch-Site: cross-site", "")
-	a.want(t, http.StatusOK)
-	a.wantHeaders(t, "Access-Control-Allow-Origin: *\nCache-Control: no-cache\nX-Content-Type-Options: nosniff")
-	if err := json.Unmarshal([]byte(a.body), &l); err != nil {
+	a := s.Do(t, "GET", "/limits", "Origin: https://app.example\nSec-Fetch-Site: cross-site", "")
+	a.Want(t, http.StatusOK)
+	a.WantHeaders(t, "Access-Control-Allow-Origin: *\nCache-Control: no-cache\nX-Content-Type-Options: nosniff")
+	if err := json.Unmarshal([]byte(a.Body), &l); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -43,7 +45,7 @@ func getLimits(t testing.TB, s *server) (l limits) {
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	got := getLimits(t, newServer(t, api.Options{}))
+	got := getLimits(t, apitest.NewServer(t, api.Options{}))
 	if len(got.Types) != len(format.Types()) {
 		t.Errorf("types: got %v, want all", got.Types)
 	}
@@ -53,7 +55,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("of a server without options (-want +got):\n%s", diff)
 	}
 
-	got = getLimits(t, newServer(t, api.Options{
+	got = getLimits(t, apitest.NewServer(t, api.Options{
 		Access: access.Options{
 			Token: "s3cret",
 		},
@@ -67,7 +69,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("of a server with options (-want +got):\n%s", diff)
 	}
 
-	none := getLimits(t, newServer(t, api.Options{Allow: []format.Type{}}))
+	none := getLimits(t, apitest.NewServer(t, api.Options{Allow: []format.Type{}}))
 	if none.Types == nil || len(none.Types) > 0 {
 		t.Errorf("types of a server that takes none: got %v, want []", none.Types)
 	}
@@ -76,11 +78,11 @@ func TestLimits(t *testing.T) {
 // TestLimitsHold: what they promise is what happens.
 func TestLimitsHold(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{MaxUpload: 2000})
+	s := apitest.NewServer(t, api.Options{MaxUpload: 2000})
 	max := int(getLimits(t, s).MaxUpload)
-	s.put(t, "/images/exact.png", picture(t, 1, max))
-	s.do(t, "PUT", "/images/more.png", "", picture(t, 1, max+1)).refusal(t, http.StatusRequestEntityTooLarge, "too_large")
-	tag := s.do(t, "HEAD", "/limits", "", "").header.Get("ETag")
-	s.do(t, "GET", "/limits", "If-None-Match: "+tag, "").want(t, http.StatusNotModified)
-	s.do(t, "POST", "/limits", "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
+	s.Put(t, "/images/exact.png", apitest.Picture(t, 1, max))
+	s.Do(t, "PUT", "/images/more.png", "", apitest.Picture(t, 1, max+1)).Refusal(t, http.StatusRequestEntityTooLarge, "too_large")
+	tag := s.Do(t, "HEAD", "/limits", "", "").Header.Get("ETag")
+	s.Do(t, "GET", "/limits", "If-None-Match: "+tag, "").Want(t, http.StatusNotModified)
+	s.Do(t, "POST", "/limits", "", "").Refusal(t, http.StatusMethodNotAllowed, "http_405")
 }

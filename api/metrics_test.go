@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"imageserver/api"
@@ -19,7 +21,7 @@ import (
 )
 
 // newMetered starts a server whose metrics are those of its store, too.
-func newMetered(t *testing.T, o api.Options) *server {
+func newMetered(t *testing.T, o api.Options) *apitest.Server {
 	t.Helper()
 	o.Metrics = api.NewMetrics()
 	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{Committed: o.Metrics.Commit})
@@ -27,42 +29,42 @@ func newMetered(t *testing.T, o api.Options) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
-	return serve(t, store, o)
+	return apitest.Serve(t, store, o)
 }
 
 // scrape returns the samples: name and labels → value.
-func scrape(t *testing.T, s *server) (samples map[string]float64, text string) {
+func scrape(t *testing.T, s *apitest.Server) (samples map[string]float64, text string) {
 	t.Helper()
-	a := s.do(t, "GET", "/metrics", "", "")
-	a.want(t, http.StatusOK)
-	a.wantHeader(t, "Cache-Control", "no-store")
+	a := s.Do(t, "GET", "/metrics", "", "")
+	a.Want(t, http.StatusOK)
+	a.WantHeader(t, "Cache-Control", "no-store")
 	samples = map[string]float64{}
-	for line := range strings.Lines(a.body) {
+	for line := range strings.Lines(a.Body) {
 		i := strings.LastIndexByte(line, ' ')
 		if v, err := strconv.ParseFloat(strings.TrimSpace(line[i+1:]), 64); err == nil && line[0] != '#' {
 			samples[strings.TrimPrefix(line[:i], "imageserver_")] = v
 		}
 	}
-	return samples, a.body
+	return samples, a.Body
 }
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	s := newMetered(t, api.Options{Trash: 1e12})
-	cat, dog := picture(t, 1, 10_000), picture(t, 2, 10_000)
-	s.put(t, "/images/cat.png", cat)
-	s.do(t, "PUT", "/images/cat.png", "", cat).want(t, 200)
-	s.upload(t, file("file", "cat.png", dog)).want(t, 201) // as cat-2.png
-	s.do(t, "PUT", "/images/cat.png", "", picture(t, 3, 10_000)).want(t, 200)
-	s.do(t, "PUT", "/images/text.png", "", "no image at all").want(t, 415)
-	s.upload(t, text("a", "b")).want(t, 400)
+	cat, dog := apitest.Picture(t, 1, 10_000), apitest.Picture(t, 2, 10_000)
+	s.Put(t, "/images/cat.png", cat)
+	s.Do(t, "PUT", "/images/cat.png", "", cat).Want(t, 200)
+	s.Upload(t, apitest.File("file", "cat.png", dog)).Want(t, 201) // as cat-2.png
+	s.Do(t, "PUT", "/images/cat.png", "", apitest.Picture(t, 3, 10_000)).Want(t, 200)
+	s.Do(t, "PUT", "/images/text.png", "", "no image at all").Want(t, 415)
+	s.Upload(t, apitest.Text("a", "b")).Want(t, 400)
 	for range 3 {
-		s.do(t, "GET", "/images/cat-2.png", "", "").want(t, 200)
+		s.Do(t, "GET", "/images/cat-2.png", "", "").Want(t, 200)
 	}
-	s.do(t, "GET", "/images/secret-name.png", "", "").want(t, 404)
-	s.do(t, "GET", "/no/such/route", "", "").want(t, 404)
-	s.do(t, "BREW", "/images/cat.png", "", "").want(t, 405)
-	s.do(t, "GET", "/images/cat-2.png?w=16", "", "").want(t, 200)
+	s.Do(t, "GET", "/images/secret-name.png", "", "").Want(t, 404)
+	s.Do(t, "GET", "/no/such/route", "", "").Want(t, 404)
+	s.Do(t, "BREW", "/images/cat.png", "", "").Want(t, 405)
+	s.Do(t, "GET", "/images/cat-2.png?w=16", "", "").Want(t, 200)
 
 	got, body := scrape(t, s)
 	for sample, want := range map[string]float64{
@@ -127,7 +129,7 @@ func TestMetrics(t *testing.T) {
 func TestMetricsBounded(t *testing.T) {
 	t.Parallel()
 	s := newMetered(t, api.Options{})
-	s.do(t, "X0", "/0", "", "").want(t, 404)
+	s.Do(t, "X0", "/0", "", "").Want(t, 404)
 	names := func() []string {
 		_, text := scrape(t, s)
 		return regexp.MustCompile(`(?m)^imageserver_http_requests_total.*\}`).FindAllString(text, -1)
@@ -135,7 +137,7 @@ func TestMetricsBounded(t *testing.T) {
 	names() // which counts itself
 	before := names()
 	for i := range 20 {
-		s.do(t, fmt.Sprint("X", i), fmt.Sprintf("/%d", i), "", "").want(t, 404)
+		s.Do(t, fmt.Sprint("X", i), fmt.Sprintf("/%d", i), "", "").Want(t, 404)
 	}
 	if after := names(); !slices.Equal(before, after) {
 		t.Errorf("got the series %q, want %q", after, before)
@@ -146,18 +148,18 @@ func TestMetricsBounded(t *testing.T) {
 func TestMetricsAccess(t *testing.T) {
 	t.Parallel()
 	s := newMetered(t, api.Options{Access: access.Options{Token: "s3cret"}})
-	s.do(t, "GET", "/metrics", "", "").refusal(t, http.StatusUnauthorized, "token")
-	s.do(t, "GET", "/metrics", "Authorization: Bearer s3cret", "").want(t, http.StatusOK)
+	s.Do(t, "GET", "/metrics", "", "").Refusal(t, http.StatusUnauthorized, "token")
+	s.Do(t, "GET", "/metrics", "Authorization: Bearer s3cret", "").Want(t, http.StatusOK)
 	s = newMetered(t, api.Options{})
-	s.do(t, "GET", "/metrics", "Sec-Fetch-Site: cross-site", "").refusal(t, http.StatusForbidden, "cross_origin")
-	newServer(t, api.Options{}).do(t, "GET", "/metrics", "", "").refusal(t, http.StatusNotFound, "http_404")
+	s.Do(t, "GET", "/metrics", "Sec-Fetch-Site: cross-site", "").Refusal(t, http.StatusForbidden, "cross_origin")
+	apitest.NewServer(t, api.Options{}).Do(t, "GET", "/metrics", "", "").Refusal(t, http.StatusNotFound, "http_404")
 }
 
 // TestMetricsFailed: a store that cannot be read leaves the others be.
 func TestMetricsFailed(t *testing.T) {
 	t.Parallel()
-	store := newStore(t)
-	s := serve(t, struct{ db.Store }{store}, api.Options{Metrics: api.NewMetrics()})
+	store := apitest.NewStore(t)
+	s := apitest.Serve(t, struct{ db.Store }{store}, api.Options{Metrics: api.NewMetrics()})
 	store.Close()
 	got, _ := scrape(t, s)
 	if got["ready"] != 0 || got["go_goroutines"] == 0 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 )
 
@@ -72,22 +74,22 @@ func TestUploadNames(t *testing.T) {
 	for _, c := range uploadNames {
 		t.Run(c.kept, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{})
-			cat := picture(t, 1, 0)
-			a := s.upload(t, file("file", c.sent, cat))
-			got := a.success(t, http.StatusCreated)
+			s := apitest.NewServer(t, api.Options{})
+			cat := apitest.Picture(t, 1, 0)
+			a := s.Upload(t, apitest.File("file", c.sent, cat))
+			got := a.Success(t, http.StatusCreated)
 			if got.Filename != c.kept {
 				t.Errorf("%q became %q, want %q", c.sent, got.Filename, c.kept)
 			}
 			// By the absolute URL, and as the contract's client writes it: the
 			// name in a URL as it is, that browsers then parse.
-			a.wantHeader(t, "Location", got.URL)
-			s.do(t, "GET", s.path(t, got.URL), "", "").wantImage(t, cat)
-			typed, err := url.Parse(s.url + "/images/" + got.Filename)
+			a.WantHeader(t, "Location", got.URL)
+			s.Do(t, "GET", s.Path(t, got.URL), "", "").WantImage(t, cat)
+			typed, err := url.Parse(s.URL + "/images/" + got.Filename)
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.do(t, "GET", typed.RequestURI(), "", "").wantImage(t, cat)
+			s.Do(t, "GET", typed.RequestURI(), "", "").WantImage(t, cat)
 		})
 	}
 }
@@ -126,9 +128,9 @@ func TestUploadNameForms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{})
-			a := s.upload(t, part(`Content-Disposition: form-data; name="file"; `+c.parameters, picture(t, 1, 0)))
-			if got := a.success(t, http.StatusCreated); got.Filename != c.kept {
+			s := apitest.NewServer(t, api.Options{})
+			a := s.Upload(t, apitest.Part(`Content-Disposition: form-data; name="file"; `+c.parameters, apitest.Picture(t, 1, 0)))
+			if got := a.Success(t, http.StatusCreated); got.Filename != c.kept {
 				t.Errorf("%s became %q, want %q", c.parameters, got.Filename, c.kept)
 			}
 		})
@@ -160,31 +162,31 @@ func TestURLNames(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{})
-			cat := picture(t, 1, 0)
+			s := apitest.NewServer(t, api.Options{})
+			cat := apitest.Picture(t, 1, 0)
 			for i, written := range c.paths {
 				status := http.StatusCreated
 				if i > 0 {
 					status = http.StatusOK // the same name, so the same image
 				}
-				got := s.do(t, "PUT", "/images/"+written, "", cat).success(t, status)
+				got := s.Do(t, "PUT", "/images/"+written, "", cat).Success(t, status)
 				if got.Filename != c.name {
 					t.Errorf("%s is called %q, want %q", written, got.Filename, c.name)
 				}
 				if got.URL != got.Location {
 					t.Errorf("url %q, location %q", got.URL, got.Location)
 				}
-				s.do(t, "GET", s.path(t, got.URL), "", "").wantImage(t, cat)
+				s.Do(t, "GET", s.Path(t, got.URL), "", "").WantImage(t, cat)
 				for _, other := range c.paths {
-					s.do(t, "GET", "/images/"+other, "", "").wantImage(t, cat)
+					s.Do(t, "GET", "/images/"+other, "", "").WantImage(t, cat)
 				}
 			}
-			if got := s.stored(t); len(got) != 1 || got[0] != c.name {
+			if got := s.Stored(t); len(got) != 1 || got[0] != c.name {
 				t.Errorf("stored are %q, want one", got)
 			}
 			last := c.paths[len(c.paths)-1]
-			s.do(t, "DELETE", "/images/"+last, "", "").want(t, http.StatusNoContent)
-			s.do(t, "GET", "/images/"+c.paths[0], "", "").refusal(t, http.StatusNotFound, "not_found")
+			s.Do(t, "DELETE", "/images/"+last, "", "").Want(t, http.StatusNoContent)
+			s.Do(t, "GET", "/images/"+c.paths[0], "", "").Refusal(t, http.StatusNotFound, "not_found")
 		})
 	}
 }
@@ -192,8 +194,8 @@ func TestURLNames(t *testing.T) {
 // TestBadURLNames: PUT takes a name as it is or not at all, before the body.
 func TestBadURLNames(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	cat := picture(t, 1, 0)
+	s := apitest.NewServer(t, api.Options{})
+	cat := apitest.Picture(t, 1, 0)
 	for what, path := range map[string]string{
 		"empty":               "/images/",
 		"no slash":            "/images",
@@ -222,14 +224,14 @@ func TestBadURLNames(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s.do(t, "PUT", path, "", cat).refusal(t, http.StatusBadRequest, "bad_name")
-			c := s.dial(t)
-			c.request(t, "PUT "+path, "Content-Length: 1000000000\nExpect: 100-continue")
-			c.answer(t, http.MethodPut).refusal(t, http.StatusBadRequest, "bad_name")
+			s.Do(t, "PUT", path, "", cat).Refusal(t, http.StatusBadRequest, "bad_name")
+			c := s.Dial(t)
+			c.Request(t, "PUT "+path, "Content-Length: 1000000000\nExpect: 100-continue")
+			c.Answer(t, http.MethodPut).Refusal(t, http.StatusBadRequest, "bad_name")
 		})
 	}
 	t.Cleanup(func() {
-		if got := s.stored(t); len(got) > 0 {
+		if got := s.Stored(t); len(got) > 0 {
 			t.Errorf("%q are stored, want nothing", got)
 		}
 	})

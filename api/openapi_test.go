@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
@@ -27,9 +29,9 @@ func baseURL(t testing.TB, s string) *url.URL {
 }
 
 // decode is the JSON of an answer in no particular shape.
-func decode(t testing.TB, a answer) (v map[string]any) {
+func decode(t testing.TB, a apitest.Answer) (v map[string]any) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+	if err := json.Unmarshal([]byte(a.Body), &v); err != nil {
 		t.Fatalf("%v in %s", err, a)
 	}
 	return v
@@ -44,22 +46,22 @@ func TestServers(t *testing.T) {
 		header string
 		want   string
 	}{
-		"as asked":     {api.Options{}, "Host: localhost:5000", scheme() + "localhost:5000"},
-		"odd":          {api.Options{}, "Host: a&b", scheme() + "a&b"},
+		"as asked":     {api.Options{}, "Host: localhost:5000", apitest.Scheme() + "localhost:5000"},
+		"odd":          {api.Options{}, "Host: a&b", apitest.Scheme() + "a&b"},
 		"proxied":      {api.Options{Access: access.Options{TrustedProxies: proxy}}, "X-Forwarded-Proto: https\nX-Forwarded-Host: a.example", "https://a.example"},
-		"hostile":      {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: localhost\nX-Forwarded-Host: a\"}]}\\", scheme() + "localhost"},
-		"header":       {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: localhost\nX-Forwarded-Host: a>;rel=x", scheme() + "localhost"},
+		"hostile":      {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: localhost\nX-Forwarded-Host: a\"}]}\\", apitest.Scheme() + "localhost"},
+		"header":       {api.Options{Access: access.Options{TrustedProxies: proxy}}, "Host: localhost\nX-Forwarded-Host: a>;rel=x", apitest.Scheme() + "localhost"},
 		"base URL":     {api.Options{Access: access.Options{BaseURL: baseURL(t, "https://a.example/pictures/")}}, "Host: localhost", "https://a.example/pictures"},
-		"behind token": {api.Options{Access: access.Options{Token: "s3cret"}}, "Host: localhost", scheme() + "localhost"},
+		"behind token": {api.Options{Access: access.Options{Token: "s3cret"}}, "Host: localhost", apitest.Scheme() + "localhost"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newServer(t, c.o).do(t, "GET", "/openapi.json", c.header, "")
-			a.want(t, http.StatusOK)
+			a := apitest.NewServer(t, c.o).Do(t, "GET", "/openapi.json", c.header, "")
+			a.Want(t, http.StatusOK)
 			if diff := cmp.Diff([]any{map[string]any{"url": c.want}}, decode(t, a)["servers"]); diff != "" {
 				t.Errorf("servers (-want +got):\n%s", diff)
 			}
-			if strings.Contains(a.body, "127.0.0.1:5000") || strings.Contains(a.body, "s3cret") {
+			if strings.Contains(a.Body, "127.0.0.1:5000") || strings.Contains(a.Body, "s3cret") {
 				t.Error("the description has another server in it, or the token")
 			}
 		})
@@ -69,28 +71,28 @@ func TestServers(t *testing.T) {
 // TestFilesMadeForTheHost: what /openapi.json and /sharex.sxcu have in common.
 func TestFilesMadeForTheHost(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for path, origin := range map[string]string{"/openapi.json": "*", "/sharex.sxcu": ""} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			const page = "Origin: https://app.example\nSec-Fetch-Site: cross-site"
-			a := s.do(t, "GET", path, page, "")
-			a.want(t, http.StatusOK)
-			a.wantHeader(t, "Access-Control-Allow-Origin", origin)
-			a.wantHeaders(t, "Content-Type: application/json\nCache-Control: no-cache\nX-Content-Type-Options: nosniff\nLast-Modified: ")
-			tag := a.header.Get("ETag")
+			a := s.Do(t, "GET", path, page, "")
+			a.Want(t, http.StatusOK)
+			a.WantHeader(t, "Access-Control-Allow-Origin", origin)
+			a.WantHeaders(t, "Content-Type: application/json\nCache-Control: no-cache\nX-Content-Type-Options: nosniff\nLast-Modified: ")
+			tag := a.Header.Get("ETag")
 
-			head := s.do(t, "HEAD", path, "", "")
-			head.want(t, http.StatusOK)
-			head.wantHeader(t, "ETag", tag)
-			head.wantHeader(t, "Content-Length", a.header.Get("Content-Length"))
-			if whole := s.do(t, "GET", path, "Range: bytes=0-9", ""); whole.status != 200 || whole.body != a.body {
+			head := s.Do(t, "HEAD", path, "", "")
+			head.Want(t, http.StatusOK)
+			head.WantHeader(t, "ETag", tag)
+			head.WantHeader(t, "Content-Length", a.Header.Get("Content-Length"))
+			if whole := s.Do(t, "GET", path, "Range: bytes=0-9", ""); whole.Status != 200 || whole.Body != a.Body {
 				t.Errorf("a part of it: got %s, want all of it", whole)
 			}
-			s.do(t, "GET", path, "If-None-Match: "+tag, "").want(t, http.StatusNotModified)
-			s.do(t, "GET", path, `If-None-Match: "other"`, "").want(t, http.StatusOK)
-			s.do(t, "GET", path, "Host: other.example\nIf-None-Match: "+tag, "").want(t, http.StatusOK)
-			s.do(t, "POST", path, "", "").refusal(t, http.StatusMethodNotAllowed, "http_405")
+			s.Do(t, "GET", path, "If-None-Match: "+tag, "").Want(t, http.StatusNotModified)
+			s.Do(t, "GET", path, `If-None-Match: "other"`, "").Want(t, http.StatusOK)
+			s.Do(t, "GET", path, "Host: other.example\nIf-None-Match: "+tag, "").Want(t, http.StatusOK)
+			s.Do(t, "POST", path, "", "").Refusal(t, http.StatusMethodNotAllowed, "http_405")
 		})
 	}
 }
@@ -98,37 +100,37 @@ func TestFilesMadeForTheHost(t *testing.T) {
 // TestServiceDesc: the page leads to the description (RFC 8631).
 func TestServiceDesc(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
-	a := s.do(t, "GET", "/", "", "")
-	a.wantHeader(t, "Link", "<"+s.url+`/openapi.json>; rel="service-desc"; type="application/json"`)
-	if want := `<link rel="service-desc" href="openapi.json" type="application/json">`; !strings.Contains(a.body, want) {
+	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
+	a := s.Do(t, "GET", "/", "", "")
+	a.WantHeader(t, "Link", "<"+s.URL+`/openapi.json>; rel="service-desc"; type="application/json"`)
+	if want := `<link rel="service-desc" href="openapi.json" type="application/json">`; !strings.Contains(a.Body, want) {
 		t.Errorf("the page lacks %s", want)
 	}
-	s.do(t, "GET", "/ui/main.js", "", "").wantHeader(t, "Link", "")
+	s.Do(t, "GET", "/ui/main.js", "", "").WantHeader(t, "Link", "")
 }
 
 // TestExamples: the examples in the description are answers of the server.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{BaseURL: baseURL(t, "http://127.0.0.1:5000")}})
-	cat := sample(t, "gradient.png")
-	large := s.dial(t)
-	large.request(t, "PUT /images/large.png", "Content-Length: 67108865")
-	answers := map[string]answer{
-		"Stored":       s.do(t, "PUT", "/images/cat.png", "", cat),
-		"TooLarge":     large.answer(t, http.MethodPut),
-		"BadRequest":   s.upload(t),
-		"TrashEmptied": s.do(t, "DELETE", "/images?trash", "", ""),
-		"Well":         s.do(t, "GET", "/readyz", "", ""),
-		"ShareX":       s.do(t, "GET", "/sharex.sxcu", "", ""),
+	s := apitest.NewServer(t, api.Options{Access: access.Options{BaseURL: baseURL(t, "http://127.0.0.1:5000")}})
+	cat := apitest.Sample(t, "gradient.png")
+	large := s.Dial(t)
+	large.Request(t, "PUT /images/large.png", "Content-Length: 67108865")
+	answers := map[string]apitest.Answer{
+		"Stored":       s.Do(t, "PUT", "/images/cat.png", "", cat),
+		"TooLarge":     large.Answer(t, http.MethodPut),
+		"BadRequest":   s.Upload(t),
+		"TrashEmptied": s.Do(t, "DELETE", "/images?trash", "", ""),
+		"Well":         s.Do(t, "GET", "/readyz", "", ""),
+		"ShareX":       s.Do(t, "GET", "/sharex.sxcu", "", ""),
 	}
-	two := newServer(t, api.Options{Trash: 24 * time.Hour, Allow: []format.Type{format.JPEG, format.PNG}})
-	answers["Limits"] = two.do(t, "GET", "/limits", "", "")
-	answers["Page"] = s.do(t, "GET", "/images", "", "")
-	s.do(t, "DELETE", "/images/cat.png", "", "").want(t, http.StatusNoContent)
-	answers["Uploaded"] = s.upload(t, file("file", "cat.png", cat))
+	two := apitest.NewServer(t, api.Options{Trash: 24 * time.Hour, Allow: []format.Type{format.JPEG, format.PNG}})
+	answers["Limits"] = two.Do(t, "GET", "/limits", "", "")
+	answers["Page"] = s.Do(t, "GET", "/images", "", "")
+	s.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, http.StatusNoContent)
+	answers["Uploaded"] = s.Upload(t, apitest.File("file", "cat.png", cat))
 	for response, a := range answers {
-		want, ok := described().Components.Responses[response].Value.Content["application/json"].Example.(map[string]any)
+		want, ok := apitest.Described().Components.Responses[response].Value.Content["application/json"].Example.(map[string]any)
 		if !ok {
 			t.Errorf("%s has no example", response)
 			continue

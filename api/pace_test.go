@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/access"
 	"imageserver/api/imaging/format"
@@ -25,10 +27,10 @@ const stall = 2 * time.Second
 // nothing of it is stored.
 func TestStalledUpload(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall})
-	cat := picture(t, 1, 3<<20)
-	body := form(file("file", "cat.png", cat))
-	post := formType + fmt.Sprint("\nContent-Length: ", len(body))
+	s := apitest.NewServer(t, api.Options{Stall: stall})
+	cat := apitest.Picture(t, 1, 3<<20)
+	body := apitest.Form(apitest.File("file", "cat.png", cat))
+	post := apitest.FormType + fmt.Sprint("\nContent-Length: ", len(body))
 	put := fmt.Sprint("Content-Length: ", len(cat))
 	cases := []struct{ name, line, header, sent string }{
 		{"PUT, nothing", "PUT /images/cat.png", put, ""},
@@ -40,11 +42,11 @@ func TestStalledUpload(t *testing.T) {
 		{"POST, 100 bytes", "POST /upload", post, body[:100]},
 		{"POST, half of it", "POST /upload", post, body[:len(body)/2]},
 	}
-	var conns []*conn
+	var conns []*apitest.Conn
 	begin := time.Now()
 	for _, c := range cases { // all at once, for each takes its time
-		conn := s.dial(t)
-		conn.request(t, c.line, c.header)
+		conn := s.Dial(t)
+		conn.Request(t, c.line, c.header)
 		if _, err := io.WriteString(conn, c.sent); err != nil {
 			t.Fatal(err)
 		}
@@ -53,8 +55,8 @@ func TestStalledUpload(t *testing.T) {
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			method, _, _ := strings.Cut(c.line, " ")
-			conns[i].answer(t, method).refusal(t, http.StatusRequestTimeout, "too_slow")
-			if _, err := io.ReadAll(conns[i].r); err != nil {
+			conns[i].Answer(t, method).Refusal(t, http.StatusRequestTimeout, "too_slow")
+			if _, err := io.ReadAll(conns[i].R); err != nil {
 				t.Errorf("after the refusal: %v, want the connection closed", err)
 			}
 			if took := time.Since(begin); took < stall {
@@ -62,7 +64,7 @@ func TestStalledUpload(t *testing.T) {
 			}
 		})
 	}
-	if got := s.stored(t); len(got) > 0 {
+	if got := s.Stored(t); len(got) > 0 {
 		t.Errorf("%q are stored, want nothing", got)
 	}
 }
@@ -70,10 +72,10 @@ func TestStalledUpload(t *testing.T) {
 // TestDrip: a byte now and then does not keep a connection.
 func TestDrip(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall})
-	cat := picture(t, 1, 1<<20)
-	conn := s.dial(t)
-	conn.request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
+	s := apitest.NewServer(t, api.Options{Stall: stall})
+	cat := apitest.Picture(t, 1, 1<<20)
+	conn := s.Dial(t)
+	conn.Request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
 	dripped := make(chan struct{})
 	go func() {
 		defer close(dripped)
@@ -84,7 +86,7 @@ func TestDrip(t *testing.T) {
 			time.Sleep(stall / 20)
 		}
 	}()
-	conn.answer(t, http.MethodPut).refusal(t, http.StatusRequestTimeout, "too_slow")
+	conn.Answer(t, http.MethodPut).Refusal(t, http.StatusRequestTimeout, "too_slow")
 	conn.Close()
 	<-dripped
 }
@@ -93,9 +95,9 @@ func TestDrip(t *testing.T) {
 // any one part.
 func TestSlowUpload(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall})
+	s := apitest.NewServer(t, api.Options{Stall: stall})
 	const step = 128 << 10 // at 1 MB/s, eight times the least
-	cat := picture(t, 1, 10*step)
+	cat := apitest.Picture(t, 1, 10*step)
 	slowly := func(content string) io.Reader {
 		r, w := io.Pipe()
 		go func() {
@@ -112,11 +114,11 @@ func TestSlowUpload(t *testing.T) {
 	var both sync.WaitGroup
 	for _, r := range []request{
 		{"PUT", "/images/cat.png", "", cat},
-		{"POST", "/upload", formType, form(file("file", "dog.png", cat))},
+		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "dog.png", cat))},
 	} {
 		both.Go(func() {
-			a, err := s.try(t, r.method, r.path, r.header, slowly(r.body))
-			if err != nil || a.status != http.StatusCreated {
+			a, err := s.Try(t, r.method, r.path, r.header, slowly(r.body))
+			if err != nil || a.Status != http.StatusCreated {
 				t.Errorf("%s: got %s, %v, want 201", r.method, a, err)
 			}
 		})
@@ -130,21 +132,21 @@ func TestSlowUpload(t *testing.T) {
 // TestStoppedReader: who stops reading is dropped, and its handler ends.
 func TestStoppedReader(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall})
-	content := picture(t, 1, 16<<20) // more than the sockets hold
-	s.put(t, "/images/cat.png", content)
+	s := apitest.NewServer(t, api.Options{Stall: stall})
+	content := apitest.Picture(t, 1, 16<<20) // more than the sockets hold
+	s.Put(t, "/images/cat.png", content)
 	statuses := map[string]int{"": 200, "Range: bytes=1-": 206}
 	for header := range statuses {
-		conn := s.dial(t)
-		if err := conn.tcp.SetReadBuffer(4096); err != nil {
+		conn := s.Dial(t)
+		if err := conn.TCP.SetReadBuffer(4096); err != nil {
 			t.Fatal(err)
 		}
-		conn.request(t, "GET /images/cat.png", header)
+		conn.Request(t, "GET /images/cat.png", header)
 	}
 	for _, status := range statuses {
 		// The line is written when the handler ends.
 		var line struct{ Bytes int }
-		if err := json.Unmarshal([]byte(s.log.wait(t, `"method":"GET"`, fmt.Sprintf(`"status":%d`, status))), &line); err != nil {
+		if err := json.Unmarshal([]byte(s.Log.Wait(t, `"method":"GET"`, fmt.Sprintf(`"status":%d`, status))), &line); err != nil {
 			t.Fatal(err)
 		}
 		if line.Bytes >= len(content)-1 {
@@ -156,15 +158,15 @@ func TestStoppedReader(t *testing.T) {
 // TestSlowReader: who keeps reading gets it all.
 func TestSlowReader(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall})
-	content := picture(t, 1, 12<<20)
-	s.put(t, "/images/cat.png", content)
-	conn := s.dial(t)
-	if err := conn.tcp.SetReadBuffer(64 << 10); err != nil {
+	s := apitest.NewServer(t, api.Options{Stall: stall})
+	content := apitest.Picture(t, 1, 12<<20)
+	s.Put(t, "/images/cat.png", content)
+	conn := s.Dial(t)
+	if err := conn.TCP.SetReadBuffer(64 << 10); err != nil {
 		t.Fatal(err)
 	}
-	conn.request(t, "GET /images/cat.png", "")
-	res, err := http.ReadResponse(conn.r, nil)
+	conn.Request(t, "GET /images/cat.png", "")
+	res, err := http.ReadResponse(conn.R, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +196,7 @@ func readSlowly(t *testing.T, body io.Reader) string {
 // for it for ever. The connection ends after the answer.
 func TestUnreadBody(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{Token: "secret"}, Stall: stall})
+	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "secret"}, Stall: stall})
 	cases := []struct {
 		name, line, header string
 		status             int
@@ -208,20 +210,20 @@ func TestUnreadBody(t *testing.T) {
 		{"a GET", "GET /livez", "Content-Length: 1000", 200},
 		{"a GET in chunks", "GET /livez", "Transfer-Encoding: chunked", 200},
 	}
-	var conns []*conn
+	var conns []*apitest.Conn
 	for _, c := range cases { // all at once, for each takes its time
-		conn := s.dial(t)
+		conn := s.Dial(t)
 		if err := conn.SetDeadline(time.Now().Add(6 * stall)); err != nil {
 			t.Fatal(err)
 		}
-		conn.request(t, c.line, c.header)
+		conn.Request(t, c.line, c.header)
 		conns = append(conns, conn)
 	}
 	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			method, _, _ := strings.Cut(c.line, " ")
-			conns[i].answer(t, method).want(t, c.status)
-			if rest, err := io.ReadAll(conns[i].r); len(rest) > 0 || err != nil {
+			conns[i].Answer(t, method).Want(t, c.status)
+			if rest, err := io.ReadAll(conns[i].R); len(rest) > 0 || err != nil {
 				t.Errorf("after the answer: got %q, %v, want the connection closed", rest, err)
 			}
 		})
@@ -232,30 +234,30 @@ func TestUnreadBody(t *testing.T) {
 // of it at once, and need not send on.
 func TestPromptRefusal(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{MaxUpload: 1 << 20, Allow: []format.Type{format.PNG}}) // which waits for a minute
+	s := apitest.NewServer(t, api.Options{MaxUpload: 1 << 20, Allow: []format.Type{format.PNG}}) // which waits for a minute
 	for _, c := range []struct {
 		name, part string
 		status     int
 		code       string
 	}{
-		{"not an image", file("file", "notes.txt", strings.Repeat("x", 100_000)), 415, "not_an_image"},
-		{"not allowed", file("file", "cat.gif", sample(t, "gradient.gif")+strings.Repeat("x", 100_000)), 415, "not_allowed"},
-		{"too large", file("file", "cat.png", picture(t, 1, 2<<20)), 413, "too_large"},
-		{"a long header", part("X-Long: "+strings.Repeat("x", 2<<20), ""), 400, "bad_form"},
-		{"a long text", text("a", strings.Repeat("x", 2<<20)), 400, "bad_form"},
+		{"not an image", apitest.File("file", "notes.txt", strings.Repeat("x", 100_000)), 415, "not_an_image"},
+		{"not allowed", apitest.File("file", "cat.gif", apitest.Sample(t, "gradient.gif")+strings.Repeat("x", 100_000)), 415, "not_allowed"},
+		{"too large", apitest.File("file", "cat.png", apitest.Picture(t, 1, 2<<20)), 413, "too_large"},
+		{"a long header", apitest.Part("X-Long: "+strings.Repeat("x", 2<<20), ""), 400, "bad_form"},
+		{"a long text", apitest.Text("a", strings.Repeat("x", 2<<20)), 400, "bad_form"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for length, sent := range map[string]string{
-				"Content-Length: 100000000":  "--" + boundary + "\r\n" + c.part,
-				"Transfer-Encoding: chunked": fmt.Sprintf("%x\r\n--%s\r\n%s\r\n", len(boundary)+len(c.part)+4, boundary, c.part),
+				"Content-Length: 100000000":  "--" + apitest.Boundary + "\r\n" + c.part,
+				"Transfer-Encoding: chunked": fmt.Sprintf("%x\r\n--%s\r\n%s\r\n", len(apitest.Boundary)+len(c.part)+4, apitest.Boundary, c.part),
 			} {
-				conn := s.dial(t)
-				conn.request(t, "POST /upload", formType+"\n"+length)
+				conn := s.Dial(t)
+				conn.Request(t, "POST /upload", apitest.FormType+"\n"+length)
 				if _, err := io.WriteString(conn, sent); err != nil {
 					t.Fatal(err)
 				}
-				conn.answer(t, http.MethodPost).refusal(t, c.status, c.code)
+				conn.Answer(t, http.MethodPost).Refusal(t, c.status, c.code)
 			}
 		})
 	}
@@ -264,9 +266,9 @@ func TestPromptRefusal(t *testing.T) {
 // TestRefusedGoesOn: nor may a client that is refused send on for ever.
 func TestRefusedGoesOn(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall})
-	conn := s.dial(t)
-	conn.request(t, "POST /nowhere", "Content-Length: 1000000000")
+	s := apitest.NewServer(t, api.Options{Stall: stall})
+	conn := s.Dial(t)
+	conn.Request(t, "POST /nowhere", "Content-Length: 1000000000")
 	more := make([]byte, 128<<10)
 	for begin := time.Now(); ; time.Sleep(stall / 5) {
 		if _, err := conn.Write(more); err != nil {
@@ -283,40 +285,40 @@ func TestRefusedGoesOn(t *testing.T) {
 func TestReadableRefusal(t *testing.T) {
 	t.Parallel()
 	const limit = 4 << 20
-	s := newServer(t, api.Options{MaxUpload: limit})
-	guarded := newServer(t, api.Options{Access: access.Options{Token: "secret"}, MaxUpload: limit})
-	strict := newServer(t, api.Options{MaxUpload: limit / 8}) // and a photo of a phone's
-	large := picture(t, 1, 3*limit)                           // more than the sockets hold
-	body := form(file("file", "cat.png", large))
+	s := apitest.NewServer(t, api.Options{MaxUpload: limit})
+	guarded := apitest.NewServer(t, api.Options{Access: access.Options{Token: "secret"}, MaxUpload: limit})
+	strict := apitest.NewServer(t, api.Options{MaxUpload: limit / 8}) // and a photo of a phone's
+	large := apitest.Picture(t, 1, 3*limit)                           // more than the sockets hold
+	body := apitest.Form(apitest.File("file", "cat.png", large))
 	chunks := func(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
 	for _, c := range []struct {
 		name                     string
-		s                        *server
+		s                        *apitest.Server
 		method, path, head, body string
 		status                   int
 		code                     string
 	}{
-		{"POST", s, "POST", "/upload", formType, body, 413, "too_large"},
+		{"POST", s, "POST", "/upload", apitest.FormType, body, 413, "too_large"},
 		{"PUT", s, "PUT", "/images/cat.png", "", large, 413, "too_large"},
-		{"a small limit", strict, "POST", "/upload", formType, body, 413, "too_large"},
-		{"not an image", s, "POST", "/upload", formType, form(file("file", "notes.txt", strings.Repeat("x", limit)), file("file", "cat.png", large)), 415, "not_an_image"},
+		{"a small limit", strict, "POST", "/upload", apitest.FormType, body, 413, "too_large"},
+		{"not an image", s, "POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "notes.txt", strings.Repeat("x", limit)), apitest.File("file", "cat.png", large)), 415, "not_an_image"},
 		{"no form", s, "POST", "/upload", "", large, 400, "not_a_form"},
-		{"no token", guarded, "POST", "/upload", formType, body, 401, "token"},
+		{"no token", guarded, "POST", "/upload", apitest.FormType, body, 401, "token"},
 		{"another site", s, "PUT", "/images/cat.png", "Sec-Fetch-Site: cross-site", large, 403, "cross_origin"},
 		{"no such route", s, "POST", "/nowhere", "", large, 404, "http_404"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for length, sent := range map[string]string{fmt.Sprint("Content-Length: ", len(c.body)): c.body, "Transfer-Encoding: chunked": chunks(c.body)} {
-				conn := c.s.dial(t)
-				conn.request(t, c.method+" "+c.path, strings.TrimSuffix(length+"\n"+c.head, "\n"))
+				conn := c.s.Dial(t)
+				conn.Request(t, c.method+" "+c.path, strings.TrimSuffix(length+"\n"+c.head, "\n"))
 				if n, err := io.WriteString(conn, sent); err != nil {
 					t.Fatalf("%s: sent %d of %d bytes: %v", length, n, len(sent), err)
 				}
-				conn.answer(t, c.method).refusal(t, c.status, c.code)
+				conn.Answer(t, c.method).Refusal(t, c.status, c.code)
 			}
-			c.s.do(t, c.method, c.path, c.head, c.body).refusal(t, c.status, c.code)
-			c.s.send(t, c.method, c.path, c.head, chunked(c.body)).refusal(t, c.status, c.code)
+			c.s.Do(t, c.method, c.path, c.head, c.body).Refusal(t, c.status, c.code)
+			c.s.Send(t, c.method, c.path, c.head, apitest.Chunked(c.body)).Refusal(t, c.status, c.code)
 		})
 	}
 }
@@ -325,10 +327,10 @@ func TestReadableRefusal(t *testing.T) {
 // small refusals.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	cat := picture(t, 1, 0)
-	s.put(t, "/images/cat.png", cat)
-	conn := s.dial(t)
+	s := apitest.NewServer(t, api.Options{})
+	cat := apitest.Picture(t, 1, 0)
+	s.Put(t, "/images/cat.png", cat)
+	conn := s.Dial(t)
 	for _, c := range []struct {
 		method, path, header, body string
 		status                     int
@@ -341,52 +343,52 @@ func TestKeepAlive(t *testing.T) {
 		{"PUT", "/images/notes.png", "", strings.Repeat("no image ", 10000), 415},
 		{"PUT", "/images/a%2Fb", "", cat, 400},
 		{"PUT", "/images/cat.png", "If-None-Match: *", cat, 412},
-		{"POST", "/upload", formType, form(file("file", "notes.txt", "no image")), 415},
-		{"POST", "/upload", formType, form(file("file", "notes.txt", "no image"), text("a", strings.Repeat("x", 100_000))), 415},
+		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "notes.txt", "no image")), 415},
+		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "notes.txt", "no image"), apitest.Text("a", strings.Repeat("x", 100_000))), 415},
 		{"POST", "/upload", "", "no form", 400},
-		{"POST", "/upload", formType, form(file("file", "dog.png", cat)), 201},
+		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "dog.png", cat)), 201},
 		{"DELETE", "/images/dog.png", "", "", 204},
 		{"POST", "/nowhere", "", "body", 404},
 	} {
-		conn.request(t, c.method+" "+c.path, strings.TrimSuffix(fmt.Sprintf("Content-Length: %d\n%s", len(c.body), c.header), "\n"))
+		conn.Request(t, c.method+" "+c.path, strings.TrimSuffix(fmt.Sprintf("Content-Length: %d\n%s", len(c.body), c.header), "\n"))
 		if _, err := io.WriteString(conn, c.body); err != nil {
 			t.Fatalf("%s %s: %v", c.method, c.path, err)
 		}
-		a := conn.answer(t, c.method)
-		a.want(t, c.status)
-		a.wantHeader(t, "Connection", "")
+		a := conn.Answer(t, c.method)
+		a.Want(t, c.status)
+		a.WantHeader(t, "Connection", "")
 	}
 }
 
 // TestPipelining: requests sent before the answers to those before them.
 func TestPipelining(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	small, large := picture(t, 1, 0), picture(t, 2, 1<<20)
-	s.put(t, "/images/small.png", small)
-	s.put(t, "/images/large.png", large)
-	conn := s.dial(t)
+	s := apitest.NewServer(t, api.Options{})
+	small, large := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 1<<20)
+	s.Put(t, "/images/small.png", small)
+	s.Put(t, "/images/large.png", large)
+	conn := s.Dial(t)
 	for _, path := range []string{"small", "large", "none", "small"} {
-		conn.request(t, "GET /images/"+path+".png", "")
+		conn.Request(t, "GET /images/"+path+".png", "")
 	}
-	conn.request(t, "PUT /images/new.png", fmt.Sprint("Content-Length: ", len(small)))
+	conn.Request(t, "PUT /images/new.png", fmt.Sprint("Content-Length: ", len(small)))
 	io.WriteString(conn, small)
-	conn.request(t, "GET /images/new.png", "")
-	conn.answer(t, http.MethodGet).wantImage(t, small)
-	conn.answer(t, http.MethodGet).wantImage(t, large)
-	conn.answer(t, http.MethodGet).refusal(t, http.StatusNotFound, "not_found")
-	conn.answer(t, http.MethodGet).wantImage(t, small)
-	conn.answer(t, http.MethodPut).want(t, http.StatusCreated)
-	conn.answer(t, http.MethodGet).wantImage(t, small)
+	conn.Request(t, "GET /images/new.png", "")
+	conn.Answer(t, http.MethodGet).WantImage(t, small)
+	conn.Answer(t, http.MethodGet).WantImage(t, large)
+	conn.Answer(t, http.MethodGet).Refusal(t, http.StatusNotFound, "not_found")
+	conn.Answer(t, http.MethodGet).WantImage(t, small)
+	conn.Answer(t, http.MethodPut).Want(t, http.StatusCreated)
+	conn.Answer(t, http.MethodGet).WantImage(t, small)
 }
 
 // TestSlowStore: the time that the store takes is not the client's.
 func TestSlowStore(t *testing.T) {
 	t.Parallel()
-	s := serve(t, slowStore{newStore(t), stall / 2}, api.Options{Stall: stall / 4})
-	cat := picture(t, 1, 0)
-	s.put(t, "/images/cat.png", cat)
-	s.upload(t, file("file", "dog.png", cat)).want(t, http.StatusCreated)
+	s := apitest.Serve(t, slowStore{apitest.NewStore(t), stall / 2}, api.Options{Stall: stall / 4})
+	cat := apitest.Picture(t, 1, 0)
+	s.Put(t, "/images/cat.png", cat)
+	s.Upload(t, apitest.File("file", "dog.png", cat)).Want(t, http.StatusCreated)
 }
 
 // slowStore takes so much time for a Put after it has read everything.
@@ -411,18 +413,18 @@ func (s slowStore) Put(ctx context.Context, name string, body io.Reader, o db.Pu
 // TestIdleConnection: the deadlines of one request are not those of the next.
 func TestIdleConnection(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Stall: stall / 5})
-	cat := picture(t, 1, 0)
-	conn := s.dial(t)
-	conn.request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
+	s := apitest.NewServer(t, api.Options{Stall: stall / 5})
+	cat := apitest.Picture(t, 1, 0)
+	conn := s.Dial(t)
+	conn.Request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
 	io.WriteString(conn, cat)
-	conn.answer(t, http.MethodPut).want(t, http.StatusCreated)
+	conn.Answer(t, http.MethodPut).Want(t, http.StatusCreated)
 	for _, c := range []struct {
 		method, header string
 		status         int
 	}{{"GET", "", 200}, {"GET", "If-None-Match: *", 304}, {"HEAD", "", 200}, {"DELETE", "", 204}} {
 		time.Sleep(stall / 3)
-		conn.request(t, c.method+" /images/cat.png", c.header)
-		conn.answer(t, c.method).want(t, c.status)
+		conn.Request(t, c.method+" /images/cat.png", c.header)
+		conn.Answer(t, c.method).Want(t, c.status)
 	}
 }

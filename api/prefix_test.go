@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/access"
 	"imageserver/ui"
@@ -35,18 +37,18 @@ func TestPrefix(t *testing.T) {
 		{"/images", "PUT /images/limits", 201, "https://example.com/images/images/limits"},
 		{"", "GET /", 200, ""},
 	} {
-		store := newStore(t)
+		store := apitest.NewStore(t)
 		h := api.New(store, ui.Handler(), api.Options{Access: access.Options{BaseURL: baseURL(t, "https://example.com"+c.base)}, Log: slog.New(slog.DiscardHandler)})
 		method, path, _ := strings.Cut(c.request, " ")
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(picture(t, 1, 0))))
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(apitest.Picture(t, 1, 0))))
 		if w.Code != c.status || w.Header().Get("Location") != c.location {
 			t.Errorf("%s under %s: got %d and %q, want %d and %q: %s", c.request, c.base, w.Code, w.Header().Get("Location"), c.status, c.location, w.Body)
 		}
 		if c.status == http.StatusCreated {
 			w = httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", path, nil))
-			if w.Code != http.StatusOK || w.Body.String() != picture(t, 1, 0) {
+			if w.Code != http.StatusOK || w.Body.String() != apitest.Picture(t, 1, 0) {
 				t.Errorf("GET %s under %s: %d", path, c.base, w.Code)
 			}
 		}

@@ -12,29 +12,25 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
 )
 
-// etag is the entity tag of an image of these bytes.
-func etag(content string) string {
-	sum := sha256.Sum256([]byte(content))
-	return `"` + hex.EncodeToString(sum[:]) + `"`
-}
-
 // TestPut creates, repeats and replaces, with and without a length.
 func TestPut(t *testing.T) {
 	t.Parallel()
-	first, second := picture(t, 1, 0), picture(t, 2, 300<<10)
+	first, second := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 300<<10)
 	for name, body := range map[string]func(string) io.Reader{
 		"with a length": func(b string) io.Reader { return strings.NewReader(b) },
-		"chunked":       chunked,
+		"chunked":       apitest.Chunked,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{})
-			url := s.url + "/images/my%20cat.png"
+			s := apitest.NewServer(t, api.Options{})
+			url := s.URL + "/images/my%20cat.png"
 			for _, c := range []struct {
 				content   string
 				status    int
@@ -46,18 +42,18 @@ func TestPut(t *testing.T) {
 				{second, 200, "", false},
 				{first, 200, "", false},
 			} {
-				a := s.send(t, "PUT", "/images/my%20cat.png", "", body(c.content))
-				got := a.success(t, c.status)
-				a.wantHeader(t, "Location", c.location)
-				a.wantHeader(t, "ETag", etag(c.content))
+				a := s.Send(t, "PUT", "/images/my%20cat.png", "", body(c.content))
+				got := a.Success(t, c.status)
+				a.WantHeader(t, "Location", c.location)
+				a.WantHeader(t, "ETag", apitest.ETag(c.content))
 				if got.Filename != "my cat.png" || got.URL != url || got.Location != url || got.Duplicate != c.duplicate ||
 					got.Size != int64(len(c.content)) || got.ContentType != "image/png" || got.Width != 60 || got.Height != 40 ||
-					`"`+got.SHA256+`"` != etag(c.content) || got.Message == "" {
+					`"`+got.SHA256+`"` != apitest.ETag(c.content) || got.Message == "" {
 					t.Errorf("the answer is wrong: %s", a)
 				}
-				s.do(t, "GET", "/images/my%20cat.png", "", "").wantImage(t, c.content)
+				s.Do(t, "GET", "/images/my%20cat.png", "", "").WantImage(t, c.content)
 			}
-			if diff := cmp.Diff([]string{"my cat.png"}, s.stored(t)); diff != "" {
+			if diff := cmp.Diff([]string{"my cat.png"}, s.Stored(t)); diff != "" {
 				t.Errorf("stored (-want +got):\n%s", diff)
 			}
 		})
@@ -67,9 +63,9 @@ func TestPut(t *testing.T) {
 // TestPutConditions: If-Match and If-None-Match (RFC 9110 section 13.1).
 func TestPutConditions(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	first, second := picture(t, 1, 0), picture(t, 2, 0)
-	tag := etag(first)
+	s := apitest.NewServer(t, api.Options{})
+	first, second := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 0)
+	tag := apitest.ETag(first)
 	const other = `"0000000000000000000000000000000000000000000000000000000000000000"`
 	for i, c := range []struct {
 		header           string
@@ -97,20 +93,20 @@ func TestPutConditions(t *testing.T) {
 		t.Run(c.header, func(t *testing.T) {
 			t.Parallel()
 			there, elsewhere := fmt.Sprintf("/images/there-%d.png", i), fmt.Sprintf("/images/elsewhere-%d.png", i)
-			s.put(t, there, first)
+			s.Put(t, there, first)
 			for _, place := range []struct {
 				path   string
 				status int
 			}{{there, c.there}, {elsewhere, c.elsewhere}} {
-				a := s.do(t, "PUT", place.path, c.header, second)
-				a.want(t, place.status)
-				if a.status == http.StatusPreconditionFailed {
-					a.refusal(t, a.status, "precondition_failed")
-					if after := s.do(t, "GET", place.path, "", ""); after.status == 200 && after.body == second {
+				a := s.Do(t, "PUT", place.path, c.header, second)
+				a.Want(t, place.status)
+				if a.Status == http.StatusPreconditionFailed {
+					a.Refusal(t, a.Status, "precondition_failed")
+					if after := s.Do(t, "GET", place.path, "", ""); after.Status == 200 && after.Body == second {
 						t.Errorf("%s was replaced all the same", place.path)
 					}
 				} else {
-					s.do(t, "GET", place.path, "", "").wantImage(t, second)
+					s.Do(t, "GET", place.path, "", "").WantImage(t, second)
 				}
 			}
 		})
@@ -120,19 +116,19 @@ func TestPutConditions(t *testing.T) {
 // TestPutRace: of many that want to be the first, one is.
 func TestPutRace(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	var pictures []string
 	for i := range uint64(8) {
-		pictures = append(pictures, picture(t, i, 0))
+		pictures = append(pictures, apitest.Picture(t, i, 0))
 	}
 	statuses := make(chan int)
 	for i := range pictures {
 		go func() {
-			a, err := s.try(t, "PUT", "/images/cat.png", "If-None-Match: *", strings.NewReader(pictures[i]))
+			a, err := s.Try(t, "PUT", "/images/cat.png", "If-None-Match: *", strings.NewReader(pictures[i]))
 			if err != nil {
 				t.Error(err)
 			}
-			statuses <- a.status
+			statuses <- a.Status
 		}()
 	}
 	count := map[int]int{}
@@ -147,8 +143,8 @@ func TestPutRace(t *testing.T) {
 // TestContentDigest: RFC 9530.
 func TestContentDigest(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	cat := picture(t, 1, 200<<10)
+	s := apitest.NewServer(t, api.Options{})
+	cat := apitest.Picture(t, 1, 200<<10)
 	sum256, sum512 := sha256.Sum256([]byte(cat)), sha512.Sum512([]byte(cat))
 	right := "sha-256=:" + base64.StdEncoding.EncodeToString(sum256[:]) + ":"
 	right512 := "sha-512=:" + base64.StdEncoding.EncodeToString(sum512[:]) + ":"
@@ -176,14 +172,14 @@ func TestContentDigest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := "/images/" + strings.ReplaceAll(name, " ", "-") + ".png"
-			a := s.do(t, "PUT", path, c.header, cat)
+			a := s.Do(t, "PUT", path, c.header, cat)
 			if c.code == "" {
-				a.want(t, c.status)
-				s.do(t, "GET", path, "", "").wantImage(t, cat)
+				a.Want(t, c.status)
+				s.Do(t, "GET", path, "", "").WantImage(t, cat)
 				return
 			}
-			a.refusal(t, c.status, c.code)
-			s.do(t, "GET", path, "", "").refusal(t, 404, "not_found")
+			a.Refusal(t, c.status, c.code)
+			s.Do(t, "GET", path, "", "").Refusal(t, 404, "not_found")
 		})
 	}
 }
@@ -202,10 +198,10 @@ var refusedByHeader = []struct {
 	{"bad digest", "PUT /images/new.png", "Content-Length: 1000\nContent-Digest: sha-256=?", 400, "bad_digest"},
 	{"a part", "PUT /images/new.png", "Content-Length: 1000\nContent-Range: bytes 0-999/2000", 400, "content_range"},
 	{"encoded", "PUT /images/new.png", "Content-Length: 1000\nContent-Encoding: gzip", 415, "content_encoding"},
-	{"an encoded form", "POST /upload", "Content-Length: 1000\nContent-Encoding: gzip\n" + formType, 415, "content_encoding"},
+	{"an encoded form", "POST /upload", "Content-Length: 1000\nContent-Encoding: gzip\n" + apitest.FormType, 415, "content_encoding"},
 	{"another site", "PUT /images/new.png", "Content-Length: 1000\nSec-Fetch-Site: cross-site", 403, "cross_origin"},
 	{"no form", "POST /upload", "Content-Length: 1000\nContent-Type: image/png", 400, "not_a_form"},
-	{"bad conflict", "POST /upload?conflict=x", "Content-Length: 1000\n" + formType, 400, "bad_conflict"},
+	{"bad conflict", "POST /upload?conflict=x", "Content-Length: 1000\n" + apitest.FormType, 400, "bad_conflict"},
 	{"no such method", "PATCH /images/cat.png", "Content-Length: 1000", 405, "http_405"},
 	{"no such route", "PUT /elsewhere", "Content-Length: 1000", 404, "http_404"},
 }
@@ -214,13 +210,13 @@ var refusedByHeader = []struct {
 // having been asked for the body, or asked for it.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{MaxUpload: 1_000_000}) // which waits for a minute
-	cat := picture(t, 1, 0)
-	s.put(t, "/images/cat.png", cat)
-	var conns []*conn
+	s := apitest.NewServer(t, api.Options{MaxUpload: 1_000_000}) // which waits for a minute
+	cat := apitest.Picture(t, 1, 0)
+	s.Put(t, "/images/cat.png", cat)
+	var conns []*apitest.Conn
 	for _, c := range refusedByHeader { // all at once, in case that one waits
-		conn := s.dial(t)
-		conn.request(t, c.line, c.header+"\nExpect: 100-continue")
+		conn := s.Dial(t)
+		conn.Request(t, c.line, c.header+"\nExpect: 100-continue")
 		if err := conn.SetDeadline(time.Now().Add(4 * stall)); err != nil {
 			t.Fatal(err)
 		}
@@ -230,32 +226,32 @@ func TestExpectContinue(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			method, _, _ := strings.Cut(c.line, " ")
 			// A "100 Continue" would be read as the answer.
-			conns[i].answer(t, method).refusal(t, c.status, c.code)
-			if rest, err := io.ReadAll(conns[i].r); len(rest) > 0 || err != nil {
+			conns[i].Answer(t, method).Refusal(t, c.status, c.code)
+			if rest, err := io.ReadAll(conns[i].R); len(rest) > 0 || err != nil {
 				t.Errorf("after the refusal: got %q, %v, want the connection closed", rest, err)
 			}
 		})
 	}
 	t.Run("taken in", func(t *testing.T) {
-		conn := s.dial(t)
-		conn.request(t, "PUT /images/new.png", fmt.Sprintf("Content-Length: %d\nExpect: 100-continue", len(cat)))
-		if line, err := conn.r.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+		conn := s.Dial(t)
+		conn.Request(t, "PUT /images/new.png", fmt.Sprintf("Content-Length: %d\nExpect: 100-continue", len(cat)))
+		if line, err := conn.R.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
 			t.Fatalf("got %q, %v, want to be told to continue", line, err)
 		}
-		if _, err := conn.r.ReadString('\n'); err != nil {
+		if _, err := conn.R.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
 		io.WriteString(conn, cat)
-		conn.answer(t, http.MethodPut).want(t, http.StatusCreated)
-		s.do(t, "GET", "/images/new.png", "", "").wantImage(t, cat)
+		conn.Answer(t, http.MethodPut).Want(t, http.StatusCreated)
+		s.Do(t, "GET", "/images/new.png", "", "").WantImage(t, cat)
 	})
 }
 
 // TestPutTruncated: the connection ends before the body does.
 func TestPutTruncated(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	cat := picture(t, 1, 2<<20) // more than the store keeps in memory
+	s := apitest.NewServer(t, api.Options{})
+	cat := apitest.Picture(t, 1, 2<<20) // more than the store keeps in memory
 	for _, c := range []struct{ header, body string }{
 		{fmt.Sprint("Content-Length: ", len(cat)), ""},
 		{fmt.Sprint("Content-Length: ", len(cat)), cat[:100]},
@@ -265,17 +261,17 @@ func TestPutTruncated(t *testing.T) {
 		{"Transfer-Encoding: chunked", fmt.Sprintf("%x\r\n%s", len(cat), cat[:5000])},
 		{"Transfer-Encoding: chunked", "no chunk\r\n"},
 	} {
-		conn := s.dial(t)
-		conn.request(t, "PUT /images/cat.png", c.header)
+		conn := s.Dial(t)
+		conn.Request(t, "PUT /images/cat.png", c.header)
 		if _, err := io.WriteString(conn, c.body); err != nil {
 			t.Fatal(err)
 		}
 		if err := conn.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
-		conn.answer(t, http.MethodPut).refusal(t, http.StatusBadRequest, "cut_off")
+		conn.Answer(t, http.MethodPut).Refusal(t, http.StatusBadRequest, "cut_off")
 	}
-	if got := s.stored(t); len(got) > 0 {
+	if got := s.Stored(t); len(got) > 0 {
 		t.Errorf("%q are stored, want nothing", got)
 	}
 }
@@ -283,23 +279,23 @@ func TestPutTruncated(t *testing.T) {
 // TestReset: a client that goes is no error of ours.
 func TestReset(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	conn := s.dial(t)
-	conn.request(t, "PUT /images/cat.png", "Content-Length: 1000000")
-	io.WriteString(conn, picture(t, 1, 10_000))
+	s := apitest.NewServer(t, api.Options{})
+	conn := s.Dial(t)
+	conn.Request(t, "PUT /images/cat.png", "Content-Length: 1000000")
+	io.WriteString(conn, apitest.Picture(t, 1, 10_000))
 	time.Sleep(50 * time.Millisecond) // for the upload to begin
-	if err := conn.tcp.SetLinger(0); err != nil {
+	if err := conn.TCP.SetLinger(0); err != nil {
 		t.Fatal(err)
 	}
 	conn.Close()
-	s.log.wait(t, `"level":"INFO"`, `"method":"PUT"`, `"status":400`)
+	s.Log.Wait(t, `"level":"INFO"`, `"method":"PUT"`, `"status":400`)
 }
 
 // TestPutEmpty: there is no image of no bytes.
 func TestPutEmpty(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.do(t, "PUT", "/images/cat.png", "", "").refusal(t, http.StatusBadRequest, "empty")
-	s.send(t, "PUT", "/images/cat.png", "", chunked("")).refusal(t, http.StatusBadRequest, "empty")
-	s.send(t, "PUT", "/images/cat.png", "", nil).refusal(t, http.StatusBadRequest, "empty")
+	s := apitest.NewServer(t, api.Options{})
+	s.Do(t, "PUT", "/images/cat.png", "", "").Refusal(t, http.StatusBadRequest, "empty")
+	s.Send(t, "PUT", "/images/cat.png", "", apitest.Chunked("")).Refusal(t, http.StatusBadRequest, "empty")
+	s.Send(t, "PUT", "/images/cat.png", "", nil).Refusal(t, http.StatusBadRequest, "empty")
 }

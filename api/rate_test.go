@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/access"
 	"imageserver/api/units"
@@ -18,46 +20,46 @@ import (
 // without the token.
 func TestRate(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{
+	s := apitest.NewServer(t, api.Options{
 		Access: access.Options{
 			Rate:           units.Rate{Count: 2, Per: time.Hour},
 			Token:          "s3cret",
 			TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		},
 	})
-	upload := func(client, method, name string) answer {
+	upload := func(client, method, name string) apitest.Answer {
 		t.Helper()
-		return s.do(t, method, "/images/"+name, "Authorization: Bearer s3cret\nX-Forwarded-For: "+client, picture(t, 1, 100))
+		return s.Do(t, method, "/images/"+name, "Authorization: Bearer s3cret\nX-Forwarded-For: "+client, apitest.Picture(t, 1, 100))
 	}
 	for i := range 2 {
-		upload("192.0.2.1", "PUT", fmt.Sprint(i, ".png")).want(t, http.StatusCreated)
-		upload("2001:db8::1", "PUT", fmt.Sprint(10+i, ".png")).want(t, http.StatusCreated)
+		upload("192.0.2.1", "PUT", fmt.Sprint(i, ".png")).Want(t, http.StatusCreated)
+		upload("2001:db8::1", "PUT", fmt.Sprint(10+i, ".png")).Want(t, http.StatusCreated)
 	}
 	for _, client := range []string{"192.0.2.1", "::ffff:192.0.2.1", "2001:db8::2"} {
 		a := upload(client, "PUT", "more.png")
-		if r := a.refusal(t, http.StatusTooManyRequests, "too_many_uploads"); !regexp.MustCompile(`Try again in \d{4} s\.$`).MatchString(r.Message) {
+		if r := a.Refusal(t, http.StatusTooManyRequests, "too_many_uploads"); !regexp.MustCompile(`Try again in \d{4} s\.$`).MatchString(r.Message) {
 			t.Errorf("%s: the message %q does not say when", client, r.Message)
 		}
-		if after := a.header.Get("Retry-After"); after != "1800" && after != "1799" {
+		if after := a.Header.Get("Retry-After"); after != "1800" && after != "1799" {
 			t.Errorf("%s: Retry-After %s, want half an hour", client, after)
 		}
 	}
-	upload("192.0.2.2", "PUT", "other.png").want(t, http.StatusCreated)
-	upload("2001:db8:0:1::1", "PUT", "network.png").want(t, http.StatusCreated)
-	upload("192.0.2.1", "DELETE", "other.png").want(t, http.StatusNoContent)
-	upload("192.0.2.1", "GET", "network.png").want(t, http.StatusOK)
+	upload("192.0.2.2", "PUT", "other.png").Want(t, http.StatusCreated)
+	upload("2001:db8:0:1::1", "PUT", "network.png").Want(t, http.StatusCreated)
+	upload("192.0.2.1", "DELETE", "other.png").Want(t, http.StatusNoContent)
+	upload("192.0.2.1", "GET", "network.png").Want(t, http.StatusOK)
 	// Who lacks the token is told so, and uses nothing up.
 	for range 3 {
-		s.do(t, "PUT", "/images/a.png", "X-Forwarded-For: 192.0.2.3", "x").refusal(t, http.StatusUnauthorized, "token")
+		s.Do(t, "PUT", "/images/a.png", "X-Forwarded-For: 192.0.2.3", "x").Refusal(t, http.StatusUnauthorized, "token")
 	}
-	upload("192.0.2.3", "PUT", "third.png").want(t, http.StatusCreated)
+	upload("192.0.2.3", "PUT", "third.png").Want(t, http.StatusCreated)
 }
 
 // TestRateOfForm: each file of a form counts, and those before stay.
 func TestRateOfForm(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{Rate: units.Rate{Count: 2, Per: time.Hour}}})
-	r := s.upload(t, file("file", "a.png", picture(t, 1, 100)), file("file", "b.png", picture(t, 2, 100)), file("file", "c.png", picture(t, 3, 100))).refusal(t, http.StatusTooManyRequests, "too_many_uploads")
+	s := apitest.NewServer(t, api.Options{Access: access.Options{Rate: units.Rate{Count: 2, Per: time.Hour}}})
+	r := s.Upload(t, apitest.File("file", "a.png", apitest.Picture(t, 1, 100)), apitest.File("file", "b.png", apitest.Picture(t, 2, 100)), apitest.File("file", "c.png", apitest.Picture(t, 3, 100))).Refusal(t, http.StatusTooManyRequests, "too_many_uploads")
 	if len(r.Images) != 2 || !strings.Contains(r.Message, "a.png, b.png") {
 		t.Errorf("got %d images and %q, want two that are stored", len(r.Images), r.Message)
 	}
@@ -66,9 +68,9 @@ func TestRateOfForm(t *testing.T) {
 // TestRateBeforeBody: a client that waits for leave to send gets none.
 func TestRateBeforeBody(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{Access: access.Options{Rate: units.Rate{Count: 1, Per: time.Hour}}})
-	s.put(t, "/images/a.png", picture(t, 1, 100))
-	c := s.dial(t)
-	c.request(t, "PUT /images/b.png", "Content-Length: 1000000\nExpect: 100-continue")
-	c.answer(t, "PUT").refusal(t, http.StatusTooManyRequests, "too_many_uploads")
+	s := apitest.NewServer(t, api.Options{Access: access.Options{Rate: units.Rate{Count: 1, Per: time.Hour}}})
+	s.Put(t, "/images/a.png", apitest.Picture(t, 1, 100))
+	c := s.Dial(t)
+	c.Request(t, "PUT /images/b.png", "Content-Length: 1000000\nExpect: 100-continue")
+	c.Answer(t, "PUT").Refusal(t, http.StatusTooManyRequests, "too_many_uploads")
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 )
 
@@ -61,19 +63,19 @@ var rawClients = []struct {
 // TestRawClients: an image keeps the name that its client means.
 func TestRawClients(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for i, c := range rawClients {
 		t.Run(c.client, func(t *testing.T) {
-			cat := picture(t, uint64(i+1), 0)
+			cat := apitest.Picture(t, uint64(i+1), 0)
 			if c.typed == "" {
 				c.typed = c.boundary
 			}
-			body := "--" + c.boundary + "\r\n" + part(c.part, cat) + "\r\n--" + c.boundary + "--\r\n"
-			a := s.do(t, "POST", "/upload?conflict=replace", "Content-Type: multipart/form-data; boundary="+c.typed, body)
-			if got := a.reply(t); a.status >= 300 || got.Filename != c.kept {
+			body := "--" + c.boundary + "\r\n" + apitest.Part(c.part, cat) + "\r\n--" + c.boundary + "--\r\n"
+			a := s.Do(t, "POST", "/upload?conflict=replace", "Content-Type: multipart/form-data; boundary="+c.typed, body)
+			if got := a.Reply(t); a.Status >= 300 || got.Filename != c.kept {
 				t.Fatalf("got %s, want the name %q", a, c.kept)
 			}
-			s.do(t, http.MethodGet, s.path(t, a.reply(t).URL), "", "").wantImage(t, cat)
+			s.Do(t, http.MethodGet, s.Path(t, a.Reply(t).URL), "", "").WantImage(t, cat)
 		})
 	}
 }

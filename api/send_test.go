@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 )
 
@@ -20,43 +22,34 @@ Cross-Origin-Resource-Policy: cross-origin
 Accept-Ranges: bytes
 Cache-Control: no-cache`
 
-// wantHeaders checks fields, a line each.
-func (a answer) wantHeaders(t testing.TB, header string) {
-	t.Helper()
-	for line := range strings.Lines(header) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		a.wantHeader(t, key, value)
-	}
-}
-
 // TestGet: the whole header of an image, for GET and for HEAD.
 func TestGet(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for name, content := range map[string]string{
-		"small.png":   picture(t, 1, 0),
-		"large.png":   picture(t, 2, 5<<20+1),
-		"drawing.svg": sample(t, "gradient.svg"),
+		"small.png":   apitest.Picture(t, 1, 0),
+		"large.png":   apitest.Picture(t, 2, 5<<20+1),
+		"drawing.svg": apitest.Sample(t, "gradient.svg"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			stored := s.put(t, "/images/"+name, content)
+			stored := s.Put(t, "/images/"+name, content)
 			for _, method := range []string{"GET", "HEAD"} {
-				a := s.do(t, method, "/images/"+name, "Origin: https://app.example", "")
-				a.want(t, http.StatusOK)
-				a.wantHeaders(t, imageHeader)
-				a.wantHeader(t, "Content-Type", stored.ContentType)
-				a.wantHeader(t, "Content-Length", fmt.Sprint(len(content)))
-				a.wantHeader(t, "ETag", etag(content))
-				a.wantHeader(t, "Last-Modified", stored.UploadedAt.Truncate(time.Second).Format(http.TimeFormat))
-				a.wantHeader(t, "Access-Control-Allow-Origin", "*")
-				a.wantHeader(t, "Content-Disposition", "")
-				a.wantHeader(t, "Transfer-Encoding", "")
+				a := s.Do(t, method, "/images/"+name, "Origin: https://app.example", "")
+				a.Want(t, http.StatusOK)
+				a.WantHeaders(t, imageHeader)
+				a.WantHeader(t, "Content-Type", stored.ContentType)
+				a.WantHeader(t, "Content-Length", fmt.Sprint(len(content)))
+				a.WantHeader(t, "ETag", apitest.ETag(content))
+				a.WantHeader(t, "Last-Modified", stored.UploadedAt.Truncate(time.Second).Format(http.TimeFormat))
+				a.WantHeader(t, "Access-Control-Allow-Origin", "*")
+				a.WantHeader(t, "Content-Disposition", "")
+				a.WantHeader(t, "Transfer-Encoding", "")
 				if method == "HEAD" {
 					content = ""
 				}
-				if a.body != content {
-					t.Errorf("%s: got %d bytes, want the %d of the image", method, len(a.body), len(content))
+				if a.Body != content {
+					t.Errorf("%s: got %d bytes, want the %d of the image", method, len(a.Body), len(content))
 				}
 			}
 		})
@@ -66,24 +59,24 @@ func TestGet(t *testing.T) {
 // TestHeadHasNoBody looks at the wire, since a client would not show a body.
 func TestHeadHasNoBody(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/cat.png", picture(t, 1, 0))
-	c := s.dial(t)
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
+	c := s.Dial(t)
 	for path, status := range map[string]int{"/images/cat.png": 200, "/images/none.png": 404} {
-		c.request(t, "HEAD "+path, "")
-		c.answer(t, http.MethodHead).want(t, status)
+		c.Request(t, "HEAD "+path, "")
+		c.Answer(t, http.MethodHead).Want(t, status)
 	}
-	c.request(t, "GET /images/none.png", "") // were there a body, this would not be understood
-	c.answer(t, http.MethodGet).refusal(t, http.StatusNotFound, "not_found")
+	c.Request(t, "GET /images/none.png", "") // were there a body, this would not be understood
+	c.Answer(t, http.MethodGet).Refusal(t, http.StatusNotFound, "not_found")
 }
 
 // TestRanges: parts of images that take several chunks of the store.
 func TestRanges(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	const size = 5 << 20
-	content := picture(t, 1, size)
-	s.put(t, "/images/cat.png", content)
+	content := apitest.Picture(t, 1, size)
+	s.Put(t, "/images/cat.png", content)
 	for _, c := range []struct {
 		ranges   string
 		from, to int // half open
@@ -107,15 +100,15 @@ func TestRanges(t *testing.T) {
 		t.Run(c.ranges, func(t *testing.T) {
 			t.Parallel()
 			for _, method := range []string{"GET", "HEAD"} {
-				a := s.do(t, method, "/images/cat.png", "Range: "+c.ranges, "")
-				a.want(t, http.StatusPartialContent)
-				a.wantHeaders(t, imageHeader)
-				a.wantHeader(t, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", c.from, c.to-1, size))
-				a.wantHeader(t, "Content-Length", fmt.Sprint(c.to-c.from))
-				a.wantHeader(t, "Content-Type", "image/png")
-				a.wantHeader(t, "ETag", etag(content))
-				if method == "GET" && a.body != content[c.from:c.to] {
-					t.Errorf("got %d bytes, want %d, or not these", len(a.body), c.to-c.from)
+				a := s.Do(t, method, "/images/cat.png", "Range: "+c.ranges, "")
+				a.Want(t, http.StatusPartialContent)
+				a.WantHeaders(t, imageHeader)
+				a.WantHeader(t, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", c.from, c.to-1, size))
+				a.WantHeader(t, "Content-Length", fmt.Sprint(c.to-c.from))
+				a.WantHeader(t, "Content-Type", "image/png")
+				a.WantHeader(t, "ETag", apitest.ETag(content))
+				if method == "GET" && a.Body != content[c.from:c.to] {
+					t.Errorf("got %d bytes, want %d, or not these", len(a.Body), c.to-c.from)
 				}
 			}
 		})
@@ -125,27 +118,27 @@ func TestRanges(t *testing.T) {
 // TestRangesIgnored: what gets the whole image all the same.
 func TestRangesIgnored(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	content := picture(t, 1, 300<<10)
-	s.put(t, "/images/cat.png", content)
+	s := apitest.NewServer(t, api.Options{})
+	content := apitest.Picture(t, 1, 300<<10)
+	s.Put(t, "/images/cat.png", content)
 	for _, header := range []string{
 		"Range: bytes=0-1,2-3",
 		"Range: bytes=0-1, -1",
 		"Range: bytes=" + strings.Repeat("0-,", 1000) + "0-",
 		"Range: items=0-5", // RFC 9110 section 14.2: an unknown unit must be ignored
 		"Range: bytes=0-5\nIf-Range: \"other\"",
-		"Range: bytes=0-5\nIf-Range: W/" + etag(content), // and section 13.1.5: compared strongly
+		"Range: bytes=0-5\nIf-Range: W/" + apitest.ETag(content), // and section 13.1.5: compared strongly
 		"Range: bytes=0-5\nIf-Range: " + time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat),
 	} {
 		t.Run(header[:min(len(header), 60)], func(t *testing.T) {
 			t.Parallel()
-			a := s.do(t, "GET", "/images/cat.png", header, "")
-			a.wantImage(t, content)
-			a.wantHeader(t, "Content-Range", "")
+			a := s.Do(t, "GET", "/images/cat.png", header, "")
+			a.WantImage(t, content)
+			a.WantHeader(t, "Content-Range", "")
 		})
 	}
-	part := s.do(t, "GET", "/images/cat.png", "Range: bytes=0-5\nIf-Range: "+etag(content), "")
-	if part.status != http.StatusPartialContent || part.body != content[:6] {
+	part := s.Do(t, "GET", "/images/cat.png", "Range: bytes=0-5\nIf-Range: "+apitest.ETag(content), "")
+	if part.Status != http.StatusPartialContent || part.Body != content[:6] {
 		t.Errorf("with If-Range as it is: got %s, want the first 6 bytes", part)
 	}
 }
@@ -153,21 +146,21 @@ func TestRangesIgnored(t *testing.T) {
 // TestBadRanges: what lies outside.
 func TestBadRanges(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	content := picture(t, 1, 1000)
-	s.put(t, "/images/cat.png", content)
-	for _, path := range []string{"/images/cat.png", "/images/cat.png?download", "/images/cat.png?v=" + strings.Trim(etag(content), `"`)} {
+	s := apitest.NewServer(t, api.Options{})
+	content := apitest.Picture(t, 1, 1000)
+	s.Put(t, "/images/cat.png", content)
+	for _, path := range []string{"/images/cat.png", "/images/cat.png?download", "/images/cat.png?v=" + strings.Trim(apitest.ETag(content), `"`)} {
 		for _, ranges := range []string{
 			"bytes=1000-", "bytes=1000-2000", "bytes=99999999999999-",
 			"bytes=-0", // RFC 9110 section 14.1.3: a suffix of nothing cannot be satisfied
 		} {
 			t.Run(path[:min(len(path), 30)]+" "+ranges, func(t *testing.T) {
 				t.Parallel()
-				a := s.do(t, "GET", path, "Range: "+ranges, "")
-				if got := a.refusal(t, http.StatusRequestedRangeNotSatisfiable, "bad_range"); !strings.Contains(got.Message, "1000") {
+				a := s.Do(t, "GET", path, "Range: "+ranges, "")
+				if got := a.Refusal(t, http.StatusRequestedRangeNotSatisfiable, "bad_range"); !strings.Contains(got.Message, "1000") {
 					t.Errorf("the message %q should say how long the image is", got.Message)
 				}
-				a.wantHeader(t, "Content-Range", "bytes */1000")
+				a.WantHeader(t, "Content-Range", "bytes */1000")
 			})
 		}
 	}
@@ -176,11 +169,11 @@ func TestBadRanges(t *testing.T) {
 // TestGetConditions: what a cache asks (RFC 9110 section 13.1).
 func TestGetConditions(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	content := picture(t, 1, 0)
-	modified := s.put(t, "/images/cat.png", content).UploadedAt.Truncate(time.Second)
+	s := apitest.NewServer(t, api.Options{})
+	content := apitest.Picture(t, 1, 0)
+	modified := s.Put(t, "/images/cat.png", content).UploadedAt.Truncate(time.Second)
 	at := func(d time.Duration) string { return modified.Add(d).Format(http.TimeFormat) }
-	tag := etag(content)
+	tag := apitest.ETag(content)
 	for _, c := range []struct {
 		header string
 		status int
@@ -208,19 +201,19 @@ func TestGetConditions(t *testing.T) {
 		t.Run(c.header, func(t *testing.T) {
 			t.Parallel()
 			for _, method := range []string{"GET", "HEAD"} {
-				a := s.do(t, method, "/images/cat.png", c.header, "")
-				a.want(t, c.status)
+				a := s.Do(t, method, "/images/cat.png", c.header, "")
+				a.Want(t, c.status)
 				switch {
 				case c.status == 304:
-					a.wantHeader(t, "ETag", tag)
-					a.wantHeader(t, "Cache-Control", "no-cache")
-					if a.body != "" {
-						t.Errorf("a 304 with the body %q", a.body)
+					a.WantHeader(t, "ETag", tag)
+					a.WantHeader(t, "Cache-Control", "no-cache")
+					if a.Body != "" {
+						t.Errorf("a 304 with the body %q", a.Body)
 					}
 				case c.status == 412 && method == "GET":
-					a.refusal(t, 412, "precondition_failed")
+					a.Refusal(t, 412, "precondition_failed")
 				case method == "GET":
-					a.wantImage(t, content)
+					a.WantImage(t, content)
 				}
 			}
 		})
@@ -230,39 +223,39 @@ func TestGetConditions(t *testing.T) {
 // TestVersion: with the digest in the URL the bytes may be kept for ever.
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	first, second := picture(t, 1, 0), picture(t, 2, 0)
-	v := strings.Trim(etag(first), `"`)
-	s.put(t, "/images/cat.png", first)
+	s := apitest.NewServer(t, api.Options{})
+	first, second := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 0)
+	v := strings.Trim(apitest.ETag(first), `"`)
+	s.Put(t, "/images/cat.png", first)
 	const kept = "public, max-age=31536000, immutable"
 
-	a := s.do(t, "GET", "/images/cat.png?v="+v, "", "")
-	a.wantImage(t, first)
-	a.wantHeader(t, "Cache-Control", kept)
-	a = s.do(t, "GET", "/images/cat.png?v="+v, "If-None-Match: "+etag(first), "")
-	a.want(t, http.StatusNotModified)
-	a.wantHeader(t, "Cache-Control", kept)
-	a = s.do(t, "GET", "/images/cat.png?v="+v, "Range: bytes=0-1", "")
-	a.want(t, http.StatusPartialContent)
-	a.wantHeader(t, "Cache-Control", kept)
-	a = s.do(t, "GET", "/images/cat.png?v=", "", "")
-	a.wantImage(t, first)
-	a.wantHeader(t, "Cache-Control", "no-cache")
+	a := s.Do(t, "GET", "/images/cat.png?v="+v, "", "")
+	a.WantImage(t, first)
+	a.WantHeader(t, "Cache-Control", kept)
+	a = s.Do(t, "GET", "/images/cat.png?v="+v, "If-None-Match: "+apitest.ETag(first), "")
+	a.Want(t, http.StatusNotModified)
+	a.WantHeader(t, "Cache-Control", kept)
+	a = s.Do(t, "GET", "/images/cat.png?v="+v, "Range: bytes=0-1", "")
+	a.Want(t, http.StatusPartialContent)
+	a.WantHeader(t, "Cache-Control", kept)
+	a = s.Do(t, "GET", "/images/cat.png?v=", "", "")
+	a.WantImage(t, first)
+	a.WantHeader(t, "Cache-Control", "no-cache")
 
 	for _, other := range []string{strings.Repeat("0", 64), v[:63], v + "0", "latest", "%00", "1"} {
-		s.do(t, "GET", "/images/cat.png?v="+other, "", "").refusal(t, http.StatusNotFound, "not_found")
+		s.Do(t, "GET", "/images/cat.png?v="+other, "", "").Refusal(t, http.StatusNotFound, "not_found")
 	}
-	s.do(t, "GET", "/images/dog.png?v="+v, "", "").refusal(t, http.StatusNotFound, "not_found")
+	s.Do(t, "GET", "/images/dog.png?v="+v, "", "").Refusal(t, http.StatusNotFound, "not_found")
 
-	s.do(t, "PUT", "/images/cat.png", "", second).want(t, http.StatusOK)
-	s.do(t, "GET", "/images/cat.png?v="+v, "", "").refusal(t, http.StatusNotFound, "not_found")
+	s.Do(t, "PUT", "/images/cat.png", "", second).Want(t, http.StatusOK)
+	s.Do(t, "GET", "/images/cat.png?v="+v, "", "").Refusal(t, http.StatusNotFound, "not_found")
 }
 
 // TestDownload: the name for the file, in both forms (RFC 6266).
 func TestDownload(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	content := picture(t, 1, 0)
+	s := apitest.NewServer(t, api.Options{})
+	content := apitest.Picture(t, 1, 0)
 	for _, c := range []struct{ path, name, ascii string }{
 		{"cat.png", "cat.png", "cat.png"},
 		{"my%20cat.png", "my cat.png", "my cat.png"},
@@ -277,10 +270,10 @@ func TestDownload(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s.put(t, "/images/"+c.path, content)
-			a := s.do(t, "GET", "/images/"+c.path+"?download", "", "")
-			a.wantImage(t, content)
-			got := a.header.Get("Content-Disposition")
+			s.Put(t, "/images/"+c.path, content)
+			a := s.Do(t, "GET", "/images/"+c.path+"?download", "", "")
+			a.WantImage(t, content)
+			got := a.Header.Get("Content-Disposition")
 			if want := `attachment; filename="` + c.ascii + `"`; got != want && !strings.HasPrefix(got, want+";") {
 				t.Errorf("Content-Disposition: got %s, want it to begin with %s", got, want)
 			}
@@ -293,22 +286,22 @@ func TestDownload(t *testing.T) {
 				t.Errorf("Content-Disposition %s means %s of %q (%v), want an attachment of %q", got, kind, parameters["filename"], err, c.name)
 			}
 			// An answer that is no image is shown.
-			s.do(t, "GET", "/images/"+c.path+"?download", `If-Match: "other"`, "").refusal(t, 412, "precondition_failed")
+			s.Do(t, "GET", "/images/"+c.path+"?download", `If-Match: "other"`, "").Refusal(t, 412, "precondition_failed")
 		})
 	}
 	for _, query := range []string{"?download=", "?download=1", "?v=&download"} {
-		s.put(t, "/images/dog.png", content)
-		a := s.do(t, "GET", "/images/dog.png"+query, "", "")
-		a.wantHeader(t, "Content-Disposition", `attachment; filename="dog.png"`)
-		s.do(t, "DELETE", "/images/dog.png", "", "").want(t, http.StatusNoContent)
+		s.Put(t, "/images/dog.png", content)
+		a := s.Do(t, "GET", "/images/dog.png"+query, "", "")
+		a.WantHeader(t, "Content-Disposition", `attachment; filename="dog.png"`)
+		s.Do(t, "DELETE", "/images/dog.png", "", "").Want(t, http.StatusNoContent)
 	}
 }
 
 // TestNotFound: and what else is none.
 func TestNotFound(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/cat.png", picture(t, 1, 0))
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
 	for path, want := range map[string]struct {
 		status int
 		code   string
@@ -319,12 +312,12 @@ func TestNotFound(t *testing.T) {
 		"/images/":             {400, "bad_name"},
 		"/images/x/../cat.png": {400, "bad_name"},
 	} {
-		a := s.do(t, "GET", path, "Origin: https://app.example", "")
-		a.refusal(t, want.status, want.code)
-		a.wantHeader(t, "Access-Control-Allow-Origin", "*")
-		s.do(t, "HEAD", path, "", "").want(t, want.status)
+		a := s.Do(t, "GET", path, "Origin: https://app.example", "")
+		a.Refusal(t, want.status, want.code)
+		a.WantHeader(t, "Access-Control-Allow-Origin", "*")
+		s.Do(t, "HEAD", path, "", "").Want(t, want.status)
 	}
-	if got := s.do(t, "GET", "/images/dog.png", "", "").reply(t); !strings.Contains(got.Message, "dog.png") {
+	if got := s.Do(t, "GET", "/images/dog.png", "", "").Reply(t); !strings.Contains(got.Message, "dog.png") {
 		t.Errorf("the message %q should name the image", got.Message)
 	}
 }
@@ -332,29 +325,29 @@ func TestNotFound(t *testing.T) {
 // TestReadWhileReplaced: an answer under way is of one image to its end.
 func TestReadWhileReplaced(t *testing.T) {
 	t.Parallel()
-	for what, change := range map[string]func(*testing.T, *server){
-		"replaced": func(t *testing.T, s *server) {
-			s.do(t, "PUT", "/images/cat.png", "", picture(t, 2, 8<<20)).want(t, http.StatusOK)
+	for what, change := range map[string]func(*testing.T, *apitest.Server){
+		"replaced": func(t *testing.T, s *apitest.Server) {
+			s.Do(t, "PUT", "/images/cat.png", "", apitest.Picture(t, 2, 8<<20)).Want(t, http.StatusOK)
 		},
-		"deleted": func(t *testing.T, s *server) {
-			s.do(t, "DELETE", "/images/cat.png", "", "").want(t, http.StatusNoContent)
+		"deleted": func(t *testing.T, s *apitest.Server) {
+			s.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, http.StatusNoContent)
 		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{})
-			content := picture(t, 1, 12<<20) // more than the sockets hold
-			s.put(t, "/images/cat.png", content)
-			c := s.dial(t)
-			c.request(t, "GET /images/cat.png", "")
-			if _, err := c.r.Peek(1000); err != nil {
+			s := apitest.NewServer(t, api.Options{})
+			content := apitest.Picture(t, 1, 12<<20) // more than the sockets hold
+			s.Put(t, "/images/cat.png", content)
+			c := s.Dial(t)
+			c.Request(t, "GET /images/cat.png", "")
+			if _, err := c.R.Peek(1000); err != nil {
 				t.Fatal(err)
 			}
 			change(t, s)
-			a := c.answer(t, http.MethodGet)
-			a.wantImage(t, content)
-			sum := sha256.Sum256([]byte(a.body))
-			a.wantHeader(t, "ETag", `"`+hex.EncodeToString(sum[:])+`"`)
+			a := c.Answer(t, http.MethodGet)
+			a.WantImage(t, content)
+			sum := sha256.Sum256([]byte(a.Body))
+			a.WantHeader(t, "ETag", `"`+hex.EncodeToString(sum[:])+`"`)
 		})
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"imageserver/api/apitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
@@ -44,17 +46,17 @@ func TestShareX(t *testing.T) {
 		name, file, endpoint string
 		headers              map[string]string
 	}{
-		"an address":       {api.Options{}, "127.0.0.1:5000", "127.0.0.1", "127.0.0.1.sxcu", scheme() + "127.0.0.1:5000/upload", nil},
-		"IPv6":             {api.Options{}, "[::1]:5000", "::1", "--1.sxcu", scheme() + "[::1]:5000/upload", nil},
-		"a name":           {api.Options{}, "img.example.com", "img.example.com", "img.example.com.sxcu", scheme() + "img.example.com/upload", nil},
+		"an address":       {api.Options{}, "127.0.0.1:5000", "127.0.0.1", "127.0.0.1.sxcu", apitest.Scheme() + "127.0.0.1:5000/upload", nil},
+		"IPv6":             {api.Options{}, "[::1]:5000", "::1", "--1.sxcu", apitest.Scheme() + "[::1]:5000/upload", nil},
+		"a name":           {api.Options{}, "img.example.com", "img.example.com", "img.example.com.sxcu", apitest.Scheme() + "img.example.com/upload", nil},
 		"a base URL":       {api.Options{Access: access.Options{BaseURL: baseURL(t, "https://a.example/pictures")}}, "localhost", "a.example", "a.example.sxcu", "https://a.example/pictures/upload", nil},
-		"with a token":     {api.Options{Access: access.Options{Token: "s3cret"}}, "localhost", "localhost", "localhost.sxcu", scheme() + "localhost/upload", map[string]string{"Authorization": "Bearer YOUR-TOKEN"}},
-		"no URL of a Host": {api.Options{}, "a:b:c", "imageserver", "imageserver.sxcu", scheme() + "a:b:c/upload", nil},
+		"with a token":     {api.Options{Access: access.Options{Token: "s3cret"}}, "localhost", "localhost", "localhost.sxcu", apitest.Scheme() + "localhost/upload", map[string]string{"Authorization": "Bearer YOUR-TOKEN"}},
+		"no URL of a Host": {api.Options{}, "a:b:c", "imageserver", "imageserver.sxcu", apitest.Scheme() + "a:b:c/upload", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newServer(t, c.o).do(t, "GET", "/sharex.sxcu", "Host: "+c.host, "")
-			a.want(t, http.StatusOK)
+			a := apitest.NewServer(t, c.o).Do(t, "GET", "/sharex.sxcu", "Host: "+c.host, "")
+			a.Want(t, http.StatusOK)
 			want := sxcu{
 				Version: "15.0.0", Name: c.name, DestinationType: "ImageUploader",
 				RequestMethod: "POST", RequestURL: c.endpoint, Headers: c.headers, Body: "MultipartFormData", FileFormName: "file",
@@ -63,11 +65,11 @@ func TestShareX(t *testing.T) {
 			if diff := cmp.Diff(want, readSXCU(t, a)); diff != "" {
 				t.Errorf("the uploader (-want +got):\n%s", diff)
 			}
-			_, parameters, err := mime.ParseMediaType(a.header.Get("Content-Disposition"))
+			_, parameters, err := mime.ParseMediaType(a.Header.Get("Content-Disposition"))
 			if err != nil || parameters["filename"] != c.file {
-				t.Errorf("Content-Disposition %s means %q (%v), want %q", a.header.Get("Content-Disposition"), parameters["filename"], err, c.file)
+				t.Errorf("Content-Disposition %s means %q (%v), want %q", a.Header.Get("Content-Disposition"), parameters["filename"], err, c.file)
 			}
-			if strings.Contains(a.body, "s3cret") {
+			if strings.Contains(a.Body, "s3cret") {
 				t.Error("the file has the token in it")
 			}
 		})
@@ -76,9 +78,9 @@ func TestShareX(t *testing.T) {
 
 // readSXCU is the JSON of an uploader, which may have nothing that ShareX does not
 // know.
-func readSXCU(t testing.TB, a answer) (u sxcu) {
+func readSXCU(t testing.TB, a apitest.Answer) (u sxcu) {
 	t.Helper()
-	d := json.NewDecoder(strings.NewReader(a.body))
+	d := json.NewDecoder(strings.NewReader(a.Body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&u); err != nil {
 		t.Fatalf("%v in %s", err, a)
@@ -92,21 +94,21 @@ func TestShareXUploads(t *testing.T) {
 	for _, token := range []string{"", "s3cret"} {
 		t.Run("token "+token, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{Access: access.Options{Token: token}})
-			u := readSXCU(t, s.do(t, "GET", "/sharex.sxcu", "", ""))
-			header := formType
+			s := apitest.NewServer(t, api.Options{Access: access.Options{Token: token}})
+			u := readSXCU(t, s.Do(t, "GET", "/sharex.sxcu", "", ""))
+			header := apitest.FormType
 			for key, value := range u.Headers {
 				header += fmt.Sprintf("\n%s: %s", key, strings.ReplaceAll(value, "YOUR-TOKEN", token))
 			}
-			post := func(content string) answer {
-				return s.do(t, u.RequestMethod, s.path(t, u.RequestURL), header, form(file(u.FileFormName, "cat.png", content)))
+			post := func(content string) apitest.Answer {
+				return s.Do(t, u.RequestMethod, s.Path(t, u.RequestURL), header, apitest.Form(apitest.File(u.FileFormName, "cat.png", content)))
 			}
-			cat := sample(t, "photo-444.jpg")
+			cat := apitest.Sample(t, "photo-444.jpg")
 			a := post(cat)
-			a.want(t, http.StatusCreated)
-			s.do(t, "GET", s.path(t, filled(t, u.URL, a)), "", "").wantImage(t, cat)
-			s.do(t, "GET", s.path(t, filled(t, u.ThumbnailURL, a)), "", "").want(t, http.StatusOK)
-			s.do(t, "DELETE", s.path(t, filled(t, u.DeletionURL, a)), "", "").want(t, http.StatusNoContent)
+			a.Want(t, http.StatusCreated)
+			s.Do(t, "GET", s.Path(t, filled(t, u.URL, a)), "", "").WantImage(t, cat)
+			s.Do(t, "GET", s.Path(t, filled(t, u.ThumbnailURL, a)), "", "").Want(t, http.StatusOK)
+			s.Do(t, "DELETE", s.Path(t, filled(t, u.DeletionURL, a)), "", "").Want(t, http.StatusNoContent)
 			if got := filled(t, u.ErrorMessage, post("no image")); !strings.Contains(got, "cat.png") {
 				t.Errorf("the error is shown as %q", got)
 			}
@@ -117,7 +119,7 @@ func TestShareXUploads(t *testing.T) {
 var functions = regexp.MustCompile(`\{json:([a-z_]+)\}`)
 
 // filled puts into ShareX's {json:…} what the answer has there.
-func filled(t testing.TB, syntax string, a answer) string {
+func filled(t testing.TB, syntax string, a apitest.Answer) string {
 	t.Helper()
 	fields := decode(t, a)
 	return functions.ReplaceAllStringFunc(syntax, func(f string) string {

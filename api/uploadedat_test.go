@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
@@ -16,8 +18,8 @@ import (
 // place in the list with it.
 func TestUploadedAt(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/now.png", picture(t, 0, 0))
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/now.png", apitest.Picture(t, 0, 0))
 	for i, c := range []struct {
 		name, header string
 		want         time.Time
@@ -27,19 +29,19 @@ func TestUploadedAt(t *testing.T) {
 		{"negative.png", "1961-04-12T06:07:00Z", time.Date(1961, 4, 12, 6, 7, 0, 0, time.UTC)},
 	} {
 		header := "Uploaded-At: " + c.header
-		put := s.do(t, "PUT", "/images/put-"+c.name, header, picture(t, uint64(2*i+1), 0)).success(t, http.StatusCreated)
-		post := s.do(t, "POST", "/upload", formType+"\n"+header, form(file("file", c.name, picture(t, uint64(2*i+2), 0)))).success(t, http.StatusCreated)
-		for _, got := range []reply{put, post} {
+		put := s.Do(t, "PUT", "/images/put-"+c.name, header, apitest.Picture(t, uint64(2*i+1), 0)).Success(t, http.StatusCreated)
+		post := s.Do(t, "POST", "/upload", apitest.FormType+"\n"+header, apitest.Form(apitest.File("file", c.name, apitest.Picture(t, uint64(2*i+2), 0)))).Success(t, http.StatusCreated)
+		for _, got := range []apitest.Reply{put, post} {
 			if !got.UploadedAt.Equal(c.want) {
 				t.Errorf("%s: uploaded_at is %v, want %v", got.Filename, got.UploadedAt, c.want)
 			}
 		}
 	}
 	want := []string{"now.png", "put-zoned.png", "zoned.png", "put-second.png", "second.png", "negative.png", "put-negative.png"}
-	if diff := cmp.Diff(want, s.stored(t)); diff != "" {
+	if diff := cmp.Diff(want, s.Stored(t)); diff != "" {
 		t.Errorf("the list (-want +got):\n%s", diff)
 	}
-	again := s.do(t, "PUT", "/images/now.png", "Uploaded-At: 2020-01-01T00:00:00Z", picture(t, 0, 0)).success(t, http.StatusOK)
+	again := s.Do(t, "PUT", "/images/now.png", "Uploaded-At: 2020-01-01T00:00:00Z", apitest.Picture(t, 0, 0)).Success(t, http.StatusOK)
 	if again.UploadedAt.Year() == 2020 {
 		t.Error("an image that was there already took the time of another upload of it")
 	}
@@ -49,26 +51,26 @@ func TestUploadedAt(t *testing.T) {
 // is a little ahead is borne.
 func TestBadUploadedAt(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	png := picture(t, 1, 0)
+	s := apitest.NewServer(t, api.Options{})
+	png := apitest.Picture(t, 1, 0)
 	for _, value := range []string{
 		"", "yesterday", "1714564800", "Wed, 01 May 2024 12:00:00 GMT", "2024-05-01", "2024-05-01T12:00:00", "2024-13-01T12:00:00Z",
 		"0001-01-01T00:00:00Z", "1699-12-31T23:59:59Z", "9999-12-31T23:59:59Z",
 		time.Now().Add(2 * time.Minute).Format(time.RFC3339),
 		"2024-05-01T12:00:00Z\nUploaded-At: 2024-05-02T12:00:00Z",
 	} {
-		for _, a := range []answer{
-			s.do(t, "PUT", "/images/a.png", "Uploaded-At: "+value, png),
-			s.do(t, "POST", "/upload", formType+"\nUploaded-At: "+value, form(file("file", "a.png", png))),
+		for _, a := range []apitest.Answer{
+			s.Do(t, "PUT", "/images/a.png", "Uploaded-At: "+value, png),
+			s.Do(t, "POST", "/upload", apitest.FormType+"\nUploaded-At: "+value, apitest.Form(apitest.File("file", "a.png", png))),
 		} {
-			a.refusal(t, http.StatusBadRequest, "bad_uploaded_at")
+			a.Refusal(t, http.StatusBadRequest, "bad_uploaded_at")
 		}
 	}
-	if got := s.stored(t); len(got) != 0 {
+	if got := s.Stored(t); len(got) != 0 {
 		t.Errorf("stored %q, want nothing", got)
 	}
 	ahead := time.Now().Add(30 * time.Second)
-	got := s.do(t, "PUT", "/images/a.png", "Uploaded-At: "+ahead.Format(time.RFC3339), png).success(t, http.StatusCreated)
+	got := s.Do(t, "PUT", "/images/a.png", "Uploaded-At: "+ahead.Format(time.RFC3339), png).Success(t, http.StatusCreated)
 	if got.UploadedAt.After(time.Now()) {
 		t.Errorf("uploaded_at is %v, which has not come yet", got.UploadedAt)
 	}
@@ -79,7 +81,7 @@ func TestBadUploadedAt(t *testing.T) {
 func TestWhoMaySayUploadedAt(t *testing.T) {
 	t.Parallel()
 	const said = "Uploaded-At: 2024-05-01T12:00:00Z"
-	png := picture(t, 1, 0)
+	png := apitest.Picture(t, 1, 0)
 	for _, c := range []struct {
 		name   string
 		o      api.Options
@@ -96,13 +98,13 @@ func TestWhoMaySayUploadedAt(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, c.o)
-			a := s.do(t, "POST", "/upload", formType+"\n"+c.header, form(file("file", "a.png", png)))
+			s := apitest.NewServer(t, c.o)
+			a := s.Do(t, "POST", "/upload", apitest.FormType+"\n"+c.header, apitest.Form(apitest.File("file", "a.png", png)))
 			if c.code != "" {
-				a.refusal(t, c.status, c.code)
+				a.Refusal(t, c.status, c.code)
 				return
 			}
-			got := a.success(t, c.status)
+			got := a.Success(t, c.status)
 			if told := strings.Contains(c.header, "Uploaded-At"); told != (got.UploadedAt.Year() == 2024) {
 				t.Errorf("uploaded_at is %v", got.UploadedAt)
 			}

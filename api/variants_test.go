@@ -1,16 +1,12 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"image"
-	"image/color"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"net/http"
 	"net/netip"
@@ -20,80 +16,41 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"imageserver/api"
 	"imageserver/api/access"
 	"imageserver/api/imaging/resize"
 	"imageserver/db"
 )
 
-// photo is a JPEG of w × h pixels, another one for each seed.
-func photo(t testing.TB, seed, w, h int) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := jpeg.Encode(&b, pattern(seed, w, h), &jpeg.Options{Quality: 90}); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func pattern(seed, w, h int) image.Image {
-	m := image.NewRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			m.SetRGBA(x, y, color.RGBA{uint8(x * 255 / w), uint8(y * 255 / h), uint8(x*y/8 + seed), 255})
-		}
-	}
-	return m
-}
-
-// drawing is a PNG of w × h pixels, of which the left half is transparent.
-func drawing(t testing.TB, w, h int) string {
-	t.Helper()
-	m := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := w / 2; x < w; x++ {
-			m.SetNRGBA(x, y, color.NRGBA{200, 100, 50, 255})
-		}
-	}
-	return pngOf(t, m)
-}
-
-func pngOf(t testing.TB, m image.Image) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := png.Encode(&b, m); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
 // wantVariant checks that the answer is a picture of this kind and size that can be
 // decoded, and says so.
-func wantVariant(t testing.TB, a answer, kind string, w, h int) {
+func wantVariant(t testing.TB, a apitest.Answer, kind string, w, h int) {
 	t.Helper()
-	a.want(t, http.StatusOK)
-	m, got, err := image.Decode(strings.NewReader(a.body))
+	a.Want(t, http.StatusOK)
+	m, got, err := image.Decode(strings.NewReader(a.Body))
 	if err != nil {
 		t.Fatalf("%v in %s", err, a)
 	}
 	if got != kind || m.Bounds().Dx() != w || m.Bounds().Dy() != h {
 		t.Errorf("got a %s of %v, want a %s of %d × %d", got, m.Bounds().Size(), kind, w, h)
 	}
-	a.wantHeader(t, "Content-Type", "image/"+kind)
-	a.wantHeader(t, "X-Result-Width", fmt.Sprint(w))
-	a.wantHeader(t, "X-Result-Height", fmt.Sprint(h))
-	a.wantHeader(t, "ETag", etag(a.body))
-	a.wantHeaders(t, imageHeader)
+	a.WantHeader(t, "Content-Type", "image/"+kind)
+	a.WantHeader(t, "X-Result-Width", fmt.Sprint(w))
+	a.WantHeader(t, "X-Result-Height", fmt.Sprint(h))
+	a.WantHeader(t, "ETag", apitest.ETag(a.Body))
+	a.WantHeaders(t, imageHeader)
 }
 
 func TestCopies(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
-	s.put(t, "/images/drawing.png", drawing(t, 900, 600))
-	s.put(t, "/images/turned.jpg", sample(t, "rotated.jpg"))
-	s.put(t, "/images/turned.webp", sample(t, "rotated.webp"))
-	s.put(t, "/images/scan.tif", sample(t, "little.tif"))
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
+	s.Put(t, "/images/drawing.png", apitest.Drawing(t, 900, 600))
+	s.Put(t, "/images/turned.jpg", apitest.Sample(t, "rotated.jpg"))
+	s.Put(t, "/images/turned.webp", apitest.Sample(t, "rotated.webp"))
+	s.Put(t, "/images/scan.tif", apitest.Sample(t, "little.tif"))
 	for _, c := range []struct {
 		path string
 		kind string
@@ -120,16 +77,16 @@ func TestCopies(t *testing.T) {
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			t.Parallel()
-			cold := s.do(t, "GET", "/images/"+c.path, "", "")
+			cold := s.Do(t, "GET", "/images/"+c.path, "", "")
 			wantVariant(t, cold, c.kind, c.w, c.h)
-			warm := s.do(t, "GET", "/images/"+c.path, "", "")
+			warm := s.Do(t, "GET", "/images/"+c.path, "", "")
 			wantVariant(t, warm, c.kind, c.w, c.h)
-			if warm.body != cold.body {
+			if warm.Body != cold.Body {
 				t.Error("the copy that was kept is another one than that made")
 			}
-			head := s.do(t, "HEAD", "/images/"+c.path, "", "")
-			head.want(t, http.StatusOK)
-			head.wantHeader(t, "Content-Length", fmt.Sprint(len(cold.body)))
+			head := s.Do(t, "HEAD", "/images/"+c.path, "", "")
+			head.Want(t, http.StatusOK)
+			head.WantHeader(t, "Content-Length", fmt.Sprint(len(cold.Body)))
 		})
 	}
 }
@@ -137,19 +94,19 @@ func TestCopies(t *testing.T) {
 // TestQuality: fewer bytes for less of it.
 func TestQuality(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
 	last := 0
 	for _, q := range []string{"1", "60", "80", "90", "100"} {
-		a := s.do(t, "GET", "/images/photo.jpg?w=320&q="+q, "", "")
+		a := s.Do(t, "GET", "/images/photo.jpg?w=320&q="+q, "", "")
 		wantVariant(t, a, "jpeg", 320, 213)
-		if len(a.body) <= last {
-			t.Errorf("q=%s: got %d bytes, want more than %d", q, len(a.body), last)
+		if len(a.Body) <= last {
+			t.Errorf("q=%s: got %d bytes, want more than %d", q, len(a.Body), last)
 		}
-		last = len(a.body)
+		last = len(a.Body)
 	}
-	plain := s.do(t, "GET", "/images/photo.jpg?w=320", "", "")
-	if want := s.do(t, "GET", "/images/photo.jpg?w=320&q=61", "", ""); plain.body != want.body {
+	plain := s.Do(t, "GET", "/images/photo.jpg?w=320", "", "")
+	if want := s.Do(t, "GET", "/images/photo.jpg?w=320&q=61", "", ""); plain.Body != want.Body {
 		t.Error("without q: got another copy than with q=80, to which q=61 goes up")
 	}
 }
@@ -157,7 +114,7 @@ func TestQuality(t *testing.T) {
 // TestCopyIsOriginal: what is answered as it is.
 func TestCopyIsOriginal(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	for _, c := range []struct{ name, query string }{
 		{"gradient.jpg", "w=4096"},
 		{"gradient.jpg", "w=64"},
@@ -181,25 +138,25 @@ func TestCopyIsOriginal(t *testing.T) {
 	} {
 		t.Run(c.name+"?"+c.query, func(t *testing.T) {
 			t.Parallel()
-			content := sample(t, c.name)
+			content := apitest.Sample(t, c.name)
 			name := strings.ReplaceAll(c.query, "&", " ") + " " + c.name
-			stored := s.do(t, "POST", "/upload", formType, form(file("file", name, content))).reply(t)
-			path := s.path(t, stored.URL)
-			original := s.do(t, "GET", path, "", "")
-			a := s.do(t, "GET", path+"?"+c.query, "", "")
-			a.wantImage(t, content)
-			a.wantHeader(t, "ETag", etag(content))
-			a.wantHeader(t, "Content-Type", original.header.Get("Content-Type"))
-			a.wantHeader(t, "X-Result-Width", "")
+			stored := s.Do(t, "POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", name, content))).Reply(t)
+			path := s.Path(t, stored.URL)
+			original := s.Do(t, "GET", path, "", "")
+			a := s.Do(t, "GET", path+"?"+c.query, "", "")
+			a.WantImage(t, content)
+			a.WantHeader(t, "ETag", apitest.ETag(content))
+			a.WantHeader(t, "Content-Type", original.Header.Get("Content-Type"))
+			a.WantHeader(t, "X-Result-Width", "")
 		})
 	}
 }
 
 func TestBadCopyParameters(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/photo.jpg", photo(t, 1, 90, 60))
-	s.put(t, "/images/drawing.svg", sample(t, "gradient.svg"))
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 90, 60))
+	s.Put(t, "/images/drawing.svg", apitest.Sample(t, "gradient.svg"))
 	for _, c := range []struct{ query, code, says string }{
 		{"w=0", "bad_width", "w=0 is not a valid width"},
 		{"w=%2B320", "bad_width", "w=+320"},
@@ -227,76 +184,76 @@ func TestBadCopyParameters(t *testing.T) {
 		t.Run(c.query, func(t *testing.T) {
 			t.Parallel()
 			for _, name := range []string{"photo.jpg", "drawing.svg", "missing.jpg"} {
-				a := s.do(t, "GET", "/images/"+name+"?"+c.query, "", "")
-				if got := a.refusal(t, http.StatusBadRequest, c.code); !strings.Contains(got.Message, c.says) {
+				a := s.Do(t, "GET", "/images/"+name+"?"+c.query, "", "")
+				if got := a.Refusal(t, http.StatusBadRequest, c.code); !strings.Contains(got.Message, c.says) {
 					t.Errorf("the message is %q, want it to say %q", got.Message, c.says)
 				}
 			}
 		})
 	}
-	s.do(t, "GET", "/images/missing.jpg?w=320", "", "").refusal(t, http.StatusNotFound, "not_found")
+	s.Do(t, "GET", "/images/missing.jpg?w=320", "", "").Refusal(t, http.StatusNotFound, "not_found")
 }
 
 // TestCopyConditions: a copy is an image to caches, with a tag of its own.
 func TestCopyConditions(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	original := photo(t, 1, 900, 600)
-	stored := s.put(t, "/images/photo.jpg", original)
+	s := apitest.NewServer(t, api.Options{})
+	original := apitest.Photo(t, 1, 900, 600)
+	stored := s.Put(t, "/images/photo.jpg", original)
 	const path = "/images/photo.jpg?w=320"
-	a := s.do(t, "GET", path, "", "")
-	tag := a.header.Get("ETag")
-	a.wantHeader(t, "Cache-Control", "no-cache")
-	a.wantHeader(t, "Last-Modified", stored.UploadedAt.Format(http.TimeFormat))
+	a := s.Do(t, "GET", path, "", "")
+	tag := a.Header.Get("ETag")
+	a.WantHeader(t, "Cache-Control", "no-cache")
+	a.WantHeader(t, "Last-Modified", stored.UploadedAt.Format(http.TimeFormat))
 
-	s.do(t, "GET", path, "If-None-Match: "+tag, "").want(t, http.StatusNotModified)
-	wantVariant(t, s.do(t, "GET", path, "If-None-Match: "+etag(original), ""), "jpeg", 320, 213)
-	s.do(t, "GET", path, "If-Match: "+etag(original), "").refusal(t, http.StatusPreconditionFailed, "precondition_failed")
-	part := s.do(t, "GET", path, "Range: bytes=10-19", "")
-	if part.want(t, http.StatusPartialContent); part.body != a.body[10:20] {
-		t.Errorf("got %q, want the ten bytes %q", part.body, a.body[10:20])
+	s.Do(t, "GET", path, "If-None-Match: "+tag, "").Want(t, http.StatusNotModified)
+	wantVariant(t, s.Do(t, "GET", path, "If-None-Match: "+apitest.ETag(original), ""), "jpeg", 320, 213)
+	s.Do(t, "GET", path, "If-Match: "+apitest.ETag(original), "").Refusal(t, http.StatusPreconditionFailed, "precondition_failed")
+	part := s.Do(t, "GET", path, "Range: bytes=10-19", "")
+	if part.Want(t, http.StatusPartialContent); part.Body != a.Body[10:20] {
+		t.Errorf("got %q, want the ten bytes %q", part.Body, a.Body[10:20])
 	}
 
-	version := s.do(t, "GET", path+"&v="+stored.SHA256, "", "")
-	version.want(t, http.StatusOK)
-	version.wantHeader(t, "Cache-Control", "public, max-age=31536000, immutable")
-	s.do(t, "GET", path+"&v="+strings.Trim(tag, `"`), "", "").refusal(t, http.StatusNotFound, "not_found")
+	version := s.Do(t, "GET", path+"&v="+stored.SHA256, "", "")
+	version.Want(t, http.StatusOK)
+	version.WantHeader(t, "Cache-Control", "public, max-age=31536000, immutable")
+	s.Do(t, "GET", path+"&v="+strings.Trim(tag, `"`), "", "").Refusal(t, http.StatusNotFound, "not_found")
 
-	s.do(t, "GET", path+"&download", "", "").wantHeader(t, "Content-Disposition", `attachment; filename="photo.jpg"`)
-	s.do(t, "GET", path+"&download&format=png", "", "").wantHeader(t, "Content-Disposition", `attachment; filename="photo.png"`)
-	s.do(t, "GET", path, "Origin: https://app.example.com", "").wantHeader(t, "Access-Control-Allow-Origin", "*")
+	s.Do(t, "GET", path+"&download", "", "").WantHeader(t, "Content-Disposition", `attachment; filename="photo.jpg"`)
+	s.Do(t, "GET", path+"&download&format=png", "", "").WantHeader(t, "Content-Disposition", `attachment; filename="photo.png"`)
+	s.Do(t, "GET", path, "Origin: https://app.example.com", "").WantHeader(t, "Access-Control-Allow-Origin", "*")
 }
 
 // TestCopiesFollow: a copy is never that of other bytes, and goes with its own.
 func TestCopiesFollow(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
+	s := apitest.NewServer(t, api.Options{})
 	const path = "/images/photo.jpg?w=320"
-	s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
-	first := s.do(t, "GET", path, "", "")
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
+	first := s.Do(t, "GET", path, "", "")
 	wantVariant(t, first, "jpeg", 320, 213)
 	wantVariants(t, s, 1)
 
-	s.do(t, "PUT", "/images/photo.jpg", "", photo(t, 2, 600, 900)).success(t, http.StatusOK)
+	s.Do(t, "PUT", "/images/photo.jpg", "", apitest.Photo(t, 2, 600, 900)).Success(t, http.StatusOK)
 	wantVariants(t, s, 0)
-	second := s.do(t, "GET", path, "", "")
+	second := s.Do(t, "GET", path, "", "")
 	wantVariant(t, second, "jpeg", 320, 480)
 
-	s.put(t, "/images/again.jpg", photo(t, 2, 600, 900))
-	s.do(t, "DELETE", "/images/photo.jpg", "", "").want(t, http.StatusNoContent)
-	s.do(t, "GET", path, "", "").refusal(t, http.StatusNotFound, "not_found")
+	s.Put(t, "/images/again.jpg", apitest.Photo(t, 2, 600, 900))
+	s.Do(t, "DELETE", "/images/photo.jpg", "", "").Want(t, http.StatusNoContent)
+	s.Do(t, "GET", path, "", "").Refusal(t, http.StatusNotFound, "not_found")
 	wantVariants(t, s, 1) // the bytes have another name
-	if a := s.do(t, "GET", "/images/again.jpg?w=320", "", ""); a.body != second.body {
+	if a := s.Do(t, "GET", "/images/again.jpg?w=320", "", ""); a.Body != second.Body {
 		t.Error("the same bytes under another name have another copy")
 	}
 	wantVariants(t, s, 1)
-	s.do(t, "DELETE", "/images/again.jpg", "", "").want(t, http.StatusNoContent)
+	s.Do(t, "DELETE", "/images/again.jpg", "", "").Want(t, http.StatusNoContent)
 	wantVariants(t, s, 0)
 }
 
-func wantVariants(t testing.TB, s *server, want int64) {
+func wantVariants(t testing.TB, s *apitest.Server, want int64) {
 	t.Helper()
-	u, err := s.store.Usage(context.Background())
+	u, err := s.Store.Usage(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,11 +272,11 @@ func TestCopyBudget(t *testing.T) {
 	}{{-1, false}, {10, false}, {30 << 10, true}} {
 		t.Run(fmt.Sprint(c.budget), func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, api.Options{VariantBudget: c.budget})
-			s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
+			s := apitest.NewServer(t, api.Options{VariantBudget: c.budget})
+			s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
 			for i, w := range resize.Steps()[:15] {
-				s.do(t, "GET", fmt.Sprintf("/images/photo.jpg?w=%d&format=png", w), "", "").want(t, http.StatusOK)
-				u, err := s.store.Usage(t.Context())
+				s.Do(t, "GET", fmt.Sprintf("/images/photo.jpg?w=%d&format=png", w), "", "").Want(t, http.StatusOK)
+				u, err := s.Store.Usage(t.Context())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -349,9 +306,9 @@ func (s *counted) PutVariant(ctx context.Context, source db.Digest, key string, 
 // TestCopyOnce: however many ask for a copy at a time, it is made once.
 func TestCopyOnce(t *testing.T) {
 	t.Parallel()
-	store := &counted{Store: newStore(t)}
-	s := serve(t, store, api.Options{})
-	s.put(t, "/images/photo.jpg", photo(t, 1, 2000, 1500))
+	store := &counted{Store: apitest.NewStore(t)}
+	s := apitest.Serve(t, store, api.Options{})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 2000, 1500))
 	var clients sync.WaitGroup
 	for i := range 40 {
 		clients.Go(func() {
@@ -359,7 +316,7 @@ func TestCopyOnce(t *testing.T) {
 			if i%2 == 0 {
 				path = "/images/photo.jpg?w=300" // which comes to the same
 			}
-			a, err := s.try(t, "GET", path, "", nil)
+			a, err := s.Try(t, "GET", path, "", nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -376,16 +333,16 @@ func TestCopyOnce(t *testing.T) {
 // TestCopyNotKept: a copy that the store has no room for is shown.
 func TestCopyNotKept(t *testing.T) {
 	t.Parallel()
-	store := &counted{Store: newStore(t), err: fmt.Errorf("%w: no disk", db.ErrFull)}
-	s := serve(t, store, api.Options{})
-	s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
+	store := &counted{Store: apitest.NewStore(t), err: fmt.Errorf("%w: no disk", db.ErrFull)}
+	s := apitest.Serve(t, store, api.Options{})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
 	for range 2 {
-		wantVariant(t, s.do(t, "GET", "/images/photo.jpg?w=320", "", ""), "jpeg", 320, 213)
+		wantVariant(t, s.Do(t, "GET", "/images/photo.jpg?w=320", "", ""), "jpeg", 320, 213)
 	}
 	if got := store.puts.Load(); got != 2 {
 		t.Errorf("the copy was made %d times, want each time", got)
 	}
-	s.log.wait(t, "WARN", "photo.jpg", "no disk")
+	s.Log.Wait(t, "WARN", "photo.jpg", "no disk")
 }
 
 // spoilt is a store whose copies break off after some bytes, the first times.
@@ -429,37 +386,37 @@ func TestDamagedCopy(t *testing.T) {
 	for _, after := range []int64{0, 20_000} { // more than waits in a buffer: clients repeat what had no answer
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			t.Parallel()
-			store := &spoilt{Store: newStore(t), after: after}
+			store := &spoilt{Store: apitest.NewStore(t), after: after}
 			count := &counted{Store: store}
-			s := serve(t, count, api.Options{})
-			stored := s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
-			want := s.do(t, "GET", path, "", "")
+			s := apitest.Serve(t, count, api.Options{})
+			stored := s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
+			want := s.Do(t, "GET", path, "", "")
 			for _, header := range []string{"", "Range: bytes=0-"} {
 				puts := count.puts.Load()
 				store.times.Store(1)
-				a, err := s.try(t, "GET", path+"&v="+stored.SHA256, header, nil)
+				a, err := s.Try(t, "GET", path+"&v="+stored.SHA256, header, nil)
 				switch {
 				case after > 0 && err == nil:
 					t.Errorf("%s: got %s, want a connection that broke off", header, a)
 				case after == 0 && err != nil:
 					t.Fatalf("%s: %v", header, err)
 				case after == 0:
-					if a.body != want.body {
+					if a.Body != want.Body {
 						t.Errorf("%s: got %s, want the copy", header, a)
 					}
-					a.wantHeader(t, "ETag", want.header.Get("ETag"))
-					a.wantHeader(t, "Cache-Control", "public, max-age=31536000, immutable")
+					a.WantHeader(t, "ETag", want.Header.Get("ETag"))
+					a.WantHeader(t, "Cache-Control", "public, max-age=31536000, immutable")
 				}
-				for deadline := time.Now().Add(patience); count.puts.Load() == puts; time.Sleep(time.Millisecond) {
+				for deadline := time.Now().Add(apitest.Patience); count.puts.Load() == puts; time.Sleep(time.Millisecond) {
 					if time.Now().After(deadline) {
 						t.Fatal("the copy was not made again")
 					}
 				}
 			}
-			if a := s.do(t, "GET", path, "", ""); a.body != want.body {
+			if a := s.Do(t, "GET", path, "", ""); a.Body != want.Body {
 				t.Errorf("got %s, want the copy", a)
 			}
-			s.log.wait(t, "WARN", "damaged", "photo.jpg")
+			s.Log.Wait(t, "WARN", "damaged", "photo.jpg")
 		})
 	}
 }
@@ -468,60 +425,60 @@ func TestDamagedCopy(t *testing.T) {
 // an error that says so, and img elements the original.
 func TestHostilePictures(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{MaxPixels: 1e6, ResizeMemory: 8 << 20})
+	s := apitest.NewServer(t, api.Options{MaxPixels: 1e6, ResizeMemory: 8 << 20})
 	for _, c := range []struct{ name, content, says string }{
 		{"bomb.gif", gifBomb(), "65535 × 65535"},
 		{"bomb.png", pngBomb(t, 250_000, 200_000), "the limit is 1,000,000 pixels"},
-		{"limit.jpg", photo(t, 1, 1001, 1000), "1001 × 1000"},
-		{"memory.png", pngOf(t, image.NewNRGBA64(image.Rect(0, 0, 1000, 1000))), "more memory"},
+		{"limit.jpg", apitest.Photo(t, 1, 1001, 1000), "1001 × 1000"},
+		{"memory.png", apitest.PNG(t, image.NewNRGBA64(image.Rect(0, 0, 1000, 1000))), "more memory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			stored := s.put(t, "/images/"+c.name, c.content)
+			stored := s.Put(t, "/images/"+c.name, c.content)
 			for _, query := range []string{"?w=16", "?w=32&h=32&fit=cover&format=png"} {
-				a := s.do(t, "GET", "/images/"+c.name+query, "Accept: */*\nSec-Fetch-Dest: empty", "")
-				r := a.refusal(t, http.StatusUnprocessableEntity, "too_many_pixels")
+				a := s.Do(t, "GET", "/images/"+c.name+query, "Accept: */*\nSec-Fetch-Dest: empty", "")
+				r := a.Refusal(t, http.StatusUnprocessableEntity, "too_many_pixels")
 				if !strings.Contains(r.Message, c.says) || !strings.Contains(r.Message, "The original can be shown") {
 					t.Errorf("the message is %q, want it to say %q", r.Message, c.says)
 				}
-				a.wantHeader(t, "Vary", "Accept, Sec-Fetch-Dest")
+				a.WantHeader(t, "Vary", "Accept, Sec-Fetch-Dest")
 				for _, header := range []string{"Sec-Fetch-Dest: image", "Accept: image/avif,image/webp,image/*,*/*;q=0.8"} {
-					a := s.do(t, "GET", "/images/"+c.name+query+"&v="+stored.SHA256, header, "")
-					a.wantImage(t, c.content)
-					a.wantHeaders(t, "Vary: Accept, Sec-Fetch-Dest\nCache-Control: no-cache")
-					a.wantHeader(t, "X-Result-Width", "")
+					a := s.Do(t, "GET", "/images/"+c.name+query+"&v="+stored.SHA256, header, "")
+					a.WantImage(t, c.content)
+					a.WantHeaders(t, "Vary: Accept, Sec-Fetch-Dest\nCache-Control: no-cache")
+					a.WantHeader(t, "X-Result-Width", "")
 				}
 			}
-			s.do(t, "GET", "/images/"+c.name, "", "").wantImage(t, c.content)
+			s.Do(t, "GET", "/images/"+c.name, "", "").WantImage(t, c.content)
 		})
 	}
-	s.put(t, "/images/fits.jpg", photo(t, 1, 1000, 1000))
-	wantVariant(t, s.do(t, "GET", "/images/fits.jpg?w=16", "", ""), "jpeg", 16, 16)
+	s.Put(t, "/images/fits.jpg", apitest.Photo(t, 1, 1000, 1000))
+	wantVariant(t, s.Do(t, "GET", "/images/fits.jpg?w=16", "", ""), "jpeg", 16, 16)
 }
 
 // TestDamagedPictures asks for copies of damaged pictures. What can be decoded of
 // them is resized. Of the others the answer is the original: a browser may show it.
 func TestDamagedPictures(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	whole, broken := photo(t, 1, 900, 600), pngOf(t, pattern(1, 500, 500))
+	s := apitest.NewServer(t, api.Options{})
+	whole, broken := apitest.Photo(t, 1, 900, 600), apitest.PNG(t, apitest.Pattern(1, 500, 500))
 	for name, content := range map[string]string{
 		"no-end.jpg":  whole[:len(whole)-2],
 		"cut.jpg":     whole[:len(whole)/2],
 		"cut.png":     broken[:len(broken)-100],
 		"flipped.png": broken[:200] + "\x00\x00" + broken[202:],
 	} {
-		s.put(t, "/images/"+name, content)
-		a := s.do(t, "GET", "/images/"+name+"?w=160&format=png", "", "")
-		a.want(t, http.StatusOK)
-		a.wantHeader(t, "X-Result-Width", "160")
+		s.Put(t, "/images/"+name, content)
+		a := s.Do(t, "GET", "/images/"+name+"?w=160&format=png", "", "")
+		a.Want(t, http.StatusOK)
+		a.WantHeader(t, "X-Result-Width", "160")
 	}
 	nothing := whole[:strings.Index(whole, "\xff\xda")+14] + "\xff\xd9"
-	s.put(t, "/images/nothing.jpg", nothing)
+	s.Put(t, "/images/nothing.jpg", nothing)
 	for range 2 { // once from the memory of failures
-		a := s.do(t, "GET", "/images/nothing.jpg?w=160", "", "")
-		a.wantImage(t, nothing)
-		a.wantHeader(t, "X-Result-Width", "")
+		a := s.Do(t, "GET", "/images/nothing.jpg?w=160", "", "")
+		a.WantImage(t, nothing)
+		a.WantHeader(t, "X-Result-Width", "")
 	}
 }
 
@@ -533,33 +490,33 @@ func gifBomb() string {
 // pngBomb is a PNG that claims w × h pixels and has next to none.
 func pngBomb(t testing.TB, w, h uint32) string {
 	t.Helper()
-	return string(withPNGSize([]byte(drawing(t, 16, 16)), w, h))
+	return string(withPNGSize([]byte(apitest.Drawing(t, 16, 16)), w, h))
 }
 
 // TestQueueFull: past the limit of the queue the answer is 503, and when clients
 // go away others have their place.
 func TestQueueFull(t *testing.T) {
 	t.Parallel()
-	store := &held{Store: newStore(t), gate: make(chan struct{})}
-	s := serve(t, store, api.Options{})
-	s.put(t, "/images/photo.jpg", photo(t, 1, 600, 600))
-	s.put(t, "/images/small.jpg", photo(t, 2, 20, 20))
+	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{})}
+	s := apitest.Serve(t, store, api.Options{})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 600, 600))
+	s.Put(t, "/images/small.jpg", apitest.Photo(t, 2, 20, 20))
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	var clients sync.WaitGroup
-	busy := make(chan answer, 400)
+	busy := make(chan apitest.Answer, 400)
 	ask := func(w, h, q int) {
 		clients.Go(func() {
-			r, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("%s/images/photo.jpg?w=%d&h=%d&q=%d&fit=cover", s.url, w, h, q), nil)
+			r, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("%s/images/photo.jpg?w=%d&h=%d&q=%d&fit=cover", s.URL, w, h, q), nil)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			res, err := s.client.Do(r)
+			res, err := s.Client.Do(r)
 			if err != nil {
 				return // it left
 			}
-			if a, err := readAnswer(t, res); err == nil {
+			if a, err := apitest.ReadAnswer(t, res); err == nil {
 				busy <- a
 			}
 		})
@@ -572,17 +529,17 @@ func TestQueueFull(t *testing.T) {
 		}
 	}
 	a := <-busy
-	a.refusal(t, http.StatusServiceUnavailable, "busy")
-	if a.header.Get("Retry-After") == "" {
+	a.Refusal(t, http.StatusServiceUnavailable, "busy")
+	if a.Header.Get("Retry-After") == "" {
 		t.Error("there is no Retry-After")
 	}
-	s.do(t, "GET", "/images/small.jpg", "", "").want(t, http.StatusOK) // others go on
+	s.Do(t, "GET", "/images/small.jpg", "", "").Want(t, http.StatusOK) // others go on
 	leave()
 	clients.Wait()
 	close(store.gate)
-	a = s.do(t, "GET", "/images/photo.jpg?w=320", "", "")
-	for deadline := time.Now().Add(patience); a.status == http.StatusServiceUnavailable && time.Now().Before(deadline); {
-		a = s.do(t, "GET", "/images/photo.jpg?w=320", "", "") // until all who left are out of the queue
+	a = s.Do(t, "GET", "/images/photo.jpg?w=320", "", "")
+	for deadline := time.Now().Add(apitest.Patience); a.Status == http.StatusServiceUnavailable && time.Now().Before(deadline); {
+		a = s.Do(t, "GET", "/images/photo.jpg?w=320", "", "") // until all who left are out of the queue
 	}
 	wantVariant(t, a, "jpeg", 320, 320)
 }
@@ -591,20 +548,20 @@ func TestQueueFull(t *testing.T) {
 // another one out of it.
 func TestQueueOfClients(t *testing.T) {
 	t.Parallel()
-	store := &held{Store: newStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
-	s := serve(t, store, api.Options{Access: access.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
-	s.put(t, "/images/photo.jpg", photo(t, 1, 600, 600))
+	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
+	s := apitest.Serve(t, store, api.Options{Access: access.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 600, 600))
 	var clients sync.WaitGroup
 	defer clients.Wait()
 	busy := make(chan struct{}, 100)
 	ask := func(w, h int) {
 		clients.Go(func() {
 			path := fmt.Sprintf("/images/photo.jpg?w=%d&h=%d&fit=cover", w, h)
-			a, err := s.try(t, "GET", path, "X-Forwarded-For: 10.0.0.1", nil)
+			a, err := s.Try(t, "GET", path, "X-Forwarded-For: 10.0.0.1", nil)
 			switch {
 			case err != nil:
 				t.Error(err)
-			case a.status == http.StatusServiceUnavailable:
+			case a.Status == http.StatusServiceUnavailable:
 				busy <- struct{}{}
 			}
 		})
@@ -623,7 +580,7 @@ func TestQueueOfClients(t *testing.T) {
 	done := make(chan struct{})
 	clients.Go(func() {
 		defer close(done)
-		a, err := s.try(t, "GET", "/images/photo.jpg?w=320", "X-Forwarded-For: 10.0.0.2", nil)
+		a, err := s.Try(t, "GET", "/images/photo.jpg?w=320", "X-Forwarded-For: 10.0.0.2", nil)
 		if err != nil {
 			t.Error(err)
 			return
@@ -672,19 +629,19 @@ func (b *heldBody) ReadAt(p []byte, off int64) (int, error) {
 // as it is.
 func TestCopyReplacedMeanwhile(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{VariantBudget: -1})
-	versions := []string{photo(t, 1, 400, 300), photo(t, 2, 300, 400)}
+	s := apitest.NewServer(t, api.Options{VariantBudget: -1})
+	versions := []string{apitest.Photo(t, 1, 400, 300), apitest.Photo(t, 2, 300, 400)}
 	var copies []string
 	for _, v := range versions {
-		s.do(t, "PUT", "/images/photo.jpg", "", v)
-		copies = append(copies, s.do(t, "GET", "/images/photo.jpg?w=160", "", "").body)
+		s.Do(t, "PUT", "/images/photo.jpg", "", v)
+		copies = append(copies, s.Do(t, "GET", "/images/photo.jpg?w=160", "", "").Body)
 	}
 	answered := 0
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for i := range 40 {
-			if _, err := s.try(t, "PUT", "/images/photo.jpg", "", strings.NewReader(versions[i%2])); err != nil {
+			if _, err := s.Try(t, "PUT", "/images/photo.jpg", "", strings.NewReader(versions[i%2])); err != nil {
 				t.Error(err)
 			}
 		}
@@ -698,13 +655,13 @@ func TestCopyReplacedMeanwhile(t *testing.T) {
 			return
 		default:
 		}
-		a := s.do(t, "GET", "/images/photo.jpg?w=160", "", "")
-		if a.status == http.StatusServiceUnavailable {
+		a := s.Do(t, "GET", "/images/photo.jpg?w=160", "", "")
+		if a.Status == http.StatusServiceUnavailable {
 			continue // replaced twice in a row
 		}
-		a.want(t, http.StatusOK)
-		if a.body != copies[0] && a.body != copies[1] {
-			t.Fatalf("got a copy %s × %s that is of neither", a.header.Get("X-Result-Width"), a.header.Get("X-Result-Height"))
+		a.Want(t, http.StatusOK)
+		if a.Body != copies[0] && a.Body != copies[1] {
+			t.Fatalf("got a copy %s × %s that is of neither", a.Header.Get("X-Result-Width"), a.Header.Get("X-Result-Height"))
 		}
 		answered++
 	}
@@ -714,15 +671,15 @@ func TestCopyReplacedMeanwhile(t *testing.T) {
 // for under first is deleted while it is made. Who asked for the other one has it.
 func TestCopyOfTwoNames(t *testing.T) {
 	t.Parallel()
-	store := &held{Store: newStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
-	s := serve(t, store, api.Options{})
-	content := photo(t, 1, 600, 600)
-	s.put(t, "/images/first.jpg", content)
-	s.put(t, "/images/other.jpg", content)
+	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
+	s := apitest.Serve(t, store, api.Options{})
+	content := apitest.Photo(t, 1, 600, 600)
+	s.Put(t, "/images/first.jpg", content)
+	s.Put(t, "/images/other.jpg", content)
 	var clients sync.WaitGroup
 	for _, name := range []string{"first.jpg", "other.jpg"} {
 		clients.Go(func() {
-			a, err := s.try(t, "GET", "/images/"+name+"?w=160", "", nil)
+			a, err := s.Try(t, "GET", "/images/"+name+"?w=160", "", nil)
 			switch {
 			case err != nil:
 				t.Error(err)
@@ -734,7 +691,7 @@ func TestCopyOfTwoNames(t *testing.T) {
 			<-store.reading
 		}
 	}
-	s.do(t, "DELETE", "/images/first.jpg", "", "").want(t, http.StatusNoContent)
+	s.Do(t, "DELETE", "/images/first.jpg", "", "").Want(t, http.StatusNoContent)
 	close(store.gate)
 	clients.Wait()
 }
@@ -743,17 +700,17 @@ func TestCopyOfTwoNames(t *testing.T) {
 // know its kind is tried once.
 func TestUnsupportedOnce(t *testing.T) {
 	t.Parallel()
-	store := &held{Store: newStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
+	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
 	close(store.gate)
-	s := serve(t, store, api.Options{})
-	jpeg := photo(t, 1, 600, 600)
+	s := apitest.Serve(t, store, api.Options{})
+	jpeg := apitest.Photo(t, 1, 600, 600)
 	content := jpeg[:len(jpeg)-2] + "\xff\xc9\x00\x02" + jpeg[len(jpeg)-2:] // arithmetic coding begins here
-	s.put(t, "/images/photo.jpg", content)
-	s.do(t, "GET", "/images/photo.jpg?w=160", "", "").wantImage(t, content)
+	s.Put(t, "/images/photo.jpg", content)
+	s.Do(t, "GET", "/images/photo.jpg?w=160", "", "").WantImage(t, content)
 	for len(store.reading) > 0 {
 		<-store.reading
 	}
-	s.do(t, "GET", "/images/photo.jpg?w=200", "", "").wantImage(t, content)
+	s.Do(t, "GET", "/images/photo.jpg?w=200", "", "").WantImage(t, content)
 	if len(store.reading) > 0 {
 		t.Error("the picture was read again to be resized")
 	}
@@ -762,25 +719,25 @@ func TestUnsupportedOnce(t *testing.T) {
 // TestTooLongForJPEG: it is said, and does not keep the picture from being resized.
 func TestTooLongForJPEG(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, api.Options{})
-	s.put(t, "/images/long.png", pngOf(t, image.NewGray(image.Rect(0, 0, 70_000, 17))))
-	r := s.do(t, "GET", "/images/long.png?h=16&format=jpeg", "", "").refusal(t, http.StatusUnprocessableEntity, "too_long")
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/long.png", apitest.PNG(t, image.NewGray(image.Rect(0, 0, 70_000, 17))))
+	r := s.Do(t, "GET", "/images/long.png?h=16&format=jpeg", "", "").Refusal(t, http.StatusUnprocessableEntity, "too_long")
 	if !strings.Contains(r.Message, "format=png") {
 		t.Errorf("the message is %q, want it to say what to do", r.Message)
 	}
-	a := s.do(t, "GET", "/images/long.png?h=16&format=jpeg", "Sec-Fetch-Dest: image", "")
-	a.want(t, http.StatusOK) // an img element gets the original
-	a.wantHeaders(t, "Content-Type: image/png\nVary: Accept, Sec-Fetch-Dest")
-	wantVariant(t, s.do(t, "GET", "/images/long.png?h=16", "", ""), "png", 65882, 16)
-	wantVariant(t, s.do(t, "GET", "/images/long.png?w=320&format=jpeg", "", ""), "jpeg", 320, 1)
+	a := s.Do(t, "GET", "/images/long.png?h=16&format=jpeg", "Sec-Fetch-Dest: image", "")
+	a.Want(t, http.StatusOK) // an img element gets the original
+	a.WantHeaders(t, "Content-Type: image/png\nVary: Accept, Sec-Fetch-Dest")
+	wantVariant(t, s.Do(t, "GET", "/images/long.png?h=16", "", ""), "png", 65882, 16)
+	wantVariant(t, s.Do(t, "GET", "/images/long.png?w=320&format=jpeg", "", ""), "jpeg", 320, 1)
 }
 
 // TestDamagedSource: the trouble is the store's, not the picture's.
 func TestDamagedSource(t *testing.T) {
 	t.Parallel()
-	s := serve(t, &spoiltSource{newStore(t)}, api.Options{})
-	s.put(t, "/images/photo.jpg", photo(t, 1, 900, 600))
-	s.do(t, "GET", "/images/photo.jpg?w=320", "", "").refusal(t, http.StatusInternalServerError, "damaged")
+	s := apitest.Serve(t, &spoiltSource{apitest.NewStore(t)}, api.Options{})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
+	s.Do(t, "GET", "/images/photo.jpg?w=320", "", "").Refusal(t, http.StatusInternalServerError, "damaged")
 }
 
 type spoiltSource struct{ db.Store }

@@ -1,10 +1,11 @@
-package api_test
+package apitest
 
 import (
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,9 +24,9 @@ type description struct {
 	router routers.Router
 }
 
-// described loads the description when a test first needs it.
-var described = sync.OnceValue(func() description {
-	doc, err := openapi3.NewLoader().LoadFromFile("openapi.json")
+// Described loads the description when a test first needs it.
+var Described = sync.OnceValue(func() description {
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root(), "api", "openapi.json"))
 	if err != nil {
 		panic(err)
 	}
@@ -47,21 +48,21 @@ var validation = &openapi3filter.Options{
 
 // conform checks a request and its answer against the description. A request
 // that was refused may have been wrong, and its answer may not.
-func conform(t testing.TB, r *http.Request, a answer) {
+func conform(t testing.TB, r *http.Request, a Answer) {
 	t.Helper()
 	if r.URL == nil || r.Method == http.MethodOptions {
 		return // a test's own bytes, or a browser's question about CORS
 	}
-	d := described()
+	d := Described()
 	route, params, err := d.router.FindRoute(r)
 	var faults []string
 	switch {
 	case err == nil:
 		in := &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: validation}
 		faults = append(faultsOfRequest(in, a), faultsOfAnswer(in, a)...)
-	case a.status >= 400 && r.Method != http.MethodHead:
+	case a.Status >= 400 && r.Method != http.MethodHead:
 		faults = faultsOfError(d, a)
-	case a.status < 400 && !ofThePage(r.URL.Path):
+	case a.Status < 400 && !ofThePage(r.URL.Path):
 		faults = []string{"there is no such operation"}
 	}
 	for _, fault := range faults {
@@ -75,8 +76,8 @@ func ofThePage(path string) bool {
 }
 
 // faultsOfRequest says what is wrong with a request that was not refused.
-func faultsOfRequest(in *openapi3filter.RequestValidationInput, a answer) []string {
-	if a.status >= 400 || in.Request.Header == nil { // or no more is known of it than its line
+func faultsOfRequest(in *openapi3filter.RequestValidationInput, a Answer) []string {
+	if a.Status >= 400 || in.Request.Header == nil { // or no more is known of it than its line
 		return nil
 	}
 	r := in.Request.Clone(in.Request.Context())
@@ -101,27 +102,27 @@ func faultsOfRequest(in *openapi3filter.RequestValidationInput, a answer) []stri
 }
 
 // faultsOfAnswer says where an answer is not what its operation promises.
-func faultsOfAnswer(in *openapi3filter.RequestValidationInput, a answer) []string {
-	ref := in.Route.Operation.Responses.Status(a.status)
+func faultsOfAnswer(in *openapi3filter.RequestValidationInput, a Answer) []string {
+	ref := in.Route.Operation.Responses.Status(a.Status)
 	if ref == nil {
-		return []string{fmt.Sprintf("it has no status %d", a.status)}
+		return []string{fmt.Sprintf("it has no status %d", a.Status)}
 	}
-	faults := faultsOfHeader(ref.Value.Headers, a.header)
-	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.status, Header: a.header, Options: validation}
-	if err := openapi3filter.ValidateResponse(in.Request.Context(), out.SetBodyBytes([]byte(a.body))); err != nil {
+	faults := faultsOfHeader(ref.Value.Headers, a.Header)
+	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.Status, Header: a.Header, Options: validation}
+	if err := openapi3filter.ValidateResponse(in.Request.Context(), out.SetBodyBytes([]byte(a.Body))); err != nil {
 		return append(faults, err.Error())
 	}
-	if media := ref.Value.Content.Get(a.header.Get("Content-Type")); media != nil && a.isJSON() {
+	if media := ref.Value.Content.Get(a.Header.Get("Content-Type")); media != nil && a.isJSON() {
 		faults = append(faults, faultsOfJSON(media.Schema.Value, a)...)
 	}
 	return faults
 }
 
 // faultsOfError says where an error does not look like one.
-func faultsOfError(d description, a answer) []string {
+func faultsOfError(d description, a Answer) []string {
 	schema := d.Components.Schemas["Error"].Value
 	var value any
-	if err := json.Unmarshal([]byte(a.body), &value); err != nil {
+	if err := json.Unmarshal([]byte(a.Body), &value); err != nil {
 		return []string{err.Error()}
 	}
 	if err := schema.VisitJSON(value, openapi3.EnableJSONSchema2020()); err != nil {
@@ -156,21 +157,17 @@ func faultsOfHeader(documented openapi3.Headers, header http.Header) (faults []s
 	return faults
 }
 
-func (a answer) isJSON() bool {
-	return a.method != http.MethodHead && a.header.Get("Content-Type") == "application/json"
-}
-
 // faultsOfJSON says what an answer has and the description has not. That may
 // grow, and so clients have to bear it, but not without being described.
-func faultsOfJSON(schema *openapi3.Schema, a answer) []string {
+func faultsOfJSON(schema *openapi3.Schema, a Answer) []string {
 	var value any
-	if err := json.Unmarshal([]byte(a.body), &value); err != nil {
+	if err := json.Unmarshal([]byte(a.Body), &value); err != nil {
 		return []string{err.Error()}
 	}
 	faults := undescribed(schema, value, "")
 	var failure struct{ Error struct{ Code string } }
-	_ = json.Unmarshal([]byte(a.body), &failure) // most have none
-	if code := failure.Error.Code; code != "" && !slices.Contains(described().codes(), code) {
+	_ = json.Unmarshal([]byte(a.Body), &failure) // most have none
+	if code := failure.Error.Code; code != "" && !slices.Contains(Described().codes(), code) {
 		faults = append(faults, "the error code "+code+" is not listed")
 	}
 	return faults
