@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
-	stdpng "image/png"
 	"io"
-	"mime/multipart"
 	"net"
 	"net/http"
 	"net/url"
@@ -20,18 +16,16 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"imageserver/api/apitest"
 
 	"go.etcd.io/bbolt"
 
 	"imageserver/db/bolt"
 )
-
-// patience is how long any test waits for anything.
-const patience = 15 * time.Second
 
 // asProgram makes the test's executable the program itself.
 const asProgram = "IMAGESERVER_TEST_MAIN"
@@ -43,39 +37,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// console is what a program writes, to be looked at while it runs.
-type console struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (c *console) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.buf.Write(p)
-}
-
-func (c *console) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.buf.String()
-}
-
 // started finds the address in the line that a server starts with.
-var started = regexp.MustCompile(`^Images at (http://(\S+))/ in the data file (.+)\n$`)
+var started = regexp.MustCompile(`^Images at (http://\S+)/ in the data file (.+)\n$`)
 
 // instance is a server that runs in this process.
 type instance struct {
-	url, addr, file string
-	stdout, stderr  *console
-	stop            func() int // ends it and returns its exit code
+	*apitest.Client
+	file           string
+	stdout, stderr *apitest.Log
+	stop           func() int // ends it and returns its exit code
 }
 
 // start runs the program and waits until it serves.
 func start(t *testing.T, args ...string) *instance {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &instance{stdout: new(console), stderr: new(console)}
+	s := &instance{stdout: new(apitest.Log), stderr: new(apitest.Log)}
 	var code int
 	ended := make(chan struct{})
 	go func() {
@@ -88,9 +65,9 @@ func start(t *testing.T, args ...string) *instance {
 		return code
 	}
 	t.Cleanup(func() { s.stop() })
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(apitest.Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if m := started.FindStringSubmatch(s.stdout.String()); m != nil {
-			s.url, s.addr, s.file = m[1], m[2], m[3]
+			s.Client, s.file = apitest.NewClient(m[1]), m[2]
 			return s
 		}
 		select {
@@ -106,9 +83,9 @@ func start(t *testing.T, args ...string) *instance {
 // try runs the program to its end, which must come by itself.
 func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience/3)
+	ctx, cancel := context.WithTimeout(t.Context(), apitest.Patience)
 	defer cancel()
-	var out, errs console
+	var out, errs apitest.Log
 	code = command(ctx, args, &out, &errs)
 	if ctx.Err() != nil {
 		t.Fatalf("%q runs on: %s", args, &out)
@@ -116,92 +93,38 @@ func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
-func (s *instance) do(t *testing.T, method, path, header, body string) (status int, answer string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if key, value, ok := strings.Cut(header, ": "); ok {
-		r.Header.Set(key, value)
-		if key == "Host" {
-			r.Host = value
-		}
-	}
-	res, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	content, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(content)
-}
-
-// want checks the status of an answer and returns its body.
-func (s *instance) want(t *testing.T, status int, method, path, header, body string) string {
-	t.Helper()
-	got, answer := s.do(t, method, path, header, body)
-	if got != status {
-		t.Fatalf("%s %s: got %d %s, want %d", method, path, got, answer, status)
-	}
-	return answer
-}
-
-func sample(t *testing.T, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
 func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "images.db") }
 
 // TestServe starts, uses, stops, starts again and reads back.
 func TestServe(t *testing.T) {
 	t.Parallel()
-	path, cat := newPath(t), sample(t, "gradient.png")
+	path, cat := newPath(t), apitest.Sample(t, "gradient.png")
 	first := start(t, "--addr=127.0.0.1:0", "--db="+path)
 	if first.file != path {
 		t.Errorf("it says the data file is %s, want %s", first.file, path)
 	}
-	if page := first.want(t, 200, "GET", "/", "", ""); !strings.Contains(page, "<title>") {
+	if page := first.Do(t, "GET", "/", "", "").Want(t, 200).Body; !strings.Contains(page, "<title>") {
 		t.Errorf("the page is %.80q", page)
 	}
-	var form bytes.Buffer
-	w := multipart.NewWriter(&form)
-	file, err := w.CreateFormFile("file", "my cat.png")
-	if err != nil {
-		t.Fatal(err)
-	}
-	io.WriteString(file, cat)
-	w.Close()
-	var answer struct{ Filename, URL string }
-	if err := json.Unmarshal([]byte(first.want(t, 201, "POST", "/upload", "Content-Type: "+w.FormDataContentType(), form.String())), &answer); err != nil {
-		t.Fatal(err)
-	}
-	if answer.Filename != "my cat.png" || answer.URL != first.url+"/images/my%20cat.png" {
-		t.Errorf("got %+v", answer)
+	uploaded := first.Upload(t, apitest.File("file", "my cat.png", cat)).Success(t, 201)
+	if uploaded.Filename != "my cat.png" || uploaded.URL != first.URL+"/images/my%20cat.png" {
+		t.Errorf("got %+v", uploaded)
 	}
 	// On a loopback address, no name but its own.
-	first.want(t, 421, "GET", "/", "Host: evil.com", "")
+	first.Do(t, "GET", "/", "Host: evil.com", "").Want(t, 421)
 	if code := first.stop(); code != 0 {
 		t.Errorf("stopped with %d: %s", code, first.stderr)
 	}
-	if conn, err := net.Dial("tcp", first.addr); err == nil {
+	if conn, err := net.Dial("tcp", first.Host()); err == nil {
 		conn.Close()
 		t.Error("it listens on after it has stopped")
 	}
 
 	second := start(t, "serve", "--addr=127.0.0.1:0", "--db", path)
-	if got := second.want(t, 200, "GET", "/images/my%20cat.png", "", ""); got != cat {
+	if got := second.Do(t, "GET", "/images/my%20cat.png", "", "").Want(t, 200).Body; got != cat {
 		t.Errorf("got %d bytes back, want the %d sent", len(got), len(cat))
 	}
-	second.want(t, 204, "DELETE", "/images/my%20cat.png", "", "")
+	second.Do(t, "DELETE", "/images/my%20cat.png", "", "").Want(t, 204)
 	if code := second.stop(); code != 0 {
 		t.Errorf("stopped with %d: %s", code, second.stderr)
 	}
@@ -210,36 +133,20 @@ func TestServe(t *testing.T) {
 // TestStopDuringUpload: what is under way is finished, and is there afterwards.
 func TestStopDuringUpload(t *testing.T) {
 	t.Parallel()
-	path, cat := newPath(t), sample(t, "gradient.png")
+	path, cat := newPath(t), apitest.Sample(t, "gradient.png")
 	s := start(t, "--addr=127.0.0.1:0", "--db="+path)
-	conn, err := net.Dial("tcp", s.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	fmt.Fprintf(conn, "PUT /images/cat.png HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", len(cat))
-	r := bufio.NewReader(conn)
-	if line, err := r.ReadString('\n'); err != nil || !strings.Contains(line, "100") {
-		t.Fatalf("got %q, %v, want to be told to continue", line, err)
-	}
-	r.ReadString('\n')
+	conn := s.Dial(t)
+	conn.Request(t, "PUT /images/cat.png", fmt.Sprintf("Content-Length: %d\nExpect: 100-continue", len(cat)))
+	conn.WantContinue(t)
 	stopped := make(chan int)
 	go func() { stopped <- s.stop() }()
-	for deadline := time.Now().Add(patience); !strings.Contains(s.stderr.String(), "shutting down"); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("it does not say that it shuts down: %s", s.stderr)
-		}
-	}
+	s.stderr.Wait(t, "shutting down")
 	io.WriteString(conn, cat)
-	res, err := http.ReadResponse(r, nil)
-	if err != nil || res.StatusCode != http.StatusCreated {
-		t.Fatalf("got %v, %v, want 201", res, err)
-	}
+	conn.Answer(t, "PUT").Want(t, http.StatusCreated)
 	if code := <-stopped; code != 0 {
 		t.Errorf("stopped with %d: %s", code, s.stderr)
 	}
-	if got := start(t, "--addr=127.0.0.1:0", "--db="+path).want(t, 200, "GET", "/images/cat.png", "", ""); got != cat {
+	if got := start(t, "--addr=127.0.0.1:0", "--db="+path).Do(t, "GET", "/images/cat.png", "", "").Want(t, 200).Body; got != cat {
 		t.Errorf("got %d bytes back, want the %d sent", len(got), len(cat))
 	}
 }
@@ -474,7 +381,7 @@ func TestImportAndExport(t *testing.T) {
 			t.Fatalf("%q: got exit code %d, %q and %q, want %d and %q", args, code, stdout, stderr, want, says)
 		}
 	}
-	png := sample(t, "gradient.png")
+	png := apitest.Sample(t, "gradient.png")
 	in, out, again := t.TempDir(), t.TempDir(), t.TempDir()
 	changed := time.Date(2014, 5, 1, 12, 0, 0, 0, time.UTC)
 	for name, content := range map[string]string{"cat.png": png, "notes.txt": "notes", "con.png": png + "2"} {
@@ -496,10 +403,10 @@ func TestImportAndExport(t *testing.T) {
 	s := start(t, "--addr=127.0.0.1:0", "--db="+path, "--token=secret")
 	transfer(1, "--server", "import", "--db="+path, in)
 	transfer(1, "--server", "export", "--db="+path, out)
-	transfer(1, "401", "export", "--server="+s.url, out)
-	transfer(0, "0 written, 2 already there.", "export", "--server="+s.url, "--token=secret", out)
-	transfer(0, "2 written, 0 already there.", "export", "--server="+s.url+"/", "--token=secret", again)
-	transfer(0, "1 stored, 1 already there.", "import", "--server="+s.url, "--token=secret", again) // _con.png is new
+	transfer(1, "401", "export", "--server="+s.URL, out)
+	transfer(0, "0 written, 2 already there.", "export", "--server="+s.URL, "--token=secret", out)
+	transfer(0, "2 written, 0 already there.", "export", "--server="+s.URL+"/", "--token=secret", again)
+	transfer(0, "1 stored, 1 already there.", "import", "--server="+s.URL, "--token=secret", again) // _con.png is new
 	for _, dir := range []string{out, again} {
 		file := filepath.Join(dir, "cat.png")
 		content, err := os.ReadFile(file)
@@ -513,12 +420,12 @@ func TestImportAndExport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	transfer(1, "cat.png: the folder contains another file of this name", "export", "--server="+s.url, "--token=secret", out)
-	transfer(0, "1 written, 2 already there.", "export", "--server="+s.url, "--token=secret", "--overwrite", out)
+	transfer(1, "cat.png: the folder contains another file of this name", "export", "--server="+s.URL, "--token=secret", out)
+	transfer(0, "1 written, 2 already there.", "export", "--server="+s.URL, "--token=secret", "--overwrite", out)
 	if code := s.stop(); code != 0 {
 		t.Errorf("stopped with %d: %s", code, s.stderr)
 	}
-	transfer(1, "refused", "import", "--server="+s.url, "--token=secret", in)
+	transfer(1, "refused", "import", "--server="+s.URL, "--token=secret", in)
 	transfer(1, "1 file could not be imported", "import", "--db="+path, "--allow=jpeg", filepath.Join("testdata", "gradient.gif"))
 	transfer(1, "no such file", "import", "--db="+path, filepath.Join(in, "none"))
 }
@@ -568,51 +475,51 @@ func TestNoSuchPage(t *testing.T) {
 // TestOptions: flags reach what they are for.
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	png, gif := sample(t, "gradient.png"), sample(t, "gradient.gif")
+	png, gif := apitest.Sample(t, "gradient.png"), apitest.Sample(t, "gradient.gif")
 	t.Run("max-upload", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-upload=1KiB")
-		s.want(t, 201, "PUT", "/images/a.png", "", png+strings.Repeat("x", 1024-len(png)))
-		s.want(t, 413, "PUT", "/images/b.png", "", png+strings.Repeat("x", 1025-len(png)))
+		s.Do(t, "PUT", "/images/a.png", "", png+strings.Repeat("x", 1024-len(png))).Want(t, 201)
+		s.Do(t, "PUT", "/images/b.png", "", png+strings.Repeat("x", 1025-len(png))).Want(t, 413)
 	})
 	t.Run("allow", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--allow=png,JPG")
-		s.want(t, 201, "PUT", "/images/a.png", "", png)
-		s.want(t, 201, "PUT", "/images/a.jpg", "", sample(t, "gradient.jpg"))
-		s.want(t, 415, "PUT", "/images/a.gif", "", gif)
+		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
+		s.Do(t, "PUT", "/images/a.jpg", "", apitest.Sample(t, "gradient.jpg")).Want(t, 201)
+		s.Do(t, "PUT", "/images/a.gif", "", gif).Want(t, 415)
 	})
 	t.Run("max-pixels", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-pixels=2399") // it has 60 × 40
-		s.want(t, 201, "PUT", "/images/a.png", "", png)
-		s.want(t, 422, "GET", "/images/a.png?w=16", "", "")
+		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
+		s.Do(t, "GET", "/images/a.png?w=16", "", "").Want(t, 422)
 	})
 	t.Run("resize-memory", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--resize-memory=16MiB")
-		s.want(t, 201, "PUT", "/images/a.png", "", png)
-		s.want(t, 200, "GET", "/images/a.png?w=16", "", "")
-		s.want(t, 201, "PUT", "/images/large.png", "", largePNG(t))
-		s.want(t, 422, "GET", "/images/large.png?w=16", "", "")
+		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
+		s.Do(t, "GET", "/images/a.png?w=16", "", "").Want(t, 200)
+		s.Do(t, "PUT", "/images/large.png", "", apitest.PNG(t, image.NewNRGBA64(image.Rect(0, 0, 2000, 2000)))).Want(t, 201) // 32 MB to decode
+		s.Do(t, "GET", "/images/large.png?w=16", "", "").Want(t, 422)
 	})
 	t.Run("copies-budget", func(t *testing.T) {
 		t.Parallel()
 		for flag, want := range map[string]int64{"auto": 1, "0": 0} {
 			path := newPath(t)
 			s := start(t, "--addr=127.0.0.1:0", "--db="+path, "--copies-budget="+flag)
-			s.want(t, 201, "PUT", "/images/a.png", "", png)
-			s.want(t, 200, "GET", "/images/a.png?w=16", "", "")
+			s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
+			s.Do(t, "GET", "/images/a.png?w=16", "", "").Want(t, 200)
 			s.stop()
 			wantCopies(t, path, want)
 		}
 		path := newPath(t)
 		s := start(t, "--addr=127.0.0.1:0", "--db="+path)
-		s.want(t, 201, "PUT", "/images/a.png", "", png)
-		s.want(t, 200, "GET", "/images/a.png?w=16", "", "")
+		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
+		s.Do(t, "GET", "/images/a.png?w=16", "", "").Want(t, 200)
 		s.stop()
 		s = start(t, "--addr=127.0.0.1:0", "--db="+path, "--copies-budget=0")
-		s.want(t, 201, "PUT", "/images/b.png", "", png+"x") // the trimming came before
+		s.Do(t, "PUT", "/images/b.png", "", png+"x").Want(t, 201) // the trimming came before
 		s.stop()
 		wantCopies(t, path, 0)
 	})
@@ -620,30 +527,29 @@ func TestOptions(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-db-size=16MiB", "--trash=0")
 		large := png + strings.Repeat("x", 5<<20)
-		s.want(t, 201, "PUT", "/images/a.png", "", large)
-		s.want(t, 201, "PUT", "/images/b.png", "", large+"b")
-		status, answer := s.do(t, "PUT", "/images/c.png", "", large+"c")
-		if status != 507 || !strings.Contains(answer, "16 MiB") {
-			t.Errorf("got %d %s, want 507 that tells the limit", status, answer)
+		s.Do(t, "PUT", "/images/a.png", "", large).Want(t, 201)
+		s.Do(t, "PUT", "/images/b.png", "", large+"b").Want(t, 201)
+		if r := s.Do(t, "PUT", "/images/c.png", "", large+"c").Refusal(t, 507, "full"); !strings.Contains(r.Message, "16 MiB") {
+			t.Errorf("the message is %q, want the limit in it", r.Message)
 		}
-		s.want(t, 200, "GET", "/readyz", "", "")
-		s.want(t, 200, "GET", "/images/a.png", "", "")
-		s.want(t, 204, "DELETE", "/images/a.png", "", "")
-		s.want(t, 201, "PUT", "/images/c.png", "", large+"c")
+		s.Do(t, "GET", "/readyz", "", "").Want(t, 200)
+		s.Do(t, "GET", "/images/a.png", "", "").Want(t, 200)
+		s.Do(t, "DELETE", "/images/a.png", "", "").Want(t, 204)
+		s.Do(t, "PUT", "/images/c.png", "", large+"c").Want(t, 201)
 	})
 	t.Run("rate", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--rate=1/h")
-		s.want(t, 201, "PUT", "/images/a.png", "", png)
-		s.want(t, 429, "PUT", "/images/b.png", "", png)
-		s.want(t, 200, "GET", "/images/a.png", "", "")
+		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
+		s.Do(t, "PUT", "/images/b.png", "", png).Want(t, 429)
+		s.Do(t, "GET", "/images/a.png", "", "").Want(t, 200)
 	})
 	t.Run("token", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--token=s3cret")
-		s.want(t, 401, "PUT", "/images/a.png", "", png)
-		s.want(t, 201, "PUT", "/images/a.png", "Authorization: Bearer s3cret", png)
-		s.want(t, 200, "GET", "/images/a.png", "", "")
+		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 401)
+		s.Do(t, "PUT", "/images/a.png", "Authorization: Bearer s3cret", png).Want(t, 201)
+		s.Do(t, "GET", "/images/a.png", "", "").Want(t, 200)
 		if strings.Contains(s.stderr.String()+s.stdout.String(), "s3cret") {
 			t.Error("the token is logged")
 		}
@@ -651,35 +557,35 @@ func TestOptions(t *testing.T) {
 	t.Run("base-url", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--base-url=https://img.example.com/", "--open")
-		if got := s.want(t, 201, "PUT", "/images/a.png", "Host: img.example.com", png); !strings.Contains(got, `"https://img.example.com/images/a.png"`) {
+		if got := s.Do(t, "PUT", "/images/a.png", "Host: img.example.com", png).Want(t, 201).Body; !strings.Contains(got, `"https://img.example.com/images/a.png"`) {
 			t.Errorf("got %s", got)
 		}
 	})
 	t.Run("trusted-proxy", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--trusted-proxy=127.0.0.0/8, 10.0.0.0/8", "--open")
-		if got := s.want(t, 201, "PUT", "/images/a.png", "X-Forwarded-Proto: https", png); !strings.Contains(got, `"https://127.0.0.1`) {
+		if got := s.Do(t, "PUT", "/images/a.png", "X-Forwarded-Proto: https", png).Want(t, 201).Body; !strings.Contains(got, `"https://127.0.0.1`) {
 			t.Errorf("got %s", got)
 		}
 	})
 	t.Run("cors-origin", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--cors-origin=https://a.example,https://b.example")
-		s.want(t, 400, "POST", "/upload", "Origin: https://b.example", "no form")
-		s.want(t, 403, "POST", "/upload", "Origin: https://c.example", "no form")
+		s.Do(t, "POST", "/upload", "Origin: https://b.example", "no form").Want(t, 400)
+		s.Do(t, "POST", "/upload", "Origin: https://c.example", "no form").Want(t, 403)
 	})
 	t.Run("localhost", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=localhost:0", "--db="+newPath(t))
-		s.want(t, 201, "PUT", "/images/a.png", "Host: localhost", png)
-		s.want(t, 421, "GET", "/", "Host: evil.com", "")
+		s.Do(t, "PUT", "/images/a.png", "Host: localhost", png).Want(t, 201)
+		s.Do(t, "GET", "/", "Host: evil.com", "").Want(t, 421)
 	})
 	t.Run("open", func(t *testing.T) {
 		t.Parallel()
 		s := start(t, "--addr=0.0.0.0:0", "--db="+newPath(t), "--open")
-		_, port, _ := net.SplitHostPort(s.addr)
-		s.url = "http://127.0.0.1:" + port
-		s.want(t, 201, "PUT", "/images/a.png", "Host: images.example.com", png)
+		_, port, _ := net.SplitHostPort(s.Host())
+		s.URL = "http://127.0.0.1:" + port
+		s.Do(t, "PUT", "/images/a.png", "Host: images.example.com", png).Want(t, 201)
 	})
 	t.Run("IPv6", func(t *testing.T) {
 		t.Parallel()
@@ -689,14 +595,14 @@ func TestOptions(t *testing.T) {
 			l.Close()
 		}
 		s := start(t, "--addr=[::1]:0", "--db="+newPath(t))
-		s.want(t, 201, "PUT", "/images/a.png", "", png)
-		s.want(t, 421, "GET", "/", "Host: evil.com", "")
+		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
+		s.Do(t, "GET", "/", "Host: evil.com", "").Want(t, 421)
 	})
 	t.Run("log", func(t *testing.T) {
 		t.Parallel()
 		for form, want := range map[string]string{"text": "msg=request", "json": `"msg":"request"`, "auto": `"msg":"request"`} {
 			s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--log="+form)
-			s.want(t, 404, "GET", "/images/none.png", "", "")
+			s.Do(t, "GET", "/images/none.png", "", "").Want(t, 404)
 			s.stop()
 			if got := s.stderr.String(); !strings.Contains(got, want) {
 				t.Errorf("--log=%s: got %q, want %s", form, got, want)
@@ -718,22 +624,22 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("IMAGESERVER_TRUSTED_PROXY", "127.0.0.1, 10.0.0.0/8")
 	t.Setenv("IMAGESERVER_LOG", "text")
 	const token = "Authorization: Bearer s3cret"
-	png := sample(t, "gradient.png")
+	png := apitest.Sample(t, "gradient.png")
 
 	s := start(t, "--token=other")
-	s.want(t, 401, "PUT", "/images/a.png", token, png)
+	s.Do(t, "PUT", "/images/a.png", token, png).Want(t, 401)
 	s.stop()
 
 	s = start(t)
 	if s.file != path {
 		t.Errorf("the data file is %s, want %s", s.file, path)
 	}
-	s.want(t, 401, "PUT", "/images/a.png", "", png)
-	if got := s.want(t, 201, "PUT", "/images/a.png", token, png); !strings.Contains(got, "https://img.example.com/") {
+	s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 401)
+	if got := s.Do(t, "PUT", "/images/a.png", token, png).Want(t, 201).Body; !strings.Contains(got, "https://img.example.com/") {
 		t.Errorf("got %s", got)
 	}
-	s.want(t, 413, "PUT", "/images/b.png", token, png+strings.Repeat("x", 1000))
-	s.want(t, 415, "PUT", "/images/b.png", token, sample(t, "lossy.webp"))
+	s.Do(t, "PUT", "/images/b.png", token, png+strings.Repeat("x", 1000)).Want(t, 413)
+	s.Do(t, "PUT", "/images/b.png", token, apitest.Sample(t, "lossy.webp")).Want(t, 415)
 	s.stop()
 	if !strings.Contains(s.stderr.String(), "msg=request") {
 		t.Errorf("the log is %q, want text", s.stderr)
@@ -762,12 +668,12 @@ func TestProgram(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := func(args ...string) (*exec.Cmd, *console, *console) {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+	command := func(args ...string) (*exec.Cmd, *apitest.Log, *apitest.Log) {
+		ctx, cancel := context.WithTimeout(context.Background(), apitest.Patience)
 		t.Cleanup(cancel)
 		cmd := exec.CommandContext(ctx, program, args...)
 		cmd.Env = append(os.Environ(), asProgram+"=1", "GOMAXPROCS=3")
-		stdout, stderr := new(console), new(console)
+		stdout, stderr := new(apitest.Log), new(apitest.Log)
 		cmd.Stdout, cmd.Stderr = stdout, stderr
 		return cmd, stdout, stderr
 	}
@@ -776,15 +682,15 @@ func TestProgram(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(patience); !started.MatchString(stdout.String()); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(apitest.Patience); !started.MatchString(stdout.String()); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it does not start: %s", stderr)
 		}
 	}
 	// Large pictures may use three cores, small ones one more, and three processors stay
 	// free for requests.
-	server := instance{url: started.FindStringSubmatch(stdout.String())[1]}
-	if metrics := server.want(t, 200, "GET", "/metrics", "", ""); !strings.Contains(metrics, "\ngo_sched_gomaxprocs_threads 7\n") {
+	server := apitest.NewClient(started.FindStringSubmatch(stdout.String())[1])
+	if metrics := server.Do(t, "GET", "/metrics", "", "").Want(t, 200).Body; !strings.Contains(metrics, "\ngo_sched_gomaxprocs_threads 7\n") {
 		t.Errorf("/metrics does not report 7 processors: %s", metrics)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -814,25 +720,15 @@ func wantCopies(t *testing.T, path string, want int64) {
 	}
 }
 
-// largePNG is a PNG that takes 32 MB to decode.
-func largePNG(t *testing.T) string {
-	t.Helper()
-	var b bytes.Buffer
-	if err := stdpng.Encode(&b, image.NewNRGBA64(image.Rect(0, 0, 2000, 2000))); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
 // TestCheck runs the commands for a data file on a sound one, a damaged one and
 // what is none.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
 	s := start(t, "--db="+path, "--addr=127.0.0.1:0")
-	png := sample(t, "gradient.png")
+	png := apitest.Sample(t, "gradient.png")
 	for _, name := range []string{"a.png", "b.png"} {
-		s.do(t, http.MethodPut, "/images/"+name, "", png+name)
+		s.Do(t, http.MethodPut, "/images/"+name, "", png+name)
 	}
 	for _, command := range []string{"check", "check --repair", "compact"} {
 		code, stdout, stderr := try(t, append(strings.Fields(command), "--db="+path)...)
@@ -864,7 +760,7 @@ func TestCheck(t *testing.T) {
 		t.Errorf("compact: exit code %d\n%s%s", code, stdout, stderr)
 	}
 	s = start(t, "--db="+path, "--addr=127.0.0.1:0")
-	s.do(t, http.MethodPut, "/images/a.png", "", png+"a.png")
+	s.Do(t, http.MethodPut, "/images/a.png", "", png+"a.png")
 	s.stop()
 	editFile(t, path, func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Delete([]byte("usage")) })
 	code, stdout, stderr = try(t, "check", "--repair", "--db="+path)
@@ -881,7 +777,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, line := range []string{"check", "check --repair", "compact", "import testdata", "export " + t.TempDir()} {
-		var out, errs console
+		var out, errs apitest.Log
 		code := command(ctx, append(strings.Fields(line), "--db="+path), &out, &errs)
 		if code != exitFailed || !strings.Contains(errs.String(), "imageserver: interrupted; ") || strings.Contains(errs.String(), "canceled") {
 			t.Errorf("%s: got exit code %d and %s", line, code, errs.String())
@@ -964,11 +860,7 @@ func TestTerminalIsSafe(t *testing.T) {
 	path := filepath.Join(dir, hostile+".db")
 	for _, log := range []string{"json", "text"} {
 		s := start(t, "--addr=127.0.0.1:0", "--db="+path, "--log="+log)
-		res, err := http.Get(s.url + "/images/" + url.PathEscape(hostile))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
+		s.Do(t, "GET", "/images/"+url.PathEscape(hostile), "", "")
 		if code := s.stop(); code != 0 {
 			t.Errorf("stopped with %d", code)
 		}

@@ -27,7 +27,7 @@ var sizes = []struct {
 // connections as the benchmark has goroutines.
 func newBenchServer(b *testing.B) *apitest.Server {
 	s := apitest.NewServer(b, api.Options{Log: slog.New(slog.DiscardHandler)})
-	s.Client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
+	s.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
 	return s
 }
 
@@ -45,7 +45,7 @@ func BenchmarkUpload(b *testing.B) {
 				for p.Next() {
 					n := number.Add(1)
 					body := apitest.Form(apitest.File("file", fmt.Sprintf("%d.png", n), image[:len(image)-8]+string(binary.BigEndian.AppendUint64(nil, n))))
-					if err := discard(s, "POST", "/upload", apitest.FormType, strings.NewReader(body), http.StatusCreated); err != nil {
+					if err := discard(s.Client, "POST", "/upload", apitest.FormType, strings.NewReader(body), http.StatusCreated); err != nil {
 						b.Error(err)
 						return
 					}
@@ -61,7 +61,7 @@ func BenchmarkGet(b *testing.B) {
 		b.Run(size.name, func(b *testing.B) {
 			s := newBenchServer(b)
 			s.Put(b, "/images/cat.png", apitest.Picture(b, 1, size.size))
-			benchmarkGet(b, s, "/images/cat.png", size.size)
+			benchmarkGet(b, s.Client, "/images/cat.png", size.size)
 		})
 	}
 }
@@ -74,8 +74,8 @@ func BenchmarkGetCopy(b *testing.B) {
 	s.Put(b, "/images/photo.jpg", apitest.Photo(b, 1, 1600, 1200))
 	size := len(s.Do(b, "GET", path, "", "").Body)
 	s.Put(b, "/images/cat.png", apitest.Picture(b, 1, size))
-	b.Run("copy", func(b *testing.B) { benchmarkGet(b, s, path, size) })
-	b.Run("image", func(b *testing.B) { benchmarkGet(b, s, "/images/cat.png", size) })
+	b.Run("copy", func(b *testing.B) { benchmarkGet(b, s.Client, path, size) })
+	b.Run("image", func(b *testing.B) { benchmarkGet(b, s.Client, "/images/cat.png", size) })
 }
 
 // BenchmarkGetBare is the yardstick: a handler that writes the same bytes from
@@ -89,13 +89,13 @@ func BenchmarkGetBare(b *testing.B) {
 				w.Header().Set("Content-Length", fmt.Sprint(len(image)))
 				w.Write(image)
 			})), false)
-			s.Client.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
+			s.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
 			benchmarkGet(b, s, "/images/cat.png", size.size)
 		})
 	}
 }
 
-func benchmarkGet(b *testing.B, s *apitest.Server, path string, size int) {
+func benchmarkGet(b *testing.B, s *apitest.Client, path string, size int) {
 	b.SetBytes(int64(size))
 	b.SetParallelism(8)
 	b.ResetTimer()
@@ -110,13 +110,13 @@ func benchmarkGet(b *testing.B, s *apitest.Server, path string, size int) {
 }
 
 // discard sends a request and reads the answer without looking at it.
-func discard(s *apitest.Server, method, path, header string, body io.Reader, status int) error {
+func discard(s *apitest.Client, method, path, header string, body io.Reader, status int) error {
 	r, err := http.NewRequest(method, s.URL+path, body)
 	if err != nil {
 		return err
 	}
 	apitest.SetHeader(r, header)
-	res, err := s.Client.Do(r)
+	res, err := s.HTTP.Do(r)
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,7 @@ package api_test
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,12 +16,7 @@ import (
 // newScarceServer is a server whose store has memory for one upload at a time.
 func newScarceServer(t *testing.T) *apitest.Server {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{UploadMemory: 1, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	return apitest.Serve(t, store, api.Options{})
+	return apitest.Serve(t, apitest.OpenStore(t, bolt.Options{UploadMemory: 1}), api.Options{})
 }
 
 // TestGiveWay: an upload that has stalled ends when another one waits for memory,

@@ -22,7 +22,7 @@ func newHTTP2Server(t *testing.T, o api.Options, wrap func(*net.TCPConn) net.Con
 	t.Helper()
 	s := apitest.ServeOver(t, apitest.NewStore(t), o, true)
 	dialed := 0
-	s.Client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+	s.HTTP.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		if dialed++; dialed > 1 {
 			t.Error("there is a second connection")
 		}
@@ -38,7 +38,7 @@ func newHTTP2Server(t *testing.T, o api.Options, wrap func(*net.TCPConn) net.Con
 // openStream sends a GET and reads the answer's head.
 func openStream(t *testing.T, s *apitest.Server, path string) *http.Response {
 	t.Helper()
-	res, err := s.Client.Get(s.URL + path)
+	res, err := s.HTTP.Get(s.URL + path)
 	if err != nil {
 		t.Fatal(err)
 	}

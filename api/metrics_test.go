@@ -3,7 +3,6 @@ package api_test
 import (
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,12 +23,7 @@ import (
 func newMetered(t *testing.T, o api.Options) *apitest.Server {
 	t.Helper()
 	o.Metrics = api.NewMetrics()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{Committed: o.Metrics.Commit})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	return apitest.Serve(t, store, o)
+	return apitest.Serve(t, apitest.OpenStore(t, bolt.Options{Committed: o.Metrics.Commit}), o)
 }
 
 // scrape returns the samples: name and labels → value.

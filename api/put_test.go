@@ -235,12 +235,7 @@ func TestExpectContinue(t *testing.T) {
 	t.Run("taken in", func(t *testing.T) {
 		conn := s.Dial(t)
 		conn.Request(t, "PUT /images/new.png", fmt.Sprintf("Content-Length: %d\nExpect: 100-continue", len(cat)))
-		if line, err := conn.R.ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
-			t.Fatalf("got %q, %v, want to be told to continue", line, err)
-		}
-		if _, err := conn.R.ReadString('\n'); err != nil {
-			t.Fatal(err)
-		}
+		conn.WantContinue(t)
 		io.WriteString(conn, cat)
 		conn.Answer(t, http.MethodPut).Want(t, http.StatusCreated)
 		s.Do(t, "GET", "/images/new.png", "", "").WantImage(t, cat)

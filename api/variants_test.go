@@ -512,7 +512,7 @@ func TestQueueFull(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			res, err := s.Client.Do(r)
+			res, err := s.HTTP.Do(r)
 			if err != nil {
 				return // it left
 			}

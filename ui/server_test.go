@@ -5,13 +5,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
 	"imageserver/api"
 	"imageserver/api/access"
-	"imageserver/db/bolt"
+	"imageserver/api/apitest"
 	"imageserver/ui"
 )
 
@@ -24,35 +23,28 @@ func newServer(t *testing.T, token string) string {
 
 func newServerWith(t *testing.T, o api.Options) string {
 	t.Helper()
-	server := httptest.NewServer(newAPI(t, o))
-	t.Cleanup(server.Close)
-	return server.URL
+	o.Log = newLog(t)
+	return apitest.NewServer(t, o).URL
 }
+
+// newLog returns a log that is shown if the test fails.
+func newLog(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 // newAPI returns the handler of the real server, with an empty store.
 func newAPI(t *testing.T, o api.Options) http.Handler {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	o.Log = slog.New(slog.NewTextHandler(t.Output(), nil)) // shown if the test fails
-	return api.New(store, ui.Handler(), o)
+	o.Log = newLog(t)
+	return api.New(apitest.NewStore(t), ui.Handler(), o)
 }
 
 // newChangingServer starts the real server with an empty store. It returns its URL and
 // a function that gives the server other options, as a restart does.
 func newChangingServer(t *testing.T, o api.Options) (url string, change func(api.Options)) {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
+	store := apitest.NewStore(t)
 	var current atomic.Pointer[http.Handler]
 	change = func(o api.Options) {
-		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		o.Log = newLog(t)
 		var h http.Handler = api.New(store, ui.Handler(), o)
 		current.Store(&h)
 	}

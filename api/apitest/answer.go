@@ -10,20 +10,7 @@ import (
 	"time"
 )
 
-func (a Answer) isJSON() bool {
-	return a.method != http.MethodHead && a.Header.Get("Content-Type") == "application/json"
-}
-
-// WantHeaders checks fields, a line each.
-func (a Answer) WantHeaders(t testing.TB, header string) {
-	t.Helper()
-	for line := range strings.Lines(header) {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		a.WantHeader(t, key, value)
-	}
-}
-
-// Answer is what the server said.
+// Answer is a response with its whole body.
 type Answer struct {
 	method string
 	Status int
@@ -31,9 +18,9 @@ type Answer struct {
 	Body   string
 }
 
-// ReadAnswer reads res to its end, and checks what is true of every answer: it
-// is as the API's description has it, an error says what happened to people and
-// to programs, and nothing else is one.
+// ReadAnswer reads a response to its end and makes the checks that hold for every response:
+// it is as openapi.json describes it, an error has a message for people and a code for
+// programs, and a success has no error.
 func ReadAnswer(t testing.TB, res *http.Response) (Answer, error) {
 	t.Helper()
 	defer res.Body.Close()
@@ -75,7 +62,7 @@ func (a Answer) String() string {
 	return fmt.Sprintf("%d %s: %s", a.Status, http.StatusText(a.Status), body)
 }
 
-// WantHeader checks a field; empty means that it must not be there.
+// WantHeader checks a header field. An empty want means that the field must be missing.
 func (a Answer) WantHeader(t testing.TB, key, want string) {
 	t.Helper()
 	if got := strings.Join(a.Header.Values(key), "; "); got != want {
@@ -83,34 +70,42 @@ func (a Answer) WantHeader(t testing.TB, key, want string) {
 	}
 }
 
-// Want checks the status.
-func (a Answer) Want(t testing.TB, status int) {
+// WantHeaders checks a "Name: value" in each line.
+func (a Answer) WantHeaders(t testing.TB, header string) {
+	t.Helper()
+	for line := range strings.Lines(header) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		a.WantHeader(t, key, value)
+	}
+}
+
+// Want checks the status and returns the response.
+func (a Answer) Want(t testing.TB, status int) Answer {
 	t.Helper()
 	if a.Status != status {
 		t.Fatalf("got %s, want status %d", a, status)
 	}
+	return a
 }
 
 // Success checks the status and returns the JSON.
 func (a Answer) Success(t testing.TB, status int) Reply {
 	t.Helper()
-	a.Want(t, status)
-	return a.Reply(t)
+	return a.Want(t, status).Reply(t)
 }
 
-// Refusal checks that the answer is an error with this status and code, and
-// returns its JSON.
+// Refusal checks that the response is an error with this status and code, and returns its
+// JSON.
 func (a Answer) Refusal(t testing.TB, status int, code string) Reply {
 	t.Helper()
-	a.Want(t, status)
-	r := a.Reply(t)
+	r := a.Want(t, status).Reply(t)
 	if r.Error == nil || r.Error.Code != code {
 		t.Errorf("got %s, want the code %q", a, code)
 	}
 	return r
 }
 
-// WantImage checks that the answer is the image of these bytes.
+// WantImage checks that the response is the image with this content.
 func (a Answer) WantImage(t testing.TB, content string) {
 	t.Helper()
 	a.Want(t, http.StatusOK)
@@ -119,7 +114,7 @@ func (a Answer) WantImage(t testing.TB, content string) {
 	}
 }
 
-// Reply is the JSON of any answer.
+// Reply is the JSON of any response.
 type Reply struct {
 	Message string
 	Image
@@ -147,6 +142,7 @@ type Image struct {
 	Stripped    bool
 }
 
+// Reply returns the JSON of the response.
 func (a Answer) Reply(t testing.TB) (r Reply) {
 	t.Helper()
 	if got := a.Header.Get("Content-Type"); got != "application/json" {
@@ -158,7 +154,11 @@ func (a Answer) Reply(t testing.TB) (r Reply) {
 	return r
 }
 
-// Names are the file names of images in JSON.
+func (a Answer) isJSON() bool {
+	return a.method != http.MethodHead && a.Header.Get("Content-Type") == "application/json"
+}
+
+// Names returns the file names of images.
 func Names(images []Image) []string {
 	list := []string{}
 	for _, i := range images {

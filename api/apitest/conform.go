@@ -17,20 +17,19 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// description is openapi.json, which all that the tests send and get is held
-// against.
+// description is openapi.json. Every request and response is checked against it.
 type description struct {
 	*openapi3.T
 	router routers.Router
 }
 
-// Described loads the description when a test first needs it.
+// Described returns openapi.json, loaded once.
 var Described = sync.OnceValue(func() description {
 	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root(), "api", "openapi.json"))
 	if err != nil {
 		panic(err)
 	}
-	doc.Servers = nil // each test has a server of its own
+	doc.Servers = nil // each test has its own server
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		panic(err)
@@ -38,20 +37,20 @@ var Described = sync.OnceValue(func() description {
 	return description{doc, router}
 })
 
-// validation is how kin-openapi is asked. Defaults would be written into the
-// request.
+// validation has the options for kin-openapi. Without SkipSettingDefaults it would write the
+// defaults into the request.
 var validation = &openapi3filter.Options{
 	AuthenticationFunc:    openapi3filter.NoopAuthenticationFunc,
 	IncludeResponseStatus: true,
 	SkipSettingDefaults:   true,
 }
 
-// conform checks a request and its answer against the description. A request
-// that was refused may have been wrong, and its answer may not.
+// conform checks a request and its response against the description. A request that was
+// refused may be wrong; its response may not.
 func conform(t testing.TB, r *http.Request, a Answer) {
 	t.Helper()
 	if r.URL == nil || r.Method == http.MethodOptions {
-		return // a test's own bytes, or a browser's question about CORS
+		return // a wrong request line, or a CORS preflight
 	}
 	d := Described()
 	route, params, err := d.router.FindRoute(r)
@@ -66,46 +65,46 @@ func conform(t testing.TB, r *http.Request, a Answer) {
 		faults = []string{"there is no such operation"}
 	}
 	for _, fault := range faults {
-		t.Errorf("openapi.json and %s %s differ: %.1000s\nthe answer is %s", r.Method, r.URL.RequestURI(), fault, a)
+		t.Errorf("openapi.json and %s %s differ: %.1000s\nthe response is %s", r.Method, r.URL.RequestURI(), fault, a)
 	}
 }
 
-// ofThePage reports whether a path is the page's and not the API's.
+// ofThePage reports whether a path belongs to the page, not to the API.
 func ofThePage(path string) bool {
 	return path == "/" || path == "/favicon.ico" || strings.HasPrefix(path, "/ui/")
 }
 
-// faultsOfRequest says what is wrong with a request that was not refused.
+// faultsOfRequest returns the faults of a request that was not refused.
 func faultsOfRequest(in *openapi3filter.RequestValidationInput, a Answer) []string {
-	if a.Status >= 400 || in.Request.Header == nil { // or no more is known of it than its line
+	if a.Status >= 400 || in.Request.Header == nil { // or if a Conn sent it: only its line is known
 		return nil
 	}
 	r := in.Request.Clone(in.Request.Context())
 	q := r.URL.Query()
 	for _, key := range []string{"limit", "sort", "order", "conflict"} {
 		if q.Get(key) == "" {
-			q.Del(key) // empty is as if it were not there, which OpenAPI cannot say of numbers and enums
+			q.Del(key) // an empty parameter counts as missing; OpenAPI cannot say so of numbers and enums
 		}
 	}
 	r.URL.RawQuery = q.Encode()
 	if r.GetBody != nil {
-		r.Body, _ = r.GetBody() // from memory, so without an error
+		r.Body, _ = r.GetBody() // it reads from memory and cannot fail
 	}
 	again := *in
 	again.Request, again.QueryParams = r, nil
 	err := openapi3filter.ValidateRequest(r.Context(), &again)
-	// The server reads forms that mime/multipart does not.
+	// The server accepts some forms that mime/multipart does not.
 	if err == nil || strings.Contains(err.Error(), "malformed MIME header") || strings.Contains(err.Error(), "invalid media parameter") {
 		return nil
 	}
 	return []string{err.Error()}
 }
 
-// faultsOfAnswer says where an answer is not what its operation promises.
+// faultsOfAnswer returns how a response differs from the description of its operation.
 func faultsOfAnswer(in *openapi3filter.RequestValidationInput, a Answer) []string {
 	ref := in.Route.Operation.Responses.Status(a.Status)
 	if ref == nil {
-		return []string{fmt.Sprintf("it has no status %d", a.Status)}
+		return []string{fmt.Sprintf("the operation has no status %d", a.Status)}
 	}
 	faults := faultsOfHeader(ref.Value.Headers, a.Header)
 	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: a.Status, Header: a.Header, Options: validation}
@@ -118,7 +117,7 @@ func faultsOfAnswer(in *openapi3filter.RequestValidationInput, a Answer) []strin
 	return faults
 }
 
-// faultsOfError says where an error does not look like one.
+// faultsOfError returns how an error response differs from the schema of errors.
 func faultsOfError(d description, a Answer) []string {
 	schema := d.Components.Schemas["Error"].Value
 	var value any
@@ -131,16 +130,16 @@ func faultsOfError(d description, a Answer) []string {
 	return faultsOfJSON(schema, a)
 }
 
-// anywhere are the fields that any answer may have: of HTTP itself, of CORS,
-// and what keeps browsers from harm.
+// anywhere are the fields that any response may have: of HTTP itself, of CORS, and those
+// that protect browsers.
 var anywhere = []string{
 	"Accept-Ranges", "Connection", "Content-Length", "Content-Type", "Date", "Transfer-Encoding", "Vary",
 	"Access-Control-Allow-Origin", "Access-Control-Expose-Headers", "Access-Control-Allow-Private-Network",
 	"Content-Security-Policy", "Cross-Origin-Resource-Policy", "X-Content-Type-Options",
 }
 
-// faultsOfHeader says what the description has and the header has not, and the
-// other way round. ValidateResponse does the first, except for HEAD and 304.
+// faultsOfHeader returns the required fields that the header lacks and the fields that are
+// not described. ValidateResponse does the first, except for HEAD and 304.
 func faultsOfHeader(documented openapi3.Headers, header http.Header) (faults []string) {
 	known := slices.Clone(anywhere)
 	for key, ref := range documented {
@@ -151,14 +150,14 @@ func faultsOfHeader(documented openapi3.Headers, header http.Header) (faults []s
 	}
 	for key := range header {
 		if !slices.Contains(known, key) {
-			faults = append(faults, "the header has also "+key)
+			faults = append(faults, "the field "+key+" is not described")
 		}
 	}
 	return faults
 }
 
-// faultsOfJSON says what an answer has and the description has not. That may
-// grow, and so clients have to bear it, but not without being described.
+// faultsOfJSON returns the fields of a response that are not described. Clients must accept
+// new fields, but each new field must be in the description.
 func faultsOfJSON(schema *openapi3.Schema, a Answer) []string {
 	var value any
 	if err := json.Unmarshal([]byte(a.Body), &value); err != nil {
@@ -166,15 +165,15 @@ func faultsOfJSON(schema *openapi3.Schema, a Answer) []string {
 	}
 	faults := undescribed(schema, value, "")
 	var failure struct{ Error struct{ Code string } }
-	_ = json.Unmarshal([]byte(a.Body), &failure) // most have none
+	_ = json.Unmarshal([]byte(a.Body), &failure) // most responses have no code
 	if code := failure.Error.Code; code != "" && !slices.Contains(Described().codes(), code) {
 		faults = append(faults, "the error code "+code+" is not listed")
 	}
 	return faults
 }
 
-// undescribed lists the fields of value that schema does not name. A schema
-// that names none is of any object.
+// undescribed returns the fields of value that schema does not name. A schema without names
+// allows any object.
 func undescribed(schema *openapi3.Schema, value any, path string) (fields []string) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -184,7 +183,7 @@ func undescribed(schema *openapi3.Schema, value any, path string) (fields []stri
 			case ok:
 				fields = append(fields, undescribed(ref.Value, member, path+"."+key)...)
 			case len(known) > 0:
-				fields = append(fields, "the answer has also "+path+"."+key)
+				fields = append(fields, "the field "+path+"."+key+" is not described")
 			}
 		}
 	case []any:
@@ -195,7 +194,7 @@ func undescribed(schema *openapi3.Schema, value any, path string) (fields []stri
 	return fields
 }
 
-// properties are those of a schema and of all that it consists of.
+// properties returns the properties of a schema and of all its parts.
 func properties(schema *openapi3.Schema) openapi3.Schemas {
 	all := maps.Clone(schema.Properties)
 	if all == nil {
@@ -207,7 +206,7 @@ func properties(schema *openapi3.Schema) openapi3.Schemas {
 	return all
 }
 
-// codes are the error codes that the description lists.
+// codes returns the error codes in the description.
 func (d description) codes() (codes []string) {
 	for _, ref := range d.Components.Schemas["ErrorCode"].Value.AnyOf {
 		if code, ok := ref.Value.Const.(string); ok {

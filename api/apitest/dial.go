@@ -12,24 +12,23 @@ import (
 	"time"
 )
 
-// Dial connects to the server, for what net/http's client would not send. The
-// connection gives up in time.
-func (s *Server) Dial(t testing.TB) *Conn {
+// Dial connects to the server, for requests that net/http's client would not send.
+func (c *Client) Dial(t testing.TB) *Conn {
 	t.Helper()
-	c, err := net.Dial("tcp", s.host())
+	conn, err := net.Dial("tcp", c.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(Patience)); err != nil {
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(Patience)); err != nil {
 		t.Fatal(err)
 	}
-	tcp := c.(*net.TCPConn)
-	if strings.HasPrefix(s.URL, "https:") {
-		trusts := s.Client.Transport.(*http.Transport).TLSClientConfig.RootCAs
-		c = tls.Client(c, &tls.Config{RootCAs: trusts, ServerName: "127.0.0.1"})
+	tcp := conn.(*net.TCPConn)
+	if strings.HasPrefix(c.URL, "https:") {
+		trusts := c.HTTP.Transport.(*http.Transport).TLSClientConfig.RootCAs
+		conn = tls.Client(conn, &tls.Config{RootCAs: trusts, ServerName: "127.0.0.1"})
 	}
-	return &Conn{c.(duplex), tcp, bufio.NewReader(c), ""}
+	return &Conn{conn.(duplex), tcp, bufio.NewReader(conn), ""}
 }
 
 // duplex is a *net.TCPConn or *tls.Conn.
@@ -38,15 +37,16 @@ type duplex interface {
 	CloseWrite() error
 }
 
+// Conn is a connection on which a test writes requests itself.
 type Conn struct {
 	duplex
-	TCP  *net.TCPConn
-	R    *bufio.Reader
-	line string // of the last request
+	TCP  *net.TCPConn  // below TLS
+	R    *bufio.Reader // reads responses
+	line string        // of the last request
 }
 
-// Request writes a request's head: the request line, Host, and the header,
-// a line each.
+// Request writes the head of a request: the request line, Host, and a line for each field
+// of the header.
 func (c *Conn) Request(t testing.TB, line, header string) {
 	t.Helper()
 	c.line = line
@@ -59,16 +59,26 @@ func (c *Conn) Request(t testing.TB, line, header string) {
 	}
 }
 
-// Answer reads the answer to a request of the method.
+// WantContinue reads a "100 Continue".
+func (c *Conn) WantContinue(t testing.TB) {
+	t.Helper()
+	for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} {
+		if line, err := c.R.ReadString('\n'); err != nil || line != want {
+			t.Fatalf("got %q, %v, want %q", line, err, want)
+		}
+	}
+}
+
+// Answer reads the response to a request with this method.
 func (c *Conn) Answer(t testing.TB, method string) Answer {
 	t.Helper()
 	r := &http.Request{Method: method}
 	if _, path, ok := strings.Cut(c.line, " "); ok {
-		r.URL, _ = url.ParseRequestURI(path) // nil where it is wrong on purpose
+		r.URL, _ = url.ParseRequestURI(path) // nil if a test sends a wrong path
 	}
 	res, err := http.ReadResponse(c.R, r)
 	if err != nil {
-		t.Fatalf("read the answer: %v", err)
+		t.Fatalf("read the response: %v", err)
 	}
 	a, err := ReadAnswer(t, res)
 	if err != nil {

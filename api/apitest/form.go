@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
+// Boundary separates the parts of a form, and FormType is the header of a request with one.
 const (
 	Boundary = "frontier"
 	FormType = "Content-Type: multipart/form-data; boundary=" + Boundary
 )
 
-// Form is a multipart/form-data body of these parts.
+// Form returns a multipart/form-data body with these parts.
 func Form(parts ...string) string {
 	var b strings.Builder
 	for _, p := range parts {
@@ -20,20 +21,20 @@ func Form(parts ...string) string {
 	return b.String() + "--" + Boundary + "--\r\n"
 }
 
-// Part is a part of a form, with the header a line each.
+// Part returns a part of a form. header has a field in each line.
 func Part(header, content string) string {
 	return strings.ReplaceAll(header, "\n", "\r\n") + "\r\n\r\n" + content
 }
 
-// File is a part that carries a file, as browsers write it.
+// File returns a part with a file, as browsers write it.
 func File(field, name, content string) string {
 	return Part(fmt.Sprintf("Content-Disposition: form-data; name=%q; filename=\"%s\"\nContent-Type: application/octet-stream", field, name), content)
 }
 
-// Text is a part of an ordinary field.
+// Text returns a part with the value of a text field.
 func Text(field, value string) string {
 	return Part(fmt.Sprintf("Content-Disposition: form-data; name=%q", field), value)
 }
 
-// Chunked is a body whose length the client does not know.
+// Chunked returns a body of unknown length, which net/http sends in chunks.
 func Chunked(body string) io.Reader { return struct{ io.Reader }{strings.NewReader(body)} }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Log keeps a log and lets tests wait for its lines.
+// Log keeps what a server writes. A test can wait for a line of it.
 type Log struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -26,7 +26,7 @@ func (l *Log) String() string {
 	return l.buf.String()
 }
 
-// Wait returns the first line that holds all of the words.
+// Wait waits for a line with all of the words and returns it.
 func (l *Log) Wait(t testing.TB, words ...string) string {
 	t.Helper()
 	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -40,6 +40,7 @@ func (l *Log) Wait(t testing.TB, words ...string) string {
 	return ""
 }
 
+// ContainsAll reports whether s contains all of the words.
 func ContainsAll(s string, words []string) bool {
 	for _, w := range words {
 		if !strings.Contains(s, w) {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// ETag is the entity tag of an image of these bytes.
+// ETag returns the entity tag of an image with this content.
 func ETag(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return `"` + hex.EncodeToString(sum[:]) + `"`
@@ -31,8 +31,8 @@ func Sample(t testing.TB, name string) string {
 	return string(content)
 }
 
-// Picture makes a PNG of size bytes, or of the fewest that do, another one for
-// each seed: nobody minds what stands behind the end.
+// Picture returns a PNG of size bytes, but never fewer than a PNG needs. Each seed gives
+// another PNG: the bytes after its end differ, and decoders ignore those.
 func Picture(t testing.TB, seed uint64, size int) string {
 	t.Helper()
 	png := Sample(t, "gradient.png")
@@ -43,7 +43,7 @@ func Picture(t testing.TB, seed uint64, size int) string {
 	return png + string(noise)
 }
 
-// Photo is a JPEG of w × h pixels, another one for each seed.
+// Photo returns a JPEG of w × h pixels. Each seed gives another one.
 func Photo(t testing.TB, seed, w, h int) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -53,6 +53,7 @@ func Photo(t testing.TB, seed, w, h int) string {
 	return b.String()
 }
 
+// Pattern returns an image of w × h pixels. Each seed gives another one.
 func Pattern(seed, w, h int) image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -63,7 +64,7 @@ func Pattern(seed, w, h int) image.Image {
 	return m
 }
 
-// Drawing is a PNG of w × h pixels, of which the left half is transparent.
+// Drawing returns a PNG of w × h pixels. Its left half is transparent.
 func Drawing(t testing.TB, w, h int) string {
 	t.Helper()
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
@@ -75,6 +76,7 @@ func Drawing(t testing.TB, w, h int) string {
 	return PNG(t, m)
 }
 
+// PNG encodes an image.
 func PNG(t testing.TB, m image.Image) string {
 	t.Helper()
 	var b bytes.Buffer

@@ -1,5 +1,5 @@
-// Package apitest has what the tests of the API share: a server, a client that checks
-// every response against openapi.json, and sample images.
+// Package apitest has what the tests of several packages share: a server, a client that
+// checks every response against openapi.json, and sample images.
 package apitest
 
 import (
@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"imageserver/api"
 	"imageserver/api/transport"
@@ -19,14 +18,10 @@ import (
 	"imageserver/ui"
 )
 
-// Patience is how long any test waits for anything.
-const Patience = 10 * time.Second
-
-// Secure has these tests run over TLS: over HTTP/2 where net/http's client sends
-// the requests, and over HTTP/1.1 where a test writes to the connection itself.
+// Secure runs the tests over TLS. The client then uses HTTP/2, and a Conn HTTP/1.1.
 var Secure = flag.Bool("tls", false, "run the tests over TLS and HTTP/2")
 
-// Scheme is how the URLs of the server begin.
+// Scheme returns how the URLs of the servers begin.
 func Scheme() string {
 	if *Secure {
 		return "https://"
@@ -34,12 +29,11 @@ func Scheme() string {
 	return "http://"
 }
 
-// Server is the real server on a fresh store and a port of its own.
+// Server is a real server with its own store and port.
 type Server struct {
-	URL    string
-	Store  db.Store
-	Log    *Log
-	Client *http.Client
+	*Client
+	Store db.Store
+	Log   *Log
 }
 
 // NewServer starts a server that runs until the test ends.
@@ -48,9 +42,17 @@ func NewServer(t testing.TB, o api.Options) *Server {
 	return Serve(t, NewStore(t), o)
 }
 
+// NewStore opens an empty store. It is closed when the test ends.
 func NewStore(t testing.TB) db.Store {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), bolt.Options{Log: slog.New(slog.DiscardHandler)})
+	return OpenStore(t, bolt.Options{})
+}
+
+// OpenStore is NewStore with options.
+func OpenStore(t testing.TB, o bolt.Options) db.Store {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	store, err := bolt.Open(filepath.Join(t.TempDir(), "images.db"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,26 +64,24 @@ func NewStore(t testing.TB) db.Store {
 	return store
 }
 
-// Serve starts a server for store. Its log is kept unless o has one.
+// Serve starts a server for store. The server writes to Log, unless o has a log.
 func Serve(t testing.TB, store db.Store, o api.Options) *Server {
 	t.Helper()
 	return ServeOver(t, store, o, *Secure)
 }
 
-// ServeOver is serve over TLS or without.
+// ServeOver is Serve with or without TLS.
 func ServeOver(t testing.TB, store db.Store, o api.Options, secure bool) *Server {
 	t.Helper()
 	log := new(Log)
 	if o.Log == nil {
 		o.Log = slog.New(slog.NewJSONHandler(log, nil))
 	}
-	s := Listen(t, api.New(store, ui.Handler(), o), secure)
-	s.Store, s.Log = store, log
-	return s
+	return &Server{Listen(t, api.New(store, ui.Handler(), o), secure), store, log}
 }
 
-// Listen starts a server for handler, on connections as main makes them.
-func Listen(t testing.TB, handler *api.Server, secure bool) *Server {
+// Listen starts a server for handler with connections as the program makes them.
+func Listen(t testing.TB, handler *api.Server, secure bool) *Client {
 	t.Helper()
 	h := httptest.NewUnstartedServer(handler)
 	h.Listener = transport.Listener(h.Listener)
@@ -91,7 +91,8 @@ func Listen(t testing.TB, handler *api.Server, secure bool) *Server {
 	return Start(t, h, secure)
 }
 
-func Start(t testing.TB, h *httptest.Server, secure bool) *Server {
+// Start starts h and returns a client for it.
+func Start(t testing.TB, h *httptest.Server, secure bool) *Client {
 	t.Helper()
 	if secure {
 		h.StartTLS()
@@ -99,10 +100,7 @@ func Start(t testing.TB, h *httptest.Server, secure bool) *Server {
 		h.Start()
 	}
 	t.Cleanup(h.Close)
-	client := h.Client()
-	client.Timeout = Patience
-	client.Transport.(*http.Transport).DisableCompression = true
-	return &Server{URL: h.URL, Client: client}
+	return newClient(h.URL, h.Client().Transport.(*http.Transport))
 }
 
 // Stored returns the names of all images, the newest first.
