@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"imageserver/api/apitest"
@@ -286,68 +287,58 @@ func (b *watchedBody) Close() error {
 	return b.Body.Close()
 }
 
-// TestArchiveGone: a client that leaves, and one that stops reading, end the work.
+// TestArchiveGone checks that an archive ends when its client leaves or stops reading.
 func TestArchiveGone(t *testing.T) {
 	t.Parallel()
 	for what, leaves := range map[string]bool{"leaves": true, "stops reading": false} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			o := api.Options{}
-			if !leaves {
-				o.Stall = stall
-			}
-			store := &watched{Store: apitest.NewStore(t)}
-			s := apitest.Serve(t, store, o)
-			for i := range 3 {
-				s.Put(t, fmt.Sprintf("/images/%d.png", i), apitest.Picture(t, 1, 16<<20)) // more than the sockets hold
-			}
-			c := s.Dial(t)
-			if err := c.TCP.SetReadBuffer(4096); err != nil {
-				t.Fatal(err)
-			}
-			body := namesForm("0.png", "1.png", "2.png")
-			c.Request(t, "POST /archive", fmt.Sprintf("%s\nContent-Length: %d", namesType, len(body)))
-			if _, err := io.WriteString(c, body); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := c.R.Peek(100); err != nil {
-				t.Fatal(err)
-			}
-			if leaves {
-				c.Close()
-			}
-			s.Log.Wait(t, `"path":"/archive"`, "send archive") // the line is written when the handler ends
-			store.mu.Lock()
-			defer store.mu.Unlock()
-			if store.most != 1 || len(store.open) > 0 {
-				t.Errorf("%d images are still open, want none", len(store.open))
-			}
+			synctest.Test(t, func(t *testing.T) {
+				store := &watched{Store: apitest.NewStore(t)}
+				s := apitest.ServePipes(t, store, api.Options{Stall: stall}, 1)
+				for i := range 3 {
+					s.Put(t, fmt.Sprintf("/images/%d.png", i), apitest.Picture(t, 1, 1<<20))
+				}
+				c := requestArchive(t, s, "0.png", "1.png", "2.png")
+				if _, err := c.R.Peek(100); err != nil {
+					t.Fatal(err)
+				}
+				if leaves {
+					c.Close()
+				}
+				s.Log.Wait(t, `"path":"/archive"`, "send archive") // the line is written when the handler ends
+				store.mu.Lock()
+				defer store.mu.Unlock()
+				if store.most != 1 || len(store.open) > 0 {
+					t.Errorf("%d images are still open, want none", len(store.open))
+				}
+			})
 		})
 	}
 }
 
-// TestSlowArchive: a client that reads slowly gets it all.
-func TestSlowArchive(t *testing.T) {
-	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Stall: stall})
-	content := apitest.Picture(t, 1, 6<<20)
-	s.Put(t, "/images/0.png", content)
-	s.Put(t, "/images/1.png", content)
-	c := s.Dial(t)
-	if err := c.TCP.SetReadBuffer(64 << 10); err != nil {
-		t.Fatal(err)
-	}
-	body := namesForm("0.png", "1.png")
+// requestArchive requests an archive of the images on a connection of its own.
+func requestArchive(t *testing.T, s *apitest.Server, names ...string) *apitest.Conn {
+	t.Helper()
+	c, body := s.Dial(t), namesForm(names...)
 	c.Request(t, "POST /archive", fmt.Sprintf("%s\nContent-Length: %d", namesType, len(body)))
 	if _, err := io.WriteString(c, body); err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.ReadResponse(c.R, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := readSlowly(t, res.Body)
-	for _, f := range unzip(t, (apitest.Answer{Status: http.StatusOK, Body: got})) {
-		wantFile(t, f, content)
-	}
+	return c
+}
+
+// TestSlowArchive checks that a client which reads slowly gets the whole archive.
+func TestSlowArchive(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.NewPipeServer(t, api.Options{Stall: stall})
+		content := apitest.Picture(t, 1, 1<<20)
+		s.Put(t, "/images/0.png", content)
+		s.Put(t, "/images/1.png", content)
+		got := readSlowly(t, requestArchive(t, s, "0.png", "1.png"))
+		for _, f := range unzip(t, (apitest.Answer{Status: http.StatusOK, Body: got})) {
+			wantFile(t, f, content)
+		}
+	})
 }

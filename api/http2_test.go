@@ -2,13 +2,14 @@ package api_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"imageserver/api/apitest"
@@ -16,26 +17,7 @@ import (
 	"imageserver/api"
 )
 
-// newHTTP2Server starts a server whose client has one connection to it, over
-// HTTP/2, made by wrap from that to the server's port.
-func newHTTP2Server(t *testing.T, o api.Options, wrap func(*net.TCPConn) net.Conn) *apitest.Server {
-	t.Helper()
-	s := apitest.ServeOver(t, apitest.NewStore(t), o, true)
-	dialed := 0
-	s.HTTP.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if dialed++; dialed > 1 {
-			t.Error("there is a second connection")
-		}
-		c, err := new(net.Dialer).DialContext(ctx, network, addr)
-		if err != nil || wrap == nil {
-			return c, err
-		}
-		return wrap(c.(*net.TCPConn)), nil
-	}
-	return s
-}
-
-// openStream sends a GET and reads the answer's head.
+// openStream sends a GET and reads the head of the response.
 func openStream(t *testing.T, s *apitest.Server, path string) *http.Response {
 	t.Helper()
 	res, err := s.HTTP.Get(s.URL + path)
@@ -49,10 +31,19 @@ func openStream(t *testing.T, s *apitest.Server, path string) *http.Response {
 	return res
 }
 
-// TestHTTP2: one connection serves everything, refusals too.
+// TestHTTP2 checks that one connection serves all requests, also those that are refused.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
-	s := newHTTP2Server(t, api.Options{MaxUpload: 4 << 20}, nil)
+	s := apitest.ServeOver(t, apitest.NewStore(t), api.Options{MaxUpload: 4 << 20}, true)
+	var dialed atomic.Int64
+	transport := s.HTTP.Transport.(*http.Transport)
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dialed.Add(1) > 1 {
+			t.Error("the client opens a second connection")
+		}
+		return dial(ctx, network, addr)
+	}
 	cat := apitest.Picture(t, 1, 1<<20)
 	if url := s.Put(t, "/images/cat.png", cat).URL; url != s.URL+"/images/cat.png" || !strings.HasPrefix(url, "https://") {
 		t.Errorf("the image's URL is %s", url)
@@ -71,95 +62,111 @@ func TestHTTP2(t *testing.T) {
 	s.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, http.StatusNoContent)
 }
 
-// TestHTTP2StalledUpload: who stops sending is told, and others on the
-// connection go on.
+// TestHTTP2StalledUpload checks that a client which stops sending gets an error, and that the
+// connection still serves other requests.
 func TestHTTP2StalledUpload(t *testing.T) {
 	t.Parallel()
-	s := newHTTP2Server(t, api.Options{Stall: stall}, nil)
-	cat := apitest.Picture(t, 1, 3<<20)
-	for _, sent := range []int{0, 100, 1 << 20, len(cat) - 1} {
-		body, feed := io.Pipe()
-		go io.WriteString(feed, cat[:sent])
-		s.Send(t, "PUT", "/images/cat.png", "", body).Refusal(t, http.StatusRequestTimeout, "too_slow")
-		feed.Close()
-	}
-	s.Put(t, "/images/cat.png", cat)
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.ServePipes(t, apitest.NewStore(t), api.Options{Stall: stall}, 2)
+		cat := apitest.Picture(t, 1, 1<<20)
+		for _, sent := range []int{0, 100, 1 << 19, len(cat) - 1} {
+			body, feed := io.Pipe()
+			go io.WriteString(feed, cat[:sent])
+			s.Send(t, "PUT", "/images/cat.png", "", body).Refusal(t, http.StatusRequestTimeout, "too_slow")
+			feed.Close()
+		}
+		s.Put(t, "/images/cat.png", cat)
+	})
 }
 
-// TestHTTP2StoppedReader: who takes no more of one answer loses that one.
+// TestHTTP2StoppedReader checks that a client which reads no more of one response loses only
+// that response.
 func TestHTTP2StoppedReader(t *testing.T) {
 	t.Parallel()
-	s := newHTTP2Server(t, api.Options{Stall: stall}, nil)
-	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 16<<20)) // more than the stream may hold
-	res := openStream(t, s, "/images/cat.png")
-	s.Log.Wait(t, `"method":"GET"`, `"status":200`) // written when the handler ends
-	if n, err := io.Copy(io.Discard, res.Body); err == nil {
-		t.Errorf("all %d bytes were sent", n)
-	}
-	s.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK)
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.ServePipes(t, apitest.NewStore(t), api.Options{Stall: stall}, 2)
+		s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 16<<20)) // more than net/http's client buffers
+		res := openStream(t, s, "/images/cat.png")
+		s.Log.Wait(t, `"method":"GET"`, `"status":200`) // written when the handler ends
+		if n, err := io.Copy(io.Discard, res.Body); err == nil {
+			t.Errorf("all %d bytes were sent", n)
+		}
+		s.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK)
+	})
 }
 
-// TestHTTP2StoppedConnection: who reads nothing at all any more is dropped, for
-// then no stream can be told that it ends.
+// TestHTTP2StoppedConnection checks that a client which reads nothing more from the connection
+// is dropped: the server cannot end a single stream.
 func TestHTTP2StoppedConnection(t *testing.T) {
 	t.Parallel()
-	stopped := new(throttle)
-	s := newHTTP2Server(t, api.Options{Stall: stall}, stopped.wrap)
-	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 16<<20))
-	openStream(t, s, "/images/cat.png")
-	stopped.Lock()
-	defer stopped.Unlock()
-	s.Log.Wait(t, `"method":"GET"`, `"status":200`)
+	synctest.Test(t, func(t *testing.T) {
+		stopped := new(throttle)
+		s := throttled(t, stopped)
+		s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 16<<20))
+		openStream(t, s, "/images/cat.png")
+		stopped.stop()
+		defer stopped.goOn()
+		s.Log.Wait(t, `"method":"GET"`, `"status":200`)
+	})
 }
 
-// TestHTTP2Share: requests that share a slow connection are slow, each for
-// itself, and have not stalled.
+// TestHTTP2Share checks that requests which share a slow connection do not count as stalled.
 func TestHTTP2Share(t *testing.T) {
 	t.Parallel()
-	const images, size, rate = 25, 256 << 10, 4 << 20
-	slow := &throttle{rate: rate}
-	s := newHTTP2Server(t, api.Options{Stall: stall}, slow.wrap)
-	content := apitest.Picture(t, 1, size)
-	s.Put(t, "/images/cat.png", content)
-	begin := time.Now()
-	var all sync.WaitGroup
-	for range images {
-		all.Go(func() {
-			a, err := s.Try(t, "GET", "/images/cat.png", "", nil)
-			if err != nil || a.Body != content {
-				t.Errorf("got %d bytes, %v, want the image", len(a.Body), err)
-			}
-		})
-	}
-	all.Wait()
-	if took := time.Since(begin); took < images*size*time.Second/rate {
-		t.Fatalf("the test took %v, want it to be slow", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		const images, size, rate = 25, 256 << 10, 512 << 10
+		s := throttled(t, &throttle{rate: rate})
+		content := apitest.Picture(t, 1, size)
+		s.Put(t, "/images/cat.png", content)
+		begin := time.Now()
+		var all sync.WaitGroup
+		for range images {
+			all.Go(func() {
+				a, err := s.Try(t, "GET", "/images/cat.png", "", nil)
+				if err != nil || a.Body != content {
+					t.Errorf("got %d bytes, %v, want the image", len(a.Body), err)
+				}
+			})
+		}
+		all.Wait()
+		if took := time.Since(begin); took < 3*stall {
+			t.Errorf("the test took %v, want it to take longer than a stall", took)
+		}
+	})
 }
 
-// throttle makes connections from which only so much is read in a second. While
-// it is locked nothing is.
+// throttled starts a server whose client reads no faster than limit.
+func throttled(t *testing.T, limit *throttle) *apitest.Server {
+	t.Helper()
+	limit.turn = make(chan struct{}, 1)
+	s := apitest.ServePipes(t, apitest.NewStore(t), api.Options{Stall: stall}, 2)
+	transport := s.HTTP.Transport.(*http.Transport)
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return slowConn{c, limit}, err
+	}
+	return s
+}
+
+// throttle limits how fast connections are read.
 type throttle struct {
-	sync.Mutex
-	rate int // bytes a second; 0 means no limit
+	rate int           // bytes per second; 0 means no limit
+	turn chan struct{} // full while somebody reads, or nobody may
 }
 
-func (l *throttle) wrap(c *net.TCPConn) net.Conn {
-	if err := c.SetReadBuffer(256 << 10); err != nil {
-		panic(fmt.Sprint("a connection just made: ", err))
-	}
-	return throttled{c, l}
-}
+func (l *throttle) stop() { l.turn <- struct{}{} }
+func (l *throttle) goOn() { <-l.turn }
 
-type throttled struct {
+type slowConn struct {
 	net.Conn
 	limit *throttle
 }
 
-func (c throttled) Read(p []byte) (int, error) {
-	c.limit.Lock()
-	defer c.limit.Unlock()
+func (c slowConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.limit.stop()
+	defer c.limit.goOn()
 	if c.limit.rate > 0 {
 		time.Sleep(time.Duration(n) * time.Second / time.Duration(c.limit.rate))
 	}

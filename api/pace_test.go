@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"imageserver/api/apitest"
@@ -20,19 +22,19 @@ import (
 	"imageserver/db"
 )
 
-// stall is how long the servers here wait for a client.
+// stall is how long the servers here wait for a client. In a bubble of testing/synctest it
+// takes no real time.
 const stall = 2 * time.Second
 
-// TestStalledUpload: who stops sending is dropped, with an answer, and
-// nothing of it is stored.
+// TestStalledUpload checks that a client which stops sending gets an error, and that nothing
+// is stored.
 func TestStalledUpload(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Stall: stall})
 	cat := apitest.Picture(t, 1, 3<<20)
 	body := apitest.Form(apitest.File("file", "cat.png", cat))
 	post := apitest.FormType + fmt.Sprint("\nContent-Length: ", len(body))
 	put := fmt.Sprint("Content-Length: ", len(cat))
-	cases := []struct{ name, line, header, sent string }{
+	for _, c := range []struct{ name, line, header, sent string }{
 		{"PUT, nothing", "PUT /images/cat.png", put, ""},
 		{"PUT, 100 bytes", "PUT /images/cat.png", put, cat[:100]},
 		{"PUT, all but one", "PUT /images/cat.png", put, cat[:len(cat)-1]},
@@ -41,100 +43,91 @@ func TestStalledUpload(t *testing.T) {
 		{"POST, nothing", "POST /upload", post, ""},
 		{"POST, 100 bytes", "POST /upload", post, body[:100]},
 		{"POST, half of it", "POST /upload", post, body[:len(body)/2]},
-	}
-	var conns []*apitest.Conn
-	begin := time.Now()
-	for _, c := range cases { // all at once, for each takes its time
-		conn := s.Dial(t)
-		conn.Request(t, c.line, c.header)
-		if _, err := io.WriteString(conn, c.sent); err != nil {
-			t.Fatal(err)
-		}
-		conns = append(conns, conn)
-	}
-	for i, c := range cases {
+	} {
 		t.Run(c.name, func(t *testing.T) {
-			method, _, _ := strings.Cut(c.line, " ")
-			conns[i].Answer(t, method).Refusal(t, http.StatusRequestTimeout, "too_slow")
-			if _, err := io.ReadAll(conns[i].R); err != nil {
-				t.Errorf("after the refusal: %v, want the connection closed", err)
-			}
-			if took := time.Since(begin); took < stall {
-				t.Errorf("dropped after %v, want %v", took, stall)
-			}
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := apitest.NewPipeServer(t, api.Options{Stall: stall})
+				conn := s.Dial(t)
+				conn.Request(t, c.line, c.header)
+				if _, err := io.WriteString(conn, c.sent); err != nil {
+					t.Fatal(err)
+				}
+				begin := time.Now()
+				method, _, _ := strings.Cut(c.line, " ")
+				conn.Answer(t, method).Refusal(t, http.StatusRequestTimeout, "too_slow")
+				if took := time.Since(begin); took != stall {
+					t.Errorf("the server waited for %v, want %v", took, stall)
+				}
+				if _, err := io.ReadAll(conn.R); err != nil {
+					t.Errorf("after the error: %v, want the connection closed", err)
+				}
+				if got := s.Stored(t); len(got) > 0 {
+					t.Errorf("%q are stored, want nothing", got)
+				}
+			})
 		})
-	}
-	if got := s.Stored(t); len(got) > 0 {
-		t.Errorf("%q are stored, want nothing", got)
 	}
 }
 
-// TestDrip: a byte now and then does not keep a connection.
+// TestDrip checks that a byte now and then does not keep a connection open.
 func TestDrip(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Stall: stall})
-	cat := apitest.Picture(t, 1, 1<<20)
-	conn := s.Dial(t)
-	conn.Request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
-	dripped := make(chan struct{})
-	go func() {
-		defer close(dripped)
-		for i := range len(cat) {
-			if _, err := conn.Write([]byte(cat[i : i+1])); err != nil {
-				return
-			}
-			time.Sleep(stall / 20)
-		}
-	}()
-	conn.Answer(t, http.MethodPut).Refusal(t, http.StatusRequestTimeout, "too_slow")
-	conn.Close()
-	<-dripped
-}
-
-// TestSlowUpload: who keeps sending may take longer than the server waits for
-// any one part.
-func TestSlowUpload(t *testing.T) {
-	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Stall: stall})
-	const step = 128 << 10 // at 1 MB/s, eight times the least
-	cat := apitest.Picture(t, 1, 10*step)
-	slowly := func(content string) io.Reader {
-		r, w := io.Pipe()
-		go func() {
-			for rest := content; rest != ""; time.Sleep(stall / 4) {
-				n := min(step, len(rest))
-				io.WriteString(w, rest[:n])
-				rest = rest[n:]
-			}
-			w.Close()
-		}()
-		return r
-	}
-	begin := time.Now()
-	var both sync.WaitGroup
-	for _, r := range []request{
-		{"PUT", "/images/cat.png", "", cat},
-		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "dog.png", cat))},
-	} {
-		both.Go(func() {
-			a, err := s.Try(t, r.method, r.path, r.header, slowly(r.body))
-			if err != nil || a.Status != http.StatusCreated {
-				t.Errorf("%s: got %s, %v, want 201", r.method, a, err)
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.NewPipeServer(t, api.Options{Stall: stall})
+		cat := apitest.Picture(t, 1, 1<<20)
+		conn := s.Dial(t)
+		conn.Request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
+		var sender sync.WaitGroup
+		sender.Go(func() {
+			for i := range len(cat) {
+				if _, err := io.WriteString(conn, cat[i:i+1]); err != nil {
+					return
+				}
+				time.Sleep(stall / 20)
 			}
 		})
-	}
-	both.Wait()
-	if took := time.Since(begin); took < 2*stall {
-		t.Fatalf("the test took %v, want it to be slow", took)
-	}
+		conn.Answer(t, http.MethodPut).Refusal(t, http.StatusRequestTimeout, "too_slow")
+		conn.Close()
+		sender.Wait()
+	})
 }
 
-// TestStoppedReader: who stops reading is dropped, and its handler ends.
+// TestSlowUpload checks that an upload which goes on may take longer than the server waits
+// for one part of it.
+func TestSlowUpload(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.NewPipeServer(t, api.Options{Stall: stall})
+		const step = 128 << 10
+		cat := apitest.Picture(t, 1, 10*step)
+		for _, r := range []request{
+			{"PUT", "/images/cat.png", "", cat},
+			{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "dog.png", cat))},
+		} {
+			body, w := io.Pipe()
+			var sender sync.WaitGroup
+			sender.Go(func() {
+				defer w.Close()
+				for part := range slices.Chunk([]byte(r.body), step) {
+					w.Write(part)
+					time.Sleep(9 * stall / 10)
+				}
+			})
+			s.Send(t, r.method, r.path, r.header, body).Want(t, http.StatusCreated)
+			sender.Wait()
+		}
+	})
+}
+
+// TestStoppedReader checks that a client which stops reading is dropped, and that the handler
+// ends. The sockets are real: there, the server asks the kernel for room.
 func TestStoppedReader(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Stall: stall})
-	content := apitest.Picture(t, 1, 16<<20) // more than the sockets hold
-	s.Put(t, "/images/cat.png", content)
+	store := apitest.NewStore(t)
+	content := apitest.Picture(t, 1, 16<<20) // more than the sockets buffer
+	apitest.Serve(t, store, api.Options{}).Put(t, "/images/cat.png", content)
+	s := apitest.Serve(t, store, api.Options{Stall: stall / 10})
 	statuses := map[string]int{"": 200, "Range: bytes=1-": 206}
 	for header := range statuses {
 		conn := s.Dial(t)
@@ -144,60 +137,74 @@ func TestStoppedReader(t *testing.T) {
 		conn.Request(t, "GET /images/cat.png", header)
 	}
 	for _, status := range statuses {
-		// The line is written when the handler ends.
-		var line struct{ Bytes int }
-		if err := json.Unmarshal([]byte(s.Log.Wait(t, `"method":"GET"`, fmt.Sprintf(`"status":%d`, status))), &line); err != nil {
-			t.Fatal(err)
-		}
-		if line.Bytes >= len(content)-1 {
-			t.Errorf("%d bytes were sent of %d, want it to be cut off", line.Bytes, len(content))
-		}
+		wantCutOff(t, s, status, len(content)-1)
 	}
 }
 
-// TestSlowReader: who keeps reading gets it all.
-func TestSlowReader(t *testing.T) {
+// TestStoppedPipe is TestStoppedReader without room: the write itself waits.
+func TestStoppedPipe(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Stall: stall})
-	content := apitest.Picture(t, 1, 12<<20)
-	s.Put(t, "/images/cat.png", content)
-	conn := s.Dial(t)
-	if err := conn.TCP.SetReadBuffer(64 << 10); err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.NewPipeServer(t, api.Options{Stall: stall})
+		content := apitest.Picture(t, 1, 1<<20)
+		s.Put(t, "/images/cat.png", content)
+		s.Dial(t).Request(t, "GET /images/cat.png", "")
+		wantCutOff(t, s, http.StatusOK, len(content))
+	})
+}
+
+// wantCutOff waits until a handler that responded with status ends, and checks that it sent
+// fewer than size bytes.
+func wantCutOff(t *testing.T, s *apitest.Server, status, size int) {
+	t.Helper()
+	var line struct{ Bytes int } // written when the handler ends
+	if err := json.Unmarshal([]byte(s.Log.Wait(t, `"method":"GET"`, fmt.Sprintf(`"status":%d`, status))), &line); err != nil {
 		t.Fatal(err)
 	}
-	conn.Request(t, "GET /images/cat.png", "")
+	if line.Bytes >= size {
+		t.Errorf("the server sent %d bytes of %d, want fewer", line.Bytes, size)
+	}
+}
+
+// TestSlowReader checks that a client which goes on reading gets the whole image.
+func TestSlowReader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.NewPipeServer(t, api.Options{Stall: stall})
+		content := apitest.Picture(t, 1, 3<<20)
+		s.Put(t, "/images/cat.png", content)
+		conn := s.Dial(t)
+		conn.Request(t, "GET /images/cat.png", "")
+		if got := readSlowly(t, conn); got != content {
+			t.Errorf("got %d bytes, want %d", len(got), len(content))
+		}
+	})
+}
+
+// readSlowly reads the body of a response with pauses. Each is shorter than the stall time,
+// and together they are longer.
+func readSlowly(t *testing.T, conn *apitest.Conn) string {
+	t.Helper()
 	res, err := http.ReadResponse(conn.R, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := readSlowly(t, res.Body); got != content {
-		t.Errorf("got %d bytes, want %d", len(got), len(content))
-	}
-}
-
-// readSlowly reads a body to its end and rests on the way, for longer than a
-// stall in all and never for one.
-func readSlowly(t *testing.T, body io.Reader) string {
-	t.Helper()
-	begin := time.Now()
 	var got strings.Builder
-	var err error
 	for err == nil {
-		_, err = io.CopyN(&got, body, 2<<20)
-		time.Sleep(2 * stall / 5)
+		time.Sleep(stall / 3) // a write of one chunk may span two pauses
+		_, err = io.CopyN(&got, res.Body, 128<<10)
 	}
-	if took := time.Since(begin); err != io.EOF || took < 2*stall {
-		t.Fatalf("got %d bytes, %v, after %v, want all of it, slowly", got.Len(), err, took)
+	if err != io.EOF {
+		t.Fatalf("after %d bytes: %v", got.Len(), err)
 	}
 	return got.String()
 }
 
-// TestUnreadBody: a request that is answered without its body does not wait
-// for it for ever. The connection ends after the answer.
+// TestUnreadBody checks that a request which is answered without its body does not wait for
+// the body forever. The connection ends after the response.
 func TestUnreadBody(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "secret"}, Stall: stall})
-	cases := []struct {
+	for _, c := range []struct {
 		name, line, header string
 		status             int
 	}{
@@ -209,23 +216,23 @@ func TestUnreadBody(t *testing.T) {
 		{"no such route", "POST /nowhere", "Content-Length: 1000", 404},
 		{"a GET", "GET /livez", "Content-Length: 1000", 200},
 		{"a GET in chunks", "GET /livez", "Transfer-Encoding: chunked", 200},
-	}
-	var conns []*apitest.Conn
-	for _, c := range cases { // all at once, for each takes its time
-		conn := s.Dial(t)
-		if err := conn.SetDeadline(time.Now().Add(6 * stall)); err != nil {
-			t.Fatal(err)
-		}
-		conn.Request(t, c.line, c.header)
-		conns = append(conns, conn)
-	}
-	for i, c := range cases {
+	} {
 		t.Run(c.name, func(t *testing.T) {
-			method, _, _ := strings.Cut(c.line, " ")
-			conns[i].Answer(t, method).Want(t, c.status)
-			if rest, err := io.ReadAll(conns[i].R); len(rest) > 0 || err != nil {
-				t.Errorf("after the answer: got %q, %v, want the connection closed", rest, err)
-			}
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := apitest.NewPipeServer(t, api.Options{Access: access.Options{Token: "secret"}, Stall: stall})
+				conn := s.Dial(t)
+				begin := time.Now()
+				conn.Request(t, c.line, c.header)
+				method, _, _ := strings.Cut(c.line, " ")
+				conn.Answer(t, method).Want(t, c.status)
+				if rest, err := io.ReadAll(conn.R); len(rest) > 0 || err != nil {
+					t.Errorf("after the response: got %q, %v, want the connection closed", rest, err)
+				}
+				if took := time.Since(begin); took > 2*stall {
+					t.Errorf("the connection ended after %v, want at most %v", took, 2*stall)
+				}
+			})
 		})
 	}
 }
@@ -263,21 +270,24 @@ func TestPromptRefusal(t *testing.T) {
 	}
 }
 
-// TestRefusedGoesOn: nor may a client that is refused send on for ever.
+// TestRefusedGoesOn checks that a client which is refused cannot send forever.
 func TestRefusedGoesOn(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Stall: stall})
-	conn := s.Dial(t)
-	conn.Request(t, "POST /nowhere", "Content-Length: 1000000000")
-	more := make([]byte, 128<<10)
-	for begin := time.Now(); ; time.Sleep(stall / 5) {
-		if _, err := conn.Write(more); err != nil {
-			return
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.NewPipeServer(t, api.Options{Stall: stall})
+		conn := s.Dial(t)
+		conn.Request(t, "POST /nowhere", "Content-Length: 1000000000")
+		go io.Copy(io.Discard, conn.R) // the response
+		more := make([]byte, 128<<10)
+		for begin := time.Now(); ; time.Sleep(stall / 5) {
+			if _, err := conn.Write(more); err != nil {
+				return
+			}
+			if took := time.Since(begin); took > 2*stall {
+				t.Fatalf("the server reads on after %v, want it to end", took)
+			}
 		}
-		if took := time.Since(begin); took > 6*stall {
-			t.Fatalf("the server takes more for %v, want it to end", took)
-		}
-	}
+	})
 }
 
 // TestReadableRefusal: a client that looks at the answer only when it has sent
@@ -382,19 +392,21 @@ func TestPipelining(t *testing.T) {
 	conn.Answer(t, http.MethodGet).WantImage(t, small)
 }
 
-// TestSlowStore: the time that the store takes is not the client's.
+// TestSlowStore checks that the time which the store takes does not count as a stall.
 func TestSlowStore(t *testing.T) {
 	t.Parallel()
-	s := apitest.Serve(t, slowStore{apitest.NewStore(t), stall / 2}, api.Options{Stall: stall / 4})
-	cat := apitest.Picture(t, 1, 0)
-	s.Put(t, "/images/cat.png", cat)
-	s.Upload(t, apitest.File("file", "dog.png", cat)).Want(t, http.StatusCreated)
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.ServePipes(t, slowStore{apitest.NewStore(t), 3 * stall}, api.Options{Stall: stall}, 1)
+		cat := apitest.Picture(t, 1, 0)
+		s.Put(t, "/images/cat.png", cat)
+		s.Upload(t, apitest.File("file", "dog.png", cat)).Want(t, http.StatusCreated)
+	})
 }
 
-// slowStore takes so much time for a Put after it has read everything.
+// slowStore waits in Put after it has read everything.
 type slowStore struct {
 	db.Store
-	took time.Duration
+	wait time.Duration
 }
 
 func (s slowStore) Put(ctx context.Context, name string, body io.Reader, o db.PutOptions) (db.Image, db.Outcome, error) {
@@ -403,28 +415,30 @@ func (s slowStore) Put(ctx context.Context, name string, body io.Reader, o db.Pu
 		return db.Image{}, 0, err
 	}
 	select {
-	case <-time.After(s.took):
+	case <-time.After(s.wait):
 	case <-ctx.Done():
 		return db.Image{}, 0, ctx.Err()
 	}
 	return s.Store.Put(ctx, name, bytes.NewReader(content), o)
 }
 
-// TestIdleConnection: the deadlines of one request are not those of the next.
+// TestIdleConnection checks that the deadlines of one request do not hold for the next.
 func TestIdleConnection(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{Stall: stall / 5})
-	cat := apitest.Picture(t, 1, 0)
-	conn := s.Dial(t)
-	conn.Request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
-	io.WriteString(conn, cat)
-	conn.Answer(t, http.MethodPut).Want(t, http.StatusCreated)
-	for _, c := range []struct {
-		method, header string
-		status         int
-	}{{"GET", "", 200}, {"GET", "If-None-Match: *", 304}, {"HEAD", "", 200}, {"DELETE", "", 204}} {
-		time.Sleep(stall / 3)
-		conn.Request(t, c.method+" /images/cat.png", c.header)
-		conn.Answer(t, c.method).Want(t, c.status)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := apitest.NewPipeServer(t, api.Options{Stall: stall})
+		cat := apitest.Picture(t, 1, 0)
+		conn := s.Dial(t)
+		conn.Request(t, "PUT /images/cat.png", fmt.Sprint("Content-Length: ", len(cat)))
+		io.WriteString(conn, cat)
+		conn.Answer(t, http.MethodPut).Want(t, http.StatusCreated)
+		for _, c := range []struct {
+			method, header string
+			status         int
+		}{{"GET", "", 200}, {"GET", "If-None-Match: *", 304}, {"HEAD", "", 200}, {"DELETE", "", 204}} {
+			time.Sleep(3 * stall)
+			conn.Request(t, c.method+" /images/cat.png", c.header)
+			conn.Answer(t, c.method).Want(t, c.status)
+		}
+	})
 }

@@ -15,7 +15,12 @@ import (
 // Dial connects to the server, for requests that net/http's client would not send.
 func (c *Client) Dial(t testing.TB) *Conn {
 	t.Helper()
-	conn, err := net.Dial("tcp", c.Host())
+	dial := new(net.Dialer).DialContext
+	transport := c.HTTP.Transport.(*http.Transport)
+	if transport.DialContext != nil {
+		dial = transport.DialContext
+	}
+	conn, err := dial(t.Context(), "tcp", c.Host())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,27 +28,23 @@ func (c *Client) Dial(t testing.TB) *Conn {
 	if err := conn.SetDeadline(time.Now().Add(Patience)); err != nil {
 		t.Fatal(err)
 	}
-	tcp := conn.(*net.TCPConn)
+	tcp, _ := conn.(*net.TCPConn)
 	if strings.HasPrefix(c.URL, "https:") {
-		trusts := c.HTTP.Transport.(*http.Transport).TLSClientConfig.RootCAs
-		conn = tls.Client(conn, &tls.Config{RootCAs: trusts, ServerName: "127.0.0.1"})
+		conn = tls.Client(conn, &tls.Config{RootCAs: transport.TLSClientConfig.RootCAs, ServerName: "127.0.0.1"})
 	}
-	return &Conn{conn.(duplex), tcp, bufio.NewReader(conn), ""}
-}
-
-// duplex is a *net.TCPConn or *tls.Conn.
-type duplex interface {
-	net.Conn
-	CloseWrite() error
+	return &Conn{conn, tcp, bufio.NewReader(conn), ""}
 }
 
 // Conn is a connection on which a test writes requests itself.
 type Conn struct {
-	duplex
-	TCP  *net.TCPConn  // below TLS
+	net.Conn
+	TCP  *net.TCPConn  // below TLS; nil for a pipe
 	R    *bufio.Reader // reads responses
 	line string        // of the last request
 }
+
+// CloseWrite tells the server that nothing more will be sent. A pipe cannot do it.
+func (c *Conn) CloseWrite() error { return c.Conn.(interface{ CloseWrite() error }).CloseWrite() }
 
 // Request writes the head of a request: the request line, Host, and a line for each field
 // of the header.
