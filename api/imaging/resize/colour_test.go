@@ -57,7 +57,7 @@ func TestColours(t *testing.T) {
 			data := readSample(t, test.name)
 			s := newSource(t, data)
 			s.Orientation = 1
-			got := pixelsOf(t, data, whole(s))
+			got := pixelsOf(t, data, fullSize(s))
 			wantColours(t, got, premultiplied(decode(t, readSample(t, test.like))), test.tolerance)
 		})
 	}
@@ -100,14 +100,14 @@ func TestTopDownBMP(t *testing.T) {
 		return color.NRGBAModel.Convert(upright.At(x, b.Dy()-1-y)).(color.NRGBA)
 	})
 	data := readSample(t, "topdown.bmp")
-	wantColours(t, pixelsOf(t, data, whole(newSource(t, data))), premultiplied(want), 0)
+	wantColours(t, pixelsOf(t, data, fullSize(newSource(t, data))), premultiplied(want), 0)
 }
 
 // TestCMYK wants what Chromium 156 shows of a JPEG of four inks without a profile.
 func TestCMYK(t *testing.T) {
 	t.Parallel()
 	data := readSample(t, "cmyk.jpg")
-	got := pixelsOf(t, data, whole(newSource(t, data)))
+	got := pixelsOf(t, data, fullSize(newSource(t, data)))
 	for at, want := range map[image.Point]color.RGBA{
 		{X: 5, Y: 5}:   {31, 20, 110, 255},
 		{X: 20, Y: 20}: {255, 255, 255, 255},
@@ -149,7 +149,7 @@ func TestExact(t *testing.T) {
 	for name, m := range map[string]image.Image{"grey": grey, "layered": layered, "opaque": opaque, "paletted": paletted} {
 		t.Run(name, func(t *testing.T) {
 			s := newSource(t, encodePNG(t, m))
-			got := decode(t, makeVariant(t, s, whole(s)).Data)
+			got := decode(t, makeVariant(t, s, fullSize(s)).Data)
 			for y := range 41 {
 				for x := range 63 {
 					want := color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA)

@@ -76,11 +76,15 @@ func TestDamaged(t *testing.T) {
 	for name, data := range small(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			cuts, flips := 8, 20
+			if whole {
+				cuts, flips = 25, 60
+			}
 			random := rand.New(rand.NewPCG(5, uint64(len(data))))
-			for range 25 {
+			for range cuts {
 				check(t, data[:random.IntN(len(data))])
 			}
-			for range 60 {
+			for range flips {
 				spoiled := bytes.Clone(data)
 				at := random.IntN(len(data))
 				if random.IntN(2) == 0 { // headers are more interesting

@@ -17,6 +17,10 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
+// whole is set for the long form of the tests, as in api/e2e. The short form, which
+// runs for every change, leaves out repetitions and large pictures.
+var whole = os.Getenv("IMAGESERVER_E2E") == "full"
+
 // samples are the images of testdata.
 func samples(t testing.TB) []string {
 	t.Helper()
@@ -83,8 +87,8 @@ func pixelsOf(t testing.TB, data []byte, p resize.Plan) *image.RGBA {
 	return premultiplied(decode(t, makeVariant(t, newSource(t, data), p).Data))
 }
 
-// whole plans a copy as large as the picture.
-func whole(s resize.Source) resize.Plan {
+// fullSize plans a copy as large as the picture.
+func fullSize(s resize.Source) resize.Plan {
 	w, h := s.Upright()
 	return resize.Plan{Width: w, Height: h, Format: format.PNG}
 }

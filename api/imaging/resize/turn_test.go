@@ -21,13 +21,13 @@ func TestTurn(t *testing.T) {
 			t.Run(fmt.Sprint(name, "/", o), func(t *testing.T) {
 				t.Parallel()
 				stored := newSource(t, file(1))
-				upright := seen(pixelsOf(t, file(1), whole(stored)), o)
+				upright := seen(pixelsOf(t, file(1), fullSize(stored)), o)
 				data := file(o)
 				s := newSource(t, data)
 				if w, h := s.Upright(); s.Orientation != o || w != upright.Rect.Dx() || h != upright.Rect.Dy() {
 					t.Fatalf("got orientation %d and %d × %d, want %d and %v", s.Orientation, w, h, o, upright.Rect)
 				}
-				wantColours(t, pixelsOf(t, data, whole(s)), upright, 0)
+				wantColours(t, pixelsOf(t, data, fullSize(s)), upright, 0)
 				for _, r := range []resize.Request{
 					{Width: 32}, {Height: 16}, {Width: 24, Height: 24}, {Width: 32, Height: 16, Cover: true}, {Width: 16, Height: 32, Cover: true}, {Width: 16, Height: 16, Cover: true},
 				} {
