@@ -2,12 +2,12 @@ package format
 
 import "fmt"
 
-// fullBox is the size of the version and flags that many boxes begin with
+// fullBox is the size of the version and the flags, with which many boxes begin
 // (ISO/IEC 14496-12, 4.2).
 const fullBox = 4
 
-// box reads the box at off (14496-12, 4.2). One of size 0 reaches to the end,
-// one of size 1 has its size in 64 bits.
+// box reads the box at off (14496-12, 4.2). A size of 0 means that the box continues
+// to the end of s. A size of 1 means that a size of 64 bits follows.
 func box(s section, off int64) (part, int64, error) {
 	b, err := s.bytes(off, 8)
 	if err != nil {
@@ -31,7 +31,7 @@ func box(s section, off int64) (part, int64, error) {
 	return part{kind, content}, off + size, err
 }
 
-// find follows a path of boxes, through the first of each kind.
+// find returns the box at a path of kinds. It follows the first box of each kind.
 func find(s section, path ...string) (section, error) {
 	for _, kind := range path {
 		var err error
@@ -42,6 +42,7 @@ func find(s section, path ...string) (section, error) {
 	return s, nil
 }
 
+// child returns the first box of this kind in s.
 func child(s section, kind string) (section, error) {
 	for p, err := range s.parts(0, box) {
 		if err != nil {

@@ -40,19 +40,20 @@ import (
 	"github.com/h2non/filetype/matchers"
 )
 
-// Errors of this package wrap one of these, or come from the caller's reader.
-// Their texts are short and fit to show to the person uploading.
+// Each error of this package wraps one of these, or comes from the caller's
+// reader. The texts are short and written for the person uploading.
 var (
-	// ErrUnknown means the bytes do not begin like any of the [Types].
+	// ErrUnknown means that the bytes do not begin like an image of any of the [Types].
 	ErrUnknown = errors.New("not a known kind of image")
 
-	// ErrMalformed means they begin like one, but its header is cut off or
-	// says what cannot be.
+	// ErrMalformed means that the bytes begin like an image, but its header is cut
+	// off or contains impossible values.
 	ErrMalformed = errors.New("damaged image")
 )
 
-// strangers are files people take for images, named in the refusal.
-var strangers = [...]struct {
+// lookalikes are types of files that people mistake for images. The error of Sniff
+// names them.
+var lookalikes = [...]struct {
 	known matchers.Matcher
 	name  string
 }{
@@ -67,14 +68,15 @@ var strangers = [...]struct {
 	{matchers.Archive[matchers.TypeGz], "compressed with gzip"},
 }
 
-// SniffLen is how many bytes [Sniff] looks at. Only an SVG needs as many, for
-// the comments and the DOCTYPE before its first tag, which are rarely longer than 2 kB.
+// SniffLen is the number of bytes that [Sniff] reads. Only an SVG needs that many,
+// because of the comments and the DOCTYPE before its first tag. Those are rarely
+// longer than 2 kB.
 const SniffLen = 4096
 
-// Sniff decides the type of a file from its first SniffLen bytes, or all of a
-// shorter one, so that an upload can be refused before its body is read. Where
-// it knows none it returns an [ErrUnknown]. Where these bytes are all comment it
-// says SVG, and [Detect] decides.
+// Sniff decides the type of a file from its first SniffLen bytes, or from all
+// bytes of a shorter file. So an upload can be refused before its body is read.
+// If no type fits, it returns an [ErrUnknown]. If all of these bytes are a
+// comment, it returns SVG, and [Detect] decides.
 func Sniff(head []byte) (Type, error) {
 	head = head[:min(len(head), SniffLen)]
 	for _, f := range formats {
@@ -82,7 +84,7 @@ func Sniff(head []byte) (Type, error) {
 			return f.Type, nil
 		}
 	}
-	for _, s := range strangers {
+	for _, s := range lookalikes {
 		if s.known(head) {
 			return "", fmt.Errorf("%w: it is %s", ErrUnknown, s.name)
 		}
@@ -90,35 +92,36 @@ func Sniff(head []byte) (Type, error) {
 	return "", ErrUnknown
 }
 
-// Info is what Detect finds out.
+// Info is the result of Detect.
 type Info struct {
 	Type Type
 
-	// Width and Height are in pixels, as a browser shows the image (naturalWidth):
-	// turned as its metadata asks, where browsers heed that. Both are 0 for an
-	// SVG that does not say how large it is, and at least 1 otherwise.
+	// Width and Height are the size in pixels that a browser shows (naturalWidth).
+	// If browsers apply the orientation of this type, the size is that of the turned
+	// image. Both are 0 for an SVG without a size, and at least 1 otherwise.
 	Width, Height int
 
-	// Orientation is how the pixels must be turned and mirrored to be seen
-	// upright, as EXIF counts it (TIFF 6.0, section 8): 1 to 8, and 1 where
-	// nothing is said or what is said makes no sense. It is read in JPEG, PNG,
-	// WebP and TIFF, and is 1 in all others; AVIF, HEIC and JPEG XL turn by other means.
+	// Orientation says how to turn and mirror the pixels to show them upright, with
+	// the numbers 1 to 8 of Exif (TIFF 6.0, section 8). It is 1 if the image has no
+	// orientation or an invalid one. It is read in JPEG, PNG, WebP and TIFF. For all
+	// other types it is 1: AVIF, HEIC and JPEG XL are turned by other means.
 	//
-	// Width and Height are turned by it already, except those of a WebP, in
-	// which browsers do not heed what the metadata ask. Copies do.
+	// Width and Height already include the turn, except for a WebP: browsers ignore
+	// the orientation of a WebP. Package resize applies it.
 	Orientation int
 }
 
-// Detect looks at the header of the image of size bytes in r. It returns the
-// type that [Sniff] gives for the beginning, or an [ErrUnknown]; and an
-// [ErrMalformed] where the header cannot be right. A raw photo that begins
-// like a TIFF shows itself only here, as unknown, and so does a long comment that
-// is not followed by an SVG.
+// Detect reads the header of the image of size bytes in r. The type is that of
+// [Sniff]. It returns an [ErrUnknown] if the file is not an image of the [Types],
+// and an [ErrMalformed] if the header cannot be right. Two kinds of files pass
+// Sniff and are unknown here: a raw photo that begins like a TIFF, and a long
+// comment without an SVG behind it.
 //
-// It reads in blocks, rarely more than one or two, and gives up on a header
-// that takes hundreds: whatever the file, a call costs a few milliseconds and
-// two megabytes of memory at most, or 60 milliseconds and seven megabytes for a
-// DOCTYPE of 1 MiB before an SVG. An error of r is returned wrapped.
+// Detect reads in blocks, rarely more than one or two. It refuses a header that
+// needs hundreds of blocks. So a call takes at most a few milliseconds and two
+// megabytes of memory, whatever the file. The exception is a DOCTYPE of 1 MiB
+// before an SVG: 60 milliseconds and seven megabytes. An error of r is returned
+// wrapped.
 func Detect(r io.ReaderAt, size int64) (Info, error) {
 	file := wholeFile(r, size)
 	info, err := detect(file)
@@ -150,15 +153,15 @@ func detect(file section) (Info, error) {
 	return Info{Type: t, Width: int(v.w), Height: int(v.h), Orientation: int(v.orientation)}, nil
 }
 
-// Animated reports whether an image of type t, which [Detect] has found, shows
-// more than one picture in time: a GIF or WebP with a second frame, an APNG
-// that counts two, an AVIF or HEIC that calls itself a sequence before all, a JPEG
-// XL that calls itself an animation.
+// Animated reports whether an image of type t, which [Detect] has returned for
+// it, is an animation: a GIF or WebP with a second frame, an APNG that counts two
+// frames or more, an AVIF or HEIC whose major brand is that of a sequence, or a
+// JPEG XL with the animation flag.
 //
-// An image that is damaged before its second picture is a still, and so is one
-// that hides it behind a header without end. To be sure of a still GIF takes all
-// of the file, read once in blocks of 128 KiB; any other type costs no more than
-// in Detect. The only errors are those of r, wrapped.
+// An image that is damaged before its second frame is not animated, and neither
+// is an image whose second frame comes after an endless header. A GIF with one
+// frame is read to its end, once, in blocks of 128 KiB. Any other type costs no
+// more than in Detect. The only errors are those of r, wrapped.
 func Animated(r io.ReaderAt, size int64, t Type) (bool, error) {
 	animated := t.format().animated
 	if animated == nil {
@@ -172,17 +175,18 @@ func Animated(r io.ReaderAt, size int64, t Type) (bool, error) {
 	return yes, nil
 }
 
-// maxSide bounds both sides whatever the type, so that they fit an int anywhere
-// and their product an int64. Formats with a lower bound have too few bits to
-// break it.
+// maxSide is the largest width and height of any type. Each fits into an int on
+// every platform, and their product into an int64. Some formats have a lower
+// limit: their fields have too few bits for larger numbers.
 const maxSide = math.MaxInt32
 
+// plausible checks the size that a measure function returned.
 func plausible(t Type, e extent) error {
 	if t == SVG && e == (extent{}) {
 		return nil
 	}
 	if e.w < 1 || e.h < 1 || e.w > maxSide || e.h > maxSide {
-		return fmt.Errorf("says it is %d × %d pixels", e.w, e.h)
+		return fmt.Errorf("has an impossible size of %d × %d pixels", e.w, e.h)
 	}
 	return nil
 }

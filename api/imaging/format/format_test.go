@@ -74,7 +74,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("UnmarshalText(%q) = %q, %v, want %q", name, got, err, want)
 		}
 	}
-	const known = "the known ones are jpeg, png, gif, webp, avif, heic, jxl, bmp, ico, tiff, svg"
+	const known = "use one of jpeg, png, gif, webp, avif, heic, jxl, bmp, ico, tiff, svg"
 	for _, name := range []string{"", "psd", "jpeg ", ".jpg", "image/png"} {
 		if got, err := format.Parse(name); got != "" || err == nil || !strings.Contains(err.Error(), known) {
 			t.Errorf("Parse(%q) = %q, %v, want an error that says %q", name, got, err, known)

@@ -20,9 +20,9 @@ type Frame struct {
 	// components: 3 for YCbCr without subsampling, 1.5 for 4:2:0. It is more than 0.
 	Samples float64
 
-	// RGB is set for a JPEG whose components are, by their names or by an Adobe
-	// segment, not converted to YCbCr. Such a segment behind the first scan is not
-	// found.
+	// RGB is set for a JPEG whose components are not converted to YCbCr. The names of
+	// the components say so, or an Adobe segment. ReadFrame does not find an Adobe
+	// segment after the first scan.
 	RGB bool
 
 	// Depth is the number of bits of a sample of a PNG, or of a palette index.

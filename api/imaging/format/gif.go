@@ -5,14 +5,14 @@ import (
 	"errors"
 )
 
-// beginsGIF asks for a header of the GIF89a Specification, 17.
+// beginsGIF requires a header of the GIF89a Specification, 17.
 func beginsGIF(head []byte) bool {
 	return bytes.HasPrefix(head, []byte("GIF87a")) || bytes.HasPrefix(head, []byte("GIF89a"))
 }
 
-// measureGIF reads the logical screen (GIF89a, 18) and skips the extensions
-// before the first picture. A picture that reaches beyond the screen widens it,
-// as in Chromium; some writers leave the screen at 0 × 0.
+// measureGIF reads the size of the logical screen (GIF89a, 18) and of the first
+// picture. A picture that is partly outside of the screen enlarges the screen, as in
+// Chromium. Some programs write a screen of 0 × 0.
 func measureGIF(file section) (extent, error) {
 	b, err := file.bytes(0, gifHeader)
 	if err != nil {
@@ -30,8 +30,8 @@ func measureGIF(file section) (extent, error) {
 	return extent{max(screen.w, x+w), max(screen.h, y+h)}, nil
 }
 
-// animatedGIF looks for a second picture. Where anything else than extensions
-// comes before it, the file is taken to end there.
+// animatedGIF looks for a second picture. Only extensions may come before it: any
+// other byte counts as the end of the file.
 func animatedGIF(file section) bool {
 	file.stream()
 	b, err := file.bytes(0, gifHeader)
@@ -42,11 +42,11 @@ func animatedGIF(file section) bool {
 	if err != nil {
 		return false
 	}
-	behind, err := skipGIFPicture(file, first)
+	end, err := skipGIFPicture(file, first)
 	if err != nil {
 		return false
 	}
-	second, err := gifPicture(file, behind)
+	second, err := gifPicture(file, end)
 	if err != nil {
 		return false
 	}
@@ -55,12 +55,12 @@ func animatedGIF(file section) bool {
 }
 
 const (
-	gifHeader     = 13 // with the logical screen descriptor (18)
-	gifDescriptor = 10 // of an image (20)
+	gifHeader     = 13 // bytes of the header and the logical screen descriptor (18)
+	gifDescriptor = 10 // bytes of an image descriptor (20)
 )
 
-// gifColours returns the size of a colour table by the flags of the descriptor
-// before it (19 and 21).
+// gifColours returns the size in bytes of a colour table. flags are those of the
+// descriptor before it (19 and 21).
 func gifColours(flags byte) int64 {
 	if flags&0x80 == 0 {
 		return 0
@@ -69,7 +69,7 @@ func gifColours(flags byte) int64 {
 }
 
 // gifPicture skips the extensions at off and returns the offset of the picture
-// that follows.
+// after them.
 func gifPicture(file section, off int64) (int64, error) {
 	for {
 		b, err := file.bytes(off, 1)
@@ -78,7 +78,7 @@ func gifPicture(file section, off int64) (int64, error) {
 		}
 		switch b[0] {
 		case '!':
-			if off, err = skipGIFBlocks(file, off+2); err != nil { // behind its label
+			if off, err = skipGIFBlocks(file, off+2); err != nil { // the label is the second byte
 				return 0, err
 			}
 		case ',':
@@ -89,8 +89,9 @@ func gifPicture(file section, off int64) (int64, error) {
 	}
 }
 
-// skipGIFPicture returns the offset behind a picture: its descriptor, colours,
-// a byte that says how wide its codes are, and the data (20 to 22).
+// skipGIFPicture returns the offset of the end of a picture. A picture consists of a
+// descriptor, a colour table, a byte with the width of the codes, and the data (20
+// to 22).
 func skipGIFPicture(file section, off int64) (int64, error) {
 	b, err := file.bytes(off, gifDescriptor)
 	if err != nil {
@@ -99,8 +100,8 @@ func skipGIFPicture(file section, off int64) (int64, error) {
 	return skipGIFBlocks(file, off+gifDescriptor+gifColours(b[9])+1)
 }
 
-// skipGIFBlocks returns the offset behind the sub-blocks at off, of which the
-// last is empty (15 and 16).
+// skipGIFBlocks returns the offset of the end of the sub-blocks at off. The last
+// sub-block is empty (15 and 16).
 func skipGIFBlocks(file section, off int64) (int64, error) {
 	for {
 		b, err := file.bytes(off, 1)

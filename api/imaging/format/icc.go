@@ -7,20 +7,21 @@ import (
 	"io"
 )
 
-// maxProfile is the largest ICC profile that is read, in bytes. Those of cameras
-// and screens have a few thousand, those of printers half a million.
+// maxProfile is the largest ICC profile that is read, in bytes. Profiles of cameras
+// and screens have a few thousand bytes, profiles of printers half a million.
 const maxProfile = 1 << 20
 
 // ICCProfile returns the colour profile (ICC.1) of an image of type t, which
-// [Detect] has found. It looks in JPEG, PNG, WebP, TIFF and BMP. It returns nil
-// where there is none, or a broken one, or one of more than 1 MiB: such an image
-// is sRGB to a browser. Only the beginning of a profile is checked.
+// [Detect] has returned for it. It reads the profiles of JPEG, PNG, WebP, TIFF and
+// BMP. It returns nil if there is no profile, or if the profile is broken or larger
+// than 1 MiB: a browser shows such an image as sRGB. It checks only the beginning of
+// a profile.
 //
-// A PNG can say in numbers instead how its colours are meant. ICCProfile makes a
-// profile of them: for greyscale if grey is set, or else for RGB.
+// A PNG can describe its colours with numbers instead. ICCProfile makes a profile
+// from them, for greyscale if grey is set, or else for RGB.
 //
-// Other formats have such numbers too: BMP (LCS_CALIBRATED_RGB), TIFF, and the Exif
-// of a JPEG; and a GIF can hold a profile. Chromium 156 uses none of them, so they
+// BMP (LCS_CALIBRATED_RGB), TIFF and the Exif of a JPEG can also contain such
+// numbers, and a GIF can contain a profile. Chromium 156 does not use them, so they
 // are not read. The only errors are those of r, wrapped.
 func ICCProfile(r io.ReaderAt, size int64, t Type, grey bool) ([]byte, error) {
 	read := t.format().profile
@@ -38,13 +39,15 @@ func ICCProfile(r io.ReaderAt, size int64, t Type, grey bool) ([]byte, error) {
 	return profile, nil
 }
 
-// isProfile checks the length and the signature of the header (ICC.1:2022, 7.2).
+// isProfile checks the length and the signature of a profile (ICC.1:2022, 7.2).
 func isProfile(b []byte) bool { return len(b) >= profileHeader && string(b[36:40]) == "acsp" }
 
+// profileHeader is the size of the header of a profile.
 const profileHeader = 128
 
-// jpegProfile puts the profile together from its APP2 segments (ICC.1:2022, B.4):
-// a name, the number of the segment from 1 on, and how many there are.
+// jpegProfile joins the profile from APP2 segments (ICC.1:2022, B.4). Each contains a
+// name, the number of the segment, which begins with 1, the number of all segments,
+// and a piece of the profile.
 func jpegProfile(file section, _ bool) []byte {
 	const name = "ICC_PROFILE\x00"
 	var pieces [256][]byte
@@ -81,8 +84,8 @@ func jpegProfile(file section, _ bool) []byte {
 	return profile
 }
 
-// unpackProfile unpacks the content of an iCCP chunk (PNG third edition,
-// 11.3.2.3): a name, a 0, the method 0, and the profile, compressed.
+// unpackProfile unpacks the content of an iCCP chunk (PNG third edition, 11.3.2.3):
+// a name, a 0, the compression method 0, and the compressed profile.
 func unpackProfile(chunk []byte) []byte {
 	_, packed, _ := bytes.Cut(chunk, []byte{0})
 	if len(packed) == 0 || packed[0] != 0 {
@@ -91,6 +94,8 @@ func unpackProfile(chunk []byte) []byte {
 	return inflate(packed[1:])
 }
 
+// inflate decompresses a profile. It returns nil if the data is broken or the
+// profile too large.
 func inflate(packed []byte) []byte {
 	z, err := zlib.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -103,7 +108,7 @@ func inflate(packed []byte) []byte {
 	return profile
 }
 
-// webpProfile reads an ICCP chunk (RFC 9649, 2.7.1.4), which stands before the
+// webpProfile reads an ICCP chunk (RFC 9649, 2.7.1.4), which comes before the
 // picture.
 func webpProfile(file section, _ bool) []byte {
 	riff, err := openRIFF(file)
@@ -125,7 +130,7 @@ func webpProfile(file section, _ bool) []byte {
 	return nil
 }
 
-// tiffProfile reads the field of a profile (ICC.1:2022, B.5).
+// tiffProfile reads the field with the profile (ICC.1:2022, B.5).
 func tiffProfile(file section, _ bool) []byte {
 	for f, err := range fields(file) {
 		if err != nil {
@@ -141,7 +146,7 @@ func tiffProfile(file section, _ bool) []byte {
 	return nil
 }
 
-// bmpProfile reads the profile that a BITMAPV5HEADER points to (Microsoft, Windows
+// bmpProfile reads the profile at the offset in a BITMAPV5HEADER (Microsoft, Windows
 // GDI, BITMAPV5HEADER). The offset counts from the beginning of that header.
 func bmpProfile(file section, _ bool) []byte {
 	const size, embedded = 124, "DEBM" // PROFILE_EMBEDDED, little-endian
@@ -161,8 +166,8 @@ func bmpProfile(file section, _ bool) []byte {
 	return bytes.Clone(b)
 }
 
-// whole returns all of the section, valid until the next call to any section of
-// the file, unless it is larger than a profile may be.
+// whole returns the content of the section, or an error if it is larger than
+// maxProfile. The content is valid until the next call to any section of the file.
 func (s section) whole() ([]byte, error) {
 	if s.size > maxProfile {
 		return nil, errEndless

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// An ICO is a directory of 6 bytes, an entry of 16 for each picture, and the
-// pictures (Microsoft, "Icons", 1995; Raymond Chen, "The evolution of the ICO
-// file format", 2010). A CUR is the same with another number in front.
+// An ICO consists of a directory of 6 bytes, an entry of 16 bytes for each picture,
+// and the pictures (Microsoft, "Icons", 1995; Raymond Chen, "The evolution of the
+// ICO file format", 2010). A CUR differs only in a number at the beginning.
 const (
 	icoDirectory = 6
 	icoEntry     = 16
 )
 
-// beginsICO asks for a first entry that makes sense, because 0, 1 and a count
-// alone begin many a file of small numbers.
+// beginsICO requires a valid first entry. The numbers 0, 1 and a count are not
+// enough, because many files begin with small numbers.
 func beginsICO(head []byte) bool {
 	if len(head) < icoDirectory+icoEntry || string(head[:4]) != "\x00\x00\x01\x00" {
 		return false
@@ -28,8 +28,8 @@ func beginsICO(head []byte) bool {
 		size > 0 && offset >= icoDirectory+icoEntry*count
 }
 
-// measureICO takes the size of the largest picture as its entry has it, as
-// browsers do, and asks whether there is a bitmap or a PNG where it points.
+// measureICO returns the size of the largest picture. Like browsers, it takes the
+// size from the entry. It checks that the entry points to a bitmap or a PNG.
 func measureICO(file section) (extent, error) {
 	b, err := file.bytes(0, icoDirectory)
 	if err != nil {
@@ -61,7 +61,7 @@ func measureICO(file section) (extent, error) {
 	return largest, err
 }
 
-// icoSide reads a width or height, which has one byte for up to 256.
+// icoSide reads a width or height of 1 to 256, which is stored in one byte.
 func icoSide(b byte) int64 {
 	if b == 0 {
 		return 256

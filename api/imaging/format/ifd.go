@@ -10,12 +10,13 @@ import (
 // field is an entry of an image file directory.
 type field struct {
 	tag, kind int64
-	value     int64 // if it is a single integer, else 0
-	count     int64
-	offset    int64 // of the values, when they are too many to stand in the field
+	value     int64 // the value if it is a single integer, or else 0
+	count     int64 // number of values
+	offset    int64 // offset of the values if they do not fit into the field
 }
 
-// The kinds of values that matter here (TIFF 6.0, section 2; the last is BigTIFF's).
+// The kinds of values that this package uses (TIFF 6.0, section 2; the last kind is
+// of BigTIFF).
 const (
 	kindByte      = 1
 	kindShort     = 3
@@ -24,10 +25,10 @@ const (
 	kindLong8     = 16
 )
 
-// fields walks the first directory of a TIFF (TIFF 6.0, section 2), of a
-// BigTIFF, which is the same with wider numbers, or of the content of Exif, which
-// is a TIFF without a picture. It does not follow the offset to the next
-// directory, so there is no circle to be led in.
+// fields iterates over the fields of the first directory of a TIFF (TIFF 6.0,
+// section 2). A BigTIFF is a TIFF with wider numbers, and the content of Exif is a
+// TIFF without a picture. fields does not follow the offset of the next directory,
+// so directories that refer to each other cannot make it loop forever.
 func fields(tiff section) iter.Seq2[field, error] {
 	return func(yield func(field, error) bool) {
 		d, err := openDirectory(tiff)
@@ -44,14 +45,15 @@ func fields(tiff section) iter.Seq2[field, error] {
 	}
 }
 
-// directory is the first one of a TIFF.
+// directory is the first directory of a TIFF.
 type directory struct {
 	tiff       section
 	order      binary.ByteOrder
-	wordSize   int   // of an offset, in bytes
-	first, end int64 // the offset of its fields
+	wordSize   int   // bytes of an offset
+	first, end int64 // offsets of the first field and of the end of the last
 }
 
+// openDirectory reads the header of the TIFF and the number of fields.
 func openDirectory(tiff section) (d directory, err error) {
 	head, err := tiff.bytes(0, 4)
 	if err != nil {
@@ -71,7 +73,7 @@ func openDirectory(tiff section) (d directory, err error) {
 	default:
 		return d, errors.New("does not begin like a TIFF")
 	}
-	// What stands before the first offset is as long as an offset.
+	// The header before the first offset is as long as an offset.
 	b, err := tiff.bytes(int64(d.wordSize), d.wordSize)
 	if err != nil {
 		return d, err
@@ -81,17 +83,18 @@ func openDirectory(tiff section) (d directory, err error) {
 		return d, err
 	}
 	count := d.number(b)
-	if count < 0 || count > 1<<16-1 { // a BigTIFF could have more, but who would write them
-		return d, fmt.Errorf("lists %d fields", uint64(count))
+	if count < 0 || count > 1<<16-1 { // the format of BigTIFF allows more, but no program writes more
+		return d, fmt.Errorf("has a directory of %d fields, more than 65535", uint64(count))
 	}
 	d.first = off + int64(countSize)
 	d.end = d.first + count*d.fieldSize()
 	return d, nil
 }
 
-// fieldSize is that of a tag, a kind, a count and a value.
+// fieldSize returns the bytes of a field: a tag, a kind, a count and a value.
 func (d directory) fieldSize() int64 { return int64(4 + 2*d.wordSize) }
 
+// field reads the field at off.
 func (d directory) field(off int64) (field, error) {
 	b, err := d.tiff.bytes(off, int(d.fieldSize()))
 	if err != nil {
@@ -114,7 +117,7 @@ func (d directory) field(off int64) (field, error) {
 	return f, nil
 }
 
-// number returns the integer that is all of b.
+// number returns the integer in b, which has 1, 2, 4 or 8 bytes.
 func (d directory) number(b []byte) int64 {
 	switch len(b) {
 	case 1:
@@ -127,21 +130,21 @@ func (d directory) number(b []byte) int64 {
 	return int64(d.order.Uint64(b))
 }
 
-// tagOrientation says how the picture lies (TIFF 6.0, section 8).
+// tagOrientation is the tag of the orientation (TIFF 6.0, section 8).
 const tagOrientation = 274
 
-// orientation is a value of that tag.
+// orientation is a value of tagOrientation.
 type orientation int
 
-// The first and the last, and the first of those that show the rows as columns.
+// The first and the last value, and the first value that shows the rows as columns.
 const (
 	upright    orientation = 1
 	leftTop    orientation = 5
 	leftBottom orientation = 8
 )
 
-// orientation returns the value of a field with tagOrientation. Browsers want it
-// to be a single SHORT.
+// orientation returns the value of a field with tagOrientation. Browsers require a
+// single SHORT.
 func (f field) orientation() orientation {
 	if o := orientation(f.value); f.kind == kindShort && upright <= o && o <= leftBottom {
 		return o
@@ -149,12 +152,12 @@ func (f field) orientation() orientation {
 	return upright
 }
 
-// oriented returns how an image stored in this extent is shown, where browsers
-// heed its orientation.
+// oriented returns the view of an image that is stored in this extent, for a type
+// whose orientation browsers apply.
 func (e extent) oriented(o orientation) view { return view{e.turn(o >= leftTop), o} }
 
-// exifOrientation returns what the content of Exif says of the image it stands in
-// (Exif 2.32, 4.6.4). If it is broken, it says nothing.
+// exifOrientation returns the orientation in the content of Exif (Exif 2.32,
+// 4.6.4). Broken Exif counts as upright.
 func exifOrientation(exif section) orientation {
 	for f, err := range fields(exif) {
 		if err == nil && f.tag == tagOrientation {
@@ -164,9 +167,9 @@ func exifOrientation(exif section) orientation {
 	return upright
 }
 
-// cutExifName returns what follows the name that Exif has in a JPEG (Exif 2.32,
-// 4.7.2), and whether it is there. The last byte of the name is 0, but browsers
-// let any pass.
+// cutExifName returns s without the name that Exif has in a JPEG (Exif 2.32, 4.7.2),
+// and whether s begins with that name. The last byte of the name should be 0, but
+// browsers accept any value.
 func cutExifName(s section) (exif section, found bool) {
 	name, err := s.bytes(0, 6)
 	if err != nil || string(name[:5]) != "Exif\x00" {

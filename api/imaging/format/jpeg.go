@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// The markers that matter here, from ITU-T T.81, table B.1.
+// The markers that this package uses, from ITU-T T.81, table B.1.
 const (
 	jpegTEM   = 0x01
 	jpegSOF0  = 0xc0
@@ -48,10 +48,10 @@ type jpegHeader struct {
 	Frame
 }
 
-// readJPEG walks the segments to the first scan (T.81, B.2.1). The frame
-// header, which has the size, may lie far behind the metadata. The Exif segment
-// should come first (Exif 2.32, 4.7.2), but browsers take it from anywhere
-// before the scan, and the first of several.
+// readJPEG reads the segments up to the first scan (T.81, B.2.1). The frame
+// header, which contains the size, can come long after the metadata. The Exif
+// segment should come first (Exif 2.32, 4.7.2), but browsers accept it anywhere
+// before the scan. If there are several, browsers use the first.
 func readJPEG(file section) (jpegHeader, error) {
 	h := jpegHeader{orientation: upright}
 	var framed, oriented bool
@@ -61,7 +61,7 @@ func readJPEG(file section) (jpegHeader, error) {
 		}
 		switch marker := p.kind[0]; {
 		case isJPEGFrame(marker) && framed, marker == jpegSOI:
-			return jpegHeader{}, errors.New("begins anew inside its header")
+			return jpegHeader{}, errors.New("has a second header")
 		case isJPEGFrame(marker):
 			framed = true
 			if err = h.readFrame(p); err != nil {
@@ -83,9 +83,9 @@ func readJPEG(file section) (jpegHeader, error) {
 	return jpegHeader{}, errCutOff
 }
 
-// jpegSegment skips the fill bytes that may stand before a marker (T.81,
-// B.1.1.2), and stray ones that may not, because decoders do. Its kind is the
-// marker.
+// jpegSegment reads the segment at off. Its kind is the marker. It skips the fill
+// bytes that are allowed before a marker (T.81, B.1.1.2). Like the decoders, it
+// also skips stray bytes, which are not allowed.
 func jpegSegment(file section, off int64) (part, int64, error) {
 	b, err := file.bytes(off, 2)
 	for err == nil && (b[0] != 0xff || b[1] == 0xff || b[1] == 0) {
@@ -97,7 +97,7 @@ func jpegSegment(file section, off int64) (part, int64, error) {
 	}
 	p := part{kind: string(b[1:])}
 	if b[1] == jpegTEM || jpegRST0 <= b[1] && b[1] <= jpegEOI {
-		return p, off + 2, nil // these stand alone
+		return p, off + 2, nil // these markers have no content
 	}
 	if b, err = file.bytes(off+2, 2); err != nil {
 		return part{}, 0, err
@@ -110,15 +110,15 @@ func jpegSegment(file section, off int64) (part, int64, error) {
 	return p, off + 2 + length, err
 }
 
-// isJPEGFrame tells SOF0 to SOF15 from the three markers among them that begin
-// no frame.
+// isJPEGFrame reports whether the marker begins a frame. Three of the markers from
+// SOF0 to SOF15 do not.
 func isJPEGFrame(marker byte) bool {
 	return jpegSOF0 <= marker && marker <= jpegSOFF &&
 		marker != jpegDHT && marker != jpegJPG && marker != jpegDAC
 }
 
-// readFrame reads a frame header (T.81, B.2.2). A height of 0 means that the
-// true one comes behind the first scan; no browser shows such a file.
+// readFrame reads a frame header (T.81, B.2.2). A height of 0 means that the true
+// height comes after the first scan. No browser shows such a file.
 func (h *jpegHeader) readFrame(p part) error {
 	b, err := p.bytes(0, 6)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// A JPEG XL is a bare codestream (ISO/IEC 18181-1) or a container of boxes with one
-// in it (ISO/IEC 18181-2).
+// A JPEG XL is a codestream (ISO/IEC 18181-1), or a container of boxes that contains
+// a codestream (ISO/IEC 18181-2).
 const (
 	jxlCodestream = "\xff\x0a"
 	jxlContainer  = "\x00\x00\x00\x0cJXL \x0d\x0a\x87\x0a"
@@ -16,8 +16,8 @@ func beginsJXL(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(jxlCodestream)) || bytes.HasPrefix(head, []byte(jxlContainer))
 }
 
-// measureJXL turns the size as the codestream asks. Browsers heed that, and not the
-// Exif in a container (Chromium 156).
+// measureJXL turns the size by the orientation in the codestream. Browsers apply
+// that orientation and ignore Exif in a container (Chromium 156).
 func measureJXL(file section) (view, error) {
 	h, err := readJXL(file)
 	return view{h.size.turn(h.orientation >= leftTop), upright}, err
@@ -28,7 +28,7 @@ func animatedJXL(file section) bool {
 	return err == nil && h.animated
 }
 
-// jxlHeader is what the beginning of a codestream says.
+// jxlHeader is the content of the first fields of a codestream.
 type jxlHeader struct {
 	size        extent
 	orientation orientation
@@ -64,11 +64,11 @@ func readJXL(file section) (h jxlHeader, err error) {
 	return h, nil
 }
 
-// jxlHeadSize is more than all that readJXL reads, in bytes.
+// jxlHeadSize is a number of bytes that is always enough for readJXL.
 const jxlHeadSize = 32
 
-// jxlHead returns the beginning of the codestream, which a container has in one jxlc
-// box or in parts, in jxlp boxes that begin with a number (18181-2, 9).
+// jxlHead returns the beginning of the codestream. A container has the codestream in
+// one jxlc box, or in several jxlp boxes, which begin with a number (18181-2, 9).
 func jxlHead(file section) ([]byte, error) {
 	codestream := func(s section) ([]byte, error) { return s.bytes(0, int(min(s.size, jxlHeadSize))) }
 	head, err := codestream(file)
@@ -97,7 +97,8 @@ func jxlHead(file section) ([]byte, error) {
 	return joined, nil
 }
 
-// jxlBox reads a box, also one that is cut off: browsers draw what there is of it.
+// jxlBox reads a box. It accepts a box that is cut off, because browsers show the
+// part of the picture that is there.
 func jxlBox(s section, off int64) (part, int64, error) {
 	p, end, err := box(s, off)
 	if err == errCutOff && p.kind != "" {
@@ -106,11 +107,12 @@ func jxlBox(s section, off int64) (part, int64, error) {
 	return p, end, err
 }
 
-// bits reads numbers, the lowest bit of each byte first (18181-1, annex B).
+// bits reads numbers of any width, beginning with the lowest bit of each byte
+// (18181-1, annex B).
 type bits struct {
 	b     []byte
 	off   int
-	short bool // more was read than there is
+	short bool // set after a read behind the end of b
 }
 
 func (r *bits) number(n int) (v int64) {
@@ -127,10 +129,10 @@ func (r *bits) number(n int) (v int64) {
 
 func (r *bits) flag() bool { return r.number(1) == 1 }
 
-// pick reads which of the widths a number has, and the number.
+// pick reads the index of a width, in 2 bits, and then a number of that width.
 func (r *bits) pick(widths [4]int) int64 { return r.number(widths[r.number(2)]) }
 
-// jxlSize reads a SizeHeader: a height, and a width or the shape of the picture.
+// jxlSize reads a SizeHeader: a height, and a width or an aspect ratio.
 func (r *bits) jxlSize() extent {
 	small := r.flag()
 	side := func() int64 {
@@ -147,11 +149,11 @@ func (r *bits) jxlSize() extent {
 	return extent{side(), h}
 }
 
-// skipJXLPreview passes over a PreviewHeader.
+// skipJXLPreview skips a PreviewHeader.
 func (r *bits) skipJXLPreview() {
 	widths := [4]int{6, 8, 10, 12}
 	if r.flag() {
-		widths = [4]int{0, 0, 5, 9} // of a number of blocks
+		widths = [4]int{0, 0, 5, 9} // the size is a number of blocks
 	}
 	r.pick(widths)
 	if r.number(3) == 0 {

@@ -8,17 +8,17 @@ import (
 	"hash/crc32"
 )
 
-// pngSignature is from the PNG Specification, Third Edition, 5.2, like the
-// other sections named here.
+// pngSignature is the beginning of a PNG (PNG Specification, Third Edition, 5.2).
+// All section numbers in this file are of that specification.
 const pngSignature = "\x89PNG\r\n\x1a\n"
 
 func beginsPNG(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(pngSignature))
 }
 
-// measurePNG reads the header and walks the chunks to the picture. An eXIf
-// chunk (11.3.4.5) may stand before it or behind. Browsers heed the first of
-// several, and none behind the picture (Chromium 156).
+// measurePNG reads the header and the chunks up to the picture. An eXIf chunk
+// (11.3.4.5) may come before or after the picture. Browsers use the first of
+// several, and ignore a chunk after the picture (Chromium 156).
 func measurePNG(file section) (view, error) {
 	e, _, err := pngHeader(file)
 	if err != nil {
@@ -46,8 +46,8 @@ func framePNG(file section) (Frame, error) {
 	return f, err
 }
 
-// animatedPNG reads the number of frames in the acTL chunk, which an APNG has
-// before its picture (11.3.6.1). It may be 1.
+// animatedPNG reads the number of frames from the acTL chunk, which an APNG has
+// before its picture (11.3.6.1). The number may be 1.
 func animatedPNG(file section) bool {
 	for p, err := range file.parts(pngHeaderSize, pngChunk) {
 		switch {
@@ -61,11 +61,11 @@ func animatedPNG(file section) bool {
 	return false
 }
 
-// pngHeaderSize is that of the signature and the IHDR chunk: its length, type,
-// 13 bytes of content and checksum.
+// pngHeaderSize is the size of the signature and of the IHDR chunk, which consists
+// of its length, its type, 13 bytes of content and a checksum.
 const pngHeaderSize = int64(len(pngSignature)) + 4 + 4 + 13 + 4
 
-// pngHeader reads the IHDR chunk (11.2.1), which must come first (5.6).
+// pngHeader reads the IHDR chunk (11.2.1), which must be the first chunk (5.6).
 func pngHeader(file section) (extent, Frame, error) {
 	b, err := file.bytes(0, int(pngHeaderSize))
 	if err != nil {
@@ -85,7 +85,7 @@ func pngHeader(file section) (extent, Frame, error) {
 	}
 	compression, filter, interlace := b[10], b[11], b[12]
 	if compression > 0 || filter > 0 || interlace > 1 {
-		return extent{}, Frame{}, fmt.Errorf("is packed by methods %d, %d and %d, which do not exist", compression, filter, interlace)
+		return extent{}, Frame{}, fmt.Errorf("uses the methods %d, %d and %d of compression, filter and interlacing, which do not exist", compression, filter, interlace)
 	}
 	return extent{be32(b), be32(b[4:])}, Frame{Depth: int(depth), Palette: colour == pngIndexed, Interlaced: interlace == 1}, nil
 }
@@ -93,20 +93,20 @@ func pngHeader(file section) (extent, Frame, error) {
 // pngIndexed is the colour type of pixels that are indexes of a palette (11.2.1).
 const pngIndexed = 3
 
-// pngDepths returns the bit depths that go with a colour type (11.2.1).
+// pngDepths returns the bit depths that are allowed for a colour type (11.2.1).
 func pngDepths(colour byte) []byte {
 	switch colour {
 	case 0: // greyscale
 		return []byte{1, 2, 4, 8, 16}
 	case pngIndexed:
 		return []byte{1, 2, 4, 8}
-	case 2, 4, 6: // truecolour, and either with alpha
+	case 2, 4, 6: // truecolour, greyscale with alpha, truecolour with alpha
 		return []byte{8, 16}
 	}
 	return nil
 }
 
-// pngChunk reads a chunk (5.3) but not the checksum behind it.
+// pngChunk reads a chunk (5.3), without the checksum at its end.
 func pngChunk(file section, off int64) (part, int64, error) {
 	b, err := file.bytes(off, 8)
 	if err != nil {
@@ -114,7 +114,7 @@ func pngChunk(file section, off int64) (part, int64, error) {
 	}
 	length, kind := be32(b), string(b[4:])
 	content, err := file.sub(off+8, length)
-	if err != nil && kind == "IDAT" && off+8 < file.size { // browsers show what there is of a picture that is cut off
+	if err != nil && kind == "IDAT" && off+8 < file.size { // browsers show the first rows of a picture that is cut off
 		content, err = file.from(off + 8)
 	}
 	return part{kind, content}, off + 8 + length + 4, err

@@ -6,10 +6,10 @@ import (
 	"math"
 )
 
-// pngProfile returns the profile of a PNG or makes one. Where several chunks speak
-// of colours, cICP comes before iCCP, sRGB, and gAMA with cHRM, in this order (PNG
-// third edition, 4.3). As in Chromium 156 a chunk that is broken does not count,
-// nor a cHRM without gAMA.
+// pngProfile returns the profile of a PNG, or makes one. If several chunks describe
+// the colours, the order of precedence is cICP, iCCP, sRGB, gAMA with cHRM (PNG third
+// edition, 4.3). Like Chromium 156, it ignores a broken chunk, and a cHRM without
+// gAMA.
 func pngProfile(file section, grey bool) []byte {
 	chunks := pngColourChunks(file)
 	if code, ok := parseCICP(chunks["cICP"]); ok {
@@ -24,10 +24,11 @@ func pngProfile(file section, grey bool) []byte {
 	return gammaProfile(chunks["gAMA"], chunks["cHRM"], grey)
 }
 
-// pngColourChunks returns the chunks that decide on the colours, which stand before
-// the picture. Of several it takes the first with the length that it must have.
+// pngColourChunks returns the content of the chunks that describe the colours, by
+// kind. They come before the picture. If a kind comes several times, it returns the
+// first with a valid length.
 func pngColourChunks(file section) map[string][]byte {
-	sizes := map[string]int64{"cICP": 4, "iCCP": 0, "sRGB": 1, "gAMA": 4, "cHRM": 32} // 0 is any
+	sizes := map[string]int64{"cICP": 4, "iCCP": 0, "sRGB": 1, "gAMA": 4, "cHRM": 32} // 0 means any size
 	chunks := make(map[string][]byte)
 	for p, err := range file.parts(pngHeaderSize, pngChunk) {
 		if err != nil || p.kind == "IDAT" {
@@ -42,13 +43,13 @@ func pngColourChunks(file section) map[string][]byte {
 	return chunks
 }
 
-// checkedChunk returns the content of a chunk, or nil where its checksum (5.3) does
-// not match.
+// checkedChunk returns the content of a chunk, or nil if its checksum (5.3) does not
+// match.
 func checkedChunk(p part) []byte {
 	if p.off+p.size+4 > p.w.size {
 		return nil
 	}
-	b, err := section{p.w, p.off - 4, 4 + p.size + 4}.whole() // with its type and the checksum
+	b, err := section{p.w, p.off - 4, 4 + p.size + 4}.whole() // the chunk with its type and checksum
 	if err != nil {
 		return nil
 	}
@@ -59,12 +60,12 @@ func checkedChunk(p part) []byte {
 	return append([]byte{}, b[4:end]...)
 }
 
-// cicp says by number how colours are meant (ITU-T H.273): the primaries and the
-// transfer function.
+// cicp describes colours with numbers of ITU-T H.273: one for the primaries and one
+// for the transfer function.
 type cicp struct{ primaries, transfer byte }
 
-// parseCICP reads a cICP chunk (11.3.2.6). Chromium 156 ignores one with numbers it
-// does not know, or for values that do not use the full range.
+// parseCICP reads a cICP chunk (11.3.2.6). Like Chromium 156, it ignores a chunk with
+// unknown numbers, and a chunk for values that do not use the full range.
 func parseCICP(b []byte) (c cicp, ok bool) {
 	if len(b) != 4 || b[2] != 0 || b[3] != 1 {
 		return c, false
@@ -75,8 +76,9 @@ func parseCICP(b []byte) (c cicp, ok bool) {
 	return c, primaries && transfer
 }
 
-// profile names the numbers of an HDR picture too: a curve cannot say what they
-// mean. Browsers prefer them to the curve.
+// profile makes an ICC profile. The profile of an HDR picture also contains the
+// numbers, because a curve cannot express HDR. Browsers prefer the numbers to the
+// curve.
 func (c cicp) profile(grey bool) []byte {
 	if c == (cicp{1, 13}) { // sRGB
 		return nil
@@ -96,8 +98,8 @@ const (
 	cicpHLG = 18
 )
 
-// chromaticities returns those of white, red, green and blue, as in a cHRM chunk
-// (H.273, table 2).
+// chromaticities returns the chromaticities of white, red, green and blue, as in a
+// cHRM chunk (H.273, table 2).
 func (c cicp) chromaticities() (xy chromaticities, ok bool) {
 	const d65x, d65y = .3127, .3290
 	switch c.primaries {
@@ -125,11 +127,11 @@ func (c cicp) chromaticities() (xy chromaticities, ok bool) {
 	return xy, false
 }
 
-// curve returns the transfer function (H.273, table 3). HDR gets the curve of sRGB,
-// for programs that do not know the cicp tag.
+// curve returns the transfer function (H.273, table 3). For HDR it returns the curve
+// of sRGB, for programs that do not know the cicp tag.
 func (c cicp) curve() (y curve, ok bool) {
 	switch c.transfer {
-	case 1, 6, 11, 14, 15: // BT.709 and its kin, on a display as of BT.1886
+	case 1, 6, 11, 14, 15: // BT.709 and similar ones, on a display of BT.1886
 		return gamma(2.4), true
 	case 4:
 		return gamma(2.2), true
@@ -147,10 +149,11 @@ func (c cicp) curve() (y curve, ok bool) {
 	return y, false
 }
 
-// gammaProfile makes a profile of a gAMA chunk (11.3.2.2) and a cHRM chunk
-// (11.3.2.1), which may be missing. Chromium 156 takes an exponent that is within 5 %
-// of 1/2.2 for sRGB where there is no cHRM. So it is taken here with the cHRM of
-// sRGB too: most of the editors that write both mean that (11.3.2.5).
+// gammaProfile makes a profile from a gAMA chunk (11.3.2.2) and a cHRM chunk
+// (11.3.2.1), which may be missing. It returns nil for sRGB. Chromium 156 treats an
+// exponent within 5 % of 1/2.2 as sRGB if there is no cHRM. gammaProfile does so
+// also if the cHRM is that of sRGB: most editors that write both chunks mean sRGB
+// (11.3.2.5).
 func gammaProfile(gAMA, cHRM []byte, grey bool) []byte {
 	if gAMA == nil || be32(gAMA) == 0 {
 		return nil

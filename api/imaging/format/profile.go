@@ -5,19 +5,19 @@ import (
 	"math"
 )
 
-// profileBuilder collects the tags of an ICC profile (ICC.1:2022, 7.3). A tag without
-// content of its own has that of the one before.
+// profileBuilder collects the tags of an ICC profile (ICC.1:2022, 7.3).
 type profileBuilder struct {
 	grey           bool
 	table, content []byte
-	count          uint32
-	last           int // the size of the last content
+	count          uint32 // tags in table
+	last           int    // the size of the content that was added last
 }
 
-// curve is a parametric curve of type 3: from d on the linear value is (aX+b)^g, below
-// it is cX (ICC.1:2022, 10.18).
+// curve is a parametric curve of type 3: from d on the linear value is (aX+b)^g, and
+// below d it is cX (ICC.1:2022, 10.18).
 type curve struct{ g, a, b, c, d float64 }
 
+// gamma returns the curve X^g.
 func gamma(g float64) curve { return curve{g: g, a: 1} }
 
 // chromaticities are the x and y of white, red, green and blue.
@@ -25,7 +25,7 @@ type chromaticities [8]float64
 
 var srgbChromaticities = chromaticities{.3127, .3290, .64, .33, .30, .60, .15, .06}
 
-// near reports whether nobody would see a difference.
+// near reports whether the difference of the colours is too small to be seen.
 func (c chromaticities) near(other chromaticities) bool {
 	for i := range c {
 		if math.Abs(c[i]-other[i]) > .002 {
@@ -35,8 +35,8 @@ func (c chromaticities) near(other chromaticities) bool {
 	return true
 }
 
-// newProfile begins a profile of three primaries with the same curve for each, or of
-// greyscale. It returns nil where there are no such colours.
+// newProfile begins a profile for greyscale, or for RGB with the same curve for each
+// primary. It returns nil if the chromaticities do not define colours.
 func newProfile(xy chromaticities, y curve, grey bool) *profileBuilder {
 	colours, adaptation, ok := xy.matrices()
 	if !ok {
@@ -58,13 +58,14 @@ func newProfile(xy chromaticities, y curve, grey bool) *profileBuilder {
 	return p.add("rTRC", trc).add("gTRC", nil).add("bTRC", nil)
 }
 
+// add adds a tag. A tag with nil as its content shares the content of the tag before.
 func (p *profileBuilder) add(tag string, content []byte) *profileBuilder {
 	if content != nil {
 		p.last = len(content)
 		p.content = append(p.content, content...)
 		p.content = append(p.content, make([]byte, -len(p.content)&3)...)
 	}
-	offset := len(p.content) - (p.last+3)&^3 // without the header and the table
+	offset := len(p.content) - (p.last+3)&^3 // bytes adds the size of the header and the table
 	p.table = append(p.table, tag...)
 	p.table = binary.BigEndian.AppendUint32(p.table, uint32(offset))
 	p.table = binary.BigEndian.AppendUint32(p.table, uint32(p.last))
@@ -72,7 +73,7 @@ func (p *profileBuilder) add(tag string, content []byte) *profileBuilder {
 	return p
 }
 
-// bytes returns the profile, one for a display of version 4.4.
+// bytes returns the profile. Its class is display, its version 4.4.
 func (p *profileBuilder) bytes() []byte {
 	start := profileHeader + 4 + len(p.table)
 	b := make([]byte, profileHeader, start+len(p.content))
@@ -91,8 +92,8 @@ func (p *profileBuilder) bytes() []byte {
 	return append(append(b, p.table...), p.content...)
 }
 
-// fixed returns numbers in 32 bits, 16 of them behind the point, behind the type of a
-// tag and its padding (ICC.1:2022, 4.6).
+// fixed returns the content of a tag: its type, padding, and numbers in 32 bits, of
+// which 16 are behind the binary point (ICC.1:2022, 4.6).
 func fixed(kind string, numbers ...float64) []byte {
 	b := append([]byte(kind), 0, 0, 0, 0)
 	for _, n := range numbers {
@@ -102,13 +103,17 @@ func fixed(kind string, numbers ...float64) []byte {
 	return b
 }
 
-// d50 is the white that the colours of a profile are given for (ICC.1:2022, 7.2.16).
+// d50 is the white point of a profile, to which all its colours are relative
+// (ICC.1:2022, 7.2.16).
 var d50 = [3]float64{.9642, 1, .8249}
 
+// matrix is a matrix of rows.
 type matrix [3][3]float64
 
-// matrices returns the XYZ of the primaries, in columns, adapted to D50, and the
-// matrix that adapts them: the linear Bradford one (ICC.1:2022, annex E).
+// matrices returns two matrices. colours has the XYZ of the primaries in its columns,
+// adapted to D50. adaptation is the matrix that adapts them: the linear Bradford
+// transform (ICC.1:2022, annex E). ok is false if the chromaticities do not define
+// colours.
 func (c chromaticities) matrices() (colours, adaptation matrix, ok bool) {
 	if c[1] <= 0 {
 		return colours, adaptation, false
@@ -149,7 +154,8 @@ func (m matrix) times(n matrix) (out matrix) {
 	return out
 }
 
-// inverse divides the cofactors by the determinant.
+// inverse returns the inverse matrix: the cofactors, divided by the determinant. ok
+// is false if there is none.
 func (m matrix) inverse() (out matrix, ok bool) {
 	for i := range 3 {
 		for j := range 3 {
@@ -168,7 +174,7 @@ func (m matrix) inverse() (out matrix, ok bool) {
 
 func flat(m matrix) []float64 { return append(append(m[0][:], m[1][:]...), m[2][:]...) }
 
-// finite reports whether a profile can hold the numbers.
+// finite reports whether the numbers fit into a profile.
 func finite(m matrix) bool {
 	for _, v := range flat(m) {
 		if !(math.Abs(v) < 1<<15) { // NaN too

@@ -24,38 +24,38 @@ var (
 )
 
 const (
-	// svgProlog is how far into a file the root element may begin, in bytes.
+	// svgProlog is the largest offset in a file at which the root element may begin.
 	svgProlog = 1 << 20
 
-	// svgHead is how much is read of the tag of the root element, in bytes.
+	// svgHead is the number of bytes that are read of the tag of the root element.
 	svgHead = 32 << 10
 
-	// Illustrator declares a dozen entities with names of namespaces, or one for each
-	// style. Nested or long ones could make gigabytes of a short file in the browser of
-	// whoever views it. A reference has at least 3 bytes, so that these make a file grow
-	// at most 43 times.
+	// Illustrator declares a dozen entities with names of namespaces, or one entity for
+	// each style. Nested or long entities could expand a short file to gigabytes in the
+	// browser that shows it. A reference has at least 3 bytes, so with these limits a
+	// file grows at most 43 times.
 	maxSVGEntities = 256
-	maxSVGEntity   = 128 // bytes of its value
+	maxSVGEntity   = 128 // bytes of the value of an entity
 )
 
-// svgStart is what the beginning of an SVG says.
+// svgStart is the beginning of a file that may be an SVG.
 type svgStart struct {
-	root    []byte // from the tag of the root element on; nil in what is not an SVG
-	doctype []byte // without "<!" and ">"; nil where there is none
-	cutOff  bool   // it ends before the root element, so it may still become an SVG
+	root    []byte // the file from the tag of the root element on; nil if the file is not an SVG
+	doctype []byte // the DOCTYPE without "<!" and ">"; nil if there is none
+	cutOff  bool   // the bytes end before the root element, so the file can be an SVG
 }
 
-// beginsSVG is true for what may still become an SVG, too: a comment may be longer
-// than what [Sniff] sees. [Detect] sees more.
+// beginsSVG also accepts a file whose root element comes after the bytes that
+// [Sniff] reads, such as after a long comment. [Detect] reads more.
 func beginsSVG(head []byte) bool {
 	s := parseSVG(head)
 	return s.root != nil || s.cutOff && len(head) == SniffLen
 }
 
-// parseSVG skips what may come before the root element (XML 1.0, 2.8). With the
-// DOCTYPE of HTML nothing is an SVG. The encoding is UTF-8, or UTF-16 with a byte order
-// mark: browsers take an SVG in an <img> for one of the two, whatever it declares
-// (Chromium 156).
+// parseSVG skips everything that may come before the root element (XML 1.0, 2.8). A
+// file with the DOCTYPE of HTML is not an SVG. The encoding is UTF-8, or UTF-16 with a
+// byte order mark: browsers read an SVG in an <img> as one of the two, whatever
+// encoding it declares (Chromium 156).
 func parseSVG(head []byte) (s svgStart) {
 	rest, _, err := transform.Bytes(unicode.BOMOverride(transform.Nop), head)
 	if err != nil {
@@ -88,7 +88,8 @@ func parseSVG(head []byte) (s svgStart) {
 	}
 }
 
-// cutDoctype separates a DOCTYPE from what follows it. Comments in it become spaces.
+// cutDoctype separates a DOCTYPE from the bytes after it. Comments in the DOCTYPE
+// become spaces.
 func cutDoctype(b []byte) (doctype, rest []byte, found bool) {
 	d := xml.NewDecoder(bytes.NewReader(b))
 	token, err := d.RawToken()
@@ -99,8 +100,9 @@ func cutDoctype(b []byte) (doctype, rest []byte, found bool) {
 	return directive, b[d.InputOffset():], true
 }
 
-// entities returns those that the DOCTYPE declares. They are refused where they name
-// files or other entities, contain tags, or are too many or too long.
+// entities returns the entities that the DOCTYPE declares. It returns an error if an
+// entity refers to a file or to another entity, contains a tag or is too long, and if
+// there are too many entities.
 func (s svgStart) entities() (map[string]string, error) {
 	declared := svgEntity.FindAllSubmatch(s.doctype, maxSVGEntities+1)
 	plain := len(declared) == bytes.Count(s.doctype, []byte("<!ENTITY")) && len(declared) <= maxSVGEntities
@@ -111,13 +113,13 @@ func (s svgStart) entities() (map[string]string, error) {
 		plain = plain && len(value) <= maxSVGEntity
 	}
 	if !plain {
-		return nil, fmt.Errorf("declares entities that this server does not accept: export it without them, or with at most %d of plain text, %d bytes each", maxSVGEntities, maxSVGEntity)
+		return nil, fmt.Errorf("declares entities that this server does not accept: export it without entities, or with at most %d of plain text, %d bytes each", maxSVGEntities, maxSVGEntity)
 	}
 	return entities, nil
 }
 
-// measureSVG reads the tag of the root element with an XML parser that knows only the
-// entities that the DOCTYPE declares.
+// measureSVG reads the tag of the root element with an XML parser. The parser knows
+// only the entities that the DOCTYPE declares.
 func measureSVG(file section) (extent, error) {
 	start, err := readSVG(file)
 	switch {
@@ -141,8 +143,9 @@ func measureSVG(file section) (extent, error) {
 	return extent{}, errors.New("does not begin with well-formed XML")
 }
 
-// readSVG reads more only where the first bytes end too early. It returns at most
-// svgHead bytes of the root element, and ends its tag where it is longer.
+// readSVG reads more than svgHead bytes only if the root element does not begin early
+// enough in them. It returns at most svgHead bytes of the root element. It closes a
+// tag that is longer.
 func readSVG(file section) (start svgStart, err error) {
 	for _, n := range []int64{svgHead, svgProlog + svgHead} {
 		head, err := file.bytes(0, int(min(file.size, n)))
@@ -160,9 +163,9 @@ func readSVG(file section) (start svgStart, err error) {
 	return start, nil
 }
 
-// endTag ends a tag that is cut off behind its last whole attribute. Some
-// editors keep the source of a drawing in one, of any length, behind those that
-// matter here.
+// endTag closes a tag that is cut off, after its last complete attribute. Some
+// editors store the source of a drawing, of any length, in an attribute after those
+// that this package reads.
 func endTag(tag []byte) []byte {
 	var quote byte
 	var whole int
@@ -180,13 +183,13 @@ func endTag(tag []byte) []byte {
 	return append(tag[:whole:whole], '>')
 }
 
-// measureSVGRoot takes the width and height, or those of the viewBox, or one of
-// the former and the shape of the latter (SVG 2, chapter 8). Where none is said
-// browsers choose, 300 × 150 if nothing else speaks against it; Chromium 156 fits
-// a viewBox alone into that.
+// measureSVGRoot returns the width and height, or those of the viewBox. If only the
+// width or the height is given, the aspect ratio of the viewBox gives the other (SVG
+// 2, chapter 8). Without any of these browsers choose a size, usually 300 × 150.
+// Chromium 156 fits an image with only a viewBox into that size.
 func measureSVGRoot(root xml.StartElement) (extent, error) {
 	if root.Name.Space != svgNamespace {
-		return extent{}, fmt.Errorf("does not name the namespace %s, without which no browser shows it", svgNamespace)
+		return extent{}, fmt.Errorf("does not name the namespace %s. No browser shows it without that", svgNamespace)
 	}
 	var w, h, boxW, boxH float64
 	for _, a := range root.Attr {
@@ -214,7 +217,7 @@ func measureSVGRoot(root xml.StartElement) (extent, error) {
 	return extent{svgPixels(w), svgPixels(h)}, nil
 }
 
-// svgPixels rounds as browsers do, but never to nothing.
+// svgPixels rounds a length like browsers, but never to 0.
 func svgPixels(length float64) int64 {
 	return int64(math.Round(min(max(length, 1), maxSide+1)))
 }
@@ -223,8 +226,8 @@ const svgNumber = `[+-]?(?:\d+|\d*\.\d+)(?:[eE][+-]?\d+)?`
 
 var svgSize = regexp.MustCompile(`^\s*(` + svgNumber + `)([a-zA-Z]*)\s*$`)
 
-// svgLength returns a length in pixels, or 0 where there is none that does not
-// depend on the page around the image, such as a percentage.
+// svgLength returns a length in pixels. It returns 0 if s is not a length, or a
+// length that depends on the page, such as a percentage.
 func svgLength(s string) float64 {
 	m := svgSize.FindStringSubmatch(s)
 	if m == nil {
@@ -237,9 +240,9 @@ func svgLength(s string) float64 {
 	return n * svgUnit(strings.ToLower(m[2]))
 }
 
-// svgUnit returns a unit of CSS Values 4 in pixels, or 0. Of the units relative
-// to the font, em is the initial font size, and ex and ch are the half of it
-// that stands in where the font is not known (6.1.1).
+// svgUnit returns the pixels of a unit of CSS Values 4, or 0 if the unit is unknown.
+// Some units are relative to the font: em is the initial font size, and ex and ch are
+// half of it, which is the value for an unknown font (6.1.1).
 func svgUnit(name string) float64 {
 	switch name {
 	case "", "px":
@@ -264,8 +267,8 @@ func svgUnit(name string) float64 {
 	return 0
 }
 
-// svgViewBox returns the last two of four numbers, which spaces and commas
-// separate (SVG 2, 8.6).
+// svgViewBox returns the last two of four numbers, which are separated by spaces and
+// commas (SVG 2, 8.6).
 func svgViewBox(s string) (w, h float64) {
 	f := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" \t\r\n,", r) })
 	if len(f) != 4 {

@@ -8,16 +8,17 @@ import (
 	"github.com/h2non/filetype/matchers"
 )
 
-// beginsTIFF asks for the header of TIFF 6.0, section 2, which filetype tells
-// from the Canon raw photos that have it too, or for that of a BigTIFF: 43, an
-// offset size of 8 and a 0.
+// beginsTIFF requires the header of TIFF 6.0, section 2, or that of a BigTIFF: the
+// number 43, an offset size of 8 and a 0. The raw photos of Canon have the header of
+// TIFF, too; package filetype recognizes and refuses them.
 func beginsTIFF(head []byte) bool {
 	return matchers.Tiff(head) ||
 		bytes.HasPrefix(head, []byte("II+\x00\x08\x00\x00\x00")) ||
 		bytes.HasPrefix(head, []byte("MM\x00+\x00\x08\x00\x00"))
 }
 
-// Tags that matter here: TIFF 6.0, section 8, if not said otherwise.
+// The tags that this package uses. They are of TIFF 6.0, section 8, unless a comment
+// names another source.
 const (
 	tagSubfileType = 254
 	tagWidth       = 256
@@ -35,7 +36,7 @@ const (
 	tagDNG         = 50706 // Digital Negative Specification
 )
 
-// measureTIFF takes the size from the first directory, that of the first page.
+// measureTIFF reads the size of the first page, which the first directory describes.
 func measureTIFF(file section) (view, error) {
 	var e extent
 	var picture, preview, others, raw bool
@@ -57,7 +58,7 @@ func measureTIFF(file section) (view, error) {
 			preview = f.value&1 == 1
 		case tagSubIFDs:
 			others = true
-		case tagPhotometric: // a colour filter array, or what was made linear of it
+		case tagPhotometric: // a colour filter array, or linear values that were made from one
 			raw = raw || f.value == 32803 || f.value == 34892
 		case tagTIFFEP, tagDNG:
 			raw = true
@@ -65,8 +66,8 @@ func measureTIFF(file section) (view, error) {
 	}
 	switch {
 	case raw || preview && others:
-		// The raw photos of most cameras are TIFF of which the first picture is a
-		// small preview and the true one in a format of their own.
+		// The raw photos of most cameras are TIFF files. Their first picture is a small
+		// preview, and the full picture is in a format of the camera's maker.
 		return view{}, fmt.Errorf("%w: it is a raw photo of a camera", ErrUnknown)
 	case !picture:
 		return view{}, errors.New("has no picture in it")
@@ -74,10 +75,10 @@ func measureTIFF(file section) (view, error) {
 	return e.oriented(o), nil
 }
 
-// frameTIFF reads how large the strips or tiles of the first page are.
+// frameTIFF reads the size of the strips or tiles of the first page.
 func frameTIFF(file section) (Frame, error) {
 	var page, tile extent
-	var rows int64 // 0 is all of them
+	var rows int64 // rows of a strip; 0 means all rows
 	var tiled bool
 	for f, err := range fields(file) {
 		if err != nil {

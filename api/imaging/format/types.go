@@ -8,12 +8,13 @@ import (
 	"github.com/h2non/filetype/matchers"
 )
 
-// Type is a kind of image, by the name [Parse] knows it under.
+// Type is a format of images. Its value is the name that [Parse] accepts.
 type Type string
 
-// The known types. APNG is PNG, JXL is JPEG XL, an AVIF or HEIC may be a sequence, and TIFF
-// includes BigTIFF. A raw photo of a camera is not a TIFF although it begins like
-// one, a mouse cursor is not an ICO, and a gzipped SVG is not an SVG.
+// The known types. PNG includes APNG, AVIF and HEIC include sequences, TIFF includes
+// BigTIFF, and JXL is JPEG XL. TIFF does not include the raw photos of cameras,
+// although they begin like a TIFF. ICO does not include mouse cursors, and SVG does
+// not include gzipped SVG.
 const (
 	JPEG Type = "jpeg"
 	PNG  Type = "png"
@@ -28,43 +29,43 @@ const (
 	SVG  Type = "svg"
 )
 
-// format is what the package knows of one type.
+// format is a row of the table: everything that differs between types.
 type format struct {
 	Type
-	mime string   // as registered with IANA
-	exts []string // of file names, in lower case without the dot; the first is the one to use
+	mime string   // media type, as registered with IANA
+	exts []string // file extensions in lower case, without the dot; the server writes the first
 
-	// known is filetype's look at the first bytes. It is nil where filetype
-	// knows nothing of the type, or too little: one brand of HEIC in eight, and
-	// TIFF without BigTIFF.
+	// known is the check of the first bytes by package filetype. It is nil if that
+	// package does not know the type or not all of it: it knows one brand of HEIC of
+	// eight, and TIFF but not BigTIFF.
 	known matchers.Matcher
 
-	// begins is our own look.
+	// begins is the check of the first bytes by this package. An image passes both.
 	begins func(head []byte) bool
 
-	// measure follows the header to the width and height, and to what says how
-	// the picture lies. Its errors go on where "the PNG" begins the sentence.
+	// measure reads the header up to the width, the height and the orientation. The
+	// text of its errors continues a sentence that begins with "the PNG".
 	measure func(file section) (view, error)
 
-	// animated answers for [Animated]. It is nil for types that only have stills.
+	// animated implements [Animated]. It is nil for types without animations.
 	animated func(file section) bool
 
-	// frame answers for [ReadFrame]. It is nil for types of which Frame has no
-	// field. Its errors go on where "the PNG" begins the sentence.
+	// frame implements [ReadFrame]. It is nil for types for which Frame has no field.
+	// The text of its errors continues a sentence that begins with "the PNG".
 	frame func(file section) (Frame, error)
 
-	// profile answers for [ICCProfile], which checks what it returns. It is nil for
-	// types whose profiles are not read.
+	// profile implements [ICCProfile], which checks the result. It is nil for types
+	// whose profiles are not read.
 	profile func(file section, grey bool) []byte
 }
 
-// view is how an image is shown, and the orientation that its metadata asks for.
+// view is the size that browsers show, and the orientation in the metadata.
 type view struct {
 	extent
 	orientation
 }
 
-// noExif is for types in which no Exif is looked for.
+// noExif makes a measure function for a type whose Exif is not read.
 func noExif(measure func(file section) (extent, error)) func(file section) (view, error) {
 	return func(file section) (view, error) {
 		e, err := measure(file)
@@ -75,7 +76,8 @@ func noExif(measure func(file section) (extent, error)) func(file section) (view
 // extent is a width and height in pixels.
 type extent struct{ w, h int64 }
 
-// turn swaps the sides if the image is shown turned by 90° either way.
+// turn swaps the width and height if turned is set: the image is shown turned by
+// 90° to the left or to the right.
 func (e extent) turn(turned bool) extent {
 	if turned {
 		return extent{e.h, e.w}
@@ -142,7 +144,7 @@ var formats = [...]format{
 	},
 }
 
-// Types returns all types, the commonest first.
+// Types returns all types. The most common ones come first.
 func Types() []Type {
 	types := make([]Type, len(formats))
 	for i, f := range formats {
@@ -151,8 +153,9 @@ func Types() []Type {
 	return types
 }
 
-// Parse returns the type with the given name or one of its [Type.Extensions],
-// in any case: "jpeg" and "jpg" are both [JPEG].
+// Parse returns the type that has the given name or extension (see
+// [Type.Extensions]). Upper and lower case are the same: "jpeg" and "JPG" are both
+// [JPEG].
 func Parse(name string) (Type, error) {
 	names := make([]string, len(formats))
 	lower := strings.ToLower(name)
@@ -162,19 +165,20 @@ func Parse(name string) (Type, error) {
 		}
 		names[i] = string(f.Type)
 	}
-	return "", fmt.Errorf("unknown image type %q: the known ones are %s", name, strings.Join(names, ", "))
+	return "", fmt.Errorf("unknown image type %q: use one of %s", name, strings.Join(names, ", "))
 }
 
-// UnmarshalText is [Parse] for flags. It ignores spaces around the name.
+// UnmarshalText calls [Parse] for a command-line flag. It ignores spaces around the
+// name.
 func (t *Type) UnmarshalText(text []byte) (err error) {
 	*t, err = Parse(strings.TrimSpace(string(text)))
 	return err
 }
 
-// MIME returns the media type to serve images of this type with.
+// MIME returns the media type with which to serve images of this type.
 func (t Type) MIME() string { return t.format().mime }
 
-// ByMIME returns the type that MIME gives this media type for, or "".
+// ByMIME returns the type whose MIME is mime, or "" if there is none.
 func ByMIME(mime string) Type {
 	for _, f := range formats {
 		if f.mime == mime {
@@ -184,8 +188,8 @@ func ByMIME(mime string) Type {
 	return ""
 }
 
-// Ext returns the file extension to use for this type with its dot, such as
-// ".jpg"; it is empty for a Type that is none of the constants.
+// Ext returns the file extension to write for this type, with its dot, such as
+// ".jpg". It is empty for a Type that is not one of the constants.
 func (t Type) Ext() string {
 	exts := t.format().exts
 	if len(exts) == 0 {
@@ -194,11 +198,12 @@ func (t Type) Ext() string {
 	return "." + exts[0]
 }
 
-// Extensions returns all that files of this type are found under, without the
-// dot and in lower case, the one of Ext first.
+// Extensions returns all file extensions of this type in lower case, without the
+// dot. The first is that of Ext.
 func (t Type) Extensions() []string { return slices.Clone(t.format().exts) }
 
-// format returns the zero format for a Type that is none of the constants.
+// format returns the row of the type, or the zero format for a Type that is not one
+// of the constants.
 func (t Type) format() (f format) {
 	for _, f := range formats {
 		if f.Type == t {

@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// beginsWebP asks for the RIFF header and for one of the chunks that can follow
-// it (RFC 9649, 2.4 to 2.7).
+// beginsWebP requires the RIFF header and one of the chunks that can follow it (RFC
+// 9649, 2.4 to 2.7).
 func beginsWebP(head []byte) bool {
 	return len(head) >= 16 && string(head[:4]) == "RIFF" && string(head[8:12]) == "WEBP" &&
 		slices.Contains([]string{"VP8 ", "VP8L", "VP8X"}, string(head[12:16]))
 }
 
-// measureWebP takes the size of the picture, or of the canvas where there are
-// many. The orientation does not turn it: browsers do not heed it (Chromium 156).
+// measureWebP returns the size of the picture, or of the canvas of an animation.
+// The orientation does not turn the size, because browsers ignore the orientation
+// of a WebP (Chromium 156).
 func measureWebP(file section) (view, error) {
 	riff, err := openRIFF(file)
 	if err != nil {
@@ -27,6 +28,7 @@ func measureWebP(file section) (view, error) {
 	return view{e, webpOrientation(riff)}, nil
 }
 
+// webpSize reads the chunks up to the first picture or frame.
 func webpSize(riff section) (extent, error) {
 	var canvas extent
 	for p, err := range riff.parts(riffName, riffChunk) {
@@ -51,13 +53,13 @@ func webpSize(riff section) (extent, error) {
 	return extent{}, errors.New("has no picture in it")
 }
 
-// webpOrientation looks for an EXIF chunk (RFC 9649, 2.7.1.5), which stands behind
-// the picture as a rule, and takes the first of several. It is heeded without its
-// flag in the header, too, and where it begins as in a JPEG, as some writers have
-// it. What is broken says nothing.
+// webpOrientation reads the first EXIF chunk (RFC 9649, 2.7.1.5), which usually
+// comes after the picture. It does not need the Exif flag in the header. It accepts
+// the name that Exif has in a JPEG, because some programs write it. A broken chunk
+// counts as upright.
 //
-// An animation is not searched behind its first frame: every further one could
-// cost a read, and no copies are made of it.
+// The search in an animation ends at the first frame: each further frame could cost
+// a read, and animations are not resized.
 func webpOrientation(riff section) orientation {
 	for p, err := range riff.parts(riffName, riffChunk) {
 		switch {
@@ -71,8 +73,8 @@ func webpOrientation(riff section) orientation {
 	return upright
 }
 
-// animatedWebP looks for the flag in the header (2.7), without which there should
-// be no frames (2.7.1.1), and for two of them.
+// animatedWebP requires the animation flag in the header (2.7) and two frames. A
+// WebP without the flag should have no frames (2.7.1.1).
 func animatedWebP(file section) bool {
 	riff, err := openRIFF(file)
 	if err != nil {
@@ -116,11 +118,11 @@ func frameWebP(file section) (Frame, error) {
 	return Frame{}, errors.New("has no picture in it")
 }
 
-// webpAnimation is a flag in the first byte of a VP8X chunk (2.7).
+// webpAnimation is the flag of an animation in the first byte of a VP8X chunk (2.7).
 const webpAnimation = 1 << 1
 
-// openRIFF returns the content of a RIFF file (RFC 9649, 2.4): a name, and
-// chunks behind it. What follows in the file is none of it.
+// openRIFF returns the content of a RIFF file (RFC 9649, 2.4): a name and chunks.
+// It does not contain the bytes of the file after the end of the RIFF.
 func openRIFF(file section) (section, error) {
 	b, err := file.bytes(0, 8)
 	if err != nil {
@@ -129,10 +131,11 @@ func openRIFF(file section) (section, error) {
 	return file.sub(8, le32(b[4:]))
 }
 
-// riffName is the size of the name, "WEBP".
+// riffName is the size of the name "WEBP".
 const riffName = 4
 
-// riffChunk reads a chunk (RFC 9649, 2.3). Behind an odd one is a byte to pad it.
+// riffChunk reads a chunk (RFC 9649, 2.3). A chunk of odd length is followed by a
+// padding byte.
 func riffChunk(s section, off int64) (part, int64, error) {
 	b, err := s.bytes(off, 8)
 	if err != nil {
@@ -151,22 +154,22 @@ func webpCanvas(s section) (extent, error) {
 	}
 	e := extent{le24(b[4:]) + 1, le24(b[7:]) + 1}
 	if e.w*e.h > 1<<32-1 {
-		return extent{}, fmt.Errorf("says its canvas is %d × %d pixels, more than a WebP may have", e.w, e.h)
+		return extent{}, fmt.Errorf("has a canvas of %d × %d pixels, more than a WebP may have", e.w, e.h)
 	}
 	return e, nil
 }
 
-// webpPicture reads the header of a lossless picture (RFC 9649, 3.4) or of a
-// lossy one, which is a key frame of VP8 (RFC 6386, 9.1).
+// webpPicture reads the header of a lossless picture (RFC 9649, 3.4) or of a lossy
+// picture, which is a key frame of VP8 (RFC 6386, 9.1).
 func webpPicture(p part) (extent, error) {
 	if p.kind == "VP8L" {
 		b, err := p.bytes(0, 5)
 		if err != nil {
 			return extent{}, err
 		}
-		bits := le32(b[1:]) // width and height less 1, an alpha flag, a version
+		bits := le32(b[1:]) // width - 1, height - 1, an alpha flag, a version
 		if b[0] != 0x2f || bits>>29 != 0 {
-			return extent{}, errors.New("has a lossless picture that does not begin like one")
+			return extent{}, errors.New("has a lossless picture with a wrong header")
 		}
 		return extent{bits&0x3fff + 1, bits>>14&0x3fff + 1}, nil
 	}
@@ -177,5 +180,5 @@ func webpPicture(p part) (extent, error) {
 	if interframe := b[0]&1 == 1; interframe || string(b[3:6]) != "\x9d\x01\x2a" {
 		return extent{}, errors.New("has a lossy picture that does not begin with a key frame")
 	}
-	return extent{le16(b[6:]) & 0x3fff, le16(b[8:]) & 0x3fff}, nil // above are scales
+	return extent{le16(b[6:]) & 0x3fff, le16(b[8:]) & 0x3fff}, nil // the upper two bits are scales
 }
