@@ -6,26 +6,26 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// Cost returns how many bytes of memory Make takes at most for the copy that p
-// plans of s, going by the header: what its decoder keeps for each pixel of the
-// picture, and what the copy takes before and after it is encoded. It is never
-// less than 0, whatever the header says. Errors are those of s.
+// Cost returns the largest number of bytes that Make needs to make the variant p of
+// s. It reads only the header of s. The number includes the memory of the decoder
+// for each pixel of the picture, and that of the variant before and after encoding.
+// It is never negative, whatever the header says. Errors are those of s.
 //
-// One thing a header does not tell: an Adobe segment behind the first scan turns a
-// JPEG into RGB, of 4 bytes a pixel more.
+// Cost cannot know one thing: an Adobe segment after the first scan makes a JPEG RGB,
+// which needs 4 bytes more for each pixel.
 //
-// TestCost holds it against what is really allocated.
+// TestCost compares Cost with the memory that Make allocates.
 func Cost(s Source, p Plan) (int64, error) {
 	decoded, err := s.decoded()
 	if err != nil {
 		return 0, err
 	}
 	const (
-		copied = 20      // bytes for each pixel of the copy: as it is, turned, and encoded into a buffer that doubles
-		line   = 96      // for each pixel of a row and of a column: rows as numbers, kernels, offsets of strips
-		fixed  = 4 << 20 // tables and buffers
+		variant = 20      // bytes for each pixel of the variant: scaled, turned, and encoded into a buffer that doubles
+		line    = 96      // bytes for each pixel of a row and of a column: rows as numbers, kernels, offsets of strips
+		fixed   = 4 << 20 // tables and buffers
 	)
-	cost := decoded + copied*float64(p.Width)*float64(p.Height) + line*(float64(s.Width)+float64(s.Height)) + fixed
+	cost := decoded + variant*float64(p.Width)*float64(p.Height) + line*(float64(s.Width)+float64(s.Height)) + fixed
 	return int64(min(cost, 1<<62)), nil
 }
 
@@ -37,7 +37,7 @@ var worst = format.Frame{Progressive: true, Components: 4, Samples: 4, Depth: 16
 // of them as possible, in bytes.
 const trees = 140e6
 
-// decoded returns the memory of the decoder.
+// decoded returns the number of bytes that the decoder needs.
 func (s Source) decoded() (float64, error) {
 	f, err := format.ReadFrame(s, s.Size, s.Type)
 	if errors.Is(err, format.ErrMalformed) {
@@ -45,14 +45,14 @@ func (s Source) decoded() (float64, error) {
 	}
 	pixels := float64(s.Width) * float64(s.Height)
 	switch s.Type {
-	case format.JPEG: // in blocks of up to 4 × 2 times 8 × 8 pixels
+	case format.JPEG: // the decoder rounds up to blocks of at most 4 × 2 times 8 × 8 pixels
 		w, h := s.stored()
 		return jpegPerPixel(f) * float64(32*cells(w, 32)) * float64(16*cells(h, 16)), err
 	case format.PNG:
 		return pngPerPixel(f) * pixels, err
 	case format.GIF:
 		return pixels * 2, err
-	case format.WebP: // the picture is read as a whole before it is unpacked
+	case format.WebP: // the decoder reads the whole file before it unpacks the picture
 		memory := pixels*2 + float64(s.Size)
 		if f.Lossless {
 			// The lossless format needs 4 bytes a pixel before and after its transforms. The
@@ -65,7 +65,7 @@ func (s Source) decoded() (float64, error) {
 		// that grows by doubling, while the block before is still there.
 		return pixels*8 + 3*8*float64(f.Block), err
 	}
-	return pixels * 8, err // BMP, twice: once by the decoder that refuses a damaged one
+	return pixels * 8, err // BMP: if the first decoder refuses a damaged file, the second needs as much again
 }
 
 // jpegPerPixel returns how many bytes image/jpeg keeps for each pixel. It keeps a

@@ -23,24 +23,25 @@ import (
 	"imageserver/api/imaging/resize/tolerant"
 )
 
-// Errors of this package wrap one of these, or come from the caller's reader
+// Each error of this package wraps one of these, or comes from the caller's reader
 // or context.
 var (
-	// ErrUnsupported means that no decoder here reads this kind of image.
+	// ErrUnsupported means that this package has no decoder for the image.
 	ErrUnsupported = errors.New("this kind of image cannot be resized")
 
-	// ErrTooLong means that a JPEG was asked for and that the copy, though small,
-	// is longer than a JPEG can be.
+	// ErrTooLong means that a JPEG was requested, and that the variant is longer than
+	// a JPEG can be.
 	ErrTooLong = errors.New("a JPEG has at most 65535 pixels on a side")
 
-	// ErrDamaged means that the picture behind the header is broken.
+	// ErrDamaged means that the pixels behind the header are damaged.
 	ErrDamaged = errors.New("damaged picture")
 )
 
-// CanDecode reports whether images of the type can be resized. Some files of a
-// type that can be are ErrUnsupported even so.
+// CanDecode reports whether images of the type can be resized. For some files of such
+// a type Make still returns ErrUnsupported.
 func CanDecode(t format.Type) bool { return decoders[t] != nil }
 
+// decoders has a decoder for each type that can be resized.
 var decoders = map[format.Type]func(f *file) (image.Image, error){
 	format.JPEG: decodeJPEG,
 	format.PNG:  buffered(png.Decode),
@@ -50,17 +51,17 @@ var decoders = map[format.Type]func(f *file) (image.Image, error){
 	format.TIFF: decodeTIFF,
 }
 
-// tolerantDecoders are for pictures that the decoders refuse as broken. Browsers
-// show most of them.
+// tolerantDecoders decode pictures that the decoders refuse as damaged. Browsers show
+// most of these pictures.
 var tolerantDecoders = map[format.Type]func(f *file) (image.Image, error){
-	format.JPEG: func(f *file) (image.Image, error) { return tolerant.JPEG(newSips(f)) },
+	format.JPEG: func(f *file) (image.Image, error) { return tolerant.JPEG(newShortReads(f)) },
 	format.PNG:  func(f *file) (image.Image, error) { return png.Decode(tolerant.PNG(f)) },
 	format.GIF: func(f *file) (image.Image, error) {
 		m, err := tolerant.GIF(f)
 		if err != nil {
 			return nil, err
 		}
-		return &framed{m, image.Rect(0, 0, f.w, f.h)}, nil
+		return &onScreen{m, image.Rect(0, 0, f.w, f.h)}, nil
 	},
 	format.WebP: func(f *file) (image.Image, error) {
 		r, err := tolerant.WebP(f, f.size)
@@ -72,7 +73,8 @@ var tolerantDecoders = map[format.Type]func(f *file) (image.Image, error){
 	format.BMP: buffered(func(r io.Reader) (image.Image, error) { return bmp.Decode(io.MultiReader(r, blank{})) }),
 }
 
-// blank is what the missing pixels of a BMP are: white.
+// blank is an endless reader of white pixels. They replace the missing pixels of a
+// BMP.
 type blank struct{}
 
 func (blank) Read(p []byte) (int, error) {
@@ -82,23 +84,26 @@ func (blank) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// decodeJPEG adds the end marker, which all panoramas of some phones lack.
+// decodeJPEG adds an end marker, because some phones write panoramas without one.
 func decodeJPEG(f *file) (image.Image, error) {
-	return jpeg.Decode(io.MultiReader(newSips(f), strings.NewReader("\xff\xd9")))
+	return jpeg.Decode(io.MultiReader(newShortReads(f), strings.NewReader("\xff\xd9")))
 }
 
+// buffered makes a decoder that reads the file in blocks of readSize.
 func buffered(decode func(io.Reader) (image.Image, error)) func(f *file) (image.Image, error) {
 	return func(f *file) (image.Image, error) { return decode(bufio.NewReaderSize(f, readSize)) }
 }
 
-// readSize makes reads of the store few and copies of what it reads cheap.
+// readSize is the number of bytes of one read from the store. It is large enough for
+// few reads, and small enough to be copied cheaply.
 const readSize = 32 << 10
 
-// largePicture is a picture worth a garbage collection, in pixels.
+// largePicture is the number of pixels above which a garbage collection is worth its
+// time.
 const largePicture = 8 << 20
 
-// decode returns the picture in f, or the first one of several. If a decoder
-// refuses it as broken, a tolerant one decodes what is there.
+// decode returns the picture in f, or the first of several pictures. If the decoder
+// refuses the picture as damaged, the tolerant decoder decodes its intact part.
 func decode(f *file, t format.Type) (image.Image, error) {
 	m, err := try(f, decoders[t])
 	if !errors.Is(err, ErrDamaged) || tolerantDecoders[t] == nil {
@@ -106,7 +111,7 @@ func decode(f *file, t format.Type) (image.Image, error) {
 	}
 	f.off = 0
 	if f.w*f.h > largePicture {
-		runtime.GC() // what the first decoder has left must be free before the second takes as much
+		runtime.GC() // free the memory of the first decoder before the second needs as much
 	}
 	if m, err := try(f, tolerantDecoders[t]); err == nil || f.err != nil {
 		return m, err
@@ -114,10 +119,12 @@ func decode(f *file, t format.Type) (image.Image, error) {
 	return nil, err
 }
 
+// try runs a decoder. It turns a panic and any error of the decoder into an error of
+// this package.
 func try(f *file, d func(f *file) (image.Image, error)) (m image.Image, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			m, err = nil, fmt.Errorf("%w: its decoder gave up (%v)", ErrDamaged, r)
+			m, err = nil, fmt.Errorf("%w: the decoder failed (%v)", ErrDamaged, r)
 			if f.err != nil {
 				err = f.err
 			}
@@ -128,7 +135,7 @@ func try(f *file, d func(f *file) (image.Image, error)) (m image.Image, err erro
 	}
 	m, err = d(f)
 	switch {
-	case f.err != nil: // decoders hide what the reader said
+	case f.err != nil: // some decoders hide an error of the reader
 		return nil, f.err
 	case unsupported(err):
 		return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
@@ -138,6 +145,7 @@ func try(f *file, d func(f *file) (image.Image, error)) (m image.Image, err erro
 	return m, nil
 }
 
+// unsupported reports whether a decoder does not support the kind of picture.
 func unsupported(err error) bool {
 	var (
 		j jpeg.UnsupportedError
@@ -147,7 +155,8 @@ func unsupported(err error) bool {
 	return errors.Is(err, bmp.ErrUnsupported) || errors.As(err, &j) || errors.As(err, &p) || errors.As(err, &t)
 }
 
-// decodeTIFF knows a BigTIFF, which x/image/tiff takes for a broken file.
+// decodeTIFF reports a BigTIFF as unsupported. x/image/tiff would report it as
+// damaged.
 func decodeTIFF(f *file) (image.Image, error) {
 	var magic [4]byte
 	if _, err := f.ReadAt(magic[:], 0); err != nil {
@@ -159,8 +168,9 @@ func decodeTIFF(f *file) (image.Image, error) {
 	return tiff.Decode(f)
 }
 
-// decodeGIF puts the first picture where it belongs on the screen. As browsers
-// do, it widens a screen that is too small for it, which image/gif refuses.
+// decodeGIF decodes the first picture and its position on the screen. image/gif
+// refuses a screen that is too small for the picture. decodeGIF enlarges the screen
+// instead, as browsers do.
 func decodeGIF(f *file) (image.Image, error) {
 	var head [10]byte
 	if _, err := f.ReadAt(head[:], 0); err != nil {
@@ -173,27 +183,27 @@ func decodeGIF(f *file) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &framed{m.(*image.Paletted), image.Rect(0, 0, f.w, f.h)}, nil // it makes no others
+	return &onScreen{m.(*image.Paletted), image.Rect(0, 0, f.w, f.h)}, nil // image/gif returns no other type
 }
 
-// framed is a picture on a larger screen, which is transparent around it.
-type framed struct {
+// onScreen is a picture on a larger screen. The screen is transparent around it.
+type onScreen struct {
 	*image.Paletted
 	screen image.Rectangle
 }
 
-func (m *framed) Bounds() image.Rectangle { return m.screen }
+func (m *onScreen) Bounds() image.Rectangle { return m.screen }
 
-// file is the image to decode. It remembers the first error of the store and
-// fails once ctx ends: no decoder can be stopped otherwise, and some files
-// take one as long as they like.
+// file is the image to decode. It remembers the first error of the store. Its reads
+// fail after ctx ends: there is no other way to stop a decoder, and a file can be
+// made to take a decoder any time.
 type file struct {
 	ctx  context.Context
 	r    io.ReaderAt
 	size int64
-	w, h int // pixels as stored, by its header
+	w, h int // size in pixels as stored, from the header
 	off  int64
-	err  error
+	err  error // the first error of r, or the cause of ctx
 }
 
 func (f *file) Read(p []byte) (int, error) {
@@ -220,7 +230,7 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// ended returns why nothing more is to be read, or nil.
+// ended returns the reason to stop reading, or nil.
 func (f *file) ended() error {
 	if f.err == nil {
 		f.err = context.Cause(f.ctx)
@@ -228,17 +238,18 @@ func (f *file) ended() error {
 	return f.err
 }
 
-// sips lets a file out in small pieces and asks before each whether to go on. A
-// progressive JPEG can have a scan in 20 bytes, each of which costs a walk over
-// the whole picture: a buffer of readSize full of them takes seconds, or many.
-type sips struct {
+// shortReads reads a file in small pieces. Before each piece it checks whether the
+// context has ended. A scan of a progressive JPEG can have 20 bytes, and for each
+// scan the decoder visits the whole picture. A buffer of readSize full of such scans
+// takes many seconds.
+type shortReads struct {
 	f *file
-	r *bufio.Reader // of f
+	r *bufio.Reader // reads f
 }
 
-func newSips(f *file) sips { return sips{f, bufio.NewReaderSize(f, readSize)} }
+func newShortReads(f *file) shortReads { return shortReads{f, bufio.NewReaderSize(f, readSize)} }
 
-func (s sips) Read(p []byte) (int, error) {
+func (s shortReads) Read(p []byte) (int, error) {
 	if err := s.f.ended(); err != nil {
 		return 0, err
 	}

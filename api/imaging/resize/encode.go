@@ -11,10 +11,11 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// maxJPEG is the longest side a JPEG can have (ITU-T T.81, B.2.2).
+// maxJPEG is the longest side of a JPEG (ITU-T T.81, B.2.2).
 const maxJPEG = 1<<16 - 1
 
-// encode writes m as p wants it, with an ICC profile unless that is empty.
+// encode writes m in the format and quality of p, with an ICC profile if icc is not
+// nil.
 func encode(m image.Image, p Plan, icc []byte) (Result, error) {
 	c := Result{Type: p.Format, Width: p.Width, Height: p.Height}
 	rgba, layered := m.(*image.NRGBA)
@@ -27,7 +28,7 @@ func encode(m image.Image, p Plan, icc []byte) (Result, error) {
 		}
 	}
 	if c.Type == format.JPEG && !fits {
-		return Result{}, fmt.Errorf("%w, and not %d × %d", ErrTooLong, p.Width, p.Height)
+		return Result{}, fmt.Errorf("%w, but the variant has %d × %d", ErrTooLong, p.Width, p.Height)
 	}
 	var b bytes.Buffer
 	var err error
@@ -53,8 +54,8 @@ func encode(m image.Image, p Plan, icc []byte) (Result, error) {
 	return c, nil
 }
 
-// onWhite is the picture as a JPEG can have it. An opaque NRGBA has the bytes of
-// an RGBA, for which image/jpeg has a quick way.
+// onWhite draws the picture on white, because a JPEG has no transparency. An opaque
+// NRGBA has the same bytes as an RGBA, for which image/jpeg has fast code.
 func onWhite(m *image.NRGBA, opaque bool) image.Image {
 	if opaque {
 		return &image.RGBA{Pix: m.Pix, Stride: m.Stride, Rect: m.Rect}
@@ -65,7 +66,7 @@ func onWhite(m *image.NRGBA, opaque bool) image.Image {
 	return out
 }
 
-// packed is the picture as image/png writes it quickly.
+// packed converts a YCbCr picture to RGBA, for which image/png has fast code.
 func packed(m image.Image) image.Image {
 	if _, ok := m.(*image.YCbCr); !ok {
 		return m

@@ -6,8 +6,8 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// AddDecoder adds a kind of image that decode is to read. It must not run beside
-// other tests.
+// AddDecoder makes decode the decoder of a new type. No other test may run at the same
+// time.
 func AddDecoder(t format.Type, decode func() (image.Image, error)) (remove func()) {
 	decoders[t] = func(*file) (image.Image, error) { return decode() }
 	return func() { delete(decoders, t) }

@@ -10,14 +10,15 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// sRGB is how the commonest profile names itself: a textDescriptionType (ICC.1:2001,
-// 6.5.17). There is also an "sRGB IEC61966-2.1 (Linear RGB Profile)".
+// sRGB is the name in the most common profile, as a textDescriptionType (ICC.1:2001,
+// 6.5.17). It does not match "sRGB IEC61966-2.1 (Linear RGB Profile)", which is
+// another profile.
 const sRGB = "desc\x00\x00\x00\x00\x00\x00\x00\x12sRGB IEC61966-2.1\x00"
 
-// profile returns the ICC profile that tells what the values of the copy m mean:
-// the one of s, if it is for the kind of colours that m has. An image without one
-// is taken for sRGB, so that profile is left out: it would make a small copy twice
-// as large.
+// profile returns the ICC profile for the variant m: the profile of s, if m has the
+// colour space of that profile. It returns nil for sRGB, because browsers show an
+// image without a profile as sRGB. That profile would double the size of a small
+// variant.
 func profile(s Source, m image.Image) ([]byte, error) {
 	_, grey := m.(*image.Gray)
 	icc, err := format.ICCProfile(s, s.Size, s.Type, grey)
@@ -34,7 +35,7 @@ func profile(s Source, m image.Image) ([]byte, error) {
 	return icc, nil
 }
 
-// insertJPEG puts a profile behind the first marker (ICC.1:2022, B.4).
+// insertJPEG inserts a profile after the first marker (ICC.1:2022, B.4).
 func insertJPEG(data, icc []byte) []byte {
 	const name, most = "ICC_PROFILE\x00", 65535 - 2 - 14
 	out := bytes.Clone(data[:2])
@@ -50,12 +51,12 @@ func insertJPEG(data, icc []byte) []byte {
 	return append(out, data[2:]...)
 }
 
-// insertPNG puts a profile behind the header (PNG third edition, 11.3.2.3).
+// insertPNG inserts a profile after the header (PNG third edition, 11.3.2.3).
 func insertPNG(data, icc []byte) []byte {
 	const header = 8 + 8 + 13 + 4
 	chunk := bytes.NewBufferString("iCCPICC\x00\x00")
 	z := zlib.NewWriter(chunk)
-	z.Write(icc) // a Buffer takes everything
+	z.Write(icc) // a write to a Buffer does not fail
 	z.Close()
 	out := bytes.Clone(data[:header])
 	out = binary.BigEndian.AppendUint32(out, uint32(chunk.Len()-4))

@@ -8,15 +8,15 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// Source is a picture to make copies of.
+// Source is the image from which variants are made.
 type Source struct {
 	io.ReaderAt
 	Size int64 // bytes
 	format.Info
 }
 
-// Upright returns the width and height in pixels of the picture as its metadata
-// wants it seen. A browser differs for WebP, see format.Info.
+// Upright returns the width and height in pixels after the orientation is applied.
+// For a WebP a browser shows another size, see format.Info.
 func (s Source) Upright() (w, h int) {
 	if s.Type == format.WebP && sideways(s.Orientation) {
 		return s.Height, s.Width
@@ -24,12 +24,14 @@ func (s Source) Upright() (w, h int) {
 	return s.Width, s.Height
 }
 
-// stored returns the width and height as the file has them.
+// stored returns the width and height of the stored pixels, before the orientation is
+// applied.
 func (s Source) stored() (w, h int) {
 	w, h = s.Upright()
 	return swap(w, h, sideways(s.Orientation))
 }
 
+// swap swaps w and h if yes is set.
 func swap(w, h int, yes bool) (int, int) {
 	if yes {
 		return h, w
@@ -44,9 +46,9 @@ type Result struct {
 	Width, Height int         // pixels
 }
 
-// Make makes the copy that p plans of s. It takes one core, and memory as Cost
-// says. ctx can end it as long as the picture is being read. Safe for concurrent
-// use.
+// Make makes the variant p of s. It uses one core, and at most the memory that Cost
+// returns. The end of ctx stops it while it reads the picture. Make is safe for
+// concurrent use.
 func Make(ctx context.Context, s Source, p Plan) (Result, error) {
 	f := &file{ctx: ctx, r: s, size: s.Size}
 	f.w, f.h = s.stored()
@@ -55,7 +57,7 @@ func Make(ctx context.Context, s Source, p Plan) (Result, error) {
 		return Result{}, err
 	}
 	if b := m.Bounds(); b.Dx() != f.w || b.Dy() != f.h {
-		return Result{}, fmt.Errorf("%w: it has %d × %d pixels where the header says %d × %d", ErrDamaged, b.Dx(), b.Dy(), f.w, f.h)
+		return Result{}, fmt.Errorf("%w: it has %d × %d pixels, but its header says %d × %d", ErrDamaged, b.Dx(), b.Dy(), f.w, f.h)
 	}
 	levels := fullRange
 	if s.Type == format.WebP {

@@ -5,7 +5,7 @@ import (
 	"image/color"
 )
 
-// pixels is a picture in memory whose channels lie beside each other.
+// pixels is a picture in memory. The channels of a pixel are next to each other.
 type pixels struct {
 	w, h, c int
 	read    func(y int, dst []float32)
@@ -15,8 +15,8 @@ func (p *pixels) size() (w, h int)         { return p.w, p.h }
 func (p *pixels) channels() int            { return p.c }
 func (p *pixels) row(y int, dst []float32) { p.read(y, dst) }
 
-// newPixels reads any image. The kinds that the decoders make have a reader
-// each; the rest goes the slow way over the colour of each pixel.
+// newPixels makes a raster of any image. The kinds of images that the decoders return
+// have fast code. For all others it asks for the colour of each pixel.
 func newPixels(m image.Image) *pixels {
 	b := m.Bounds()
 	p := &pixels{w: b.Dx(), h: b.Dy(), c: 4}
@@ -58,7 +58,7 @@ func newPixels(m image.Image) *pixels {
 				copy(dst[4*i:], colours[v][:])
 			}
 		}
-	case *framed:
+	case *onScreen:
 		colours := palette(m.Palette)
 		p.read = func(y int, dst []float32) { m.readRow(y, dst, &colours) }
 	case *image.CMYK:
@@ -99,7 +99,7 @@ func readNRGBA64(dst []float32, pix []byte) {
 }
 
 // readRow reads a row of the screen.
-func (m *framed) readRow(y int, dst []float32, colours *[256][4]float32) {
+func (m *onScreen) readRow(y int, dst []float32, colours *[256][4]float32) {
 	clear(dst)
 	if y < m.Rect.Min.Y || y >= m.Rect.Max.Y {
 		return
@@ -110,7 +110,8 @@ func (m *framed) readRow(y int, dst []float32, colours *[256][4]float32) {
 	}
 }
 
-// readCMYK takes each ink away from white, as browsers do without a profile.
+// readCMYK subtracts each ink from white, like browsers for an image without a
+// profile.
 func readCMYK(dst []float32, pix []byte) {
 	for i := 0; i+4 <= len(dst); i += 4 {
 		d, s := dst[i:i+4], pix[i:i+4]
@@ -119,7 +120,7 @@ func readCMYK(dst []float32, pix []byte) {
 	}
 }
 
-// readVideo reads a row of a lossy WebP with transparency; see videoRange.
+// readVideo reads a row of a lossy WebP with transparency. See videoRange.
 func readVideo(dst []float32, m *image.NYCbCrA, x0, y int) {
 	for i := 0; i+4 <= len(dst); i += 4 {
 		x := x0 + i/4
@@ -135,19 +136,21 @@ func readVideo(dst []float32, m *image.NYCbCrA, x0, y int) {
 	}
 }
 
-// rgb converts a colour of JFIF (ITU-T T.871, section 7), limited to what there is.
+// rgb converts a colour of JFIF (ITU-T T.871, section 7). It limits the results to 0
+// to 255.
 func rgb(y, cb, cr float32) (r, g, b float32) {
 	cb, cr = cb-128, cr-128
 	return limit(y + 1.402*cr), limit(y - 0.344136*cb - 0.714136*cr), limit(y + 1.772*cb)
 }
 
+// limit limits a value to 0 to 255.
 func limit(v float32) float32 { return min(max(v, 0), 255) }
 
-// deep reads 16 bits as 0 to 255.
+// deep reads 16 bits as a value from 0 to 255.
 func deep(b []byte) float32 { return float32(uint16(b[0])<<8|uint16(b[1])) / 257 }
 
-// palette returns a colour for each value a byte can have; those that the
-// picture does not define are transparent.
+// palette returns a colour for each value of a byte. A value that the picture does not
+// define is transparent.
 func palette(p color.Palette) (colours [256][4]float32) {
 	for i, c := range p {
 		colours[i] = premultiplied(c)
@@ -155,19 +158,20 @@ func palette(p color.Palette) (colours [256][4]float32) {
 	return colours
 }
 
+// premultiplied returns the channels of a colour, from 0 to 255.
 func premultiplied(c color.Color) [4]float32 {
 	r, g, b, a := c.RGBA()
 	return [4]float32{float32(r) / 257, float32(g) / 257, float32(b) / 257, float32(a) / 257}
 }
 
-// levels is a linear map of a channel's values.
+// levels is a linear function of the values of a channel.
 type levels struct{ factor, offset float32 }
 
 func (l levels) apply(v float32) float32 { return v*l.factor + l.offset }
 
-// VP8 keeps luma from 16 to 235 and chroma from 16 to 240, as video does (RFC
-// 6386, section 9.2; RFC 9649, section 2.5), JPEG and image.YCbCr from 0 to
-// 255. golang.org/x/image/webp hands the values over as they are (issue 40173).
+// VP8 stores luma from 16 to 235 and chroma from 16 to 240, like video (RFC 6386,
+// section 9.2; RFC 9649, section 2.5). JPEG and image.YCbCr use 0 to 255.
+// golang.org/x/image/webp returns the values of VP8 unchanged (issue 40173).
 var (
 	videoRange = [3]levels{{255. / 219, -16 * 255. / 219}, {255. / 224, 128 - 128*255./224}, {255. / 224, 128 - 128*255./224}}
 	fullRange  = [3]levels{{1, 0}, {1, 0}, {1, 0}}

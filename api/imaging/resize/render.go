@@ -2,11 +2,11 @@ package resize
 
 import "image"
 
-// render makes the copy's pixels. w and h are those of the copy as m lies, which
-// is not yet turned.
+// render makes the pixels of the variant from m, which is not turned yet. w and h are
+// the size of the variant before it is turned.
 func render(m image.Image, p Plan, w, h, orientation int, l [3]levels) image.Image {
 	rect := image.Rect(0, 0, p.Width, p.Height)
-	area := cut(m.Bounds(), p.Cover, w, h)
+	area := crop(m.Bounds(), p.Cover, w, h)
 	switch m := m.(type) {
 	case *image.Gray:
 		y := renderPlane(plane{m.Pix, m.Stride, m.Rect.Dx(), m.Rect.Dy()}, area, w, h, fine, orientation, l[0])
@@ -41,21 +41,21 @@ func renderPlane(r raster, a area, w, h int, keep float64, orientation int, l le
 	return turned(pix, w, h, 1, orientation)
 }
 
-// storePixels undoes the premultiplication.
+// storePixels stores a row, without the premultiplication of its colours.
 func storePixels(pix []byte, row []float32) {
 	for i := 0; i+4 <= len(row); i += 4 {
 		d, s := pix[i:i+4], row[i:i+4]
 		a := limit(s[3])
 		if a < 0.5 {
-			continue // transparent, which is what d is
+			continue // transparent: d is 0 already
 		}
 		f := 255 / a
 		d[0], d[1], d[2], d[3] = byte(limit(s[0]*f)+0.5), byte(limit(s[1]*f)+0.5), byte(limit(s[2]*f)+0.5), byte(a+0.5)
 	}
 }
 
-// cut is the part of a picture that is shown in w × h pixels.
-func cut(b image.Rectangle, cover bool, w, h int) area {
+// crop returns the part of a picture that becomes the w × h pixels of the variant.
+func crop(b image.Rectangle, cover bool, w, h int) area {
 	bw, bh := float64(b.Dx()), float64(b.Dy())
 	if !cover {
 		return area{0, 0, bw, bh}
@@ -67,14 +67,14 @@ func cut(b image.Rectangle, cover bool, w, h int) area {
 
 func (a area) scaled(x, y float64) area { return area{a.x0 * x, a.y0 * y, a.x1 * x, a.y1 * y} }
 
-// subsampled is a plane of a picture and how many samples it has for each pixel.
+// subsampled is a plane of a picture.
 type subsampled struct {
 	plane
-	across, down float64
+	across, down float64 // samples for each pixel
 }
 
-// planesOf returns Y, Cb and Cr. Chroma samples lie in the middle of the pixels
-// they stand for (T.871, section 8), so all planes cover the same area.
+// planesOf returns the planes Y, Cb and Cr. A chroma sample is at the centre of the
+// pixels that share it (T.871, section 8), so all planes cover the same area.
 func planesOf(m *image.YCbCr) [3]subsampled {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	across, down := chroma(m.SubsampleRatio)

@@ -1,12 +1,19 @@
-// Package resize makes smaller copies of pictures: bytes in, bytes out. It
-// knows neither HTTP nor a store.
+// Package resize makes smaller or converted pictures, called variants, from an
+// image: bytes in, bytes out. It knows neither HTTP nor a store.
 //
-// A copy is upright, whatever the orientation in the metadata of the original,
-// keeps its transparency and its colour profile, or has one made of what a PNG
-// says of its colours, and nothing else of the metadata. Values are averaged as they are stored, gamma and all: so do
-// browsers and most servers, a copy differs little from what a browser makes of
-// the original, and JPEG can be averaged before its colours are converted. The
-// price is that fine bright lines on black get a little darker than they would
+// A [Request] gives the wanted box, format and quality. For a picture of known size
+// it becomes a [Plan] with the exact size of the variant. [Make] makes the variant,
+// and [Cost] estimates the memory for that from the header.
+//
+// A variant is always upright: the orientation in the metadata is applied to the
+// pixels. It keeps the transparency and the colour profile. If a PNG describes its
+// colours with numbers, the variant gets a profile made from them. All other
+// metadata is removed.
+//
+// Pixel values are averaged as they are stored, without conversion to linear light.
+// Browsers and most servers do the same, so a variant looks much like the original
+// that a browser scales. A JPEG can also be averaged before its colours are
+// converted. The disadvantage: fine bright lines on black get a little darker than
 // in linear light.
 package resize
 
@@ -19,41 +26,45 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// steps are the widths and heights of copies, in pixels. What is asked for goes
-// up to the next step, so that an image has a limited number of copies, whoever
-// asks. From 128 on each is about a quarter larger than the one before.
+// steps are the widths and heights of variants, in pixels. A requested size is
+// rounded up to the next step, so an image has a limited number of variants,
+// whatever clients request. From 128 on, each step is about a quarter larger than
+// the step before.
 var steps = [...]int{16, 24, 32, 48, 64, 96, 128, 160, 200, 256, 320, 400, 512, 640, 800, 1024, 1280, 1600, 2048, 2560, 3200, MaxSide}
 
 // MaxSide is the largest step.
 const MaxSide = 4096
 
-// Steps returns the widths and heights that copies can have, smallest first.
+// Steps returns the widths and heights that can be requested, smallest first.
 func Steps() []int { return slices.Clone(steps[:]) }
 
-// Step returns the smallest step that is n or more; n must be at most MaxSide.
+// Step returns the smallest step that is at least n. n must be at most MaxSide.
 func Step(n int) int { return steps[sort.SearchInts(steps[:], n)] }
 
-// qualities are those of JPEG as image/jpeg counts them.
+// qualities are the JPEG qualities of variants, on the scale of image/jpeg.
 var qualities = [...]int{40, 60, 80, 90, 100}
 
-// DefaultQuality is hard to tell from the original on a screen.
+// DefaultQuality gives a JPEG that is hard to distinguish from the original on a
+// screen.
 const DefaultQuality = 80
 
-// Quality returns the smallest of the few qualities that is q or more; q must be
-// from 1 to 100.
+// Quality returns the smallest quality of the list that is at least q. q must be from
+// 1 to 100.
 func Quality(q int) int { return qualities[sort.SearchInts(qualities[:], q)] }
 
-// Request is what is wanted of a copy. Two that are equal want the same.
+// Request describes a variant of any image. Requests can be compared with ==.
 type Request struct {
-	// Width and Height, in pixels, are the box to fit; 0 leaves a side open.
+	// Width and Height are the size of the box in pixels. 0 means that this side has
+	// no limit.
 	Width, Height int
 
-	// Cover fills the box and cuts off what is too much, the same on both
-	// sides. Otherwise, and where a side is open, the whole picture goes into it.
+	// Cover fills the whole box and crops the picture, by the same amount on both
+	// sides. Without Cover, or if a side has no limit, the whole picture is fitted
+	// into the box.
 	Cover bool
 
-	// Format is JPEG or PNG; "" makes a JPEG, or a PNG where something is
-	// transparent.
+	// Format is JPEG or PNG. "" makes a PNG if a pixel is transparent, and otherwise
+	// a JPEG.
 	Format format.Type
 
 	// Quality of a JPEG, 1 to 100.
@@ -62,20 +73,21 @@ type Request struct {
 
 // Plan is a Request for a picture of known size.
 type Plan struct {
-	Width, Height int // pixels of the copy, upright
+	Width, Height int // of the upright variant, in pixels
 	Cover         bool
 	Format        format.Type
 	Quality       int
 }
 
-// Plan settles the size of the copy of a picture of w × h pixels, upright. It is
-// never larger than the picture: a box that is, is made smaller in its shape.
+// Plan calculates the size of the variant of an upright picture of w × h pixels. The
+// variant is never larger than the picture: a larger box is reduced and keeps its
+// aspect ratio.
 func (r Request) Plan(w, h int) Plan {
 	p := Plan{w, h, false, r.Format, r.Quality}
 	if p.Format == format.PNG {
-		p.Quality = 0 // it has none
+		p.Quality = 0 // PNG has no quality
 	}
-	across, down := math.Inf(1), math.Inf(1) // how much the picture is larger than the box, inverted
+	across, down := math.Inf(1), math.Inf(1) // size of the box divided by that of the picture
 	if r.Width > 0 {
 		across = float64(r.Width) / float64(w)
 	}
@@ -84,7 +96,7 @@ func (r Request) Plan(w, h int) Plan {
 	}
 	if r.Cover && r.Width > 0 && r.Height > 0 {
 		p.Cover = true
-		f := max(across, down, 1) // the box goes down by this
+		f := max(across, down, 1) // the box is divided by f
 		p.Width, p.Height = pixelCount(float64(r.Width)/f), pixelCount(float64(r.Height)/f)
 		return p
 	}
@@ -94,23 +106,23 @@ func (r Request) Plan(w, h int) Plan {
 	return p
 }
 
-// IsOriginal reports whether s is already what p plans: nothing to scale, to turn,
-// or to write in another format. A TIFF always is to be written in another one:
-// hardly a browser shows it.
+// IsOriginal reports whether s is already the planned variant: Make would not scale
+// it, turn it or convert it. A TIFF is always converted, because hardly any browser
+// shows it.
 func (p Plan) IsOriginal(s Source) bool {
 	w, h := s.Upright()
 	same := p.Format == s.Type || p.Format == "" && s.Type != format.TIFF
 	return p.Width == w && p.Height == h && s.Orientation == 1 && same
 }
 
-// pixelCount rounds a length; no picture is without a pixel.
+// pixelCount rounds a length to 1 pixel or more.
 func pixelCount(v float64) int { return max(1, int(math.Round(v))) }
 
-// generation goes up when copies of the same plan come out different, so that
-// those made before are no longer found.
+// generation must be increased when the same Plan gives a different variant. Then
+// stored variants of the old generation are no longer found.
 const generation = 2
 
-// String names the plan in a few bytes: different plans have different names.
+// String returns a short name of the plan. Different plans have different names.
 func (p Plan) String() string {
 	fit, kind := "contain", string(p.Format)
 	if p.Cover {

@@ -2,35 +2,36 @@ package resize
 
 import "math"
 
-// raster is a picture to read row by row. A row holds, for each pixel, the
-// values of its channels from 0 to 255; colours are premultiplied with alpha,
-// so that what a transparent pixel hides does not bleed over the edge.
+// raster is a picture that is read row by row. A row contains the values of the
+// channels of each pixel, from 0 to 255. Colours are premultiplied with alpha, so
+// the colour of a transparent pixel does not spread to its neighbours.
 //
-// Rows are read in order, each at most once, by one goroutine.
+// One goroutine reads the rows, in order, each at most once.
 type raster interface {
 	size() (w, h int) // pixels
 	channels() int
 	row(y int, dst []float32)
 }
 
-// area is a part of a raster, in pixels and parts of them.
+// area is a part of a raster, in pixels. Its edges can be inside a pixel.
 type area struct{ x0, y0, x1, y1 float64 }
 
-// How many samples of the shrunk raster stand for one pixel of the copy, at
-// least. With 2, rings too fine for the copy come through with a fifth of their
-// contrast, with 3 with a seventh, and a copy is within 48 dB of what the kernel
-// makes of the whole picture. More costs time. Of colour the eye sees less.
+// fine and coarse are the least number of samples of the shrunk raster, across and
+// down, for each pixel of the variant. With 2, rings too fine for the variant keep a
+// fifth of their contrast. With 3 they keep a seventh, and the PSNR of the variant is
+// 48 dB or more against the result of the kernel alone. A larger number takes more
+// time. Chroma uses coarse, because the eye sees less detail in colours.
 const (
 	fine   = 3
 	coarse = 2
 )
 
-// scale makes w × h pixels of an area of r and gives them to emit, row by row.
-// The row is only good until emit returns. keep is fine or coarse.
+// scale scales an area of r to w × h pixels. It calls emit for each row. The row is
+// valid until emit returns. keep is fine or coarse.
 //
-// Averaging boxes is quick but its steps show, the Catmull-Rom kernel is good
-// but slow. So boxes take a picture down to keep times the size wanted, or more,
-// and the kernel does the rest.
+// Averaging boxes is fast, but its steps are visible. The Catmull-Rom kernel is good,
+// but slow. So scale averages boxes down to keep times the size of the variant or
+// more, and then uses the kernel.
 func scale(r raster, a area, w, h int, keep float64, emit func(y int, row []float32)) {
 	kx := max(1, min(int((a.x1-a.x0)/float64(w)/keep), maxShrink))
 	ky := max(1, min(int((a.y1-a.y0)/float64(h)/keep), maxShrink))
@@ -45,7 +46,7 @@ func scale(r raster, a area, w, h int, keep float64, emit func(y int, row []floa
 	resample(r, a, w, h, emit)
 }
 
-// resample scales by the kernel alone.
+// resample scales with the kernel alone.
 func resample(r raster, a area, w, h int, emit func(y int, row []float32)) {
 	rw, rh := r.size()
 	c := r.channels()
@@ -54,11 +55,11 @@ func resample(r raster, a area, w, h int, emit func(y int, row []float32)) {
 
 	line := make([]float32, rw*c)
 	out := make([]float32, w*c)
-	lines := make([][]float32, down.n) // the last rows, scaled across: row y is at y modulo n
+	lines := make([][]float32, down.n) // the last n rows, scaled across; row y is at index y modulo n
 	for i := range lines {
 		lines[i] = make([]float32, w*c)
 	}
-	next := down.first[0] // the row to read next
+	next := down.first[0] // the next row to read
 	for y := range h {
 		first := down.first[y]
 		for ; next < first+down.n; next++ {
@@ -83,8 +84,8 @@ func addScaled(a, b []float32, f float32) {
 	}
 }
 
-// taps says which samples make each pixel of a row or column, and how much of
-// each: n samples from first[i] on, for pixel i.
+// taps has the samples for each pixel of a row or column, and their factors. Pixel i
+// is the weighted sum of n samples from first[i] on.
 type taps struct {
 	n       int
 	first   []int
@@ -93,16 +94,16 @@ type taps struct {
 
 func (t *taps) of(i int) []float32 { return t.factors[i*t.n : (i+1)*t.n] }
 
-// newTaps spreads the samples from a to b, of size that there are, over n pixels.
+// newTaps maps the samples from a to b to n pixels. size is the number of all samples.
 func newTaps(a, b float64, n, size int) *taps {
 	step := (b - a) / float64(n)
-	wide := max(step, 1)         // a kernel narrower than a sample would miss some
-	reach := kernelRadius * wide // of the kernel
+	wide := max(step, 1)         // a kernel narrower than a sample would miss some samples
+	reach := kernelRadius * wide // radius of the kernel in samples
 	count := int(math.Ceil(2*reach)) + 1
 	count = min(count, size)
 	t := &taps{count, make([]int, n), make([]float32, n*count)}
 	for i := range n {
-		centre := a + (float64(i)+0.5)*step - 0.5 // sample s lies at s
+		centre := a + (float64(i)+0.5)*step - 0.5 // in coordinates in which sample s is at s
 		first := int(math.Ceil(centre - reach))
 		first = max(0, min(first, size-count))
 		t.first[i] = first
@@ -112,7 +113,7 @@ func newTaps(a, b float64, n, size int) *taps {
 			factors[j] = float32(f)
 			sum += f
 		}
-		for j := range factors { // at the edges a part of the kernel is missing
+		for j := range factors { // at the edges, a part of the kernel is outside of the picture
 			factors[j] /= float32(sum)
 		}
 	}
@@ -126,7 +127,7 @@ func (t *taps) apply(dst, src []float32, c int) {
 		for i, first := range t.first {
 			f := t.of(i)
 			s := src[first:][:len(f)]
-			var a, b, c, d float32 // four sums, since one would wait for each addition
+			var a, b, c, d float32 // four sums: with one sum, each addition waits for the one before
 			for ; len(f) >= 4 && len(s) >= 4; f, s = f[4:], s[4:] {
 				a, b, c, d = a+s[0]*f[0], b+s[1]*f[1], c+s[2]*f[2], d+s[3]*f[3]
 			}
@@ -147,13 +148,14 @@ func (t *taps) apply(dst, src []float32, c int) {
 			d[0], d[1], d[2], d[3] = r, g, b, a
 		}
 	default:
-		panic("resize: no such number of channels")
+		panic("resize: a raster has 1 or 4 channels")
 	}
 }
 
+// kernelRadius is the distance at which the kernel becomes 0.
 const kernelRadius = 2
 
-// kernel is the cubic of Catmull and Rom: Keys, "Cubic Convolution
+// kernel is the cubic kernel of Catmull and Rom: Keys, "Cubic Convolution
 // Interpolation for Digital Image Processing" (1981), with a = -1/2.
 func kernel(x float64) float64 {
 	x = math.Abs(x)

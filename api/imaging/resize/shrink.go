@@ -2,10 +2,11 @@ package resize
 
 import "encoding/binary"
 
-// maxShrink keeps the sum of a column of bytes inside 16 bits.
+// maxShrink is the largest side of a box. With it the sum of a column of bytes fits
+// into 16 bits.
 const maxShrink = 256
 
-// plane is one channel of a picture, a byte a sample.
+// plane is one channel of a picture, with one byte for each sample.
 type plane struct {
 	pix    []byte
 	stride int
@@ -26,12 +27,12 @@ func (p plane) shrink(kx, ky int) raster {
 	return &shrunkPlane{p, kx, ky, make([]uint16, p.w)}
 }
 
-// shrunkPlane is a plane of which every box of kx × ky samples is averaged to
-// one. The boxes at the right and lower edge average what there is.
+// shrunkPlane is a plane in which each box of kx × ky samples is averaged to one
+// sample. The boxes at the right and lower edge can be smaller.
 type shrunkPlane struct {
 	plane
 	kx, ky int
-	sums   []uint16 // of the columns in the row of boxes asked for
+	sums   []uint16 // sums of the columns in the current row of boxes
 }
 
 func (s *shrunkPlane) size() (w, h int) { return cells(s.w, s.kx), cells(s.h, s.ky) }
@@ -39,7 +40,7 @@ func (s *shrunkPlane) size() (w, h int) { return cells(s.w, s.kx), cells(s.h, s.
 func (s *shrunkPlane) row(y int, dst []float32) {
 	n := min(s.ky, s.h-y*s.ky)
 	s.sumColumns(s.pix[y*s.ky*s.stride:], n)
-	whole := s.w / s.kx // boxes
+	whole := s.w / s.kx // number of boxes that are not cut off at the edge
 	f := 1 / float32(s.kx*n)
 	for x := range whole {
 		dst[x] = float32(sum(s.sums[x*s.kx:][:s.kx])) * f
@@ -56,9 +57,10 @@ func sum(values []uint16) (sum uint32) {
 	return sum
 }
 
-// sumColumns adds up n rows, eight columns at a time: two words hold the even
-// and the odd ones, in 16 bits each. It is where a JPEG spends its time after
-// decoding, and four times as fast as a loop over the bytes.
+// sumColumns adds up n rows, eight columns at a time: one word contains the sums of
+// the even columns and another those of the odd columns, in 16 bits each. After
+// decoding, a JPEG spends most of its time here. It is four times as fast as a loop
+// over the bytes.
 func (s *shrunkPlane) sumColumns(pix []byte, n int) {
 	const lanes = 0x00ff00ff00ff00ff
 	x := 0
@@ -84,11 +86,11 @@ func (s *shrunkPlane) sumColumns(pix []byte, n int) {
 	}
 }
 
-// shrunk is shrunkPlane for any raster.
+// shrunk does the same as shrunkPlane for any raster.
 type shrunk struct {
 	raster
 	kx, ky int
-	line   []float32 // a row of the raster
+	line   []float32 // the row of the raster that was read last
 }
 
 func shrinkRows(r raster, kx, ky int) *shrunk {
@@ -117,9 +119,9 @@ func (s *shrunk) row(y int, dst []float32) {
 	}
 }
 
-// addBoxes adds the row in s.line to the boxes it lies in.
+// addBoxes adds the row in s.line to its row of boxes.
 func (s *shrunk) addBoxes(dst []float32, c int) {
-	if c == 4 { // nearly every picture that is no plane
+	if c == 4 { // nearly all pictures that are not a plane
 		for x := 0; x*4 < len(dst); x++ {
 			var r, g, b, a float32
 			box := s.line[x*s.kx*4 : min((x+1)*s.kx*4, len(s.line))]
@@ -136,5 +138,5 @@ func (s *shrunk) addBoxes(dst []float32, c int) {
 	}
 }
 
-// cells is how many boxes of k samples cover n.
+// cells returns how many boxes of k samples are needed to cover n samples.
 func cells(n, k int) int { return (n + k - 1) / k }

@@ -1,7 +1,7 @@
 package resize
 
-// turned returns the pixels of w × h, of c bytes each, as an orientation asks
-// for them (TIFF 6.0, section 8: 1 to 8). From 5 on rows become columns.
+// turned applies an orientation (TIFF 6.0, section 8: 1 to 8) to w × h pixels of c
+// bytes each. From 5 on, rows become columns.
 func turned(pix []byte, w, h, c, orientation int) []byte {
 	if orientation == 1 {
 		return pix
@@ -20,7 +20,8 @@ func turned(pix []byte, w, h, c, orientation int) []byte {
 	return out
 }
 
-// source tells which pixel of a stored picture of w × h is seen at x, y.
+// source returns the stored pixel that is shown at x, y. The stored picture has w × h
+// pixels.
 func source(x, y, w, h, orientation int) (sx, sy int) {
 	switch orientation {
 	case 2:
