@@ -20,41 +20,27 @@ func (p *pixels) row(y int, dst []float32) { p.read(y, dst) }
 func newPixels(m image.Image) *pixels {
 	b := m.Bounds()
 	p := &pixels{w: b.Dx(), h: b.Dy(), c: 4}
-	row := func(y int) int { return y + b.Min.Y }
+	x0, y0 := b.Min.X, b.Min.Y
 	switch m := m.(type) {
 	case *image.Gray16:
 		p.c = 1
-		p.read = func(y int, dst []float32) {
-			pix := m.Pix[m.PixOffset(b.Min.X, row(y)):]
-			for i := range dst {
-				dst[i] = deep(pix[2*i:])
-			}
-		}
+		p.read = func(y int, dst []float32) { readDeep(dst, m.Pix[m.PixOffset(x0, y0+y):]) }
 	case *image.RGBA:
 		p.read = func(y int, dst []float32) {
-			for i, v := range m.Pix[m.PixOffset(b.Min.X, row(y)):][:len(dst)] {
+			for i, v := range m.Pix[m.PixOffset(x0, y0+y):][:len(dst)] {
 				dst[i] = float32(v)
 			}
 		}
 	case *image.NRGBA:
-		p.read = func(y int, dst []float32) {
-			readNRGBA(dst, m.Pix[m.PixOffset(b.Min.X, row(y)):])
-		}
+		p.read = func(y int, dst []float32) { readNRGBA(dst, m.Pix[m.PixOffset(x0, y0+y):]) }
 	case *image.RGBA64:
-		p.read = func(y int, dst []float32) {
-			pix := m.Pix[m.PixOffset(b.Min.X, row(y)):]
-			for i := range dst {
-				dst[i] = deep(pix[2*i:])
-			}
-		}
+		p.read = func(y int, dst []float32) { readDeep(dst, m.Pix[m.PixOffset(x0, y0+y):]) }
 	case *image.NRGBA64:
-		p.read = func(y int, dst []float32) {
-			readNRGBA64(dst, m.Pix[m.PixOffset(b.Min.X, row(y)):])
-		}
+		p.read = func(y int, dst []float32) { readNRGBA64(dst, m.Pix[m.PixOffset(x0, y0+y):]) }
 	case *image.Paletted:
 		colours := palette(m.Palette)
 		p.read = func(y int, dst []float32) {
-			for i, v := range m.Pix[m.PixOffset(b.Min.X, row(y)):][:p.w] {
+			for i, v := range m.Pix[m.PixOffset(x0, y0+y):][:p.w] {
 				copy(dst[4*i:], colours[v][:])
 			}
 		}
@@ -62,20 +48,28 @@ func newPixels(m image.Image) *pixels {
 		colours := palette(m.Palette)
 		p.read = func(y int, dst []float32) { m.readRow(y, dst, &colours) }
 	case *image.CMYK:
-		p.read = func(y int, dst []float32) {
-			readCMYK(dst, m.Pix[m.PixOffset(b.Min.X, row(y)):])
-		}
+		p.read = func(y int, dst []float32) { readCMYK(dst, m.Pix[m.PixOffset(x0, y0+y):]) }
 	case *image.NYCbCrA:
-		p.read = func(y int, dst []float32) { readVideo(dst, m, b.Min.X, row(y)) }
+		p.read = func(y int, dst []float32) { readVideo(dst, m, x0, y0+y) }
 	default:
-		p.read = func(y int, dst []float32) {
-			for x := range p.w {
-				c := premultiplied(m.At(x+b.Min.X, row(y)))
-				copy(dst[4*x:], c[:])
-			}
-		}
+		p.read = func(y int, dst []float32) { readAny(dst, m, x0, y0+y) }
 	}
 	return p
+}
+
+// readDeep reads a row of 16 bits a channel without transparency, or premultiplied.
+func readDeep(dst []float32, pix []byte) {
+	for i := range dst {
+		dst[i] = deep(pix[2*i:])
+	}
+}
+
+// readAny reads a row of any image from x0 on.
+func readAny(dst []float32, m image.Image, x0, y int) {
+	for i := 0; i+4 <= len(dst); i += 4 {
+		c := premultiplied(m.At(x0+i/4, y))
+		copy(dst[i:], c[:])
+	}
 }
 
 // readNRGBA premultiplies a row.
