@@ -10,11 +10,11 @@ import (
 	"io"
 )
 
-// GIF decodes the first picture of a GIF (GIF89a specification) at its place on
-// the screen, whatever comes behind it. Rows that are missing are left out of its
-// bounds; those of an interlaced picture look like the row above. An index without a
-// colour is black. So do browsers.
-// The errors are ErrUnsupported and those of r but for its end.
+// GIF decodes the first picture of a GIF (GIF89a specification). The bounds of the
+// result are the position of the picture on the screen. GIF treats damage like
+// browsers: the bounds do not include missing rows; a missing row of an interlaced
+// picture is a copy of the row above; an index without a colour is black. The errors
+// are ErrUnsupported and those of r, except io.EOF and io.ErrUnexpectedEOF.
 func GIF(r io.Reader) (*image.Paletted, error) {
 	in := bufio.NewReaderSize(r, 4<<10)
 	var head [13]byte
@@ -43,7 +43,7 @@ func GIF(r io.Reader) (*image.Paletted, error) {
 	}
 }
 
-// unsupported returns ErrUnsupported for an end of the file.
+// unsupported returns ErrUnsupported if err is the end of the file, or else err.
 func unsupported(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return ErrUnsupported
@@ -51,7 +51,7 @@ func unsupported(err error) error {
 	return err
 }
 
-// colourTable reads a table of colours if the flags say that there is one.
+// colourTable reads a colour table if the flags announce one.
 func colourTable(r io.Reader, flags byte) (color.Palette, error) {
 	if flags&0x80 == 0 {
 		return nil, nil
@@ -67,8 +67,8 @@ func colourTable(r io.Reader, flags byte) (color.Palette, error) {
 	return p, nil
 }
 
-// extension reads an extension. A Graphic Control Extension names the transparent
-// colour.
+// extension reads an extension and returns the index of the transparent colour, or
+// -1. A Graphic Control Extension sets it.
 func extension(in *bufio.Reader, transparent int) (int, error) {
 	label, err := in.ReadByte()
 	if err != nil {
@@ -87,6 +87,7 @@ func extension(in *bufio.Reader, transparent int) (int, error) {
 	return transparent, err
 }
 
+// gifPicture decodes the picture after an image separator.
 func gifPicture(in *bufio.Reader, palette color.Palette, transparent int) (*image.Paletted, error) {
 	var b [9]byte
 	if _, err := io.ReadFull(in, b[:]); err != nil {
@@ -108,6 +109,23 @@ func gifPicture(in *bufio.Reader, palette color.Palette, transparent int) (*imag
 	if size < 1 || size > 8 || w == 0 || h == 0 {
 		return nil, ErrUnsupported
 	}
+	m := image.NewPaletted(image.Rect(x, y, x+w, y+h), fullPalette(palette, transparent))
+	blocks := &subBlocks{r: in}
+	data := lzw.NewReader(blocks, lzw.LSB, int(size))
+	defer data.Close()
+	interlaced := b[8]&0x40 != 0
+	rows := gifRows(data, m, interlaced)
+	if blocks.err != nil || rows == 0 {
+		return nil, cmp.Or(blocks.err, ErrUnsupported)
+	}
+	if !interlaced {
+		m.Rect.Max.Y = y + rows
+	}
+	return m, nil
+}
+
+// fullPalette returns a palette with a colour for each value of a byte.
+func fullPalette(palette color.Palette, transparent int) color.Palette {
 	full := make(color.Palette, 256)
 	for i := range full {
 		switch {
@@ -119,38 +137,26 @@ func gifPicture(in *bufio.Reader, palette color.Palette, transparent int) (*imag
 			full[i] = color.RGBA{A: 255}
 		}
 	}
-	m := image.NewPaletted(image.Rect(x, y, x+w, y+h), full)
-	blocks := &subBlocks{r: in}
-	data := lzw.NewReader(blocks, lzw.LSB, int(size))
-	defer data.Close()
-	woven := b[8]&0x40 != 0
-	rows := gifRows(data, m, woven)
-	if blocks.err != nil || rows == 0 {
-		return nil, cmp.Or(blocks.err, ErrUnsupported)
-	}
-	if !woven {
-		m.Rect.Max.Y = y + rows
-	}
-	return m, nil
+	return full
 }
 
-// gifRows reads the rows of m, and reports how many have come. Of an interlaced
-// picture it fills in the others.
-func gifRows(data io.Reader, m *image.Paletted, woven bool) (rows int) {
+// gifRows reads the rows of m, and returns how many the data contains. It fills the
+// missing rows of an interlaced picture.
+func gifRows(data io.Reader, m *image.Paletted, interlaced bool) (rows int) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	row := func(y int) []byte { return m.Pix[y*m.Stride:][:w] }
 	read := make([]bool, h)
 	for ; rows < h; rows++ {
 		y := rows
-		if woven {
-			y = interlaced(rows, h)
+		if interlaced {
+			y = interlacedRow(rows, h)
 		}
 		if _, err := io.ReadFull(data, row(y)); err != nil {
-			break // blocks knows an error of the file, any other is damage
+			break // subBlocks remembers an error of the file; any other error is damage
 		}
 		read[y] = true
 	}
-	for y := 1; woven && y < h; y++ {
+	for y := 1; interlaced && y < h; y++ {
 		if !read[y] {
 			copy(row(y), row(y-1))
 		}
@@ -158,8 +164,9 @@ func gifRows(data io.Reader, m *image.Paletted, woven bool) (rows int) {
 	return rows
 }
 
-// interlaced returns where a row of an interlaced picture belongs.
-func interlaced(row, h int) int {
+// interlacedRow returns the position of a row of an interlaced picture. row is the
+// index of the row in the data.
+func interlacedRow(row, h int) int {
 	for _, pass := range [4]struct{ first, step int }{{0, 8}, {4, 8}, {2, 4}, {1, 2}} {
 		n := (h - pass.first + pass.step - 1) / pass.step
 		if row < n {
@@ -170,12 +177,12 @@ func interlaced(row, h int) int {
 	return row
 }
 
-// subBlocks reads the data in sub-blocks as one. Its end is an empty one.
+// subBlocks joins the data of sub-blocks. An empty sub-block is the end.
 type subBlocks struct {
 	r    *bufio.Reader
-	left int
+	left int // bytes of the current sub-block that were not read yet
 	done bool
-	err  error // of r, other than its end
+	err  error // the error of r, unless it is io.EOF
 }
 
 func (s *subBlocks) Read(p []byte) (int, error) {
@@ -193,14 +200,14 @@ func (s *subBlocks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// ReadByte lets compress/lzw read without a buffer of its own.
+// ReadByte makes a subBlocks an io.ByteReader. compress/lzw needs no buffer then.
 func (s *subBlocks) ReadByte() (byte, error) {
 	var b [1]byte
 	_, err := io.ReadFull(s, b[:])
 	return b[0], err
 }
 
-// peek returns bytes of the current block, at least one.
+// peek returns one or more bytes of the current sub-block.
 func (s *subBlocks) peek() ([]byte, error) {
 	if s.left == 0 && !s.done {
 		n, err := s.r.ReadByte()

@@ -2,14 +2,16 @@ package tolerant
 
 import "slices"
 
-// huffman is a table of codes (T.81 F.2.2.3). The zero huffman has none.
+// huffman is a table of codes (T.81 F.2.2.3). The zero huffman has no codes.
 type huffman struct {
-	look   [256]uint16 // by the next 8 bits: length and value of a code that short, or 0
+	look   [256]uint16 // indexed by the next 8 bits: length and value of a code of at most 8 bits, or 0
 	max    [17]int32   // the largest code of each length, or -1
-	delta  [17]int32   // from a code to its index in values
+	delta  [17]int32   // add to a code of each length to get its index in values
 	values []byte
 }
 
+// newHuffman makes a table. counts has the number of codes of each length from 1 to
+// 16 (T.81 B.2.4.2).
 func newHuffman(counts, values []byte) (h huffman) {
 	h.values = slices.Clone(values)
 	code, k := int32(0), 0
@@ -49,15 +51,16 @@ func (d *jpegDecoder) huffmanTables(b []byte) {
 	}
 }
 
-// standardTables sets the tables of T.81 K.3.3: 0 for luminance, 1 for chrominance.
+// standardTables sets the tables of T.81 K.3.3. Table 0 is for luminance, table 1 for
+// chrominance.
 func (d *jpegDecoder) standardTables() {
 	for i, t := range standard {
 		d.tables[i/2][i%2] = newHuffman([]byte(t[:16]), []byte(t[16:]))
 	}
 }
 
-// fill makes sure of n bits, at most 17. Where the data of the scan has ended, it
-// adds zeros and notes that they are missing.
+// fill reads until n bits are available, at most 17. After the end of the data of the
+// scan it adds zeros and counts them in padding.
 func (d *jpegDecoder) fill(n int) error {
 	for d.n < n {
 		var b byte
@@ -76,10 +79,10 @@ func (d *jpegDecoder) fill(n int) error {
 				b = 0xff
 				d.advance(2)
 			case next[1] == 0xff:
-				d.r.Discard(1) // fill
+				d.r.Discard(1) // a fill byte
 				continue
 			default:
-				d.missing = true // a marker
+				d.missing = true // a marker ends the data
 			}
 		}
 		d.bits |= uint32(b) << (24 - d.n)
@@ -114,9 +117,9 @@ func (d *jpegDecoder) extended(n int) (int32, error) {
 	return v, err
 }
 
-// symbol decodes a code. One that is not in the table is 0 and 17 bits long, as in
-// libjpeg, so that the damage looks as in browsers. It ends the data if there is no
-// table, and for a Walker, which must be sure of what it reads.
+// symbol decodes a code. A code that is not in the table counts as 0 with 17 bits, as
+// in libjpeg, so that the damage looks like in browsers. In two cases such a code
+// ends the data: if there is no table, and for a Walker, which must not guess.
 func (d *jpegDecoder) symbol(h *huffman) (byte, error) {
 	if err := d.fill(16); err != nil {
 		return 0, err
@@ -142,10 +145,10 @@ func (d *jpegDecoder) symbol(h *huffman) (byte, error) {
 	return 0, err
 }
 
-// stop ends the data here, up to the next restart marker.
+// stop treats the data up to the next restart marker as missing.
 func (d *jpegDecoder) stop() { d.missing, d.padding = true, d.n+1 }
 
-// ranOut reports whether bits were used that the file does not have.
+// ranOut reports whether the decoder has used padding bits, which are not in the file.
 func (d *jpegDecoder) ranOut() bool { return d.n < d.padding }
 
 // standard has the counts and values of DC and AC codes (T.81 tables K.3 to K.6).

@@ -2,7 +2,7 @@ package tolerant
 
 import "math"
 
-// zigzag gives the place of each coefficient in a block (T.81 figure 5).
+// zigzag gives the position in a block of each coefficient (T.81 figure 5).
 var zigzag = [64]byte{
 	0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
 	12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
@@ -23,7 +23,7 @@ var basis = func() (b [8][8]float32) {
 	return b
 }()
 
-// draw turns the coefficients of a block into samples.
+// draw converts the coefficients of a block to samples and stores them in pix.
 func (c *component) draw(bx, by int, coeff []int16, quant *[64]int32) {
 	var in, half [64]float32
 	for i, v := range coeff[:64] {

@@ -8,14 +8,14 @@ import (
 	"io"
 )
 
-// JPEG decodes a baseline or progressive JPEG (ITU-T T.81) in grey or YCbCr. It
-// needs neither an end marker nor Huffman tables: frames of webcams (Motion JPEG)
-// leave out the tables of T.81 K.3. A code that is not in its table counts as 0, as
-// in libjpeg. Where a scan ends too early, blocks stay as they are, up to the next
-// restart marker: mid-grey, or for a progressive JPEG as the scans before left them.
+// JPEG decodes a baseline or progressive JPEG (ITU-T T.81) in grey or YCbCr. It needs
+// neither an end marker nor Huffman tables: frames of webcams (Motion JPEG) leave out
+// the tables of T.81 K.3. A code that is not in its table counts as 0, as in libjpeg.
+// If a scan ends too early, the blocks up to the next restart marker do not change:
+// they are mid-grey, or have the values of earlier scans of a progressive JPEG.
 //
-// The picture takes a byte per sample, and three of a progressive one. The errors
-// are ErrUnsupported and those of r but for io.EOF.
+// The memory is a byte for each sample, or three bytes for a progressive JPEG. The
+// errors are ErrUnsupported and those of r, except io.EOF and io.ErrUnexpectedEOF.
 func JPEG(r io.Reader) (image.Image, error) {
 	d := &jpegDecoder{r: bufio.NewReaderSize(r, 512)}
 	d.standardTables()
@@ -28,7 +28,7 @@ func JPEG(r io.Reader) (image.Image, error) {
 	return d.picture(), nil
 }
 
-// The markers of T.81 table B.1 that matter here.
+// The markers of T.81 table B.1 that this package uses.
 const (
 	sof0, sof1, sof2 = 0xc0, 0xc1, 0xc2
 	dht, dac, jpg    = 0xc4, 0xcc, 0xc8
@@ -38,6 +38,7 @@ const (
 	app14            = 0xee
 )
 
+// jpegDecoder is the state of a decoding, or of the walk of a [Walker].
 type jpegDecoder struct {
 	r           *bufio.Reader
 	quant       [4][64]int32 // in zigzag order
@@ -47,28 +48,28 @@ type jpegDecoder struct {
 	mcusX, mcuY int
 	components  []component
 	progressive bool
-	rgb         bool // as an Adobe segment says
-	interval    int  // MCUs between restart markers, or 0
-	scanned     bool
-	walking     bool   // nothing is drawn, and what is read goes to passed
-	passed      []byte // of the data of the scan, without fill bytes
+	rgb         bool   // an Adobe segment says that the components are RGB
+	interval    int    // MCUs between restart markers, or 0
+	scanned     bool   // a scan has begun
+	walking     bool   // for a Walker: nothing is drawn, and the data is appended to passed
+	passed      []byte // the data of the scan that was read, without fill bytes
 	drawn       bool   // a block has been decoded
 
-	bits    uint32 // of a scan, the next one first
-	n       int    // how many there are
-	missing bool   // the data has ended, up to the next restart marker at least
-	padding int    // how many bits, the last ones, are not from the file
-	eobRun  int
+	bits    uint32 // the next bits of the scan, the first in the highest bit
+	n       int    // number of bits in bits
+	missing bool   // the data up to the next restart marker, or to the end, is missing
+	padding int    // how many of the last bits are not from the file
+	eobRun  int    // blocks without further coefficients (T.81 G.1.2.2)
 }
 
-// component is a plane of samples. Its blocks are rows of rounds-up MCUs.
+// component is a plane of samples. Its size is rounded up to whole MCUs.
 type component struct {
 	id, quant  byte
 	h, v       int
 	stride     int // samples in a row of pix
-	blocksX    int // blocks in a row, with those that fill up the last MCU
+	blocksX    int // blocks in a row, including those that fill the last MCU
 	pix        []byte
-	coeff      []int16 // of a progressive JPEG, 64 per block in zigzag order
+	coeff      []int16 // only for a progressive JPEG: 64 for each block, in zigzag order
 	dcTab, ac  byte
 	prediction int32
 }
@@ -115,13 +116,13 @@ func (d *jpegDecoder) segments() error {
 				return err
 			}
 			if !d.progressive && d.whole(content) {
-				return nil // whatever follows is not the picture
+				return nil // the bytes after this scan are not part of the picture
 			}
 		}
 	}
 }
 
-// marker finds the next marker. It passes over everything that is not one.
+// marker returns the next marker. It skips all other bytes.
 func (d *jpegDecoder) marker() (byte, error) {
 	last := byte(0)
 	for {
@@ -200,8 +201,7 @@ func (d *jpegDecoder) frame(marker byte, b []byte) error {
 	return nil
 }
 
-// ratio returns how the chroma planes are sampled, if package image has a name for
-// that.
+// ratio returns the subsampling of the chroma planes, if package image supports it.
 func (d *jpegDecoder) ratio() (image.YCbCrSubsampleRatio, bool) {
 	c := d.components
 	if len(c) != 3 || c[1].h != c[2].h || c[1].v != c[2].v || c[0].h%c[1].h != 0 || c[0].v%c[1].v != 0 || c[0].h != d.hMax || c[0].v != d.vMax {
@@ -214,10 +214,10 @@ func (d *jpegDecoder) ratio() (image.YCbCrSubsampleRatio, bool) {
 	return ratio, ok
 }
 
-// whole reports whether a scan has all components.
+// whole reports whether a scan with this header has all components.
 func (d *jpegDecoder) whole(b []byte) bool { return len(b) > 0 && int(b[0]) == len(d.components) }
 
-// picture returns what has been decoded.
+// picture returns the decoded picture.
 func (d *jpegDecoder) picture() image.Image {
 	if d.progressive {
 		for i := range d.components {

@@ -9,13 +9,12 @@ import (
 	"io"
 )
 
-// PNG returns a PNG that image/png decodes, made from the one in r: with the chunks
-// that are needed to decode the picture and no others, new checksums, and exactly
-// as much data as the picture needs. Rows that are missing are blank: white where the
-// picture is grey or RGB, the first colour of a palette, and transparent otherwise. An
-// interlaced picture that lacks data is ErrUnsupported: browsers fill the gaps from
-// the passes that are there. Sections are those of the PNG specification, third
-// edition.
+// PNG makes a PNG that image/png can decode from the damaged PNG in r. The new PNG has
+// only the chunks that are needed to decode the picture, new checksums, and exactly
+// as much data as the picture needs. Missing rows are blank: white in a grey or RGB
+// picture, the first colour of a palette, and transparent otherwise. An interlaced
+// picture that lacks data gives ErrUnsupported, because browsers fill its gaps from
+// other passes. Section numbers are those of the PNG specification, third edition.
 func PNG(r io.Reader) io.Reader {
 	p := &pngReader{in: bufio.NewReaderSize(r, 32<<10)}
 	p.data = &idat{p: p}
@@ -23,19 +22,20 @@ func PNG(r io.Reader) io.Reader {
 	return p
 }
 
+// pngReader writes the new PNG while it reads the damaged one.
 type pngReader struct {
 	in      *bufio.Reader
-	out     []byte // to be read
-	next    func() error
+	out     []byte       // output that was not read yet
+	next    func() error // appends to out, or returns io.EOF
 	data    *idat
-	pixels  io.Reader // inflates data
-	left    int64     // bytes of pixels still to come
+	pixels  io.Reader // inflates data; nil after it has failed
+	left    int64     // bytes of pixels that were not written yet
 	size    int64     // bytes of all pixels
 	row     int64     // bytes of one row, or 0 if the picture is interlaced
-	blank   byte      // what missing rows are filled with
+	blank   byte      // fills missing rows
 	adler   uint32
-	missing int64 // where pixels begins to lack bytes, if it is nil
-	pending int64 // bytes of the chunk that is being read
+	missing int64 // offset of the first missing byte of the pixels, if pixels is nil
+	pending int64 // bytes of the current chunk that were not read yet
 }
 
 func (p *pngReader) Read(b []byte) (int, error) {
@@ -49,6 +49,7 @@ func (p *pngReader) Read(b []byte) (int, error) {
 	return n, nil
 }
 
+// emit appends a chunk to the output.
 func (p *pngReader) emit(kind string, content ...[]byte) {
 	length := 0
 	for _, c := range content {
@@ -63,7 +64,7 @@ func (p *pngReader) emit(kind string, content ...[]byte) {
 	p.out = binary.BigEndian.AppendUint32(p.out, crc32.ChecksumIEEE(p.out[start:]))
 }
 
-// chunk reads the head of the next chunk (5.3).
+// chunk reads the length and the type of the next chunk (5.3).
 func (p *pngReader) chunk() (kind string, length int64, err error) {
 	var b [8]byte
 	if _, err := io.ReadFull(p.in, b[:]); err != nil {
@@ -77,7 +78,7 @@ func (p *pngReader) skip(n int64) error {
 	return err
 }
 
-// head copies what comes before the pixels.
+// head copies the chunks before the pixels.
 func (p *pngReader) head() error {
 	p.out = make([]byte, 8, 128<<10)
 	if _, err := io.ReadFull(p.in, p.out); err != nil {
@@ -113,7 +114,7 @@ func (p *pngReader) head() error {
 	}
 }
 
-// rows appends some rows in a block that is stored and not compressed (RFC 1951
+// rows appends some rows to the output, in a block that is not compressed (RFC 1951
 // section 3.2.4).
 func (p *pngReader) rows() error {
 	p.out = p.out[:0]
@@ -129,7 +130,7 @@ func (p *pngReader) rows() error {
 			}
 			p.missing = p.size - p.left + int64(n)
 			clear(block[n:])
-			p.pixels = nil // nothing more can be read
+			p.pixels = nil // the rest of the data cannot be read
 		}
 	}
 	if p.pixels == nil {
@@ -142,15 +143,15 @@ func (p *pngReader) rows() error {
 		p.emit("IDAT", header, block)
 		return nil
 	}
-	header[0] = 1 // the last one
+	header[0] = 1 // the last block
 	p.emit("IDAT", header, block, binary.BigEndian.AppendUint32(nil, p.adler))
 	p.emit("IEND")
 	p.next = func() error { return io.EOF }
 	return nil
 }
 
-// fillRows fills in the rows of the block that are missing as a whole. Each begins
-// with the number of its filter: 0 is none (9.2).
+// fillRows fills the rows of the block that are missing completely. A row begins with
+// the number of its filter. 0 means no filter (9.2).
 func (p *pngReader) fillRows(block []byte) {
 	start := p.size - p.left
 	first := (p.missing + p.row - 1) / p.row * p.row
@@ -173,7 +174,7 @@ func updateAdler(sum uint32, block []byte) uint32 {
 	return high<<16 | low
 }
 
-// measure notes how many bytes the rows of a picture take (7.2, 8.1).
+// measure calculates the size of the rows of the picture (7.2, 8.1).
 func (p *pngReader) measure(ihdr []byte) {
 	w, h := int64(binary.BigEndian.Uint32(ihdr)), int64(binary.BigEndian.Uint32(ihdr[4:]))
 	channels := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[ihdr[9]]
@@ -194,16 +195,16 @@ func (p *pngReader) measure(ihdr []byte) {
 	p.left = p.size
 }
 
-// adam7 has the passes of an interlaced picture (8.1): the first pixel and the step,
-// across and down.
+// adam7 has the passes of an interlaced picture (8.1): first column, first row, step
+// across, step down.
 var adam7 = [7][4]int64{{0, 0, 8, 8}, {4, 0, 8, 8}, {0, 4, 4, 8}, {2, 0, 4, 4}, {0, 2, 2, 4}, {1, 0, 2, 2}, {0, 1, 1, 2}}
 
-// idat reads the content of the IDAT chunks behind the header of the zlib stream
-// as one. It ends with any other chunk.
+// idat joins the content of the IDAT chunks, without the header of the zlib stream.
+// Any other chunk is the end.
 type idat struct {
 	p      *pngReader
-	header int   // bytes of it that have been passed over
-	err    error // of the reader
+	header int   // bytes of the zlib header that were skipped
+	err    error // the error of the reader, unless it is its end
 }
 
 func (d *idat) Read(b []byte) (int, error) {
@@ -227,7 +228,7 @@ func (d *idat) Read(b []byte) (int, error) {
 	return copy(b, b[skipped:n]), d.fail(err)
 }
 
-// fail remembers an error of the reader that is not its end.
+// fail returns err, and remembers it unless it is the end of the reader.
 func (d *idat) fail(err error) error {
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 		d.err = err

@@ -6,13 +6,14 @@ import (
 	"io"
 )
 
-// scanHeader is what SOS says of its scan (T.81 B.2.3).
+// scanHeader is the content of SOS (T.81 B.2.3).
 type scanHeader struct {
 	components []*component
 	from, to   int // coefficients in zigzag order
 	high, low  uint
 }
 
+// scanHeader reads SOS.
 func (d *jpegDecoder) scanHeader(b []byte) (s scanHeader, err error) {
 	n := 0
 	if len(b) > 0 {
@@ -45,7 +46,7 @@ func (d *jpegDecoder) scanHeader(b []byte) (s scanHeader, err error) {
 	return s, nil
 }
 
-// scan decodes the data behind SOS.
+// scan decodes the data after SOS.
 func (d *jpegDecoder) scan(b []byte) error {
 	s, err := d.begin(b)
 	for err == nil && !s.done() {
@@ -54,23 +55,24 @@ func (d *jpegDecoder) scan(b []byte) error {
 	return err
 }
 
-// scan is how far the decoding of a scan is.
+// scan is a scan that is being decoded.
 type scan struct {
 	scanHeader
-	across, total int // MCUs in a row, and in all
-	next          int
-	single        bool // the MCUs are blocks of one component
+	across, total int  // MCUs in a row, and in the whole scan
+	next          int  // the next MCU
+	single        bool // each MCU is one block of one component
 }
 
 func (s *scan) done() bool { return s.next >= s.total }
 
+// begin prepares to decode the scan with this header.
 func (d *jpegDecoder) begin(b []byte) (*scan, error) {
 	header, err := d.scanHeader(b)
 	if err != nil {
 		return nil, err
 	}
 	s := &scan{scanHeader: header, across: d.mcusX, total: d.mcusX * d.mcuY}
-	if len(s.components) == 1 { // blocks that only fill up the picture are left out (A.2.2)
+	if len(s.components) == 1 { // such a scan has no blocks outside of the picture (A.2.2)
 		c := s.components[0]
 		s.single = true
 		s.across = ((d.w*c.h+d.hMax-1)/d.hMax + 7) / 8
@@ -81,7 +83,7 @@ func (d *jpegDecoder) begin(b []byte) (*scan, error) {
 	return s, nil
 }
 
-// step decodes an MCU. Where data is missing, it goes on behind the next restart
+// step decodes an MCU. If data is missing, it continues after the next restart
 // marker, or ends the scan.
 func (d *jpegDecoder) step(s *scan) error {
 	mcu := s.next
@@ -117,7 +119,7 @@ func (d *jpegDecoder) step(s *scan) error {
 	return nil
 }
 
-// restart forgets what carries over from block to block.
+// restart resets the values that one block passes to the next.
 func (d *jpegDecoder) restart(s scanHeader) {
 	d.bits, d.n, d.missing, d.padding, d.eobRun = 0, 0, false, 0, 0
 	for _, c := range s.components {
@@ -125,13 +127,14 @@ func (d *jpegDecoder) restart(s scanHeader) {
 	}
 }
 
-// resync looks for the restart marker of this number, modulo 8, and passes over
-// what is left before it. A marker of one of the next two intervals stays: the data
-// of this interval is lost, and that behind the marker belongs to a later one. Those
-// of the two before are passed over. Any other number is taken for a writer's
-// mistake. So does libjpeg (jpeg_resync_to_restart), and with it the browsers. It
-// reports whether there is such a marker: another kind of marker ends the scan. A
-// Walker passes over nothing but fill bytes.
+// resync looks for the restart marker with this number, modulo 8, and skips the data
+// before it. It reports whether there is a restart marker: any other marker ends the
+// scan. Like libjpeg (jpeg_resync_to_restart), and so like browsers, it treats wrong
+// numbers in three ways. A marker of one of the next two intervals is not skipped:
+// the data of this interval is lost, and the data after the marker belongs to the
+// later interval. A marker of one of the two intervals before is skipped. Any other
+// number is treated as the right number, written wrongly. For a Walker, resync skips
+// only fill bytes.
 func (d *jpegDecoder) resync(number byte) (more bool, err error) {
 	for {
 		b, err := d.peek()
@@ -145,7 +148,7 @@ func (d *jpegDecoder) resync(number byte) (more bool, err error) {
 			switch (b[1] - rst0 - number) & 7 {
 			case 1, 2:
 				return true, nil
-			case 6, 7: // of an interval before
+			case 6, 7: // a marker of an earlier interval
 			default:
 				d.advance(2)
 				return true, nil
@@ -158,7 +161,7 @@ func (d *jpegDecoder) resync(number byte) (more bool, err error) {
 	}
 }
 
-// notEnd returns an error of the reader, or nil for its end.
+// notEnd returns err, or nil if err is the end of the reader.
 func notEnd(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, bufio.ErrBufferFull) {
 		return nil
@@ -166,7 +169,7 @@ func notEnd(err error) error {
 	return err
 }
 
-// block decodes what a scan has of one block.
+// block decodes the data that a scan has for one block.
 func (d *jpegDecoder) block(c *component, s scanHeader, x, y int) error {
 	if d.progressive {
 		err := d.refine(c, s, c.coeff[64*(y*c.blocksX+x):][:64])
@@ -175,7 +178,7 @@ func (d *jpegDecoder) block(c *component, s scanHeader, x, y int) error {
 	}
 	var coeff [64]int16
 	if err := d.first(c, s, coeff[:]); err != nil || d.ranOut() {
-		return err // or only a part of the block has come
+		return err // without an error, a part of the block is missing
 	}
 	if !d.walking {
 		c.draw(x, y, coeff[:], &d.quant[c.quant])
@@ -184,7 +187,8 @@ func (d *jpegDecoder) block(c *component, s scanHeader, x, y int) error {
 	return nil
 }
 
-// refine decodes what a scan of a progressive JPEG adds to a block (T.81 G.1.2).
+// refine decodes the data that a scan of a progressive JPEG adds to a block (T.81
+// G.1.2).
 func (d *jpegDecoder) refine(c *component, s scanHeader, coeff []int16) error {
 	switch {
 	case s.high == 0:
@@ -197,7 +201,7 @@ func (d *jpegDecoder) refine(c *component, s scanHeader, coeff []int16) error {
 	return d.refineAC(c, s, coeff)
 }
 
-// first decodes the coefficients of a block that no scan before has had.
+// first decodes coefficients of a block for which no earlier scan had data.
 func (d *jpegDecoder) first(c *component, s scanHeader, coeff []int16) error {
 	k := s.from
 	if k == 0 {
@@ -242,15 +246,15 @@ func (d *jpegDecoder) first(c *component, s scanHeader, coeff []int16) error {
 	return nil
 }
 
-// endOfBand notes for how many blocks there is nothing more (G.1.2.2). This block
-// is one of them.
+// endOfBand reads how many blocks have no further coefficients (G.1.2.2). The number
+// includes the current block.
 func (d *jpegDecoder) endOfBand(run int) error {
 	extra, err := d.take(run)
 	d.eobRun = 1<<run + int(extra) - 1
 	return err
 }
 
-// refineAC adds a bit to the coefficients of a band (G.1.2.3).
+// refineAC decodes one more bit of the coefficients of a band (G.1.2.3).
 func (d *jpegDecoder) refineAC(c *component, s scanHeader, coeff []int16) error {
 	bit := int16(1) << s.low
 	k := s.from
@@ -273,7 +277,7 @@ func (d *jpegDecoder) refineAC(c *component, s scanHeader, coeff []int16) error 
 				if err := d.endOfBand(run); err != nil {
 					return err
 				}
-				d.eobRun++ // this block goes on below
+				d.eobRun++ // the code below counts this block
 				break
 			}
 			if k, err = d.refineNonZero(coeff, k, s.to, run, bit); err != nil {
@@ -293,8 +297,9 @@ func (d *jpegDecoder) refineAC(c *component, s scanHeader, coeff []int16) error 
 	return nil
 }
 
-// refineNonZero refines the coefficients that are not zero, up to the one behind
-// run zeros, whose index it returns. A negative run means all of them.
+// refineNonZero refines the coefficients that are not zero and skips run zeros. It
+// returns the index of the zero after them. A negative run means all coefficients up
+// to the index to.
 func (d *jpegDecoder) refineNonZero(coeff []int16, k, to, run int, bit int16) (int, error) {
 	for ; k <= to; k++ {
 		if coeff[k] == 0 {

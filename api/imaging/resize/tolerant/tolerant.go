@@ -1,13 +1,14 @@
-// Package tolerant decodes pictures that strict decoders refuse and browsers show:
-// files without an end, cut off in the middle, with wrong checksums, or with too
-// much or too little data. What is missing of a picture stays blank.
+// Package tolerant decodes damaged pictures that strict decoders refuse and browsers
+// show: files that lack their end or are cut off in the middle, files with wrong
+// checksums, and files with too much or too little data. The missing part of a
+// picture is blank.
 //
-// It is for pictures that the standard library's decoders have refused: it is
-// slower than those, and does less.
+// Use it only for pictures that the decoders of the standard library have refused. It
+// is slower than those and supports fewer kinds of pictures.
 package tolerant
 
 import "errors"
 
-// ErrUnsupported means that the picture is of a kind that this package does not
-// decode, or that nothing of it can be decoded.
+// ErrUnsupported means that this package does not decode this kind of picture, or
+// that the picture has no part that can be decoded.
 var ErrUnsupported = errors.New("tolerant: nothing can be decoded")

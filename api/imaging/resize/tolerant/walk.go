@@ -4,31 +4,31 @@ import (
 	"bufio"
 )
 
-// peek returns the next bytes, two if the file has them.
+// peek returns the next two bytes, or fewer at the end of the file.
 func (d *jpegDecoder) peek() ([]byte, error) { return d.r.Peek(2) }
 
-// advance goes on by n bytes that peek has returned.
+// advance skips n bytes that peek has returned.
 func (d *jpegDecoder) advance(n int) {
 	if d.walking {
 		b, _ := d.r.Peek(n)
 		d.passed = append(d.passed, b...)
 	}
-	d.r.Discard(n) // which are in its buffer
+	d.r.Discard(n) // cannot fail: the bytes are in the buffer
 }
 
-// Walker finds the end of the only scan of a baseline JPEG, by its Huffman codes.
-// A file without an end marker does not say in any other way where the picture
+// Walker finds the end of the only scan of a baseline JPEG by decoding its Huffman
+// codes. If a file has no end marker, there is no other way to find where the picture
 // ends and other data begins. The zero Walker is ready to use.
 type Walker struct {
 	d        jpegDecoder
 	scan     *scan
-	ahead    []byte // the end of what was read, whose bits no code has used yet
-	unusable bool   // the JPEG is of another kind
+	ahead    []byte // bytes that were read but that no code has used yet
+	unusable bool   // the JPEG is not a baseline JPEG
 	started  bool
 }
 
-// Segment notes what a segment in front of the scan says. content is what follows
-// its length.
+// Segment reads a segment before the scan. content is the segment without its marker
+// and length.
 func (w *Walker) Segment(marker byte, content []byte) {
 	if !w.started {
 		w.started = true
@@ -45,8 +45,8 @@ func (w *Walker) Segment(marker byte, content []byte) {
 	}
 }
 
-// Begin prepares to walk the data of the scan whose header this is. It reports
-// whether that is possible: the scan has all components of a baseline JPEG.
+// Begin prepares to walk the data of the scan with this header. It reports whether
+// that is possible: the JPEG must be baseline, and the scan must have all components.
 func (w *Walker) Begin(header []byte) bool {
 	if w.unusable || w.d.scanned || w.d.progressive || !w.d.whole(header) {
 		return false
@@ -56,18 +56,18 @@ func (w *Walker) Begin(header []byte) bool {
 	return err == nil
 }
 
-// End is where a walk has come to.
+// End is the state of a walk.
 type End int
 
 const (
-	More   End = iota // there is more of the scan
+	More   End = iota // the scan has more data
 	Whole             // the picture is complete
-	Broken            // the data makes no sense from here on, or ends too early
+	Broken            // the data after this point is damaged, or ends too early
 )
 
-// Walk appends some of the data of the scan to out, about most bytes, and takes it
-// out of r. Fill bytes are left out. Behind a scan that is Whole, a few more bytes may
-// be taken out of r. The error is one of r, other than its end.
+// Walk reads some of the data of the scan from r, about most bytes, and appends it to
+// out without fill bytes. When the scan is Whole, Walk may have read a few bytes after
+// it. The error is that of r, unless it is its end.
 func (w *Walker) Walk(r *bufio.Reader, out []byte, most int) ([]byte, End, error) {
 	d := &w.d
 	d.r, d.passed = r, append(out, w.ahead...)
@@ -81,13 +81,14 @@ func (w *Walker) Walk(r *bufio.Reader, out []byte, most int) ([]byte, End, error
 	if end == Broken {
 		return d.passed, end, nil
 	}
-	// A code may yet use the bytes that were read ahead, or the scan ends before them.
+	// The next code can use the bytes that were read ahead. If there is none, they are
+	// behind the scan.
 	n := len(d.passed) - d.unused()
 	w.ahead = append(w.ahead[:0], d.passed[n:]...)
 	return d.passed[:n], end, nil
 }
 
-// end tells where the scan is.
+// end returns the state of the walk.
 func (w *Walker) end() End {
 	switch {
 	case !w.scan.done():
@@ -98,12 +99,12 @@ func (w *Walker) end() End {
 	return Whole
 }
 
-// unused returns how many of the last bytes passed no code has used.
+// unused returns how many of the last bytes in passed no code has used.
 func (d *jpegDecoder) unused() (n int) {
 	for range (d.n - d.padding) / 8 {
 		n++
 		if k := len(d.passed) - n; k > 0 && d.passed[k] == 0 && d.passed[k-1] == 0xff {
-			n++ // an escape
+			n++ // a 255 and its stuffed 0 are one byte of data
 		}
 	}
 	return n

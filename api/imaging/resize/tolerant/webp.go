@@ -6,13 +6,13 @@ import (
 	"io"
 )
 
-// WebP returns a WebP (RFC 9649) that x/image/webp decodes, made from the one of
-// size bytes in r: with the chunks of the picture and no others, and a header that
-// fits them. Writers get the flag for transparency wrong both ways: without the flag
-// browsers show no transparency, and without the chunk there is none. The errors are
-// ErrUnsupported and those of r.
+// WebP makes a WebP (RFC 9649) that x/image/webp can decode from the WebP of size
+// bytes in r. The new WebP has only the chunks of the picture, and a header that
+// matches them. Some programs set the flag for transparency without the chunk, or
+// write the chunk without the flag. Browsers show transparency only with both. The
+// errors are ErrUnsupported and those of r.
 func WebP(r io.ReaderAt, size int64) (io.Reader, error) {
-	var extended, alpha, picture []byte // the header of each, and of the first the content
+	var extended, alpha, picture []byte // VP8X with its content; the headers of the other two chunks
 	var alphaAt, pictureAt *io.SectionReader
 	for at := int64(12); at+8 <= size && picture == nil; {
 		var head [8]byte
@@ -40,7 +40,7 @@ func WebP(r io.ReaderAt, size int64) (io.Reader, error) {
 	}
 	flagged := extended != nil && extended[8]&0x10 != 0
 	if flagged == (alpha != nil) && (extended == nil || extended[4] == 10) {
-		return nil, ErrUnsupported // the damage is somewhere else
+		return nil, ErrUnsupported // the header is right, so something else is damaged
 	}
 	parts := []io.Reader{bytes.NewReader(picture), pictureAt}
 	length := 4 + 8 + pictureAt.Size()
