@@ -10,7 +10,7 @@ import (
 	"imageserver/api/imaging/resize/tolerant"
 )
 
-// The markers that matter here, from ITU-T T.81, table B.1.
+// The markers that this package uses, from ITU-T T.81, table B.1.
 const (
 	jpegTEM   = 0x01
 	jpegSOF0  = 0xc0
@@ -27,13 +27,14 @@ const (
 	jpegAPP14 = 0xee
 )
 
-// jpeg strips a JPEG: segments, and the data of a scan behind each SOS (T.81, B.2).
+// jpeg strips a JPEG, which consists of segments, and the data of a scan after each
+// SOS (T.81, B.2).
 type jpeg struct {
 	in *source
 	steps
 	walker   tolerant.Walker
-	content  []byte // of the segment read last
-	oriented bool   // an Exif segment has come: of several the first counts
+	content  []byte // content of the segment that was read last
+	oriented bool   // an Exif segment was read; only the first counts
 }
 
 func newJPEG(in *source) *jpeg {
@@ -42,31 +43,32 @@ func newJPEG(in *source) *jpeg {
 	return j
 }
 
+// begin copies the first marker.
 func (j *jpeg) begin(out []byte) ([]byte, error) {
 	var b [2]byte
 	if err := j.in.full(b[:]); err != nil {
 		return out, err
 	}
 	if b != [2]byte{0xff, jpegSOI} {
-		return out, errors.New("does not begin like one")
+		return out, errors.New("does not begin like a JPEG")
 	}
 	j.step = j.segment
 	return append(out, b[:]...), nil
 }
 
-// segment copies a marker and what belongs to it, or passes over it.
+// segment copies or skips a marker and its content.
 func (j *jpeg) segment(out []byte) ([]byte, error) {
 	marker, err := j.marker()
 	switch {
 	case err != nil:
 		return out, err
 	case marker == jpegSOI:
-		return out, errors.New("begins anew inside itself")
+		return out, errors.New("contains the beginning of another JPEG")
 	case marker == jpegEOI:
 		j.step = j.in.drain
 		return append(out, 0xff, marker), nil
 	case marker == jpegTEM, jpegRST0 <= marker && marker <= jpegRST7:
-		return append(out, 0xff, marker), nil // these stand alone
+		return append(out, 0xff, marker), nil // these markers have no content
 	}
 	if err := j.read(); err != nil {
 		return out, err
@@ -84,8 +86,9 @@ func (j *jpeg) segment(out []byte) ([]byte, error) {
 	return out, nil
 }
 
-// marker reads the next marker. The fill bytes that may stand before it (T.81,
-// B.1.1.2) go, and stray ones that may not, which decoders pass over.
+// marker reads the next marker. It removes the fill bytes that are allowed before a
+// marker (T.81, B.1.1.2), and stray bytes, which are not allowed but which decoders
+// skip.
 func (j *jpeg) marker() (byte, error) {
 	var last, b byte
 	var err error
@@ -112,8 +115,9 @@ func (j *jpeg) read() error {
 	return j.in.full(j.content)
 }
 
-// keep returns what stays of the segment just read, and whether it does. Those in
-// which applications keep what they like (APPn) are told apart by a name.
+// keep returns the content to keep of the last segment, and whether to keep the
+// segment. An application can use a segment APPn for any purpose. The content begins
+// with a name.
 func (j *jpeg) keep(marker byte) (content [][]byte, ok bool) {
 	switch c := j.content; marker {
 	case jpegAPP0:
@@ -121,32 +125,32 @@ func (j *jpeg) keep(marker byte) (content [][]byte, ok bool) {
 	case jpegAPP1:
 		return j.exif()
 	case jpegAPP2:
-		// A part of a colour profile (ICC.1:2022, B.4). Others are indexes of the
-		// pictures behind the end (CIPA DC-007) and go with those.
+		// Keep a part of a colour profile (ICC.1:2022, B.4). Other APP2 segments are
+		// indexes of the pictures after the end (CIPA DC-007), which are removed.
 		return [][]byte{c}, bytes.HasPrefix(c, []byte("ICC_PROFILE\x00"))
-	case jpegAPP14: // says what the components are: Adobe Technical Note 5116, section 18
+	case jpegAPP14: // the colour space of the components (Adobe Technical Note 5116, section 18)
 		const size = 12
 		return [][]byte{c[:min(len(c), size)]}, len(c) >= size && bytes.HasPrefix(c, []byte("Adobe"))
 	}
 	return [][]byte{j.content}, isCoding(marker)
 }
 
-// isCoding reports whether a segment is needed to decode the picture, as far as
-// T.81 knows. Not so comments, JPGn, and what is reserved.
+// isCoding reports whether decoders need a segment, according to T.81. They do not
+// need comments, JPGn and reserved segments.
 func isCoding(marker byte) bool {
 	return jpegSOF0 <= marker && marker <= jpegEXP && marker != jpegJPG
 }
 
-// cutThumbnail takes the thumbnail out of a JFIF segment (T.871, 10.1): its width
-// and height are the last two of 14 bytes, and its pixels follow. Shorter ones are
-// broken, but tell some decoders what the components are.
+// cutThumbnail removes the thumbnail from a JFIF segment (T.871, 10.1). The width and
+// height of the thumbnail are the last two of 14 bytes, and its pixels follow. A
+// shorter segment is broken, but it tells some decoders that the components are YCbCr.
 func cutThumbnail(jfif []byte) []byte {
 	jfif = jfif[:min(len(jfif), 14)]
 	clear(jfif[min(len(jfif), 12):])
 	return jfif
 }
 
-// exif makes of the first Exif segment one with the orientation alone.
+// exif returns an Exif segment with only the orientation of the first Exif segment.
 func (j *jpeg) exif() (content [][]byte, ok bool) {
 	exif, found := cutExifName(j.content)
 	if !found || j.oriented {
@@ -157,9 +161,9 @@ func (j *jpeg) exif() (content [][]byte, ok bool) {
 	return [][]byte{[]byte(exifName), minimal}, minimal != nil
 }
 
-// walk copies the data of the only scan of a baseline JPEG, code by code, to find
-// its end. Many phones write panoramas without an end marker, and their own data
-// behind the picture.
+// walk copies the data of the only scan of a baseline JPEG. It decodes the codes to
+// find the end of the scan, because many phones write panoramas without an end marker
+// and with data of their own after the picture.
 func (j *jpeg) walk(out []byte) ([]byte, error) {
 	out, end, err := j.walker.Walk(j.in.buf, out, blockSize)
 	switch {
@@ -173,8 +177,8 @@ func (j *jpeg) walk(out []byte) ([]byte, error) {
 	return out, nil
 }
 
-// end ends the picture with an end marker, whether it has one or not: without one
-// browsers leave out the last rows. What follows goes.
+// end writes an end marker, because browsers do not show the last rows of a picture
+// without one. It removes the data that follows.
 func (j *jpeg) end(out []byte) ([]byte, error) {
 	j.step = j.in.drain
 	return append(out, 0xff, jpegEOI), nil
@@ -195,10 +199,10 @@ func (j *jpeg) scan(out []byte) ([]byte, error) {
 }
 
 // scanData returns how many of the bytes belong to a scan, and whether a marker
-// follows. A 255 in the data has a 0 stuffed behind it (T.81, B.1.1.5); restart
-// markers are in their midst, and fill bytes may stand before any. Markers below
-// SOF0 are reserved: they are data with an error in it, which decoders get over.
-// The last of the bytes is left if it may begin a marker.
+// follows. A 255 in the data is followed by a stuffed 0 (T.81, B.1.1.5). The data
+// contains restart markers, and fill bytes can come before any marker. Markers below
+// SOF0 are reserved: they count as damaged data, which decoders tolerate. The last
+// byte is not counted if it can be the beginning of a marker.
 func scanData(b []byte) (n int, end bool) {
 	for {
 		at := bytes.IndexByte(b[n:], 0xff)

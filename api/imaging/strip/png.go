@@ -8,16 +8,17 @@ import (
 	"io"
 )
 
-// pngSignature is from the PNG Specification, Third Edition, 5.2, like the other
-// sections named here.
+// pngSignature is the beginning of a PNG (PNG Specification, Third Edition, 5.2). All
+// section numbers in this file are of that specification.
 const pngSignature = "\x89PNG\r\n\x1a\n"
 
-// pngChecksum is the size of the checksum behind a chunk (5.3).
+// pngChecksum is the size of the checksum at the end of a chunk (5.3).
 const pngChecksum = 4
 
-// pngKept are the chunks that stay: those of the picture, and those that say how it
-// is shown (11.2, 11.3.1, 11.3.2, 11.3.4, 11.3.6). A suggested palette, sPLT, has a
-// name of any text, and is of no use to a screen that shows all colours.
+// pngKept are the chunks that are kept: the chunks of the picture, and those that say
+// how to show it (11.2, 11.3.1, 11.3.2, 11.3.4, 11.3.6). A suggested palette, sPLT, is
+// removed: its name can be any text, and a screen that shows all colours does not
+// need it.
 var pngKept = map[string]bool{
 	"IHDR": true, "PLTE": true, "IDAT": true,
 	"tRNS": true,
@@ -26,14 +27,14 @@ var pngKept = map[string]bool{
 	"acTL": true, "fcTL": true, "fdAT": true,
 }
 
-// png strips a PNG: chunks (5.3).
+// png strips a PNG, which consists of chunks (5.3).
 type png struct {
 	in *source
 	steps
-	left int64 // of a chunk under way
+	left int64 // bytes of the current chunk that were not copied yet
 
-	picture  bool // some of the picture has come: if the file ends now, it is cut off and can be shown
-	oriented bool // an eXIf chunk has come: of several the first counts
+	picture  bool // a part of the picture was read, so browsers show the file if it ends here
+	oriented bool // an eXIf chunk was read; only the first counts
 }
 
 func newPNG(in *source) *png {
@@ -42,19 +43,20 @@ func newPNG(in *source) *png {
 	return p
 }
 
+// begin copies the signature.
 func (p *png) begin(out []byte) ([]byte, error) {
 	var b [len(pngSignature)]byte
 	if err := p.in.full(b[:]); err != nil {
 		return out, err
 	}
 	if string(b[:]) != pngSignature {
-		return out, errors.New("does not begin like one")
+		return out, errors.New("does not begin like a PNG")
 	}
 	p.step = p.chunk
 	return append(out, b[:]...), nil
 }
 
-// chunk begins to copy a chunk, or passes over it.
+// chunk begins to copy a chunk, or skips it.
 func (p *png) chunk(out []byte) ([]byte, error) {
 	var head [8]byte
 	if err := p.in.full(head[:]); err != nil {
@@ -68,7 +70,8 @@ func (p *png) chunk(out []byte) ([]byte, error) {
 	case kind == "eXIf" && !p.oriented:
 		return p.exif(out, length)
 	case kind == "IEND":
-		// It is empty (11.2.5). Any content goes, like all that follows.
+		// The chunk must be empty (11.2.5). Its content, if any, and all data after it
+		// are removed.
 		p.step = p.in.drain
 		return appendChunk(out, "IEND", nil), p.cutOff(p.in.skip(length + pngChecksum))
 	case pngKept[kind]:
@@ -76,14 +79,13 @@ func (p *png) chunk(out []byte) ([]byte, error) {
 		p.step = p.copy
 		p.picture = p.picture || kind == "IDAT"
 		return append(out, head[:]...), nil
-	case kind[0]&0x20 == 0: // 5.4: critical
-		return out, fmt.Errorf("has a chunk %q that changes it in a way not known here", kind)
+	case kind[0]&0x20 == 0: // decoders must know this chunk (5.4: critical)
+		return out, fmt.Errorf("has a chunk %q that this server does not know and that decoders need", kind)
 	}
 	return out, p.cutOff(p.in.skip(length + pngChecksum))
 }
 
-// cutOff makes the end of the file the end of the picture, if some of that has
-// come.
+// cutOff returns err, or io.EOF if the file ends inside of its picture.
 func (p *png) cutOff(err error) error {
 	if p.picture && err == errCutOff && p.in.err == nil {
 		return io.EOF
@@ -91,7 +93,7 @@ func (p *png) cutOff(err error) error {
 	return err
 }
 
-// copy copies some of a chunk with its checksum.
+// copy copies the next bytes of a chunk and its checksum.
 func (p *png) copy(out []byte) ([]byte, error) {
 	n := int(min(p.left, blockSize))
 	if p.left -= int64(n); p.left == 0 {
@@ -106,7 +108,8 @@ func (p *png) copy(out []byte) ([]byte, error) {
 	return out[:start+got], err
 }
 
-// exif makes of the first eXIf chunk (11.3.4.5) one with the orientation alone.
+// exif writes an eXIf chunk with only the orientation of the first eXIf chunk
+// (11.3.4.5).
 func (p *png) exif(out []byte, length int64) ([]byte, error) {
 	exif, err := p.in.head(length, int64(maxExif))
 	if err != nil {

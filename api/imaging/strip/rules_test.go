@@ -95,8 +95,8 @@ func TestJPEG(t *testing.T) {
 	}
 	testRules(t, format.JPEG, rules)
 	testRefusals(t, format.JPEG, []refusal{
-		{"another beginning inside", soi + frame + soi + picture, "anew"},
-		{"another behind a scan", soi + frame + scan + "data" + soi + picture, "anew"},
+		{"another beginning inside", soi + frame + soi + picture, "the beginning of another"},
+		{"another behind a scan", soi + frame + scan + "data" + soi + picture, "the beginning of another"},
 		{"a segment of no length", soi + "\xff\xfe\x00\x01" + picture, "a segment of 1 bytes"},
 	})
 }

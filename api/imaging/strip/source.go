@@ -7,27 +7,29 @@ import (
 	"math"
 )
 
-// blockSize is how much is read at once, in bytes, and written at once.
+// blockSize is the number of bytes of one read, and of one block of the result.
 const blockSize = 8 << 10
 
 var errCutOff = errors.New("is cut off")
 
-// source is the image to strip. Where it ends too early its methods return
-// errCutOff, or any error once the caller's reader has failed.
+// source is the image to strip. If it ends too early, its methods return errCutOff.
+// After an error of the caller's reader they return any error; see err.
 type source struct {
 	buf *bufio.Reader
 	r   io.Reader
-	err error // of r, other than io.EOF
+	err error // the error of r, unless it is io.EOF
 }
 
+// newSource returns a source that reads r in blocks.
 func newSource(r io.Reader) *source {
 	s := &source{r: r}
 	s.buf = bufio.NewReaderSize(failing{s}, blockSize)
 	return s
 }
 
-// failing is the reader of a source. It remembers how that failed: an error of
-// bufio does not tell the end of a file from an io.ErrUnexpectedEOF of an upload.
+// failing reads r of a source and remembers its error. From an error of bufio one
+// cannot see whether the file has ended or an upload has failed with
+// io.ErrUnexpectedEOF.
 type failing struct{ s *source }
 
 func (f failing) Read(p []byte) (int, error) {
@@ -64,7 +66,7 @@ func (s *source) head(n, most int64) ([]byte, error) {
 	return b, s.skip(n - int64(len(b)))
 }
 
-// skip passes over n bytes.
+// skip skips n bytes.
 func (s *source) skip(n int64) error {
 	for n > 0 {
 		skipped, err := s.buf.Discard(int(min(n, math.MaxInt32)))
@@ -76,7 +78,7 @@ func (s *source) skip(n int64) error {
 	return nil
 }
 
-// peek returns what has been read ahead, at least n bytes.
+// peek returns all buffered bytes, at least n, without reading past them.
 func (s *source) peek(n int) ([]byte, error) {
 	if _, err := s.buf.Peek(n); err != nil {
 		return nil, errCutOff
@@ -84,8 +86,8 @@ func (s *source) peek(n int) ([]byte, error) {
 	return s.buf.Peek(s.buf.Buffered())
 }
 
-// drain is a reader's last next. An upload that breaks off behind the end of the
-// image has failed, too.
+// drain is the last step of each format. It reads r to its end, because an upload that
+// breaks off after the end of the image has failed, too.
 func (s *source) drain(out []byte) ([]byte, error) {
 	if _, err := io.Copy(io.Discard, s.buf); err != nil {
 		return out, err

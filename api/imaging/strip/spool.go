@@ -2,14 +2,14 @@ package strip
 
 import "encoding/binary"
 
-// spool holds a file in blocks, so that it takes up no more than it needs while it
-// grows.
+// spool buffers a file in blocks. So a growing file never needs much more memory than
+// its size.
 type spool struct {
 	blocks     [][]byte
-	size, most int64
+	size, most int64 // bytes written, and the limit
 }
 
-// room returns some of the next n bytes, to be filled, or ErrTooLarge.
+// room returns a buffer for the next bytes, at most n of them, or ErrTooLarge.
 func (s *spool) room(n int64) ([]byte, error) {
 	if n > s.most-s.size {
 		return nil, ErrTooLarge
@@ -25,6 +25,7 @@ func (s *spool) room(n int64) ([]byte, error) {
 	return (*last)[used:], nil
 }
 
+// write writes b.
 func (s *spool) write(b []byte) error {
 	for len(b) > 0 {
 		room, err := s.room(int64(len(b)))
@@ -36,7 +37,7 @@ func (s *spool) write(b []byte) error {
 	return nil
 }
 
-// fill writes the next n bytes of a file.
+// fill writes the next n bytes of in.
 func (s *spool) fill(in *source, n int64) error {
 	for n > 0 {
 		room, err := s.room(n)
@@ -56,7 +57,7 @@ func (s *spool) at(off int64) *byte {
 	return &s.blocks[off/blockSize][off%blockSize]
 }
 
-// putSize writes, at off, how many bytes follow it.
+// putSize writes at off, in 4 bytes, the number of bytes that follow them.
 func (s *spool) putSize(off int64) {
 	var size [4]byte
 	binary.LittleEndian.PutUint32(size[:], uint32(s.size-off-4))
@@ -65,7 +66,7 @@ func (s *spool) putSize(off int64) {
 	}
 }
 
-// shift takes the first block out, or returns nil.
+// shift removes the first block and returns it, or nil if there is none.
 func (s *spool) shift() []byte {
 	if len(s.blocks) == 0 {
 		return nil

@@ -1,24 +1,27 @@
-// Package strip takes out of an image what tells of the person who made it: where
-// and when, with which camera, in whose words. The picture itself is not decoded
-// and not encoded again: what stays is copied byte for byte, so it loses nothing.
+// Package strip removes personal metadata from an image: the place, the time, the
+// camera, the owner, and texts. It does not decode and encode the picture again: it
+// copies the bytes of the picture, so no quality is lost.
 //
-// What stays is listed, and everything else goes, known or not:
+// A list says which parts of an image are kept. All other parts are removed, known or
+// not. These parts are kept:
 //
-//   - the picture, all frames of an animation, and what is needed to decode them;
-//   - what says how the values are shown: colour profiles and colour spaces,
+//   - the picture, all frames of an animation, and the data that decoders need;
+//   - the data that says how to show the values: colour profiles and colour spaces,
 //     transparency, resolution;
-//   - the orientation, where it is not upright, alone in a new Exif in the place of
-//     the old, heeded there or not.
+//   - the orientation, unless it is upright. It is written to a new Exif that has no
+//     other field. The new Exif has the place of the old one, even if browsers ignore
+//     Exif in that place.
 //
-// So Exif goes with its thumbnail, GPS and maker notes; XMP, IPTC, comments and
-// texts; and all that follows the end of the image, which may be a video, other
-// pictures, or the part of a screenshot that was cropped away (CVE-2023-21036). A
-// gain map goes too, since it is a second picture behind the first, described in
-// XMP: an Ultra HDR photo becomes the one for ordinary screens that it holds.
+// So Exif is removed with its thumbnail, GPS and maker notes, and also XMP, IPTC,
+// comments and texts. All data after the end of the image is removed, too: it can be
+// a video, other pictures, or the part of a screenshot that the user cropped away
+// (CVE-2023-21036). A gain map is removed, because it is a second picture after the
+// first, described in XMP. So an Ultra HDR photo becomes the photo for ordinary
+// screens that is in it.
 //
-// What a picture shows stays, of course, and so does what is hidden in what
-// stays: in the pixels, behind the end of compressed data, in a colour profile.
-// Those of screens measured one by one can name the device.
+// Strip cannot remove what the picture shows. It also cannot remove data that is
+// hidden in a part that is kept: in the pixels, after the end of compressed data, or
+// in a colour profile. The profile of a screen that was measured can name the device.
 package strip
 
 import (
@@ -30,36 +33,37 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// Errors fit to show to the person uploading.
+// The texts of these errors are written for the person uploading.
 var (
 	// ErrUnsupported means that the image is of a type that Reader does not know.
 	ErrUnsupported = errors.New("this type of image cannot be stripped of its metadata")
 
-	// ErrTooLarge means that a WebP does not fit into the memory given.
+	// ErrTooLarge means that a WebP needs more than the given memory.
 	ErrTooLarge = errors.New("this WebP is too large to be stripped of its metadata")
 )
 
-// Reader returns the image of type t in r without its metadata. It knows JPEG, PNG
-// and WebP, and returns [ErrUnsupported] for others.
+// Reader returns the image of type t in r without its metadata. It supports JPEG, PNG
+// and WebP, and returns [ErrUnsupported] for other types.
 //
-// The image is stripped while it is read. A JPEG or PNG takes less than 400 kB
-// of memory, however large. A WebP begins with its size, which is known only at its
-// end: what stays of it is held until then, and it is refused with [ErrTooLarge]
-// where that is more than memory bytes.
+// The image is stripped while it is read. A JPEG or PNG of any size needs less than
+// 400 kB of memory. A WebP begins with its size, and the size of the stripped WebP is
+// known only at its end. So the stripped WebP is buffered. If it needs more than
+// memory bytes, Read returns [ErrTooLarge].
 //
-// Some images lack their end. A PNG that is cut off inside its picture comes out as
-// far as it goes: browsers show it. A baseline JPEG whose picture is whole gets the
-// end marker. Any other image that is cut off, or so broken that nobody can say what
-// in it is metadata, gives a [format.ErrMalformed], behind what could be read: if a
-// JPEG lacks a part of its picture and the marker, other data behind it looks like
-// the part that is missing.
+// Some images lack their end. A PNG that is cut off inside its picture is stripped up
+// to that point, because browsers show it. A baseline JPEG with a complete picture gets
+// an end marker. Read returns a [format.ErrMalformed] for any other image that is cut
+// off, and for an image so damaged that metadata cannot be told from the picture. The
+// error comes after the part that could be read. One case is a JPEG without the end
+// of its picture and without an end marker: other data after it looks like the
+// missing part.
 //
-// The header and the picture are not looked into: what [format.Detect] has to say,
-// it says of the stripped image as of the one in r. An error of r is returned
-// wrapped. Before io.EOF comes, r has been read to its own.
+// Reader does not check the header and the picture. [format.Detect] gives the same
+// result for the stripped image and for the image in r. An error of r is returned
+// wrapped. Read returns io.EOF only after it has read r up to io.EOF.
 //
-// An image that has nothing to strip, and has its end marker, comes out as it is.
-// Stripping an image again changes nothing.
+// An image without metadata and with an end marker does not change. Stripping an
+// image twice gives the same result as stripping it once.
 func Reader(r io.Reader, t format.Type, memory int64) (io.Reader, error) {
 	in := newSource(r)
 	out := &reader{kind: t, in: in}
@@ -81,13 +85,13 @@ type reader struct {
 	kind format.Type
 	in   *source
 
-	// next appends what comes next of the stripped image, some blocks at most and
-	// often nothing. Behind the last of it comes io.EOF. Its errors go on where
-	// "the PNG" begins the sentence.
+	// next appends the next bytes of the stripped image: at most some blocks, and
+	// often nothing. After the last bytes it returns io.EOF. The text of its errors
+	// continues a sentence that begins with "the PNG".
 	next func(out []byte) ([]byte, error)
 
-	buf  []byte // what next returned
-	rest []byte // of buf, still to be read
+	buf  []byte // the last result of next
+	rest []byte // the part of buf that was not read yet
 	err  error
 }
 
@@ -105,15 +109,15 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// steps is the part of a format that its type has in common with the others: what
-// comes next depends on what has come.
+// steps implements next for all formats. step is the function for the current
+// position in the image, and each function sets the function after it.
 type steps struct {
 	step func(out []byte) ([]byte, error)
 }
 
 func (s *steps) next(out []byte) ([]byte, error) { return s.step(out) }
 
-// explain returns what Read says to an error of next.
+// explain returns the error of Read for an error of next.
 func (r *reader) explain(err error) error {
 	switch {
 	case err == nil, err == io.EOF, err == ErrTooLarge:

@@ -6,24 +6,24 @@ import (
 	"fmt"
 )
 
-// webp strips a WebP: chunks in a RIFF (RFC 9649, 2.3 to 2.7).
+// webp strips a WebP, which consists of chunks in a RIFF (RFC 9649, 2.3 to 2.7).
 type webp struct {
 	in *source
 	steps
-	kept spool
+	kept spool // the stripped WebP
 
-	flags    int64 // where those of the header stand in kept, or 0
-	oriented bool  // an EXIF chunk has come: of several the first counts
-	exifKept bool  // what stays of it is in kept
+	flags    int64 // offset in kept of the flags of the header, or 0
+	oriented bool  // an EXIF chunk was read; only the first counts
+	exifKept bool  // kept has an EXIF chunk
 }
 
-// The flags of a VP8X chunk that speak of metadata (2.7).
+// The flags of a VP8X chunk that announce metadata (2.7).
 const (
 	webpXMP  = 1 << 2
 	webpExif = 1 << 3
 )
 
-// maxRIFF is the largest size of a RIFF (2.4) with the eight bytes before it.
+// maxRIFF is the largest size of a RIFF (2.4), including its first eight bytes.
 const maxRIFF = 8 + 1<<32 - 10
 
 func newWebP(in *source, memory int64) *webp {
@@ -33,14 +33,14 @@ func newWebP(in *source, memory int64) *webp {
 	return w
 }
 
-// read reads all of the file, and then knows its size.
+// read strips the whole file into kept. Then the size of the stripped WebP is known.
 func (w *webp) read(out []byte) ([]byte, error) {
 	var head [12]byte
 	if err := w.in.full(head[:]); err != nil {
 		return out, err
 	}
 	if string(head[:4]) != "RIFF" || string(head[8:]) != "WEBP" {
-		return out, errors.New("does not begin like one")
+		return out, errors.New("does not begin like a WebP")
 	}
 	if err := w.kept.write(head[:]); err != nil {
 		return out, err
@@ -55,7 +55,7 @@ func (w *webp) read(out []byte) ([]byte, error) {
 	return out, nil
 }
 
-// write hands out what is kept.
+// write appends the next block of kept to out.
 func (w *webp) write(out []byte) ([]byte, error) {
 	b := w.kept.shift()
 	if b == nil {
@@ -64,8 +64,9 @@ func (w *webp) write(out []byte) ([]byte, error) {
 	return append(out, b...), nil
 }
 
-// chunks walks the chunks in the next n bytes (2.3). keep must read the content.
-// Behind an odd one is a byte to pad it, which some writers leave out at the end.
+// chunks calls keep for each chunk in the next n bytes (2.3). keep must read the
+// content. A chunk of odd length is followed by a padding byte, but some programs do
+// not write it at the end of the file.
 func (w *webp) chunks(n int64, keep func(kind string, length int64) error) error {
 	for n > 0 {
 		var head [8]byte
@@ -74,7 +75,7 @@ func (w *webp) chunks(n int64, keep func(kind string, length int64) error) error
 		}
 		kind, length := string(head[:4]), int64(binary.LittleEndian.Uint32(head[4:]))
 		if n -= 8; length > n {
-			return errors.New("has a chunk that does not fit into it")
+			return errors.New("has a chunk that does not fit into the file or into its frame")
 		}
 		if err := keep(kind, length); err != nil {
 			return err
@@ -89,7 +90,7 @@ func (w *webp) chunks(n int64, keep func(kind string, length int64) error) error
 	return nil
 }
 
-// chunk copies a chunk of the file, or passes over it.
+// chunk copies or skips a chunk of the file.
 func (w *webp) chunk(kind string, length int64) error {
 	switch {
 	case kind == "VP8X":
@@ -105,8 +106,8 @@ func (w *webp) chunk(kind string, length int64) error {
 	return w.in.skip(length)
 }
 
-// isPicture tells the chunks of a picture (2.5, 2.6, 2.7.1.2): it may be the only
-// one of the file, or one frame.
+// isPicture reports whether a chunk is a part of a picture (2.5, 2.6, 2.7.1.2), which
+// can be the only picture of the file or one frame.
 func isPicture(kind string) bool {
 	return kind == "ALPH" || kind == "VP8 " || kind == "VP8L"
 }
@@ -122,11 +123,12 @@ func (w *webp) copy(kind string, length int64) error {
 	return w.kept.write(make([]byte, length%2))
 }
 
+// begin writes the kind and the length of a chunk.
 func (w *webp) begin(kind string, length int64) error {
 	return w.kept.write(binary.LittleEndian.AppendUint32([]byte(kind), uint32(length)))
 }
 
-// header copies the extended header (2.7), and remembers where its flags stand.
+// header copies the extended header (2.7), and remembers the offset of its flags.
 func (w *webp) header(length int64) error {
 	const size = 10
 	switch {
@@ -145,8 +147,8 @@ func (w *webp) header(length int64) error {
 	return w.in.skip(length - size)
 }
 
-// frame copies a frame of an animation (2.7.1.1): 16 bytes, and the chunks of its
-// picture.
+// frame copies a frame of an animation (2.7.1.1), which consists of 16 bytes and the
+// chunks of its picture.
 func (w *webp) frame(length int64) error {
 	const size = 16
 	if length < size {
@@ -169,8 +171,8 @@ func (w *webp) frame(length int64) error {
 	return err
 }
 
-// exif makes of the first EXIF chunk (2.7.1.5) one with the orientation alone. Some
-// writers have it begin as in a JPEG.
+// exif writes an EXIF chunk with only the orientation of the first EXIF chunk
+// (2.7.1.5). Some programs begin the chunk with the name that Exif has in a JPEG.
 func (w *webp) exif(length int64) error {
 	b, err := w.in.head(length, int64(len(exifName)+maxExif))
 	if err != nil {
@@ -188,7 +190,7 @@ func (w *webp) exif(length int64) error {
 	return w.kept.write(minimal)
 }
 
-// putFlags makes the extended header, if there is one, tell the metadata that stay.
+// putFlags sets the metadata flags in the extended header, if there is one.
 func (w *webp) putFlags() {
 	if w.flags == 0 {
 		return
