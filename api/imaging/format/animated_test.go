@@ -16,7 +16,7 @@ func TestAnimatedSamples(t *testing.T) {
 	for name, info := range samples {
 		want := strings.Contains(name, "animated")
 		if got, err := animated(readSample(t, name), info.Type); got != want || err != nil {
-			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+			t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
 		}
 	}
 }
@@ -91,16 +91,16 @@ func TestAnimated(t *testing.T) {
 		{"a still", format.JXL, jxl("1 00010 111 1 1 111 1 1"), false},
 		{"a header that is cut off", format.JXL, jxl("1 00010 111 0 1 000 0 0 1")[:3], false},
 
-		{"a GIF by another name", format.TIFF, gifScreen + picture + picture, false},
-		{"a GIF by no name", "", gifScreen + picture + picture, false},
+		{"a GIF, read as another type", format.TIFF, gifScreen + picture + picture, false},
+		{"a GIF, read as no type", "", gifScreen + picture + picture, false},
 	} {
 		if got, err := animated([]byte(c.content), c.typ); got != c.want || err != nil {
-			t.Errorf("%s: %s: %v, %v, want %v", c.typ, c.name, got, err, c.want)
+			t.Errorf("%s: %s: got %v, %v, want %v", c.typ, c.name, got, err, c.want)
 		}
 	}
 }
 
-// TestAnimatedReader: what the reader says does not make a still.
+// TestAnimatedReader: an error of the reader does not count as a still image.
 func TestAnimatedReader(t *testing.T) {
 	long := gifOf(1 << 20)
 	for _, c := range []struct {
@@ -109,27 +109,27 @@ func TestAnimatedReader(t *testing.T) {
 	}{{format.GIF, 0}, {format.GIF, 1 << 19}, {format.PNG, 0}, {format.WebP, 0}, {format.AVIF, 0}} {
 		r := failingReaderAt{[]byte(long), c.limit}
 		if got, err := format.Animated(r, int64(len(long)), c.typ); got || !errors.Is(err, iotest.ErrTimeout) {
-			t.Errorf("%s: %v, %v, want %v", c.typ, got, err, iotest.ErrTimeout)
+			t.Errorf("%s: got %v, %v, want %v", c.typ, got, err, iotest.ErrTimeout)
 		}
 	}
 	if got, err := format.Animated(strings.NewReader(long[:1<<19]), 1<<20, format.GIF); got || !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("less than said: %v, %v, want %v", got, err, io.ErrUnexpectedEOF)
+		t.Errorf("a file shorter than its size: got %v, %v, want %v", got, err, io.ErrUnexpectedEOF)
 	}
 	if got, err := format.Animated(failingReaderAt{}, 1<<20, format.JPEG); got || err != nil {
-		t.Errorf("%v, %v: asked the reader about a JPEG", got, err)
+		t.Errorf("JPEG: got %v, %v, want false without a read", got, err)
 	}
 }
 
-// TestAnimatedReads: a GIF is read once, in blocks of the store's own size and
-// place; the headers of the others end some time.
+// TestAnimatedReads: a GIF is read once, in the blocks of the store. The other types
+// stop reading an endless header.
 func TestAnimatedReads(t *testing.T) {
 	const size, block = 64 << 20, 128 << 10
 	r := &blocksReader{r: strings.NewReader(gifOf(size)), size: block}
 	if got, err := format.Animated(r, size, format.GIF); got || err != nil {
-		t.Errorf("a long GIF: %v, %v, want a still", got, err)
+		t.Errorf("a long GIF: got %v, %v, want false", got, err)
 	}
 	if r.reads != size/block || r.straddling != 0 {
-		t.Errorf("a long GIF: %d reads, %d of them of two blocks, want %d and none", r.reads, r.straddling, size/block)
+		t.Errorf("a long GIF: got %d reads, %d of them in two blocks, want %d and 0", r.reads, r.straddling, size/block)
 	}
 	for name, c := range map[string]struct {
 		typ format.Type
@@ -139,14 +139,14 @@ func TestAnimatedReads(t *testing.T) {
 		"WebP of empty chunks": {format.WebP, &repeating{head: "RIFF\x00\x00\x00\x03WEBP" + flagged(), unit: chunkLE("what", "")}},
 	} {
 		if got, err := format.Animated(c.r, size, c.typ); got || err != nil || c.r.reads > maxReads || c.r.read > maxRead {
-			t.Errorf("%s: %v, %v, %d bytes in %d reads, want a still, at most %d in %d", name, got, err, c.r.read, c.r.reads, maxRead, maxReads)
+			t.Errorf("%s: got %v, %v, and %d bytes in %d reads, want false, and at most %d in %d", name, got, err, c.r.read, c.r.reads, maxRead, maxReads)
 		}
 	}
 }
 
 const gifScreen = "GIF89a\x05\x00\x05\x00\x00\x00\x00"
 
-// gifOf returns a GIF of that many bytes and one picture.
+// gifOf returns a GIF of size bytes with one picture.
 func gifOf(size int) string {
 	head := gifScreen + ",\x00\x00\x00\x00\x05\x00\x05\x00\x00\x02"
 	block := "\xfe" + strings.Repeat("x", 254)
@@ -155,8 +155,8 @@ func gifOf(size int) string {
 	return content + strings.Repeat(";", size-len(content))
 }
 
-// checkAnimated holds for any bytes. Where the standard library decodes a GIF it
-// must have found as many pictures.
+// checkAnimated checks what is true of Animated for any bytes. If the standard library
+// can decode a GIF, it must find the same number of pictures: one, or more than one.
 func checkAnimated(t *testing.T, content []byte, typ format.Type) {
 	r := &repeating{head: string(content)}
 	got, err := format.Animated(r, int64(len(content)), typ)
@@ -172,11 +172,11 @@ func checkAnimated(t *testing.T, content []byte, typ format.Type) {
 		return
 	}
 	if pictures, err := stdgif.DecodeAll(bytes.NewReader(content)); err == nil && got != (len(pictures.Image) > 1) {
-		t.Errorf("%s: animated is %v, of %d pictures", typ, got, len(pictures.Image))
+		t.Errorf("%s: got animated %v for %d pictures", typ, got, len(pictures.Image))
 	}
 }
 
-// blocksReader counts reads, and those that need more than one block.
+// blocksReader counts all reads, and the reads that need two blocks.
 type blocksReader struct {
 	r                 io.ReaderAt
 	size              int64
@@ -191,7 +191,7 @@ func (r *blocksReader) ReadAt(p []byte, off int64) (int, error) {
 	return r.r.ReadAt(p, off)
 }
 
-// flagged is the header of a WebP that says it is animated.
+// flagged is the header of a WebP with the flag of an animation.
 func flagged() string { return chunkLE("VP8X", "\x02\x00\x00\x00"+le(59, 3)+le(39, 3)) }
 
 func animated(content []byte, typ format.Type) (bool, error) {

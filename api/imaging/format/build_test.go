@@ -7,9 +7,9 @@ import (
 	stdutf16 "unicode/utf16"
 )
 
-// What follows builds files out of parts.
+// The functions in this file build images from parts.
 
-// be and le are a number in n bytes.
+// be and le return a number in n bytes, big-endian and little-endian.
 func be(v int64, n int) string {
 	return string(binary.BigEndian.AppendUint64(nil, uint64(v))[8-n:])
 }
@@ -87,7 +87,7 @@ func ftyp(major string, compatible ...string) string {
 
 func primary(item int64) string { return box("pitm", "\x00\x00\x00\x00", be(item, 2)) }
 
-// heif is a meta box whose primary item is 1.
+// heif is a meta box with the primary item 1.
 func heif(iprp ...string) string {
 	return box("meta", "\x00\x00\x00\x00", primary(1), box("iprp", iprp...))
 }
@@ -135,12 +135,12 @@ func ico(icons ...icon) string {
 
 type field struct{ tag, kind, value int64 }
 
-// page has the fields of a picture.
+// page returns the fields that a page of a TIFF needs.
 func page(w, h int64) []field {
 	return []field{field{256, 4, w}, field{257, 4, h}, field{273, 4, 8}}
 }
 
-// tiff has one directory, and says that itself comes next.
+// tiff returns a TIFF with one directory, which refers to itself as the next directory.
 func tiff(order binary.AppendByteOrder, fields ...field) string {
 	mark := map[binary.AppendByteOrder]string{binary.LittleEndian: "II*\x00", binary.BigEndian: "MM\x00*"}[order]
 	return mark + string(order.AppendUint32(nil, 8)) + directory(order, fields...)
@@ -166,7 +166,7 @@ func svg(attributes string) string {
 	return `<svg xmlns="http://www.w3.org/2000/svg" ` + attributes + `></svg>`
 }
 
-// illustrator is an SVG with an entity as Illustrator declares and uses them.
+// illustrator is an SVG with an entity, declared and used as in files of Illustrator.
 func illustrator(entity string) string {
 	return `<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd" [
 	<!ENTITY ns_extend "http://ns.adobe.com/Extensibility/1.0/">
@@ -175,7 +175,7 @@ func illustrator(entity string) string {
 <svg xmlns:x="&ns_extend;" xmlns="&ns_svg;" width="60" height="40"/>`
 }
 
-// utf16 encodes a text and puts a byte order mark before it.
+// utf16 encodes a text with a byte order mark.
 func utf16(order binary.AppendByteOrder, text string) string {
 	var b []byte
 	for _, unit := range stdutf16.Encode([]rune("\ufeff" + text)) {

@@ -23,20 +23,20 @@ var corpusFolders = map[string]format.Type{
 	"avif": format.AVIF, "heic": format.HEIC, "bmp": format.BMP, "ico": format.ICO, "tiff": format.TIFF,
 }
 
-// TestCorpus runs over the images of others: PngSuite, the test images of
-// libwebp, libavif, libheif and Pillow. They are not ours to give away, so they
-// lie outside of the project.
+// TestCorpus reads images of other projects: PngSuite, and the test images of
+// libwebp, libavif, libheif and Pillow. They belong to others, so they are stored
+// outside of the project.
 func TestCorpus(t *testing.T) {
 	refused := map[string]struct {
 		kind error
 		why  string
 	}{
-		"png/xs1n0g01.png": {format.ErrUnknown, ""}, // bits of the signature wrong
+		"png/xs1n0g01.png": {format.ErrUnknown, ""}, // wrong bits in the signature
 		"png/xs2n0g01.png": {format.ErrUnknown, ""},
 		"png/xs4n0g01.png": {format.ErrUnknown, ""},
 		"png/xs7n0g01.png": {format.ErrUnknown, ""},
-		"png/xcrn0g04.png": {format.ErrUnknown, ""}, // its line ends lost their \n
-		"png/xlfn0g04.png": {format.ErrUnknown, ""}, // or got \r
+		"png/xcrn0g04.png": {format.ErrUnknown, ""}, // the line ends of the signature have no \n
+		"png/xlfn0g04.png": {format.ErrUnknown, ""}, // the line ends of the signature have a second \r
 		"png/xc1n0g08.png": {format.ErrMalformed, "colours of type 1"},
 		"png/xc9n2c08.png": {format.ErrMalformed, "colours of type 9"},
 		"png/xd0n2c08.png": {format.ErrMalformed, "in 0 bits"},
@@ -61,7 +61,7 @@ func TestCorpus(t *testing.T) {
 			got, err := detect(content)
 			if refusal, ok := refused[name]; ok {
 				if !errors.Is(err, refusal.kind) || !strings.Contains(fmt.Sprint(err), refusal.why) {
-					t.Errorf("%s: %v, %v, want %v that says %q", name, got, err, refusal.kind, refusal.why)
+					t.Errorf("%s: got %v, %v, want %v that says %q", name, got, err, refusal.kind, refusal.why)
 				}
 				continue
 			}
@@ -74,10 +74,10 @@ func TestCorpus(t *testing.T) {
 			} else if config, _, err := image.DecodeConfig(bytes.NewReader(content)); err == nil {
 				want.Width, want.Height = config.Width, config.Height
 			} else {
-				t.Errorf("%s: nothing to compare with: %v", name, err)
+				t.Errorf("%s: its size is neither in corpus.txt nor known to the standard library: %v", name, err)
 			}
 			if got != want || err != nil {
-				t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+				t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
 			}
 			for _, percent := range []int{1, 10, 50, 99} {
 				checkCutOff(t, name, content[:len(content)*percent/100], typ)
@@ -86,8 +86,8 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// landscape returns the orientation of an image by its number, which is 0 where
-// it says none.
+// landscape returns the orientation of an image from the number in its name. 0 means
+// that it has none.
 func landscape(t *testing.T, name string) (orientation int) {
 	t.Helper()
 	if _, err := fmt.Sscanf(name, "orientation/Landscape_%d.jpg", &orientation); err != nil {

@@ -57,7 +57,7 @@ func TestTypes(t *testing.T) {
 
 func TestNoType(t *testing.T) {
 	if none := format.ByMIME("text/plain"); none.Ext() != "" || none.MIME() != "" || len(none.Extensions()) > 0 {
-		t.Errorf("a type that is none: got %q, %q, %q", none.Ext(), none.MIME(), none.Extensions())
+		t.Errorf("a type that does not exist: got %q, %q, %q, want no names", none.Ext(), none.MIME(), none.Extensions())
 	}
 }
 
@@ -82,7 +82,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// samples are images in testdata, whose README says what each is for.
+// samples are images in testdata, with the result of Detect. The README there says what
+// each image is for.
 var samples = map[string]format.Info{
 	"gradient.jpg":          {format.JPEG, 60, 40, 1},
 	"progressive.jpg":       {format.JPEG, 60, 40, 1},
@@ -137,7 +138,7 @@ var samples = map[string]format.Info{
 func TestSamples(t *testing.T) {
 	for name, want := range samples {
 		if got, err := detect(readSample(t, name)); got != want || err != nil {
-			t.Errorf("%s: %v, %v, want %v", name, got, err, want)
+			t.Errorf("%s: got %v, %v, want %v", name, got, err, want)
 		}
 	}
 }
@@ -153,8 +154,7 @@ func TestSniff(t *testing.T) {
 	}
 }
 
-// TestCutOff: what is left of an image when it is cut off is of its type or of
-// none.
+// TestCutOff: an image that is cut off keeps its type, or is not an image.
 func TestCutOff(t *testing.T) {
 	for name, want := range samples {
 		content := readSample(t, name)
@@ -169,13 +169,13 @@ func checkCutOff(t *testing.T, name string, rest []byte, typ format.Type) {
 	info, err := detect(rest)
 	switch {
 	case err == nil && info.Type != typ:
-		t.Errorf("%d bytes of %s are %v, want %q", len(rest), name, info, typ)
+		t.Errorf("%d bytes of %s: got %v, want %q", len(rest), name, info, typ)
 	case err != nil && !errors.Is(err, format.ErrUnknown) && !errors.Is(err, format.ErrMalformed):
-		t.Errorf("%d bytes of %s: %v, want ErrUnknown or ErrMalformed", len(rest), name, err)
+		t.Errorf("%d bytes of %s: got %v, want ErrUnknown or ErrMalformed", len(rest), name, err)
 	}
 }
 
-// TestPolyglots: a file that could pass for two kinds is always the same one.
+// TestPolyglots: a file that fits two types always gets the same one.
 func TestPolyglots(t *testing.T) {
 	for _, c := range []struct {
 		content string
@@ -197,7 +197,7 @@ func TestPolyglots(t *testing.T) {
 	}
 }
 
-// TestReader: what the reader says is neither the image's type nor its damage.
+// TestReader: an error of the reader is neither an unknown type nor a damaged image.
 func TestReader(t *testing.T) {
 	image := readSample(t, "progressive.jpg")
 	size := int64(len(image))
@@ -207,15 +207,15 @@ func TestReader(t *testing.T) {
 	} {
 		_, err := format.Detect(r, size)
 		if !errors.Is(err, iotest.ErrTimeout) || errors.Is(err, format.ErrMalformed) || errors.Is(err, format.ErrUnknown) {
-			t.Errorf("%s: %v, want %v", name, err, iotest.ErrTimeout)
+			t.Errorf("%s: got %v, want %v", name, err, iotest.ErrTimeout)
 		}
 	}
 	if _, err := format.Detect(bytes.NewReader(image[:9000]), size); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("less than said: %v, want %v", err, io.ErrUnexpectedEOF)
+		t.Errorf("a file shorter than its size: got %v, want %v", err, io.ErrUnexpectedEOF)
 	}
 }
 
-// failingReaderAt fails where a read ends behind limit.
+// failingReaderAt fails if a read ends after the offset limit.
 type failingReaderAt struct {
 	content []byte
 	limit   int64

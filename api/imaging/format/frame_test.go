@@ -10,8 +10,7 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// TestFrame compares the Frame of each kind of sample with what its README and
-// its encoder say of it.
+// TestFrame reads samples of each kind. testdata/README.md says how they were made.
 func TestFrame(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]format.Frame{
@@ -42,7 +41,7 @@ func TestFrame(t *testing.T) {
 	}
 }
 
-// TestFrameQuirks builds headers that no sample has.
+// TestFrameQuirks reads headers that no sample has.
 func TestFrameQuirks(t *testing.T) {
 	t.Parallel()
 	adobe := func(transform string) string { return segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00"+transform) }

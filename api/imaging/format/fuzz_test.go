@@ -12,7 +12,7 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// One target for each format, so that each gets its share of the time.
+// Each format has its own fuzz target, so each gets the same time.
 
 func FuzzJPEG(f *testing.F) { fuzz(f, format.JPEG) }
 func FuzzGIF(f *testing.F)  { fuzz(f, format.GIF) }
@@ -25,7 +25,7 @@ func FuzzICO(f *testing.F)  { fuzz(f, format.ICO) }
 func FuzzTIFF(f *testing.F) { fuzz(f, format.TIFF) }
 func FuzzSVG(f *testing.F)  { fuzz(f, format.SVG) }
 
-// FuzzPNG sets the checksum of the header right, which no mutation would hit.
+// FuzzPNG corrects the checksum of the header, because no mutation finds it.
 func FuzzPNG(f *testing.F) {
 	seed(f, format.PNG)
 	f.Fuzz(func(t *testing.T, content []byte) {
@@ -51,7 +51,7 @@ func seed(f *testing.F, typ format.Type) {
 	}
 }
 
-// FuzzAnimated takes the same bytes for an image of each type.
+// FuzzAnimated reads the same bytes as an image of each type.
 func FuzzAnimated(f *testing.F) {
 	for _, typ := range format.Types() {
 		seed(f, typ)
@@ -63,7 +63,7 @@ func FuzzAnimated(f *testing.F) {
 	})
 }
 
-// check holds for any bytes.
+// check checks what is true of Detect for any bytes.
 func check(t *testing.T, content []byte) {
 	r := &repeating{head: string(content)}
 	info, err := format.Detect(r, int64(len(content)))
@@ -71,46 +71,46 @@ func check(t *testing.T, content []byte) {
 	switch {
 	case err == nil:
 		if info.Type != sniffed {
-			t.Errorf("Detect says %q, Sniff %q, %v", info.Type, sniffed, sniffErr)
+			t.Errorf("Detect returns %q, but Sniff %q, %v", info.Type, sniffed, sniffErr)
 		}
 		unsaid := info.Type == format.SVG && info.Width == 0 && info.Height == 0
 		if !unsaid && (info.Width < 1 || info.Height < 1 || info.Width > math.MaxInt32 || info.Height > math.MaxInt32) {
-			t.Errorf("a size of %d × %d", info.Width, info.Height)
+			t.Errorf("got a size of %d × %d", info.Width, info.Height)
 		}
 		if info.Orientation < 1 || info.Orientation > 8 {
-			t.Errorf("an orientation of %d", info.Orientation)
+			t.Errorf("got an orientation of %d, want 1 to 8", info.Orientation)
 		}
 	case errors.Is(err, format.ErrMalformed):
 		if sniffErr != nil {
-			t.Errorf("Detect says %v, Sniff %v", err, sniffErr)
+			t.Errorf("Detect returns %v, but Sniff %v", err, sniffErr)
 		}
 	case errors.Is(err, format.ErrUnknown):
 		if sniffErr == nil && sniffed != format.TIFF && sniffed != format.SVG { // a raw photo, a comment without end
-			t.Errorf("Detect says %v, Sniff %q", err, sniffed)
+			t.Errorf("Detect returns %v, but Sniff %q", err, sniffed)
 		}
 	default:
-		t.Errorf("Detect says %v, want ErrMalformed or ErrUnknown", err)
+		t.Errorf("Detect returns %v, want ErrMalformed or ErrUnknown", err)
 	}
 	if err == nil {
 		checkFrame(t, content, info.Type)
 	}
 	if err != nil && (len(err.Error()) > 200 || !utf8.ValidString(err.Error()) || info != format.Info{}) {
-		t.Errorf("%v, %q: unfit to show", info, err)
+		t.Errorf("got %v with the error %q, want no Info and a short text", info, err)
 	}
 	if r.reads > maxReads || r.read > maxRead {
 		t.Errorf("read %d bytes in %d calls, want at most %d in %d", r.read, r.reads, maxRead, maxReads)
 	}
 }
 
-// checkFrame holds for any image that Detect knows.
+// checkFrame checks what is true of ReadFrame for any image that Detect accepts.
 func checkFrame(t *testing.T, content []byte, typ format.Type) {
 	r := &repeating{head: string(content)}
 	f, err := format.ReadFrame(r, int64(len(content)), typ)
 	if err != nil && (!errors.Is(err, format.ErrMalformed) || f != format.Frame{}) {
-		t.Errorf("ReadFrame gives %+v, %v, want ErrMalformed alone", f, err)
+		t.Errorf("ReadFrame returns %+v, %v, want no Frame and ErrMalformed", f, err)
 	}
 	if err == nil && typ == format.JPEG && f.Samples <= 0 || f.Block < 0 {
-		t.Errorf("ReadFrame gives %+v", f)
+		t.Errorf("ReadFrame returns %+v, want samples, and no negative number", f)
 	}
 	if r.reads > maxReads || r.read > maxRead {
 		t.Errorf("ReadFrame read %d bytes in %d calls, want at most %d in %d", r.read, r.reads, maxRead, maxReads)

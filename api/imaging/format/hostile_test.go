@@ -9,14 +9,14 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// Detect reads at most this much of any file, in at most so many calls.
+// Detect reads at most maxRead bytes of any file, in at most maxReads calls.
 const (
 	maxReads = 256
 	maxRead  = maxReads*(8<<10) + 64<<10
 )
 
-// endless returns headers that never come to the picture, by a name that begins
-// with the type, or with XML for a file that is not an SVG yet.
+// endless returns headers that never end. The key of each begins with its type, or
+// with XML for a file without an <svg> tag.
 func endless() map[string]*repeating {
 	meta := ftyp("avif") + toTheEnd("meta", "\x00\x00\x00\x00", primary(1))
 	return map[string]*repeating{
@@ -51,7 +51,7 @@ func endless() map[string]*repeating {
 	}
 }
 
-// TestEndless reads files of 64 MiB whose headers have no end.
+// TestEndless reads files of 64 MiB with headers that never end.
 func TestEndless(t *testing.T) {
 	for name, r := range endless() {
 		info, err := format.Detect(r, 64<<20)
@@ -60,7 +60,7 @@ func TestEndless(t *testing.T) {
 			want = format.ErrUnknown
 		}
 		if !errors.Is(err, want) {
-			t.Errorf("%s: %v, %v, want %v", name, info, err, want)
+			t.Errorf("%s: got %v, %v, want %v", name, info, err, want)
 		}
 		if r.reads > maxReads || r.read > maxRead {
 			t.Errorf("%s: read %d bytes in %d calls, want at most %d in %d", name, r.read, r.reads, maxRead, maxReads)
@@ -68,8 +68,8 @@ func TestEndless(t *testing.T) {
 	}
 }
 
-// TestReadsInBlocks: the header of a small image costs one read, and that of a
-// large one no more than its parts.
+// TestReadsInBlocks: the header of a small image needs one read. A large header needs
+// at most one read for each of its parts.
 func TestReadsInBlocks(t *testing.T) {
 	for name := range samples {
 		content := readSample(t, name)
@@ -78,40 +78,38 @@ func TestReadsInBlocks(t *testing.T) {
 		}
 		r := &repeating{head: string(content), unit: "\x00"}
 		if _, err := format.Detect(r, int64(len(content))); err != nil || r.reads != 1 {
-			t.Errorf("%s: %d reads, %v, want 1", name, r.reads, err)
+			t.Errorf("%s: got %d reads, %v, want 1", name, r.reads, err)
 		}
 	}
 	metadata := strings.Repeat(segment(0xe2, strings.Repeat("x", 65533)), 100)
 	r := &repeating{head: jpeg(metadata, sof(1, 1), sos), unit: "\x00"}
 	if _, err := format.Detect(r, 64<<20); err != nil || r.reads > 101 {
-		t.Errorf("%d reads, %v, want 101", r.reads, err)
+		t.Errorf("got %d reads, %v, want 101", r.reads, err)
 	}
 }
 
-// TestBrokenExif: whatever Exif claims, it cannot use up what the rest of the
-// header needs.
+// TestBrokenExif: huge Exif does not use up the budget of the rest of the header.
 func TestBrokenExif(t *testing.T) {
 	fields := strings.Repeat("\x01\x13\x00\x03\x00\x00\x00\x01\x00\x00\x00\x00", 65535)
 	huge := chunk("eXIf", "MM\x00*\x00\x00\x00\x08\xff\xff"+fields)
 	if got, err := detect([]byte(png(60, 40, huge, chunk("IDAT", "")))); err != nil || got.Width != 60 {
-		t.Errorf("%v, %v, want 60 × 40", got, err)
+		t.Errorf("got %v, %v, want 60 × 40", got, err)
 	}
 }
 
-// TestEndlessBehind: metadata behind the picture of a WebP spoil nothing, however
-// many they are.
+// TestEndlessBehind: endless metadata after the picture of a WebP does no harm.
 func TestEndlessBehind(t *testing.T) {
 	r := &repeating{head: "RIFF\x00\x00\x00\x03WEBP" + vp8x(60, 40) + chunkLE("VP8 ", vp8(60, 40)), unit: chunkLE("what", "")}
 	want := format.Info{Type: format.WebP, Width: 60, Height: 40, Orientation: 1}
 	if got, err := format.Detect(r, 64<<20); got != want || err != nil {
-		t.Errorf("%v, %v, want %v", got, err, want)
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 	if r.reads > maxReads || r.read > maxRead {
 		t.Errorf("read %d bytes in %d calls, want at most %d in %d", r.read, r.reads, maxRead, maxReads)
 	}
 }
 
-// repeating is an endless file, and counts what is read of it.
+// repeating is an endless file: a head, and a unit that repeats. It counts the reads.
 type repeating struct {
 	head, unit  string
 	reads, read int

@@ -9,8 +9,7 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// TestOrientation gives images that lie in every way there is, and in some that
-// there are not.
+// TestOrientation reads images with each valid orientation, and with invalid ones.
 func TestOrientation(t *testing.T) {
 	for name, image := range turnedImages(t) {
 		for o := range int64(8) {
@@ -30,8 +29,8 @@ func TestOrientation(t *testing.T) {
 	}
 }
 
-// turnedImages returns images of 60 × 40 pixels whose metadata ask for
-// orientation 6: those of the samples, and of parts in both byte orders.
+// turnedImages returns images of 60 × 40 pixels with orientation 6: samples, and
+// images that are built from parts in both byte orders.
 func turnedImages(t *testing.T) map[string]string {
 	t.Helper()
 	images := make(map[string]string)
@@ -48,8 +47,8 @@ func turnedImages(t *testing.T) map[string]string {
 	return images
 }
 
-// testOrientation puts another field in the place of the one that asks for
-// orientation 6, and wants the image to lie like that.
+// testOrientation replaces the field with orientation 6 by another field, and checks
+// that Detect returns the orientation want.
 func testOrientation(t *testing.T, name, image string, kind, count, value int64, want int) {
 	t.Helper()
 	got, err := detect([]byte(replaceOrientation(t, name, image, kind, count, value)))
@@ -58,7 +57,7 @@ func testOrientation(t *testing.T, name, image string, kind, count, value int64,
 		w, h = 40, 60
 	}
 	if err != nil || got.Orientation != want || got.Width != w || got.Height != h {
-		t.Errorf("%s, kind %d, count %d, value %d: %v, %v, want %d × %d with orientation %d", name, kind, count, value, got, err, w, h, want)
+		t.Errorf("%s, kind %d, count %d, value %d: got %v, %v, want %d × %d with orientation %d", name, kind, count, value, got, err, w, h, want)
 	}
 }
 
@@ -71,6 +70,6 @@ func replaceOrientation(t *testing.T, name, image string, kind, count, value int
 			return strings.Replace(image, field(3, 1, 6), field(kind, count, value), 1)
 		}
 	}
-	t.Fatalf("%s: no orientation of 6", name)
+	t.Fatalf("%s has no orientation 6", name)
 	return ""
 }

@@ -11,7 +11,7 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// gAMA and the others are the chunks of a PNG that decide on its colours.
+// gAMA, cHRM, cICP and iCCP make the chunks that describe the colours of a PNG.
 func gAMA(hundredThousandths int64) string { return chunk("gAMA", be(hundredThousandths, 4)) }
 
 func cHRM(hundredThousandths ...int64) string {
@@ -39,9 +39,9 @@ func broken(chunk string) string {
 	return chunk[:len(chunk)-1] + string([]byte{chunk[len(chunk)-1] ^ 1})
 }
 
-// TestPNGColours: which chunk decides, and what the profile says that is made of it.
-// The choice is that of Chromium 156. The colours adapted to D50 are those published
-// for sRGB, Display P3 and BT.2020.
+// TestPNGColours checks which chunk is used, and the content of the profile that is
+// made from it. Chromium 156 uses the same chunks. The wanted colours are the published
+// colours of sRGB, Display P3 and BT.2020, adapted to D50.
 func TestPNGColours(t *testing.T) {
 	t.Parallel()
 	const (
@@ -56,44 +56,44 @@ func TestPNGColours(t *testing.T) {
 	srgbPrimaries := cHRM(31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 	p3Primaries := cHRM(31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
 	for name, c := range map[string]struct{ chunks, want string }{
-		"nothing":                     {"", none},
-		"gAMA":                        {gAMA(100000), srgb + "; 1.000"},
-		"gAMA like sRGB":              {gAMA(45455), none},
-		"gAMA hardly like sRGB":       {gAMA(43200), none},
-		"gAMA not like sRGB":          {gAMA(43000), srgb + "; 2.326"},
-		"gAMA and cHRM like sRGB":     {gAMA(45455) + srgbPrimaries, none},
-		"gAMA and cHRM":               {gAMA(45455) + p3Primaries, p3 + "; 2.200"},
-		"cHRM before gAMA":            {p3Primaries + gAMA(100000), p3 + "; 1.000"},
-		"cHRM alone":                  {p3Primaries, none},
-		"cHRM of nothing":             {gAMA(100000) + cHRM(0, 0, 0, 0, 0, 0, 0, 0), none},
-		"cHRM of one colour":          {gAMA(100000) + cHRM(31270, 32900, 64000, 33000, 64000, 33000, 64000, 33000), none},
-		"cHRM with a white of y = 0":  {gAMA(100000) + cHRM(31270, 0, 64000, 33000, 30000, 60000, 15000, 6000), none},
-		"cHRM cut short":              {gAMA(100000) + chunk("cHRM", "short"), srgb + "; 1.000"},
-		"gAMA of 0":                   {gAMA(0), none},
-		"gAMA of the most":            {gAMA(1<<31 - 1), srgb + "; 0.000"},
-		"gAMA of the least":           {gAMA(1), srgb + "; 32768.000"},
-		"gAMA cut short":              {chunk("gAMA", "abc"), none},
-		"gAMA cut short, and another": {chunk("gAMA", "abc") + gAMA(100000), srgb + "; 1.000"},
-		"gAMA twice":                  {gAMA(100000) + gAMA(50000), srgb + "; 1.000"},
-		"gAMA with a wrong checksum":  {broken(gAMA(100000)), none},
-		"gAMA behind the picture":     {chunk("IDAT", "") + gAMA(100000), none},
-		"sRGB before gAMA":            {gAMA(100000) + p3Primaries + sRGB, none},
-		"an sRGB there is not":        {chunk("sRGB", "\x04") + gAMA(100000), srgb + "; 1.000"},
-		"an empty sRGB":               {chunk("sRGB", "") + gAMA(100000), srgb + "; 1.000"},
-		"iCCP before sRGB":            {sRGB + iCCP(profile) + gAMA(100000), own},
-		"iCCP of rubbish":             {iCCP(strings.Repeat("x", 200)) + gAMA(100000), srgb + "; 1.000"},
-		"iCCP with a wrong checksum":  {broken(iCCP(profile)) + gAMA(100000), srgb + "; 1.000"},
-		"cICP before iCCP":            {iCCP(profile) + sRGB + gAMA(100000) + cICP(12, 13, 0, 1), p3 + "; 2.400"},
-		"cICP of sRGB":                {cICP(1, 13, 0, 1) + iCCP(profile), none},
-		"cICP of PQ":                  {cICP(9, 16, 0, 1), bt2020 + "; 2.400; 9 16 0 1"},
-		"cICP of HLG":                 {cICP(9, 18, 0, 1), bt2020 + "; 2.400; 9 18 0 1"},
-		"cICP of linear light":        {cICP(1, 8, 0, 1), srgb + "; 1.000"},
-		"cICP of BT.709":              {cICP(1, 1, 0, 1), srgb + "; 2.400"},
-		"cICP of the narrow range":    {cICP(12, 13, 0, 0) + gAMA(100000), srgb + "; 1.000"},
-		"cICP with a matrix":          {cICP(12, 13, 1, 1) + gAMA(100000), srgb + "; 1.000"},
-		"cICP without primaries":      {cICP(2, 13, 0, 1) + gAMA(100000), srgb + "; 1.000"},
-		"cICP without a transfer":     {cICP(12, 2, 0, 1) + gAMA(100000), srgb + "; 1.000"},
-		"cICP cut short":              {chunk("cICP", "\x0c\x0d\x00") + gAMA(100000), srgb + "; 1.000"},
+		"nothing":                        {"", none},
+		"gAMA":                           {gAMA(100000), srgb + "; 1.000"},
+		"gAMA like sRGB":                 {gAMA(45455), none},
+		"gAMA almost like sRGB":          {gAMA(43200), none},
+		"gAMA not like sRGB":             {gAMA(43000), srgb + "; 2.326"},
+		"gAMA and cHRM like sRGB":        {gAMA(45455) + srgbPrimaries, none},
+		"gAMA and cHRM":                  {gAMA(45455) + p3Primaries, p3 + "; 2.200"},
+		"cHRM before gAMA":               {p3Primaries + gAMA(100000), p3 + "; 1.000"},
+		"cHRM alone":                     {p3Primaries, none},
+		"cHRM of zeros":                  {gAMA(100000) + cHRM(0, 0, 0, 0, 0, 0, 0, 0), none},
+		"cHRM of one colour":             {gAMA(100000) + cHRM(31270, 32900, 64000, 33000, 64000, 33000, 64000, 33000), none},
+		"cHRM with a white of y = 0":     {gAMA(100000) + cHRM(31270, 0, 64000, 33000, 30000, 60000, 15000, 6000), none},
+		"cHRM cut short":                 {gAMA(100000) + chunk("cHRM", "short"), srgb + "; 1.000"},
+		"gAMA of 0":                      {gAMA(0), none},
+		"the largest gAMA":               {gAMA(1<<31 - 1), srgb + "; 0.000"},
+		"the smallest gAMA":              {gAMA(1), srgb + "; 32768.000"},
+		"gAMA cut short":                 {chunk("gAMA", "abc"), none},
+		"gAMA cut short, and another":    {chunk("gAMA", "abc") + gAMA(100000), srgb + "; 1.000"},
+		"gAMA twice":                     {gAMA(100000) + gAMA(50000), srgb + "; 1.000"},
+		"gAMA with a wrong checksum":     {broken(gAMA(100000)), none},
+		"gAMA behind the picture":        {chunk("IDAT", "") + gAMA(100000), none},
+		"sRGB before gAMA":               {gAMA(100000) + p3Primaries + sRGB, none},
+		"an sRGB with an unknown intent": {chunk("sRGB", "\x04") + gAMA(100000), srgb + "; 1.000"},
+		"an empty sRGB":                  {chunk("sRGB", "") + gAMA(100000), srgb + "; 1.000"},
+		"iCCP before sRGB":               {sRGB + iCCP(profile) + gAMA(100000), own},
+		"iCCP of rubbish":                {iCCP(strings.Repeat("x", 200)) + gAMA(100000), srgb + "; 1.000"},
+		"iCCP with a wrong checksum":     {broken(iCCP(profile)) + gAMA(100000), srgb + "; 1.000"},
+		"cICP before iCCP":               {iCCP(profile) + sRGB + gAMA(100000) + cICP(12, 13, 0, 1), p3 + "; 2.400"},
+		"cICP of sRGB":                   {cICP(1, 13, 0, 1) + iCCP(profile), none},
+		"cICP of PQ":                     {cICP(9, 16, 0, 1), bt2020 + "; 2.400; 9 16 0 1"},
+		"cICP of HLG":                    {cICP(9, 18, 0, 1), bt2020 + "; 2.400; 9 18 0 1"},
+		"cICP of linear light":           {cICP(1, 8, 0, 1), srgb + "; 1.000"},
+		"cICP of BT.709":                 {cICP(1, 1, 0, 1), srgb + "; 2.400"},
+		"cICP of the narrow range":       {cICP(12, 13, 0, 0) + gAMA(100000), srgb + "; 1.000"},
+		"cICP with a matrix":             {cICP(12, 13, 1, 1) + gAMA(100000), srgb + "; 1.000"},
+		"cICP without primaries":         {cICP(2, 13, 0, 1) + gAMA(100000), srgb + "; 1.000"},
+		"cICP without a transfer":        {cICP(12, 2, 0, 1) + gAMA(100000), srgb + "; 1.000"},
+		"cICP cut short":                 {chunk("cICP", "\x0c\x0d\x00") + gAMA(100000), srgb + "; 1.000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -123,7 +123,7 @@ func TestGreyProfile(t *testing.T) {
 	}
 }
 
-// TestBMPProfile: a profile that the file points to beyond its end is none.
+// TestBMPProfile: a profile with an offset after the end of the file does not count.
 func TestBMPProfile(t *testing.T) {
 	t.Parallel()
 	profile := strings.Repeat("\x00", 36) + "acsp" + strings.Repeat("\x00", 88) + "its own"
@@ -153,22 +153,23 @@ func leBytes(numbers ...int) string {
 	return string(b)
 }
 
-// describe says what is in a profile: the tags given, the exponent of its curve, and
-// the numbers of the cicp tag. On the way it checks that each tag is in the profile.
+// describe returns the content of a profile as a text: the given tags, the exponent of
+// the curve, and the numbers of the cicp tag. It also checks that the content of each
+// tag is inside of the profile.
 func describe(t *testing.T, profile []byte, tags ...string) string {
 	t.Helper()
 	if profile == nil {
 		return ""
 	}
 	if size := binary.BigEndian.Uint32(profile); int(size) != len(profile) || string(profile[36:40]) != "acsp" {
-		t.Fatalf("got a header that says %d of %d bytes", size, len(profile))
+		t.Fatalf("the header says %d bytes, and the profile has %d", size, len(profile))
 	}
 	content := make(map[string][]byte)
 	for i := range binary.BigEndian.Uint32(profile[128:]) {
 		entry := profile[132+12*i:]
 		offset, size := binary.BigEndian.Uint32(entry[4:]), binary.BigEndian.Uint32(entry[8:])
 		if offset%4 != 0 || int(offset+size) > len(profile) {
-			t.Fatalf("got a tag %q at %d of %d bytes", entry[:4], offset, size)
+			t.Fatalf("tag %q has %d bytes at %d, and the profile has %d", entry[:4], size, offset, len(profile))
 		}
 		content[string(entry[:4])] = profile[offset:][:size]
 	}

@@ -10,11 +10,11 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// The quirks that no sample has. What browsers make of them was seen in
+// TestQuirks reads unusual headers that no sample has. The results are those of
 // Chromium 156.
 func TestQuirks(t *testing.T) {
 	turned, upright := exif(field{274, 3, 6}), exif(field{274, 3, 1})
-	lies := func(orientation int64) string { // of a WebP
+	exifChunk := func(orientation int64) string { // of a WebP
 		return chunkLE("EXIF", tiff(binary.LittleEndian, field{274, 3, orientation}))
 	}
 	for _, c := range []struct {
@@ -26,8 +26,8 @@ func TestQuirks(t *testing.T) {
 		{"JPEG: the first Exif of two", jpeg(turned, upright, sof(60, 40), sos), format.Info{format.JPEG, 40, 60, 6}},
 		{"JPEG: an orientation among others", jpeg(exif(field{256, 4, 1}, field{274, 3, 6}, field{282, 4, 1}), sof(60, 40), sos), format.Info{format.JPEG, 40, 60, 6}},
 		{"JPEG: the second Exif of two", jpeg(upright, turned, sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
-		{"JPEG: an orientation that is no SHORT", jpeg(exif(field{274, 4, 6}), sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
-		{"JPEG: an orientation there is not", jpeg(exif(field{274, 3, 9}), sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
+		{"JPEG: an orientation that is not a SHORT", jpeg(exif(field{274, 4, 6}), sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
+		{"JPEG: an orientation that does not exist", jpeg(exif(field{274, 3, 9}), sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
 		{"JPEG: an orientation of 0", jpeg(exif(field{274, 3, 0}), sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
 		{"JPEG: a broken Exif", jpeg(segment(0xe1, "Exif\x00\x00MM\x00*\xff\xff\xff\xff"), sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
 		{"JPEG: another APP1", jpeg(segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00"), turned, sof(60, 40), sos), format.Info{format.JPEG, 40, 60, 6}},
@@ -55,21 +55,21 @@ func TestQuirks(t *testing.T) {
 		{"WebP: scaled", riff(chunkLE("VP8 ", vp8(1<<14|60, 3<<14|40))), format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: the largest canvas", riff(vp8x(1<<16+1, 1<<16-1), chunkLE("ANMF", "")), format.Info{format.WebP, 1<<16 + 1, 1<<16 - 1, 1}},
 		{"WebP: unknown chunks of odd length", riff(vp8x(60, 40), chunkLE("what", "odd"), chunkLE("VP8 ", vp8(60, 40))), format.Info{format.WebP, 60, 40, 1}},
-		{"WebP: EXIF behind the picture", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), lies(6)), format.Info{format.WebP, 60, 40, 6}},
-		{"WebP: EXIF before the picture", riff(vp8x(60, 40), lies(6), chunkLE("VP8 ", vp8(60, 40))), format.Info{format.WebP, 60, 40, 6}},
-		{"WebP: EXIF behind other metadata", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("XMP ", "odd"), lies(6)), format.Info{format.WebP, 60, 40, 6}},
-		{"WebP: EXIF without a VP8X", riff(chunkLE("VP8 ", vp8(60, 40)), lies(6)), format.Info{format.WebP, 60, 40, 6}},
+		{"WebP: EXIF behind the picture", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), exifChunk(6)), format.Info{format.WebP, 60, 40, 6}},
+		{"WebP: EXIF before the picture", riff(vp8x(60, 40), exifChunk(6), chunkLE("VP8 ", vp8(60, 40))), format.Info{format.WebP, 60, 40, 6}},
+		{"WebP: EXIF behind other metadata", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("XMP ", "odd"), exifChunk(6)), format.Info{format.WebP, 60, 40, 6}},
+		{"WebP: EXIF without a VP8X", riff(chunkLE("VP8 ", vp8(60, 40)), exifChunk(6)), format.Info{format.WebP, 60, 40, 6}},
 		{"WebP: EXIF that begins as in a JPEG", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("EXIF", turned[4:])), format.Info{format.WebP, 60, 40, 6}},
-		{"WebP: the first EXIF of two", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), lies(6), lies(8)), format.Info{format.WebP, 60, 40, 6}},
-		{"WebP: the second EXIF of two", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("EXIF", ""), lies(8)), format.Info{format.WebP, 60, 40, 1}},
+		{"WebP: the first EXIF of two", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), exifChunk(6), exifChunk(8)), format.Info{format.WebP, 60, 40, 6}},
+		{"WebP: the second EXIF of two", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("EXIF", ""), exifChunk(8)), format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: a broken EXIF", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("EXIF", "Exif\x00\x00MM\x00*\xff\xff\xff\xff")), format.Info{format.WebP, 60, 40, 1}},
-		{"WebP: EXIF that is cut off", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), lies(6)[:20]), format.Info{format.WebP, 60, 40, 1}},
-		{"WebP: EXIF behind the end", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40))) + lies(6), format.Info{format.WebP, 60, 40, 1}},
-		{"WebP: EXIF before the frames", riff(vp8x(60, 40), lies(6), chunkLE("ANMF", "")), format.Info{format.WebP, 60, 40, 6}},
-		{"WebP: EXIF behind the frames", riff(vp8x(60, 40), chunkLE("ANMF", ""), lies(6)), format.Info{format.WebP, 60, 40, 1}},
+		{"WebP: EXIF that is cut off", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), exifChunk(6)[:20]), format.Info{format.WebP, 60, 40, 1}},
+		{"WebP: EXIF behind the end", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40))) + exifChunk(6), format.Info{format.WebP, 60, 40, 1}},
+		{"WebP: EXIF before the frames", riff(vp8x(60, 40), exifChunk(6), chunkLE("ANMF", "")), format.Info{format.WebP, 60, 40, 6}},
+		{"WebP: EXIF behind the frames", riff(vp8x(60, 40), chunkLE("ANMF", ""), exifChunk(6)), format.Info{format.WebP, 60, 40, 1}},
 
-		{"JXL: the least", jxl("0 00 000000000 001 1"), format.Info{format.JXL, 1, 1, 1}},
-		{"JXL: the most", jxl("0 11 " + strings.Repeat("1", 30) + " 001 1"), format.Info{format.JXL, 1 << 30, 1 << 30, 1}},
+		{"JXL: the smallest", jxl("0 00 000000000 001 1"), format.Info{format.JXL, 1, 1, 1}},
+		{"JXL: the largest", jxl("0 11 " + strings.Repeat("1", 30) + " 001 1"), format.Info{format.JXL, 1 << 30, 1 << 30, 1}},
 		{"JXL: 13 and 18 bits", jxl("0 01 0001000000000 000 10 000100000000000000 1"), format.Info{format.JXL, 1<<14 + 1, 1<<9 + 1, 1}},
 		{"JXL: blocks", jxl("1 00011 000 00100 1"), format.Info{format.JXL, 40, 32, 1}},
 		{"JXL: 12:10", jxl("1 11111 010 1"), format.Info{format.JXL, 307, 256, 1}},
@@ -92,7 +92,7 @@ func TestQuirks(t *testing.T) {
 		{"AVIF: bytes behind the end", ftyp("avif") + heif(box("ipco", ispe(60, 40)), ipma(1, 1)) + "SEFT", format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: wide numbers", ftyp("avif") + box("meta", "\x00\x00\x00\x00", box("pitm", "\x01\x00\x00\x00", be(70000, 4)), box("iprp", box("ipco", irot(1), ispe(60, 40)),
 			box("ipma", "\x01\x00\x00\x01", be(2, 4), be(7, 4), "\x01", be(1, 2), be(70000, 4), "\x01", be(1<<15|2, 2)))), format.Info{format.AVIF, 60, 40, 1}},
-		{"AVIF: a still by its brand, with a sequence alone", ftyp("avif", "avis") + box("moov", track(60, 40)), format.Info{format.AVIF, 60, 40, 1}},
+		{"AVIF: a still by its brand that has only a sequence", ftyp("avif", "avis") + box("moov", track(60, 40)), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: properties of other items", ftyp("avif") + heif(box("ipco", ispe(9, 9), ispe(60, 40), irot(1)), ipma(7, 1, 3), ipma(1, 2)), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: the brand among the compatible ones", ftyp("mif1", "miaf", "avif") + heif(box("ipco", ispe(60, 40)), ipma(1, 1)), format.Info{format.AVIF, 60, 40, 1}},
 		{"HEIC: the brand among the compatible ones", ftyp("mif1", "heix") + heif(box("ipco", ispe(60, 40)), ipma(1, 1)), format.Info{format.HEIC, 60, 40, 1}},
@@ -107,7 +107,7 @@ func TestQuirks(t *testing.T) {
 		{"AVIF: a crop of the other", ftyp("avif") + heif(box("ipco", ispe(60, 40), clap(20, 40)), ipma(1, 1, 2)), format.Info{format.AVIF, 20, 40, 1}},
 		{"AVIF: a crop divided by 0", ftyp("avif") + heif(box("ipco", ispe(60, 40), box("clap", be(9, 4), be(0, 4), be(9, 4), be(1, 4))), ipma(1, 1, 2)), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: a crop divided by 0 again", ftyp("avif") + heif(box("ipco", ispe(60, 40), box("clap", be(9, 4), be(1, 4), be(9, 4), be(0, 4))), ipma(1, 1, 2)), format.Info{format.AVIF, 60, 40, 1}},
-		{"AVIF: a sequence behind a sound", ftyp("avis") + box("moov", track(0, 0), track(60, 40)), format.Info{format.AVIF, 60, 40, 1}},
+		{"AVIF: a sequence after a sound track", ftyp("avis") + box("moov", track(0, 0), track(60, 40)), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: a sequence that is turned", ftyp("avis") + box("moov", track(60, 40, irot(1))), format.Info{format.AVIF, 40, 60, 1}},
 		{"AVIF: a still that has a sequence, too", ftyp("avif", "avis") + heif(box("ipco", ispe(60, 40)), ipma(1, 1)) + box("moov", track(9, 9)), format.Info{format.AVIF, 60, 40, 1}},
 		{"HEIC: a sequence that has a still, too", ftyp("hevc") + heif(box("ipco", ispe(9, 9)), ipma(1, 1)) + box("moov", track(60, 40)), format.Info{format.HEIC, 60, 40, 1}},
@@ -145,7 +145,7 @@ func TestQuirks(t *testing.T) {
 		{"SVG: UTF-16, big-endian", utf16(binary.BigEndian, svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: UTF-16 that says UTF-8", utf16(binary.LittleEndian, `<?xml version="1.0" encoding="UTF-8"?>`+svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: UTF-16 behind a long comment", utf16(binary.BigEndian, "<!--"+strings.Repeat("ĳ", 40000)+"-->"+svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
-		{"SVG: UTF-16 and a byte more", utf16(binary.LittleEndian, svg(`width="60" height="40"`)) + "x", format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: UTF-16 with one more byte", utf16(binary.LittleEndian, svg(`width="60" height="40"`)) + "x", format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: UTF-8 that says UTF-16", `<?xml version="1.0" encoding="UTF-16"?>` + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a comment of 1 MB", "<!--" + strings.Repeat("x", 1_000_000) + "-->" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a long instruction", "<?xpacket " + strings.Repeat("x", 40000) + "?>" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
@@ -161,11 +161,11 @@ func TestQuirks(t *testing.T) {
 		{"SVG: a DOCTYPE with > in a name", `<!DOCTYPE svg SYSTEM "a>b" [<!ATTLIST svg a CDATA #FIXED "]>">]>` + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a prefix in other letters", `<é:svg xmlns:é="http://www.w3.org/2000/svg" width="60" height="40"/>`, format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a long attribute", svg(`width="60" height='40' d="` + strings.Repeat("'>", 60000) + `"`), format.Info{format.SVG, 60, 40, 1}},
-		{"SVG: a size behind it", svg(`d="` + strings.Repeat("'>", 60000) + `" width="60" height="40"`), format.Info{format.SVG, 0, 0, 1}},
+		{"SVG: a size after it", svg(`d="` + strings.Repeat("'>", 60000) + `" width="60" height="40"`), format.Info{format.SVG, 0, 0, 1}},
 		{"SVG: a long picture", strings.TrimSuffix(svg(`width="60" height="40"`), "</svg>") + strings.Repeat("<g/>", 60000), format.Info{format.SVG, 60, 40, 1}},
 	} {
 		if got, err := detect([]byte(c.content)); got != c.want || err != nil {
-			t.Errorf("%s: %v, %v, want %v", c.name, got, err, c.want)
+			t.Errorf("%s: got %v, %v, want %v", c.name, got, err, c.want)
 		}
 	}
 }
@@ -174,13 +174,13 @@ func TestSVGLengths(t *testing.T) {
 	for length, want := range map[string]int{
 		"60": 60, "60px": 60, " 60PX ": 60, "+6e1": 60, ".6e2px": 60, "1in": 96, "2.54cm": 96, "25.4mm": 96, "101.6Q": 96,
 		"72pt": 96, "6pc": 96, "6em": 96, "6rem": 96, "12ex": 96, "12ch": 96,
-		// These fall back on the viewBox.
+		// For these the size is that of the viewBox.
 		"": 7, "100%": 7, "auto": 7, "0": 7, "-60": 7, "60 px": 7, "60.": 7, "1_0": 7, "0x10": 7, "inf": 7, "NaN": 7, "1e999": 7,
 		"10vw": 7, "calc(60px)": 7,
 	} {
 		content := svg(fmt.Sprintf(`width="%s" height="%s" viewBox="0 0 7 7"`, length, length))
 		if got, err := detect([]byte(content)); got.Width != want || got.Height != want || err != nil {
-			t.Errorf("%q: %v, %v, want %d pixels", length, got, err, want)
+			t.Errorf("%q: got %v, %v, want %d pixels", length, got, err, want)
 		}
 	}
 }
@@ -195,7 +195,7 @@ func TestBitmaps(t *testing.T) {
 		0: format.ErrUnknown, 8: format.ErrUnknown, 15: format.ErrUnknown, 65: format.ErrUnknown, 128: format.ErrUnknown,
 	} {
 		if got, err := detect([]byte(header(size, 8, 0))); !errors.Is(err, want) {
-			t.Errorf("a header of %d bytes: %v, %v, want %v", size, got, err, want)
+			t.Errorf("a header of %d bytes: got %v, %v, want %v", size, got, err, want)
 		}
 	}
 	known := map[[2]int64]bool{
@@ -209,7 +209,7 @@ func TestBitmaps(t *testing.T) {
 				want = format.ErrMalformed
 			}
 			if got, err := detect([]byte(header(20, bits, packing))); !errors.Is(err, want) {
-				t.Errorf("%d bits in packing %d: %v, %v, want %v", bits, packing, got, err, want)
+				t.Errorf("%d bits in compression %d: got %v, %v, want %v", bits, packing, got, err, want)
 			}
 		}
 	}

@@ -76,7 +76,7 @@ func TestJPEG(t *testing.T) {
 		{"Exif without a whole name", soi + segment(0xe1, "Exif\x00") + picture, soi + picture},
 		{"broken Exif", soi + segment(0xe1, "Exif\x00\x00MM\x00*\xff\xff\xff\xff"+secret) + picture, soi + picture},
 		{"an upright picture", soi + exifSegment(secretTIFF(1)) + picture, soi + picture},
-		{"an orientation that there is not", soi + exifSegment(secretTIFF(9)) + picture, soi + picture},
+		{"an orientation that does not exist", soi + exifSegment(secretTIFF(9)) + picture, soi + picture},
 		{"the first Exif of two", soi + exifSegment(secretTIFF(6)) + exifSegment(tiff(8)) + picture, soi + exifSegment(tiff(6)) + picture},
 		{"the first Exif of two, upright", soi + exifSegment(secretTIFF(1)) + exifSegment(tiff(8)) + picture, soi + picture},
 		{"Exif behind the frame header", soi + frame + exifSegment(secretTIFF(6)) + scan + eoi, soi + frame + exifSegment(tiff(6)) + scan + eoi},
@@ -109,7 +109,7 @@ func testRefusals(t *testing.T, typ format.Type, refusals []refusal) {
 	for _, r := range refusals {
 		_, err := strips([]byte(r.in), typ)
 		if !errors.Is(err, format.ErrMalformed) || !strings.Contains(err.Error(), r.why) {
-			t.Errorf("%s: %v, want ErrMalformed that says %q", r.name, err, r.why)
+			t.Errorf("%s: got %v, want ErrMalformed that says %q", r.name, err, r.why)
 		}
 	}
 }

@@ -173,7 +173,7 @@ func check(t testing.TB, content []byte, typ format.Type) {
 		return
 	}
 	if after, err := format.Detect(bytes.NewReader(out), int64(len(out))); after != before || err != nil {
-		t.Errorf("%v, %v, want %v", after, err, before)
+		t.Errorf("got %v, %v, want %v", after, err, before)
 	}
 	if got, want := profile(t, out, typ), profile(t, content, typ); !bytes.Equal(got, want) {
 		t.Errorf("a colour profile of %d bytes, want %d", len(got), len(want))
