@@ -9,7 +9,7 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// tiled makes a large photograph of a small one, mirrored at each edge.
+// tiled makes a large photograph from a small one, which it mirrors at each edge.
 func tiled(m image.Image, w, h int) image.Image {
 	b := m.Bounds()
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
@@ -27,8 +27,8 @@ func tiled(m image.Image, w, h int) image.Image {
 	return out
 }
 
-// BenchmarkJPEG compares a copy of a photograph of 12 megapixels with the mere
-// decoding of it.
+// BenchmarkJPEG compares the time to make variants of a photograph of 12 megapixels
+// with the time to decode it.
 func BenchmarkJPEG(b *testing.B) {
 	all := photos(b)
 	photo, ok := all["orientation/Landscape_1.jpg"]

@@ -19,13 +19,14 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// TestColours: a copy as large as its picture has the colours that the picture was
-// made of, or that another decoder sees: those of a lossy WebP come from dwebp.
+// TestColours: a variant in full size has the colours of the picture. The wanted colours
+// are those from which the picture was made, or those of another decoder: dwebp for a
+// lossy WebP.
 func TestColours(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name, like string
-		tolerance  int // in each channel, premultiplied
+		tolerance  int // largest difference in a premultiplied channel
 	}{
 		{"gradient.png", "gradient.png", 0},
 		{"interlaced.png", "alpha.png", 0},
@@ -82,8 +83,8 @@ func wantColours(t *testing.T, got, want *image.RGBA, tolerance int) {
 	}
 }
 
-// TestLossyWebP compares with dwebp, which smooths chroma in another way. Levels
-// taken for those of a JPEG would make it 27 dB.
+// TestLossyWebP compares a variant with the result of dwebp, which smooths chroma in
+// another way. With the levels of a JPEG the PSNR would be 27 dB.
 func TestLossyWebP(t *testing.T) {
 	t.Parallel()
 	got := pixelsOf(t, readSample(t, "lossy.webp"), resize.Plan{Width: 60, Height: 40})
@@ -103,7 +104,7 @@ func TestTopDownBMP(t *testing.T) {
 	wantColours(t, pixelsOf(t, data, fullSize(newSource(t, data))), premultiplied(want), 0)
 }
 
-// TestCMYK wants what Chromium 156 shows of a JPEG of four inks without a profile.
+// TestCMYK compares a CMYK JPEG without a profile with the colours in Chromium 156.
 func TestCMYK(t *testing.T) {
 	t.Parallel()
 	data := readSample(t, "cmyk.jpg")
@@ -123,8 +124,8 @@ func TestCMYK(t *testing.T) {
 
 func away(a, b uint8) int { return max(int(a)-int(b), int(b)-int(a)) }
 
-// TestExact: nothing is lost of a PNG of 8 bits that is not scaled, but the colours
-// of what is transparent.
+// TestExact: a PNG of 8 bits that is not scaled loses only the colours of transparent
+// pixels.
 func TestExact(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -165,7 +166,7 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// TestDeep: 16 bits a channel become 8, rounded.
+// TestDeep: channels of 16 bits are rounded to 8 bits.
 func TestDeep(t *testing.T) {
 	t.Parallel()
 	rect := image.Rect(0, 0, 64, 48)
@@ -187,11 +188,11 @@ func TestDeep(t *testing.T) {
 	p := resize.Plan{Width: 64, Height: 48}
 	wantColours(t, pixelsOf(t, encodePNG(t, opaque), p), want, 0)
 	wantColours(t, pixelsOf(t, encodePNG(t, grey), p), wantGrey, 0)
-	wantColours(t, pixelsOf(t, encodePNG(t, layered), p), wantLayered, 1) // not premultiplied in between
+	wantColours(t, pixelsOf(t, encodePNG(t, layered), p), wantLayered, 1) // 1, because the PNG between them is not premultiplied
 }
 
-// TestGIF: a picture smaller than the screen lies where it belongs, and nothing
-// around it; one that reaches beyond the screen widens it.
+// TestGIF: a picture smaller than the screen has its position, and the screen around it
+// is transparent. A picture that is partly outside of the screen enlarges it.
 func TestGIF(t *testing.T) {
 	t.Parallel()
 	red, blue := color.RGBA{200, 0, 0, 255}, color.RGBA{0, 0, 200, 255}
@@ -215,8 +216,7 @@ func TestGIF(t *testing.T) {
 	}
 }
 
-// TestEdges: what is at an edge between colours in all ways to subsample stays
-// where it is.
+// TestEdges: an edge between colours keeps its position, for each subsampling.
 func TestEdges(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
@@ -229,7 +229,7 @@ func TestEdges(t *testing.T) {
 				m := pixelsOf(t, readSample(t, name), p)
 				f, g := float64(p.Width)/63, float64(p.Height)/41
 				w, h := p.Width, p.Height
-				// From red to blue along the upper half, from red to green down the left.
+				// The upper half changes from red to blue, the left half from red to green.
 				across := crossing(w, func(i int) uint8 { return m.RGBAAt(i, h/4).R })
 				down := crossing(h, func(i int) uint8 { return m.RGBAAt(w/4, i).R })
 				if math.Abs(across-31*f) > 0.3 || math.Abs(down-20*g) > 0.3 {
@@ -254,8 +254,8 @@ func TestEdges(t *testing.T) {
 	}
 }
 
-// crossing is where values go through the middle between the first and the last;
-// the middle of the first pixel is at 0.5.
+// crossing returns the position at which the values cross the mean of the first and the
+// last value. The centre of the first pixel is at 0.5.
 func crossing(n int, at func(i int) uint8) float64 {
 	level := (float64(at(0)) + float64(at(n-1))) / 2
 	for i := range n - 1 {
@@ -267,8 +267,8 @@ func crossing(n int, at func(i int) uint8) float64 {
 	return math.NaN()
 }
 
-// TestTransparentEdges: the black that is nowhere to be seen does not darken the
-// edge of a white disc.
+// TestTransparentEdges: the black of transparent pixels does not darken the edge of a
+// white disc.
 func TestTransparentEdges(t *testing.T) {
 	t.Parallel()
 	disc := painted(201, 201, func(x, y int) color.NRGBA {
@@ -311,7 +311,7 @@ func TestTransparentEdges(t *testing.T) {
 	}
 }
 
-// TestJPEGOfTransparent: it lies on white.
+// TestJPEGOfTransparent: a JPEG of a transparent picture shows it on white.
 func TestJPEGOfTransparent(t *testing.T) {
 	t.Parallel()
 	c := makeVariant(t, newSource(t, readSample(t, "soft.png")), resize.Plan{Width: 60, Height: 40, Format: format.JPEG, Quality: 100})
@@ -324,8 +324,8 @@ func TestJPEGOfTransparent(t *testing.T) {
 	}
 }
 
-// TestFormats: what is opaque becomes a JPEG if nothing is asked for, the rest a
-// PNG, and grey stays grey.
+// TestFormats: without a requested format, an opaque picture becomes a JPEG, and any
+// other a PNG. A grey picture stays grey.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -356,7 +356,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestThin: a copy that no JPEG can hold becomes a PNG.
+// TestThin: a variant that is too long for a JPEG becomes a PNG.
 func TestThin(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, encodePNG(t, image.NewGray(image.Rect(0, 0, 66000, 1))))
@@ -372,7 +372,8 @@ func TestThin(t *testing.T) {
 	}
 }
 
-// TestUnsupported: files that no decoder here reads, although some of their type.
+// TestUnsupported lists the samples that cannot be resized. Other files of their types
+// can be.
 func TestUnsupported(t *testing.T) {
 	t.Parallel()
 	for _, name := range samples(t) {
@@ -380,7 +381,7 @@ func TestUnsupported(t *testing.T) {
 		undecodable := !resize.CanDecode(s.Type) || strings.Contains("animated.webp core.bmp rle.bmp bigtiff.tif", name)
 		_, err := resize.Make(t.Context(), s, resize.Plan{Width: 16, Height: 16, Quality: 80})
 		if undecodable != (err != nil) {
-			t.Errorf("%s: got %v, want an error %v", name, err, undecodable)
+			t.Errorf("%s: got %v, want an error: %v", name, err, undecodable)
 		}
 	}
 }

@@ -19,11 +19,11 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// raced is set when the race detector is on, with which allocations are others.
+// raced is set when the race detector is on. It changes the allocations.
 var raced bool
 
-// TestCost: what Make allocates, garbage included, stays below its Cost. The
-// runtime counts for all goroutines, so it runs beside no other test.
+// TestCost: Make allocates at most its Cost, including garbage. The runtime counts the
+// allocations of all goroutines, so no other test runs at the same time.
 func TestCost(t *testing.T) {
 	if raced {
 		t.Skip("the race detector allocates too")
@@ -38,7 +38,7 @@ func TestCost(t *testing.T) {
 				{Width: w, Height: h, Format: format.PNG},
 			}
 			if !whole && strings.HasPrefix(name, "photo-") {
-				plans = plans[:1] // the decoder; the other pictures show the encoders
+				plans = plans[:1] // tests the decoder; the other pictures test the encoders
 			}
 			for _, p := range plans {
 				cost, used := costOf(t, s, p)
@@ -51,7 +51,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// costOf returns the Cost of a copy and what it takes to make it.
+// costOf returns the Cost of a variant, and the bytes that Make allocates for it.
 func costOf(t *testing.T, s resize.Source, p resize.Plan) (cost, used int64) {
 	t.Helper()
 	cost, used, err := tryCost(t, s, p)
@@ -61,7 +61,8 @@ func costOf(t *testing.T, s resize.Source, p resize.Plan) (cost, used int64) {
 	return cost, used
 }
 
-// tryCost is costOf for a picture that Make may refuse, with err.
+// tryCost does the same as costOf for a picture that Make may refuse. err is the error
+// of Make.
 func tryCost(t *testing.T, s resize.Source, p resize.Plan) (cost, used int64, err error) {
 	t.Helper()
 	if cost, err = resize.Cost(s, p); err != nil {
@@ -74,8 +75,8 @@ func tryCost(t *testing.T, s resize.Source, p resize.Plan) (cost, used int64, er
 	return cost, int64(after.TotalAlloc - before.TotalAlloc), err
 }
 
-// costly are large pictures of all kinds, and some whose shape or content makes
-// them dear.
+// costly returns large pictures of all kinds, and pictures whose shape or content makes
+// them expensive.
 func costly(t *testing.T) map[string][]byte {
 	t.Helper()
 	const w, h = 500, 375
@@ -129,10 +130,10 @@ func costly(t *testing.T) map[string][]byte {
 	return files
 }
 
-// thin is a progressive JPEG of one pixel, or of one row, of blocks.
+// thin returns a progressive JPEG of one column or one row of pixels.
 func thin(t *testing.T, w, h int) []byte {
 	t.Helper()
-	// Of three components in blocks of 4 × 2 and 1 × 1: all alike.
+	// Three components with 4 × 2, 1 × 1 and 1 × 1 blocks in an MCU. All blocks are equal.
 	var b bytes.Buffer
 	b.WriteString("\xff\xd8")
 	b.WriteString(segment(0xdb, "\x00"+strings.Repeat("\x01", 64)))
@@ -145,12 +146,12 @@ func thin(t *testing.T, w, h int) []byte {
 	return b.Bytes()
 }
 
-// padded puts zeros behind the data of a lossy picture, in its chunk.
+// padded adds zeros to the data of a lossy picture.
 func padded(webp []byte, n int) []byte {
 	return newWebP(chunkLE("VP8 ", string(webp[20:])+strings.Repeat("\x00", n)))
 }
 
-// TestCostOfDamaged: what is cut off or spoiled takes no more than it costs.
+// TestCostOfDamaged: Make allocates at most the Cost of a damaged picture, too.
 func TestCostOfDamaged(t *testing.T) {
 	if raced {
 		t.Skip("the race detector allocates too")
@@ -174,8 +175,8 @@ func TestCostOfDamaged(t *testing.T) {
 	}
 }
 
-// TestCostOfClaims: a header costs what it claims, more than there can ever be, and
-// does not come out as little.
+// TestCostOfClaims: a header that claims a huge picture has a huge cost. The result does
+// not overflow to a small number.
 func TestCostOfClaims(t *testing.T) {
 	t.Parallel()
 	wide := func(data []byte, w, h int) resize.Source {
@@ -185,13 +186,13 @@ func TestCostOfClaims(t *testing.T) {
 	}
 	const most = math.MaxInt32
 	jpeg, adobe := readSample(t, "gradient.jpg"), segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00\x00")
-	// A walk that takes a lone RST for a segment, of 0xffe0 bytes, finds another header
-	// behind it, of a grey picture.
+	// A reader that treats a lone RST as a segment of 0xffe0 bytes finds another header
+	// after it, of a grey picture.
 	hidden := "\xff\xd0" + segment(0xe0, strings.Repeat("\x00", 60_000)) + segment(0xe0, strings.Repeat("\x00", 5496)+
 		segment(0xc0, "\x08"+be16(40)+be16(60)+"\x01\x01\x11\x00")+segment(0xda, "\x01\x01\x00\x00\x3f\x00"))
 	for name, test := range map[string]struct {
 		s    resize.Source
-		want float64 // bytes, at least
+		want float64 // least number of bytes
 	}{
 		"PNG of 2³¹":               {wide(encodePNG(t, image.NewNRGBA64(image.Rect(0, 0, 1, 1))), most, most), 1 << 62},
 		"JPEG of 65535²":           {wide(jpeg, 65535, 65535), 1.5 * 65535 * 65535},
@@ -216,7 +217,7 @@ func TestCostOfClaims(t *testing.T) {
 			t.Errorf("%s: got a cost of %g, %v, want %g and more", name, float64(cost), err, test.want)
 		}
 	}
-	// And a usual one does not come out as much.
+	// The cost of a usual picture is not too high.
 	for name, limit := range map[string]float64{"photo-422.jpg": 2.1, "photo-420.jpg": 7.6, "photo-lossy.webp": 2.1, "gradient.gif": 2} {
 		cost, err := resize.Cost(wide(readSample(t, name), 4096, 3072), resize.Plan{})
 		if limit := limit*4096*3072 + 5<<20; err != nil || float64(cost) > limit {
@@ -225,13 +226,13 @@ func TestCostOfClaims(t *testing.T) {
 	}
 }
 
-// cutOff leaves ten bytes of the file and keeps what Detect found in all of it.
+// cutOff keeps ten bytes of the file, and the result of Detect for the whole file.
 func cutOff(s resize.Source) resize.Source {
 	s.Size = 10
 	return s
 }
 
-// named calls the components of a JPEG R, G and B.
+// named changes the names of the components of a JPEG to R, G and B.
 func named(jpeg []byte) []byte {
 	jpeg = bytes.Clone(jpeg)
 	at := bytes.Index(jpeg, []byte("\xff\xc0")) + 10
@@ -241,7 +242,7 @@ func named(jpeg []byte) []byte {
 	return jpeg
 }
 
-// change returns the fields with the values of one changed.
+// change returns the fields. It changes the values of the field with the tag.
 func change(fields []field, tag int, to func(values []int) []int) []field {
 	for i, f := range fields {
 		if f.tag == tag {

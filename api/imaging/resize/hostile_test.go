@@ -18,11 +18,12 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// maxPixels is what the tests decode; a server has such a limit too.
+// maxPixels is the size of the largest picture that these tests decode. A server has
+// such a limit, too.
 const maxPixels = 1 << 20
 
-// check holds for any bytes: their Cost makes sense, and Make makes a copy or says
-// that it cannot, and why.
+// check checks what is true for any bytes: Cost returns a valid number, and Make returns
+// a variant or an error of this package.
 func check(t *testing.T, data []byte) {
 	t.Helper()
 	r := bytes.NewReader(data)
@@ -45,12 +46,12 @@ func check(t *testing.T, data []byte) {
 		t.Errorf("%v: got %v, want ErrDamaged or ErrUnsupported", info, err)
 	default:
 		if b := decode(t, c.Data).Bounds(); b.Dx() != p.Width || b.Dy() != p.Height {
-			t.Errorf("%v: got a copy of %v, want %d × %d", info, b, p.Width, p.Height)
+			t.Errorf("%v: got a variant of %v, want %d × %d", info, b, p.Width, p.Height)
 		}
 	}
 }
 
-// small are the samples that take little time.
+// small returns the samples that take little time.
 func small(t testing.TB) map[string][]byte {
 	t.Helper()
 	all := map[string][]byte{
@@ -69,7 +70,7 @@ func small(t testing.TB) map[string][]byte {
 	return all
 }
 
-// TestDamaged cuts off and spoils samples in many places.
+// TestDamaged cuts samples off and changes bytes of them, in many places.
 func TestDamaged(t *testing.T) {
 	t.Parallel()
 	for name, data := range small(t) {
@@ -86,7 +87,7 @@ func TestDamaged(t *testing.T) {
 			for range flips {
 				spoiled := bytes.Clone(data)
 				at := random.IntN(len(data))
-				if random.IntN(2) == 0 { // headers are more interesting
+				if random.IntN(2) == 0 { // a change in the header shows more
 					at = random.IntN(min(len(data), 100))
 				}
 				spoiled[at] ^= byte(1 + random.IntN(255))
@@ -97,8 +98,8 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// rightChecksums makes those of a PNG right again, as far as it can be followed, so
-// that damage is not found before it is met.
+// rightChecksums corrects the checksums of a PNG up to the first damaged chunk length.
+// So a decoder does not refuse the damage because of a checksum.
 func rightChecksums(data []byte) []byte {
 	if !bytes.HasPrefix(data, []byte("\x89PNG")) {
 		return data
@@ -114,10 +115,10 @@ func rightChecksums(data []byte) []byte {
 	return data
 }
 
-// otherData spoils the last chunk of data of a PNG.
+// otherData damages the last chunk of data of a PNG.
 func otherData(png []byte) []byte {
 	spoiled := bytes.Clone(png)
-	spoiled[len(png)-12-4-20] ^= 0xff // before the end of the file, the checksum and that of zlib
+	spoiled[len(png)-12-4-20] ^= 0xff // 12 is the size of the last chunk, 4 of a checksum, and 20 reaches into the data
 	return rightChecksums(spoiled)
 }
 
@@ -134,7 +135,7 @@ func FuzzMake(f *testing.F) {
 	})
 }
 
-// TestErrors: what is wrong with a picture has a name.
+// TestErrors checks which error Make returns for which picture.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	progressive := emptyScans(64, 48, 3)
@@ -185,7 +186,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// page is a grey one in a strip of so many bytes at an offset.
+// page returns the fields of a grey page in one strip of bytes bytes at an offset.
 func page(w, h, offset, bytes int) []field {
 	return []field{
 		{tag: 256, values: []int{w}}, {tag: 257, values: []int{h}}, {tag: 258, values: []int{8}}, {tag: 262, values: []int{1}},
@@ -193,7 +194,7 @@ func page(w, h, offset, bytes int) []field {
 	}
 }
 
-// tiledPage is one of 300 × 200 pixels in tiles of w × h.
+// tiledPage returns the fields of a page of 300 × 200 pixels in tiles of w × h pixels.
 func tiledPage(w, h int) []field {
 	return []field{
 		{tag: 256, values: []int{300}}, {tag: 257, values: []int{200}}, {tag: 258, values: []int{8}}, {tag: 259, values: []int{5}}, {tag: 262, values: []int{1}},
@@ -201,7 +202,7 @@ func tiledPage(w, h int) []field {
 	}
 }
 
-// TestScans: scans that are missing, or come twice, are no reason to fail.
+// TestScans: Make accepts a progressive JPEG with missing or repeated scans.
 func TestScans(t *testing.T) {
 	t.Parallel()
 	progressive := readSample(t, "progressive.jpg")
@@ -222,16 +223,17 @@ func TestScans(t *testing.T) {
 	}
 }
 
-// emptyScans is a grey progressive JPEG of w × h pixels: a scan of brightness, and
-// n that say nothing, in 2 bytes for 16384 blocks, and yet take a walk over all.
+// emptyScans returns a grey progressive JPEG of w × h pixels. It has a scan of
+// brightness and n empty scans. An empty scan has 2 bytes for 16384 blocks, but the
+// decoder visits each of these blocks.
 func emptyScans(w, h, n int) []byte {
 	blocks := (w + 7) / 8 * ((h + 7) / 8)
 	var b bytes.Buffer
 	b.WriteString("\xff\xd8")
 	b.WriteString(segment(0xdb, "\x00"+strings.Repeat("\x01", 64)))
 	b.WriteString(segment(0xc2, "\x08"+be16(h)+be16(w)+"\x01\x01\x11\x00"))
-	b.WriteString(segment(0xc4, "\x00\x01"+strings.Repeat("\x00", 15)+"\x00")) // 0: as bright as before
-	b.WriteString(segment(0xc4, "\x10\x01"+strings.Repeat("\x00", 15)+"\xe0")) // 0, and 14 bits: so many more blocks are empty
+	b.WriteString(segment(0xc4, "\x00\x01"+strings.Repeat("\x00", 15)+"\x00")) // code 0: as bright as the block before
+	b.WriteString(segment(0xc4, "\x10\x01"+strings.Repeat("\x00", 15)+"\xe0")) // code 0 and 14 bits: the number of empty blocks
 	b.WriteString(segment(0xda, "\x01\x01\x00\x00\x00\x00"))
 	b.WriteString(strings.Repeat("\x00", blocks/8+1))
 	empty := segment(0xda, "\x01\x01\x00\x01\x3f\x00") + strings.Repeat("\x00", (blocks/16384+1)*15/8+1)
@@ -298,8 +300,8 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// TestReaderFails: what the store says comes back, whichever read it is about,
-// although decoders have errors of their own.
+// TestReaderFails: Make returns an error of the store, whichever read fails. It does not
+// return the error of the decoder instead.
 func TestReaderFails(t *testing.T) {
 	t.Parallel()
 	for name, data := range small(t) {
@@ -311,7 +313,7 @@ func TestReaderFails(t *testing.T) {
 				t.Fatalf("%s, read %d: got %v, want %v", name, reads, err, io.ErrClosedPipe)
 			}
 			if s.ReaderAt.(*failing).left >= 0 {
-				break // all of them went well
+				break // no read has failed
 			}
 		}
 		s := newSource(t, data)
@@ -322,7 +324,7 @@ func TestReaderFails(t *testing.T) {
 	}
 }
 
-// failing fails after so many reads. Its left is negative once it has.
+// failing fails after left reads. Then left is negative.
 type failing struct {
 	io.ReaderAt
 	left int
@@ -337,18 +339,19 @@ func (f *failing) ReadAt(p []byte, off int64) (int, error) {
 	return f.ReaderAt.ReadAt(p, off)
 }
 
-// TestDecoderPanics runs beside no other test.
+// TestDecoderPanics: a panic of a decoder becomes an error. No other test runs at the
+// same time.
 func TestDecoderPanics(t *testing.T) {
 	defer resize.AddDecoder("panics", func() (image.Image, error) { panic("index out of range") })()
 	s := newSource(t, readSample(t, "gradient.png"))
 	s.Type = "panics"
 	_, err := resize.Make(t.Context(), s, resize.Plan{Width: 16, Height: 16})
 	if !errors.Is(err, resize.ErrDamaged) || !strings.Contains(fmt.Sprint(err), "index out of range") {
-		t.Errorf("got %v, want ErrDamaged and why", err)
+		t.Errorf("got %v, want ErrDamaged with the reason", err)
 	}
 }
 
-// TestOtherSize: a picture that is not as large as the header says is damaged.
+// TestOtherSize: a picture with another size than its header says is damaged.
 func TestOtherSize(t *testing.T) {
 	t.Parallel()
 	s := newSource(t, readSample(t, "gradient.png"))

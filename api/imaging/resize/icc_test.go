@@ -13,8 +13,8 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// newProfile is a colour profile (ICC.1:2001) with a name and some bytes behind it
-// that say nothing.
+// newProfile returns a colour profile (ICC.1:2001) with a name, and with padding bytes
+// after its tags.
 func newProfile(space, name string, padding int) string {
 	description := "desc\x00\x00\x00\x00" + be32(len(name)+1) + name + "\x00" + strings.Repeat("\x00", 78)
 	for len(description)%4 != 0 {
@@ -24,7 +24,7 @@ func newProfile(space, name string, padding int) string {
 	gamma := "curv\x00\x00\x00\x00\x00\x00\x00\x01\x02\x33\x00\x00" // 2.2
 	tags := []struct{ name, content string }{
 		{"desc", description}, {"wtpt", xyz(0xf6d6, 0x10000, 0xd32d)},
-		{"rXYZ", xyz(0x9c18, 0x4fa5, 0x04fc)}, {"gXYZ", xyz(0x348d, 0xa02c, 0x0f95)}, {"bXYZ", xyz(0x2631, 0x102f, 0xbe9c)}, // those of Adobe RGB
+		{"rXYZ", xyz(0x9c18, 0x4fa5, 0x04fc)}, {"gXYZ", xyz(0x348d, 0xa02c, 0x0f95)}, {"bXYZ", xyz(0x2631, 0x102f, 0xbe9c)}, // the colours of Adobe RGB
 		{"rTRC", gamma}, {"gTRC", gamma}, {"bTRC", gamma},
 	}
 	table, content := be32(len(tags)), ""
@@ -32,7 +32,7 @@ func newProfile(space, name string, padding int) string {
 		table += tag.name + be32(128+4+12*len(tags)+len(content)) + be32(len(tag.content))
 		content += tag.content
 	}
-	noise := make([]byte, padding) // which cannot be compressed
+	noise := make([]byte, padding) // random, so that it cannot be compressed
 	random := rand.New(rand.NewPCG(3, 4))
 	for i := range noise {
 		noise[i] = byte(random.Uint32())
@@ -75,21 +75,21 @@ func pngProfile(t *testing.T, png []byte, profile string) []byte {
 	return afterIHDR(png, chunk("iCCP", "test\x00\x00"+deflated(t, profile)))
 }
 
-// webpProfile puts a profile before the picture of a simple WebP of 60 × 40.
+// webpProfile adds a profile to a WebP of 60 × 40 pixels without an extended header.
 func webpProfile(webp []byte, profile string) []byte {
 	return newWebP(chunkLE("VP8X", "\x20\x00\x00\x00\x3b\x00\x00\x27\x00\x00"), chunkLE("ICCP", profile), string(webp[12:]))
 }
 
-// bmpProfile makes a BITMAPV5HEADER of the BITMAPINFOHEADER of a BMP, and puts a profile
-// behind the picture.
+// bmpProfile replaces the BITMAPINFOHEADER of a BMP by a BITMAPV5HEADER, and adds a
+// profile after the picture.
 func bmpProfile(bmp []byte, profile string) []byte {
 	info, pixels := string(bmp[14+4:14+40]), string(bmp[54:])
 	v5 := le32(124) + info + strings.Repeat("\x00", 16) + "DEBM" + strings.Repeat("\x00", 52) + le32(124+len(pixels)) + le32(len(profile)) + le32(0)
 	return []byte("BM" + le32(14+124+len(pixels)+len(profile)) + le32(0) + le32(14+124) + v5 + pixels + profile)
 }
 
-// TestMadeProfile: a PNG that says in numbers how its colours are meant gives copies
-// a profile that says the same, those of grey too.
+// TestMadeProfile: the variants of a PNG that describes its colours with numbers have a
+// profile with the same colours. This is also true for greyscale.
 func TestMadeProfile(t *testing.T) {
 	t.Parallel()
 	gamma := chunk("gAMA", be32(100_000))
@@ -112,8 +112,8 @@ func TestMadeProfile(t *testing.T) {
 	}
 }
 
-// TestProfile: a profile goes along, byte for byte, if it is for colours like those
-// of the copy, and is not that of sRGB.
+// TestProfile: a variant has the profile of the picture, byte for byte, if both have the
+// same colour space and the profile is not that of sRGB.
 func TestProfile(t *testing.T) {
 	t.Parallel()
 	colours, cmyk := readSample(t, "gradient.jpg"), readSample(t, "cmyk.jpg")
@@ -167,7 +167,8 @@ func rgbTIFF(more ...field) []byte {
 	}, more...)...)
 }
 
-// TestLongProfile: more than a segment of a JPEG can hold goes in several.
+// TestLongProfile: a profile that is too long for one segment of a JPEG is written in
+// several.
 func TestLongProfile(t *testing.T) {
 	t.Parallel()
 	data := jpegProfile(readSample(t, "gradient.jpg"), newProfile("RGB ", "tiny", 200_000))
@@ -177,7 +178,7 @@ func TestLongProfile(t *testing.T) {
 	}
 }
 
-// TestBrokenProfile: a broken profile is none, and spoils nothing.
+// TestBrokenProfile: a broken profile is ignored, and the variant is made.
 func TestBrokenProfile(t *testing.T) {
 	t.Parallel()
 	jpeg, png, webp := readSample(t, "gradient.jpg"), readSample(t, "gradient.png"), readSample(t, "lossy.webp")
@@ -220,14 +221,14 @@ func TestBrokenProfile(t *testing.T) {
 	}
 }
 
-// farProfile is a TIFF whose profile of a gigabyte begins at an offset.
+// farProfile returns a TIFF with a profile of a gigabyte at an offset.
 func farProfile(offset int) []byte {
 	short := rgbTIFF(field{tag: 34675, bytes: "profile"})
 	at := bytes.Index(short, []byte(le16(34675)))
 	return append(append(bytes.Clone(short[:at+4]), le32(1<<30)+le32(offset)...), short[at+12:]...)
 }
 
-// TestProfileOfCorpus: real profiles, one of them in many segments.
+// TestProfileOfCorpus: a variant keeps a real profile, which is in many segments.
 func TestProfileOfCorpus(t *testing.T) {
 	t.Parallel()
 	data := readCorpus(t, "jpeg/icc_profile_big.jpg")

@@ -38,7 +38,7 @@ func TestPlan(t *testing.T) {
 		{100, 50, 4096, 16, true, 100, 1}, // 0.4 pixels high
 		{100, 50, 16, 4096, true, 1, 50},
 
-		// To cover a box with an open side is to fit it.
+		// Cover has no effect if a side of the box has no limit.
 		{4000, 3000, 320, 0, true, 320, 240},
 		{4000, 3000, 0, 320, true, 427, 320},
 		{4000, 3000, 0, 0, true, 4000, 3000},
@@ -63,8 +63,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestPlanHolds tries many boxes: no copy is larger than its picture or without a
-// pixel, and one that covers has the shape of its box.
+// TestPlanHolds tries many boxes. A variant is never larger than its picture and has at
+// least one pixel. A variant that covers its box has the aspect ratio of the box.
 func TestPlanHolds(t *testing.T) {
 	t.Parallel()
 	sides := append(resize.Steps(), 1, 2, 3, 41, 63, 100, 999, 10000)
@@ -81,7 +81,7 @@ func TestPlanHolds(t *testing.T) {
 							continue
 						}
 						if shorter := min(p.Width, p.Height); shorter > 1 && !sameShape(p.Width, p.Height, boxW, boxH) {
-							t.Fatalf("%d × %d covers %d × %d: got %v", w, h, boxW, boxH, p)
+							t.Fatalf("%d × %d covers %d × %d: got %v, want the aspect ratio of the box", w, h, boxW, boxH, p)
 						}
 					}
 				}
@@ -90,7 +90,8 @@ func TestPlanHolds(t *testing.T) {
 	}
 }
 
-// sameShape: w × h is what becomes of a × b with half a pixel more or less.
+// sameShape reports whether w × h has the aspect ratio of a × b, except for rounding to
+// whole pixels.
 func sameShape(w, h, a, b int) bool {
 	f := float64(w) / float64(a)
 	g := float64(h) / float64(b)
@@ -110,20 +111,20 @@ func TestSteps(t *testing.T) {
 		}
 	}
 	if got := resize.Quality(resize.DefaultQuality); got != resize.DefaultQuality {
-		t.Errorf("the default is no step: got %d", got)
+		t.Errorf("Quality(DefaultQuality): got %d, want %d", got, resize.DefaultQuality)
 	}
 	for i, n := range resize.Steps()[1:] {
 		if before := resize.Steps()[i]; n <= before {
-			t.Errorf("%d follows %d", n, before)
+			t.Errorf("step %d follows %d, want a larger one", n, before)
 		}
 	}
 	resize.Steps()[0] = 999
 	if got := resize.Steps()[0]; got != 16 {
-		t.Errorf("a caller has changed the steps: got %d", got)
+		t.Errorf("a caller has changed the first step to %d", got)
 	}
 }
 
-// TestPlanNames: String tells plans apart.
+// TestPlanNames: different plans have different strings.
 func TestPlanNames(t *testing.T) {
 	t.Parallel()
 	names := make(map[string]resize.Plan)
@@ -134,7 +135,7 @@ func TestPlanNames(t *testing.T) {
 					for _, q := range []int{0, 1, 80, 100} {
 						p := resize.Plan{Width: w, Height: h, Cover: cover, Format: f, Quality: q}
 						if other, ok := names[p.String()]; ok {
-							t.Errorf("%+v and %+v are both %q", p, other, p)
+							t.Errorf("%+v and %+v have the same string %q", p, other, p)
 						}
 						names[p.String()] = p
 					}
@@ -146,7 +147,7 @@ func TestPlanNames(t *testing.T) {
 		return resize.Request{Width: 320, Format: format.PNG, Quality: q}.Plan(4000, 3000)
 	}
 	if same(60) != same(80) {
-		t.Errorf("a PNG has a quality: got %v and %v", same(60), same(80))
+		t.Errorf("two qualities of a PNG: got %v and %v, want equal plans", same(60), same(80))
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// TestQuality compares copies with what the Catmull-Rom kernel makes of the
-// whole picture, slowly and in four channels.
+// TestQuality compares variants with the result of the Catmull-Rom kernel alone, which is
+// slow and scales four channels.
 func TestQuality(t *testing.T) {
 	t.Parallel()
 	ratios := map[string][]float64{
@@ -48,13 +48,13 @@ func TestQuality(t *testing.T) {
 	}
 }
 
-// photo is a picture and the file it is in.
+// photo is a picture and its file.
 type photo struct {
 	image.Image
 	data []byte
 }
 
-// photos returns photographs by name. Those of others may be missing.
+// photos returns photographs by name. The corpus may be missing.
 func photos(t testing.TB) map[string]photo {
 	t.Helper()
 	opaque, layered := synthetic(600, 400, 255), synthetic(600, 400, 0)
@@ -77,8 +77,8 @@ func photos(t testing.TB) map[string]photo {
 	return all
 }
 
-// synthetic has what photographs have: large soft shapes, fine texture, edges.
-// Its transparency goes down to leastAlpha.
+// synthetic returns a picture that is similar to a photograph: it has large soft shapes,
+// a fine texture and edges. Its alpha is at least leastAlpha.
 func synthetic(w, h int, leastAlpha uint8) *image.NRGBA {
 	return painted(w, h, func(x, y int) color.NRGBA {
 		u, v := float64(x), float64(y)
@@ -97,8 +97,8 @@ func synthetic(w, h int, leastAlpha uint8) *image.NRGBA {
 	})
 }
 
-// psnr is the peak signal-to-noise ratio in dB over red, green and blue, and alpha
-// where there is any.
+// psnr returns the peak signal-to-noise ratio in dB of red, green and blue, and of alpha
+// unless both pictures are opaque.
 func psnr(a, b *image.RGBA) float64 {
 	if a.Rect != b.Rect {
 		return math.Inf(-1)
@@ -116,9 +116,9 @@ func psnr(a, b *image.RGBA) float64 {
 	return 10 * math.Log10(255*255/(sum/float64(n)))
 }
 
-// TestAliasing scales rings that get finer towards the edge. Those too fine for
-// the copy must turn grey, or nearly, and not into other rings. The boxes let
-// through a seventh of some (see fine), bilinear interpolation nearly all.
+// TestAliasing scales rings that get finer towards the edge. Rings that are too fine for
+// the variant must become grey, or nearly grey, and not other rings. Boxes keep a seventh
+// of the contrast of some rings (see fine). Bilinear interpolation keeps nearly all of it.
 func TestAliasing(t *testing.T) {
 	t.Parallel()
 	const size = 600
@@ -133,8 +133,8 @@ func TestAliasing(t *testing.T) {
 	layered.Pix[3] = 254 // so that it has four channels
 	files := map[string][]byte{"planes": encodePNG(t, grey), "channels": encodePNG(t, layered), "jpeg": encodeJPEG(t, rings, 95)}
 	for _, w := range []int{400, 250, 200, 150, 97, 60, 33} {
-		// The kernel lets through a part of what is up to twice as fine as the copy
-		// can show.
+		// The kernel keeps some contrast of rings that are up to twice as fine as the
+		// variant can show.
 		from := 2 * float64(w) / size
 		if from >= 1 {
 			continue
@@ -142,7 +142,7 @@ func TestAliasing(t *testing.T) {
 		bad := image.NewRGBA(image.Rect(0, 0, w, w))
 		draw.ApproxBiLinear.Scale(bad, bad.Rect, rings, rings.Rect, draw.Src, nil)
 		if c := contrast(bad, from); c < 0.6 {
-			t.Errorf("%d pixels: bilinear has a contrast of %.3f: this test shows nothing", w, c)
+			t.Errorf("%d pixels: bilinear interpolation has a contrast of %.3f, want 0.6 and more, or this test shows nothing", w, c)
 		}
 		for name, data := range files {
 			if c := contrast(pixelsOf(t, data, resize.Plan{Width: w, Height: w}), from); c > 0.17 {
@@ -152,15 +152,16 @@ func TestAliasing(t *testing.T) {
 	}
 }
 
-// contrast is the largest distance from grey of the pixels of a square that are
-// further than from, in half sides, from the middle.
+// contrast returns the largest difference from grey in the outer part of a square
+// picture. from is the inner radius of that part, in half sides.
 func contrast(m *image.RGBA, from float64) float64 {
 	n := m.Rect.Dx()
 	most := 0.0
 	for y := range n {
 		for x := range n {
 			u, v := float64(2*x+1)/float64(n)-1, float64(2*y+1)/float64(n)-1
-			// Beyond the inscribed circle one of the directions is finer than pixels.
+			// Outside of the inscribed circle, the rings are finer than a pixel in one
+			// direction.
 			if r := math.Hypot(u, v); r > from+0.05 && r < 0.97 {
 				most = max(most, math.Abs(float64(m.RGBAAt(x, y).G)-127.5)/127.5)
 			}

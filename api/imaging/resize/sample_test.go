@@ -21,7 +21,7 @@ import (
 // runs for every change, leaves out repetitions and large pictures.
 var whole = os.Getenv("IMAGESERVER_E2E") == "full"
 
-// samples are the images of testdata.
+// samples returns the names of the images in testdata.
 func samples(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("../../../testdata/*.*")
@@ -46,7 +46,7 @@ func readSample(t testing.TB, name string) []byte {
 	return data
 }
 
-// readCorpus skips the test where the images of others are not there.
+// readCorpus reads an image of the corpus. It skips the test if the corpus is missing.
 func readCorpus(t testing.TB, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile("../../../../shared/corpus/" + name)
@@ -66,7 +66,7 @@ func newSource(t testing.TB, data []byte) resize.Source {
 	return resize.Source{ReaderAt: r, Size: int64(len(data)), Info: info}
 }
 
-// makeVariant makes a copy and looks whether it is what it says.
+// makeVariant makes a variant, and checks its type and size.
 func makeVariant(t testing.TB, s resize.Source, p resize.Plan) resize.Result {
 	t.Helper()
 	c, err := resize.Make(t.Context(), s, p)
@@ -75,25 +75,25 @@ func makeVariant(t testing.TB, s resize.Source, p resize.Plan) resize.Result {
 	}
 	info := newSource(t, c.Data).Info
 	if want := (format.Info{Type: c.Type, Width: p.Width, Height: p.Height, Orientation: 1}); info != want || c.Width != p.Width || c.Height != p.Height {
-		t.Fatalf("got %v, said to be %d × %d, want %v", info, c.Width, c.Height, want)
+		t.Fatalf("got %v, and a Result of %d × %d, want %v", info, c.Width, c.Height, want)
 	}
 	return c
 }
 
-// pixelsOf makes a copy as PNG, without loss, and returns its pixels.
+// pixelsOf makes a variant as PNG, which is lossless, and returns its pixels.
 func pixelsOf(t testing.TB, data []byte, p resize.Plan) *image.RGBA {
 	t.Helper()
 	p.Format = format.PNG
 	return premultiplied(decode(t, makeVariant(t, newSource(t, data), p).Data))
 }
 
-// fullSize plans a copy as large as the picture.
+// fullSize returns the plan of a variant as large as the picture.
 func fullSize(s resize.Source) resize.Plan {
 	w, h := s.Upright()
 	return resize.Plan{Width: w, Height: h, Format: format.PNG}
 }
 
-// decode returns the picture in a JPEG or PNG, or whatever else image knows here.
+// decode returns the picture in a file of any format that package image can decode here.
 func decode(t testing.TB, data []byte) image.Image {
 	t.Helper()
 	m, _, err := image.Decode(bytes.NewReader(data))
@@ -127,7 +127,7 @@ func encodeJPEG(t testing.TB, m image.Image, quality int) []byte {
 	return b.Bytes()
 }
 
-// painted makes a picture of what at returns.
+// painted makes a picture. at returns the colour of each pixel.
 func painted(w, h int, at func(x, y int) color.NRGBA) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -138,7 +138,7 @@ func painted(w, h int, at func(x, y int) color.NRGBA) *image.NRGBA {
 	return m
 }
 
-// afterSOI puts segments behind the first marker of a JPEG.
+// afterSOI inserts segments after the first marker of a JPEG.
 func afterSOI(jpeg []byte, segments ...string) []byte {
 	out := bytes.Clone(jpeg[:2])
 	for _, s := range segments {
@@ -147,12 +147,12 @@ func afterSOI(jpeg []byte, segments ...string) []byte {
 	return append(out, jpeg[2:]...)
 }
 
-// segment is one of a JPEG.
+// segment returns a segment of a JPEG.
 func segment(marker byte, content string) string {
 	return "\xff" + string([]byte{marker}) + be16(2+len(content)) + content
 }
 
-// afterIHDR puts chunks behind the header of a PNG.
+// afterIHDR inserts chunks after the header of a PNG.
 func afterIHDR(png []byte, chunks ...string) []byte {
 	out := bytes.Clone(png[:33])
 	for _, c := range chunks {
@@ -161,12 +161,12 @@ func afterIHDR(png []byte, chunks ...string) []byte {
 	return append(out, png[33:]...)
 }
 
-// chunk is one of a PNG.
+// chunk returns a chunk of a PNG.
 func chunk(kind, content string) string {
 	return be32(len(content)) + kind + content + be32(int(crc32.ChecksumIEEE([]byte(kind+content))))
 }
 
-// exif asks for an orientation.
+// exif returns the content of Exif with an orientation.
 func exif(orientation int) string {
 	return "MM\x00*\x00\x00\x00\x08\x00\x01\x01\x12\x00\x03\x00\x00\x00\x01\x00" + string([]byte{byte(orientation)}) + "\x00\x00\x00\x00\x00\x00"
 }
@@ -176,15 +176,15 @@ func be32(n int) string { return string(binary.BigEndian.AppendUint32(nil, uint3
 func le16(n int) string { return string(binary.LittleEndian.AppendUint16(nil, uint16(n))) }
 func le32(n int) string { return string(binary.LittleEndian.AppendUint32(nil, uint32(n))) }
 
-// field is one of a TIFF: its values are bytes, of the kind 7, or else numbers, of
-// the kind 4 (TIFF 6.0, section 2).
+// field is a field of a TIFF. Its values are numbers, with the kind 4, or else bytes,
+// with the kind 7 (TIFF 6.0, section 2).
 type field struct {
 	tag    int
 	values []int
 	bytes  string
 }
 
-// newTIFF writes a TIFF whose data stands at byte 8. The fields must be in order.
+// newTIFF returns a TIFF with data at byte 8. The fields must be in order.
 func newTIFF(data string, fields ...field) []byte {
 	out := "II*\x00" + le32(8+len(data)) + data + le16(len(fields))
 	behind := len(out) + 12*len(fields) + 4
@@ -208,7 +208,8 @@ func newTIFF(data string, fields ...field) []byte {
 	return []byte(out + le32(0) + far)
 }
 
-// greyTIFF is a page of w × h pixels in one strip, with more fields behind.
+// greyTIFF returns a TIFF of w × h grey pixels in one strip, with more fields after the
+// usual ones.
 func greyTIFF(w, h int, more ...field) []byte {
 	data := make([]byte, w*h)
 	for i := range data {
@@ -220,7 +221,7 @@ func greyTIFF(w, h int, more ...field) []byte {
 	}, more...)...)
 }
 
-// newWebP puts chunks together (RFC 9649, 2.4).
+// newWebP returns a WebP of these chunks (RFC 9649, 2.4).
 func newWebP(chunks ...string) []byte {
 	content := "WEBP"
 	for _, c := range chunks {

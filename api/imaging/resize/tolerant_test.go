@@ -13,8 +13,8 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// damages are files as real programs write them, which strict decoders refuse and
-// browsers show. rows is how much of the picture there is.
+// damages returns damaged files as real programs write them. Strict decoders refuse them
+// and browsers show them. rows is the part of the rows that is intact.
 func damages(t testing.TB) map[string]struct {
 	whole, damaged []byte
 	rows           float64
@@ -22,7 +22,7 @@ func damages(t testing.TB) map[string]struct {
 	photo, progressive := readSample(t, "photo-420.jpg"), readSample(t, "progressive.jpg")
 	png, palette, interlaced := readSample(t, "gradient.png"), readSample(t, "palette.png"), readSample(t, "interlaced.png")
 	gif, bmp := readSample(t, "gradient.gif"), readSample(t, "gradient.bmp")
-	var standard bytes.Buffer // image/jpeg writes the standard tables, as webcams mean them
+	var standard bytes.Buffer // a JPEG with the standard tables, which webcams leave out
 	if err := jpeg.Encode(&standard, decode(t, photo), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func damages(t testing.TB) map[string]struct {
 		"JPEG without its end":                    {photo, photo[:len(photo)-2], 1},
 		"JPEG with a trailer and no end":          {photo, append(photo[:len(photo)-2:len(photo)-2], "\x00\x00SEFH\xff\xc4\xff\xd8trailer\xff\xe1"...), 1},
 		"JPEG cut off":                            {photo, photo[:len(photo)*3/4], 0.6},
-		"progressive JPEG cut off":                {progressive, progressive[:len(progressive)-40], 0}, // coarser than the whole
+		"progressive JPEG cut off":                {progressive, progressive[:len(progressive)-40], 0}, // all rows are coarser than those of the whole file
 		"JPEG without Huffman tables":             {standard.Bytes(), withoutTables(t, standard.Bytes()), 1},
 		"JPEG with garbage in front of a segment": {photo, insert(photo, bytes.Index(photo, []byte("\xff\xdb")), "\x00garbage\x00"), 1},
 
@@ -51,20 +51,20 @@ func damages(t testing.TB) map[string]struct {
 		"GIF cut off":                {gif, gif[:len(gif)-60], 0.5},
 		"GIF with too much":          {gif, moreGIF(t, gif), 1},
 		"WebP with a flag for alpha": {lossy, extendWebP(lossy, 0x10), 1},
-		"WebP without that flag":     {opaque, spoil(alpha, 20, 0x10), 1}, // browsers heed the flag
+		"WebP without that flag":     {opaque, spoil(alpha, 20, 0x10), 1}, // browsers show no transparency without the flag
 		"BMP cut off":                {bmp, bmp[:len(bmp)*2/3], 0},
 	}
 }
 
-// TestTolerant makes copies of damaged files and compares what is there with the
-// copy of the whole file.
+// TestTolerant makes variants of damaged files, and compares their intact rows with the
+// variants of the whole files.
 func TestTolerant(t *testing.T) {
 	t.Parallel()
 	for name, c := range damages(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if bytes.Equal(c.whole, c.damaged) {
-				t.Fatal("it is not damaged")
+				t.Fatal("the damaged file is equal to the whole file")
 			}
 			info, err := format.Detect(bytes.NewReader(c.whole), int64(len(c.whole)))
 			if err != nil {
@@ -96,8 +96,8 @@ func TestTolerant(t *testing.T) {
 	}
 }
 
-// near reports whether two colours differ by no more than the rounding of two
-// decoders does.
+// near reports whether the difference of two colours can come from the rounding of two
+// decoders.
 func near(a, b color.Color) bool {
 	for i, v := range rgba(a) {
 		if d := int(v) - int(rgba(b)[i]); max(d, -d) > 0x600 {
@@ -112,8 +112,8 @@ func rgba(c color.Color) [4]uint32 {
 	return [4]uint32{r, g, b, a}
 }
 
-// TestBlank looks at the pixels that are missing, in copies of the same size. They
-// look as in a browser in front of a white page.
+// TestBlank checks the missing pixels in variants of full size. They have the colours
+// that a browser shows on a white page.
 func TestBlank(t *testing.T) {
 	t.Parallel()
 	png, alpha, gif := readSample(t, "gradient.png"), readSample(t, "alpha.png"), readSample(t, "gradient.gif")
@@ -122,13 +122,13 @@ func TestBlank(t *testing.T) {
 	jpeg := readSample(t, "gradient.jpg")
 	for name, c := range map[string]struct {
 		data []byte
-		y    int // of a row that is missing
+		y    int // a missing row
 		want color.NRGBA
 	}{
 		"PNG":                   {png[:len(png)*2/3], 39, white},
 		"PNG with transparency": {alpha[:len(alpha)*2/3], 39, clear},
 		"GIF":                   {gif[:len(gif)-60], 39, clear},
-		"BMP":                   {bmp[:len(bmp)*2/3], 0, white}, // the bottom comes first
+		"BMP":                   {bmp[:len(bmp)*2/3], 0, white}, // a BMP begins with its last row
 		"JPEG":                  {jpeg[:len(jpeg)*4/5], 39, grey},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -149,9 +149,9 @@ func TestBlank(t *testing.T) {
 	}
 }
 
-// TestWoven cuts off interlaced pictures. In a GIF a row that is missing looks like
-// the one above. Of a PNG no copy is made, because browsers fill its gaps.
-func TestWoven(t *testing.T) {
+// TestInterlaced cuts off interlaced pictures. A missing row of a GIF looks like the row
+// above. A PNG is not resized, because browsers fill its gaps in another way.
+func TestInterlaced(t *testing.T) {
 	t.Parallel()
 	png := newSource(t, readSample(t, "interlaced.png"))
 	cut := png
@@ -161,7 +161,7 @@ func TestWoven(t *testing.T) {
 		t.Errorf("PNG: got %v, want ErrDamaged", err)
 	}
 
-	// Of four rows, each of one colour, only the first two of the file are there.
+	// The GIF has four rows of one colour each. Only two rows are in the file.
 	gif := []byte("GIF89a\x01\x00\x04\x00\x81\x00\x00" + "\xff\x00\x00\x00\xff\x00\x00\x00\xff\xff\xff\xff" +
 		",\x00\x00\x00\x00\x01\x00\x04\x00\x40\x02\x02\x44\x0a\x00;") // clear, 0, 1, end
 	p = resize.Request{Format: format.PNG}.Plan(1, 4)
@@ -182,7 +182,7 @@ func insert(data []byte, at int, what string) []byte {
 	return append(append(bytes.Clone(data[:at]), what...), data[at:]...)
 }
 
-// spoil flips bits of a byte, all of them unless mask says which.
+// spoil flips the bits of mask in a byte, or all bits without a mask.
 func spoil(data []byte, at int, mask ...byte) []byte {
 	data = bytes.Clone(data)
 	flip := byte(0xff)
@@ -193,8 +193,8 @@ func spoil(data []byte, at int, mask ...byte) []byte {
 	return data
 }
 
-// withoutTables takes the Huffman tables out of a JPEG, which must be the standard
-// ones.
+// withoutTables removes the Huffman tables, which must be the standard tables, from a
+// JPEG.
 func withoutTables(t testing.TB, data []byte) []byte {
 	t.Helper()
 	out := bytes.Clone(data[:2])
@@ -216,12 +216,12 @@ func moreGIF(t testing.TB, data []byte) []byte {
 	t.Helper()
 	end := bytes.LastIndex(data, []byte("\x00;"))
 	if end < 0 {
-		t.Fatal("no end")
+		t.Fatal("the GIF has no end")
 	}
 	return insert(data, end, "\x04\x12\x34\x56\x78")
 }
 
-// extendWebP puts a VP8X chunk with these flags in front of the picture.
+// extendWebP inserts a VP8X chunk with these flags before the picture.
 func extendWebP(data []byte, flags byte) []byte {
 	extended := insert(data, 12, "VP8X\x0a\x00\x00\x00"+string([]byte{flags, 0, 0, 0, 59, 0, 0, 39, 0, 0}))
 	binary.LittleEndian.PutUint32(extended[4:], uint32(len(extended)-8))

@@ -12,8 +12,8 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// TestTurn stores pictures in all eight ways they can lie. Copies of all are what
-// a copy of the upright picture is.
+// TestTurn stores pictures with all eight orientations. The variants of all are equal to
+// the variant of the upright picture.
 func TestTurn(t *testing.T) {
 	t.Parallel()
 	for name, file := range turnable(t) {
@@ -33,25 +33,25 @@ func TestTurn(t *testing.T) {
 				} {
 					p := r.Plan(s.Upright())
 					got, want := pixelsOf(t, data, p), pixelsOf(t, encodePNG(t, upright), p)
-					// Boxes begin at the stored corner, so they are others. And a JPEG is scaled
-					// before its colours are converted.
+					// The results are not equal: boxes begin at the first stored corner, and a JPEG
+					// is scaled before its colours are converted.
 					if psnr := psnr(got, want); psnr < 36 {
 						t.Errorf("%v: got %.1f dB, want 36 and more", p, psnr)
 					}
 				}
 				if c := makeVariant(t, s, resize.Plan{Width: 16, Height: 16, Quality: 80}); bytes.Contains(c.Data, []byte("Exif")) || bytes.Contains(c.Data, []byte("eXIf")) {
-					t.Error("the copy has Exif")
+					t.Error("the variant has Exif")
 				}
 			})
 		}
 	}
 }
 
-// turnable returns images of all types that have an orientation, of even and odd
-// sizes, and functions that make them lie in any way.
+// turnable returns images of all types with an orientation, in even and odd sizes. Each
+// is a function that returns the image with orientation o.
 func turnable(t *testing.T) map[string]func(o int) []byte {
 	t.Helper()
-	// Nothing in this picture is symmetrical.
+	// This picture has no symmetry.
 	picture := func(w, h int) image.Image {
 		return painted(w, h, func(x, y int) color.NRGBA {
 			if x < w/3 && y < h/2 {
@@ -73,7 +73,7 @@ func turnable(t *testing.T) map[string]func(o int) []byte {
 	return files
 }
 
-// reoriented puts another orientation in the place of 6.
+// reoriented replaces orientation 6 by o.
 func reoriented(t *testing.T, data []byte, o int) []byte {
 	t.Helper()
 	for _, field := range []func(o int) string{
@@ -84,12 +84,12 @@ func reoriented(t *testing.T, data []byte, o int) []byte {
 			return []byte(strings.Replace(string(data), field(6), field(o), 1))
 		}
 	}
-	t.Fatal("no orientation of 6")
+	t.Fatal("the image has no orientation 6")
 	return nil
 }
 
-// seen shows a stored picture as TIFF 6.0, section 8, says: on which sides its
-// first row and its first column are.
+// seen applies an orientation to a stored picture. TIFF 6.0, section 8, defines it by
+// the sides of the first row and of the first column.
 func seen(stored *image.RGBA, o int) *image.RGBA {
 	sides := [...][2]string{1: {"top", "left"}, {"top", "right"}, {"bottom", "right"}, {"bottom", "left"},
 		{"left", "top"}, {"right", "top"}, {"right", "bottom"}, {"left", "bottom"}}[o]
@@ -121,8 +121,8 @@ func seen(stored *image.RGBA, o int) *image.RGBA {
 	return out
 }
 
-// TestLandscapes takes nine photographs that are the same when upright, but were
-// packed anew for each orientation. One turned wrongly is at 12 dB.
+// TestLandscapes compares nine photographs that look the same when they are upright. Each
+// was encoded separately, with another orientation. A wrong orientation gives 12 dB.
 func TestLandscapes(t *testing.T) {
 	t.Parallel()
 	var first *image.RGBA
@@ -139,7 +139,7 @@ func TestLandscapes(t *testing.T) {
 	}
 }
 
-// TestCover cuts off the same on both sides, whichever way the picture lies.
+// TestCover: Cover crops both sides by the same amount, for each orientation.
 func TestCover(t *testing.T) {
 	t.Parallel()
 	stripes := painted(90, 30, func(x, _ int) color.NRGBA {

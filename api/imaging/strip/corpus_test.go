@@ -5,12 +5,13 @@ import (
 	"testing"
 )
 
-// corpus are images of others: PngSuite, photographs in all orientations, the test
-// images of libwebp and Pillow. They are not ours to give away, so they lie outside
-// of the project.
+// corpus is a folder with images of other projects: PngSuite, photographs in all
+// orientations, and the test images of libwebp and Pillow. They belong to others, so
+// they are stored outside of the project.
 const corpus = "../../../../shared/corpus"
 
-// readCorpus returns what begins like a JPEG, PNG or WebP, if it is there.
+// readCorpus returns the JPEG, PNG and WebP images of the corpus, or nil if the corpus is
+// missing.
 func readCorpus(t testing.TB) (samples []sample) {
 	t.Helper()
 	if _, err := os.Stat(corpus); err != nil {
@@ -25,7 +26,7 @@ func readCorpus(t testing.TB) (samples []sample) {
 func TestCorpus(t *testing.T) {
 	samples := readCorpus(t)
 	if samples == nil {
-		t.Skip("there is no ", corpus)
+		t.Skip("the corpus is missing: ", corpus)
 	}
 	for _, s := range samples {
 		t.Run(s.name, func(t *testing.T) { testWhole(t, s) })

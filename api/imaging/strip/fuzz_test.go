@@ -6,7 +6,7 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// FuzzStrip takes the same bytes for an image of each type.
+// FuzzStrip strips the same bytes as an image of each type.
 func FuzzStrip(f *testing.F) {
 	for _, s := range readSamples(f) {
 		if len(s.content) < 8<<10 {

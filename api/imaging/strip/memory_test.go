@@ -10,7 +10,7 @@ import (
 	"imageserver/api/imaging/strip"
 )
 
-// TestMemory strips images of 4 MiB, read from nowhere.
+// TestMemory strips images of 4 MiB and measures the memory in use.
 func TestMemory(t *testing.T) {
 	const size, most = 4 << 20, 400 << 10
 	jpeg := "\xff\xd8" + segment(0xc0, "\x08\x00\x01\x00\x01\x01\x01\x11\x00")
@@ -46,18 +46,18 @@ func TestMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := held()
+		before := inUse()
 		_, err = io.Copy(io.Discard, out)
-		if got := in.held - before; got > most {
-			t.Errorf("%s of %s holds %d bytes of memory", c.name, c.typ, got)
+		if got := in.inUse - before; got > most {
+			t.Errorf("%s of %s: got %d bytes of memory, want at most %d", c.name, c.typ, got, most)
 		}
 		if in.left > 0 && err != strip.ErrTooLarge {
-			t.Errorf("%s of %s is not read to its end, %v", c.name, c.typ, err)
+			t.Errorf("%s of %s: %d bytes were not read, %v", c.name, c.typ, in.left, err)
 		}
 	}
 }
 
-// TestMemoryGoesBack: what has been read of a WebP is held no longer.
+// TestMemoryGoesBack: a block of a WebP is freed after it was read.
 func TestMemoryGoesBack(t *testing.T) {
 	in := riff(chunkLE("VP8 ", strings.Repeat("x", 4<<20)))
 	r, err := strip.Reader(strings.NewReader(in), format.WebP, memory)
@@ -67,31 +67,31 @@ func TestMemoryGoesBack(t *testing.T) {
 	if _, err := io.CopyN(io.Discard, r, 1); err != nil {
 		t.Fatal(err)
 	}
-	before := held()
+	before := inUse()
 	if _, err := io.CopyN(io.Discard, r, 3<<20); err != nil {
 		t.Fatal(err)
 	}
-	if got := before - held(); got < 5<<19 {
-		t.Errorf("%d bytes went back behind 3 MiB", got)
+	if got := before - inUse(); got < 5<<19 {
+		t.Errorf("got %d bytes freed after a read of 3 MiB, want %d and more", got, 5<<19)
 	}
 	if n, err := io.Copy(io.Discard, r); n < 1<<20 || err != nil {
-		t.Errorf("%d bytes are left, %v", n, err)
+		t.Errorf("got %d more bytes, %v, want %d and more", n, err, 1<<20)
 	}
 }
 
-// held returns how many bytes are in use.
-func held() int64 {
+// inUse returns how many bytes of memory are in use.
+func inUse() int64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-// repeating is a long file. It notes how much memory is in use while it is read.
+// repeating is a long file. It measures the memory in use while it is read.
 type repeating struct {
 	head, unit string
-	left       int   // bytes
-	held       int64 // at most
+	left       int   // bytes that were not read yet
+	inUse      int64 // the largest measured value
 }
 
 func (r *repeating) Read(p []byte) (n int, err error) {
@@ -108,7 +108,7 @@ func (r *repeating) Read(p []byte) (n int, err error) {
 	}
 	n = min(n, r.left)
 	if (r.left-n)/step != r.left/step {
-		r.held = max(r.held, held())
+		r.inUse = max(r.inUse, inUse())
 	}
 	r.left -= n
 	return n, nil

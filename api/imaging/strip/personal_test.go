@@ -13,7 +13,7 @@ import (
 	"unicode/utf16"
 )
 
-// planted is what the tagged samples say of their maker, as it stands there: names
+// planted returns the personal data in the tagged samples, as bytes of the file: names
 // also in the 16 bits of XPAuthor, coordinates as text and as three fractions.
 func planted() []string {
 	return []string{
@@ -23,7 +23,7 @@ func planted() []string {
 	}
 }
 
-// wide is text in UTF-16, little-endian.
+// wide returns a text in UTF-16, little-endian.
 func wide(text string) string {
 	var b strings.Builder
 	for _, u := range utf16.Encode([]rune(text)) {
@@ -32,8 +32,7 @@ func wide(text string) string {
 	return b.String()
 }
 
-// found returns which of the planted strings are in content, or in what is
-// compressed in it.
+// found returns the planted strings that are in content, or in compressed data in it.
 func found(content []byte) (found []string) {
 	all := append(bytes.Clone(content), inflated(content)...)
 	for _, p := range planted() {
@@ -44,8 +43,8 @@ func found(content []byte) (found []string) {
 	return found
 }
 
-// inflated returns what can be inflated from any byte on (RFC 1950, 2.2: of the
-// headers with a window of 32 KiB or less, those that zlib writes).
+// inflated returns all data that can be inflated, from any offset. It tries each byte
+// that can be the header of a zlib stream (RFC 1950, 2.2).
 func inflated(content []byte) (all []byte) {
 	for i := range content {
 		if content[i]&0x0f != 8 {
@@ -59,24 +58,25 @@ func inflated(content []byte) (all []byte) {
 	return all
 }
 
-// TestNothingPersonalIsLeft looks for what the tagged samples say of their maker.
+// TestNothingPersonalIsLeft looks for the personal data of the tagged samples in the
+// stripped images.
 func TestNothingPersonalIsLeft(t *testing.T) {
 	everywhere := make(map[string]bool)
 	tagged := append(glob(t, "../../../testdata/tagged*"), taggedAnimation(t))
 	if len(tagged) != 5 {
-		t.Errorf("%d samples are tagged", len(tagged))
+		t.Errorf("got %d tagged samples, want 5", len(tagged))
 	}
 	for _, s := range tagged {
 		before := found(s.content)
 		if len(before) < 9 {
-			t.Errorf("%s has only %q in it", s.name, before)
+			t.Errorf("%s contains only %q, want 9 strings and more", s.name, before)
 		}
 		for _, p := range before {
 			everywhere[p] = true
 		}
 		out := mustStrip(t, s.content, s.Type)
 		if left := found(out); len(left) > 0 {
-			t.Errorf("%s: %q is left", s.name, left)
+			t.Errorf("%s: the stripped image contains %q", s.name, left)
 		}
 		if len(profile(t, out, s.Type)) != 240 {
 			t.Errorf("%s has lost its colour profile", s.name)
@@ -87,14 +87,13 @@ func TestNothingPersonalIsLeft(t *testing.T) {
 	}
 	for _, p := range planted() {
 		if !everywhere[p] {
-			t.Errorf("%q is in no sample", p)
+			t.Errorf("no sample contains %q", p)
 		}
 	}
 }
 
-// harmless are the tags that exiftool may find in a stripped image, by its groups.
-// An empty list is for groups of which all are: what it says of the file, and of
-// colour profiles.
+// harmless are the tags that exiftool may find in a stripped image, by group. An empty
+// list allows all tags of the group: the groups for the file and for colour profiles.
 var harmless = map[string]string{
 	"ExifTool":    "ExifToolVersion",
 	"System":      "",
@@ -116,14 +115,14 @@ var harmless = map[string]string{
 		"AlphaCompression BackgroundColor AnimationLoopCount FrameCount Duration",
 }
 
-// TestExiftool asks exiftool what is left.
+// TestExiftool checks with exiftool which tags a stripped image contains.
 func TestExiftool(t *testing.T) {
 	exiftool, err := exec.LookPath("exiftool")
 	if err != nil {
 		if os.Getenv("CI") != "" {
-			t.Fatal("no exiftool found, and CI is set")
+			t.Fatal("exiftool is not installed, but CI is set")
 		}
-		t.Skip("no exiftool found: install it to check what it finds in stripped images")
+		t.Skip("exiftool is not installed. Install it to run this test.")
 	}
 	dir := t.TempDir()
 	samples := append(readSamples(t), readCorpus(t)...)
@@ -132,7 +131,7 @@ func TestExiftool(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// -a: tags that are there twice. -G1: the groups above. -u: tags not known.
+	// -a: also duplicate tags. -G1: with the groups above. -u: also unknown tags.
 	output, err := exec.Command(exiftool, "-json", "-a", "-G1", "-u", dir).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +148,7 @@ func TestExiftool(t *testing.T) {
 			group, name, _ := strings.Cut(tag, ":")
 			names, ok := harmless[group]
 			if tag != "SourceFile" && (!ok || names != "" && !strings.Contains(" "+names+" ", " "+name+" ")) {
-				t.Errorf("%s: %s is left: %.80v", filepath.Base(file["SourceFile"].(string)), tag, value)
+				t.Errorf("%s: the stripped image contains %s: %.80v", filepath.Base(file["SourceFile"].(string)), tag, value)
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"imageserver/api/imaging/strip"
 )
 
-// TestReaders: it does not matter in what pieces the image is read.
+// TestReaders: the result does not depend on the pieces in which the image is read.
 func TestReaders(t *testing.T) {
 	for _, s := range readSamples(t) {
 		want := mustStrip(t, s.content, s.Type)
@@ -25,7 +25,7 @@ func TestReaders(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := io.ReadAll(r); !bytes.Equal(got, want) || err != nil {
-				t.Errorf("%s, %s: %d bytes, %v, want %d others", s.name, name, len(got), err, len(want))
+				t.Errorf("%s, %s: got %d bytes, %v, want the %d bytes of a read at once", s.name, name, len(got), err, len(want))
 			}
 		}
 		r, err := strip.Reader(bytes.NewReader(s.content), s.Type, memory)
@@ -38,8 +38,8 @@ func TestReaders(t *testing.T) {
 	}
 }
 
-// TestReaderFails: an error of the reader comes back, wherever it comes. That of an
-// upload that breaks off is not the end of the image.
+// TestReaderFails: Read returns an error of the reader at any offset. The error of an
+// upload that breaks off does not count as the end of the image.
 func TestReaderFails(t *testing.T) {
 	for _, name := range []string{"tagged.jpg", "tagged.png", "tagged.webp"} {
 		s := glob(t, "../../../testdata/"+name)[0]
@@ -52,10 +52,10 @@ func TestReaderFails(t *testing.T) {
 				}
 				_, err = io.ReadAll(r)
 				if !errors.Is(err, failure) || errors.Is(err, format.ErrMalformed) {
-					t.Fatalf("%s: %v behind %d bytes, want %v", name, err, n, failure)
+					t.Fatalf("%s: got %v after %d bytes, want %v", name, err, n, failure)
 				}
 				if _, again := r.Read(make([]byte, 1)); again != err {
-					t.Fatalf("%s: %v, and then %v", name, err, again)
+					t.Fatalf("%s: got %v, and then %v, want the same error", name, err, again)
 				}
 			}
 		}

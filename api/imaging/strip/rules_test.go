@@ -11,7 +11,7 @@ import (
 	"imageserver/api/imaging/strip"
 )
 
-// rule is a file and what is to become of it.
+// rule is a file and the wanted stripped file.
 type rule struct{ name, in, want string }
 
 func testRules(t *testing.T, typ format.Type, rules []rule) {
@@ -19,7 +19,7 @@ func testRules(t *testing.T, typ format.Type, rules []rule) {
 	for _, r := range rules {
 		out, err := strips([]byte(r.in), typ)
 		if string(out) != r.want || err != nil {
-			t.Errorf("%s: %q, %v, want %q", r.name, out, err, r.want)
+			t.Errorf("%s: got %q, %v, want %q", r.name, out, err, r.want)
 		}
 		check(t, []byte(r.in), typ)
 	}
@@ -101,7 +101,7 @@ func TestJPEG(t *testing.T) {
 	})
 }
 
-// refusal is a damaged file and a part of what is said of it.
+// refusal is a damaged file and a part of the text of its error.
 type refusal struct{ name, in, why string }
 
 func testRefusals(t *testing.T, typ format.Type, refusals []refusal) {
@@ -114,7 +114,7 @@ func testRefusals(t *testing.T, typ format.Type, refusals []refusal) {
 	}
 }
 
-// TestOrientations gives images that lie in every way there is.
+// TestOrientations strips images with each orientation.
 func TestOrientations(t *testing.T) {
 	jpeg, png, webp := readSample(t, "gradient.jpg"), readSample(t, "gradient.png"), readSample(t, "lossy.webp")
 	for o := 2; o <= 8; o++ {
@@ -216,7 +216,7 @@ func TestWebP(t *testing.T) {
 	})
 }
 
-// TestTooLarge: what stays of a WebP must fit into the memory, to the byte.
+// TestTooLarge: a stripped WebP may need exactly the given memory, and no byte more.
 func TestTooLarge(t *testing.T) {
 	picture := chunkLE("VP8 ", vp8+strings.Repeat("x", 70000))
 	want := riff(picture)
@@ -230,7 +230,7 @@ func TestTooLarge(t *testing.T) {
 			t.Fatal(err)
 		}
 		if out, err := io.ReadAll(r); err != wantErr || err == nil && string(out) != want {
-			t.Errorf("%d bytes of memory: %d bytes, %v, want %d, %v", memory, len(out), err, len(want), wantErr)
+			t.Errorf("%d bytes of memory: got %d bytes, %v, want %d, %v", memory, len(out), err, len(want), wantErr)
 		}
 	}
 }

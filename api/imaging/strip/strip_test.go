@@ -21,10 +21,10 @@ import (
 	"imageserver/api/imaging/strip"
 )
 
-// memory is what the tests give for a WebP.
+// memory is the memory in bytes that the tests allow for a WebP.
 const memory = 64 << 20
 
-// strips takes the metadata out of content.
+// strips returns content without its metadata.
 func strips(content []byte, t format.Type) ([]byte, error) {
 	r, err := strip.Reader(bytes.NewReader(content), t, memory)
 	if err != nil {
@@ -33,7 +33,7 @@ func strips(content []byte, t format.Type) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// mustStrip is strips for an image that is as it should be.
+// mustStrip calls strips for an image that is not damaged.
 func mustStrip(t testing.TB, content []byte, typ format.Type) []byte {
 	t.Helper()
 	out, err := strips(content, typ)
@@ -50,7 +50,8 @@ type sample struct {
 	format.Type
 }
 
-// readSamples returns the JPEG, PNG and WebP of testdata, and an animation.
+// readSamples returns the JPEG, PNG and WebP images of testdata, and an animation with
+// metadata.
 func readSamples(t testing.TB) (samples []sample) {
 	t.Helper()
 	samples = append(samples, taggedAnimation(t))
@@ -75,7 +76,7 @@ func taggedAnimation(t testing.TB) sample {
 	return sample{"tagged-animated.webp", []byte(content), format.WebP}
 }
 
-// glob returns the files that match pattern and begin like an image.
+// glob returns the images among the files that match pattern.
 func glob(t testing.TB, pattern string) (samples []sample) {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -105,19 +106,19 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// testWhole holds for an image that every decoder takes.
+// testWhole checks what is true for an image that is not damaged.
 func testWhole(t *testing.T, s sample) {
 	out := mustStrip(t, s.content, s.Type)
 	check(t, s.content, s.Type)
 	if got, want := decode(out), decode(s.content); !reflect.DeepEqual(got, want) {
-		t.Error("it does not look the same")
+		t.Error("the stripped image has other pixels")
 	}
 	if got, want := pictures(out, s.Type), pictures(s.content, s.Type); !reflect.DeepEqual(got, want) {
-		t.Error("the data of the pictures have changed")
+		t.Error("the stripped image has other picture data")
 	}
 }
 
-// decoded is what the decoders of Go make of an image: its planes, or an error.
+// decoded is the result of a decoder of Go: a picture or an error.
 type decoded struct {
 	image.Image
 	kind string
@@ -129,8 +130,8 @@ func decode(content []byte) decoded {
 	return decoded{m, kind, err}
 }
 
-// pictures returns the chunks with the pictures of a PNG or WebP, of which the
-// decoders of Go see the first alone.
+// pictures returns the chunks with the pictures of a PNG or WebP. The decoders of Go
+// decode only the first picture.
 func pictures(content []byte, typ format.Type) (pictures []string) {
 	switch typ {
 	case format.PNG:
@@ -151,22 +152,22 @@ func pictures(content []byte, typ format.Type) (pictures []string) {
 	return pictures
 }
 
-// check holds for any bytes.
+// check checks what is true for any bytes.
 func check(t testing.TB, content []byte, typ format.Type) {
 	t.Helper()
 	out, err := strips(content, typ)
 	if err != nil {
 		// A damaged WebP can announce a picture that is too large.
 		if !errors.Is(err, format.ErrMalformed) && err != strip.ErrTooLarge {
-			t.Errorf("%v, want ErrMalformed or ErrTooLarge", err)
+			t.Errorf("got %v, want ErrMalformed or ErrTooLarge", err)
 		}
 		return
 	}
-	if len(out) > len(content)+16 { // a directory can share its bytes with the header
-		t.Errorf("%d bytes became %d", len(content), len(out))
+	if len(out) > len(content)+16 { // new Exif can be longer, because an old directory can overlap the header
+		t.Errorf("got %d bytes from %d, want at most 16 more", len(out), len(content))
 	}
 	if again, err := strips(out, typ); !bytes.Equal(again, out) || err != nil {
-		t.Errorf("stripped again it differs, %v", err)
+		t.Errorf("stripping it twice gives another result than once, %v", err)
 	}
 	before, err := format.Detect(bytes.NewReader(content), int64(len(content)))
 	if err != nil || before.Type != typ {
@@ -176,10 +177,10 @@ func check(t testing.TB, content []byte, typ format.Type) {
 		t.Errorf("got %v, %v, want %v", after, err, before)
 	}
 	if got, want := profile(t, out, typ), profile(t, content, typ); !bytes.Equal(got, want) {
-		t.Errorf("a colour profile of %d bytes, want %d", len(got), len(want))
+		t.Errorf("got a colour profile of %d bytes, want %d", len(got), len(want))
 	}
 	if got, want := animated(t, out, typ), animated(t, content, typ); got != want {
-		t.Errorf("animated: %v, want %v", got, want)
+		t.Errorf("Animated: got %v, want %v", got, want)
 	}
 }
 
@@ -201,7 +202,7 @@ func animated(t testing.TB, content []byte, typ format.Type) bool {
 	return yes
 }
 
-// TestNothingToStrip: such images come out as they are.
+// TestNothingToStrip: an image without metadata does not change.
 func TestNothingToStrip(t *testing.T) {
 	for _, name := range []string{
 		"gradient.jpg", "cmyk.jpg", "quarters-rgb.jpg", "photo-420.jpg", "photo-cmyk.jpg",
@@ -210,7 +211,7 @@ func TestNothingToStrip(t *testing.T) {
 	} {
 		s := glob(t, "../../../testdata/"+name)[0]
 		if out := mustStrip(t, s.content, s.Type); !bytes.Equal(out, s.content) {
-			t.Errorf("%s: %d bytes became %d others", name, len(s.content), len(out))
+			t.Errorf("%s: got %d other bytes, want its own %d", name, len(out), len(s.content))
 		}
 	}
 }
@@ -239,9 +240,9 @@ func TestEveryFormat(t *testing.T) {
 	}
 }
 
-// TestCutOff cuts images off at every length. What comes out is the beginning of
-// what the whole image gives. It is an error unless a part of the picture is there
-// that a browser shows.
+// TestCutOff cuts images off at every length. The result must be the beginning of the
+// stripped whole image. It must be an error, unless browsers show the part of the
+// picture that is there.
 func TestCutOff(t *testing.T) {
 	for _, s := range readSamples(t) {
 		if len(s.content) > 7000 {
@@ -250,23 +251,23 @@ func TestCutOff(t *testing.T) {
 		want := mustStrip(t, s.content, s.Type)
 		for n := range s.content {
 			out, err := strips(s.content[:n], s.Type)
-			shown := s.Type == format.PNG && bytes.Contains(s.content[:n], []byte("IDAT")) || s.Type == format.JPEG && n >= len(s.content)-3 // a picture can be whole without its last bits
+			shown := s.Type == format.PNG && bytes.Contains(s.content[:n], []byte("IDAT")) || s.Type == format.JPEG && n >= len(s.content)-3 // a JPEG can be complete without its last bits
 			if err == nil && shown {
 				err = fmt.Errorf("%w: is cut off", format.ErrMalformed)
 			}
 			if !errors.Is(err, format.ErrMalformed) || !strings.Contains(err.Error(), "is cut off") {
-				t.Fatalf("%s: %v behind %d bytes of %d, want ErrMalformed", s.name, err, n, len(s.content))
+				t.Fatalf("%s: got %v after %d bytes of %d, want ErrMalformed", s.name, err, n, len(s.content))
 			}
 			if !bytes.HasPrefix(want, out) {
-				t.Fatalf("%s: cut off behind %d bytes it does not begin like the whole", s.name, n)
+				t.Fatalf("%s: cut off after %d bytes, the result is not the beginning of the whole", s.name, n)
 			}
 		}
 	}
 }
 
-// TestNoEnd strips JPEGs without an end marker, with something behind the picture
-// and without. They get the marker, without which browsers leave out the last rows,
-// and nothing else stays.
+// TestNoEnd strips JPEGs without an end marker, with and without data after the picture.
+// The result has an end marker, without which browsers do not show the last rows, and
+// none of the data.
 func TestNoEnd(t *testing.T) {
 	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "cmyk.jpg", "quarters-4x2.jpg"} {
 		content := []byte(readSample(t, name))
@@ -274,32 +275,32 @@ func TestNoEnd(t *testing.T) {
 		for _, trailer := range []string{"", secret, "\x00\x00" + secret, "\xff\xe1\x00\x10" + secret, "\xff\xd0" + secret, "\xff\x00" + secret, "\xff", "\x01\xff\xff\x00" + secret} {
 			got, err := strips(append(bytes.Clone(content[:len(content)-2]), trailer...), format.JPEG)
 			if err != nil || !bytes.Equal(got, want) {
-				t.Errorf("%s with %q behind it: %d bytes, %v, want %d", name, trailer, len(got), err, len(want))
+				t.Errorf("%s followed by %q: got %d bytes, %v, want %d", name, trailer, len(got), err, len(want))
 			}
 		}
 	}
-	// Restart markers are announced, but there are none: a search for them must not
-	// take what follows for the picture.
+	// This JPEG announces restart markers, but has none. The search for them must not
+	// treat the data after the picture as a part of it.
 	content := []byte(readSample(t, "gradient.jpg"))
 	scan := bytes.Index(content, []byte("\xff\xda"))
 	unmarked := append(append(bytes.Clone(content[:scan]), "\xff\xdd\x00\x04\x00\x02"...), content[scan:len(content)-2]...)
 	if got, err := strips(append(unmarked, secret...), format.JPEG); err == nil {
-		t.Errorf("without its restart markers: got %d bytes, want it refused", len(got))
+		t.Errorf("without its restart markers: got %d bytes, want an error", len(got))
 	}
-	// The picture lacks rows, so that what follows is where they would be.
+	// In these JPEGs rows are missing, so other data is in the place of those rows.
 	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "restarts.jpg"} {
 		content := []byte(readSample(t, name))
 		frame := bytes.Index(content, []byte("\xff\xc0"))
 		taller := append(bytes.Clone(content[:len(content)-2]), strings.Repeat(secret+" was here. ", 40)...)
 		taller[frame+5] = 0x20 // 8192 rows and more
 		if got, err := strips(taller, format.JPEG); err == nil && bytes.Contains(got, []byte(secret)) {
-			t.Errorf("%s with rows missing: what follows the picture was taken for it", name)
+			t.Errorf("%s with missing rows: the result contains the data after the picture", name)
 		}
 	}
-	for _, name := range []string{"progressive.jpg", "photo-444.jpg"} { // of which only a marker ends a scan
+	for _, name := range []string{"progressive.jpg", "photo-444.jpg"} { // only a marker ends a scan of these
 		content := []byte(readSample(t, name))
 		if _, err := strips(append(content[:len(content)-2:len(content)-2], secret...), format.JPEG); !errors.Is(err, format.ErrMalformed) {
-			t.Errorf("%s: got %v, want it refused", name, err)
+			t.Errorf("%s: got %v, want ErrMalformed", name, err)
 		}
 	}
 }
@@ -322,13 +323,13 @@ func TestFlippedBytes(t *testing.T) {
 	}
 }
 
-// TestNotTheType: bytes of another type are damaged ones of this.
+// TestNotTheType: an image of another type counts as damaged.
 func TestNotTheType(t *testing.T) {
 	for _, typ := range []format.Type{format.JPEG, format.PNG, format.WebP} {
 		for _, content := range []string{"GIF89a, and so on", "RIFF\x04\x00\x00\x00WAVE", "\xff\xd9\xff\xd9"} {
 			out, err := strips([]byte(content), typ)
 			if !errors.Is(err, format.ErrMalformed) || len(out) > 0 {
-				t.Errorf("%s, %q: %q, %v, want ErrMalformed", typ, content, out, err)
+				t.Errorf("%s, %q: got %q, %v, want ErrMalformed", typ, content, out, err)
 			}
 		}
 	}

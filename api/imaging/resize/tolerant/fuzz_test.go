@@ -13,8 +13,8 @@ import (
 	"imageserver/api/imaging/resize/tolerant"
 )
 
-// FuzzDecode gives the same bytes to all decoders. A picture has the size that its
-// header says, and every error is ErrUnsupported: there is no other reader to fail.
+// FuzzDecode decodes any bytes. A picture must have the size in its header, and each
+// error must be ErrUnsupported, because the reader does not fail.
 func FuzzDecode(f *testing.F) {
 	for _, kind := range []string{"jpg", "png", "gif", "webp"} {
 		names, err := filepath.Glob("../../../../testdata/*." + kind)

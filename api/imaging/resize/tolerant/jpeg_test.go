@@ -11,6 +11,7 @@ import (
 	"imageserver/api/imaging/resize/tolerant"
 )
 
+// TestCompare compares the results of tolerant.JPEG and image/jpeg.
 func TestCompare(t *testing.T) {
 	files, _ := filepath.Glob("../../../../testdata/*.jpg")
 	for _, f := range files {
@@ -59,8 +60,9 @@ func abs(a, b byte) int {
 	return max(d, -d)
 }
 
-// TestRestartMarkers damages the restart markers of a JPEG and counts the MCUs that
-// look as in the whole one, of 12. libjpeg, and with it the browsers, give the same.
+// TestRestartMarkers damages the restart markers of a JPEG of 12 MCUs, and counts the
+// MCUs that look like those of the whole JPEG. The numbers are those of libjpeg, which
+// browsers use.
 func TestRestartMarkers(t *testing.T) {
 	whole, err := os.ReadFile("../../../../testdata/restarts.jpg")
 	if err != nil {
@@ -71,7 +73,7 @@ func TestRestartMarkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	scan := bytes.Index(whole, []byte("\xff\xda"))
-	marker := func(i int) int { // of MCU i
+	marker := func(i int) int { // offset of the marker of MCU i
 		return scan + bytes.Index(whole[scan:], []byte{0xff, 0xd0 + byte(i)})
 	}
 	cut := func(from, to int) []byte { return append(bytes.Clone(whole[:from]), whole[to:]...) }
@@ -81,13 +83,13 @@ func TestRestartMarkers(t *testing.T) {
 		data []byte
 		same int
 	}{
-		"an MCU and its marker are lost":   {cut(marker(3), marker(4)), 11},
-		"two MCUs and markers are lost":    {cut(marker(3), marker(5)), 10},
-		"a marker comes twice":             {append(bytes.Clone(whole[:marker(4)]), whole[marker(3):]...), 12},
-		"a marker has a far number":        {renumbered, 12},
-		"bytes in front of a marker":       {append(append(bytes.Clone(whole[:marker(4)]), "garbage"...), whole[marker(4):]...), 12},
-		"fill bytes in front of a marker":  {append(append(bytes.Clone(whole[:marker(4)]), 0xff, 0xff), whole[marker(4):]...), 12},
-		"the rest is gone behind a marker": {whole[:marker(5)], 6},
+		"an MCU and its marker are lost":  {cut(marker(3), marker(4)), 11},
+		"two MCUs and markers are lost":   {cut(marker(3), marker(5)), 10},
+		"a marker comes twice":            {append(bytes.Clone(whole[:marker(4)]), whole[marker(3):]...), 12},
+		"a marker has a far number":       {renumbered, 12},
+		"bytes in front of a marker":      {append(append(bytes.Clone(whole[:marker(4)]), "garbage"...), whole[marker(4):]...), 12},
+		"fill bytes in front of a marker": {append(append(bytes.Clone(whole[:marker(4)]), 0xff, 0xff), whole[marker(4):]...), 12},
+		"the file is cut off at a marker": {whole[:marker(5)], 6},
 	} {
 		got, err := tolerant.JPEG(bytes.NewReader(c.data))
 		if err != nil {

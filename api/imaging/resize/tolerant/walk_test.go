@@ -14,9 +14,8 @@ import (
 	"imageserver/api/imaging/resize/tolerant"
 )
 
-// TestWalker walks scans that have other data behind them instead of an end marker.
-// However little a call of Walk reads, the data of the scan comes out as it is, and
-// nothing behind it.
+// TestWalker walks scans that are followed by other data instead of an end marker. Walk
+// returns the data of the scan and no byte after it, however little each call reads.
 func TestWalker(t *testing.T) {
 	samples := make(map[string][]byte)
 	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "quarters-4x2.jpg", "restarts.jpg"} {
@@ -26,7 +25,7 @@ func TestWalker(t *testing.T) {
 		}
 		samples[name] = b
 	}
-	for blocks := 1; blocks < 10; blocks++ { // of 6 bits each, so that the last one may need no more bytes
+	for blocks := 1; blocks < 10; blocks++ { // of 6 bits each, so for some the last block needs no new byte
 		var b bytes.Buffer
 		if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 8*blocks, 8)), nil); err != nil {
 			t.Fatal(err)
@@ -38,15 +37,15 @@ func TestWalker(t *testing.T) {
 			for most := 1; most < 9; most++ {
 				got, want, end := walk(t, b, trailer, most)
 				if end != tolerant.Whole || !bytes.Equal(got, want) {
-					t.Fatalf("%s with %q behind it, %d bytes a call: %d bytes and end %d, want %d and %d", name, trailer, most, len(got), end, len(want), tolerant.Whole)
+					t.Fatalf("%s followed by %q, %d bytes a call: got %d bytes and end %d, want %d and %d", name, trailer, most, len(got), end, len(want), tolerant.Whole)
 				}
 			}
 		}
 	}
 }
 
-// walk walks the scan of a JPEG with a trailer in place of its end marker. want is
-// the data of the scan.
+// walk walks the scan of a JPEG. A trailer replaces its end marker. want is the data of
+// the scan.
 func walk(t *testing.T, b []byte, trailer string, most int) (got, want []byte, end tolerant.End) {
 	t.Helper()
 	var w tolerant.Walker
