@@ -111,8 +111,8 @@ type Info struct {
 	Orientation int
 }
 
-// Detect reads the header of the image of size bytes in r. The type is that of
-// [Sniff]. It returns an [ErrUnknown] if the file is not an image of the [Types],
+// Detect reads the header of the image of size bytes in r. It returns the same type
+// as [Sniff]. It returns an [ErrUnknown] if the file is not an image of the [Types],
 // and an [ErrMalformed] if the header cannot be right. Two kinds of files pass
 // Sniff and are unknown here: a raw photo that begins like a TIFF, and a long
 // comment without an SVG behind it.

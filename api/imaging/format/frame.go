@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Frame says how the pixels of an image are encoded, as far as the memory of a
-// decoder depends on it. A field that its comment limits to a type is zero for
-// all other types.
+// Frame describes the encoding of the pixels of an image: the properties on which
+// the memory of a decoder depends. The comment of a field names the type that has
+// it. The field is zero for all other types.
 type Frame struct {
 	// Progressive is set for a progressive JPEG (ITU-T T.81, B.2.2, SOF2).
 	Progressive bool
@@ -45,9 +45,9 @@ type Frame struct {
 }
 
 // ReadFrame returns the Frame of an image of type t, which [Detect] has
-// returned for it. Types of which Frame has no field give the zero Frame. It
-// returns an [ErrMalformed] if the header does not say what the Frame needs. It
-// reads no more than Detect. An error of r is returned wrapped.
+// returned for it. For a type without fields in Frame it returns the zero Frame. It
+// returns an [ErrMalformed] if the header does not contain the fields of the Frame.
+// It reads no more than Detect. An error of r is returned wrapped.
 func ReadFrame(r io.ReaderAt, size int64, t Type) (Frame, error) {
 	frame := t.format().frame
 	if frame == nil {

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// AVIF and HEIC are HEIF (ISO/IEC 23008-12) and differ in the codec. HEIF is
-// made of the boxes of ISO BMFF (ISO/IEC 14496-12).
+// AVIF and HEIC are HEIF (ISO/IEC 23008-12) with different codecs. HEIF consists of
+// the boxes of ISO BMFF (ISO/IEC 14496-12).
 
 func beginsAVIF(head []byte) bool { return heifType(head) == AVIF }
 
 func beginsHEIC(head []byte) bool { return heifType(head) == HEIC }
 
-// heifType goes by the first brand in the ftyp box (14496-12, 4.3) that names
-// a codec: those of the AVIF specification, 6, and of 23008-12, annex B. The
-// brands mif1 and msf1, common to all HEIF, name none.
+// heifType returns the type of the first brand in the ftyp box (14496-12, 4.3) that
+// names a codec. The brands are defined in the AVIF specification, 6, and in 23008-12,
+// annex B. The brands mif1 and msf1, which all HEIF can have, name no codec.
 func heifType(head []byte) Type {
 	if len(head) < 16 || string(head[4:8]) != "ftyp" {
 		return ""
@@ -31,8 +31,9 @@ func heifType(head []byte) Type {
 	return ""
 }
 
-// measureHEIF takes the size of the primary item or, where the major brand calls
-// the file a sequence, of its track; where there is only the other, that.
+// measureHEIF returns the size of the primary item, or of the track if the major brand
+// is that of a sequence. If the file has only the other of the two, it returns the
+// size of that.
 func measureHEIF(file section) (extent, error) {
 	major, err := file.bytes(8, 4)
 	if err != nil {
@@ -56,19 +57,20 @@ func measureHEIF(file section) (extent, error) {
 	return measureBox(other)
 }
 
-// isSequence tells the brands of sequences (the AVIF specification, 6; 23008-12,
-// annex B) from those of stills.
+// isSequence reports whether the brand is that of a sequence (AVIF specification, 6;
+// 23008-12, annex B).
 func isSequence(brand []byte) bool {
 	return slices.Contains([]string{"avis", "hevc", "hevx", "hevm", "hevs", "msf1"}, string(brand))
 }
 
-// animatedHEIF goes by the major brand, like measureHEIF, and does not count the
-// pictures: no copies are made of these types.
+// animatedHEIF uses the major brand, like measureHEIF. It does not count the pictures,
+// because these types are not resized.
 func animatedHEIF(file section) bool {
 	major, err := file.bytes(8, 4)
 	return err == nil && isSequence(major)
 }
 
+// measureBox returns the size of the picture that a meta or moov box describes.
 func measureBox(p part) (extent, error) {
 	switch p.kind {
 	case "meta":
@@ -79,8 +81,8 @@ func measureBox(p part) (extent, error) {
 	return extent{}, errors.New("has no picture in it")
 }
 
-// measureItem applies the properties of the primary item, among all in the file
-// (14496-12, 8.11.14).
+// measureItem reads all properties in the file (14496-12, 8.11.14) and applies those of
+// the primary item.
 func measureItem(meta section) (extent, error) {
 	meta, err := meta.from(fullBox)
 	if err != nil {
@@ -107,8 +109,8 @@ func measureItem(meta section) (extent, error) {
 	return pic.shown(), nil
 }
 
-// primaryProperties returns the indices, from 1, of the properties that belong
-// to the primary item (14496-12, 8.11.4).
+// primaryProperties returns the indexes of the properties of the primary item
+// (14496-12, 8.11.4). The first property has the index 1.
 func primaryProperties(meta section) (map[int64]bool, error) {
 	pitm, err := find(meta, "pitm")
 	if err != nil {
@@ -138,7 +140,7 @@ func primaryProperties(meta section) (map[int64]bool, error) {
 	return own, nil
 }
 
-// addAssociated adds the properties that an ipma box gives to an item.
+// addAssociated adds to own the properties of an item in an ipma box.
 func addAssociated(own map[int64]bool, ipma section, item int64) error {
 	b, err := ipma.bytes(0, fullBox+4)
 	if err != nil {
@@ -180,9 +182,9 @@ func addAssociated(own map[int64]bool, ipma section, item int64) error {
 	return nil
 }
 
-// measureTrack takes the size of the first track that has one: sound has none.
-// To what the track header says (14496-12, 8.3.2) it applies the properties
-// that stand in the sample entry.
+// measureTrack returns the size of the first track that has a size: a sound track has
+// none. It reads the track header (14496-12, 8.3.2) and applies the properties in the
+// sample entry.
 func measureTrack(moov section) (extent, error) {
 	for p, err := range moov.parts(0, box) {
 		if err != nil {
@@ -202,8 +204,8 @@ func measureTrack(moov section) (extent, error) {
 	return extent{}, errors.New("has no picture in it")
 }
 
-// trackSize reads the last two fields of a track header, which are 16.16
-// fixed-point numbers.
+// trackSize reads the last two fields of a track header. They are fixed-point numbers
+// of 16.16 bits.
 func trackSize(trak section) (extent, error) {
 	tkhd, err := find(trak, "tkhd")
 	if err != nil {
@@ -216,16 +218,17 @@ func trackSize(trak section) (extent, error) {
 	return extent{be32(b) >> 16, be32(b[4:]) >> 16}, nil
 }
 
-// visualSampleEntry is the size of the fields that stand before the boxes in
-// the sample entry of a picture (14496-12, 8.5.2 and 12.1.3).
+// visualSampleEntry is the size of the fields before the boxes in the sample entry of a
+// picture (14496-12, 8.5.2 and 12.1.3).
 const visualSampleEntry = 78
 
+// measureSample applies the properties in the sample entry of a track to its size.
 func measureSample(trak section, size extent) (extent, error) {
 	stsd, err := find(trak, "mdia", "minf", "stbl", "stsd")
 	if err != nil {
 		return extent{}, err
 	}
-	entry, _, err := box(stsd, fullBox+4) // behind the number of entries
+	entry, _, err := box(stsd, fullBox+4) // after the number of entries
 	if err != nil {
 		return extent{}, err
 	}
@@ -241,13 +244,13 @@ func measureSample(trak section, size extent) (extent, error) {
 	return pic.shown(), nil
 }
 
-// heifPicture is what the properties of a picture make of its size.
+// heifPicture collects the properties of a picture that change its size.
 type heifPicture struct {
 	size, crop extent
 	turned     bool
 }
 
-// apply takes a property into account (23008-12, 6.5.3, 6.5.9 and 6.5.10).
+// apply adds a property (23008-12, 6.5.3, 6.5.9 and 6.5.10).
 func (p *heifPicture) apply(property part) error {
 	switch property.kind {
 	case "ispe":
@@ -269,15 +272,15 @@ func (p *heifPicture) apply(property part) error {
 		if err != nil {
 			return err
 		}
-		p.turned = b[0]&1 == 1 // in steps of 90°
+		p.turned = b[0]&1 == 1 // the number counts turns of 90°
 	}
 	return nil
 }
 
-// shown is the size after the crop and the turn, in this order whatever that of
-// the properties (MIAF, ISO/IEC 23000-22, 7.3.6.7). A crop that does not fit is
-// ignored. Chromium 156 ignores any that does not keep the upper left corner,
-// libheif crops.
+// shown returns the size after the crop and then the turn. The order of the properties
+// in the file has no meaning (MIAF, ISO/IEC 23000-22, 7.3.6.7). A crop that is larger
+// than the picture is ignored. If a crop removes the upper left corner, Chromium 156
+// ignores it, but libheif crops.
 func (p heifPicture) shown() extent {
 	e := p.size
 	if c := p.crop; 0 < c.w && c.w <= e.w && 0 < c.h && c.h <= e.h {

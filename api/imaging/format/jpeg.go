@@ -41,7 +41,7 @@ func frameJPEG(file section) (Frame, error) {
 	return h.Frame, err
 }
 
-// jpegHeader is what the segments before the first scan say.
+// jpegHeader is the result of readJPEG.
 type jpegHeader struct {
 	extent
 	orientation

@@ -19,9 +19,10 @@
 // first, described in XMP. So an Ultra HDR photo becomes the photo for ordinary
 // screens that is in it.
 //
-// Strip cannot remove what the picture shows. It also cannot remove data that is
-// hidden in a part that is kept: in the pixels, after the end of compressed data, or
-// in a colour profile. The profile of a screen that was measured can name the device.
+// The package cannot remove personal things that the picture shows. It also cannot
+// remove data that is hidden in a part that is kept: in the pixels, after the end of
+// compressed data, or in a colour profile. The profile of a measured screen can name
+// the device.
 package strip
 
 import (
