@@ -5,6 +5,7 @@ import (
 	"errors"
 	stdgif "image/gif"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -22,6 +23,22 @@ func TestAnimatedSamples(t *testing.T) {
 }
 
 func TestAnimated(t *testing.T) {
+	for _, c := range slices.Concat(gifFrames(), pngFrames(), webpFrames(), otherFrames()) {
+		if got, err := animated([]byte(c.content), c.typ); got != c.want || err != nil {
+			t.Errorf("%s: %s: got %v, %v, want %v", c.typ, c.name, got, err, c.want)
+		}
+	}
+}
+
+// frames is an image and the wanted result of Animated.
+type frames struct {
+	name    string
+	typ     format.Type
+	content string
+	want    bool
+}
+
+func gifFrames() []frames {
 	const (
 		colours = "\x80\x00\x00" + "\x00\x00\x00,,,"
 		comment = "!\xfe\x02hi\x00"
@@ -30,14 +47,8 @@ func TestAnimated(t *testing.T) {
 	descriptor := "," + le(0, 2) + le(0, 2) + le(5, 2) + le(5, 2) + "\x00"
 	picture := descriptor + data
 	coloured := descriptor[:9] + "\x82" + strings.Repeat(",;!", 8) + data // a local table of 8
-	frame := chunkLE("ANMF", "odd")
-	still := png(60, 40)
-	for _, c := range []struct {
-		name    string
-		typ     format.Type
-		content string
-		want    bool
-	}{
+	two := gifScreen + picture + picture
+	return []frames{
 		{"two pictures", format.GIF, gifScreen + picture + picture + ";", true},
 		{"two pictures without end", format.GIF, gifScreen + picture + picture, true},
 		{"two pictures of the old version", format.GIF, "GIF87a" + gifScreen[6:] + picture + picture, true},
@@ -59,6 +70,14 @@ func TestAnimated(t *testing.T) {
 		{"a picture inside a comment", format.GIF, gifScreen + picture + "!\xfe\x0a" + descriptor + "\x00;", false},
 		{"no picture", format.GIF, gifScreen + ";", false},
 
+		{"a GIF, read as another type", format.TIFF, two, false},
+		{"a GIF, read as no type", "", two, false},
+	}
+}
+
+func pngFrames() []frames {
+	still := png(60, 40)
+	return []frames{
 		{"two frames", format.PNG, still + chunk("acTL", be(2, 4)+be(0, 4)) + chunk("IDAT", ""), true},
 		{"many frames behind other chunks", format.PNG, still + chunk("gAMA", be(1, 4)) + chunk("acTL", be(1<<31-1, 4)+be(0, 4)) + chunk("IDAT", ""), true},
 		{"one frame", format.PNG, still + chunk("acTL", be(1, 4)+be(0, 4)) + chunk("IDAT", ""), false},
@@ -68,7 +87,12 @@ func TestAnimated(t *testing.T) {
 		{"a count that is cut off", format.PNG, still + chunk("acTL", be(2, 4)+be(0, 4))[:15], false},
 		{"no count", format.PNG, still + chunk("IDAT", ""), false},
 		{"no chunks", format.PNG, still, false},
+	}
+}
 
+func webpFrames() []frames {
+	frame := chunkLE("ANMF", "odd")
+	return []frames{
 		{"two frames", format.WebP, riff(flagged(), frame, frame), true},
 		{"two frames between other chunks", format.WebP, riff(flagged(), chunkLE("ICCP", "odd"), chunkLE("ANIM", "123456"), frame, chunkLE("what", "odd"), frame), true},
 		{"two frames without the flag", format.WebP, riff(vp8x(60, 40), frame, frame), false},
@@ -79,7 +103,11 @@ func TestAnimated(t *testing.T) {
 		{"a second frame behind the end", format.WebP, riff(flagged(), frame) + frame, false},
 		{"a header without flags", format.WebP, riff(chunkLE("VP8X", ""), frame, frame), false},
 		{"shorter than it says", format.WebP, riff(flagged(), frame, frame)[:50], false},
+	}
+}
 
+func otherFrames() []frames {
+	return []frames{
 		{"a sequence", format.AVIF, ftyp("avis", "avif"), true},
 		{"a still that has a sequence, too", format.AVIF, ftyp("avif", "avis"), false},
 		{"a sequence", format.HEIC, ftyp("msf1", "hevc"), true},
@@ -90,13 +118,6 @@ func TestAnimated(t *testing.T) {
 		{"a still with a preview", format.JXL, jxl("1 00010 111 0 1 000 0 1 0 00 000001 001 0 1"), false},
 		{"a still", format.JXL, jxl("1 00010 111 1 1 111 1 1"), false},
 		{"a header that is cut off", format.JXL, jxl("1 00010 111 0 1 000 0 0 1")[:3], false},
-
-		{"a GIF, read as another type", format.TIFF, gifScreen + picture + picture, false},
-		{"a GIF, read as no type", "", gifScreen + picture + picture, false},
-	} {
-		if got, err := animated([]byte(c.content), c.typ); got != c.want || err != nil {
-			t.Errorf("%s: %s: got %v, %v, want %v", c.typ, c.name, got, err, c.want)
-		}
 	}
 }
 

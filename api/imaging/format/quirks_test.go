@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,15 +14,25 @@ import (
 // TestQuirks reads unusual headers that no sample has. The results are those of
 // Chromium 156.
 func TestQuirks(t *testing.T) {
-	turned, upright := exif(field{274, 3, 6}), exif(field{274, 3, 1})
-	exifChunk := func(orientation int64) string { // of a WebP
-		return chunkLE("EXIF", tiff(binary.LittleEndian, field{274, 3, orientation}))
+	for _, c := range slices.Concat(
+		jpegQuirks(), pngQuirks(), gifQuirks(), webpQuirks(), jxlQuirks(), heifQuirks(), bmpQuirks(), icoQuirks(), tiffQuirks(), svgQuirks(),
+	) {
+		if got, err := detect([]byte(c.content)); got != c.want || err != nil {
+			t.Errorf("%s: got %v, %v, want %v", c.name, got, err, c.want)
+		}
 	}
-	for _, c := range []struct {
-		name    string
-		content string
-		want    format.Info
-	}{
+}
+
+// quirk is an image and the wanted result of Detect.
+type quirk struct {
+	name    string
+	content string
+	want    format.Info
+}
+
+func jpegQuirks() []quirk {
+	turned, upright := exif(field{274, 3, 6}), exif(field{274, 3, 1})
+	return []quirk{
 		{"JPEG: the Exif behind the frame", jpeg(sof(60, 40), turned, sos), format.Info{format.JPEG, 40, 60, 6}},
 		{"JPEG: the first Exif of two", jpeg(turned, upright, sof(60, 40), sos), format.Info{format.JPEG, 40, 60, 6}},
 		{"JPEG: an orientation among others", jpeg(exif(field{256, 4, 1}, field{274, 3, 6}, field{282, 4, 1}), sof(60, 40), sos), format.Info{format.JPEG, 40, 60, 6}},
@@ -37,20 +48,36 @@ func TestQuirks(t *testing.T) {
 		{"JPEG: the last kind of frame", jpeg(segment(0xfe, ""), "\xff\xd0", strings.Replace(sof(60, 40), "\xc2", "\xcf", 1), sos), format.Info{format.JPEG, 60, 40, 1}},
 		{"JPEG: fill bytes, stray bytes, markers without length", jpeg("\xff\xff", upright, "stray\xff\x00", "\xff\x01\xff\xd7", sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
 		{"JPEG: 1 MB of metadata", jpeg(strings.Repeat(segment(0xe2, strings.Repeat("x", 65533)), 16), sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
+	}
+}
 
+func pngQuirks() []quirk {
+	return []quirk{
 		{"PNG: eXIf before the picture", png(60, 40, chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8})), chunk("IDAT", "")), format.Info{format.PNG, 40, 60, 8}},
 		{"PNG: eXIf behind the picture", png(60, 40, chunk("IDAT", ""), chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8}))), format.Info{format.PNG, 60, 40, 1}},
 		{"PNG: the second eXIf of two", png(60, 40, chunk("eXIf", ""), chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8})), chunk("IDAT", "")), format.Info{format.PNG, 60, 40, 1}},
 		{"PNG: cut off inside the picture", png(60, 40, chunk("IDAT", "picture"))[:8+25+8+1], format.Info{format.PNG, 60, 40, 1}},
 		{"PNG: eXIf, and cut off inside the picture", png(60, 40, chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8})), "\x7f\xff\xff\xffIDATx"), format.Info{format.PNG, 40, 60, 8}},
 		{"PNG: the largest", png(1<<31-1, 1<<31-1, chunk("IDAT", "")), format.Info{format.PNG, 1<<31 - 1, 1<<31 - 1, 1}},
+	}
+}
 
+func gifQuirks() []quirk {
+	return []quirk{
 		{"GIF: a screen of no width", gif(0, 5, 0, 0, 7, 5), format.Info{format.GIF, 7, 5, 1}},
 		{"GIF: a picture larger than the screen", gif(4, 4, 0, 0, 7, 5), format.Info{format.GIF, 7, 5, 1}},
 		{"GIF: a picture beside the screen", gif(4, 9, 2, 1, 7, 5), format.Info{format.GIF, 9, 9, 1}},
 		{"GIF: a picture smaller than the screen", gif(20, 10, 3, 3, 7, 5), format.Info{format.GIF, 20, 10, 1}},
 		{"GIF: no global colours", "GIF89a\x05\x00\x05\x00\x77\x00\x00,\x00\x00\x00\x00\x05\x00\x05\x00\x00", format.Info{format.GIF, 5, 5, 1}},
+	}
+}
 
+func webpQuirks() []quirk {
+	turned := exif(field{274, 3, 6})
+	exifChunk := func(orientation int64) string { // of a WebP
+		return chunkLE("EXIF", tiff(binary.LittleEndian, field{274, 3, orientation}))
+	}
+	return []quirk{
 		{"WebP: bytes behind the end", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40))) + "more", format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: scaled", riff(chunkLE("VP8 ", vp8(1<<14|60, 3<<14|40))), format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: the largest canvas", riff(vp8x(1<<16+1, 1<<16-1), chunkLE("ANMF", "")), format.Info{format.WebP, 1<<16 + 1, 1<<16 - 1, 1}},
@@ -67,7 +94,11 @@ func TestQuirks(t *testing.T) {
 		{"WebP: EXIF behind the end", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40))) + exifChunk(6), format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: EXIF before the frames", riff(vp8x(60, 40), exifChunk(6), chunkLE("ANMF", "")), format.Info{format.WebP, 60, 40, 6}},
 		{"WebP: EXIF behind the frames", riff(vp8x(60, 40), chunkLE("ANMF", ""), exifChunk(6)), format.Info{format.WebP, 60, 40, 1}},
+	}
+}
 
+func jxlQuirks() []quirk {
+	return []quirk{
 		{"JXL: the smallest", jxl("0 00 000000000 001 1"), format.Info{format.JXL, 1, 1, 1}},
 		{"JXL: the largest", jxl("0 11 " + strings.Repeat("1", 30) + " 001 1"), format.Info{format.JXL, 1 << 30, 1 << 30, 1}},
 		{"JXL: 13 and 18 bits", jxl("0 01 0001000000000 000 10 000100000000000000 1"), format.Info{format.JXL, 1<<14 + 1, 1<<9 + 1, 1}},
@@ -86,6 +117,11 @@ func TestQuirks(t *testing.T) {
 		{"JXL: in a box to the end of the file", jxlFile(toTheEnd("jxlc", jxl("1 00010 111 1"))), format.Info{format.JXL, 48, 24, 1}},
 		{"JXL: a box that is cut off", jxlFile(box("jxlc", jxl("1 00010 111 1"), strings.Repeat("x", 100)))[:100], format.Info{format.JXL, 48, 24, 1}},
 		{"JXL: Exif that asks to turn it", jxlFile(box("Exif", be(0, 4), tiff(binary.BigEndian, field{274, 3, 6})), box("jxlc", jxl("1 00010 111 1"))), format.Info{format.JXL, 48, 24, 1}},
+	}
+}
+
+func heifQuirks() []quirk {
+	return []quirk{
 		{"AVIF: boxes with 64-bit sizes", ftyp("avif") + box64("meta", "\x00\x00\x00\x00", primary(1), box("iprp", box("ipco", ispe(60, 40)), ipma(1, 1))), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: a meta box to the end of the file", ftyp("avif") + toTheEnd("meta", "\x00\x00\x00\x00", primary(1), box("iprp", box("ipco", ispe(60, 40)), ipma(1, 1))), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: the picture before its description", ftyp("avif") + box("mdat", strings.Repeat("x", 20000)) + heif(box("ipco", ispe(60, 40)), ipma(1, 1)), format.Info{format.AVIF, 60, 40, 1}},
@@ -111,14 +147,27 @@ func TestQuirks(t *testing.T) {
 		{"AVIF: a sequence that is turned", ftyp("avis") + box("moov", track(60, 40, irot(1))), format.Info{format.AVIF, 40, 60, 1}},
 		{"AVIF: a still that has a sequence, too", ftyp("avif", "avis") + heif(box("ipco", ispe(60, 40)), ipma(1, 1)) + box("moov", track(9, 9)), format.Info{format.AVIF, 60, 40, 1}},
 		{"HEIC: a sequence that has a still, too", ftyp("hevc") + heif(box("ipco", ispe(9, 9)), ipma(1, 1)) + box("moov", track(60, 40)), format.Info{format.HEIC, 60, 40, 1}},
+	}
+}
 
+func bmpQuirks() []quirk {
+	return []quirk{
 		{"BMP: no planes", strings.Replace(bmp(dib(60, 40)), "\x01\x00\x20\x00", "\x00\x00\x20\x00", 1), format.Info{format.BMP, 60, 40, 1}},
 		{"BMP: two planes", strings.Replace(bmp(dib(60, 40)), "\x01\x00\x20\x00", "\x02\x00\x20\x00", 1), format.Info{format.BMP, 60, 40, 1}},
 		{"BMP: the shortest OS/2 2.x header", bmp(le(16, 4) + le(60, 4) + le(40, 4) + le(1, 2) + le(24, 2)), format.Info{format.BMP, 60, 40, 1}},
+	}
+}
+
+func icoQuirks() []quirk {
+	return []quirk{
 		{"ICO: the largest by area", ico(icon{20, 20, dib(20, 40)}, icon{60, 4, dib(60, 8)}, icon{10, 10, dib(10, 20)}), format.Info{format.ICO, 20, 20, 1}},
 		{"ICO: the first of equals", ico(icon{20, 10, dib(20, 20)}, icon{10, 20, dib(10, 40)}), format.Info{format.ICO, 20, 10, 1}},
 		{"ICO: a PNG among bitmaps", ico(icon{20, 20, dib(20, 40)}, icon{0, 0, png(256, 256, chunk("IDAT", ""))}), format.Info{format.ICO, 256, 256, 1}},
+	}
+}
 
+func tiffQuirks() []quirk {
+	return []quirk{
 		{"TIFF: the directory at the end", "II*\x00" + le(20000, 4) + strings.Repeat("x", 20000-8) + directory(binary.LittleEndian, page(60, 40)...), format.Info{format.TIFF, 60, 40, 1}},
 		{"TIFF: a directory that follows itself", tiff(binary.BigEndian, page(60, 40)...), format.Info{format.TIFF, 60, 40, 1}},
 		{"TIFF: a preview without raw data", tiff(binary.BigEndian, append(page(60, 40), field{254, 4, 1})...), format.Info{format.TIFF, 60, 40, 1}},
@@ -126,7 +175,11 @@ func TestQuirks(t *testing.T) {
 		{"TIFF: JPEG in the old way", tiff(binary.BigEndian, field{256, 3, 60}, field{257, 3, 40}, field{513, 4, 8}), format.Info{format.TIFF, 60, 40, 1}},
 		{"BigTIFF: big-endian, in wide numbers", "MM\x00+\x00\x08\x00\x00" + be(16, 8) + be(3, 8) +
 			be(256, 2) + be(16, 2) + be(1, 8) + be(60, 8) + be(257, 2) + be(3, 2) + be(1, 8) + be(40, 2) + be(0, 6) + be(273, 2) + be(4, 2) + be(1, 8) + be(8, 8), format.Info{format.TIFF, 60, 40, 1}},
+	}
+}
 
+func svgQuirks() []quirk {
+	return []quirk{
 		{"SVG: the smallest viewBox", svg(`viewBox="0 0 1 1"`), format.Info{format.SVG, 1, 1, 1}},
 		{"SVG: a viewBox of three numbers", svg(`viewBox="0 0 120"`), format.Info{format.SVG, 0, 0, 1}},
 		{"SVG: a viewBox without height", svg(`viewBox="0 0 120 0"`), format.Info{format.SVG, 0, 0, 1}},
@@ -163,10 +216,6 @@ func TestQuirks(t *testing.T) {
 		{"SVG: a long attribute", svg(`width="60" height='40' d="` + strings.Repeat("'>", 60000) + `"`), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a size after it", svg(`d="` + strings.Repeat("'>", 60000) + `" width="60" height="40"`), format.Info{format.SVG, 0, 0, 1}},
 		{"SVG: a long picture", strings.TrimSuffix(svg(`width="60" height="40"`), "</svg>") + strings.Repeat("<g/>", 60000), format.Info{format.SVG, 60, 40, 1}},
-	} {
-		if got, err := detect([]byte(c.content)); got != c.want || err != nil {
-			t.Errorf("%s: got %v, %v, want %v", c.name, got, err, c.want)
-		}
 	}
 }
 

@@ -4,20 +4,36 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"imageserver/api/imaging/format"
 )
 
+// TestRefused detects files that are not images, and damaged images.
 func TestRefused(t *testing.T) {
-	const sane = "\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00"
-	for _, c := range []struct {
-		name    string
-		content string
-		want    error
-		why     string // the error must contain this text
-	}{
+	for _, c := range slices.Concat(
+		unknown(), refusedJPEG(), refusedPNG(), refusedGIF(), refusedWebP(), refusedJXL(), refusedHEIF(), refusedBitmap(), refusedTIFF(), refusedSVG(),
+	) {
+		info, err := detect([]byte(c.content))
+		if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.why) {
+			t.Errorf("%s: got %v, %v, want %v that says %q", c.name, info, err, c.want, c.why)
+		}
+	}
+}
+
+// refused is a file and the wanted error of Detect.
+type refused struct {
+	name    string
+	content string
+	want    error
+	why     string // the error must contain this text
+}
+
+// unknown returns files that are not images.
+func unknown() []refused {
+	return []refused{
 		{"empty", "", format.ErrUnknown, ""},
 		{"one byte", "\xff", format.ErrUnknown, ""},
 		{"zeros", strings.Repeat("\x00", 100), format.ErrUnknown, ""},
@@ -55,14 +71,17 @@ func TestRefused(t *testing.T) {
 		{"a comment without end", "<!--" + strings.Repeat("x", 4096), format.ErrUnknown, ""},
 		{"spaces", strings.Repeat(" ", 5000), format.ErrUnknown, ""},
 		{"SVG behind more than 1 MiB", "<!--" + strings.Repeat("x", 1<<20+32<<10) + "-->" + svg(""), format.ErrUnknown, "must be in the first 1 MiB"},
-
 		{"CR2", "II*\x00\x10\x00\x00\x00CR\x02\x00" + strings.Repeat("\x00", 100), format.ErrUnknown, "a raw photo"},
 		{"DNG", tiff(binary.LittleEndian, append(page(60, 40), field{50706, 4, 1})...), format.ErrUnknown, "a raw photo"},
 		{"TIFF/EP", tiff(binary.LittleEndian, append(page(60, 40), field{37398, 4, 1})...), format.ErrUnknown, "a raw photo"},
 		{"NEF", tiff(binary.BigEndian, append(page(60, 40), field{254, 4, 1}, field{330, 4, 1000})...), format.ErrUnknown, "a raw photo"},
 		{"PEF", tiff(binary.BigEndian, append(page(60, 40), field{262, 3, 32803})...), format.ErrUnknown, "a raw photo"},
 		{"linear raw", tiff(binary.BigEndian, append(page(60, 40), field{262, 3, 34892})...), format.ErrUnknown, "a raw photo"},
+	}
+}
 
+func refusedJPEG() []refused {
+	return []refused{
 		{"JPEG: only the beginning", "\xff\xd8\xff", format.ErrMalformed, "cut off"},
 		{"JPEG: no frame", jpeg(segment(0xe0, "JFIF\x00"), sos), format.ErrMalformed, "no picture"},
 		{"JPEG: an end at once", jpeg(segment(0xe0, "JFIF\x00"), "\xff\xd9"), format.ErrMalformed, "no picture"},
@@ -74,7 +93,12 @@ func TestRefused(t *testing.T) {
 		{"JPEG: a segment of 1 byte", "\xff\xd8\xff\xe0\x00\x01", format.ErrMalformed, "a segment of 1 bytes"},
 		{"JPEG: a frame too long for its components", jpeg(segment(0xc0, "\x08\x00\x28\x00\x3c\x01\x01\x11\x00more"), sos), format.ErrMalformed, "13 bytes for 1 components"},
 		{"JPEG: a frame without components", jpeg(segment(0xc0, "\x08\x00\x28\x00\x3c\x00"), sos), format.ErrMalformed, "for 0 components"},
+	}
+}
 
+func refusedPNG() []refused {
+	const sane = "\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00"
+	return []refused{
 		{"PNG: no width", png(0, 5, chunk("IDAT", "")), format.ErrMalformed, "0 × 5 pixels"},
 		{"PNG: too wide", png(1<<31, 5, chunk("IDAT", "")), format.ErrMalformed, "2147483648 × 5 pixels"},
 		{"PNG: another chunk first", "\x89PNG\r\n\x1a\n" + chunk("CgBI", "\x50\x00\x20\x06") + png(1, 1, chunk("IDAT", ""))[8:], format.ErrMalformed, "IHDR"},
@@ -88,11 +112,19 @@ func TestRefused(t *testing.T) {
 		{"PNG: filter 1", pngOf("\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x01\x00"), format.ErrMalformed, "methods 0, 1 and 0"},
 		{"PNG: no picture", png(1, 1, chunk("IEND", "")), format.ErrMalformed, "no picture"},
 		{"PNG: a chunk beyond the end", png(1, 1, "\x7f\xff\xff\xffIDAT"), format.ErrMalformed, "cut off"},
+	}
+}
 
+func refusedGIF() []refused {
+	return []refused{
 		{"GIF: no picture", "GIF89a\x05\x00\x05\x00\x00\x00\x00;", format.ErrMalformed, "no picture"},
 		{"GIF: a script", "GIF89a=1;alert(1)//" + strings.Repeat(" ", 100), format.ErrMalformed, "no picture"},
 		{"GIF: no size at all", gif(0, 0, 0, 0, 0, 5), format.ErrMalformed, "0 × 5 pixels"},
+	}
+}
 
+func refusedWebP() []refused {
+	return []refused{
 		{"WebP: longer than the file", riff(chunkLE("VP8 ", vp8(1, 1)))[:20], format.ErrMalformed, "cut off"},
 		{"WebP: shorter than its beginning", "RIFF\x00\x00\x00\x00WEBPVP8 ", format.ErrMalformed, "no picture"},
 		{"WebP: a canvas without picture", riff(vp8x(1, 1)), format.ErrMalformed, "no picture"},
@@ -104,13 +136,22 @@ func TestRefused(t *testing.T) {
 		{"WebP: no width", riff(chunkLE("VP8 ", vp8(0, 1))), format.ErrMalformed, "0 × 1 pixels"},
 		{"WebP: not lossless", riff(chunkLE("VP8L", "\x2e\x00\x00\x00\x00")), format.ErrMalformed, "lossless"},
 		{"WebP: a later lossless version", riff(chunkLE("VP8L", "\x2f\x00\x00\x00\x20")), format.ErrMalformed, "lossless"},
+	}
+}
 
+func refusedJXL() []refused {
+	return []refused{
 		{"JXL: a header that is cut off", jxl("0 00 000000011 000 00 00000")[:4], format.ErrMalformed, "cut off"},
 		{"JXL: a container without a codestream", jxlFile(box("jxll", "\x05")), format.ErrMalformed, "no codestream"},
 		{"JXL: a container of something else", jxlFile(box("jxlc", "\xff\xd8\xff")), format.ErrMalformed, "no codestream"},
 		{"JXL: an empty codestream", jxlFile(box("jxlc")), format.ErrMalformed, "no codestream"},
 		{"JXL: a part without a number", jxlFile(box("jxlp", "abc")), format.ErrMalformed, "cut off"},
 		{"JXL: a part with a number alone", jxlFile(box("jxlp", "\x00\x00\x00\x80")), format.ErrMalformed, "no codestream"},
+	}
+}
+
+func refusedHEIF() []refused {
+	return []refused{
 		{"AVIF: no picture", ftyp("avif") + box("free"), format.ErrMalformed, "no picture"},
 		{"AVIF: no primary item", ftyp("avif") + box("meta", "\x00\x00\x00\x00", box("iprp", box("ipco", ispe(1, 1)), ipma(1, 1))), format.ErrMalformed, "no pitm box"},
 		{"AVIF: a primary item without properties", ftyp("avif") + heif(box("ipco", ispe(1, 1)), ipma(2, 1)), format.ErrMalformed, "0 × 0 pixels"},
@@ -123,19 +164,27 @@ func TestRefused(t *testing.T) {
 		{"AVIF: a box larger than its parent", ftyp("avif") + box("meta", "\x00\x00\x00\x00\x00\x00\xff\xffpitm") + box("mdat", strings.Repeat("x", 1<<17)), format.ErrMalformed, "cut off"},
 		{"AVIF: boxes in boxes", ftyp("avif") + nested("meta", 1000), format.ErrMalformed, "no pitm box"},
 		{"AVIF: a sequence of sound", ftyp("avis") + box("moov", track(0, 0)), format.ErrMalformed, "no picture"},
+	}
+}
 
+func refusedBitmap() []refused {
+	const sane = "\x00\x00\x00\x0dIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00"
+	return []refused{
 		{"BMP: no width", bmp(dib(0, 1)), format.ErrMalformed, "0 × 1 pixels"},
 		{"BMP: a negative width", bmp(dib(-5, 1)), format.ErrMalformed, "-5 × 1 pixels"},
 		{"BMP: the lowest height", bmp(dib(1, -1<<31)), format.ErrMalformed, "1 × 2147483648 pixels"},
 		{"BMP: 3 bits", strings.Replace(bmp(dib(1, 1)), "\x01\x00\x20\x00", "\x01\x00\x03\x00", 1), format.ErrMalformed, "3 bits in compression 0"},
 		{"BMP: RLE of 32 bits", strings.Replace(bmp(dib(1, 1)), "\x20\x00\x00", "\x20\x00\x01", 1), format.ErrMalformed, "32 bits in compression 1"},
 		{"BMP: pixels beyond the end", "BM" + le(0, 8) + le(999, 4) + dib(1, 1), format.ErrMalformed, "begin at byte 999 of 54"},
-
 		{"ICO: a picture beyond the end", ico(icon{1, 1, dib(1, 2)})[:60], format.ErrMalformed, "cut off"},
 		{"ICO: any picture beyond the end", ico(icon{9, 9, dib(9, 18)}, icon{1, 1, dib(1, 2)})[:77], format.ErrMalformed, "cut off"},
 		{"ICO: no picture", ico(icon{1, 1, strings.Repeat("x", 40)}), format.ErrMalformed, "no bitmap"},
 		{"ICO: a broken PNG", ico(icon{1, 1, pngOf(sane[8:])[:33]}), format.ErrMalformed, "cut off"},
+	}
+}
 
+func refusedTIFF() []refused {
+	return []refused{
 		{"TIFF: no width", tiff(binary.LittleEndian, page(0, 40)...), format.ErrMalformed, "0 × 40 pixels"},
 		{"TIFF: too wide", tiff(binary.LittleEndian, page(1<<31, 40)...), format.ErrMalformed, "2147483648 × 40 pixels"},
 		{"TIFF: a width that is not a number", tiff(binary.LittleEndian, field{256, 2, 60}, field{257, 4, 40}, field{273, 4, 8}), format.ErrMalformed, "0 × 40 pixels"},
@@ -146,7 +195,11 @@ func TestRefused(t *testing.T) {
 		{"BigTIFF: a directory at -1", "II+\x00\x08\x00\x00\x00" + strings.Repeat("\xff", 8), format.ErrMalformed, "cut off"},
 		{"BigTIFF: 2¹⁶ fields", "II+\x00\x08\x00\x00\x00" + le(16, 8) + le(1<<16, 8) + strings.Repeat("\x00", 20<<16), format.ErrMalformed, "a directory of 65536 fields"},
 		{"BigTIFF: 2⁶⁴-1 fields", "II+\x00\x08\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00" + strings.Repeat("\xff", 8), format.ErrMalformed, "a directory of 18446744073709551615 fields"},
+	}
+}
 
+func refusedSVG() []refused {
+	return []refused{
 		{"SVG: no namespace", "<svg width='60' height='40'/>", format.ErrMalformed, "namespace"},
 		{"SVG: another namespace", "<svg xmlns='http://www.w3.org/1999/xhtml'/>", format.ErrMalformed, "namespace"},
 		{"SVG: an unknown prefix", "<s:svg xmlns='http://www.w3.org/2000/svg'/>", format.ErrMalformed, "namespace"},
@@ -166,10 +219,5 @@ func TestRefused(t *testing.T) {
 		{"SVG: 257 entities", "<!DOCTYPE svg [" + strings.Repeat("<!ENTITY a 'x'>", 257) + "]>" + svg(""), format.ErrMalformed, "declares entities"},
 		{"SVG: an entity in UTF-16", utf16(binary.LittleEndian, illustrator("SYSTEM 'file:///etc/passwd'")), format.ErrMalformed, "declares entities"},
 		{"SVG: an entity of another file, after a long comment", "<!-- " + strings.Repeat("x", 40000) + "-->" + illustrator("SYSTEM 'file:///etc/passwd'"), format.ErrMalformed, "declares entities"},
-	} {
-		info, err := detect([]byte(c.content))
-		if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.why) {
-			t.Errorf("%s: got %v, %v, want %v that says %q", c.name, info, err, c.want, c.why)
-		}
 	}
 }
