@@ -55,7 +55,7 @@ func gifFrames() []frames {
 		{"a global table of colours", format.GIF, gifScreen[:10] + colours + picture + picture, true},
 		{"a local table of colours", format.GIF, gifScreen + coloured + picture, true},
 		{"extensions all around", format.GIF, gifScreen + comment + picture + comment + comment + picture + comment, true},
-		{"cut off behind the second descriptor", format.GIF, gifScreen + picture + descriptor, true},
+		{"cut off after the second descriptor", format.GIF, gifScreen + picture + descriptor, true},
 		{"cut off inside the second descriptor", format.GIF, gifScreen + picture + descriptor[:9], false},
 		{"cut off inside the first picture", format.GIF, gifScreen + picture[:12], false},
 		{"cut off inside the first descriptor", format.GIF, gifScreen + picture[:5], false},
@@ -66,7 +66,7 @@ func gifFrames() []frames {
 		{"one picture and a comment", format.GIF, gifScreen + picture + comment + ";", false},
 		{"one picture, a comment and garbage", format.GIF, gifScreen + picture + comment + "garbage", false},
 		{"garbage that hides a picture", format.GIF, gifScreen + picture + "\x00" + picture, false},
-		{"a picture behind the end", format.GIF, gifScreen + picture + ";" + picture, false},
+		{"a picture after the end", format.GIF, gifScreen + picture + ";" + picture, false},
 		{"a picture inside a comment", format.GIF, gifScreen + picture + "!\xfe\x0a" + descriptor + "\x00;", false},
 		{"no picture", format.GIF, gifScreen + ";", false},
 
@@ -79,10 +79,10 @@ func pngFrames() []frames {
 	still := png(60, 40)
 	return []frames{
 		{"two frames", format.PNG, still + chunk("acTL", be(2, 4)+be(0, 4)) + chunk("IDAT", ""), true},
-		{"many frames behind other chunks", format.PNG, still + chunk("gAMA", be(1, 4)) + chunk("acTL", be(1<<31-1, 4)+be(0, 4)) + chunk("IDAT", ""), true},
+		{"many frames after other chunks", format.PNG, still + chunk("gAMA", be(1, 4)) + chunk("acTL", be(1<<31-1, 4)+be(0, 4)) + chunk("IDAT", ""), true},
 		{"one frame", format.PNG, still + chunk("acTL", be(1, 4)+be(0, 4)) + chunk("IDAT", ""), false},
 		{"no frame", format.PNG, still + chunk("acTL", be(0, 4)+be(0, 4)) + chunk("IDAT", ""), false},
-		{"a count behind the picture", format.PNG, still + chunk("IDAT", "") + chunk("acTL", be(2, 4)+be(0, 4)), false},
+		{"a count after the picture", format.PNG, still + chunk("IDAT", "") + chunk("acTL", be(2, 4)+be(0, 4)), false},
 		{"a count that is too short", format.PNG, still + chunk("acTL", "\x00\x00\x02") + chunk("IDAT", ""), false},
 		{"a count that is cut off", format.PNG, still + chunk("acTL", be(2, 4)+be(0, 4))[:15], false},
 		{"no count", format.PNG, still + chunk("IDAT", ""), false},
@@ -100,7 +100,7 @@ func webpFrames() []frames {
 		{"the flag of a still", format.WebP, riff(flagged(), chunkLE("VP8 ", vp8(60, 40))), false},
 		{"a still", format.WebP, riff(chunkLE("VP8 ", vp8(60, 40))), false},
 		{"a second frame that is cut off", format.WebP, riff(flagged(), frame, frame[:10]), false},
-		{"a second frame behind the end", format.WebP, riff(flagged(), frame) + frame, false},
+		{"a second frame after the end", format.WebP, riff(flagged(), frame) + frame, false},
 		{"a header without flags", format.WebP, riff(chunkLE("VP8X", ""), frame, frame), false},
 		{"shorter than it says", format.WebP, riff(flagged(), frame, frame)[:50], false},
 	}

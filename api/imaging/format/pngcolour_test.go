@@ -76,7 +76,7 @@ func TestPNGColours(t *testing.T) {
 		"gAMA cut short, and another":    {chunk("gAMA", "abc") + gAMA(100000), srgb + "; 1.000"},
 		"gAMA twice":                     {gAMA(100000) + gAMA(50000), srgb + "; 1.000"},
 		"gAMA with a wrong checksum":     {broken(gAMA(100000)), none},
-		"gAMA behind the picture":        {chunk("IDAT", "") + gAMA(100000), none},
+		"gAMA after the picture":         {chunk("IDAT", "") + gAMA(100000), none},
 		"sRGB before gAMA":               {gAMA(100000) + p3Primaries + sRGB, none},
 		"an sRGB with an unknown intent": {chunk("sRGB", "\x04") + gAMA(100000), srgb + "; 1.000"},
 		"an empty sRGB":                  {chunk("sRGB", "") + gAMA(100000), srgb + "; 1.000"},

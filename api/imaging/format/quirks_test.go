@@ -33,7 +33,7 @@ type quirk struct {
 func jpegQuirks() []quirk {
 	turned, upright := exif(field{274, 3, 6}), exif(field{274, 3, 1})
 	return []quirk{
-		{"JPEG: the Exif behind the frame", jpeg(sof(60, 40), turned, sos), format.Info{format.JPEG, 40, 60, 6}},
+		{"JPEG: the Exif after the frame", jpeg(sof(60, 40), turned, sos), format.Info{format.JPEG, 40, 60, 6}},
 		{"JPEG: the first Exif of two", jpeg(turned, upright, sof(60, 40), sos), format.Info{format.JPEG, 40, 60, 6}},
 		{"JPEG: an orientation among others", jpeg(exif(field{256, 4, 1}, field{274, 3, 6}, field{282, 4, 1}), sof(60, 40), sos), format.Info{format.JPEG, 40, 60, 6}},
 		{"JPEG: the second Exif of two", jpeg(upright, turned, sof(60, 40), sos), format.Info{format.JPEG, 60, 40, 1}},
@@ -54,7 +54,7 @@ func jpegQuirks() []quirk {
 func pngQuirks() []quirk {
 	return []quirk{
 		{"PNG: eXIf before the picture", png(60, 40, chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8})), chunk("IDAT", "")), format.Info{format.PNG, 40, 60, 8}},
-		{"PNG: eXIf behind the picture", png(60, 40, chunk("IDAT", ""), chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8}))), format.Info{format.PNG, 60, 40, 1}},
+		{"PNG: eXIf after the picture", png(60, 40, chunk("IDAT", ""), chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8}))), format.Info{format.PNG, 60, 40, 1}},
 		{"PNG: the second eXIf of two", png(60, 40, chunk("eXIf", ""), chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8})), chunk("IDAT", "")), format.Info{format.PNG, 60, 40, 1}},
 		{"PNG: cut off inside the picture", png(60, 40, chunk("IDAT", "picture"))[:8+25+8+1], format.Info{format.PNG, 60, 40, 1}},
 		{"PNG: eXIf, and cut off inside the picture", png(60, 40, chunk("eXIf", tiff(binary.BigEndian, field{274, 3, 8})), "\x7f\xff\xff\xffIDATx"), format.Info{format.PNG, 40, 60, 8}},
@@ -78,22 +78,22 @@ func webpQuirks() []quirk {
 		return chunkLE("EXIF", tiff(binary.LittleEndian, field{274, 3, orientation}))
 	}
 	return []quirk{
-		{"WebP: bytes behind the end", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40))) + "more", format.Info{format.WebP, 60, 40, 1}},
+		{"WebP: bytes after the end", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40))) + "more", format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: scaled", riff(chunkLE("VP8 ", vp8(1<<14|60, 3<<14|40))), format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: the largest canvas", riff(vp8x(1<<16+1, 1<<16-1), chunkLE("ANMF", "")), format.Info{format.WebP, 1<<16 + 1, 1<<16 - 1, 1}},
 		{"WebP: unknown chunks of odd length", riff(vp8x(60, 40), chunkLE("what", "odd"), chunkLE("VP8 ", vp8(60, 40))), format.Info{format.WebP, 60, 40, 1}},
-		{"WebP: EXIF behind the picture", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), exifChunk(6)), format.Info{format.WebP, 60, 40, 6}},
+		{"WebP: EXIF after the picture", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), exifChunk(6)), format.Info{format.WebP, 60, 40, 6}},
 		{"WebP: EXIF before the picture", riff(vp8x(60, 40), exifChunk(6), chunkLE("VP8 ", vp8(60, 40))), format.Info{format.WebP, 60, 40, 6}},
-		{"WebP: EXIF behind other metadata", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("XMP ", "odd"), exifChunk(6)), format.Info{format.WebP, 60, 40, 6}},
+		{"WebP: EXIF after other metadata", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("XMP ", "odd"), exifChunk(6)), format.Info{format.WebP, 60, 40, 6}},
 		{"WebP: EXIF without a VP8X", riff(chunkLE("VP8 ", vp8(60, 40)), exifChunk(6)), format.Info{format.WebP, 60, 40, 6}},
 		{"WebP: EXIF that begins as in a JPEG", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("EXIF", turned[4:])), format.Info{format.WebP, 60, 40, 6}},
 		{"WebP: the first EXIF of two", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), exifChunk(6), exifChunk(8)), format.Info{format.WebP, 60, 40, 6}},
 		{"WebP: the second EXIF of two", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("EXIF", ""), exifChunk(8)), format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: a broken EXIF", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), chunkLE("EXIF", "Exif\x00\x00MM\x00*\xff\xff\xff\xff")), format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: EXIF that is cut off", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40)), exifChunk(6)[:20]), format.Info{format.WebP, 60, 40, 1}},
-		{"WebP: EXIF behind the end", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40))) + exifChunk(6), format.Info{format.WebP, 60, 40, 1}},
+		{"WebP: EXIF after the end", riff(vp8x(60, 40), chunkLE("VP8 ", vp8(60, 40))) + exifChunk(6), format.Info{format.WebP, 60, 40, 1}},
 		{"WebP: EXIF before the frames", riff(vp8x(60, 40), exifChunk(6), chunkLE("ANMF", "")), format.Info{format.WebP, 60, 40, 6}},
-		{"WebP: EXIF behind the frames", riff(vp8x(60, 40), chunkLE("ANMF", ""), exifChunk(6)), format.Info{format.WebP, 60, 40, 1}},
+		{"WebP: EXIF after the frames", riff(vp8x(60, 40), chunkLE("ANMF", ""), exifChunk(6)), format.Info{format.WebP, 60, 40, 1}},
 	}
 }
 
@@ -125,7 +125,7 @@ func heifQuirks() []quirk {
 		{"AVIF: boxes with 64-bit sizes", ftyp("avif") + box64("meta", "\x00\x00\x00\x00", primary(1), box("iprp", box("ipco", ispe(60, 40)), ipma(1, 1))), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: a meta box to the end of the file", ftyp("avif") + toTheEnd("meta", "\x00\x00\x00\x00", primary(1), box("iprp", box("ipco", ispe(60, 40)), ipma(1, 1))), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: the picture before its description", ftyp("avif") + box("mdat", strings.Repeat("x", 20000)) + heif(box("ipco", ispe(60, 40)), ipma(1, 1)), format.Info{format.AVIF, 60, 40, 1}},
-		{"AVIF: bytes behind the end", ftyp("avif") + heif(box("ipco", ispe(60, 40)), ipma(1, 1)) + "SEFT", format.Info{format.AVIF, 60, 40, 1}},
+		{"AVIF: bytes after the end", ftyp("avif") + heif(box("ipco", ispe(60, 40)), ipma(1, 1)) + "SEFT", format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: wide numbers", ftyp("avif") + box("meta", "\x00\x00\x00\x00", box("pitm", "\x01\x00\x00\x00", be(70000, 4)), box("iprp", box("ipco", irot(1), ispe(60, 40)),
 			box("ipma", "\x01\x00\x00\x01", be(2, 4), be(7, 4), "\x01", be(1, 2), be(70000, 4), "\x01", be(1<<15|2, 2)))), format.Info{format.AVIF, 60, 40, 1}},
 		{"AVIF: a still by its brand that has only a sequence", ftyp("avif", "avis") + box("moov", track(60, 40)), format.Info{format.AVIF, 60, 40, 1}},
@@ -197,7 +197,7 @@ func svgQuirks() []quirk {
 		{"SVG: UTF-16, little-endian", utf16(binary.LittleEndian, svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: UTF-16, big-endian", utf16(binary.BigEndian, svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: UTF-16 that says UTF-8", utf16(binary.LittleEndian, `<?xml version="1.0" encoding="UTF-8"?>`+svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
-		{"SVG: UTF-16 behind a long comment", utf16(binary.BigEndian, "<!--"+strings.Repeat("ĳ", 40000)+"-->"+svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
+		{"SVG: UTF-16 after a long comment", utf16(binary.BigEndian, "<!--"+strings.Repeat("ĳ", 40000)+"-->"+svg(`width="60" height="40"`)), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: UTF-16 with one more byte", utf16(binary.LittleEndian, svg(`width="60" height="40"`)) + "x", format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: UTF-8 that says UTF-16", `<?xml version="1.0" encoding="UTF-16"?>` + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},
 		{"SVG: a comment of 1 MB", "<!--" + strings.Repeat("x", 1_000_000) + "-->" + svg(`width="60" height="40"`), format.Info{format.SVG, 60, 40, 1}},

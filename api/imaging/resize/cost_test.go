@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"image/draw"
 	"image/gif"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -75,21 +76,16 @@ func tryCost(t *testing.T, s resize.Source, p resize.Plan) (cost, used int64, er
 	return cost, int64(after.TotalAlloc - before.TotalAlloc), err
 }
 
-// costly returns large pictures of all kinds, and pictures whose shape or content makes
-// them expensive.
+// costly returns large pictures of all kinds, and the unusual ones.
 func costly(t *testing.T) map[string][]byte {
 	t.Helper()
 	const w, h = 500, 375
 	layered := synthetic(w, h, 0)
 	rect := layered.Rect
-	opaque, grey, deep, noise := image.NewRGBA(rect), image.NewGray(rect), image.NewNRGBA64(rect), image.NewNRGBA(image.Rect(0, 0, 640, 480))
+	opaque, grey, deep := image.NewRGBA(rect), image.NewGray(rect), image.NewNRGBA64(rect)
 	draw.Draw(opaque, rect, synthetic(w, h, 255), image.Point{}, draw.Src)
 	draw.Draw(grey, rect, opaque, image.Point{}, draw.Src)
 	draw.Draw(deep, rect, layered, image.Point{}, draw.Src)
-	random := rand.New(rand.NewPCG(6, 7))
-	for i := range noise.Pix {
-		noise.Pix[i] = byte(random.Uint32())
-	}
 	paletted := image.NewPaletted(rect, color.Palette{color.Black, color.White})
 	draw.FloydSteinberg.Draw(paletted, rect, opaque, image.Point{})
 	written := func(encode func(b *bytes.Buffer) error) []byte {
@@ -111,7 +107,25 @@ func costly(t *testing.T) map[string][]byte {
 		"opaque.bmp":   written(func(b *bytes.Buffer) error { return bmp.Encode(b, opaque) }),
 		"opaque.tif":   written(func(b *bytes.Buffer) error { return tiff.Encode(b, opaque, deflate) }),
 		"deep.tif":     written(func(b *bytes.Buffer) error { return tiff.Encode(b, deep, deflate) }),
+	}
+	maps.Copy(files, unusual(t))
+	for _, name := range []string{
+		"photo-420.jpg", "photo-444.jpg", "photo-422.jpg", "photo-cmyk.jpg", "photo-interlaced.png", "photo-lossy.webp", "photo-lossless.webp", "photo-alpha.webp",
+	} {
+		files[name] = readSample(t, name)
+	}
+	return files
+}
 
+// unusual returns pictures whose shape or content makes them expensive.
+func unusual(t *testing.T) map[string][]byte {
+	t.Helper()
+	noise := image.NewNRGBA(image.Rect(0, 0, 640, 480))
+	random := rand.New(rand.NewPCG(6, 7))
+	for i := range noise.Pix {
+		noise.Pix[i] = byte(random.Uint32())
+	}
+	return map[string][]byte{
 		"turned.png":         afterIHDR(encodePNG(t, noise), chunk("eXIf", exif(6))),
 		"with a profile.png": pngProfile(t, encodePNG(t, noise), newProfile("RGB ", "tiny", 100_000)),
 		"one row.png":        encodePNG(t, image.NewNRGBA(image.Rect(0, 0, 150_000, 1))),
@@ -122,12 +136,6 @@ func costly(t *testing.T) map[string][]byte {
 		"one row.jpg":        thin(t, 65500, 1),
 		"padded.webp":        padded(readSample(t, "lossy.webp"), 10<<20),
 	}
-	for _, name := range []string{
-		"photo-420.jpg", "photo-444.jpg", "photo-422.jpg", "photo-cmyk.jpg", "photo-interlaced.png", "photo-lossy.webp", "photo-lossless.webp", "photo-alpha.webp",
-	} {
-		files[name] = readSample(t, name)
-	}
-	return files
 }
 
 // thin returns a progressive JPEG of one column or one row of pixels.

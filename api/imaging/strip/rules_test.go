@@ -51,20 +51,20 @@ func TestJPEG(t *testing.T) {
 		{"an MPF index", soi + segment(0xe2, "MPF\x00"+secret) + picture, soi + picture},
 		{"a gain map's APP2", soi + segment(0xe2, "urn:iso:std:iso:ts:21496:-1\x00") + picture, soi + picture},
 		{"IPTC", soi + segment(0xed, "Photoshop 3.0\x008BIM\x04\x04"+secret) + picture, soi + picture},
-		{"an APP14 of another", soi + segment(0xee, "Adobf\x00\x64\x00\x00\x00\x00\x01") + picture, soi + picture},
+		{"an APP14 that is not of Adobe", soi + segment(0xee, "Adobf\x00\x64\x00\x00\x00\x00\x01") + picture, soi + picture},
 		{"a short APP14", soi + segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00") + picture, soi + picture},
 		{"a long APP14", soi + segment(0xee, adobe[4:]+secret) + picture, soi + adobe + picture},
 		{"a comment", soi + segment(0xfe, secret) + picture, soi + picture},
 		{"reserved segments", soi + segment(0x02, secret) + segment(0xbf, secret) + segment(0xc8, secret) + segment(0xf0, secret) + segment(0xfd, secret) + picture, soi + picture},
-		{"fill bytes and stray ones", soi + "\xff\xff\xff" + jfif + secret + "\xff\x00" + picture, soi + jfif + picture},
-		{"markers that stand alone", soi + "\xff\x01\xff\xd0\xff\xd7" + picture, soi + "\xff\x01\xff\xd0\xff\xd7" + picture},
-		{"what follows the end", soi + picture + "\x00\x00\x00\x18ftypmp42" + secret + soi + picture, soi + picture},
+		{"fill bytes and stray bytes", soi + "\xff\xff\xff" + jfif + secret + "\xff\x00" + picture, soi + jfif + picture},
+		{"markers without content", soi + "\xff\x01\xff\xd0\xff\xd7" + picture, soi + "\xff\x01\xff\xd0\xff\xd7" + picture},
+		{"data after the end", soi + picture + "\x00\x00\x00\x18ftypmp42" + secret + soi + picture, soi + picture},
 		{"stuffed bytes, restarts, fill bytes", soi + frame + scan + "a\xff\x00\xff\xd0b\xff\xd7\xff\xff\xd0c\xff\xff\x00\xff\xbf\xff\xff" + eoi,
 			soi + frame + scan + "a\xff\x00\xff\xd0b\xff\xd7\xff\xff\xd0c\xff\xff\x00\xff\xbf\xff\xff" + eoi},
 		{"segments between scans", soi + frame + scan + "one" + segment(0xfe, secret) + segment(0xc4, "Huffman") + segment(0xe1, secret) + scan + "two" + segment(0xe5, secret) + eoi,
 			soi + frame + scan + "one" + segment(0xc4, "Huffman") + scan + "two" + eoi},
 		{"a long scan", soi + frame + scan + strings.Repeat("\xff\x00", 100000) + eoi, soi + frame + scan + strings.Repeat("\xff\x00", 100000) + eoi},
-		{"a long scan again", soi + frame + scan + "x" + strings.Repeat("\xff\x00", 100000) + eoi, soi + frame + scan + "x" + strings.Repeat("\xff\x00", 100000) + eoi},
+		{"a long scan, shifted by a byte", soi + frame + scan + "x" + strings.Repeat("\xff\x00", 100000) + eoi, soi + frame + scan + "x" + strings.Repeat("\xff\x00", 100000) + eoi},
 		{"the longest segments", soi + segment(0xdb, strings.Repeat("x", 65533)) + segment(0xfe, strings.Repeat("y", 65533)) + picture, soi + segment(0xdb, strings.Repeat("x", 65533)) + picture},
 
 		{"an orientation alone", soi + exifSegment(tiff(6)) + picture, soi + exifSegment(tiff(6)) + picture},
@@ -79,8 +79,8 @@ func TestJPEG(t *testing.T) {
 		{"an orientation that does not exist", soi + exifSegment(secretTIFF(9)) + picture, soi + picture},
 		{"the first Exif of two", soi + exifSegment(secretTIFF(6)) + exifSegment(tiff(8)) + picture, soi + exifSegment(tiff(6)) + picture},
 		{"the first Exif of two, upright", soi + exifSegment(secretTIFF(1)) + exifSegment(tiff(8)) + picture, soi + picture},
-		{"Exif behind the frame header", soi + frame + exifSegment(secretTIFF(6)) + scan + eoi, soi + frame + exifSegment(tiff(6)) + scan + eoi},
-		{"Exif behind a scan", soi + frame + scan + "data" + exifSegment(secretTIFF(6)) + eoi, soi + frame + scan + "data" + exifSegment(tiff(6)) + eoi},
+		{"Exif after the frame header", soi + frame + exifSegment(secretTIFF(6)) + scan + eoi, soi + frame + exifSegment(tiff(6)) + scan + eoi},
+		{"Exif after a scan", soi + frame + scan + "data" + exifSegment(secretTIFF(6)) + eoi, soi + frame + scan + "data" + exifSegment(tiff(6)) + eoi},
 	}
 	for marker := 0xe3; marker <= 0xef; marker++ {
 		if marker != 0xee {
@@ -96,8 +96,8 @@ func TestJPEG(t *testing.T) {
 	testRules(t, format.JPEG, rules)
 	testRefusals(t, format.JPEG, []refusal{
 		{"another beginning inside", soi + frame + soi + picture, "the beginning of another"},
-		{"another behind a scan", soi + frame + scan + "data" + soi + picture, "the beginning of another"},
-		{"a segment of no length", soi + "\xff\xfe\x00\x01" + picture, "a segment of 1 bytes"},
+		{"another beginning after a scan", soi + frame + scan + "data" + soi + picture, "the beginning of another"},
+		{"a segment of 1 byte", soi + "\xff\xfe\x00\x01" + picture, "a segment of 1 bytes"},
 	})
 }
 
@@ -138,8 +138,8 @@ func TestPNG(t *testing.T) {
 	wrong := strings.Replace(idat, "some", "same", 1)
 	testRules(t, format.PNG, []rule{
 		{"nothing to strip", head + kept + iend, head + kept + iend},
-		{"chunks that go", head + gone + kept + gone + iend, head + kept + iend},
-		{"what follows the end", head + idat + iend + secret + whole, head + idat + iend},
+		{"chunks that are removed", head + gone + kept + gone + iend, head + kept + iend},
+		{"data after the end", head + idat + iend + secret + whole, head + idat + iend},
 		{"no end", head + idat, head + idat},
 		{"an end inside the picture", head + idat + idat[:10], head + idat + idat[:10]},
 		{"an end inside a text", head + idat + chunk("tEXt", secret)[:20], head + idat},
@@ -153,13 +153,13 @@ func TestPNG(t *testing.T) {
 		{"an upright picture", head + chunk("eXIf", secretTIFF(1)) + idat + iend, head + idat + iend},
 		{"an eXIf that begins as in a JPEG", head + chunk("eXIf", "Exif\x00\x00"+tiff(6)) + idat + iend, head + idat + iend},
 		{"a long eXIf", head + chunk("eXIf", secretTIFF(6)+strings.Repeat("x", 100000)) + idat + iend, head + chunk("eXIf", tiff(6)) + idat + iend},
-		{"an eXIf behind the picture", head + idat + chunk("eXIf", secretTIFF(6)) + iend, head + idat + chunk("eXIf", tiff(6)) + iend},
+		{"an eXIf after the picture", head + idat + chunk("eXIf", secretTIFF(6)) + iend, head + idat + chunk("eXIf", tiff(6)) + iend},
 		{"the first eXIf of two", head + chunk("eXIf", secretTIFF(6)) + chunk("eXIf", tiff(8)) + idat + iend, head + chunk("eXIf", tiff(6)) + idat + iend},
 		{"the first eXIf of two, empty", head + chunk("eXIf", "") + chunk("eXIf", tiff(8)) + idat + iend, head + idat + iend},
 	})
 	testRefusals(t, format.PNG, []refusal{
-		{"an unknown chunk that matters", head + chunk("CgBI", "four") + idat + iend, `"CgBI"`},
-		{"a chunk beyond measure", head + "\x80\x00\x00\x00IDAT", "2147483648 bytes"},
+		{"an unknown critical chunk", head + chunk("CgBI", "four") + idat + iend, `"CgBI"`},
+		{"a chunk longer than the format allows", head + "\x80\x00\x00\x00IDAT", "2147483648 bytes"},
 		{"an end before the picture", head + chunk("gAMA", "four"), "cut off"},
 	})
 }
@@ -174,16 +174,16 @@ func TestWebP(t *testing.T) {
 	odd := "ICCP\x03\x00\x00\x00odd"
 	testRules(t, format.WebP, []rule{
 		{"nothing to strip", riff(vp8x(icc|alpha), odd+"\x00", chunkLE("ALPH", "odd"), picture), riff(vp8x(icc|alpha), odd+"\x00", chunkLE("ALPH", "odd"), picture)},
-		{"a plain one", riff(picture), riff(picture)},
-		{"a plain one, lossless", riff(chunkLE("VP8L", "odd")), riff(chunkLE("VP8L", "odd"))},
-		{"a plain one with more", riff(picture, chunkLE("EXIF", secretTIFF(1)), chunkLE("XMP ", secret)), riff(picture)},
-		{"a plain one that lies on its side", riff(picture, chunkLE("EXIF", secretTIFF(6))), riff(picture, chunkLE("EXIF", tiff(6)))},
+		{"a WebP without header", riff(picture), riff(picture)},
+		{"a lossless WebP without header", riff(chunkLE("VP8L", "odd")), riff(chunkLE("VP8L", "odd"))},
+		{"a WebP without header, with metadata", riff(picture, chunkLE("EXIF", secretTIFF(1)), chunkLE("XMP ", secret)), riff(picture)},
+		{"a WebP without header, turned", riff(picture, chunkLE("EXIF", secretTIFF(6))), riff(picture, chunkLE("EXIF", tiff(6)))},
 		{"XMP", riff(vp8x(xmp), picture, chunkLE("XMP ", secret)), riff(vp8x(0), picture)},
-		{"flags of nothing", riff(vp8x(0xff), picture), riff(vp8x(0xff&^(xmp|exif)), picture)},
+		{"flags of missing chunks", riff(vp8x(0xff), picture), riff(vp8x(0xff&^(xmp|exif)), picture)},
 		{"unknown chunks", riff(vp8x(0), chunkLE("what", "odd"), picture, chunkLE("META", secret)), riff(vp8x(0), picture)},
-		{"what follows the end", riff(picture) + chunkLE("EXIF", tiff(6)) + secret, riff(picture)},
-		{"a missing pad", chunkLE("RIFF", "WEBP"+vp8x(icc)+picture+odd)[:8+4+18+18+11], riff(vp8x(icc), picture, odd+"\x00")},
-		{"a pad that says something", riff(vp8x(icc), odd+"A", picture), riff(vp8x(icc), odd+"\x00", picture)},
+		{"data after the end", riff(picture) + chunkLE("EXIF", tiff(6)) + secret, riff(picture)},
+		{"a missing padding byte", chunkLE("RIFF", "WEBP"+vp8x(icc)+picture+odd)[:8+4+18+18+11], riff(vp8x(icc), picture, odd+"\x00")},
+		{"a padding byte that is not 0", riff(vp8x(icc), odd+"A", picture), riff(vp8x(icc), odd+"\x00", picture)},
 		{"a long header", riff(chunkLE("VP8X", vp8x(0)[8:]+secret), picture), riff(vp8x(0), picture)},
 		{"long chunks", riff(chunkLE("VP8 ", vp8+strings.Repeat("x", 100000)), chunkLE("XMP ", strings.Repeat("y", 100000))), riff(chunkLE("VP8 ", vp8+strings.Repeat("x", 100000)))},
 
@@ -200,19 +200,19 @@ func TestWebP(t *testing.T) {
 		{"frames", riff(vp8x(animation), chunkLE("ANIM", "colour"), anmf(picture), anmf(chunkLE("ALPH", "odd"), picture), anmf(chunkLE("VP8L", "odd"))),
 			riff(vp8x(animation), chunkLE("ANIM", "colour"), anmf(picture), anmf(chunkLE("ALPH", "odd"), picture), anmf(chunkLE("VP8L", "odd")))},
 		{"unknown chunks in frames", riff(vp8x(animation), anmf(chunkLE("what", "odd"), picture, chunkLE("EXIF", secretTIFF(6))), anmf(picture, chunkLE("XMP ", secret))), riff(vp8x(animation), anmf(picture), anmf(picture))},
-		{"a missing pad in a frame", riff(vp8x(animation), anmf("VP8L\x03\x00\x00\x00odd"), anmf(picture)), riff(vp8x(animation), anmf(chunkLE("VP8L", "odd")), anmf(picture))},
+		{"a missing padding byte in a frame", riff(vp8x(animation), anmf("VP8L\x03\x00\x00\x00odd"), anmf(picture)), riff(vp8x(animation), anmf(chunkLE("VP8L", "odd")), anmf(picture))},
 		{"an orientation before the frames", riff(vp8x(animation|exif), chunkLE("EXIF", secretTIFF(6)), anmf(picture)), riff(vp8x(animation|exif), chunkLE("EXIF", tiff(6)), anmf(picture))},
-		{"an orientation behind the frames", riff(vp8x(animation|exif), anmf(picture), chunkLE("EXIF", secretTIFF(6))), riff(vp8x(animation|exif), anmf(picture), chunkLE("EXIF", tiff(6)))},
+		{"an orientation after the frames", riff(vp8x(animation|exif), anmf(picture), chunkLE("EXIF", secretTIFF(6))), riff(vp8x(animation|exif), anmf(picture), chunkLE("EXIF", tiff(6)))},
 	})
 	testRefusals(t, format.WebP, []refusal{
-		{"a chunk beyond the file", "RIFF" + le(4+18, 4) + "WEBP" + "VP8 \x0b\x00\x00\x00" + vp8 + "xx", "does not fit"},
+		{"a chunk longer than the file", "RIFF" + le(4+18, 4) + "WEBP" + "VP8 \x0b\x00\x00\x00" + vp8 + "xx", "does not fit"},
 		{"no room for a chunk", riff(picture, "VP8 "), "does not fit"},
 		{"an unknown chunk without room", riff(picture, "what\x01\x00\x00\x00"), "does not fit"},
-		{"a chunk beyond its frame", riff(vp8x(animation), anmf("VP8 \x0b\x00\x00\x00"+vp8), picture), "does not fit"},
+		{"a chunk longer than its frame", riff(vp8x(animation), anmf("VP8 \x0b\x00\x00\x00"+vp8), picture), "does not fit"},
 		{"a frame without room", riff(vp8x(animation), chunkLE("ANMF", frame[1:])), "a frame of 15 bytes"},
 		{"a header without room", riff(chunkLE("VP8X", "123456789"), picture), "a header of 9 bytes"},
-		{"a header behind another", riff(vp8x(0), vp8x(0), picture), "two headers"},
-		{"a RIFF of something else", "RIFF\x04\x00\x00\x00WAVE", "does not begin"},
+		{"a second header", riff(vp8x(0), vp8x(0), picture), "two headers"},
+		{"a RIFF that is not a WebP", "RIFF\x04\x00\x00\x00WAVE", "does not begin"},
 	})
 }
 

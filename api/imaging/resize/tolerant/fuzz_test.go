@@ -39,29 +39,13 @@ func FuzzDecode(f *testing.F) {
 		}
 		switch info.Type {
 		case format.JPEG:
-			m, err := tolerant.JPEG(bytes.NewReader(b))
-			if err != nil && !errors.Is(err, tolerant.ErrUnsupported) {
-				t.Error(err)
-			}
-			w, h := info.Width, info.Height
-			if info.Orientation > 4 {
-				w, h = h, w
-			}
-			if err == nil && (m.Bounds().Dx() != w || m.Bounds().Dy() != h) {
-				t.Errorf("got %v, want %d × %d", m.Bounds(), w, h)
-			}
+			checkJPEG(t, b, info)
 		case format.PNG:
 			if m, err := png.Decode(tolerant.PNG(bytes.NewReader(b))); err == nil && m.Bounds().Empty() {
 				t.Error("got an empty picture")
 			}
 		case format.GIF:
-			m, err := tolerant.GIF(bytes.NewReader(b))
-			if err != nil && !errors.Is(err, tolerant.ErrUnsupported) {
-				t.Error(err)
-			}
-			if err == nil && (m.Rect.Max.X > info.Width || m.Rect.Max.Y > info.Height || m.Rect.Empty()) {
-				t.Errorf("got %v on a screen of %d × %d", m.Rect, info.Width, info.Height)
-			}
+			checkGIF(t, b, info)
 		case format.WebP:
 			if r, err := tolerant.WebP(bytes.NewReader(b), int64(len(b))); err == nil {
 				if _, err := io.Copy(io.Discard, r); err != nil {
@@ -70,4 +54,28 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+func checkJPEG(t *testing.T, b []byte, info format.Info) {
+	m, err := tolerant.JPEG(bytes.NewReader(b))
+	if err != nil && !errors.Is(err, tolerant.ErrUnsupported) {
+		t.Errorf("got %v, want ErrUnsupported", err)
+	}
+	w, h := info.Width, info.Height
+	if info.Orientation > 4 {
+		w, h = h, w
+	}
+	if err == nil && (m.Bounds().Dx() != w || m.Bounds().Dy() != h) {
+		t.Errorf("got %v, want %d × %d", m.Bounds(), w, h)
+	}
+}
+
+func checkGIF(t *testing.T, b []byte, info format.Info) {
+	m, err := tolerant.GIF(bytes.NewReader(b))
+	if err != nil && !errors.Is(err, tolerant.ErrUnsupported) {
+		t.Errorf("got %v, want ErrUnsupported", err)
+	}
+	if err == nil && (m.Rect.Max.X > info.Width || m.Rect.Max.Y > info.Height || m.Rect.Empty()) {
+		t.Errorf("got %v on a screen of %d × %d", m.Rect, info.Width, info.Height)
+	}
 }
