@@ -8,7 +8,7 @@
 // checks first, and a stricter function of this package second: filetype accepts
 // any file with "WEBP" at byte 8 or "BM" at byte 0, and does not know AVIF, JPEG
 // XL or SVG. Then the header of that type is read up to the width and height,
-// and everything it promises on the way is checked. The pixels behind the header
+// and everything it promises on the way is checked. The pixels after the header
 // are not checked: a file can be accepted here and still fail to decode.
 //
 // # Adding a format
@@ -115,7 +115,7 @@ type Info struct {
 // as [Sniff]. It returns an [ErrUnknown] if the file is not an image of the [Types],
 // and an [ErrMalformed] if the header cannot be right. Two kinds of files pass
 // Sniff and are unknown here: a raw photo that begins like a TIFF, and a long
-// comment without an SVG behind it.
+// comment without an SVG after it.
 //
 // Detect reads in blocks, rarely more than one or two. It refuses a header that
 // needs hundreds of blocks. So a call takes at most a few milliseconds and two

@@ -112,7 +112,7 @@ func jxlBox(s section, off int64) (part, int64, error) {
 type bits struct {
 	b     []byte
 	off   int
-	short bool // set after a read behind the end of b
+	short bool // set after a read past the end of b
 }
 
 func (r *bits) number(n int) (v int64) {

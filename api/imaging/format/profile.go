@@ -93,7 +93,7 @@ func (p *profileBuilder) bytes() []byte {
 }
 
 // fixed returns the content of a tag: its type, padding, and numbers in 32 bits, of
-// which 16 are behind the binary point (ICC.1:2022, 4.6).
+// which 16 are after the binary point (ICC.1:2022, 4.6).
 func fixed(kind string, numbers ...float64) []byte {
 	b := append([]byte(kind), 0, 0, 0, 0)
 	for _, n := range numbers {

@@ -33,7 +33,7 @@ var (
 	// a JPEG can be.
 	ErrTooLong = errors.New("a JPEG has at most 65535 pixels on a side")
 
-	// ErrDamaged means that the pixels behind the header are damaged.
+	// ErrDamaged means that the pixels after the header are damaged.
 	ErrDamaged = errors.New("damaged picture")
 )
 

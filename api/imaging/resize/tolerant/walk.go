@@ -82,7 +82,7 @@ func (w *Walker) Walk(r *bufio.Reader, out []byte, most int) ([]byte, End, error
 		return d.passed, end, nil
 	}
 	// The next code can use the bytes that were read ahead. If there is none, they are
-	// behind the scan.
+	// after the scan.
 	n := len(d.passed) - d.unused()
 	w.ahead = append(w.ahead[:0], d.passed[n:]...)
 	return d.passed[:n], end, nil
