@@ -162,22 +162,23 @@ func TestRepairOlder(t *testing.T) {
 			})
 		},
 	} {
-		f := fixtures[2]
-		path := f.unpack(t)
-		damage(t, path)
-		done, err := offline.Repair(ctx, path, offline.RepairOptions{})
-		must(t, err)
-		if done.After.Problems > 0 {
-			t.Errorf("after repairing there are %+v", done.After)
-		}
-		edit(t, path, func(tx *bbolt.Tx) error {
-			if have, err := layout.ParseFormat(tx.Bucket(layout.MetaBucket).Get(layout.FormatKey)); err != nil || have != layout.NewestFormat() {
-				t.Errorf("the repaired file has format %d, %v, want %d", have, err, layout.NewestFormat())
+		for _, f := range fixtures[layout.OldestChecked-1:] {
+			path := f.unpack(t)
+			damage(t, path)
+			done, err := offline.Repair(ctx, path, offline.RepairOptions{})
+			must(t, err)
+			if done.After.Problems > 0 {
+				t.Errorf("after repairing there are %+v", done.After)
 			}
-			return nil
-		})
-		s := openStore(t, path, Options{})
-		f.check(t, s)
+			edit(t, path, func(tx *bbolt.Tx) error {
+				if have, err := layout.ParseFormat(tx.Bucket(layout.MetaBucket).Get(layout.FormatKey)); err != nil || have != layout.NewestFormat() {
+					t.Errorf("the repaired file has format %d, %v, want %d", have, err, layout.NewestFormat())
+				}
+				return nil
+			})
+			s := openStore(t, path, Options{})
+			f.check(t, s)
+		}
 	}
 }
 

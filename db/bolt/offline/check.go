@@ -56,6 +56,7 @@ type checker struct {
 	report Report
 	plan   plan
 
+	format     int       // of the file; the newest if damage hides the number
 	changed    time.Time // when the file was last changed
 	where      string    // the bucket that is being read
 	buckets    map[string]page.Bucket
@@ -152,7 +153,7 @@ func (c *checker) top() error {
 	if err := c.meta(); err != nil {
 		return err
 	}
-	for _, name := range layout.Buckets() {
+	for _, name := range layout.Buckets(c.format) {
 		if _, ok := c.buckets[string(name)]; !ok {
 			c.report.Structural = true
 			c.problem("", "", "the bucket %q is missing", name)
@@ -161,7 +162,7 @@ func (c *checker) top() error {
 	return nil
 }
 
-// meta reads the format number and the counts.
+// meta reads the format number and the counts, and sets c.format.
 func (c *checker) meta() error {
 	var format []byte
 	c.visit(layout.MetaBucket, func(k, v []byte) {
@@ -172,12 +173,16 @@ func (c *checker) meta() error {
 			c.keptCounts = bytes.Clone(v)
 		}
 	})
+	c.format = layout.NewestFormat()
 	if format == nil && c.report.Structural {
 		return nil // a damaged page had it
 	}
 	have, err := layout.ParseFormat(format)
 	if err == nil && have < layout.OldestChecked {
 		err = fmt.Errorf("written by an older version of this program (format %d; check reads formats %d to %d); start the server with this file once, which upgrades it, and run check again", have, layout.OldestChecked, layout.NewestFormat())
+	}
+	if err == nil {
+		c.format = have
 	}
 	return err
 }

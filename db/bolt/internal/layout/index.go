@@ -11,8 +11,9 @@ import (
 // Index is a bucket whose entries follow from the records. The engine keeps it up to
 // date, and check, repair and compact handle it, by the functions here alone.
 //
-// To add an index, name its bucket, add a row to Indexes, and add a format that
-// creates and fills the bucket (see upgrades). Nothing else lists the indexes.
+// To add an index, name its bucket in layout.go, add a row with Since to Indexes, and add
+// a format to upgrades, whose step creates the bucket and calls fillIndex. Nothing else
+// lists the indexes.
 type Index struct {
 	Bucket []byte
 	// Entry returns the entry that a record has in the index. A nil key means
@@ -22,9 +23,13 @@ type Index struct {
 	// For a damaged entry it may be any key, or an empty one, but a bucket of
 	// RecordBuckets.
 	Owner func(key, value []byte) (bucket, owner []byte)
-	// Recall sets the fields of a lost record that an entry of it has. It is nil if
-	// an entry has none, or if Repair reads them itself.
+	// Recall sets the fields of a lost record that are in an entry. It is nil if an entry
+	// has no fields, and for the indexes from which Repair reads the name and the digest
+	// itself (see offline/lost.go).
 	Recall func(r *Record, key []byte)
+	// Since is the format whose upgrade creates the index. 0 means that every format
+	// from OldestChecked on has it.
+	Since int
 	// Rising means that new keys are higher than all others. Compacting fills
 	// the pages of such a bucket, because nothing is inserted between its keys.
 	Rising bool
@@ -108,18 +113,21 @@ var Indexes = []Index{
 // RecordBuckets are the buckets whose values are records.
 var RecordBuckets = [][]byte{ImagesBucket, TrashBucket, VariantsBucket}
 
-// Buckets returns the names of the buckets that a file of this format has.
-func Buckets() [][]byte {
+// Buckets returns the names of the buckets that a file of a format has. The format is
+// OldestChecked or later.
+func Buckets(format int) [][]byte {
 	all := slices.Concat([][]byte{MetaBucket}, RecordBuckets, [][]byte{OrphansBucket, ChunksBucket})
 	for _, ix := range Indexes {
-		all = append(all, ix.Bucket)
+		if ix.Since <= format {
+			all = append(all, ix.Bucket)
+		}
 	}
 	return all
 }
 
 // IsBucket reports whether the layout has a bucket of that name.
 func IsBucket(name []byte) bool {
-	return slices.ContainsFunc(Buckets(), func(b []byte) bool { return bytes.Equal(b, name) })
+	return slices.ContainsFunc(Buckets(NewestFormat()), func(b []byte) bool { return bytes.Equal(b, name) })
 }
 
 // FillPercent returns how full the pages of a bucket are made when the file is

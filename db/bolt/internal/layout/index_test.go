@@ -2,6 +2,7 @@ package layout
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -83,6 +84,75 @@ func TestBuckets(t *testing.T) {
 	if err := Upgrade(bdb); err != nil {
 		t.Fatal(err)
 	}
+	wantBuckets(t, bdb, NewestFormat())
+}
+
+// TestBucketsOfFormats: an upgrade creates the buckets that the table of indexes names for
+// its format.
+func TestBucketsOfFormats(t *testing.T) {
+	t.Parallel()
+	for format := OldestChecked; format <= NewestFormat(); format++ {
+		bdb := newFile(t)
+		if err := upgrade(bdb, upgrades[:format]); err != nil {
+			t.Fatal(err)
+		}
+		wantBuckets(t, bdb, format)
+	}
+}
+
+// TestFillIndex fills each index of a file anew. It must get the entries that it had.
+func TestFillIndex(t *testing.T) {
+	t.Parallel()
+	bdb := newFile(t)
+	if err := Upgrade(bdb); err != nil {
+		t.Fatal(err)
+	}
+	entries := func(tx *bbolt.Tx, bucket []byte) (all []string) {
+		_ = tx.Bucket(bucket).ForEach(func(k, v []byte) error { all = append(all, string(k)+"="+string(v)); return nil })
+		return all
+	}
+	err := bdb.Update(func(tx *bbolt.Tx) error {
+		for i := range 20 {
+			r := Record{
+				Image: db.Image{Name: fmt.Sprint(i*7%20, ".png"), Size: 1, SHA256: db.Digest{byte(i)}, Uploaded: time.Unix(int64(i), 0), Expires: time.Unix(1e9, 0), DeleteKeyHash: db.Digest{9, byte(i)}},
+				Blob:  uint64(i + 1), ChunkSize: ChunkSize,
+			}
+			if err := tx.Bucket(ImagesBucket).Put([]byte(r.Name), r.Marshal()); err != nil {
+				return err
+			}
+			for _, ix := range Indexes {
+				if key, value := ix.Entry(&r); key != nil {
+					if err := tx.Bucket(ix.Bucket).Put(key, value); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		for _, ix := range Indexes {
+			want := entries(tx, ix.Bucket)
+			if err := tx.DeleteBucket(ix.Bucket); err != nil {
+				return err
+			}
+			if err := createBuckets(tx, ix.Bucket); err != nil {
+				return err
+			}
+			if err := fillIndex(tx, ix); err != nil {
+				return err
+			}
+			if got := entries(tx, ix.Bucket); !slices.Equal(got, want) {
+				t.Errorf("%s: got %d entries, want the %d that it had", ix.Bucket, len(got), len(want))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantBuckets fails unless a file has exactly the buckets of a format.
+func wantBuckets(t *testing.T, bdb *bbolt.DB, format int) {
+	t.Helper()
 	var got, want []string
 	err := bdb.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, _ *bbolt.Bucket) error { got = append(got, string(name)); return nil })
@@ -90,12 +160,12 @@ func TestBuckets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range Buckets() {
+	for _, name := range Buckets(format) {
 		want = append(want, string(name))
 	}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("a new file has the buckets %q, want %q", got, want)
+		t.Errorf("a file of format %d has the buckets %q, want %q", format, got, want)
 	}
 }
 

@@ -1,9 +1,11 @@
 package layout
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	bbolt "go.etcd.io/bbolt"
 
@@ -50,8 +52,8 @@ var upgrades = []func(tx *bbolt.Tx) error{
 	func(*bbolt.Tx) error { return nil },
 }
 
-// OldestChecked is the oldest format that Check reads: since then files have
-// the same buckets.
+// OldestChecked is the oldest format that Check reads. From it on, files have the same
+// buckets, apart from the indexes that a later format added (see Index.Since).
 const OldestChecked = 3
 
 // growUsage lengthens the counts from from bytes to to bytes. New counts are 0.
@@ -68,6 +70,35 @@ func growUsage(tx *bbolt.Tx, from, to int) error {
 func createBuckets(tx *bbolt.Tx, names ...[]byte) error {
 	for _, name := range names {
 		if _, err := tx.CreateBucket(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillIndex adds the entries of all readable records to an empty index. It sorts them first,
+// because bbolt inserts keys in order much faster.
+func fillIndex(tx *bbolt.Tx, ix Index) error {
+	type entry struct{ key, value []byte }
+	var entries []entry
+	for _, records := range RecordBuckets {
+		err := tx.Bucket(records).ForEach(func(k, v []byte) error {
+			r, err := ParseRecord(records, k, v)
+			if err != nil {
+				return nil // Check reports it, and Repair replaces its entries
+			}
+			if key, value := ix.Entry(r); key != nil {
+				entries = append(entries, entry{key, value})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(a.key, b.key) })
+	for _, e := range entries {
+		if err := tx.Bucket(ix.Bucket).Put(e.key, e.value); err != nil {
 			return err
 		}
 	}
