@@ -112,7 +112,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 }
 
 // use sets the middleware of all requests, the outermost first. It builds the chain once:
-// Echo.Use alone would build it anew for each request.
+// Echo.Use alone would build it again for each request.
 func (s *Server) use(all ...echo.MiddlewareFunc) {
 	chain := func(c echo.Context) error { return c.Handler()(c) } // the route that Echo found
 	for _, m := range slices.Backward(all) {
@@ -123,7 +123,7 @@ func (s *Server) use(all ...echo.MiddlewareFunc) {
 
 // routes registers all routes. Viewing images is public. Uploading needs the access token
 // if there is one. Listing and changing images needs it too, and is refused to pages of
-// other origins. Whoever has the delete key of an image may delete it, from any origin.
+// other origins. Anyone who has the delete key of an image may delete it, from any origin.
 func (s *Server) routes(page http.Handler) {
 	e := s.echo
 	get := []string{http.MethodGet, http.MethodHead}

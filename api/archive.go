@@ -18,13 +18,13 @@ import (
 	"imageserver/db"
 )
 
-// maxArchiveForm is the size of a form with the names for an archive, in bytes:
-// each of them has three for every byte that is escaped.
+// maxArchiveForm is the largest size of a form with the names for an archive, in bytes. An
+// escaped byte of a name takes three.
 const maxArchiveForm = maxFiles * (len("name=&") + 3*db.MaxNameBytes)
 
-// sendArchive answers a ZIP of the images that the form names. It is sent while
-// it is made, so its length is not known before. All images are looked up first:
-// each is in it as it was then, whatever becomes of it meanwhile.
+// sendArchive responds with a ZIP of the images that the form names. It sends the ZIP while
+// it makes it, so the length is not known at the start. It opens all images first: the ZIP
+// has each image as it was then, even if it is replaced or deleted meanwhile.
 func (s *Server) sendArchive(c echo.Context) error {
 	names, err := archiveNames(c.Request())
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Server) sendArchive(c echo.Context) error {
 	case err == nil || w.gone != nil:
 		return w.gone
 	case !c.Response().Committed:
-		h.Del(echo.HeaderContentDisposition) // it was the archive, and not the error
+		h.Del(echo.HeaderContentDisposition) // it belongs to the archive
 		return err
 	}
 	s.o.Log.Error("archive cut off", "err", err)
@@ -61,14 +61,14 @@ func (s *Server) sendArchive(c echo.Context) error {
 func archiveNames(r *http.Request) ([]string, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
 	if kind != echo.MIMEApplicationForm {
-		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "An archive is asked for with a form (application/x-www-form-urlencoded) that has a field “name” for each image.")
+		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "Send a form (application/x-www-form-urlencoded) with a field “name” for each image.")
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(maxArchiveForm)+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read form: %w", err)
 	case len(body) > maxArchiveForm:
-		return nil, refusal.New(http.StatusRequestEntityTooLarge, "too_large", "The form is too large: it may have %d bytes.", maxArchiveForm)
+		return nil, refusal.New(http.StatusRequestEntityTooLarge, "too_large", "The form is too large: the limit is %d bytes.", maxArchiveForm)
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -76,9 +76,9 @@ func archiveNames(r *http.Request) ([]string, error) {
 	}
 	switch n := len(form["name"]); {
 	case n == 0:
-		return nil, refusal.New(http.StatusBadRequest, "no_file", "The form names no image. Send a field “name” for each that is to be in the archive.")
+		return nil, refusal.New(http.StatusBadRequest, "no_file", "The form has no name of an image. Send a field “name” for each image.")
 	case n > maxFiles:
-		return nil, refusal.New(http.StatusBadRequest, "too_many_files", "An archive may hold %d images. Ask for the others in another one.", maxFiles)
+		return nil, refusal.New(http.StatusBadRequest, "too_many_files", "An archive may have %d images. Request the others in another archive.", maxFiles)
 	}
 	return distinct(form["name"])
 }
@@ -98,14 +98,14 @@ func distinct(all []string) (names []string, err error) {
 	return names, nil
 }
 
-// entry is an image that is to be in an archive.
+// entry is an image of an archive.
 type entry struct {
 	db.Image
 	body db.Body
 }
 
-// openAll opens images, or returns the error of the first that it cannot open,
-// and the ones before it. Nothing of them is read yet.
+// openAll opens images without reading their bytes. If it cannot open one, it returns the
+// error and the images before it.
 func (s *Server) openAll(ctx context.Context, names []string) (entries []entry, err error) {
 	for _, name := range names {
 		img, body, err := s.store.Get(ctx, name)
@@ -123,10 +123,10 @@ func closeAll(entries []entry) {
 	}
 }
 
-// writeArchive writes a ZIP of the images under the names of files. It stores them
-// as they are, because hardly one would become smaller. The bytes of each go straight from the chunk that the
-// store has checked to w, as many at once as that has room for. Only a whole archive gets its directory, without which
-// it is none (APPNOTE.TXT 4.3.12, of PKWARE).
+// writeArchive writes a ZIP of the images with the names in `files`. It does not compress
+// them, because images hardly become smaller. The bytes go to w directly from the verified
+// chunks, as many at once as w has room for. The directory, without which no program can
+// open a ZIP (PKWARE APPNOTE.TXT 4.3.12), is written only after the last image.
 func writeArchive(w db.Receiver, entries []entry, files []string) error {
 	z := zip.NewWriter(w)
 	for i, e := range entries {
@@ -137,7 +137,7 @@ func writeArchive(w db.Receiver, entries []entry, files []string) error {
 		if err != nil {
 			return fmt.Errorf("archive %q: %w", e.Name, err)
 		}
-		e.body.Close() // gives back the chunk, and what only this archive kept
+		e.body.Close() // so that the store can delete what only this archive used
 	}
 	return z.Close()
 }
@@ -150,7 +150,8 @@ type archiveFile struct {
 
 func (f archiveFile) Room(most int) (int, error) { return f.archive.Room(most) }
 
-// archiveWriter tells an error of the client's connection from one of the store.
+// archiveWriter keeps the error of the client's connection, to distinguish it from an error
+// of the store.
 type archiveWriter struct {
 	w    io.Writer
 	room func(most int) (int, error) // of the connection; see transport.Room
