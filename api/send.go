@@ -18,7 +18,8 @@ import (
 	"imageserver/db"
 )
 
-// setImageHeader sets the header fields that describe an image.
+// setImageHeader sets the header fields that describe an image. sendJSON uses it too, for a
+// text of the server: that img has no upload time.
 func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	h.Set(echo.HeaderContentType, img.ContentType)
 	h.Set("ETag", etag(img))
