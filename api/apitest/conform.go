@@ -52,6 +52,15 @@ func conform(t testing.TB, r *http.Request, a Answer) {
 	if r.URL == nil || r.Method == http.MethodOptions {
 		return // a wrong request line, or a CORS preflight
 	}
+	key := ""
+	if a.Status >= 400 {
+		header := a.Header.Clone()
+		header.Del("Date")
+		key = fmt.Sprint(r.Method, r.URL.Path, a.Status, header, a.Body)
+		if _, ok := sound.Load(key); ok {
+			return
+		}
+	}
 	d := Described()
 	route, params, err := d.router.FindRoute(r)
 	var faults []string
@@ -67,7 +76,14 @@ func conform(t testing.TB, r *http.Request, a Answer) {
 	for _, fault := range faults {
 		t.Errorf("openapi.json and %s %s differ: %.1000s\nthe response is %s", r.Method, r.URL.RequestURI(), fault, a)
 	}
+	if key != "" && len(faults) == 0 {
+		sound.Store(key, nil)
+	}
 }
+
+// sound has the error responses that passed before. kin-openapi compiles the schema for each
+// response, and half of the errors are repeated.
+var sound sync.Map
 
 // ofThePage reports whether a path belongs to the page, not to the API.
 func ofThePage(path string) bool {
