@@ -52,7 +52,7 @@ type pipeListener struct {
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
-	case l.conns <- server:
+	case l.conns <- localConn{server}:
 		return client, nil
 	case <-l.closed:
 		return nil, net.ErrClosed
@@ -75,4 +75,12 @@ func (l *pipeListener) Close() error {
 	return nil
 }
 
-func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (l *pipeListener) Addr() net.Addr { return localAddr }
+
+var localAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}
+
+// localConn is a connection from this machine.
+type localConn struct{ net.Conn }
+
+func (localConn) LocalAddr() net.Addr  { return localAddr }
+func (localConn) RemoteAddr() net.Addr { return localAddr }
