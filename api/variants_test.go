@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"imageserver/api/apitest"
@@ -273,8 +274,8 @@ func TestCopyBudget(t *testing.T) {
 		t.Run(fmt.Sprint(c.budget), func(t *testing.T) {
 			t.Parallel()
 			s := apitest.NewServer(t, api.Options{VariantBudget: c.budget})
-			s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
-			for i, w := range resize.Steps()[:15] {
+			s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 300, 200))
+			for i, w := range resize.Steps()[:8] {
 				s.Do(t, "GET", fmt.Sprintf("/images/photo.jpg?w=%d&format=png", w), "", "").Want(t, http.StatusOK)
 				u, err := s.Store.Usage(t.Context())
 				if err != nil {
@@ -308,7 +309,7 @@ func TestCopyOnce(t *testing.T) {
 	t.Parallel()
 	store := &counted{Store: apitest.NewStore(t)}
 	s := apitest.Serve(t, store, api.Options{})
-	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 2000, 1500))
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 800, 600))
 	var clients sync.WaitGroup
 	for i := range 40 {
 		clients.Go(func() {
@@ -493,55 +494,49 @@ func pngBomb(t testing.TB, w, h uint32) string {
 	return string(withPNGSize([]byte(apitest.Drawing(t, 16, 16)), w, h))
 }
 
-// TestQueueFull: past the limit of the queue the answer is 503, and when clients
-// go away others have their place.
+// TestQueueFull checks that a request gets a 503 when the queue is full, and that clients which
+// leave make room for others.
 func TestQueueFull(t *testing.T) {
 	t.Parallel()
-	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{})}
-	s := apitest.Serve(t, store, api.Options{})
-	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 600, 600))
-	s.Put(t, "/images/small.jpg", apitest.Photo(t, 2, 20, 20))
-	ctx, leave := context.WithCancel(t.Context())
-	defer leave()
-	var clients sync.WaitGroup
-	busy := make(chan apitest.Answer, 400)
-	ask := func(w, h, q int) {
-		clients.Go(func() {
-			r, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("%s/images/photo.jpg?w=%d&h=%d&q=%d&fit=cover", s.URL, w, h, q), nil)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			res, err := s.HTTP.Do(r)
-			if err != nil {
-				return // it left
-			}
-			if a, err := apitest.ReadAnswer(t, res); err == nil {
-				busy <- a
-			}
-		})
-	}
-	for _, w := range resize.Steps()[:10] {
-		for _, h := range resize.Steps()[:10] {
-			for _, q := range []int{40, 60, 80} { // 300 copies
-				ask(w, h, q)
+	synctest.Test(t, func(t *testing.T) {
+		store := &held{Store: apitest.NewStore(t), gate: make(chan struct{})}
+		s := apitest.ServePipes(t, store, api.Options{}, 1)
+		s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 300, 300))
+		s.Put(t, "/images/small.jpg", apitest.Photo(t, 2, 20, 20))
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		var clients sync.WaitGroup
+		busy := make(chan apitest.Answer, 100)
+		for _, w := range resize.Steps()[:10] {
+			for _, h := range resize.Steps()[:10] { // 100 variants
+				clients.Go(func() {
+					r, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("%s/images/photo.jpg?w=%d&h=%d&fit=cover", s.URL, w, h), nil)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					res, err := s.HTTP.Do(r)
+					if err != nil {
+						return // the client left
+					}
+					if a, err := apitest.ReadAnswer(t, res); err == nil {
+						busy <- a
+					}
+				})
 			}
 		}
-	}
-	a := <-busy
-	a.Refusal(t, http.StatusServiceUnavailable, "busy")
-	if a.Header.Get("Retry-After") == "" {
-		t.Error("there is no Retry-After")
-	}
-	s.Do(t, "GET", "/images/small.jpg", "", "").Want(t, http.StatusOK) // others go on
-	leave()
-	clients.Wait()
-	close(store.gate)
-	a = s.Do(t, "GET", "/images/photo.jpg?w=320", "", "")
-	for deadline := time.Now().Add(apitest.Patience); a.Status == http.StatusServiceUnavailable && time.Now().Before(deadline); {
-		a = s.Do(t, "GET", "/images/photo.jpg?w=320", "", "") // until all who left are out of the queue
-	}
-	wantVariant(t, a, "jpeg", 320, 320)
+		a := <-busy
+		a.Refusal(t, http.StatusServiceUnavailable, "busy")
+		if a.Header.Get("Retry-After") == "" {
+			t.Error("there is no Retry-After")
+		}
+		s.Do(t, "GET", "/images/small.jpg", "", "").Want(t, http.StatusOK) // requests without a variant are served
+		leave()
+		clients.Wait()
+		synctest.Wait() // until the server has noticed that the clients left
+		close(store.gate)
+		wantVariant(t, s.Do(t, "GET", "/images/photo.jpg?w=256", "", ""), "jpeg", 256, 256)
+	})
 }
 
 // TestQueueOfClients: a client that asks for more than the queue takes does not keep
@@ -550,7 +545,7 @@ func TestQueueOfClients(t *testing.T) {
 	t.Parallel()
 	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
 	s := apitest.Serve(t, store, api.Options{Access: access.Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}})
-	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 600, 600))
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 300, 300))
 	var clients sync.WaitGroup
 	defer clients.Wait()
 	busy := make(chan struct{}, 100)
@@ -580,12 +575,12 @@ func TestQueueOfClients(t *testing.T) {
 	done := make(chan struct{})
 	clients.Go(func() {
 		defer close(done)
-		a, err := s.Try(t, "GET", "/images/photo.jpg?w=320", "X-Forwarded-For: 10.0.0.2", nil)
+		a, err := s.Try(t, "GET", "/images/photo.jpg?w=256", "X-Forwarded-For: 10.0.0.2", nil)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		wantVariant(t, a, "jpeg", 320, 320)
+		wantVariant(t, a, "jpeg", 256, 256)
 	})
 	select {
 	case <-store.reading: // it has a place in the queue
