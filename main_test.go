@@ -27,7 +27,7 @@ import (
 	"imageserver/db/bolt"
 )
 
-// asProgram makes the test's executable the program itself.
+// asProgram is a variable of the environment with which the test executable runs main.
 const asProgram = "IMAGESERVER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
@@ -80,7 +80,7 @@ func start(t *testing.T, args ...string) *instance {
 	return nil
 }
 
-// try runs the program to its end, which must come by itself.
+// try runs the program, which must end by itself.
 func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), apitest.Patience)
@@ -88,20 +88,20 @@ func try(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	var out, errs apitest.Log
 	code = command(ctx, args, &out, &errs)
 	if ctx.Err() != nil {
-		t.Fatalf("%q runs on: %s", args, &out)
+		t.Fatalf("%q does not end: %s", args, &out)
 	}
 	return code, out.String(), errs.String()
 }
 
 func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "images.db") }
 
-// TestServe starts, uses, stops, starts again and reads back.
+// TestServe starts the server, uses it, stops it, starts it again and reads the image back.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	path, cat := newPath(t), apitest.Sample(t, "gradient.png")
 	first := start(t, "--addr=127.0.0.1:0", "--db="+path)
 	if first.file != path {
-		t.Errorf("it says the data file is %s, want %s", first.file, path)
+		t.Errorf("the server reports the data file %s, want %s", first.file, path)
 	}
 	if page := first.Do(t, "GET", "/", "", "").Want(t, 200).Body; !strings.Contains(page, "<title>") {
 		t.Errorf("the page is %.80q", page)
@@ -110,14 +110,14 @@ func TestServe(t *testing.T) {
 	if uploaded.Filename != "my cat.png" || uploaded.URL != first.URL+"/images/my%20cat.png" {
 		t.Errorf("got %+v", uploaded)
 	}
-	// On a loopback address, no name but its own.
+	// A server on a loopback address refuses other host names.
 	first.Do(t, "GET", "/", "Host: evil.com", "").Want(t, 421)
 	if code := first.stop(); code != 0 {
 		t.Errorf("stopped with %d: %s", code, first.stderr)
 	}
 	if conn, err := net.Dial("tcp", first.Host()); err == nil {
 		conn.Close()
-		t.Error("it listens on after it has stopped")
+		t.Error("the server still listens after it has stopped")
 	}
 
 	second := start(t, "serve", "--addr=127.0.0.1:0", "--db", path)
@@ -130,7 +130,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestStopDuringUpload: what is under way is finished, and is there afterwards.
+// TestStopDuringUpload checks that the server finishes an upload before it stops, and
+// stores the image.
 func TestStopDuringUpload(t *testing.T) {
 	t.Parallel()
 	path, cat := newPath(t), apitest.Sample(t, "gradient.png")
@@ -151,7 +152,8 @@ func TestStopDuringUpload(t *testing.T) {
 	}
 }
 
-// TestStartErrors: why it does not start, in one line that says what to do.
+// TestStartErrors checks that a server which cannot start prints one line with the reason
+// and what to do.
 func TestStartErrors(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -219,7 +221,7 @@ func TestStartErrors(t *testing.T) {
 		}
 		for _, name := range []string{"text.db", "empty.db", "short.db"} {
 			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-				t.Errorf("%s is gone", name)
+				t.Errorf("%s was deleted", name)
 			}
 		}
 	})
@@ -228,7 +230,7 @@ func TestStartErrors(t *testing.T) {
 func TestFolderNotWritable(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() == 0 || runtime.GOOS == "windows" {
-		t.Skip("root, and Windows, may write into it")
+		t.Skip("root and Windows can write into the folder")
 	}
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o500); err != nil {
@@ -239,7 +241,7 @@ func TestFolderNotWritable(t *testing.T) {
 	wantExit(t, code, exitFailed, stdout, stderr, path, "permission denied")
 }
 
-// wantExit checks how a program failed: with one line that says all of this.
+// wantExit checks that a program failed with one line which contains all of says.
 func wantExit(t *testing.T, code, want int, stdout, stderr string, says ...string) {
 	t.Helper()
 	if code != want {
@@ -258,7 +260,7 @@ func wantExit(t *testing.T, code, want int, stdout, stderr string, says ...strin
 	}
 }
 
-// TestUsage: what is wrong with the command line itself.
+// TestUsage checks the errors for a wrong command line.
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -303,7 +305,7 @@ func TestUsage(t *testing.T) {
 		{"--base-url=img.example.com", []string{"--base-url", "https://"}},
 		{"--base-url=ftp://img.example.com", []string{"--base-url", "https://"}},
 		{"--base-url=https://", []string{"--base-url"}},
-		{"--base-url=https://img.example.com/?a=b", []string{"--base-url"}}, // names go behind it
+		{"--base-url=https://img.example.com/?a=b", []string{"--base-url"}}, // the names of images are appended to the URL
 		{"--trusted-proxy=10.0.0.1/99", []string{"--trusted-proxy"}},
 		{"--trusted-proxy=proxy", []string{"--trusted-proxy", "10.0.0.0/8"}},
 		{"--tls-cert=cert.pem", []string{"--tls-cert", "--tls-key"}},
@@ -363,14 +365,14 @@ func TestHelp(t *testing.T) {
 		}
 		for _, words := range says {
 			if !strings.Contains(stdout, words) {
-				t.Errorf("%s does not tell of %s:\n%s", args, words, stdout)
+				t.Errorf("%s does not mention %s:\n%s", args, words, stdout)
 			}
 		}
 	}
 }
 
-// TestImportAndExport: from a folder into a data file, from there into another
-// folder and through a running server into a third.
+// TestImportAndExport copies images from a folder into a data file, from there into another
+// folder, and through a running server into a third.
 func TestImportAndExport(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -414,7 +416,7 @@ func TestImportAndExport(t *testing.T) {
 			t.Errorf("%s: got %d bytes, %v", file, len(content), err)
 		}
 		if info, err := os.Stat(file); err != nil || !info.ModTime().Equal(changed) {
-			t.Errorf("%s: got %v, %v, want the time of the first file", file, info, err)
+			t.Errorf("%s: got %v, %v, want the time of the imported file", file, info, err)
 		}
 		if err := os.WriteFile(file, []byte("mine"), 0o600); err != nil {
 			t.Fatal(err)
@@ -430,7 +432,7 @@ func TestImportAndExport(t *testing.T) {
 	transfer(1, "no such file", "import", "--db="+path, filepath.Join(in, "none"))
 }
 
-// TestTransferUsage: what is wrong with the command lines of import and export.
+// TestTransferUsage checks the errors for wrong command lines of import and export.
 func TestTransferUsage(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -465,14 +467,14 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestNoSuchPage: help lists the pages that the manual has.
+// TestNoSuchPage checks that help lists the pages of the manual.
 func TestNoSuchPage(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := try(t, "help", "me")
 	wantExit(t, code, exitUsage, stdout, stderr, "start, api, deploy", "serve --help")
 }
 
-// TestOptions: flags reach what they are for.
+// TestOptions checks that each flag has its effect.
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	png, gif := apitest.Sample(t, "gradient.png"), apitest.Sample(t, "gradient.gif")
@@ -491,7 +493,7 @@ func TestOptions(t *testing.T) {
 	})
 	t.Run("max-pixels", func(t *testing.T) {
 		t.Parallel()
-		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-pixels=2399") // it has 60 × 40
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-pixels=2399") // the image has 60 × 40
 		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
 		s.Do(t, "GET", "/images/a.png?w=16", "", "").Want(t, 422)
 	})
@@ -511,7 +513,7 @@ func TestOptions(t *testing.T) {
 			s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
 			s.Do(t, "GET", "/images/a.png?w=16", "", "").Want(t, 200)
 			s.stop()
-			wantCopies(t, path, want)
+			wantVariants(t, path, want)
 		}
 		path := newPath(t)
 		s := start(t, "--addr=127.0.0.1:0", "--db="+path)
@@ -519,9 +521,9 @@ func TestOptions(t *testing.T) {
 		s.Do(t, "GET", "/images/a.png?w=16", "", "").Want(t, 200)
 		s.stop()
 		s = start(t, "--addr=127.0.0.1:0", "--db="+path, "--copies-budget=0")
-		s.Do(t, "PUT", "/images/b.png", "", png+"x").Want(t, 201) // the trimming came before
+		s.Do(t, "PUT", "/images/b.png", "", png+"x").Want(t, 201) // this commit comes after the one that deletes the variant
 		s.stop()
-		wantCopies(t, path, 0)
+		wantVariants(t, path, 0)
 	})
 	t.Run("max-db-size", func(t *testing.T) {
 		t.Parallel()
@@ -611,7 +613,8 @@ func TestOptions(t *testing.T) {
 	})
 }
 
-// TestEnvironment: every flag can be a variable, and flags come first.
+// TestEnvironment checks that every flag can be set by a variable, and that a flag
+// overrides its variable.
 func TestEnvironment(t *testing.T) {
 	path := newPath(t)
 	t.Setenv("IMAGESERVER_ADDR", "127.0.0.1:0")
@@ -657,8 +660,8 @@ func TestEnvironment(t *testing.T) {
 	start(t).stop()
 }
 
-// TestProgram runs the program as one: a signal ends it, and its exit code is
-// the shell's.
+// TestProgram runs the program in a process of its own: a signal ends it, and the shell
+// gets its exit code.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -707,8 +710,8 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// wantCopies checks how many copies a data file has.
-func wantCopies(t *testing.T, path string, want int64) {
+// wantVariants checks how many variants a data file has.
+func wantVariants(t *testing.T, path string, want int64) {
 	t.Helper()
 	store, err := bolt.Open(path, bolt.Options{})
 	if err != nil {
@@ -716,12 +719,11 @@ func wantCopies(t *testing.T, path string, want int64) {
 	}
 	defer store.Close()
 	if u, err := store.Usage(t.Context()); err != nil || u.Variants != want {
-		t.Errorf("got %d copies, %v, want %d", u.Variants, err, want)
+		t.Errorf("got %d variants, %v, want %d", u.Variants, err, want)
 	}
 }
 
-// TestCheck runs the commands for a data file on a sound one, a damaged one and
-// what is none.
+// TestCheck runs the commands for data files on an intact file and on a damaged one.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
@@ -738,13 +740,13 @@ func TestCheck(t *testing.T) {
 
 	code, stdout, stderr := try(t, "check", "--db="+path)
 	if code != 0 || !strings.Contains(stdout, path+" is sound: 2 images of ") || !strings.HasPrefix(stderr, "Checking: 0 B of ") {
-		t.Errorf("a sound file: exit code %d\n%s%s", code, stdout, stderr)
+		t.Errorf("an intact file: exit code %d\n%s%s", code, stdout, stderr)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	data = bytes.ReplaceAll(data, []byte(png+"a.png"), []byte(png+"A.png")) // also in pages that are free
+	data = bytes.ReplaceAll(data, []byte(png+"a.png"), []byte(png+"A.png")) // also in free pages
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -769,7 +771,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestInterrupted: Ctrl-C is no fault of the data file.
+// TestInterrupted checks that Ctrl-C is not reported as a fault of the data file.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -785,7 +787,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestCheckRefuses gives the commands what is no data file.
+// TestCheckRefuses runs the commands on files that are not data files.
 func TestCheckRefuses(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"check", "check --repair", "compact"} {
@@ -841,8 +843,8 @@ func editFile(t *testing.T, path string, fn func(tx *bbolt.Tx) error) {
 	}
 }
 
-// TestTerminalIsSafe: no output of the program has a character that steers a
-// terminal or turns the direction of writing, whoever chose it.
+// TestTerminalIsSafe checks that no output of the program has a character which controls a
+// terminal or changes the direction of text, even if a client chose it.
 func TestTerminalIsSafe(t *testing.T) {
 	t.Parallel()
 	const hostile = "\u009b2J\u202egnp\x7f"
@@ -872,8 +874,8 @@ func TestTerminalIsSafe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{hostile + "\r\x1b[2J\n.txt", hostile + "\r.png"} {
-		if err := os.WriteFile(filepath.Join(images, name), []byte("no image"), 0o600); err != nil {
-			t.Skip("this system has no such names:", err)
+		if err := os.WriteFile(filepath.Join(images, name), []byte("not an image"), 0o600); err != nil {
+			t.Skip("this system cannot store such names:", err)
 		}
 	}
 	missing := filepath.Join(dir, hostile+"\x1b")

@@ -17,11 +17,11 @@ import (
 	"imageserver/api/access"
 )
 
-// request is one of a kind, made anew for each use.
+// request is a request, made again for each use.
 type request struct{ method, path, header, body string }
 
-// requests are one of every kind that changes or shows something, on a server
-// that holds cat.png.
+// requests returns one request of every kind that changes or shows something. The server
+// must have cat.png.
 func requests(t testing.TB) map[string]request {
 	t.Helper()
 	dog := apitest.Picture(t, 2, 0)
@@ -42,7 +42,7 @@ func requests(t testing.TB) map[string]request {
 	}
 }
 
-// try sends one of requests to a server of its own, and returns how it ended.
+// try sends one of requests to a new server and returns the response.
 func try(t *testing.T, o api.Options, which, header string) (*apitest.Server, apitest.Answer) {
 	t.Helper()
 	store := apitest.NewStore(t)
@@ -55,8 +55,8 @@ func try(t *testing.T, o api.Options, which, header string) (*apitest.Server, ap
 	return s, s.Do(t, r.method, r.path, strings.TrimPrefix(header, "\n"), r.body)
 }
 
-// TestHost: on a server for this machine alone a name that others could make
-// to point here gets nothing.
+// TestHost checks that a server for this machine alone serves no host name which others can
+// point to it.
 func TestHost(t *testing.T) {
 	t.Parallel()
 	base, err := url.Parse("https://img.example.com:8443/pictures")
@@ -70,7 +70,7 @@ func TestHost(t *testing.T) {
 	} {
 		a := s.Do(t, "GET", "/livez", "Host: "+host, "")
 		if a.Status != http.StatusOK {
-			t.Errorf("Host: %s: got %s, want to be served", host, a)
+			t.Errorf("Host: %s: got %s, want status 200", host, a)
 		}
 	}
 	for _, host := range []string{
@@ -91,7 +91,7 @@ func TestHost(t *testing.T) {
 		t.Errorf("%q are stored, want nothing", got)
 	}
 
-	c := s.Dial(t) // net/http's client leaves out the zone
+	c := s.Dial(t) // net/http's client removes the zone
 	io.WriteString(c, "GET /images HTTP/1.1\r\nHost:[::1%25eth0].evil.com\r\n\r\n")
 	c.Answer(t, http.MethodGet).Refusal(t, 421, "wrong_host")
 	for _, head := range []string{"HTTP/1.0\r\n", "HTTP/1.1\r\nHost:\r\n"} { // a browser sends neither
@@ -104,7 +104,8 @@ func TestHost(t *testing.T) {
 	open.Do(t, "GET", "/livez", "Host: images.example.com", "").Want(t, http.StatusOK)
 }
 
-// TestSimpleCORS: pages of any origin may upload and look, and read errors.
+// TestSimpleCORS checks that pages of any origin may upload and view images, and read
+// errors.
 func TestSimpleCORS(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -142,14 +143,14 @@ func TestSimpleCORS(t *testing.T) {
 	answers["deleting"].Refusal(t, http.StatusForbidden, "cross_origin")
 	s.Do(t, "GET", "/images/cat.png", "", "").WantImage(t, cat)
 
-	// The list, the page and the health are not for others to read.
+	// Other origins may not read the list, the page or the health.
 	for _, path := range []string{"/images", "/images?q=cat", "/", "/ui/main.js", "/livez", "/readyz", "/nowhere"} {
 		s.Do(t, "GET", path, page, "").WantHeader(t, "Access-Control-Allow-Origin", "")
 	}
 }
 
-// preflight asks what a page of origin may do, as browsers do, and reports
-// whether they would go on.
+// preflight asks what a page of origin may do, as browsers ask, and reports whether a
+// browser would send the request.
 func preflight(t *testing.T, s *apitest.Server, origin, method, path, headers string) bool {
 	t.Helper()
 	ask := "Origin: " + origin + "\nAccess-Control-Request-Method: " + method
@@ -161,7 +162,7 @@ func preflight(t *testing.T, s *apitest.Server, origin, method, path, headers st
 	if got := a.Header.Get("Access-Control-Allow-Origin"); got != "*" && got != origin {
 		return false
 	}
-	if method != "GET" && method != "HEAD" && method != "POST" && // which need no leave
+	if method != "GET" && method != "HEAD" && method != "POST" && // these need no preflight
 		!slices.Contains(strings.Split(a.Header.Get("Access-Control-Allow-Methods"), ","), method) {
 		return false
 	}
@@ -196,14 +197,14 @@ func TestPreflight(t *testing.T) {
 			}
 		}
 	}
-	// A public page that asks for a private address (Private Network Access).
+	// A public page that requests a private address (Private Network Access).
 	const ask = "Origin: https://app.example\nAccess-Control-Request-Method: POST"
 	open.Do(t, "OPTIONS", "/upload", ask, "").WantHeader(t, "Access-Control-Allow-Private-Network", "")
 	open.Do(t, "OPTIONS", "/upload", ask+"\nAccess-Control-Request-Private-Network: true", "").
 		WantHeader(t, "Access-Control-Allow-Private-Network", "true")
 }
 
-// TestCORSOrigins: with a list, no other page may upload or read.
+// TestCORSOrigins checks that only the listed origins may upload and read.
 func TestCORSOrigins(t *testing.T) {
 	t.Parallel()
 	o := api.Options{Access: access.Options{CORSOrigins: []string{"https://app.example", "https://*.pages.example"}}}
@@ -238,19 +239,20 @@ func TestCORSOrigins(t *testing.T) {
 	}
 }
 
-// TestNoCORSOrigins: an empty list is not no list.
+// TestNoCORSOrigins checks that an empty list allows no origin. Without a list,
+// all are allowed.
 func TestNoCORSOrigins(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Access: access.Options{CORSOrigins: []string{}}})
 	s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
 	s.Do(t, "GET", "/images/cat.png", "Origin: https://app.example", "").WantHeader(t, "Access-Control-Allow-Origin", "")
 	if preflight(t, s, "https://app.example", "POST", "/upload", "x-requested-with") {
-		t.Error("a preflight is granted")
+		t.Error("the preflight succeeds")
 	}
 }
 
-// TestUploadFromOtherOrigin: that a page cannot read the answer does not keep
-// it from sending a form, which needs no preflight.
+// TestUploadFromOtherOrigin checks that the server refuses forms of other origins. A
+// browser sends a form without a preflight, so CORS alone cannot stop the upload.
 func TestUploadFromOtherOrigin(t *testing.T) {
 	t.Parallel()
 	o := api.Options{Access: access.Options{CORSOrigins: []string{"https://app.example"}}}
@@ -270,17 +272,17 @@ func TestUploadFromOtherOrigin(t *testing.T) {
 	}
 }
 
-// TestCrossOrigin: what lists or changes images is not for other sites' pages.
+// TestCrossOrigin checks that pages of other sites can neither list nor change images.
 func TestCrossOrigin(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		header string
-		status map[string]int // of what is refused elsewhere
+		status map[string]int // for requests that other origins may not send
 	}{
 		{"", nil},
 		{"Sec-Fetch-Site: same-origin", nil},
 		{"Sec-Fetch-Site: none", nil},
-		{"Sec-Fetch-Site: same-origin\nOrigin: https://img.example.com", nil}, // TLS ends before us
+		{"Sec-Fetch-Site: same-origin\nOrigin: https://img.example.com", nil}, // a proxy ends TLS
 		{"Origin: http://localhost:5000\nHost: localhost:5000", nil},
 		{"Sec-Fetch-Site: cross-site", refused},
 		{"Sec-Fetch-Site: same-site", refused},
@@ -309,7 +311,7 @@ func TestCrossOrigin(t *testing.T) {
 
 var refused = map[string]int{"replace": 403, "put": 403, "delete": 403, "list": 403, "archive": 403}
 
-// TestToken: with a token everything but looking wants it.
+// TestToken checks that everything except viewing images needs the access token.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	o := api.Options{Access: access.Options{Token: "s3cret"}}
@@ -363,8 +365,8 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestTokenFromOtherOrigins: who has the token may come from anywhere, and who
-// has not gets an answer that its page can read.
+// TestTokenFromOtherOrigins checks that a request with the access token may come from any
+// origin. A page of another origin can read the error for a wrong token.
 func TestTokenFromOtherOrigins(t *testing.T) {
 	t.Parallel()
 	const page = "Origin: https://app.example\nSec-Fetch-Site: cross-site"
@@ -379,7 +381,7 @@ func TestTokenFromOtherOrigins(t *testing.T) {
 				t.Errorf("without the token: got %s, want 401 or 403", a)
 			}
 			a.WantHeader(t, "Access-Control-Allow-Origin", "*")
-			// On a server without one no token is right, the empty one neither.
+			// A server without an access token accepts no token, not even an empty one.
 			_, a = try(t, api.Options{}, which, page+"\nAuthorization: Bearer ")
 			if which != "upload" && which != "list" {
 				a.Refusal(t, http.StatusForbidden, "cross_origin")
@@ -388,7 +390,7 @@ func TestTokenFromOtherOrigins(t *testing.T) {
 	}
 }
 
-// TestURLs: what the URLs in answers begin with.
+// TestURLs checks how the URLs in responses begin.
 func TestURLs(t *testing.T) {
 	t.Parallel()
 	parse := func(s string) *url.URL {
@@ -434,7 +436,7 @@ func TestURLs(t *testing.T) {
 	}
 }
 
-// TestLoggedClient: whose address the log has.
+// TestLoggedClient checks which client address the log has.
 func TestLoggedClient(t *testing.T) {
 	t.Parallel()
 	trusted := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
@@ -496,7 +498,7 @@ func TestForwarded(t *testing.T) {
 		"Via: 1.1 proxy\nX-Forwarded-For: 127.0.0.1", // which the client can send itself
 		"Cdn-Loop: cloudflare",
 		"X-Envoy-External-Address: 203.0.113.7",
-		"X-Forwarded-Proto: https", // without a client
+		"X-Forwarded-Proto: https", // without the address of the client
 		"X-Forwarded-Port: 443",
 		"X-Forwarded-Server: proxy",
 		"Forwarded: proto=https;host=localhost",
@@ -505,7 +507,7 @@ func TestForwarded(t *testing.T) {
 			a := refusing.Do(t, r.method, r.path, strings.TrimSuffix(header+"\n"+r.header, "\n"), r.body)
 			switch {
 			case public[which] && a.Status >= 400:
-				t.Errorf("%s with %s: got %s, want it served", which, header, a)
+				t.Errorf("%s with %s: got %s, want a success", which, header, a)
 			case !public[which]:
 				if got := a.Refusal(t, http.StatusForbidden, "remote"); !strings.Contains(got.Message, "--token") {
 					t.Errorf("%s with %s: %q should say what to do", which, header, got.Message)
@@ -520,7 +522,7 @@ func TestForwarded(t *testing.T) {
 	} {
 		for _, which := range []string{"upload", "list", "delete"} {
 			if _, a := try(t, private, which, header); a.Status >= 400 {
-				t.Errorf("%s with %s: got %s, want it done: the client is on this machine", which, header, a)
+				t.Errorf("%s with %s: got %s, want success: the client is on this machine", which, header, a)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ import (
 
 const namesType = "Content-Type: application/x-www-form-urlencoded"
 
-// archive asks for an archive of these images.
+// archive requests an archive of these images.
 func archive(t testing.TB, s *apitest.Server, names ...string) apitest.Answer {
 	t.Helper()
 	return s.Do(t, "POST", "/archive", namesType, namesForm(names...))
@@ -33,7 +33,7 @@ func archive(t testing.TB, s *apitest.Server, names ...string) apitest.Answer {
 
 func namesForm(names ...string) string { return url.Values{"name": names}.Encode() }
 
-// unzip checks that the answer is an archive and returns its files.
+// unzip checks that the response is an archive and returns its files.
 func unzip(t testing.TB, a apitest.Answer) []*zip.File {
 	t.Helper()
 	a.Want(t, http.StatusOK)
@@ -44,8 +44,7 @@ func unzip(t testing.TB, a apitest.Answer) []*zip.File {
 	return z.File
 }
 
-// wantFile checks that a file in an archive has this content; the reader checks
-// its CRC-32.
+// wantFile checks the content of a file in an archive. The reader checks its CRC-32.
 func wantFile(t testing.TB, f *zip.File, content string) {
 	t.Helper()
 	r, err := f.Open()
@@ -66,8 +65,8 @@ func TestArchive(t *testing.T) {
 		"写真 🌄.png":               apitest.Picture(t, 2, 3<<20+17), // many chunks
 		"a+b & c=d;e%f.png":      apitest.Picture(t, 3, 1000),
 		"café.png":               apitest.Picture(t, 4, 131035), // one chunk
-		"Cat.png":                apitest.Picture(t, 5, 0),      // which Windows cannot have beside cat.png
-		"10:30.png":              apitest.Picture(t, 7, 0),      // nor this
+		"Cat.png":                apitest.Picture(t, 5, 0),      // Windows cannot store both this and cat.png
+		"10:30.png":              apitest.Picture(t, 7, 0),      // Windows cannot store this name
 		strings.Repeat("é", 127): apitest.Picture(t, 6, 0),
 	}
 	stored := map[string]apitest.Reply{}
@@ -77,7 +76,7 @@ func TestArchive(t *testing.T) {
 	names := []string{"写真 🌄.png", "cat.png", "café.png", "Cat.png", "10:30.png", strings.Repeat("é", 127), "a+b & c=d;e%f.png"}
 	want := slices.Clone(names)
 	want[3], want[4] = "Cat-2.png", "10_30.png"
-	a := archive(t, s, append(names, "cat.png", "cafe\u0301.png")...) // and two of them again
+	a := archive(t, s, append(names, "cat.png", "cafe\u0301.png")...) // with two names twice
 	a.WantHeaders(t, "Content-Type: application/zip\nCache-Control: no-store\nX-Content-Type-Options: nosniff")
 	if got := a.Header.Get("Content-Disposition"); !regexp.MustCompile(`^attachment; filename="images-20\d\d-\d\d-\d\d-\d{6}\.zip"$`).MatchString(got) {
 		t.Errorf("Content-Disposition: got %q", got)
@@ -87,7 +86,7 @@ func TestArchive(t *testing.T) {
 		got = append(got, f.Name)
 		wantFile(t, f, contents[names[i]])
 		if f.Method != zip.Store || f.NonUTF8 {
-			t.Errorf("%s: got method %d, not UTF-8 %t, want it stored under UTF-8", f.Name, f.Method, f.NonUTF8)
+			t.Errorf("%s: got method %d, not UTF-8 %t, want no compression, and UTF-8", f.Name, f.Method, f.NonUTF8)
 		}
 		if at := stored[names[i]].UploadedAt.Truncate(time.Second); !f.Modified.Equal(at) {
 			t.Errorf("%s: modified %v, want when it was uploaded, %v", f.Name, f.Modified, at)
@@ -98,7 +97,8 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// TestArchiveRefused: what is refused is, before a byte of it is sent.
+// TestArchiveRefused checks that errors are found before the first byte of an archive is
+// sent.
 func TestArchiveRefused(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -149,8 +149,8 @@ func TestArchiveRefused(t *testing.T) {
 	c.Answer(t, http.MethodPost).Refusal(t, http.StatusBadRequest, "cut_off")
 }
 
-// TestArchiveDamaged: an archive that lacks an image is none. What is found at
-// once is an error, and what is found later cuts it off.
+// TestArchiveDamaged checks that an archive never lacks an image. Damage found at the start
+// gives an error. Damage found later cuts the response off.
 func TestArchiveDamaged(t *testing.T) {
 	t.Parallel()
 	store := apitest.NewStore(t)
@@ -185,7 +185,7 @@ func TestArchiveDamaged(t *testing.T) {
 	}
 }
 
-// oneDamaged finds one image damaged behind its first good bytes.
+// oneDamaged is a store that finds one image damaged after its first good bytes.
 type oneDamaged struct {
 	db.Store
 	name string
@@ -199,8 +199,8 @@ func (s oneDamaged) Get(ctx context.Context, name string) (db.Image, db.Body, er
 	return s.Store.Get(ctx, name)
 }
 
-// TestArchiveChanges: an archive has the images that were there when it was
-// asked for, and however many they are, one of them is being read at a time.
+// TestArchiveChanges checks that an archive has the images which existed when it was
+// requested, and that the server reads one image at a time.
 func TestArchiveChanges(t *testing.T) {
 	t.Parallel()
 	store := &watched{Store: apitest.NewStore(t)}
@@ -232,10 +232,10 @@ func TestArchiveChanges(t *testing.T) {
 	}
 }
 
-// watched sees which bodies are open, and how many of them have been read.
+// watched is a store that records which bodies are open and which have been read.
 type watched struct {
 	db.Store
-	begins func() // called once, when the first is about to be read
+	begins func() // called once, before the first read
 
 	mu   sync.Mutex
 	open map[*watchedBody]bool // whether it has been read
@@ -317,7 +317,7 @@ func TestArchiveGone(t *testing.T) {
 	}
 }
 
-// requestArchive requests an archive of the images on a connection of its own.
+// requestArchive requests an archive of the images on a new connection.
 func requestArchive(t *testing.T, s *apitest.Server, names ...string) *apitest.Conn {
 	t.Helper()
 	c, body := s.Dial(t), namesForm(names...)

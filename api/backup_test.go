@@ -19,7 +19,7 @@ import (
 	"imageserver/db/bolt"
 )
 
-// TestBackup restores a copy of the data file by opening it.
+// TestBackup opens a backup as a data file.
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -49,8 +49,8 @@ func TestBackup(t *testing.T) {
 	again.Put(t, "/images/later.png", apitest.Picture(t, 2, 100))
 }
 
-// TestBackupAccess: it is everything that there is, so it is as well guarded as
-// anything.
+// TestBackupAccess checks that a backup, which has everything, needs the access token and
+// the same origin.
 func TestBackupAccess(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
@@ -62,7 +62,7 @@ func TestBackupAccess(t *testing.T) {
 	open.Do(t, "HEAD", "/backup", "", "").Want(t, http.StatusMethodNotAllowed)
 }
 
-// backups is a store whose copies are what the test makes of them.
+// backups is a store whose backups are made by the test.
 type backups struct {
 	db.Store
 	backup func(ctx context.Context) (io.ReadCloser, int64, error)
@@ -79,7 +79,7 @@ func TestBackupRefused(t *testing.T) {
 		}}, api.Options{})
 		r := s.Do(t, "GET", "/backup", "", "").Refusal(t, http.StatusInsufficientStorage, "full")
 		if !strings.Contains(r.Message, "space for a backup") {
-			t.Errorf("the message %q does not speak of the backup", r.Message)
+			t.Errorf("the message %q does not mention the backup", r.Message)
 		}
 	})
 	t.Run("none", func(t *testing.T) {
@@ -93,13 +93,13 @@ func TestBackupRefused(t *testing.T) {
 			return io.NopCloser(strings.NewReader("half")), 8, nil
 		}}, api.Options{})
 		if a, err := s.Try(t, "GET", "/backup", "", nil); err == nil {
-			t.Errorf("got %s, want a connection that breaks off", a)
+			t.Errorf("got %s, want a broken connection", a)
 		}
 	})
 }
 
-// TestBackupOnce: a second backup is refused while the first is made or sent,
-// and not after its client has gone.
+// TestBackupOnce checks that a second backup is refused while the first is made or sent,
+// and allowed when the first client has left.
 func TestBackupOnce(t *testing.T) {
 	t.Parallel()
 	making, gone := make(chan struct{}), make(chan struct{})

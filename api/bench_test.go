@@ -17,22 +17,22 @@ import (
 	"imageserver/api"
 )
 
-// sizes are those of the table in the design, in bytes.
+// sizes are in bytes.
 var sizes = []struct {
 	name string
 	size int
 }{{"20kB", 20_000}, {"100kB", 100_000}, {"1MB", 1_000_000}, {"4MB", 4_000_000}}
 
-// newBenchServer is a server without a log, and a client that keeps as many
-// connections as the benchmark has goroutines.
+// newBenchServer starts a server without a log. Its client keeps as many connections as the
+// benchmark has goroutines.
 func newBenchServer(b *testing.B) *apitest.Server {
 	s := apitest.NewServer(b, api.Options{Log: slog.New(slog.DiscardHandler)})
 	s.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
 	return s
 }
 
-// BenchmarkUpload posts images, another one each time: the same would not be
-// stored again.
+// BenchmarkUpload posts a different image each time: the same image would not be stored
+// again.
 func BenchmarkUpload(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
@@ -66,9 +66,8 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkGetCopy fetches a copy that has been made, of about 20 kB, and an
-// image of the same size.
-func BenchmarkGetCopy(b *testing.B) {
+// BenchmarkGetVariant fetches a stored variant of about 20 kB, and an image of the same size.
+func BenchmarkGetVariant(b *testing.B) {
 	const path = "/images/photo.jpg?w=512"
 	s := newBenchServer(b)
 	s.Put(b, "/images/photo.jpg", apitest.Photo(b, 1, 1600, 1200))
@@ -78,8 +77,8 @@ func BenchmarkGetCopy(b *testing.B) {
 	b.Run("image", func(b *testing.B) { benchmarkGet(b, s.Client, "/images/cat.png", size) })
 }
 
-// BenchmarkGetBare is the yardstick: a handler that writes the same bytes from
-// memory, and does nothing else.
+// BenchmarkGetBare is the lower limit: a handler that only writes the same bytes from
+// memory.
 func BenchmarkGetBare(b *testing.B) {
 	for _, size := range sizes {
 		b.Run(size.name, func(b *testing.B) {
@@ -109,7 +108,7 @@ func benchmarkGet(b *testing.B, s *apitest.Client, path string, size int) {
 	})
 }
 
-// discard sends a request and reads the answer without looking at it.
+// discard sends a request and checks only the status of the response.
 func discard(s *apitest.Client, method, path, header string, body io.Reader, status int) error {
 	r, err := http.NewRequest(method, s.URL+path, body)
 	if err != nil {
@@ -128,9 +127,9 @@ func discard(s *apitest.Client, method, path, header string, body io.Reader, sta
 	return err
 }
 
-// BenchmarkMetrics fetches a small image from a server that counts and from one
-// that does not, by turns, and reports how many times as long the first takes.
-// There is no network in it, beside which the difference could not be seen.
+// BenchmarkMetrics fetches a small image by turns from a server that counts and from one
+// that does not. It reports the ratio of their times. There is no network, which would hide
+// the difference.
 func BenchmarkMetrics(b *testing.B) {
 	store := apitest.NewStore(b)
 	log := slog.New(slog.DiscardHandler)
@@ -159,7 +158,7 @@ func BenchmarkMetrics(b *testing.B) {
 	b.ReportMetric(float64(took[1])/float64(took[0]), "ratio")
 }
 
-// discarded is an answer of which only the status is kept.
+// discarded is a response that keeps only its status.
 type discarded struct {
 	header http.Header
 	status int

@@ -11,18 +11,18 @@ import (
 	"imageserver/api/access"
 )
 
-// clients are how programs upload, and what of the answer they read. A path is
-// of keys with dots between.
+// clients are programs that upload, and what they read from the response. A path is a list
+// of keys separated by dots.
 var clients = []struct {
 	name   string
 	path   string
-	header string // besides the form's
-	before string // parts before the file's
+	header string // in addition to that of the form
+	before string // parts before the file
 	field  string
 	typed  bool   // whether the part has a Content-Type
 	url    string // the path to the image's URL
-	flag   string // the path to what must be true, and in an error false; or empty
-	error  string // the path to the error's message; empty where the status will do
+	flag   string // the path to a value that is 1 on success and missing in an error; or empty
+	error  string // the path to the error message; empty if the program reads only the status
 }{
 	{
 		name: "the contract's fetch", path: "/upload", header: crossOrigin, field: "file", typed: true,
@@ -58,7 +58,7 @@ var clients = []struct {
 		name: "uPic", path: "/upload", header: "User-Agent: uPic", field: "file", typed: true,
 		url: "url",
 	},
-	{ // as /sharex.sxcu sets it up
+	{ // as /sharex.sxcu configures it
 		name: "ShareX", path: "/upload", header: "User-Agent: ShareX/17.0.0", field: "file", typed: true,
 		url: "url", error: "message",
 	},
@@ -70,17 +70,18 @@ var clients = []struct {
 		name: "Python requests", path: "/upload", header: "User-Agent: python-requests/2.32.0\nAccept: */*", field: "file",
 		url: "url", error: "message",
 	},
-	{ // which sends the fields that were left empty too
+	{ // it also sends empty fields
 		name: "an HTML form", path: "/upload", header: crossOrigin + "\nAccept: text/html,application/xhtml+xml,*/*;q=0.8", field: "photos[]", typed: true,
 		before: apitest.Text("title", "") + "\r\n--" + apitest.Boundary + "\r\n" + apitest.File("logo", "", ""),
 		url:    "url", error: "message",
 	},
 }
 
-// crossOrigin is what a browser says of a page that uploads.
+// crossOrigin is the header that a browser sends for a page of another site.
 const crossOrigin = "Origin: https://app.example\nSec-Fetch-Site: cross-site"
 
-// TestClients: programs made for other servers find what they look for.
+// TestClients checks that programs made for other servers find in the response what they
+// need.
 func TestClients(t *testing.T) {
 	t.Parallel()
 	for _, c := range clients {
@@ -106,7 +107,7 @@ func TestClients(t *testing.T) {
 				t.Errorf("%s: got %v, want 1 in %s", c.flag, valueAt(t, a, c.flag), a)
 			}
 
-			a = post("no image")
+			a = post("not an image")
 			a.Want(t, http.StatusUnsupportedMediaType)
 			if message, _ := valueAt(t, a, c.error).(string); c.error != "" && !strings.Contains(message, "my cat.png") {
 				t.Errorf("%s: got %q, want it to name the file", c.error, message)
@@ -118,7 +119,7 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// valueAt is the value at a path in an answer's JSON, or nil when there is none.
+// valueAt returns the value at a path in the JSON of a response, or nil if it is missing.
 func valueAt(t testing.TB, a apitest.Answer, path string) any {
 	t.Helper()
 	var value any = decode(t, a)
@@ -129,7 +130,7 @@ func valueAt(t testing.TB, a apitest.Answer, path string) any {
 	return value
 }
 
-// TestBareClients: those that send no form, or read no JSON.
+// TestBareClients uploads without a form, and as a client that does not read JSON.
 func TestBareClients(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -147,7 +148,8 @@ func TestBareClients(t *testing.T) {
 	}
 }
 
-// TestWrongBodies: what is no form is told how to become one, on this server.
+// TestWrongBodies checks that the error for a body which is not a form says how to send a
+// form to this server.
 func TestWrongBodies(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})

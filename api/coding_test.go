@@ -9,8 +9,8 @@ import (
 	"imageserver/api"
 )
 
-// TestContentEncoding: each request with a body says why a compressed one is
-// refused, and in which coding it may come.
+// TestContentEncoding checks that a compressed body is refused, and that the response names
+// the codings that are accepted.
 func TestContentEncoding(t *testing.T) {
 	t.Parallel()
 	cat := apitest.Picture(t, 1, 0)
@@ -43,7 +43,8 @@ func TestContentEncoding(t *testing.T) {
 		method, path, _ := strings.Cut(c.request, " ")
 		s.Do(t, method, path, c.header+"\nContent-Encoding: Identity", c.body).Want(t, c.status)
 	}
-	// Without a coding the same status does not have the header (RFC 9110 section 12.5.3).
+	// The header is missing if the request had no coding, although the status is the same
+	// (RFC 9110 section 12.5.3).
 	a := s.Do(t, "PUT", "/images/text.png", "", "no image")
 	a.Refusal(t, 415, "not_an_image")
 	a.WantHeader(t, "Accept-Encoding", "")

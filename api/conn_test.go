@@ -13,20 +13,21 @@ import (
 	"imageserver/api"
 )
 
-// TestSteadyReader: a client that takes little at a time, and never stops, is
-// slow and has not stalled.
+// TestSteadyReader checks that a client which always reads, but little at a time, does not
+// count as stalled. It needs real sockets and real time: the kernel decides when the server
+// can write.
 func TestSteadyReader(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
-		t.Skip("this system has no bound on what waits to be sent")
+		t.Skip("this system does not limit how much waits to be sent")
 	}
-	const stall = 3 * time.Second // others compute meanwhile, and this client must not seem to stall
+	const stall = 3 * time.Second // on a busy machine this client must not seem to stall
 	s := apitest.NewServer(t, api.Options{Stall: stall})
 	content := apitest.Picture(t, 1, 12<<20)
 	s.Put(t, "/images/cat.png", content)
 	conn := s.Dial(t)
-	// A large receive buffer, once full, is offered to the sender again only
-	// when a sixteenth of it is free.
+	// A full receive buffer is offered to the sender again only when a sixteenth of it is
+	// free.
 	if err := conn.TCP.SetReadBuffer(128 << 10); err != nil {
 		t.Fatal(err)
 	}
@@ -45,18 +46,18 @@ func TestSteadyReader(t *testing.T) {
 			t.Fatalf("the connection ended after %d bytes: %v", len(got), err)
 		}
 	}
-	read(6 << 20) // so that the server's buffer has grown to what it may
+	read(6 << 20) // until the send buffer of the server has grown to its limit
 	for begin := time.Now(); time.Since(begin) < 2*stall; time.Sleep(stall / 30) {
 		read(40 << 10)
 	}
 	read(len(content) - len(got))
 	if string(got) != content {
-		t.Error("the image arrived changed")
+		t.Error("the content of the image changed")
 	}
 }
 
-// TestAnswerSizes: answers of every size around net/http's buffer come whole
-// and in order, also when the requests were sent all at once.
+// TestAnswerSizes checks that responses of every size around the buffer of net/http arrive
+// whole and in order, also when all requests were sent at once.
 func TestAnswerSizes(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})

@@ -17,7 +17,7 @@ import (
 	"imageserver/db"
 )
 
-// brokenStore fails with err, or panics when there is none.
+// brokenStore fails with err. Without err it panics.
 type brokenStore struct {
 	db.Store
 	err error
@@ -42,7 +42,7 @@ func (s brokenStore) List(context.Context, db.ListOptions) ([]db.Image, string, 
 }
 func (s brokenStore) Delete(context.Context, string, db.DeleteOptions) error { return s.fail() }
 
-// storeRequests are requests that ask the store.
+// storeRequests returns the requests that use the store.
 func storeRequests(t testing.TB) map[string]request {
 	t.Helper()
 	cat := apitest.Picture(t, 1, 0)
@@ -59,7 +59,8 @@ func storeRequests(t testing.TB) map[string]request {
 	}
 }
 
-// TestInternalErrors: a failure of ours is logged in full and not shown.
+// TestInternalErrors checks that a failure of the server is in the log but not in the
+// response.
 func TestInternalErrors(t *testing.T) {
 	t.Parallel()
 	for what, store := range map[string]brokenStore{
@@ -76,7 +77,7 @@ func TestInternalErrors(t *testing.T) {
 					a.Refusal(t, http.StatusInternalServerError, "internal")
 				}
 				if strings.Contains(a.Body, "fire") {
-					t.Errorf("%s says too much", a)
+					t.Errorf("%s contains internal details", a)
 				}
 				if which != "list" && which != "find" && which != "archive" {
 					a.WantHeader(t, "Access-Control-Allow-Origin", "*")
@@ -85,13 +86,13 @@ func TestInternalErrors(t *testing.T) {
 					t.Errorf("logged as %s, want an error", line)
 				}
 				s.Log.Wait(t, `"status":500`)
-				s.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK) // and the server goes on
+				s.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK) // and the server still works
 			})
 		}
 	}
 }
 
-// TestStoreErrors: what the store says in the words of HTTP.
+// TestStoreErrors checks the status and the code for the errors of the store.
 func TestStoreErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -117,14 +118,14 @@ func TestStoreErrors(t *testing.T) {
 					return
 				}
 				if got := a.Refusal(t, c.status, c.code); strings.Contains(got.Message, "/var/lib") {
-					t.Errorf("the message %q says too much", got.Message)
+					t.Errorf("the message %q contains internal details", got.Message)
 				}
 			})
 		}
 	}
 }
 
-// TestRoutes: what there is not.
+// TestRoutes requests paths and methods that do not exist.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -186,14 +187,14 @@ func TestHealth(t *testing.T) {
 	for _, path := range paths[1:] {
 		draining.Do(t, "GET", path, "", "").Refusal(t, http.StatusServiceUnavailable, "draining")
 	}
-	draining.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0)) // what still comes is served
+	draining.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0)) // requests are still served
 }
 
 type unready struct{ db.Store }
 
 func (unready) Ready(context.Context) error { return db.ErrReadOnly }
 
-// TestLog: a line for each request, and none for health checks.
+// TestLog checks that every request has a line in the log, except health checks.
 func TestLog(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
@@ -211,8 +212,8 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestDamagedImage: bytes that are wrong are never sent. What is found at
-// once is an error, and what is found later cuts the answer off.
+// TestDamagedImage checks that wrong bytes are never sent. Damage found at the start gives
+// an error. Damage found later cuts the response off.
 func TestDamagedImage(t *testing.T) {
 	t.Parallel()
 	store := apitest.NewStore(t)
@@ -249,13 +250,12 @@ func TestDamagedImage(t *testing.T) {
 	}
 }
 
-// cutOff reports whether the error is that of an answer whose end the server did
-// not send.
+// cutOff reports whether an error means that the server did not send the end of a response.
 func cutOff(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || *apitest.Secure && strings.Contains(fmt.Sprint(err), "INTERNAL_ERROR; received from peer")
 }
 
-// damagedStore finds images damaged behind their first good bytes.
+// damagedStore finds every image damaged after its first good bytes.
 type damagedStore struct {
 	db.Store
 	good int64

@@ -31,7 +31,7 @@ func TestExpiry(t *testing.T) {
 		"0", "-1", "-5m", "0d", "900ms", "soon", "7 days", "7D", "d", "1.5d", "3651d", "315360001", "521w5d", "600w", "9223372036854775807", "99999999999999999999", "106751992d", "NaN", "1e3", " 5", "5\x00",
 	} {
 		if got, err := expiry(text, now); err == nil {
-			t.Errorf("%q: got %v, want a refusal", text, got)
+			t.Errorf("%q: got %v, want an error", text, got)
 		} else if e := refusalOf(err); e.Status != 400 || e.Code != "bad_expiry" {
 			t.Errorf("%q: got %d %s, want 400 bad_expiry", text, e.Status, e.Code)
 		}

@@ -13,14 +13,14 @@ import (
 	"imageserver/db/bolt"
 )
 
-// newScarceServer is a server whose store has memory for one upload at a time.
+// newScarceServer starts a server whose store has memory for one upload at a time.
 func newScarceServer(t *testing.T) *apitest.Server {
 	t.Helper()
 	return apitest.Serve(t, apitest.OpenStore(t, bolt.Options{UploadMemory: 1}), api.Options{})
 }
 
-// TestGiveWay: an upload that has stalled ends when another one waits for memory,
-// and its client is told so. Until then it is left alone.
+// TestGiveWay checks that a stalled upload ends when another upload waits for memory, and
+// that its client gets the reason.
 func TestGiveWay(t *testing.T) {
 	t.Parallel()
 	cat, dog := apitest.Picture(t, 1, 300_000), apitest.Picture(t, 2, 300_000)
@@ -51,10 +51,10 @@ func TestGiveWay(t *testing.T) {
 				case a := <-gone:
 					a.Refusal(t, http.StatusRequestTimeout, "too_slow")
 					if !strings.Contains(a.Body, "while others were waiting") {
-						t.Errorf("the answer is %s, want the reason", a.Body)
+						t.Errorf("the response is %s, want the reason", a.Body)
 					}
 					if _, err := io.ReadAll(conn.R); err != nil {
-						t.Errorf("after the refusal: %v, want the connection closed", err)
+						t.Errorf("after the error: %v, want the connection closed", err)
 					}
 					return
 				default:

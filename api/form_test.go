@@ -14,13 +14,13 @@ import (
 	"imageserver/api"
 )
 
-// TestForms: bodies as clients write them, and as they should not.
+// TestForms sends bodies as clients write them, and wrong ones.
 func TestForms(t *testing.T) {
 	t.Parallel()
 	cat := apitest.Picture(t, 1, 0)
 	const dispo = "Content-Disposition: form-data; name=\"file\"; filename=\"cat.png\"\n"
 	for name, c := range map[string]struct {
-		header string // formType when empty
+		header string // FormType if empty
 		body   string
 		status int
 		code   string // of an error
@@ -48,7 +48,7 @@ func TestForms(t *testing.T) {
 			status: 201, stored: []string{"drawing.svg"},
 		},
 
-		// Encodings of parts are from the time of mail (RFC 7578 section 4.7).
+		// Mail has encodings of parts; RFC 7578 section 4.7 deprecates them.
 		"encoding binary":                   {body: apitest.Form(apitest.Part(dispo+"Content-Transfer-Encoding: binary", cat)), status: 201, stored: []string{"cat.png"}},
 		"encoding base64":                   {body: apitest.Form(apitest.Part(dispo+"Content-Transfer-Encoding: base64", base64.StdEncoding.EncodeToString([]byte(cat)))), status: 201, stored: []string{"cat.png"}},
 		"encoding base64, broken":           {body: apitest.Form(apitest.Part(dispo+"Content-Transfer-Encoding: base64", base64.StdEncoding.EncodeToString([]byte(cat))+"=")), status: 400, code: "bad_form"},
@@ -75,7 +75,7 @@ func TestForms(t *testing.T) {
 		"cut off in the header": {body: apitest.Form(apitest.File("file", "cat.png", cat))[:60], status: 400, code: "cut_off"},
 		"cut off in the second file's header": {
 			body:   strings.SplitAfter(apitest.Form(apitest.File("a", "cat.png", cat), apitest.File("b", "dog.png", cat)), `name="b"`)[0],
-			status: 400, code: "cut_off", // what is cut off may have been the first one's expires_in
+			status: 400, code: "cut_off", // the missing part may be the expires_in of the first file
 		},
 		"no end of a boundary":   {body: "--" + apitest.Boundary + "\r\n" + apitest.Text("a", "1") + "\r\n--" + apitest.Boundary + "--x\r\n", status: 400, code: "bad_form"},
 		"a header without colon": {body: apitest.Form(apitest.Part("Content-Disposition", cat)), status: 400, code: "no_file"},
@@ -87,7 +87,7 @@ func TestForms(t *testing.T) {
 			body:   apitest.Form(apitest.Part("X-Long: "+strings.Repeat("x", 11<<20), cat)),
 			status: 400, code: "bad_form",
 		},
-		"a header of 9 MB": { // 64 clients that send one must not take the server's memory
+		"a header of 9 MB": { // 64 clients that send one must not fill the memory of the server
 			body:   apitest.Form(apitest.Part("X-Long: "+strings.Repeat("x", 9<<20), "") + "\r\n--" + apitest.Boundary + "\r\n" + apitest.File("file", "cat.png", cat)),
 			status: 400, code: "bad_form",
 		},
@@ -130,7 +130,7 @@ func TestForms(t *testing.T) {
 	}
 }
 
-// TestTruncatedForm: the connection ends before the Content-Length is reached.
+// TestTruncatedForm sends less than the Content-Length.
 func TestTruncatedForm(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})

@@ -16,7 +16,7 @@ import (
 	"imageserver/db"
 )
 
-// deleteAll deletes all images, since fuzzing makes very many.
+// deleteAll deletes all images, because fuzzing stores many.
 func deleteAll(t testing.TB, s *apitest.Server) {
 	t.Helper()
 	for _, name := range s.Stored(t) {
@@ -26,8 +26,8 @@ func deleteAll(t testing.TB, s *apitest.Server) {
 	}
 }
 
-// FuzzUpload posts what may be a form. Whatever it is, the server does not
-// fail, and what it says it has stored can be fetched as it was sent.
+// FuzzUpload posts any bytes as a form. The server must not fail, and what it reports as
+// stored can be fetched as it was sent.
 func FuzzUpload(f *testing.F) {
 	s := apitest.NewServer(f, api.Options{MaxUpload: 1 << 20})
 	svg, gif := apitest.Sample(f, "prefixed.svg"), apitest.Sample(f, "gradient.gif")
@@ -54,7 +54,7 @@ func FuzzUpload(f *testing.F) {
 			t.Fatalf("got %s", a)
 		}
 		got := a.Reply(t)
-		images := map[string]apitest.Image{} // by name, for one may have replaced another
+		images := map[string]apitest.Image{} // by name, because one may have replaced another
 		for _, i := range got.Images {
 			images[i.Filename] = i
 		}
@@ -70,19 +70,19 @@ func FuzzUpload(f *testing.F) {
 				t.Errorf("%q: got %d bytes with the ETag %s of the %d with %s", i.Filename, len(image.Body), apitest.ETag(image.Body), i.Size, image.Header.Get("ETag"))
 			}
 			if !sent[image.Body] {
-				t.Errorf("%q: got %q, which is no file of the form", i.Filename, image.Body)
+				t.Errorf("%q: got %q, which is not a file of the form", i.Filename, image.Body)
 			}
 			if clean := db.CleanName(i.Filename, ""); clean != i.Filename {
 				t.Errorf("stored as %q, want %q", i.Filename, clean)
 			}
 		}
 		if stored := s.Stored(t); len(stored) != len(images) {
-			t.Errorf("%q are stored, and the answer is %s", stored, a)
+			t.Errorf("%q are stored, but the response is %s", stored, a)
 		}
 	})
 }
 
-// files are the contents of a form's parts, as far as it can be read.
+// files returns the contents of the parts of a form, as far as it can be read.
 func files(body []byte) map[string]bool {
 	contents := map[string]bool{}
 	parts := multipart.NewReader(bytes.NewReader(body), apitest.Boundary)
@@ -99,8 +99,8 @@ func files(body []byte) map[string]bool {
 	}
 }
 
-// FuzzImagePath writes names into URLs in all ways: what the path says, decoded
-// once, is the image's name, or is refused.
+// FuzzImagePath writes any bytes into URLs. The path, decoded once, must be the name of the
+// image, or the request is refused.
 func FuzzImagePath(f *testing.F) {
 	s := apitest.NewServer(f, api.Options{})
 	for _, path := range []string{
@@ -114,7 +114,7 @@ func FuzzImagePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path string) {
 		u, err := url.Parse(s.URL + "/images/" + path)
 		if err != nil || len(path) > 10_000 || apitest.Scheme()+u.Host != s.URL {
-			t.Skip("no URL, or too long a one")
+			t.Skip("not a URL, or too long")
 		}
 		name, err := db.CheckName(strings.TrimPrefix(u.Path, "/images/"))
 		target := u.EscapedPath()
@@ -127,7 +127,7 @@ func FuzzImagePath(f *testing.F) {
 		}
 		got := put.Success(t, http.StatusCreated)
 		if got.Filename != name {
-			t.Errorf("%q is called %q, want %q", path, got.Filename, name)
+			t.Errorf("%q is stored as %q, want %q", path, got.Filename, name)
 		}
 		s.Do(t, "GET", s.Path(t, got.URL), "", "").WantImage(t, content)
 		s.Do(t, "GET", target, "", "").WantImage(t, content)

@@ -56,7 +56,7 @@ func TestHTTP2(t *testing.T) {
 	part := s.Do(t, "GET", "/images/cat.png", "Range: bytes=1000-1999", "")
 	part.Want(t, http.StatusPartialContent)
 	if part.Body != cat[1000:2000] {
-		t.Error("the part is not the image's")
+		t.Error("the range has other bytes than the image")
 	}
 	s.Do(t, "GET", "/images/cat.png?w=16", "", "").Want(t, http.StatusOK)
 	s.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, http.StatusNoContent)

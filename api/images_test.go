@@ -39,14 +39,14 @@ func TestList(t *testing.T) {
 	cat := s.Put(t, "/images/my%20cat.png", apitest.Picture(t, 1, 0))
 	dog := s.Put(t, "/images/dog.png", apitest.Picture(t, 2, 0))
 	a = s.Do(t, "GET", "/images", "", "")
-	dog.DeleteURL, cat.DeleteURL = "", "" // those are not told again
+	dog.DeleteURL, cat.DeleteURL = "", "" // only the first response has the delete URLs
 	if diff := cmp.Diff([]apitest.Image{dog.Image, cat.Image}, a.Success(t, http.StatusOK).Images); diff != "" {
 		t.Errorf("images (-want +got):\n%s", diff)
 	}
 	s.Do(t, "HEAD", "/images", "", "").Want(t, http.StatusOK)
 }
 
-// TestPaging follows next and Link, each to the end.
+// TestPaging follows next and Link to the last page.
 func TestPaging(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -143,7 +143,7 @@ func TestListQueries(t *testing.T) {
 	}
 }
 
-// TestListOrders: in which order, and that the next pages keep to it.
+// TestListOrders checks each order, and that the next pages keep it.
 func TestListOrders(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -219,7 +219,8 @@ func TestListOrders(t *testing.T) {
 	}
 }
 
-// TestListName: one image by its exact name, for which the store lists nothing.
+// TestListName checks that the list finds one image by its exact name without the List of
+// the store.
 func TestListName(t *testing.T) {
 	t.Parallel()
 	s := apitest.Serve(t, noList{apitest.NewStore(t)}, api.Options{})
@@ -255,14 +256,14 @@ func TestListName(t *testing.T) {
 	}
 }
 
-// noList cannot list.
+// noList is a store whose List fails.
 type noList struct{ db.Store }
 
 func (noList) List(context.Context, db.ListOptions) ([]db.Image, string, error) {
 	return nil, "", errors.New("a List")
 }
 
-// TestListLimit: the default and the most that the store is asked for.
+// TestListLimit checks the default and the highest limit that the store gets.
 func TestListLimit(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]int{"": 50, "?limit=": 50, "?limit=1": 1, "?limit=1000": 1000, "?limit=1001": 1000, "?limit=99999999": 1000} {
@@ -274,7 +275,7 @@ func TestListLimit(t *testing.T) {
 	}
 }
 
-// limitStore remembers the limit it was asked for last.
+// limitStore records the limit of the last List.
 type limitStore struct {
 	db.Store
 	limit int

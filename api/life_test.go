@@ -19,8 +19,8 @@ import (
 	"imageserver/db"
 )
 
-// fields makes form data of fields and files, in this order: "name=value", or
-// "name@file" for a file with a picture of its own.
+// fields returns a form with these parts, in this order: "name=value", or "name@file" for a
+// file whose content is unique.
 func fields(picture string, parts ...string) string {
 	list := make([]string, len(parts))
 	for i, part := range parts {
@@ -34,8 +34,8 @@ func fields(picture string, parts ...string) string {
 	return apitest.Form(list...)
 }
 
-// TestExpiresIn: an upload says in a field, before its file or behind it, in the
-// query or in the header how long the image is to live.
+// TestExpiresIn checks that an upload sets the lifetime of its image by a field before or
+// after the file, in the query or in the header.
 func TestExpiresIn(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -75,7 +75,8 @@ func TestExpiresIn(t *testing.T) {
 	}
 }
 
-// TestBadExpiresIn: nothing is stored for ever that was to go.
+// TestBadExpiresIn checks that an image with a wrong lifetime is not stored, because it
+// would never expire.
 func TestBadExpiresIn(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -102,16 +103,16 @@ func TestBadExpiresIn(t *testing.T) {
 
 	late := s.Do(t, "POST", "/upload", apitest.FormType, fields(png, "file@a.png", "file@b.png", "expires_in=60"))
 	if r := late.Refusal(t, http.StatusBadRequest, "bad_expiry"); !strings.Contains(r.Message, "before the first file") || len(r.Images) != 1 {
-		t.Errorf("got %s, want it to say where the field goes, and what is stored", late)
+		t.Errorf("got %s, want it to say where the field belongs and what is stored", late)
 	}
 	empty := apitest.Form(apitest.File("file", "", ""), apitest.File("file2", "e.png", png+"e"), apitest.Text("expires_in", "60"))
 	if got := s.Do(t, "POST", "/upload", apitest.FormType, empty).Success(t, http.StatusCreated); got.ExpiresAt.IsZero() {
-		t.Error("behind a field left empty: the image does not expire")
+		t.Error("after an empty file field: the image does not expire")
 	}
 	early := s.Do(t, "POST", "/upload", apitest.FormType, fields(png, "expires_in=60", "file@c.png", "file@d.png")).Success(t, http.StatusCreated)
 	for _, i := range early.Images {
 		if i.ExpiresAt.IsZero() {
-			t.Errorf("%s does not expire, though the field came first", i.Filename)
+			t.Errorf("%s does not expire, although the field came first", i.Filename)
 		}
 	}
 }
@@ -143,7 +144,8 @@ func TestExpired(t *testing.T) {
 	})
 }
 
-// TestExpiryOfTheSame: the same bytes again never shorten a life.
+// TestExpiryOfTheSame checks that a second upload of the same bytes never shortens the
+// lifetime.
 func TestExpiryOfTheSame(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -162,12 +164,12 @@ func TestExpiryOfTheSame(t *testing.T) {
 		t.Errorf("without: got %v, want none", ever.ExpiresAt)
 	}
 	if still := send("?expires_in=60"); !still.ExpiresAt.IsZero() {
-		t.Errorf("with one after that: got %v, want none", still.ExpiresAt)
+		t.Errorf("with a lifetime after that: got %v, want none", still.ExpiresAt)
 	}
 }
 
-// TestDeleteURL: its holder deletes with it, and with nothing else; to look at it
-// deletes nothing.
+// TestDeleteURL checks that only the delete URL of an image deletes it without the access
+// token, and that a GET of the URL deletes nothing.
 func TestDeleteURL(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "s3cret"}, Trash: time.Hour})
@@ -181,11 +183,11 @@ func TestDeleteURL(t *testing.T) {
 	}
 	path := s.Path(t, cat.DeleteURL)
 	if again := upload("cat.png", 1); again.DeleteURL != "" {
-		t.Error("who sends the same bytes again may delete them")
+		t.Error("a second upload of the same bytes returns a delete URL")
 	}
 	list := s.Do(t, "GET", "/images", token, "")
 	if strings.Contains(list.Body, "delete_url") {
-		t.Error("the list tells the URLs")
+		t.Error("the list contains delete URLs")
 	}
 
 	page := s.Do(t, "GET", path, "Accept: text/html", "")
@@ -204,11 +206,11 @@ func TestDeleteURL(t *testing.T) {
 		s.Do(t, "DELETE", wrong, "", "").Refusal(t, http.StatusNotFound, "not_found")
 	}
 	if log := s.Log.String(); strings.Contains(log, strings.TrimPrefix(path, "/delete/")) || !strings.Contains(log, "/delete/…") {
-		t.Error("the log has the key")
+		t.Error("the log has the delete key, or not the path")
 	}
 	asked := s.Do(t, "OPTIONS", path, "Origin: https://app.example.com\nAccess-Control-Request-Method: DELETE", "")
 	if got := asked.Header.Get("Access-Control-Allow-Methods"); !strings.Contains(got, "DELETE") {
-		t.Errorf("pages of other origins may %q, want DELETE among it", got)
+		t.Errorf("Access-Control-Allow-Methods: got %q, want DELETE in it", got)
 	}
 	s.Do(t, "DELETE", path, "Origin: https://app.example.com\nSec-Fetch-Site: cross-site", "").Want(t, http.StatusNoContent)
 	s.Do(t, "GET", "/images/cat.png", "", "").Refusal(t, http.StatusNotFound, "not_found")
@@ -218,7 +220,7 @@ func TestDeleteURL(t *testing.T) {
 		t.Errorf("got %s, want a page that says so", gone)
 	}
 
-	// Renamed it can still be deleted, and by the button of the page.
+	// A renamed image can still be deleted, also by the button on the page.
 	s.Do(t, "POST", "/images/dog.png/rename", token, `{"filename": "<b>.png"}`).Success(t, http.StatusOK)
 	path = s.Path(t, dog.DeleteURL)
 	if page := s.Do(t, "GET", path, "Accept: text/html", ""); !strings.Contains(page.Body, "&lt;b&gt;.png") || strings.Contains(page.Body, "<b>.png") {
@@ -232,34 +234,35 @@ func TestDeleteURL(t *testing.T) {
 		t.Errorf("the trash is %s, want cat.png in it", got)
 	}
 
-	// One that is replaced is another's: the old URL does not delete the new one.
+	// The URL of a replaced image does not delete the new one.
 	old := upload("bird.png", 3)
 	upload("bird.png", 4)
 	s.Do(t, "DELETE", s.Path(t, old.DeleteURL), "", "").Refusal(t, http.StatusNotFound, "not_found")
 	s.Do(t, "GET", "/images/bird.png", "", "").Want(t, http.StatusOK)
 }
 
-// undeletable is a store that deletes nothing.
+// undeletable is a store whose Delete fails.
 type undeletable struct{ db.Store }
 
 func (undeletable) Delete(context.Context, string, db.DeleteOptions) error {
 	return errors.New("the disk is on fire")
 }
 
-// TestDeleteFails: the page says what happened, and the log has why.
+// TestDeleteFails checks that the page reports the failure and that only the log has the
+// cause.
 func TestDeleteFails(t *testing.T) {
 	t.Parallel()
 	s := apitest.Serve(t, undeletable{apitest.NewStore(t)}, api.Options{})
 	path := s.Path(t, s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0)).DeleteURL)
 	page := s.Do(t, "POST", path, "Accept: text/html", "")
 	if page.Status != http.StatusInternalServerError || !strings.Contains(page.Body, "That did not work") || strings.Contains(page.Body, "fire") {
-		t.Errorf("got %s, want a page that says it did not work, and no more", page)
+		t.Errorf("got %s, want a page that reports a failure without the cause", page)
 	}
 	s.Do(t, "DELETE", path, "", "").Refusal(t, http.StatusInternalServerError, "internal")
 	s.Log.Wait(t, "POST", "the disk is on fire")
 }
 
-// TestTrash: what is deleted or replaced can be brought back.
+// TestTrash checks that deleted and replaced images can be restored.
 func TestTrash(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Trash: time.Hour})
@@ -296,7 +299,7 @@ func TestTrash(t *testing.T) {
 	s.Do(t, "DELETE", "/images/cat%201.png", "", "").Want(t, http.StatusNoContent)
 	s.Do(t, "DELETE", "/images/cat%201-2.png", "", "").Want(t, http.StatusNoContent)
 	if a := s.Do(t, "DELETE", "/images?trash", "", ""); a.Status != http.StatusOK || !strings.Contains(a.Body, `"deleted":2`) {
-		t.Errorf("got %s, want 2 deleted for good", a)
+		t.Errorf("got %s, want 2 images deleted", a)
 	}
 	if got, _ := list(t, s, "?trash"); len(got) != 0 {
 		t.Errorf("the trash has %q, want nothing", got)
@@ -306,7 +309,7 @@ func TestTrash(t *testing.T) {
 	s.Do(t, "DELETE", "/images?trash=maybe", "", "").Refusal(t, http.StatusBadRequest, "bad_flag")
 }
 
-// TestNoTrash: without one, what is deleted is gone.
+// TestNoTrash checks that without a trash a deleted image cannot be restored.
 func TestNoTrash(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -346,7 +349,8 @@ func TestRename(t *testing.T) {
 	s.Do(t, "POST", "/images/taken.png/rename", "Origin: https://evil.example\nSec-Fetch-Site: cross-site", `{"filename": "x.png"}`).Refusal(t, http.StatusForbidden, "cross_origin")
 }
 
-// TestStrip: the metadata goes, the picture stays, and the answer says so.
+// TestStrip checks that the metadata is removed, the picture is kept, and the response says
+// so.
 func TestStrip(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -364,7 +368,7 @@ func TestStrip(t *testing.T) {
 		}
 	}
 	if not := s.Do(t, "PUT", "/images/not.jpg?strip=0", "", apitest.Sample(t, "tagged.jpg")).Success(t, http.StatusCreated); not.Stripped {
-		t.Error("strip=0: it is stripped")
+		t.Error("strip=0: the image is stripped")
 	}
 	s.Do(t, "PUT", "/images/a.gif?strip", "", apitest.Sample(t, "gradient.gif")).Refusal(t, http.StatusUnprocessableEntity, "cannot_strip")
 	s.Do(t, "PUT", "/images/a.jpg?strip", "", apitest.Sample(t, "tagged.jpg")[:3000]).Want(t, http.StatusUnprocessableEntity)
@@ -378,7 +382,7 @@ func TestStrip(t *testing.T) {
 	all.Do(t, "PUT", "/images/a.gif", "", apitest.Sample(t, "gradient.gif")).Refusal(t, http.StatusUnprocessableEntity, "cannot_strip")
 }
 
-// contentDigest is the value of a Content-Digest field.
+// contentDigest returns the value of a Content-Digest field.
 func contentDigest(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return "sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"

@@ -71,11 +71,11 @@ func TestLimits(t *testing.T) {
 
 	none := getLimits(t, apitest.NewServer(t, api.Options{Allow: []format.Type{}}))
 	if none.Types == nil || len(none.Types) > 0 {
-		t.Errorf("types of a server that takes none: got %v, want []", none.Types)
+		t.Errorf("types of a server that accepts none: got %v, want []", none.Types)
 	}
 }
 
-// TestLimitsHold: what they promise is what happens.
+// TestLimitsHold checks that the server keeps the limits that it reports.
 func TestLimitsHold(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{MaxUpload: 2000})

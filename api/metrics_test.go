@@ -19,14 +19,14 @@ import (
 	"imageserver/db/bolt"
 )
 
-// newMetered starts a server whose metrics are those of its store, too.
+// newMetered starts a server that also has the metrics of its store.
 func newMetered(t *testing.T, o api.Options) *apitest.Server {
 	t.Helper()
 	o.Metrics = api.NewMetrics()
 	return apitest.Serve(t, apitest.OpenStore(t, bolt.Options{Committed: o.Metrics.Commit}), o)
 }
 
-// scrape returns the samples: name and labels → value.
+// scrape returns the value for each name with labels.
 func scrape(t *testing.T, s *apitest.Server) (samples map[string]float64, text string) {
 	t.Helper()
 	a := s.Do(t, "GET", "/metrics", "", "")
@@ -50,7 +50,7 @@ func TestMetrics(t *testing.T) {
 	s.Do(t, "PUT", "/images/cat.png", "", cat).Want(t, 200)
 	s.Upload(t, apitest.File("file", "cat.png", dog)).Want(t, 201) // as cat-2.png
 	s.Do(t, "PUT", "/images/cat.png", "", apitest.Picture(t, 3, 10_000)).Want(t, 200)
-	s.Do(t, "PUT", "/images/text.png", "", "no image at all").Want(t, 415)
+	s.Do(t, "PUT", "/images/text.png", "", "not an image").Want(t, 415)
 	s.Upload(t, apitest.Text("a", "b")).Want(t, 400)
 	for range 3 {
 		s.Do(t, "GET", "/images/cat-2.png", "", "").Want(t, 200)
@@ -69,8 +69,8 @@ func TestMetrics(t *testing.T) {
 		`http_requests_total{method="other",route="other",status="404"}`:      1,
 		`http_requests_total{method="other",route="other",status="405"}`:      1,
 		`http_request_duration_seconds_count{method="GET",route="/images/*"}`: 5,
-		`http_request_body_bytes_total{method="PUT",route="/images/*"}`:       float64(2*len(cat) + 10_000 + len("no image at all")),
-		`http_requests_in_flight`:                    1, // this one
+		`http_request_body_bytes_total{method="PUT",route="/images/*"}`:       float64(2*len(cat) + 10_000 + len("not an image")),
+		`http_requests_in_flight`:                    1, // this request
 		`uploads_total{result="created"}`:            1,
 		`uploads_total{result="renamed"}`:            1,
 		`uploads_total{result="replaced"}`:           1,
@@ -97,15 +97,15 @@ func TestMetrics(t *testing.T) {
 		`http_response_body_bytes_total{method="GET",route="/images/*"}`,
 	} {
 		if got[some] <= 0 {
-			t.Errorf("%s: got %v, want more than nothing", some, got[some])
+			t.Errorf("%s: got %v, want more than 0", some, got[some])
 		}
 	}
 	if !strings.Contains(body, "go_build_info{") {
-		t.Error("it lacks go_build_info")
+		t.Error("go_build_info is missing")
 	}
 	for _, name := range []string{"cat.png", "cat-2", "secret", "such", "BREW"} {
 		if strings.Contains(body, name) {
-			t.Errorf("what a client sent is in the metrics: %s", name)
+			t.Errorf("the metrics have a text that a client sent: %s", name)
 		}
 	}
 	problems, err := promlint.New(strings.NewReader(body)).Lint()
@@ -119,7 +119,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsBounded: no client makes the metrics grow.
+// TestMetricsBounded checks that clients cannot add metrics.
 func TestMetricsBounded(t *testing.T) {
 	t.Parallel()
 	s := newMetered(t, api.Options{})
@@ -128,7 +128,7 @@ func TestMetricsBounded(t *testing.T) {
 		_, text := scrape(t, s)
 		return regexp.MustCompile(`(?m)^imageserver_http_requests_total.*\}`).FindAllString(text, -1)
 	}
-	names() // which counts itself
+	names() // this request is counted too
 	before := names()
 	for i := range 20 {
 		s.Do(t, fmt.Sprint("X", i), fmt.Sprintf("/%d", i), "", "").Want(t, 404)
@@ -138,7 +138,7 @@ func TestMetricsBounded(t *testing.T) {
 	}
 }
 
-// TestMetricsAccess: they are for whom the list is for.
+// TestMetricsAccess checks that the metrics have the same access rules as the list.
 func TestMetricsAccess(t *testing.T) {
 	t.Parallel()
 	s := newMetered(t, api.Options{Access: access.Options{Token: "s3cret"}})
@@ -149,7 +149,8 @@ func TestMetricsAccess(t *testing.T) {
 	apitest.NewServer(t, api.Options{}).Do(t, "GET", "/metrics", "", "").Refusal(t, http.StatusNotFound, "http_404")
 }
 
-// TestMetricsFailed: a store that cannot be read leaves the others be.
+// TestMetricsFailed checks that the other metrics are reported when the store cannot be
+// read.
 func TestMetricsFailed(t *testing.T) {
 	t.Parallel()
 	store := apitest.NewStore(t)
@@ -157,7 +158,7 @@ func TestMetricsFailed(t *testing.T) {
 	store.Close()
 	got, _ := scrape(t, s)
 	if got["ready"] != 0 || got["go_goroutines"] == 0 {
-		t.Errorf("ready %v, goroutines %v, want 0 and some", got["ready"], got["go_goroutines"])
+		t.Errorf("ready %v, goroutines %v, want 0 and more than 0", got["ready"], got["go_goroutines"])
 	}
 	if _, ok := got["images"]; ok {
 		t.Error("the images of a closed store are counted")

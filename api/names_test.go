@@ -12,13 +12,13 @@ import (
 	"imageserver/api"
 )
 
-// The names that uploads keep, and what becomes of the others.
+// uploadNames are the names of uploads, and the names under which they are stored.
 var uploadNames = []struct{ sent, kept string }{
 	{"cat.png", "cat.png"},
 	{"photo (1).png", "photo (1).png"},
 	{"a+b & c=d;e,f.png", "a+b & c=d;e,f.png"},
 	{"no extension", "no extension"},
-	{"cat.txt", "cat.txt"}, // the bytes decide, and the name stays
+	{"cat.txt", "cat.txt"}, // the bytes decide the type; the name is kept
 	{"写真 🌄.png", "写真 🌄.png"},
 	{"صورة.png", "صورة.png"},
 	{"cafe\u0301.png", "caf\u00e9.png"}, // NFD to NFC
@@ -29,7 +29,7 @@ var uploadNames = []struct{ sent, kept string }{
 	{"%2e%2e%2fcat.png", "cat.png"},
 	{"quo%22te.png", `quo"te.png`},             // how browsers write a quotation mark
 	{"%E7%8C%AB.png", "猫.png"},                 // as RFC 7578 and aiohttp do
-	{"sp%20ace%E7%8C.png", "sp ace_E7_8C.png"}, // no UTF-8: the percent signs are the name's
+	{"sp%20ace%E7%8C.png", "sp ace_E7_8C.png"}, // not UTF-8: the percent signs belong to the name
 	{"50%-off%zz.png", "50_-off_zz.png"},
 	{"a%00b%0d%0ac.png", "abc.png"},
 	{"%25.png", "_.png"},
@@ -55,7 +55,7 @@ var uploadNames = []struct{ sent, kept string }{
 	{"a\u200bb\u200dc.png", "abc.png"},
 	{"می\u200cخواهم.png", "می\u200cخواهم.png"}, // with ZWNJ
 	{"👨‍👩‍👧.png", "👨‍👩‍👧.png"},
-	{"cafe\u0301\u200d.png", "café.png"}, // a joiner behind what form C makes a Latin letter
+	{"cafe\u0301\u200d.png", "café.png"}, // a joiner after a letter that NFC makes Latin
 	{"a\u0085b\u2028c.png", "abc.png"},
 
 	{strings.Repeat("n", 300) + ".png", strings.Repeat("n", 251) + ".png"},
@@ -64,8 +64,8 @@ var uploadNames = []struct{ sent, kept string }{
 	{"z" + strings.Repeat("\u0301", 1000) + ".png", "\u017a" + strings.Repeat("\u0301", 29) + ".png"},
 
 	{"caf\xe9.png", "café.png"},                             // Latin-1
-	{"\x93hi\x94 \x96 caf\xe9%22.png", "“hi” – café\".png"}, // as browsers mean it
-	{"猫\xe7\x8c.png", "猫_.png"},                             // UTF-8 that is damaged
+	{"\x93hi\x94 \x96 caf\xe9%22.png", "“hi” – café\".png"}, // as browsers send windows-1252
+	{"猫\xe7\x8c.png", "猫_.png"},                             // damaged UTF-8
 	{"%E7%8C%AB%E7%8C100%25.png", "猫_E7_8C100_.png"},        // good escapes beside bad ones
 }
 
@@ -79,10 +79,10 @@ func TestUploadNames(t *testing.T) {
 			a := s.Upload(t, apitest.File("file", c.sent, cat))
 			got := a.Success(t, http.StatusCreated)
 			if got.Filename != c.kept {
-				t.Errorf("%q became %q, want %q", c.sent, got.Filename, c.kept)
+				t.Errorf("%q is stored as %q, want %q", c.sent, got.Filename, c.kept)
 			}
-			// By the absolute URL, and as the contract's client writes it: the
-			// name in a URL as it is, that browsers then parse.
+			// Fetch the image by its absolute URL and as the contract describes it: with
+			// the plain name in the URL, which browsers then escape.
 			a.WantHeader(t, "Location", got.URL)
 			s.Do(t, "GET", s.Path(t, got.URL), "", "").WantImage(t, cat)
 			typed, err := url.Parse(s.URL + "/images/" + got.Filename)
@@ -94,7 +94,7 @@ func TestUploadNames(t *testing.T) {
 	}
 }
 
-// TestUploadNameForms: the ways to write a name into a part's header.
+// TestUploadNameForms writes a name into the header of a part in several ways.
 func TestUploadNameForms(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ parameters, kept string }{
@@ -131,18 +131,18 @@ func TestUploadNameForms(t *testing.T) {
 			s := apitest.NewServer(t, api.Options{})
 			a := s.Upload(t, apitest.Part(`Content-Disposition: form-data; name="file"; `+c.parameters, apitest.Picture(t, 1, 0)))
 			if got := a.Success(t, http.StatusCreated); got.Filename != c.kept {
-				t.Errorf("%s became %q, want %q", c.parameters, got.Filename, c.kept)
+				t.Errorf("%s is stored as %q, want %q", c.parameters, got.Filename, c.kept)
 			}
 		})
 	}
 }
 
-// TestURLNames: how names are written in URLs, for PUT, GET and DELETE.
+// TestURLNames writes names into URLs in several ways, for PUT, GET and DELETE.
 func TestURLNames(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
-		paths []string // all of them mean the name
+		paths []string // all of them stand for name
 	}{
 		{"cat.png", []string{"cat.png", "%63at.png", "cat%2Epng"}},
 		{"photo (1).png", []string{"photo%20(1).png", "photo%20%281%29.png"}},
@@ -171,7 +171,7 @@ func TestURLNames(t *testing.T) {
 				}
 				got := s.Do(t, "PUT", "/images/"+written, "", cat).Success(t, status)
 				if got.Filename != c.name {
-					t.Errorf("%s is called %q, want %q", written, got.Filename, c.name)
+					t.Errorf("%s is stored as %q, want %q", written, got.Filename, c.name)
 				}
 				if got.URL != got.Location {
 					t.Errorf("url %q, location %q", got.URL, got.Location)
@@ -191,7 +191,8 @@ func TestURLNames(t *testing.T) {
 	}
 }
 
-// TestBadURLNames: PUT takes a name as it is or not at all, before the body.
+// TestBadURLNames checks that PUT refuses a bad name before the body, and never changes a
+// name.
 func TestBadURLNames(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})

@@ -29,8 +29,8 @@ func newDescription(t *testing.T) *openapi3.T {
 	return doc
 }
 
-// TestDescription: it is OpenAPI 3.1, and what its shapes may grow by is not
-// forbidden.
+// TestDescription checks that the description is OpenAPI 3.1, and that its schemas allow
+// new fields.
 func TestDescription(t *testing.T) {
 	doc := newDescription(t)
 	if !strings.HasPrefix(doc.OpenAPI, "3.1.") {
@@ -41,12 +41,12 @@ func TestDescription(t *testing.T) {
 	}
 	for _, word := range []string{`"additionalProperties": false`, "unevaluatedProperties", `"enum": ["bad_`} {
 		if strings.Contains(description, word) {
-			t.Errorf("%s: a client would take what is new for an error", word)
+			t.Errorf("%s: a client would reject new fields", word)
 		}
 	}
 }
 
-// undescribed are the routes that are not the API's.
+// undescribed are the routes that do not belong to the API.
 var undescribed = map[string]string{
 	"/":            "the page",
 	"/ui/*":        "the page",
@@ -54,16 +54,15 @@ var undescribed = map[string]string{
 	"PUT /images":  "says that a name is missing",
 }
 
-// described are the paths in the description that a route with a wildcard
-// stands for, where it is not a path of its own.
+// described has the paths in the description for each route with a wildcard that is not
+// itself a path.
 var described = map[string][]string{
 	"/images/*":      {"/images/{name}"},
 	"POST /images/*": {"/images/{name}/rename", "/images/{name}/restore"},
 	"/delete/*":      {"/delete/{key}"},
 }
 
-// TestEveryRoute: the description has the server's operations, no fewer and no
-// more.
+// TestEveryRoute checks that the description has exactly the operations of the server.
 func TestEveryRoute(t *testing.T) {
 	var served, documented []string
 	for _, r := range New(nil, http.NotFoundHandler(), Options{}).echo.Routes() {
@@ -96,8 +95,8 @@ func pathsOf(operation, path string) []string {
 	return []string{path}
 }
 
-// TestEveryParameter: the description has the parameters of queries that the
-// handlers read, no fewer and no more.
+// TestEveryParameter checks that the description has exactly the query parameters that the
+// handlers read.
 func TestEveryParameter(t *testing.T) {
 	documented := map[string]bool{}
 	for _, item := range newDescription(t).Paths.Map() {
@@ -139,8 +138,8 @@ func parameterRead(call *ast.CallExpr) (string, bool) {
 	return literal(call.Args[0])
 }
 
-// isQuery reports whether an expression is a request's query, or a variable q,
-// which holds one in all sources.
+// isQuery reports whether an expression is the query of a request, or a variable q, which
+// holds one in all sources.
 func isQuery(e ast.Expr) bool {
 	if call, ok := e.(*ast.CallExpr); ok {
 		method, ok := call.Fun.(*ast.SelectorExpr)
@@ -149,8 +148,7 @@ func isQuery(e ast.Expr) bool {
 	return isNamed(e, "q")
 }
 
-// TestEveryCode: the description lists the error codes that there are, no fewer
-// and no more.
+// TestEveryCode checks that the description lists exactly the error codes of the server.
 func TestEveryCode(t *testing.T) {
 	documented := map[string]bool{}
 	for _, ref := range newDescription(t).Components.Schemas["ErrorCode"].Value.AnyOf {

@@ -18,7 +18,7 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// baseURL is a BaseURL for options.
+// baseURL parses a BaseURL.
 func baseURL(t testing.TB, s string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(s)
@@ -28,7 +28,7 @@ func baseURL(t testing.TB, s string) *url.URL {
 	return u
 }
 
-// decode is the JSON of an answer in no particular shape.
+// decode returns the JSON of a response as a map.
 func decode(t testing.TB, a apitest.Answer) (v map[string]any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(a.Body), &v); err != nil {
@@ -37,7 +37,7 @@ func decode(t testing.TB, a apitest.Answer) (v map[string]any) {
 	return v
 }
 
-// TestServers: the description is of the server that was asked.
+// TestServers checks that the description names the server that was asked.
 func TestServers(t *testing.T) {
 	t.Parallel()
 	proxy := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -62,13 +62,13 @@ func TestServers(t *testing.T) {
 				t.Errorf("servers (-want +got):\n%s", diff)
 			}
 			if strings.Contains(a.Body, "127.0.0.1:5000") || strings.Contains(a.Body, "s3cret") {
-				t.Error("the description has another server in it, or the token")
+				t.Error("the description has another server or the access token in it")
 			}
 		})
 	}
 }
 
-// TestFilesMadeForTheHost: what /openapi.json and /sharex.sxcu have in common.
+// TestFilesMadeForTheHost checks what /openapi.json and /sharex.sxcu have in common.
 func TestFilesMadeForTheHost(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -87,7 +87,7 @@ func TestFilesMadeForTheHost(t *testing.T) {
 			head.WantHeader(t, "ETag", tag)
 			head.WantHeader(t, "Content-Length", a.Header.Get("Content-Length"))
 			if whole := s.Do(t, "GET", path, "Range: bytes=0-9", ""); whole.Status != 200 || whole.Body != a.Body {
-				t.Errorf("a part of it: got %s, want all of it", whole)
+				t.Errorf("a range: got %s, want the whole file", whole)
 			}
 			s.Do(t, "GET", path, "If-None-Match: "+tag, "").Want(t, http.StatusNotModified)
 			s.Do(t, "GET", path, `If-None-Match: "other"`, "").Want(t, http.StatusOK)
@@ -97,7 +97,7 @@ func TestFilesMadeForTheHost(t *testing.T) {
 	}
 }
 
-// TestServiceDesc: the page leads to the description (RFC 8631).
+// TestServiceDesc checks that the page links to the description (RFC 8631).
 func TestServiceDesc(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Access: access.Options{Token: "s3cret"}})
@@ -109,7 +109,7 @@ func TestServiceDesc(t *testing.T) {
 	s.Do(t, "GET", "/ui/main.js", "", "").WantHeader(t, "Link", "")
 }
 
-// TestExamples: the examples in the description are answers of the server.
+// TestExamples checks that the examples in the description are responses of the server.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Access: access.Options{BaseURL: baseURL(t, "http://127.0.0.1:5000")}})
@@ -136,12 +136,12 @@ func TestExamples(t *testing.T) {
 			continue
 		}
 		if diff := cmp.Diff(want, decode(t, a), cmp.FilterPath(neverSame, cmp.Ignore())); diff != "" {
-			t.Errorf("%s (-example +answer):\n%s", response, diff)
+			t.Errorf("%s (-example +response):\n%s", response, diff)
 		}
 	}
 }
 
-// neverSame reports whether a path is to a time or a secret.
+// neverSame reports whether a path leads to a time or a secret.
 func neverSame(p cmp.Path) bool {
 	field := p.Last().String()
 	return strings.Contains(field, "uploaded_at") || strings.Contains(field, "delete_url")

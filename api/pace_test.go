@@ -237,11 +237,11 @@ func TestUnreadBody(t *testing.T) {
 	}
 }
 
-// TestPromptRefusal: a client that looks at the answer while it sends sees all
-// of it at once, and need not send on.
+// TestPromptRefusal checks that a client which reads while it sends gets the whole error at
+// once, and need not send the rest.
 func TestPromptRefusal(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{MaxUpload: 1 << 20, Allow: []format.Type{format.PNG}}) // which waits for a minute
+	s := apitest.NewServer(t, api.Options{MaxUpload: 1 << 20, Allow: []format.Type{format.PNG}}) // it waits for a client for a minute
 	for _, c := range []struct {
 		name, part string
 		status     int
@@ -290,15 +290,15 @@ func TestRefusedGoesOn(t *testing.T) {
 	})
 }
 
-// TestReadableRefusal: a client that looks at the answer only when it has sent
-// everything, as browsers do, sees why it was refused.
+// TestReadableRefusal checks that a client which reads only after it has sent everything,
+// as browsers do, gets the error.
 func TestReadableRefusal(t *testing.T) {
 	t.Parallel()
 	const limit = 4 << 20
 	s := apitest.NewServer(t, api.Options{MaxUpload: limit})
 	guarded := apitest.NewServer(t, api.Options{Access: access.Options{Token: "secret"}, MaxUpload: limit})
-	strict := apitest.NewServer(t, api.Options{MaxUpload: limit / 8}) // and a photo of a phone's
-	large := apitest.Picture(t, 1, 3*limit)                           // more than the sockets hold
+	strict := apitest.NewServer(t, api.Options{MaxUpload: limit / 8}) // smaller than a photo of a phone
+	large := apitest.Picture(t, 1, 3*limit)                           // more than the sockets buffer
 	body := apitest.Form(apitest.File("file", "cat.png", large))
 	chunks := func(body string) string { return fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(body), body) }
 	for _, c := range []struct {
@@ -333,8 +333,8 @@ func TestReadableRefusal(t *testing.T) {
 	}
 }
 
-// TestKeepAlive: a connection goes on after what is read to its end, and after
-// small refusals.
+// TestKeepAlive checks that a connection stays open after bodies that were read to their
+// end, and after small refused ones.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -349,12 +349,12 @@ func TestKeepAlive(t *testing.T) {
 		{"GET", "/images/cat.png", "If-None-Match: *", "", 304},
 		{"GET", "/images/none.png", "", "", 404},
 		{"HEAD", "/images/none.png", "", "", 404},
-		{"PUT", "/images/notes.png", "", "no image", 415},
-		{"PUT", "/images/notes.png", "", strings.Repeat("no image ", 10000), 415},
+		{"PUT", "/images/notes.png", "", "not an image", 415},
+		{"PUT", "/images/notes.png", "", strings.Repeat("not an image ", 10000), 415},
 		{"PUT", "/images/a%2Fb", "", cat, 400},
 		{"PUT", "/images/cat.png", "If-None-Match: *", cat, 412},
-		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "notes.txt", "no image")), 415},
-		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "notes.txt", "no image"), apitest.Text("a", strings.Repeat("x", 100_000))), 415},
+		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "notes.txt", "not an image")), 415},
+		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "notes.txt", "not an image"), apitest.Text("a", strings.Repeat("x", 100_000))), 415},
 		{"POST", "/upload", "", "no form", 400},
 		{"POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", "dog.png", cat)), 201},
 		{"DELETE", "/images/dog.png", "", "", 204},
@@ -370,7 +370,7 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
-// TestPipelining: requests sent before the answers to those before them.
+// TestPipelining sends requests before it reads the responses to earlier ones.
 func TestPipelining(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})

@@ -14,8 +14,8 @@ import (
 	"imageserver/ui"
 )
 
-// TestPrefix: a proxy may keep the path of the base URL or remove it. A path that
-// begins as the server's own do can only be removed.
+// TestPrefix checks that a proxy may keep the path of the base URL or remove it. A path
+// that begins like a path of the server must be removed.
 func TestPrefix(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

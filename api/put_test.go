@@ -20,7 +20,7 @@ import (
 	"imageserver/api"
 )
 
-// TestPut creates, repeats and replaces, with and without a length.
+// TestPut creates, repeats and replaces an image, with and without a length.
 func TestPut(t *testing.T) {
 	t.Parallel()
 	first, second := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 300<<10)
@@ -50,7 +50,7 @@ func TestPut(t *testing.T) {
 				if got.Filename != "my cat.png" || got.URL != url || got.Location != url || got.Duplicate != c.duplicate ||
 					got.Size != int64(len(c.content)) || got.ContentType != "image/png" || got.Width != 60 || got.Height != 40 ||
 					`"`+got.SHA256+`"` != apitest.ETag(c.content) || got.Message == "" {
-					t.Errorf("the answer is wrong: %s", a)
+					t.Errorf("the response is wrong: %s", a)
 				}
 				s.Do(t, "GET", "/images/my%20cat.png", "", "").WantImage(t, c.content)
 			}
@@ -61,7 +61,7 @@ func TestPut(t *testing.T) {
 	}
 }
 
-// TestPutConditions: If-Match and If-None-Match (RFC 9110 section 13.1).
+// TestPutConditions checks If-Match and If-None-Match (RFC 9110 section 13.1).
 func TestPutConditions(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -70,7 +70,7 @@ func TestPutConditions(t *testing.T) {
 	const other = `"0000000000000000000000000000000000000000000000000000000000000000"`
 	for i, c := range []struct {
 		header           string
-		there, elsewhere int // the status where an image is, and where there is none
+		there, elsewhere int // the status under a name that exists, and under a free one
 	}{
 		{"If-None-Match: *", 412, 201},
 		{"If-None-Match: " + tag, 412, 201},
@@ -104,7 +104,7 @@ func TestPutConditions(t *testing.T) {
 				if a.Status == http.StatusPreconditionFailed {
 					a.Refusal(t, a.Status, "precondition_failed")
 					if after := s.Do(t, "GET", place.path, "", ""); after.Status == 200 && after.Body == second {
-						t.Errorf("%s was replaced all the same", place.path)
+						t.Errorf("%s was replaced", place.path)
 					}
 				} else {
 					s.Do(t, "GET", place.path, "", "").WantImage(t, second)
@@ -114,7 +114,7 @@ func TestPutConditions(t *testing.T) {
 	}
 }
 
-// TestPutRace: of many that want to be the first, one is.
+// TestPutRace checks that one of many clients creates the image, and the others get a 412.
 func TestPutRace(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -141,7 +141,7 @@ func TestPutRace(t *testing.T) {
 	}
 }
 
-// TestContentDigest: RFC 9530.
+// TestContentDigest checks Content-Digest (RFC 9530).
 func TestContentDigest(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -185,7 +185,7 @@ func TestContentDigest(t *testing.T) {
 	}
 }
 
-// refusedByHeader are requests that need no body to be refused.
+// refusedByHeader are requests that are refused without their body.
 var refusedByHeader = []struct {
 	name, line, header string
 	status             int
@@ -207,15 +207,15 @@ var refusedByHeader = []struct {
 	{"no such route", "PUT /elsewhere", "Content-Length: 1000", 404, "http_404"},
 }
 
-// TestExpectContinue: a client that asks before it sends is refused without
-// having been asked for the body, or asked for it.
+// TestExpectContinue checks that a client which waits for a "100 Continue" gets it, or gets
+// an error without it.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
-	s := apitest.NewServer(t, api.Options{MaxUpload: 1_000_000}) // which waits for a minute
+	s := apitest.NewServer(t, api.Options{MaxUpload: 1_000_000}) // it waits for a client for a minute
 	cat := apitest.Picture(t, 1, 0)
 	s.Put(t, "/images/cat.png", cat)
 	var conns []*apitest.Conn
-	for _, c := range refusedByHeader { // all at once, in case that one waits
+	for _, c := range refusedByHeader { // all at once, in case the server waits
 		conn := s.Dial(t)
 		conn.Request(t, c.line, c.header+"\nExpect: 100-continue")
 		conns = append(conns, conn)
@@ -223,10 +223,10 @@ func TestExpectContinue(t *testing.T) {
 	for i, c := range refusedByHeader {
 		t.Run(c.name, func(t *testing.T) {
 			method, _, _ := strings.Cut(c.line, " ")
-			// A "100 Continue" would be read as the answer.
+			// Answer would fail on a "100 Continue".
 			conns[i].Answer(t, method).Refusal(t, c.status, c.code)
 			if rest, err := io.ReadAll(conns[i].R); len(rest) > 0 || err != nil {
-				t.Errorf("after the refusal: got %q, %v, want the connection closed", rest, err)
+				t.Errorf("after the error: got %q, %v, want the connection closed", rest, err)
 			}
 		})
 	}
@@ -240,11 +240,11 @@ func TestExpectContinue(t *testing.T) {
 	})
 }
 
-// TestPutTruncated: the connection ends before the body does.
+// TestPutTruncated ends the connection before the end of the body.
 func TestPutTruncated(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
-	cat := apitest.Picture(t, 1, 2<<20) // more than the store keeps in memory
+	cat := apitest.Picture(t, 1, 2<<20) // more than the store buffers
 	for _, c := range []struct{ header, body string }{
 		{fmt.Sprint("Content-Length: ", len(cat)), ""},
 		{fmt.Sprint("Content-Length: ", len(cat)), cat[:100]},
@@ -296,7 +296,7 @@ func (s reached) Put(ctx context.Context, name string, body io.Reader, o db.PutO
 	return s.Store.Put(ctx, name, body, o)
 }
 
-// TestPutEmpty: there is no image of no bytes.
+// TestPutEmpty checks that an empty body is refused.
 func TestPutEmpty(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})

@@ -57,7 +57,8 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// TestRateOfForm: each file of a form counts, and those before stay.
+// TestRateOfForm checks that each file of a form counts, and that the files before the
+// limit are stored.
 func TestRateOfForm(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Access: access.Options{Rate: units.Rate{Count: 2, Per: time.Hour}}})
@@ -67,7 +68,7 @@ func TestRateOfForm(t *testing.T) {
 	}
 }
 
-// TestRateBeforeBody: a client that waits for leave to send gets none.
+// TestRateBeforeBody checks that a client over the limit gets no "100 Continue".
 func TestRateBeforeBody(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Access: access.Options{Rate: units.Rate{Count: 1, Per: time.Hour}}})

@@ -9,12 +9,12 @@ import (
 	"imageserver/api"
 )
 
-// rawClients are the heads of forms as clients write them: Content-Type, boundary
-// and header of the part, byte for byte. Each line ends with CR LF.
+// rawClients are the Content-Type, the boundary and the part header of forms, byte for byte
+// as clients write them. Each line ends with CR LF.
 var rawClients = []struct {
 	client   string
 	boundary string
-	typed    string // boundary as it is in the Content-Type, if that differs
+	typed    string // the boundary in the Content-Type, if it differs
 	part     string
 	kept     string
 }{
@@ -60,7 +60,7 @@ var rawClients = []struct {
 		"CONTENT-DISPOSITION: form-data; NAME=\"file\"; FILENAME=my cat.png", "my cat.png"},
 }
 
-// TestRawClients: an image keeps the name that its client means.
+// TestRawClients checks that an image gets the name that its client means.
 func TestRawClients(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})

@@ -15,14 +15,14 @@ import (
 	"imageserver/api"
 )
 
-// imageHeader is on every answer with an image's bytes.
+// imageHeader is the header of every response with the bytes of an image.
 const imageHeader = `Content-Security-Policy: default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; sandbox
 X-Content-Type-Options: nosniff
 Cross-Origin-Resource-Policy: cross-origin
 Accept-Ranges: bytes
 Cache-Control: no-cache`
 
-// TestGet: the whole header of an image, for GET and for HEAD.
+// TestGet checks the whole header of an image, for GET and HEAD.
 func TestGet(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -56,7 +56,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// TestHeadHasNoBody looks at the wire, since a client would not show a body.
+// TestHeadHasNoBody reads the connection itself, because a client would hide a body.
 func TestHeadHasNoBody(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -66,11 +66,11 @@ func TestHeadHasNoBody(t *testing.T) {
 		c.Request(t, "HEAD "+path, "")
 		c.Answer(t, http.MethodHead).Want(t, status)
 	}
-	c.Request(t, "GET /images/none.png", "") // were there a body, this would not be understood
+	c.Request(t, "GET /images/none.png", "") // after a body the server would not understand this
 	c.Answer(t, http.MethodGet).Refusal(t, http.StatusNotFound, "not_found")
 }
 
-// TestRanges: parts of images that take several chunks of the store.
+// TestRanges requests parts of images that have several chunks in the store.
 func TestRanges(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -84,9 +84,9 @@ func TestRanges(t *testing.T) {
 		{"bytes=0-0", 0, 1},
 		{"bytes=0-99", 0, 100},
 		{"bytes=100-199", 100, 200},
-		{"bytes=131034-131035", 131034, 131036}, // the border of two chunks
+		{"bytes=131034-131035", 131034, 131036}, // the boundary of two chunks
 		{"bytes=131035-", 131035, size},
-		{"bytes=100000-400000", 100000, 400001}, // over three of them
+		{"bytes=100000-400000", 100000, 400001}, // in three chunks
 		{"bytes=1000000-4999999", 1000000, 5000000},
 		{"bytes=5242879-", size - 1, size},
 		{"bytes=-1", size - 1, size},
@@ -108,14 +108,14 @@ func TestRanges(t *testing.T) {
 				a.WantHeader(t, "Content-Type", "image/png")
 				a.WantHeader(t, "ETag", apitest.ETag(content))
 				if method == "GET" && a.Body != content[c.from:c.to] {
-					t.Errorf("got %d bytes, want %d, or not these", len(a.Body), c.to-c.from)
+					t.Errorf("got %d bytes, want %d, or the bytes differ", len(a.Body), c.to-c.from)
 				}
 			}
 		})
 	}
 }
 
-// TestRangesIgnored: what gets the whole image all the same.
+// TestRangesIgnored checks which range requests get the whole image.
 func TestRangesIgnored(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -139,11 +139,11 @@ func TestRangesIgnored(t *testing.T) {
 	}
 	part := s.Do(t, "GET", "/images/cat.png", "Range: bytes=0-5\nIf-Range: "+apitest.ETag(content), "")
 	if part.Status != http.StatusPartialContent || part.Body != content[:6] {
-		t.Errorf("with If-Range as it is: got %s, want the first 6 bytes", part)
+		t.Errorf("with the right If-Range: got %s, want the first 6 bytes", part)
 	}
 }
 
-// TestBadRanges: what lies outside.
+// TestBadRanges requests ranges outside the image.
 func TestBadRanges(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -166,7 +166,7 @@ func TestBadRanges(t *testing.T) {
 	}
 }
 
-// TestGetConditions: what a cache asks (RFC 9110 section 13.1).
+// TestGetConditions checks the conditions that a cache sends (RFC 9110 section 13.1).
 func TestGetConditions(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -183,7 +183,7 @@ func TestGetConditions(t *testing.T) {
 		{"If-None-Match: *", 304},
 		{`If-None-Match: "other", ` + tag, 304},
 		{`If-None-Match: "other"`, 200},
-		{"If-None-Match: \"other\"\nIf-Modified-Since: " + at(0), 200}, // the tag decides
+		{"If-None-Match: \"other\"\nIf-Modified-Since: " + at(0), 200}, // the entity tag has precedence
 		{"If-None-Match: " + tag + "\nIf-Modified-Since: " + at(-time.Hour), 304},
 		{"If-Modified-Since: " + at(0), 304},
 		{"If-Modified-Since: " + at(time.Hour), 304},
@@ -220,7 +220,7 @@ func TestGetConditions(t *testing.T) {
 	}
 }
 
-// TestVersion: with the digest in the URL the bytes may be kept for ever.
+// TestVersion checks that caches may keep an image forever if its digest is in the URL.
 func TestVersion(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -251,7 +251,7 @@ func TestVersion(t *testing.T) {
 	s.Do(t, "GET", "/images/cat.png?v="+v, "", "").Refusal(t, http.StatusNotFound, "not_found")
 }
 
-// TestDownload: the name for the file, in both forms (RFC 6266).
+// TestDownload checks both forms of the file name (RFC 6266).
 func TestDownload(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -285,7 +285,7 @@ func TestDownload(t *testing.T) {
 			if err != nil || kind != "attachment" || parameters["filename"] != c.name {
 				t.Errorf("Content-Disposition %s means %s of %q (%v), want an attachment of %q", got, kind, parameters["filename"], err, c.name)
 			}
-			// An answer that is no image is shown.
+			// A response that is not an image is shown, not downloaded.
 			s.Do(t, "GET", "/images/"+c.path+"?download", `If-Match: "other"`, "").Refusal(t, 412, "precondition_failed")
 		})
 	}
@@ -297,7 +297,7 @@ func TestDownload(t *testing.T) {
 	}
 }
 
-// TestNotFound: and what else is none.
+// TestNotFound requests images that do not exist and names that are not valid.
 func TestNotFound(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -307,7 +307,7 @@ func TestNotFound(t *testing.T) {
 		code   string
 	}{
 		"/images/dog.png":      {404, "not_found"},
-		"/images/Cat.png":      {404, "not_found"}, // names have case
+		"/images/Cat.png":      {404, "not_found"}, // names are case-sensitive
 		"/images/cat.png%20":   {400, "bad_name"},
 		"/images/":             {400, "bad_name"},
 		"/images/x/../cat.png": {400, "bad_name"},
@@ -322,7 +322,8 @@ func TestNotFound(t *testing.T) {
 	}
 }
 
-// TestReadWhileReplaced: an answer under way is of one image to its end.
+// TestReadWhileReplaced checks that a response has the bytes of one image, even if the
+// image is replaced or deleted meanwhile.
 func TestReadWhileReplaced(t *testing.T) {
 	t.Parallel()
 	for what, change := range map[string]func(*testing.T, *apitest.Server){

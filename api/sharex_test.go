@@ -17,8 +17,8 @@ import (
 	"imageserver/api/access"
 )
 
-// sxcu is what ShareX reads of a .sxcu file, its class CustomUploaderItem, with
-// its enumerations.
+// sxcu has what ShareX reads from a .sxcu file: its class CustomUploaderItem with its
+// enumerations.
 type sxcu struct {
 	Version         string
 	Name            string
@@ -37,7 +37,7 @@ type sxcu struct {
 	ErrorMessage    string
 }
 
-// TestShareX: the file, for each way to call the server.
+// TestShareX checks the file for each way to reach the server.
 func TestShareX(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -70,13 +70,13 @@ func TestShareX(t *testing.T) {
 				t.Errorf("Content-Disposition %s means %q (%v), want %q", a.Header.Get("Content-Disposition"), parameters["filename"], err, c.file)
 			}
 			if strings.Contains(a.Body, "s3cret") {
-				t.Error("the file has the token in it")
+				t.Error("the file contains the access token")
 			}
 		})
 	}
 }
 
-// readSXCU is the JSON of an uploader, which may have nothing that ShareX does not
+// readSXCU returns the JSON of an uploader. It must not have fields that ShareX does not
 // know.
 func readSXCU(t testing.TB, a apitest.Answer) (u sxcu) {
 	t.Helper()
@@ -88,7 +88,7 @@ func readSXCU(t testing.TB, a apitest.Answer) (u sxcu) {
 	return u
 }
 
-// TestShareXUploads does what ShareX does with the file.
+// TestShareXUploads uploads as ShareX does with the file.
 func TestShareXUploads(t *testing.T) {
 	t.Parallel()
 	for _, token := range []string{"", "s3cret"} {
@@ -118,14 +118,14 @@ func TestShareXUploads(t *testing.T) {
 
 var functions = regexp.MustCompile(`\{json:([a-z_]+)\}`)
 
-// filled puts into ShareX's {json:…} what the answer has there.
+// filled replaces each {json:…} of ShareX with its value in the response.
 func filled(t testing.TB, syntax string, a apitest.Answer) string {
 	t.Helper()
 	fields := decode(t, a)
 	return functions.ReplaceAllStringFunc(syntax, func(f string) string {
 		value, ok := fields[functions.FindStringSubmatch(f)[1]].(string)
 		if !ok {
-			t.Errorf("%s is no text in %s", f, a)
+			t.Errorf("%s is not a text in %s", f, a)
 		}
 		return value
 	})

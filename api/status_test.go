@@ -28,7 +28,7 @@ import (
 	"imageserver/db"
 )
 
-// rows is what each error is answered with. The name is that of a sentinel.
+// rows are the responses to the errors. The name is that of a sentinel.
 var rows = []struct {
 	name   string
 	err    error
@@ -46,10 +46,10 @@ var rows = []struct {
 	{"db.ErrDamaged", db.ErrDamaged, 500, "damaged", "damaged"},
 	{"db.ErrReadOnly", db.ErrReadOnly, 503, "read_only", "accepts no uploads"},
 	{"db.ErrClosed", db.ErrClosed, 503, "draining", "shutting down"},
-	{"db.ErrKey", db.ErrKey, 500, "internal", "Internal Server Error"},       // no client gives keys
-	{"db.ErrBudget", db.ErrBudget, 500, "internal", "Internal Server Error"}, // nor waits for a copy to be kept
+	{"db.ErrKey", db.ErrKey, 500, "internal", "Internal Server Error"},       // clients do not send keys
+	{"db.ErrBudget", db.ErrBudget, 500, "internal", "Internal Server Error"}, // clients do not wait until a variant is stored
 	{"resize.ErrTooLong", resize.ErrTooLong, 422, "too_long", "format=png"},
-	{"resize.ErrUnsupported", resize.ErrUnsupported, 500, "internal", "Internal Server Error"}, // it is answered as it is
+	{"resize.ErrUnsupported", resize.ErrUnsupported, 500, "internal", "Internal Server Error"}, // the response is the original
 	{"strip.ErrUnsupported", strip.ErrUnsupported, 422, "cannot_strip", "cannot be stripped"},
 	{"strip.ErrTooLarge", strip.ErrTooLarge, 422, "cannot_strip", "too large"},
 	{"intake.ErrEmpty", intake.ErrEmpty, 400, "empty", "The file is empty"},
@@ -107,13 +107,13 @@ func TestStatus(t *testing.T) {
 					t.Errorf("%s: got %d %s, want %d %s", what, e.Status, e.Code, row.status, row.code)
 				}
 				if e.Message == "" || !strings.HasSuffix(e.Message, ".") {
-					t.Errorf("%s: the message %q is no sentence", what, e.Message)
+					t.Errorf("%s: the message %q is not a sentence", what, e.Message)
 				}
 				if strings.Contains(e.Message, "secret") {
-					t.Errorf("%s: the message %q says too much", what, e.Message)
+					t.Errorf("%s: the message %q contains internal details", what, e.Message)
 				}
 				if !errors.Is(e, row.err) && e != row.err {
-					t.Errorf("%s: the log would say %q, want it to hold %q", what, e, row.err)
+					t.Errorf("%s: the log has %q, want %q in it", what, e, row.err)
 				}
 			}
 			if got := refusalOf(row.err).Message; !strings.Contains(got, row.says) {
@@ -123,18 +123,17 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestOursSayLittle: the text of an error that is the server's own trouble is
-// for the log, wherever it comes from.
+// TestOursSayLittle checks that the text of an internal error is only in the log.
 func TestOursSayLittle(t *testing.T) {
 	for _, row := range rows {
 		err := fmt.Errorf("write /var/lib/secret: %w", row.err)
 		if e := refusalOf(err); e.Status >= 500 && strings.Contains(e.Message, "/var/lib") {
-			t.Errorf("%s: the message %q says too much", row.name, e.Message)
+			t.Errorf("%s: the message %q contains internal details", row.name, e.Message)
 		}
 	}
 }
 
-// TestEverySentinel: every error that a package below api declares has its row.
+// TestEverySentinel checks that every error declared by a package below api has its row.
 func TestEverySentinel(t *testing.T) {
 	has := map[string]bool{"variants.ErrOriginal": true} // getImage then sends the original
 	for _, row := range rows {
@@ -149,7 +148,7 @@ func TestEverySentinel(t *testing.T) {
 	}
 }
 
-// sentinels lists the exported variables Err… of a package.
+// sentinels returns the exported variables Err… of a package.
 func sentinels(t *testing.T, folder string) (names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
@@ -181,11 +180,11 @@ func sentinels(t *testing.T, folder string) (names []string) {
 	return names
 }
 
-// TestStatusTexts: the statuses answered are those that HTTP has.
+// TestStatusTexts checks that HTTP has the statuses of all responses.
 func TestStatusTexts(t *testing.T) {
 	for _, a := range refusals {
 		if http.StatusText(a.status) == "" || a.code == "" {
-			t.Errorf("%v is answered with %d %q", a.err, a.status, a.code)
+			t.Errorf("the response to %v is %d %q", a.err, a.status, a.code)
 		}
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// TestUpload is the contract: message and filename, and the image by its name.
+// TestUpload checks the contract: the response has message and filename, and the name leads
+// to the image.
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -48,7 +49,7 @@ func TestUpload(t *testing.T) {
 
 	a = s.Upload(t, apitest.File("file", "cat.png", cat))
 	got = a.Success(t, http.StatusOK)
-	want.DeleteURL = "" // it was told to the one who stored it
+	want.DeleteURL = "" // only the first response has it
 	a.WantHeader(t, "Location", want.URL)
 	if diff := cmp.Diff(apitest.Reply{Message: "This image was already here.", Image: want, Location: want.URL, Duplicate: true}, got, cmp.AllowUnexported(apitest.Reply{})); diff != "" {
 		t.Errorf("the second time (-want +got):\n%s", diff)
@@ -58,8 +59,8 @@ func TestUpload(t *testing.T) {
 	}
 }
 
-// TestSamples sends every sample and gets it back as it was, whatever its name
-// and the Content-Type of its part claim.
+// TestSamples stores every sample and reads it back unchanged, whatever its name and the
+// Content-Type of its part are.
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -93,8 +94,8 @@ func TestSamples(t *testing.T) {
 	}
 }
 
-// TestLongComment: an SVG may have a longer comment before its tag than what decides on
-// other types. What turns out not to be an SVG is refused as anything else.
+// TestLongComment checks that an SVG may begin with a longer comment than the server reads
+// to recognize other types. A file that proves not to be an SVG is refused like any other.
 func TestLongComment(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -112,7 +113,7 @@ func TestLongComment(t *testing.T) {
 	}
 }
 
-// TestSeveralFiles: all in one request, and all in the answer.
+// TestSeveralFiles stores several files with one request; the response has all of them.
 func TestSeveralFiles(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -135,15 +136,15 @@ func TestSeveralFiles(t *testing.T) {
 	if again := s.Upload(t, parts...).Success(t, http.StatusOK); !again.Duplicate {
 		t.Errorf("all of them again: got %+v, want duplicate", again)
 	}
-	// One that is new makes it an upload, wherever it stands.
+	// One new file makes the status 201, wherever it is in the form.
 	parts = append([]string{apitest.File("file", "new.png", apitest.Picture(t, 4, 0))}, parts...)
 	if more := s.Upload(t, parts...).Success(t, http.StatusCreated); more.Duplicate {
-		t.Errorf("one more: got %+v, want no duplicate", more)
+		t.Errorf("one more: got %+v, want one that is not a duplicate", more)
 	}
 }
 
-// TestRefusedInTheMiddle: those before the refused file stay, those behind it
-// are not stored, and the answer names both.
+// TestRefusedInTheMiddle checks that the files before a refused one are stored and those
+// after it are not. The response names both.
 func TestRefusedInTheMiddle(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -179,7 +180,7 @@ func TestRefusedInTheMiddle(t *testing.T) {
 	}
 }
 
-// TestPlainText answers the bare URLs.
+// TestPlainText checks that a client which accepts plain text gets only the URLs.
 func TestPlainText(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -203,7 +204,7 @@ func TestPlainText(t *testing.T) {
 	s.Do(t, "POST", "/upload", header, apitest.Form()).Refusal(t, http.StatusBadRequest, "no_file")
 }
 
-// TestConflict: other bytes under a taken name.
+// TestConflict uploads other bytes under a name that exists.
 func TestConflict(t *testing.T) {
 	t.Parallel()
 	first, second := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 0)
@@ -212,7 +213,7 @@ func TestConflict(t *testing.T) {
 		status   int
 		code     string
 		filename string
-		standing string // what cat.png holds afterwards
+		standing string // the content of cat.png afterwards
 	}{
 		"nothing said": {"", 201, "", "cat-2.png", first},
 		"empty":        {"?conflict=", 201, "", "cat-2.png", first},
@@ -247,8 +248,8 @@ func TestConflict(t *testing.T) {
 	}
 }
 
-// TestLimit: --max-upload is the largest file taken, to the byte, and it does
-// not count what stands around the file.
+// TestLimit checks that --max-upload limits the file to the byte, and does not count the
+// rest of the form.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 100_000
@@ -288,8 +289,8 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestAllow: the types that --allow leaves out are refused, and the message
-// says which are not.
+// TestAllow checks that types missing from --allow are refused, and that the message lists
+// the accepted ones.
 func TestAllow(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{Allow: []format.Type{format.JPEG, format.PNG}})
@@ -308,7 +309,8 @@ func TestAllow(t *testing.T) {
 	}
 }
 
-// TestNotAnImage: what is refused by the bytes, and that it names the file.
+// TestNotAnImage checks that files are refused by their bytes, and that the message names
+// the file.
 func TestNotAnImage(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})

@@ -14,8 +14,8 @@ import (
 	"imageserver/api/access"
 )
 
-// TestUploadedAt: an image that comes from elsewhere keeps its time, and its
-// place in the list with it.
+// TestUploadedAt checks that an imported image keeps its upload time and its place in the
+// list.
 func TestUploadedAt(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -43,12 +43,12 @@ func TestUploadedAt(t *testing.T) {
 	}
 	again := s.Do(t, "PUT", "/images/now.png", "Uploaded-At: 2020-01-01T00:00:00Z", apitest.Picture(t, 0, 0)).Success(t, http.StatusOK)
 	if again.UploadedAt.Year() == 2020 {
-		t.Error("an image that was there already took the time of another upload of it")
+		t.Error("a second upload of the same bytes changed the time")
 	}
 }
 
-// TestBadUploadedAt: what is no time, and one that is still to come. A clock that
-// is a little ahead is borne.
+// TestBadUploadedAt checks that wrong times and times in the future are refused. The clock
+// of a client may be a little ahead.
 func TestBadUploadedAt(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -72,12 +72,12 @@ func TestBadUploadedAt(t *testing.T) {
 	ahead := time.Now().Add(30 * time.Second)
 	got := s.Do(t, "PUT", "/images/a.png", "Uploaded-At: "+ahead.Format(time.RFC3339), png).Success(t, http.StatusCreated)
 	if got.UploadedAt.After(time.Now()) {
-		t.Errorf("uploaded_at is %v, which has not come yet", got.UploadedAt)
+		t.Errorf("uploaded_at is %v, which is in the future", got.UploadedAt)
 	}
 }
 
-// TestWhoMaySayUploadedAt: those who may replace and delete images. A page of
-// another site may add some, but not put them where it likes in the list.
+// TestWhoMaySayUploadedAt checks that only those who may replace and delete images can set
+// the time. A page of another site may add images, but not choose their place in the list.
 func TestWhoMaySayUploadedAt(t *testing.T) {
 	t.Parallel()
 	const said = "Uploaded-At: 2024-05-01T12:00:00Z"

@@ -25,8 +25,8 @@ import (
 	"imageserver/db"
 )
 
-// wantVariant checks that the answer is a picture of this kind and size that can be
-// decoded, and says so.
+// wantVariant checks that the response is an image of this type and size, and that its
+// header says so.
 func wantVariant(t testing.TB, a apitest.Answer, kind string, w, h int) {
 	t.Helper()
 	a.Want(t, http.StatusOK)
@@ -44,7 +44,7 @@ func wantVariant(t testing.TB, a apitest.Answer, kind string, w, h int) {
 	a.WantHeaders(t, imageHeader)
 }
 
-func TestCopies(t *testing.T) {
+func TestVariants(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
 	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
@@ -59,9 +59,9 @@ func TestCopies(t *testing.T) {
 	}{
 		{"photo.jpg?w=320", "jpeg", 320, 213},
 		{"photo.jpg?h=200", "jpeg", 300, 200},
-		{"photo.jpg?w=300", "jpeg", 320, 213}, // to the next step
+		{"photo.jpg?w=300", "jpeg", 320, 213}, // rounded up to the next step
 		{"photo.jpg?w=1", "jpeg", 16, 11},
-		{"photo.jpg?w=320&h=100", "jpeg", 192, 128}, // h goes to 128
+		{"photo.jpg?w=320&h=100", "jpeg", 192, 128}, // h is rounded up to 128
 		{"photo.jpg?w=320&h=320&fit=contain", "jpeg", 320, 213},
 		{"photo.jpg?w=320&h=320&fit=cover", "jpeg", 320, 320},
 		{"photo.jpg?w=4096&h=4096&fit=cover", "jpeg", 600, 600}, // no larger than the photo
@@ -72,9 +72,9 @@ func TestCopies(t *testing.T) {
 		{"drawing.png?w=320&format=jpg", "jpeg", 320, 213},
 		{"drawing.png?w=320&format=JPEG&q=40", "jpeg", 320, 213},
 		{"turned.jpg?w=16", "jpeg", 16, 24},
-		{"turned.jpg?w=4096", "jpeg", 40, 60}, // turned, although no smaller
+		{"turned.jpg?w=4096", "jpeg", 40, 60}, // turned, although not smaller
 		{"turned.webp?w=16", "jpeg", 16, 24},
-		{"scan.tif?w=4096", "jpeg", 60, 40}, // browsers show no TIFF
+		{"scan.tif?w=4096", "jpeg", 60, 40}, // browsers cannot show TIFF
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +83,7 @@ func TestCopies(t *testing.T) {
 			warm := s.Do(t, "GET", "/images/"+c.path, "", "")
 			wantVariant(t, warm, c.kind, c.w, c.h)
 			if warm.Body != cold.Body {
-				t.Error("the copy that was kept is another one than that made")
+				t.Error("the stored variant differs from the first response")
 			}
 			head := s.Do(t, "HEAD", "/images/"+c.path, "", "")
 			head.Want(t, http.StatusOK)
@@ -92,7 +92,7 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-// TestQuality: fewer bytes for less of it.
+// TestQuality checks that a lower quality gives fewer bytes.
 func TestQuality(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -108,12 +108,12 @@ func TestQuality(t *testing.T) {
 	}
 	plain := s.Do(t, "GET", "/images/photo.jpg?w=320", "", "")
 	if want := s.Do(t, "GET", "/images/photo.jpg?w=320&q=61", "", ""); plain.Body != want.Body {
-		t.Error("without q: got another copy than with q=80, to which q=61 goes up")
+		t.Error("without q: the variant differs from that of q=61, which is rounded up to 80")
 	}
 }
 
-// TestCopyIsOriginal: what is answered as it is.
-func TestCopyIsOriginal(t *testing.T) {
+// TestVariantIsOriginal checks which requests for a variant get the original.
+func TestVariantIsOriginal(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
 	for _, c := range []struct{ name, query string }{
@@ -153,7 +153,7 @@ func TestCopyIsOriginal(t *testing.T) {
 	}
 }
 
-func TestBadCopyParameters(t *testing.T) {
+func TestBadVariantParameters(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
 	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 90, 60))
@@ -195,8 +195,9 @@ func TestBadCopyParameters(t *testing.T) {
 	s.Do(t, "GET", "/images/missing.jpg?w=320", "", "").Refusal(t, http.StatusNotFound, "not_found")
 }
 
-// TestCopyConditions: a copy is an image to caches, with a tag of its own.
-func TestCopyConditions(t *testing.T) {
+// TestVariantConditions checks that a variant has an entity tag of its own and is cached like
+// an image.
+func TestVariantConditions(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
 	original := apitest.Photo(t, 1, 900, 600)
@@ -225,8 +226,9 @@ func TestCopyConditions(t *testing.T) {
 	s.Do(t, "GET", path, "Origin: https://app.example.com", "").WantHeader(t, "Access-Control-Allow-Origin", "*")
 }
 
-// TestCopiesFollow: a copy is never that of other bytes, and goes with its own.
-func TestCopiesFollow(t *testing.T) {
+// TestVariantsFollow checks that a variant always belongs to the current bytes, and is
+// deleted with them.
+func TestVariantsFollow(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
 	const path = "/images/photo.jpg?w=320"
@@ -245,7 +247,7 @@ func TestCopiesFollow(t *testing.T) {
 	s.Do(t, "GET", path, "", "").Refusal(t, http.StatusNotFound, "not_found")
 	wantVariants(t, s, 1) // the bytes have another name
 	if a := s.Do(t, "GET", "/images/again.jpg?w=320", "", ""); a.Body != second.Body {
-		t.Error("the same bytes under another name have another copy")
+		t.Error("the same bytes under another name have another variant")
 	}
 	wantVariants(t, s, 1)
 	s.Do(t, "DELETE", "/images/again.jpg", "", "").Want(t, http.StatusNoContent)
@@ -259,13 +261,13 @@ func wantVariants(t testing.TB, s *apitest.Server, want int64) {
 		t.Fatal(err)
 	}
 	if u.Variants != want {
-		t.Errorf("the store keeps %d copies, want %d", u.Variants, want)
+		t.Errorf("the store has %d variants, want %d", u.Variants, want)
 	}
 }
 
-// TestCopyBudget: what is kept stays inside the budget, and what is not kept is
-// shown all the same.
-func TestCopyBudget(t *testing.T) {
+// TestVariantBudget checks that the stored variants stay within the budget, and that variants
+// which are not stored are still sent.
+func TestVariantBudget(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		budget int64
@@ -282,14 +284,14 @@ func TestCopyBudget(t *testing.T) {
 					t.Fatal(err)
 				}
 				if u.VariantBytes > max(c.budget, 0) || u.Variants == 0 == c.kept && i == 0 {
-					t.Fatalf("w=%d: got %d copies of %d bytes", w, u.Variants, u.VariantBytes)
+					t.Fatalf("w=%d: got %d variants of %d bytes", w, u.Variants, u.VariantBytes)
 				}
 			}
 		})
 	}
 }
 
-// counted counts the copies that are stored, and can refuse them.
+// counted is a store that counts the stored variants and can refuse them.
 type counted struct {
 	db.Store
 	puts atomic.Int64
@@ -304,8 +306,9 @@ func (s *counted) PutVariant(ctx context.Context, source db.Digest, key string, 
 	return s.Store.PutVariant(ctx, source, key, body, o)
 }
 
-// TestCopyOnce: however many ask for a copy at a time, it is made once.
-func TestCopyOnce(t *testing.T) {
+// TestVariantOnce checks that a variant is made once, however many clients request it at a
+// time.
+func TestVariantOnce(t *testing.T) {
 	t.Parallel()
 	store := &counted{Store: apitest.NewStore(t)}
 	s := apitest.Serve(t, store, api.Options{})
@@ -315,7 +318,7 @@ func TestCopyOnce(t *testing.T) {
 		clients.Go(func() {
 			path := "/images/photo.jpg?w=320&h=1280"
 			if i%2 == 0 {
-				path = "/images/photo.jpg?w=300" // which comes to the same
+				path = "/images/photo.jpg?w=300" // the same variant
 			}
 			a, err := s.Try(t, "GET", path, "", nil)
 			if err != nil {
@@ -327,12 +330,12 @@ func TestCopyOnce(t *testing.T) {
 	}
 	clients.Wait()
 	if got := store.puts.Load(); got != 1 {
-		t.Errorf("the copy was made %d times, want once", got)
+		t.Errorf("the variant was made %d times, want once", got)
 	}
 }
 
-// TestCopyNotKept: a copy that the store has no room for is shown.
-func TestCopyNotKept(t *testing.T) {
+// TestVariantNotKept checks that a variant is sent even if the store has no space for it.
+func TestVariantNotKept(t *testing.T) {
 	t.Parallel()
 	store := &counted{Store: apitest.NewStore(t), err: fmt.Errorf("%w: no disk", db.ErrFull)}
 	s := apitest.Serve(t, store, api.Options{})
@@ -341,12 +344,12 @@ func TestCopyNotKept(t *testing.T) {
 		wantVariant(t, s.Do(t, "GET", "/images/photo.jpg?w=320", "", ""), "jpeg", 320, 213)
 	}
 	if got := store.puts.Load(); got != 2 {
-		t.Errorf("the copy was made %d times, want each time", got)
+		t.Errorf("the variant was made %d times, want each time", got)
 	}
 	s.Log.Wait(t, "WARN", "photo.jpg", "no disk")
 }
 
-// spoilt is a store whose copies break off after some bytes, the first times.
+// spoilt is a store whose variants break off after some bytes, the first times.
 type spoilt struct {
 	db.Store
 	after int64
@@ -380,11 +383,12 @@ func (b *spoiltBody) WriteTo(w io.Writer) (int64, error) {
 	return n, errors.Join(err, db.ErrDamaged)
 }
 
-// TestDamagedCopy: it is made again; at once when nothing of it has been sent.
-func TestDamagedCopy(t *testing.T) {
+// TestDamagedVariant checks that a damaged variant is made again: for the same response, if
+// none of it has been sent.
+func TestDamagedVariant(t *testing.T) {
 	t.Parallel()
 	const path = "/images/photo.jpg?w=640&format=png"
-	for _, after := range []int64{0, 20_000} { // more than waits in a buffer: clients repeat what had no answer
+	for _, after := range []int64{0, 20_000} { // more than a buffer holds: a client repeats a request without a response
 		t.Run(fmt.Sprint(after), func(t *testing.T) {
 			t.Parallel()
 			store := &spoilt{Store: apitest.NewStore(t), after: after}
@@ -398,32 +402,32 @@ func TestDamagedCopy(t *testing.T) {
 				a, err := s.Try(t, "GET", path+"&v="+stored.SHA256, header, nil)
 				switch {
 				case after > 0 && err == nil:
-					t.Errorf("%s: got %s, want a connection that broke off", header, a)
+					t.Errorf("%s: got %s, want a broken connection", header, a)
 				case after == 0 && err != nil:
 					t.Fatalf("%s: %v", header, err)
 				case after == 0:
 					if a.Body != want.Body {
-						t.Errorf("%s: got %s, want the copy", header, a)
+						t.Errorf("%s: got %s, want the variant", header, a)
 					}
 					a.WantHeader(t, "ETag", want.Header.Get("ETag"))
 					a.WantHeader(t, "Cache-Control", "public, max-age=31536000, immutable")
 				}
 				for deadline := time.Now().Add(apitest.Patience); count.puts.Load() == puts; time.Sleep(time.Millisecond) {
 					if time.Now().After(deadline) {
-						t.Fatal("the copy was not made again")
+						t.Fatal("the variant was not made again")
 					}
 				}
 			}
 			if a := s.Do(t, "GET", path, "", ""); a.Body != want.Body {
-				t.Errorf("got %s, want the copy", a)
+				t.Errorf("got %s, want the variant", a)
 			}
 			s.Log.Wait(t, "WARN", "damaged", "photo.jpg")
 		})
 	}
 }
 
-// TestHostilePictures asks for copies of pictures that are too large. Programs get
-// an error that says so, and img elements the original.
+// TestHostilePictures requests variants of pictures that are too large. Programs get an
+// error with the reason, and img elements get the original.
 func TestHostilePictures(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{MaxPixels: 1e6, ResizeMemory: 8 << 20})
@@ -457,8 +461,8 @@ func TestHostilePictures(t *testing.T) {
 	wantVariant(t, s.Do(t, "GET", "/images/fits.jpg?w=16", "", ""), "jpeg", 16, 16)
 }
 
-// TestDamagedPictures asks for copies of damaged pictures. What can be decoded of
-// them is resized. Of the others the answer is the original: a browser may show it.
+// TestDamagedPictures requests variants of damaged pictures. What can be decoded is
+// resized. Otherwise the response is the original, which a browser may still show.
 func TestDamagedPictures(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -476,19 +480,19 @@ func TestDamagedPictures(t *testing.T) {
 	}
 	nothing := whole[:strings.Index(whole, "\xff\xda")+14] + "\xff\xd9"
 	s.Put(t, "/images/nothing.jpg", nothing)
-	for range 2 { // once from the memory of failures
+	for range 2 { // the second time the server remembers the failure
 		a := s.Do(t, "GET", "/images/nothing.jpg?w=160", "", "")
 		a.WantImage(t, nothing)
 		a.WantHeader(t, "X-Result-Width", "")
 	}
 }
 
-// gifBomb is a GIF of 34 bytes that claims 4 GiB.
+// gifBomb returns a GIF of 34 bytes that claims 4 GiB.
 func gifBomb() string {
 	return "GIF89a\xff\xff\xff\xff\x80\x00\x00\x00\x00\x00\xff\xff\xff,\x00\x00\x00\x00\xff\xff\xff\xff\x00\x02\x01\x44\x00;"
 }
 
-// pngBomb is a PNG that claims w × h pixels and has next to none.
+// pngBomb returns a PNG that claims w × h pixels and contains almost none.
 func pngBomb(t testing.TB, w, h uint32) string {
 	t.Helper()
 	return string(withPNGSize([]byte(apitest.Drawing(t, 16, 16)), w, h))
@@ -539,8 +543,8 @@ func TestQueueFull(t *testing.T) {
 	})
 }
 
-// TestQueueOfClients: a client that asks for more than the queue takes does not keep
-// another one out of it.
+// TestQueueOfClients checks that a client which fills the queue does not keep other clients
+// out.
 func TestQueueOfClients(t *testing.T) {
 	t.Parallel()
 	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
@@ -563,7 +567,7 @@ func TestQueueOfClients(t *testing.T) {
 	}
 	for _, w := range resize.Steps()[:6] {
 		for _, h := range resize.Steps()[:6] {
-			ask(w, h) // 36 copies of one picture
+			ask(w, h) // 36 variants of one picture
 		}
 	}
 	for range 4 {
@@ -589,11 +593,11 @@ func TestQueueOfClients(t *testing.T) {
 	close(store.gate)
 }
 
-// held is a store whose large images are not read before the gate opens.
+// held is a store that lets no large image be read before the gate opens.
 type held struct {
 	db.Store
 	gate    chan struct{}
-	reading chan struct{} // gets an element for each large read, as long as there is room
+	reading chan struct{} // gets an element for each large read, unless it is full
 }
 
 func (s *held) Get(ctx context.Context, name string) (db.Image, db.Body, error) {
@@ -620,16 +624,16 @@ func (b *heldBody) ReadAt(p []byte, off int64) (int, error) {
 	return b.Body.ReadAt(p, off)
 }
 
-// TestCopyReplacedMeanwhile: the copy answered is that of the image as it was or
-// as it is.
-func TestCopyReplacedMeanwhile(t *testing.T) {
+// TestVariantReplacedMeanwhile checks that a variant belongs to the image before or after it
+// was replaced.
+func TestVariantReplacedMeanwhile(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{VariantBudget: -1})
 	versions := []string{apitest.Photo(t, 1, 400, 300), apitest.Photo(t, 2, 300, 400)}
-	var copies []string
+	var bodies []string
 	for _, v := range versions {
 		s.Do(t, "PUT", "/images/photo.jpg", "", v)
-		copies = append(copies, s.Do(t, "GET", "/images/photo.jpg?w=160", "", "").Body)
+		bodies = append(bodies, s.Do(t, "GET", "/images/photo.jpg?w=160", "", "").Body)
 	}
 	answered := 0
 	done := make(chan struct{})
@@ -645,26 +649,26 @@ func TestCopyReplacedMeanwhile(t *testing.T) {
 		select {
 		case <-done:
 			if answered == 0 {
-				t.Error("every answer was 503")
+				t.Error("every response was a 503")
 			}
 			return
 		default:
 		}
 		a := s.Do(t, "GET", "/images/photo.jpg?w=160", "", "")
 		if a.Status == http.StatusServiceUnavailable {
-			continue // replaced twice in a row
+			continue // the image was replaced twice meanwhile
 		}
 		a.Want(t, http.StatusOK)
-		if a.Body != copies[0] && a.Body != copies[1] {
-			t.Fatalf("got a copy %s × %s that is of neither", a.Header.Get("X-Result-Width"), a.Header.Get("X-Result-Height"))
+		if a.Body != bodies[0] && a.Body != bodies[1] {
+			t.Fatalf("got a variant of %s × %s, which belongs to neither image", a.Header.Get("X-Result-Width"), a.Header.Get("X-Result-Height"))
 		}
 		answered++
 	}
 }
 
-// TestCopyOfTwoNames: the bytes have two names, and the one that a copy was asked
-// for under first is deleted while it is made. Who asked for the other one has it.
-func TestCopyOfTwoNames(t *testing.T) {
+// TestVariantOfTwoNames checks a variant of bytes that have two names. The name that requested
+// it first is deleted while it is made; a client of the other name still gets it.
+func TestVariantOfTwoNames(t *testing.T) {
 	t.Parallel()
 	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
 	s := apitest.Serve(t, store, api.Options{})
@@ -691,8 +695,8 @@ func TestCopyOfTwoNames(t *testing.T) {
 	clients.Wait()
 }
 
-// TestUnsupportedOnce: a picture of which a decoder finds out late that it does not
-// know its kind is tried once.
+// TestUnsupportedOnce checks that a picture is tried once if its decoder finds out late
+// that it cannot decode it.
 func TestUnsupportedOnce(t *testing.T) {
 	t.Parallel()
 	store := &held{Store: apitest.NewStore(t), gate: make(chan struct{}), reading: make(chan struct{}, 100)}
@@ -711,7 +715,8 @@ func TestUnsupportedOnce(t *testing.T) {
 	}
 }
 
-// TestTooLongForJPEG: it is said, and does not keep the picture from being resized.
+// TestTooLongForJPEG checks that a JPEG which would be too long gives an error, and that
+// other sizes and formats work.
 func TestTooLongForJPEG(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -727,7 +732,8 @@ func TestTooLongForJPEG(t *testing.T) {
 	wantVariant(t, s.Do(t, "GET", "/images/long.png?w=320&format=jpeg", "", ""), "jpeg", 320, 1)
 }
 
-// TestDamagedSource: the trouble is the store's, not the picture's.
+// TestDamagedSource checks that a read error of the store is not reported as a fault of the
+// picture.
 func TestDamagedSource(t *testing.T) {
 	t.Parallel()
 	s := apitest.Serve(t, &spoiltSource{apitest.NewStore(t)}, api.Options{})
@@ -753,7 +759,7 @@ func (b spoiltReads) ReadAt(p []byte, off int64) (int, error) {
 	return n, db.ErrDamaged
 }
 
-// withPNGSize changes the header of a PNG, checksum and all.
+// withPNGSize changes the size in the header of a PNG, with its checksum.
 func withPNGSize(b []byte, w, h uint32) []byte {
 	ihdr := b[12:29]
 	binary.BigEndian.PutUint32(ihdr[4:], w)

@@ -56,8 +56,8 @@ func newChangingServer(t *testing.T, o api.Options) (url string, change func(api
 	return server.URL, change
 }
 
-// machine is a real server that can be stopped during requests, and started again at
-// the same address.
+// machine is a real server that a test stops during requests and starts again at the same
+// address.
 type machine struct {
 	t       *testing.T
 	handler http.Handler
