@@ -172,7 +172,7 @@ func TestWrongBodies(t *testing.T) {
 		"by another name":             {based, "POST", "/upload", "Content-Type: image/png", cat, "not_a_form", "curl -F file=@cat.png https://img.example.com/pictures/upload"},
 		"fetch with a type by hand":   {s, "POST", "/upload", "Content-Type: multipart/form-data", apitest.Form(apitest.File("file", "cat.png", cat)), "not_a_form", "Leave the header out"},
 		"a form without a file":       {s, "POST", "/upload", apitest.FormType, apitest.Form(apitest.Text("file", "")), "no_file", "“file”"},
-		"curl -T cat.png URL/images":  {s, "PUT", "/images", "", cat, "bad_name", "ends in /images/"},
+		"curl -T cat.png URL/images":  {s, "PUT", "/images", "", cat, "bad_name", "end the URL with /images/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
