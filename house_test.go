@@ -23,7 +23,7 @@ import (
 //     engines share, never another engine.
 //   - api is given a store and the page: it imports no engine and not ui.
 //   - api/imaging knows neither HTTP nor the store.
-//   - main alone imports engines.
+//   - main alone imports engines, and api/apitest, which only tests import.
 //
 // Tests may import more.
 var mayImport = map[string]string{
@@ -45,7 +45,7 @@ var mayImport = map[string]string{
 	"db/bolt/internal/page":     "",
 
 	"api":                   "api/access api/imaging/format api/imaging/resize api/imaging/strip api/intake api/multipart api/portable api/refusal api/transport api/units api/variants db github.com/dustin/go-humanize github.com/labstack/echo/v4 github.com/prometheus/client_golang net/http",
-	"api/apitest":           "api api/transport db ui github.com/getkin/kin-openapi net/http",
+	"api/apitest":           "api api/transport db db/bolt ui github.com/getkin/kin-openapi net/http",
 	"api/access":            "api/listen api/refusal api/units github.com/labstack/echo/v4 golang.org/x/time net/http",
 	"api/e2e":               "",
 	"api/intake":            "api/imaging/format api/imaging/strip db db/fair github.com/dustin/go-humanize",
