@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// The errors of a store. Engines wrap them with the name or the cause, so callers
-// compare with [errors.Is].
+// The errors of a store. Engines add the name of the image or the cause of the error
+// with %w. So callers must compare errors with [errors.Is].
 var (
 	ErrNotFound = errors.New("no such image")
 	ErrExists   = errors.New("name is taken by another image")
@@ -25,14 +25,14 @@ var (
 	ErrBusy = errors.New("too many uploads at once")
 	// ErrDamaged: stored bytes do not match their checksum.
 	ErrDamaged = errors.New("stored image is damaged")
-	// ErrReadOnly: after a failure of the storage the store has stopped writing.
+	// ErrReadOnly: the storage has failed, and the store has stopped writing.
 	ErrReadOnly = errors.New("store has stopped writing")
 	// ErrClosed: the store has been closed.
 	ErrClosed = errors.New("store is closed")
 )
 
-// LimitError is an ErrFull because of a limit that the operator set: the store may have
-// Limit bytes.
+// LimitError is the ErrFull of a store that has reached a limit which the operator set.
+// Limit is the largest allowed size of the store, in bytes.
 type LimitError struct{ Limit int64 }
 
 func (e *LimitError) Error() string {

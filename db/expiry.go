@@ -2,8 +2,8 @@ package db
 
 import "time"
 
-// Expiry returns when the store deletes the image by itself: TrashExpires for an
-// image in the trash, Expires for any other. Zero means never.
+// Expiry returns when the store deletes the image by itself. For an image in the trash
+// this is TrashExpires. For any other image it is Expires. Zero means never.
 func (img *Image) Expiry() time.Time {
 	if img.Deleted.IsZero() {
 		return img.Expires
@@ -11,15 +11,15 @@ func (img *Image) Expiry() time.Time {
 	return img.TrashExpires
 }
 
-// Expired reports whether the image has expired at the time now. It has expired at the
-// moment of its Expiry, not only after it.
+// Expired reports whether the image has expired at the time `now`. At exactly the time
+// that Expiry returns, the image has already expired.
 func (img *Image) Expired(now time.Time) bool {
 	expiry := img.Expiry()
 	return !expiry.IsZero() && !now.Before(expiry)
 }
 
-// LaterExpiry returns the later of two values of Image.Expires. Zero means never, so it
-// is the latest.
+// LaterExpiry returns the later of two values of Image.Expires. Zero means never, so
+// zero is later than any other time.
 func LaterExpiry(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && a.After(b) {
 		return a
@@ -27,8 +27,9 @@ func LaterExpiry(a, b time.Time) time.Time {
 	return b
 }
 
-// Trashed returns img as it is in the trash after it was deleted at the time at: it
-// expires there after ttl, or at its own Expires if that is earlier.
+// Trashed returns img as an image in the trash that was deleted at the time `at`. In
+// the trash, the image expires after the duration `ttl`, or at img.Expires if that time
+// is earlier.
 func (img Image) Trashed(at time.Time, ttl time.Duration) Image {
 	img.Deleted, img.TrashExpires = at, at.Add(ttl)
 	if !img.Expires.IsZero() && img.Expires.Before(img.TrashExpires) {

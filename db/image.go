@@ -8,22 +8,24 @@ import (
 	"time"
 )
 
-// Image is what the store knows about an image or a variant. All times are in UTC.
+// Image describes an image or a variant. All times are in UTC.
 type Image struct {
 	Name          string    // in Unicode normal form C; empty for a variant
 	Size          int64     // bytes
 	SHA256        Digest    // of the stored bytes
-	ContentType   string    // as Inspect set it
+	ContentType   string    // as PutOptions.Inspect or VariantOptions set it
 	Width         int       // pixels; 0 if unknown
 	Height        int       // pixels; 0 if unknown
 	Orientation   int       // as in EXIF, 1 to 8; 0 if unknown
-	Uploaded      time.Time // when the image or the variant was stored, or PutOptions.Uploaded
-	Expires       time.Time // when it expires; zero for never
-	DeleteKeyHash Digest    // as in PutOptions; zero for none
+	Uploaded      time.Time // when the image or the variant was first stored; see PutOptions.Uploaded
+	Expires       time.Time // when the image expires; zero for never
+	DeleteKeyHash Digest    // see PutOptions.DeleteKeyHash; zero for none
 
-	// Deleted and TrashExpires are zero unless the image is in the trash. Deleted is
-	// when it was deleted. It is unique among the images of one name. The image
-	// expires in the trash at TrashExpires, which is not after Expires.
+	// Deleted and TrashExpires are zero if the image is not in the trash. Deleted is
+	// the time at which the image was deleted. In the trash, two images with the same
+	// name never have the same Deleted. TrashExpires is the time at which the image
+	// expires in the trash. If Expires is not zero, TrashExpires is not later than
+	// Expires.
 	Deleted      time.Time
 	TrashExpires time.Time
 }
@@ -34,7 +36,7 @@ type Digest [sha256.Size]byte
 // String returns the digest in lower-case hexadecimal.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
-// ParseDigest reads the output of Digest.String.
+// ParseDigest converts the output of Digest.String back to a Digest.
 func ParseDigest(s string) (d Digest, err error) {
 	if len(s) != hex.EncodedLen(len(d)) {
 		return d, fmt.Errorf("a SHA-256 has %d hexadecimal digits, not %d", hex.EncodedLen(len(d)), len(s))
@@ -43,8 +45,9 @@ func ParseDigest(s string) (d Digest, err error) {
 	return d, err
 }
 
-// Body reads the content of an image. Its WriteTo writes the unread part, without
-// another buffer between store and writer.
+// Body reads the content of an image. Its WriteTo writes the bytes that are not yet
+// read. WriteTo writes them directly from the buffers of the store, without another
+// buffer.
 type Body interface {
 	io.ReadSeekCloser
 	io.ReaderAt

@@ -14,20 +14,21 @@ const (
 	mvs  = '\u180e' // Mongolian vowel separator
 )
 
-// joiningScripts are the scripts whose letters change their shape beside a
-// joiner (Unicode Standard section 9.2: those with Joining_Type=Dual_Joining).
+// joiningScripts are the scripts whose letters change their shape beside a joiner.
+// These are the scripts with Joining_Type=Dual_Joining (Unicode Standard section 9.2).
 var joiningScripts = []*unicode.RangeTable{
 	unicode.Adlam, unicode.Arabic, unicode.Chorasmian, unicode.Hanifi_Rohingya, unicode.Mandaic, unicode.Manichaean,
 	unicode.Mongolian, unicode.Nko, unicode.Old_Uyghur, unicode.Phags_Pa, unicode.Psalter_Pahlavi, unicode.Sogdian, unicode.Syriac,
 }
 
-// subdivisionFlag is an emoji tag sequence (UTS #51, ED-14a) for a part of a
-// country, such as the flag of Scotland. Only the black flag begins one.
+// subdivisionFlag matches an emoji tag sequence (UTS #51, ED-14a). Such a sequence is
+// the flag of a part of a country, such as Scotland. It always begins with the black
+// flag.
 var subdivisionFlag = regexp.MustCompile(`\x{1f3f4}[\x{e0030}-\x{e0039}\x{e0061}-\x{e007a}]{4,6}\x{e007f}`)
 
-// dropInvisible returns name without the characters that show nothing. Two names
-// that differ only by such a character look the same. A joiner, a vowel separator
-// or a tag stays where the spelling of a word or an emoji needs it.
+// dropInvisible returns `name` without invisible characters. Two names that differ only
+// in an invisible character look the same. A joiner, a vowel separator or a tag is not
+// removed if the spelling of a word or an emoji needs this character.
 func dropInvisible(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if invisible(r) {
@@ -40,7 +41,7 @@ func dropInvisible(name string) string {
 	}
 	name = dropTags(name)
 	runes := []rune(name)
-	kept := runes[:0] // an index never overtakes the one that is read
+	kept := runes[:0] // uses the array of runes: kept is never longer than the part that was read
 	for i, r := range runes {
 		var before, after rune
 		if len(kept) > 0 {
@@ -56,8 +57,8 @@ func dropInvisible(name string) string {
 	return string(kept)
 }
 
-// firstDropped returns the first character of name that is missing in visible,
-// which is what dropInvisible makes of it.
+// firstDropped returns the first character of `name` that dropInvisible removed.
+// `visible` is the result of dropInvisible for `name`.
 func firstDropped(name, visible string) rune {
 	rest := []rune(visible)
 	for i, r := range []rune(name) {
@@ -68,8 +69,8 @@ func firstDropped(name, visible string) rune {
 	return 0
 }
 
-// dropTags returns name without the tags that are not part of a flag. Elsewhere
-// tags are text that nobody sees.
+// dropTags returns `name` without the tags that are outside a flag. Outside a flag, a
+// tag is an invisible character.
 func dropTags(name string) string {
 	var b strings.Builder
 	drop := func(s string) {
@@ -90,20 +91,23 @@ func dropTags(name string) string {
 	return b.String()
 }
 
-// joins reports whether the joiner r, between two other characters or at the end
-// of a name (0), can change how the name looks. This is a wide reading of UAX #31
-// section 2.3 (rules A1, A2 and B): a joiner is beside a letter of a joining
-// script or beside a virama, which makes conjuncts in the scripts of India. In
-// addition, a zero width joiner makes one emoji of several (UTS #51, ED-16).
+// joins reports whether the joiner r can change how a name looks. `before` and `after`
+// are the characters beside r. They are 0 if r is at the start or the end of the name.
+//
+// The rules are those of UAX #31 section 2.3 (A1, A2 and B), but less strict. A joiner
+// changes how a name looks if it is beside a letter of a joining script. It also does
+// so beside a virama, a sign that joins consonants in the scripts of India. In
+// addition, a zero width joiner makes one emoji from several emoji (UTS #51, ED-16).
 func joins(before, r, after rune) bool {
 	shaped := func(r rune) bool { return unicode.In(r, joiningScripts...) || virama(r) }
 	switch r {
-	case zwnj: // it parts two characters of a word
+	case zwnj: // must be between two characters of a word
 		return inWord(before) && inWord(after) && (shaped(before) || shaped(after))
 	case mvs:
 		return unicode.Is(unicode.Mongolian, before) && unicode.Is(unicode.Mongolian, after)
 	}
-	// It may end a word: an Arabic letter in its initial form, a Malayalam chillu.
+	// A zero width joiner can also be the last character of a word. There it gives an
+	// Arabic letter its initial form, or makes a Malayalam chillu.
 	return inWord(before) && (shaped(before) || shaped(after) && inWord(after)) || emojiEnd(before) && emojiStart(after)
 }
 
@@ -115,8 +119,9 @@ func virama(r rune) bool {
 	return norm.NFC.PropertiesString(string(r)).CCC() == class
 }
 
-// emojiStart reports whether r can begin an emoji. The block is kept for emoji,
-// and newer versions of Unicode add some (UTS #51 section 1.5).
+// emojiStart reports whether r can begin an emoji. It accepts the whole range from
+// U+1F000 to U+1FAFF, because newer versions of Unicode add emoji there (UTS #51
+// section 1.5).
 func emojiStart(r rune) bool {
 	return r >= 0x1f000 && r <= 0x1faff || r > unicode.MaxLatin1 && unicode.IsSymbol(r)
 }
@@ -127,23 +132,30 @@ func isJoiner(r rune) bool    { return r == zwnj || r == zwj || r == mvs }
 func isTag(r rune) bool       { return r >= 0xe0020 && r <= 0xe007f }
 func conditional(r rune) bool { return isJoiner(r) || isTag(r) }
 
-// invisible reports whether r shows nothing wherever it is: a control, a line
-// separator, or Default_Ignorable_Code_Point, which the Unicode Character Database
-// (DerivedCoreProperties.txt) derives as below. This covers, among others,
+// invisible reports whether r is invisible in every place of a name. This is true for a
+// control character, for a line separator, and for a character with the property
+// Default_Ignorable_Code_Point. The code below follows the definition of this property
+// in the Unicode Character Database (DerivedCoreProperties.txt). Among others, these
+// characters are invisible:
 //
 //   - bidirectional controls (U+061C, U+200E, U+202A–202E, U+2066–2069), which
-//     reorder text around them: UTS #39 and UTS #55 warn of them;
+//     reorder the text around them: UTS #39 and UTS #55 warn of them;
 //   - U+FEFF, U+00AD, U+200B, U+2060 and the invisible operators: UAX #31 section
-//     2.3 lets identifiers ignore them, because no spelling depends on them;
+//     2.3 allows programs to ignore them in identifiers, because no word needs them;
 //   - Hangul fillers (U+115F, U+1160, U+3164, U+FFA0), the Khmer inherent vowels
 //     and U+034F, the combining grapheme joiner: UTS #39 does not allow them;
-//   - controls of musical notation and shorthand, deprecated format characters.
+//   - controls of musical notation and shorthand, and deprecated format characters.
 //
-// Not invisible are the number signs of Arabic, Syriac and Kaithi (U+0600–0605,
-// U+06DD), which span digits and show ink, the layout controls of Egyptian
-// hieroglyphs, and variation selectors, which choose the glyph of the character
-// before them: an emoji, a Mongolian letter, a variant of a Han character.
-// Interlinear annotations (U+FFF9–FFFB) are not ignorable, but hide text.
+// These characters are not invisible:
+//
+//   - the number signs of Arabic, Syriac and Kaithi (U+0600–0605, U+06DD): they are
+//     drawn around or below digits;
+//   - the layout controls of Egyptian hieroglyphs;
+//   - variation selectors: each one chooses the glyph of the character before it,
+//     such as an emoji, a Mongolian letter or a Han character.
+//
+// Interlinear annotations (U+FFF9–FFFB) do not have the property, but they hide text.
+// So they are invisible, too.
 func invisible(r rune) bool {
 	switch {
 	case conditional(r), unicode.Is(unicode.Prepended_Concatenation_Mark, r), r >= 0x13430 && r <= 0x1343f:

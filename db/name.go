@@ -12,18 +12,19 @@ import (
 )
 
 // MaxNameBytes is the length of the longest name, in bytes of UTF-8. The common file
-// systems (ext4, APFS, and NTFS with its 255 UTF-16 units) allow this length, so every
-// image can be exported under its own name.
+// systems allow names of this length: ext4, APFS, and NTFS with its 255 UTF-16 units.
+// So every image can be exported under its own name.
 const MaxNameBytes = 255
 
-// maxExtBytes is the length of the longest suffix that counts as a file name extension,
-// with its dot.
+// maxExtBytes is the length of the longest suffix that is a file name extension,
+// including its dot.
 const maxExtBytes = 16
 
-// CheckName returns name in Unicode normal form C, or an error that wraps ErrName and
-// says what is wrong. A name is valid UTF-8 of 1 to MaxNameBytes bytes, without
-// slashes, control characters or invisible characters (see dropInvisible), and with no
-// dot or space at either end.
+// CheckName returns `name` in Unicode normal form C. If the name is not valid, it
+// returns an error that wraps ErrName and says what is wrong. A valid name is UTF-8 of
+// 1 to MaxNameBytes bytes. It has no slashes, no backslashes, no control characters,
+// and no invisible characters (see dropInvisible). It does not begin or end with a dot
+// or a space.
 func CheckName(name string) (string, error) {
 	if !utf8.ValidString(name) {
 		return "", fmt.Errorf("%w: %q is not valid UTF-8", ErrName, name)
@@ -47,16 +48,20 @@ func CheckName(name string) (string, error) {
 	return name, nil
 }
 
-// CleanName makes a valid name from what a client calls its file, and changes only what
-// it must. It takes the part after the last slash or backslash, removes invisible
-// characters, and dots and spaces at both ends, and shortens the part before the
-// extension. If nothing is left, the name is "image" with ext, such as ".png". '#', '?'
-// and '%' become '_', because clients write the name into a URL without escaping it.
+// CleanName makes a valid name from the file name that a client sends. It makes only
+// the changes that are necessary. It uses the part after the last slash or backslash.
+// It removes invisible characters, and also dots and spaces at the start and at the
+// end. If the name is too long, CleanName shortens the part before the extension. If
+// nothing is left, the name is "image" with `ext`, such as "image.png". '#', '?' and
+// '%' become '_', because some clients write the name into a URL without escaping these
+// characters.
 func CleanName(name, ext string) string {
 	name = strings.ToValidUTF8(name, "_")
 	name = name[strings.LastIndexAny(name, `/\`)+1:]
 	name = escaped.Replace(name)
-	for before := ""; name != before; { // a mark can compose with the character that it then follows
+	// When a character between them was removed, a mark may follow another character and
+	// compose with it. So this repeats until the name no longer changes.
+	for before := ""; name != before; {
 		before = name
 		name = strings.TrimFunc(compose(dropInvisible(name)), trimmed)
 	}
@@ -69,10 +74,10 @@ func CleanName(name, ext string) string {
 // escaped replaces the characters that have a meaning in a URL.
 var escaped = strings.NewReplacer("#", "_", "?", "_", "%", "_")
 
-// compose returns name, which has no invisible characters, in normal form C. Of more
-// than 30 marks in a row, as in Zalgo text, it removes those after the 30th: there norm
-// inserts an invisible U+034F to keep the text stream-safe (UAX #15), and CheckName
-// would refuse that.
+// compose returns `name` in normal form C. `name` must have no invisible characters. If
+// more than 30 marks follow a character, as in Zalgo text, compose removes the marks
+// after the 30th. The reason: package norm inserts an invisible U+034F after the 30th
+// mark, to keep the text stream-safe (UAX #15). CheckName would refuse this U+034F.
 func compose(name string) string {
 	dropping := false
 	return strings.Map(func(r rune) rune {
@@ -84,13 +89,15 @@ func compose(name string) string {
 	}, norm.NFC.String(name))
 }
 
-// Numbered returns the name to try for the n-th image with the same name: cat.png and 2
-// give cat-2.png. It passes CheckName if name does.
+// Numbered returns `name` with the number n: for "cat.png" and 2 it returns
+// "cat-2.png". Put uses such names if the name of an image is taken. If CheckName
+// accepts `name`, CheckName also accepts the result.
 func Numbered(name string, n int) string {
 	return shorten(name, "-"+strconv.Itoa(n))
 }
 
-// IsNumbered reports whether candidate is Numbered(name, n) for some n from 2 on.
+// IsNumbered reports whether `candidate` is Numbered(name, n) for a number n that is at
+// least 2.
 func IsNumbered(name, candidate string) bool {
 	_, ext := splitExt(name)
 	stem, _ := strings.CutSuffix(candidate, ext)
@@ -98,29 +105,30 @@ func IsNumbered(name, candidate string) bool {
 	return err == nil && n >= 2 && Numbered(name, n) == candidate
 }
 
-// NumberedPrefix returns the prefix that Numbered(name, n) has for every n.
+// NumberedPrefix returns a prefix that Numbered(name, n) has for every n.
 func NumberedPrefix(name string) string {
 	_, ext := splitExt(name)
 	tag := "-" + strconv.Itoa(math.MaxInt)
 	return strings.TrimSuffix(shorten(name, tag), tag+ext)
 }
 
-// shorten puts tag between the stem and the extension of name. It cuts the stem,
-// between characters, so that the whole has at most MaxNameBytes.
+// shorten inserts `tag` between the stem and the extension of `name`. The stem is the
+// part before the extension. If necessary, shorten cuts the end of the stem, so that
+// the result has at most MaxNameBytes bytes. It never cuts inside a character.
 func shorten(name, tag string) string {
 	stem, ext := splitExt(name)
 	if room := MaxNameBytes - len(tag) - len(ext); len(stem) > room {
 		for room > 0 && !utf8.RuneStart(stem[room]) {
 			room--
 		}
-		// The cut may be inside an emoji or a word. Then a joiner at its end must be
-		// removed.
+		// The cut may be inside an emoji or a word. Then a joiner at the end of the
+		// stem must be removed.
 		stem = strings.TrimRightFunc(dropInvisible(stem[:room]), func(r rune) bool { return trimmed(r) || isJoiner(r) })
 	}
 	return stem + tag + ext
 }
 
-// splitExt divides name before the last dot, which belongs to the extension.
+// splitExt divides `name` before the last dot. The dot belongs to the extension.
 func splitExt(name string) (stem, ext string) {
 	i := strings.LastIndexByte(name, '.')
 	if i <= 0 || len(name)-i > maxExtBytes {

@@ -7,45 +7,47 @@ import (
 
 // Status reports what is stored, and whether the store works.
 type Status interface {
-	// Usage returns counts of what is stored. It is cheap: the store keeps these counts
-	// up to date.
+	// Usage returns how much is stored. The call is quick, because the store updates
+	// these numbers with every change.
 	Usage(ctx context.Context) (Usage, error)
 
-	// Ready reads from the store. It returns nil if the store can be read and can take
-	// uploads, and otherwise the reason.
+	// Ready reads from the store. It returns nil if the store can be read and can
+	// accept uploads. Otherwise it returns the reason.
 	Ready(ctx context.Context) error
 }
 
 // Usage counts what is stored.
 type Usage struct {
-	Images int64 // without those in the trash
-	Bytes  int64 // the sum of their sizes
-	Blobs  int64 // distinct contents of all images, with those in the trash
+	Images int64 // images outside the trash
+	Bytes  int64 // the sum of the sizes of these images
+	Blobs  int64 // distinct contents of all images, inside and outside the trash
 	Stored int64 // the sum of the sizes of these contents, in bytes
 
 	Trash      int64 // images in the trash
-	TrashBytes int64 // the sum of their sizes
+	TrashBytes int64 // the sum of the sizes of these images
 
-	Variants     int64 // none of the counts above includes them
-	VariantBytes int64 // the sum of their sizes
+	Variants     int64 // variants; the numbers above do not include them
+	VariantBytes int64 // the sum of the sizes of all variants
 }
 
 // Backuper is a Store that can make a backup of itself while it is in use.
 type Backuper interface {
-	// Backup returns a snapshot of the store and its size in bytes. The snapshot is from
-	// some moment after the call, so it has everything that was acknowledged before.
-	// A store that is opened with these bytes equals this store at that moment. The
-	// caller must close the snapshot. However slowly it is read, the store works as
-	// usual. If there is no space for the snapshot, Backup returns ErrFull, and the
-	// store works as usual. When ctx ends, Backup returns its error.
+	// Backup returns a snapshot of the store and the size of the snapshot in bytes. The
+	// snapshot shows the store at a moment after the call of Backup. So it has
+	// everything that was acknowledged before the call. A store that is opened with the
+	// bytes of the snapshot equals this store at that moment. The caller must close the
+	// snapshot. The store works as usual even if the caller reads the snapshot slowly.
+	// If there is no space for the snapshot, Backup returns ErrFull, and the store
+	// works as usual. If ctx ends, Backup returns the error of ctx.
 	Backup(ctx context.Context) (snapshot io.ReadCloser, size int64, err error)
 }
 
 // Measured is a Store that measures itself. What it measures depends on the engine.
 type Measured interface {
-	// Gauges returns the measurements of this moment. It is cheap. If the store has
-	// failed, Gauges leaves out what it cannot measure. It is safe for concurrent
-	// use, and every call returns gauges with the same meaning.
+	// Gauges measures the store at the moment of the call. The call is quick. If the
+	// store has failed, Gauges omits the values that it cannot measure. Gauges is safe
+	// for concurrent use. Two gauges with the same Name from different calls have the
+	// same meaning.
 	Gauges() []Gauge
 }
 

@@ -6,62 +6,69 @@ import (
 	"io"
 )
 
-// Variants stores pictures that were made from images, such as smaller ones. A
-// variant belongs to a content, not to a name. It is deleted with the last image that
-// has the content and is not in the trash. It does not come back when that image is
-// restored or the content is stored again.
+// Variants stores variants. A variant is a picture that was made from an image, such as
+// a smaller picture. A variant belongs to the content of an image, not to its name. The
+// store deletes the variant when it deletes the last image that has the content and is
+// not in the trash. If this image is restored, or the content is stored again, the
+// variant does not return.
 //
-// Callers make a missing variant again, so the store may delete variants to have space
-// for images, but for no other reason.
+// Callers can make a missing variant again. So the store may delete variants to get
+// space for images. It must not delete them for any reason that is not described here.
 type Variants interface {
-	// PutVariant stores a variant of the content with the digest source under key,
-	// and replaces the variant that has this key. It reads and stores body as Put
-	// does, with the same guarantees and errors.
+	// PutVariant stores a variant under `key`. `source` is the digest of the content to
+	// which the variant belongs. If the content already has a variant under this key,
+	// PutVariant replaces that variant. PutVariant reads and stores body as Put does,
+	// with the same guarantees and errors.
 	//
-	// If all variants of the store would have more than o.Budget bytes together, it
-	// deletes the oldest ones in the same transaction. If the new variant alone has
-	// more, it deletes none and returns [ErrBudget]. If no image has the content, or
-	// none has it any more, it returns ErrNotFound.
+	// All variants of the store together may have at most o.Budget bytes. If they would
+	// have more, PutVariant deletes the oldest variants in the same transaction. If the
+	// new variant alone has more than o.Budget bytes, PutVariant deletes no variant and
+	// returns [ErrBudget]. If no image outside the trash has the content, PutVariant
+	// returns ErrNotFound. It also does so if the last such image was deleted during
+	// the call.
 	//
-	// PutVariant does not wait where Put would: it returns ErrBusy. It deletes no
-	// other variant when storage is full: it returns ErrFull.
+	// If there is no free memory, Put waits, but PutVariant returns ErrBusy at once. If
+	// storage is full, Put deletes variants to get space. PutVariant returns ErrFull
+	// instead.
 	//
-	// A key is checked with [CheckKey] first. For another key a method returns
-	// [ErrKey].
+	// Every method with a key passes the key to [CheckKey] first, and returns [ErrKey]
+	// if the key is not valid.
 	PutVariant(ctx context.Context, source Digest, key string, body io.Reader, o VariantOptions) (Image, error)
 
-	// GetVariant returns a variant and its bytes, or ErrNotFound. The body works as that
-	// of Get, and stays readable after the variant is deleted. A damaged variant
-	// returns ErrDamaged until a PutVariant replaces it.
+	// GetVariant returns a variant and its bytes, or ErrNotFound. Its Body works as the
+	// Body that Get returns, and stays readable after the variant is deleted. If the
+	// variant is damaged, a read returns ErrDamaged until a PutVariant replaces the
+	// variant.
 	GetVariant(ctx context.Context, source Digest, key string) (Image, Body, error)
 
-	// TrimVariants deletes the oldest variants until all together have at most n
-	// bytes. It may take long, and does not block other calls. When ctx ends, it
-	// stops before it is done.
+	// TrimVariants deletes the oldest variants until all variants together have at most
+	// n bytes. It may need a long time, but it does not block other calls. If ctx ends,
+	// it stops early.
 	TrimVariants(ctx context.Context, n int64) error
 }
 
-// VariantOptions describes a variant, and says how much space variants have.
+// VariantOptions describes a variant, and limits the space that all variants use.
 type VariantOptions struct {
 	ContentType   string
 	Width, Height int // pixels
 
-	// Budget is how many bytes all variants of the store may have together, with
-	// this one. Each call gives its own: a smaller budget than before deletes more.
+	// Budget is how many bytes all variants of the store may have together, including
+	// this variant. The store does not remember the Budget of an earlier call. With a
+	// smaller Budget than before, PutVariant deletes more variants.
 	Budget int64
 }
 
-// MaxKeyBytes is the length of the longest key of a variant. It has room for a few
-// parameters, and with a digest in front it is short enough for a path in any object
-// store.
+// MaxKeyBytes is the length of the longest key of a variant, in bytes. A key of this
+// length can contain a few parameters. A digest and such a key together are short
+// enough for a path in any object store.
 const MaxKeyBytes = 128
 
-// CheckKey returns an error that wraps ErrKey unless key has 1 to MaxKeyBytes bytes.
-// The bytes can have any value. Only programs make keys, so a wrong key is a mistake
-// in the caller.
+// CheckKey returns an error that wraps ErrKey unless `key` has 1 to MaxKeyBytes bytes.
+// The bytes can have any value. Keys are made by programs, not by users. So a key that
+// is not valid is a mistake in the calling program.
 func CheckKey(key string) error {
 	if key == "" || len(key) > MaxKeyBytes {
-		return fmt.Errorf("%w: it has %d bytes, want 1 to %d", ErrKey, len(key), MaxKeyBytes)
+		return fmt.Errorf("%w: it has %d bytes, but a key must have 1 to %d", ErrKey, len(key), MaxKeyBytes)
 	}
 	return nil
 }
