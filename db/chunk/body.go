@@ -8,27 +8,29 @@ import (
 	"imageserver/db"
 )
 
-// Source has the chunks of one content. A Body calls it from one goroutine at a time.
+// Source has the chunks of one content. A Body calls its methods from one goroutine at
+// a time.
 type Source interface {
-	// ReadChunk returns the chunk with this number, which has size bytes. It has
-	// verified the chunk. The Body gives the chunk back with PutChunk.
+	// ReadChunk returns the chunk with the number `number`, which has `size` bytes.
+	// ReadChunk must verify the chunk. The Body gives the chunk back with PutChunk.
 	ReadChunk(number, size int) (*Chunk, error)
 	PutChunk(c *Chunk)
 
-	// ReadPart returns the bytes of such a chunk from one offset to another, verified
-	// like those of a whole chunk. See Parts. The Body gives them back with PutChunk.
+	// ReadPart returns only the bytes from offset `from` to offset `end` of a chunk.
+	// ReadPart must verify these bytes. See Parts. The Body gives the returned Chunk
+	// back with PutChunk.
 	ReadPart(number, size, from, end int) (*Chunk, error)
 
-	// Err returns why the content can no longer be read, or nil. A Body asks before
-	// it returns bytes of a chunk that it has read before.
+	// Err returns why the content can no longer be read, or nil. A Body calls Err
+	// before it returns bytes of a chunk that is already in memory.
 	Err() error
 
-	// Done is called once, when the Body is closed.
+	// The Body calls Done once, when the Body is closed.
 	Done()
 }
 
-// Body is a db.Body that reads the chunks of a Source. It has one chunk in memory at a
-// time, and none before its first use.
+// Body is a db.Body that reads the chunks of a Source. It has at most one chunk in
+// memory. Before its first use it has no chunk in memory.
 type Body struct {
 	source    Source
 	size      int64
@@ -39,16 +41,17 @@ type Body struct {
 	closed    bool
 }
 
-// NewBody returns a Body that reads size bytes in chunks of chunkSize bytes. Only the
-// last chunk may be shorter. An engine can have the Body inside its Source, so that
-// both need one allocation.
+// NewBody returns a Body that reads `size` bytes in chunks of `chunkSize` bytes. Only
+// the last chunk may be shorter. An engine can have the Body inside its Source, so that
+// both together need one allocation.
 func NewBody(source Source, size int64, chunkSize int) Body {
 	return Body{source: source, size: size, chunkSize: chunkSize}
 }
 
 var errClosed = errors.New("read of a closed image")
 
-// chunk returns a chunk. It belongs to b, and is valid until the next call.
+// chunk returns the chunk with this number. The chunk belongs to b, and is valid until
+// the next call.
 func (b *Body) chunk(number int) (*Chunk, error) {
 	if err := b.usable(); err != nil {
 		return nil, err
@@ -65,7 +68,7 @@ func (b *Body) chunk(number int) (*Chunk, error) {
 	return c, nil
 }
 
-// usable returns the error of a closed body or of its source.
+// usable returns an error if b is closed or its source cannot be read.
 func (b *Body) usable() error {
 	if b.closed {
 		return errClosed
@@ -73,7 +76,7 @@ func (b *Body) usable() error {
 	return b.source.Err()
 }
 
-// sizeOf returns the number of bytes in a chunk.
+// sizeOf returns how many bytes the chunk with this number has.
 func (b *Body) sizeOf(number int) int {
 	return int(min(int64(b.chunkSize), b.size-int64(number)*int64(b.chunkSize)))
 }
@@ -111,8 +114,9 @@ func (b *Body) ReadAt(p []byte, off int64) (n int, err error) {
 	})
 }
 
-// WriteTo writes the unread bytes, one chunk at a time. While a db.Receiver waits, b has
-// no buffer, and a receiver with little room gets parts of a chunk.
+// WriteTo writes the unread bytes, one chunk at a time. While WriteTo waits for a
+// db.Receiver, b has no buffer. If a receiver can take only a few bytes, WriteTo writes
+// parts of a chunk.
 func (b *Body) WriteTo(w io.Writer) (n int64, err error) {
 	receiver, _ := w.(db.Receiver)
 	b.drop()
@@ -136,7 +140,7 @@ func (b *Body) WriteTo(w io.Writer) (n int64, err error) {
 	return n, nil
 }
 
-// writePart writes the bytes of a chunk from one offset to another.
+// writePart writes the bytes from offset `from` to offset `end` of a chunk.
 func (b *Body) writePart(w io.Writer, number, size, from, end int) (int, error) {
 	if err := b.usable(); err != nil {
 		return 0, err

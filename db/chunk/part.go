@@ -1,21 +1,23 @@
 package chunk
 
-// PartSize is the number of bytes that a chunk is read by for a slow reader.
+// PartSize is the length of a part of a chunk, in bytes. If a reader is slow, a chunk
+// is read in parts.
 const PartSize = 32 << 10
 
-// Parts reads one chunk part by part and verifies what it reads. An engine has the
-// checksum of the whole chunk, so Parts computes those of the parts once, while it
-// verifies the whole.
+// Parts reads a chunk in parts, and verifies each part that it reads. The engine stores
+// only a checksum of the whole chunk. So Parts first verifies the whole chunk, and
+// computes a checksum of each part at the same time. Later reads need only the
+// checksums of the parts.
 type Parts struct {
 	key  [KeySize]byte
 	size int // bytes of the chunk; 0 before the first chunk
 	sums []uint32
 }
 
-// Load makes c a copy of bytes of a chunk, from one offset to another, and verifies the
-// copy. sealed is the whole chunk, with its checksum in front and size bytes after that;
-// c.Key is its key. The offset end is the end of a part or of the chunk. Load returns
-// false if the chunk is damaged.
+// Load copies the bytes from offset `from` to offset `end` of a chunk into c, and
+// verifies the copy. `sealed` is the whole chunk: its checksum, and then `size` bytes.
+// c.Key must be the key of the chunk. `end` must be the end of a part or of the chunk.
+// If the chunk is damaged, Load returns false.
 func (p *Parts) Load(c *Chunk, sealed []byte, size, from, end int) bool {
 	if len(sealed) != ChecksumSize+size {
 		return false
@@ -34,7 +36,7 @@ func (p *Parts) Load(c *Chunk, sealed []byte, size, from, end int) bool {
 	c.Append(data[from:end])
 	for i, done := from/PartSize, 0; done < c.n; i++ {
 		first := i * PartSize
-		before := max(0, from-first) // bytes of the part that come before the copy
+		before := max(0, from-first) // how many bytes of the part come before the copy
 		n := min(PartSize, size-first) - before
 		if Sum(Sum(0, data[first:first+before]), c.Data()[done:done+n]) != p.sums[i] {
 			return false
@@ -44,8 +46,10 @@ func (p *Parts) Load(c *Chunk, sealed []byte, size, from, end int) bool {
 	return true
 }
 
-// partEnd returns where a read of at most n bytes from offset from of a chunk with size
-// bytes ends: after whole parts, of which there is at least one, or at size.
+// partEnd returns the offset at which a read that starts at offset `from` ends. The
+// chunk has `size` bytes. The read has at most n bytes, and ends at the end of a part
+// or of the chunk. But it reads at least to the end of one part, even if that needs
+// more than n bytes.
 func partEnd(from, n, size int) int {
 	if from+n >= size {
 		return size
