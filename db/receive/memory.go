@@ -9,31 +9,35 @@ import (
 	"imageserver/db/fair"
 )
 
-// SegmentChunks is how many full chunks an upload buffers before it stages them.
+// SegmentChunks is how many full chunks an upload buffers. When an upload has that many
+// chunks, it stores them with [Staging] before it reads more of the body.
 const SegmentChunks = 8
 
-// firstSizes are the lengths of the buffers that an upload begins with. When a buffer is
-// full, its upload moves to a larger one, and then to buffers for a whole chunk. So the
-// buffers of a slow client have no more than about four times what it has sent.
+// firstSizes are the lengths of the first buffers of an upload. When the buffer of an
+// upload is full, the upload moves to a larger buffer. After the last of these sizes,
+// the upload uses buffers for a whole chunk. So the buffers of a slow client have at
+// most about four times as many bytes as the client has sent.
 var firstSizes = [...]int{8 << 10, 32 << 10}
 
 // sizes is the number of buffer sizes.
 const sizes = len(firstSizes) + 1
 
-// Memory lends the buffers that uploads are read into, at most a number of bytes at
-// once. Three eighths of it are for the buffers that uploads begin with, so that small
-// uploads do not wait for large ones.
+// Memory lends buffers to uploads, which read their bodies into these buffers. All lent
+// buffers together have a limited number of bytes. Three eighths of these bytes are for
+// the small buffers with which uploads begin. So small uploads do not wait for large
+// uploads.
 type Memory struct {
 	small, full *fair.Memory
-	patience    time.Duration // how long an upload waits before it stages early
+	patience    time.Duration // how long an upload waits for one more buffer before it stages fewer chunks
 	chunkSize   int
 	sizes       [sizes]int // of the buffers, ascending
 	pools       [sizes]sync.Pool
 }
 
-// NewMemory returns a Memory of this many bytes, or of as many as one upload needs, for
-// chunks of chunkSize bytes. An upload waits for memory for the time wait, and then
-// gets db.ErrBusy.
+// NewMemory returns a Memory that lends at most `bytes` bytes, for chunks of
+// `chunkSize` bytes. If one upload needs more than that, the Memory has as many bytes
+// as this upload needs. If an upload has waited for memory as long as `wait`, it gets
+// db.ErrBusy.
 func NewMemory(bytes int64, wait time.Duration, chunkSize int) *Memory {
 	m := &Memory{patience: wait / 2, chunkSize: chunkSize}
 	copy(m.sizes[:], firstSizes[:])
@@ -42,27 +46,27 @@ func NewMemory(bytes int64, wait time.Duration, chunkSize int) *Memory {
 		m.pools[i].New = func() any { return chunk.New(size) }
 	}
 	small := bytes / 8 * 3
-	// An upload that moves to a larger buffer has two for a moment.
+	// While an upload moves to a larger buffer, it has two buffers.
 	m.small = fair.New(small, int64(m.sizes[0]+m.sizes[1]), wait)
 	m.full = fair.New(bytes-small, int64(SegmentChunks*m.sizes[sizes-1]), wait)
 	return m
 }
 
-// Free returns how many bytes no upload uses.
+// Free returns how many bytes are not lent to uploads.
 func (m *Memory) Free() int64 { return m.small.Free() + m.full.Free() }
 
 // Waiting returns how many uploads wait for memory.
 func (m *Memory) Waiting() int { return m.small.Waiting() + m.full.Waiting() }
 
-// borrow returns an empty buffer of the size with this index. Its bytes have been taken
-// from a share.
+// borrow returns an empty buffer of the size m.sizes[size]. The caller must first get
+// the bytes of the buffer from a fair.Share.
 func (m *Memory) borrow(size int) *chunk.Chunk {
 	c := m.pools[size].Get().(*chunk.Chunk)
 	c.Reset()
 	return c
 }
 
-// indexOf returns the index of the size of c.
+// indexOf returns the index of the size of c in m.sizes.
 func (m *Memory) indexOf(c *chunk.Chunk) int {
 	for i, size := range m.sizes {
 		if size == c.BufferSize() {
@@ -72,7 +76,8 @@ func (m *Memory) indexOf(c *chunk.Chunk) int {
 	panic("a buffer of another memory")
 }
 
-// shares are what one upload has of a Memory.
+// shares are the parts of a Memory that one upload has: one part for small buffers, and
+// one part for buffers of a whole chunk.
 type shares struct {
 	memory      *Memory
 	wait        bool // whether the upload waits for memory
@@ -89,7 +94,7 @@ func (s *shares) close() {
 	s.full.Close()
 }
 
-// of returns the share for buffers of the size with this index.
+// of returns the share for buffers of the size m.sizes[size].
 func (s *shares) of(size int) *fair.Share {
 	if size == sizes-1 {
 		return &s.full
@@ -97,7 +102,7 @@ func (s *shares) of(size int) *fair.Share {
 	return &s.small
 }
 
-// discard gives a buffer back.
+// discard gives a buffer back to the Memory.
 func (s *shares) discard(c *chunk.Chunk) {
 	n, size := int64(c.BufferSize()), s.memory.indexOf(c)
 	s.memory.pools[size].Put(c)

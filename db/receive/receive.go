@@ -1,6 +1,8 @@
-// Package receive reads the body of an upload into buffers, and computes its size, its
-// digest and the checksums of its chunks. All uploads together use a bounded number of
-// bytes. A long upload stages its chunks with the engine while it goes on.
+// Package receive reads the body of an upload into buffers. It computes the size and
+// the digest of the upload, and the checksums of its chunks. All uploads together use a
+// limited number of bytes of memory. A long upload does not fit into its buffers. So
+// during the upload, this package gives full chunks to the engine, which stores them.
+// This is called staging.
 package receive
 
 import (
@@ -14,18 +16,22 @@ import (
 	"imageserver/db/chunk"
 )
 
-// Staging is where an engine puts the chunks of a long upload before it is complete. An
-// engine deletes what was staged if it does not publish the upload.
+// Staging stores the chunks of a long upload before the upload is complete. Each engine
+// implements it. No call sees staged chunks. If the engine does not publish the upload
+// as an image or a variant, it deletes the staged chunks.
 type Staging interface {
-	// Key returns the key of a chunk, which its checksum covers.
+	// Key returns the key of the chunk with this number. The checksum of the chunk
+	// includes the key.
 	Key(number int) [chunk.KeySize]byte
 
-	// Stage stores sealed chunks. They follow those that were staged before; first is
-	// the number of the first one. Their buffers are used again after Stage returns.
+	// Stage stores sealed chunks. They follow the chunks of earlier calls of Stage.
+	// `first` is the number of the first of these chunks. After Stage returns, the
+	// caller uses the buffers of the chunks again.
 	Stage(first int, chunks []*chunk.Chunk) error
 
-	// ReadChunk returns a staged chunk, which has size bytes, and which it has
-	// verified. PutChunk gives it back. Both are safe for concurrent use.
+	// ReadChunk returns the staged chunk with this number, which has `size` bytes.
+	// ReadChunk must verify the chunk. The caller gives the chunk back with PutChunk.
+	// Both methods must be safe for concurrent use.
 	ReadChunk(number, size int) (*chunk.Chunk, error)
 	PutChunk(c *chunk.Chunk)
 }
@@ -34,12 +40,13 @@ type Staging interface {
 type Options struct {
 	Sender db.Sender // the client that sends the body; may be nil
 
-	// NoWait means that the upload does not wait for memory: it returns db.ErrBusy.
+	// NoWait means that the upload does not wait for memory. If no memory is free,
+	// Receive returns db.ErrBusy at once.
 	NoWait bool
 }
 
-// Upload is the content of one upload: the chunks that were staged, and then those that
-// are still buffered.
+// Upload is the content of one upload. Its first chunks may be staged. The chunks after
+// them are still buffered.
 type Upload struct {
 	staging  Staging
 	shares   shares
@@ -50,11 +57,12 @@ type Upload struct {
 	first    [SegmentChunks]*chunk.Chunk // the array of buffered
 }
 
-// Receive reads body to its end. It may be called once. The caller must Release the
-// Upload afterwards, also after an error.
+// Receive reads body to its end. It must be called only once. After that, the caller
+// must call Release, also if Receive returned an error.
 //
-// It wraps an error of body. It returns db.ErrBusy if there is no memory, the error of
-// ctx when ctx ends, and the error of Stage.
+// If body returns an error, Receive returns an error that wraps it. Receive returns
+// db.ErrBusy if there is no memory. It returns the error of ctx if ctx ends, and the
+// error of Stage if Stage fails.
 func (u *Upload) Receive(ctx context.Context, m *Memory, staging Staging, body io.Reader, o Options) error {
 	u.staging, u.hash = staging, sha256.New()
 	u.shares.init(m, o.Sender, !o.NoWait)
@@ -90,14 +98,15 @@ func (u *Upload) Digest() (d db.Digest) {
 	return d
 }
 
-// Staged returns how many chunks were staged. After a failed Stage it counts the chunks
-// of that call too, because some of them may be stored.
+// Staged returns how many chunks were staged. If Stage failed, Staged also counts the
+// chunks of that call, because some of them may be stored.
 func (u *Upload) Staged() int { return u.staged }
 
-// Buffered returns the sealed chunks that follow those that were staged.
+// Buffered returns the sealed chunks that are not staged. They follow the staged
+// chunks.
 func (u *Upload) Buffered() []*chunk.Chunk { return u.buffered }
 
-// BufferedBytes returns how many bytes these chunks have.
+// BufferedBytes returns how many bytes the buffered chunks have.
 func (u *Upload) BufferedBytes() (n int64) {
 	for _, c := range u.buffered {
 		n += int64(c.Len())
@@ -105,7 +114,8 @@ func (u *Upload) BufferedBytes() (n int64) {
 	return n
 }
 
-// ReadAt reads what was received. It is safe for concurrent use.
+// ReadAt reads the received bytes, in staged and in buffered chunks. It is safe for
+// concurrent use.
 func (u *Upload) ReadAt(p []byte, off int64) (n int, err error) {
 	chunkSize := u.shares.memory.chunkSize
 	return chunk.ReadAt(p, off, u.size, chunkSize, func(number int, read func([]byte)) error {
@@ -123,7 +133,8 @@ func (u *Upload) ReadAt(p []byte, off int64) (n int, err error) {
 	})
 }
 
-// Release gives all buffers back. After that the sender is not asked to give way.
+// Release gives all buffers back. After Release, GiveWay of the sender is not called
+// any more.
 func (u *Upload) Release() {
 	for _, c := range u.buffered {
 		u.shares.discard(c)
@@ -134,7 +145,8 @@ func (u *Upload) Release() {
 
 func (u *Upload) last() *chunk.Chunk { return u.buffered[len(u.buffered)-1] }
 
-// dropEmpty gives the last buffer back if the body ended before it.
+// dropEmpty gives the last buffer back if it has no bytes, because the body ended
+// before it.
 func (u *Upload) dropEmpty() {
 	if c := u.last(); c.Len() == 0 {
 		u.buffered = u.buffered[:len(u.buffered)-1]
@@ -142,7 +154,8 @@ func (u *Upload) dropEmpty() {
 	}
 }
 
-// fill reads into the last chunk until it is full or r ends. Then it returns io.EOF.
+// fill reads from r into the last chunk until the chunk is full. If r ends before that,
+// fill returns io.EOF.
 func (u *Upload) fill(ctx context.Context, r io.Reader) (err error) {
 	for c := u.last(); ; u.buffered[len(u.buffered)-1] = c {
 		err = c.Fill(r)
@@ -158,7 +171,7 @@ func (u *Upload) fill(ctx context.Context, r io.Reader) (err error) {
 	}
 }
 
-// buffer returns a buffer of the size with this index.
+// buffer returns a buffer of the size m.sizes[size].
 func (u *Upload) buffer(ctx context.Context, size int) (*chunk.Chunk, error) {
 	m, share := u.shares.memory, u.shares.of(size)
 	n := int64(m.sizes[size])
@@ -172,7 +185,8 @@ func (u *Upload) buffer(ctx context.Context, size int) (*chunk.Chunk, error) {
 	return m.borrow(size), nil
 }
 
-// grow moves the bytes of c, which is not of full size, to the next larger buffer.
+// grow moves the bytes of c to a buffer of the next larger size. c must not have the
+// largest size.
 func (u *Upload) grow(ctx context.Context, c *chunk.Chunk) (*chunk.Chunk, error) {
 	larger, err := u.buffer(ctx, u.shares.memory.indexOf(c)+1)
 	if err != nil {
@@ -183,8 +197,9 @@ func (u *Upload) grow(ctx context.Context, c *chunk.Chunk) (*chunk.Chunk, error)
 	return larger, nil
 }
 
-// next returns an empty buffer of full size. An upload that has one can always continue: if
-// it gets no other, it stages early and uses its own again.
+// next returns an empty buffer for a whole chunk. The upload already has at least one
+// such buffer, so it can always continue. If the upload gets no other buffer, it stages
+// its chunks early. Then it uses its own buffer again.
 func (u *Upload) next(ctx context.Context) (*chunk.Chunk, error) {
 	if len(u.buffered) < SegmentChunks && u.more(ctx) {
 		return u.shares.memory.borrow(sizes - 1), nil
@@ -203,8 +218,10 @@ func (u *Upload) next(ctx context.Context) (*chunk.Chunk, error) {
 	return keep, nil
 }
 
-// more takes memory for another full buffer. It may wait for it: an upload that stalls
-// after that has cost memory for a moment, but nothing was written to the disk for it.
+// more gets memory for another full buffer, and reports whether it got the memory. It
+// may wait for memory, because waiting is cheaper than staging. If the client stalls
+// later, the upload has used more memory for some time. But nothing was written to the
+// disk for it.
 func (u *Upload) more(ctx context.Context) bool {
 	n := int64(u.shares.memory.sizes[sizes-1])
 	if !u.shares.wait {
