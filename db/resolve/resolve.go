@@ -1,7 +1,7 @@
-// Package resolve decides what a change of the store does: which name an image gets,
-// whether it replaces another, when it expires, and what goes to the trash. An engine
-// asks in the transaction of the change, and writes what was decided. So all engines
-// decide alike.
+// Package resolve decides what a change of the store does. It decides which name an
+// image gets, and whether the image replaces another. It also decides when the image
+// expires, and what goes to the trash. An engine calls this package in the transaction
+// of the change, and then writes the result. So all engines decide in the same way.
 package resolve
 
 import (
@@ -14,34 +14,38 @@ import (
 	"imageserver/db"
 )
 
-// Names finds images in the transaction of the change. Images in the trash are not
-// found.
+// Names finds images in the transaction of the change. It does not find images in the
+// trash.
 type Names interface {
-	// Find returns the image that has a name, or nil if there is none or it has
-	// expired. The image must not change before the transaction ends.
+	// Find returns the image with this name. It returns nil if no image has the name,
+	// or if the image has expired. The caller of Find must not change the image before
+	// the transaction ends.
 	Find(name string) (*db.Image, error)
 
-	// WithContent yields the names, in any order, that begin with prefix and whose
-	// image has the content with the digest sum. It may yield names of expired
-	// images.
-	WithContent(sum db.Digest, prefix string) iter.Seq2[string, error]
+	// WithContent yields names of images with the content whose digest is `digest`. It
+	// yields only names that begin with `prefix`, in any order. It may also yield names
+	// of expired images.
+	WithContent(digest db.Digest, prefix string) iter.Seq2[string, error]
 }
 
 // Resolution is the name that an image gets.
 type Resolution struct {
 	Name    string
-	Current *db.Image // the image that has the name before the change, or nil
+	Current *db.Image // the image that had this name before the change, or nil
 	Outcome db.Outcome
 }
 
-// Put resolves the name of a Put of bytes with the digest sum. If allow is not nil, it
-// is called with the image that has the name. Put returns its error, or an error that
-// wraps db.ErrExists.
+// Put resolves the name of a Put: it decides which name the image gets. `digest` is the
+// digest of the new image. If `allow` is not nil, Put calls it with the image that has
+// the name now, or with nil. If `allow` returns an error, Put returns this error. If
+// `conflict` is db.Fail and the name is taken, Put returns an error that wraps
+// db.ErrExists.
 //
-// A client that repeats an upload which got another name must get that name again, and
-// not fill the store with duplicates. So an image that already has one of the
-// names of db.Numbered and the content is Unchanged.
-func Put(names Names, name string, sum db.Digest, conflict db.Conflict, allow db.Precondition) (Resolution, error) {
+// A client may repeat an upload that got another name the first time, such as
+// cat-2.png. The client must then get the same name again, and the store must not get a
+// duplicate. So if an image with this content already has a name that db.Numbered
+// makes, the Outcome is Unchanged.
+func Put(names Names, name string, digest db.Digest, conflict db.Conflict, allow db.Precondition) (Resolution, error) {
 	current, err := names.Find(name)
 	if err == nil && allow != nil {
 		err = allow(copyOf(current))
@@ -51,14 +55,14 @@ func Put(names Names, name string, sum db.Digest, conflict db.Conflict, allow db
 		return Resolution{}, err
 	case current == nil:
 		return Resolution{name, nil, db.Created}, nil
-	case current.SHA256 == sum:
+	case current.SHA256 == digest:
 		return Resolution{name, current, db.Unchanged}, nil
 	case conflict == db.Replace:
 		return Resolution{name, current, db.Replaced}, nil
 	case conflict == db.Fail:
 		return Resolution{}, fmt.Errorf("%w: %q", db.ErrExists, name)
 	}
-	again, err := numberedTwin(names, name, sum)
+	again, err := numberedTwin(names, name, digest)
 	switch {
 	case err != nil:
 		return Resolution{}, err
@@ -69,24 +73,29 @@ func Put(names Names, name string, sum db.Digest, conflict db.Conflict, allow db
 	return Resolution{name, nil, db.Created}, err
 }
 
-// Rename resolves the name that the image img gets when it is renamed from from to to;
-// img is nil if there is no such image. If the resolved name is from, nothing changes.
-// Otherwise the engine gives the image that name. If the Outcome is Unchanged, it
-// deletes the image instead, and Current expires at the later of the two times.
+// Rename resolves the name that an image gets when it is renamed from the name `from`
+// to the name `to`. `img` is the image with the name `from`, or nil if there is no such
+// image. If the resolved name is `from`, nothing changes. Otherwise the engine changes
+// the name of the image to the resolved name. But if the Outcome is Unchanged, another
+// image with the same content already has the resolved name. Then the engine deletes
+// `img`. The other image, Current, expires at the Expires of one of the two images,
+// whichever is later.
 func Rename(names Names, img *db.Image, from, to string, o db.RenameOptions) (Resolution, error) {
 	if err := Existing(img, from, o.Allow); err != nil {
 		return Resolution{}, err
 	}
 	r, err := Put(names, to, img.SHA256, o.Conflict, nil)
 	if r.Outcome == db.Unchanged && r.Name != to && db.IsNumbered(to, from) {
-		// Of several images with this content and a number of to, keep this one.
+		// The name `from` is `to` with a number, and other images with this content
+		// have such names, too. Keep the image under its own name.
 		return Resolution{from, img, db.Unchanged}, nil
 	}
 	return r, err
 }
 
-// Restore resolves the name that an image from the trash gets. img is the image with
-// this name that was deleted last and has not expired, or nil. The engine moves it as
+// Restore resolves the name that an image from the trash gets. Of all images with this
+// name in the trash that have not expired, `img` is the image that was deleted last. If
+// there is no such image, `img` is nil. The engine moves the image in the same way as
 // after Rename.
 func Restore(names Names, img *db.Image, name string, o db.RestoreOptions) (Resolution, error) {
 	if err := Existing(img, name, o.Allow); err != nil {
@@ -95,8 +104,10 @@ func Restore(names Names, img *db.Image, name string, o db.RestoreOptions) (Reso
 	return Put(names, name, img.SHA256, db.Rename, nil)
 }
 
-// Existing calls allow, if it is not nil, with the image that has the name, which may
-// be nil. Then it returns an error that wraps db.ErrNotFound if img is nil.
+// Existing calls `allow`, if it is not nil, with the image that has the name. If no
+// image has the name, `img` is nil, and `allow` gets nil. If `allow` returns an error,
+// Existing returns it. Otherwise, if `img` is nil, Existing returns an error that wraps
+// db.ErrNotFound.
 func Existing(img *db.Image, name string, allow db.Precondition) error {
 	if allow != nil {
 		if err := allow(copyOf(img)); err != nil {
@@ -109,18 +120,18 @@ func Existing(img *db.Image, name string, allow db.Precondition) error {
 	return nil
 }
 
-// Moved returns img as it is after it got the resolved name: out of the trash, and
-// otherwise as before.
+// Moved returns `img` as it is after it got the resolved name. The image is not in the
+// trash. All other fields stay the same.
 func (r Resolution) Moved(img db.Image) db.Image {
 	img.Name = r.Name
 	img.Deleted, img.TrashExpires = time.Time{}, time.Time{}
 	return img
 }
 
-// numberedTwin returns the image with the digest sum whose name is a number of name, such
-// as cat-2.png, or nil.
-func numberedTwin(names Names, name string, sum db.Digest) (*db.Image, error) {
-	for candidate, err := range names.WithContent(sum, db.NumberedPrefix(name)) {
+// numberedTwin returns an image with this digest whose name is `name` with a number,
+// such as cat-2.png. If there is no such image, it returns nil.
+func numberedTwin(names Names, name string, digest db.Digest) (*db.Image, error) {
+	for candidate, err := range names.WithContent(digest, db.NumberedPrefix(name)) {
 		if err != nil {
 			return nil, err
 		}
@@ -135,9 +146,9 @@ func numberedTwin(names Names, name string, sum db.Digest) (*db.Image, error) {
 }
 
 // freeName returns a free name with a number, such as cat-2.png. It doubles the number
-// until one is free, and then searches below it, so that the ten-thousandth image.png
-// needs thirty look-ups and not ten thousand. If numbers were deleted, the result need
-// not be the smallest.
+// until the name with this number is free. Then it searches for a lower free number. So
+// the ten-thousandth image.png needs thirty look-ups instead of ten thousand. If images
+// were deleted, the result may not have the lowest free number.
 func freeName(names Names, name string) (string, error) {
 	var failed error
 	free := func(n int) bool {
@@ -155,7 +166,8 @@ func freeName(names Names, name string) (string, error) {
 	return db.Numbered(name, max(n, 2)), failed
 }
 
-// copyOf returns a copy of the image, or nil. A precondition may change it.
+// copyOf returns a copy of the image, or nil. A precondition gets the copy, because it
+// may change the image that it gets.
 func copyOf(img *db.Image) *db.Image {
 	if img == nil {
 		return nil
