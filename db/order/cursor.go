@@ -8,10 +8,10 @@ import (
 	"imageserver/db"
 )
 
-// kind is a kind of cursor: it belongs to one list and one order.
+// kind is a kind of cursor. Each kind belongs to one list and one order.
 type kind struct {
-	mark     string // the beginning of its cursors. Base64 has no ~, so a mark is no part of a key.
-	shortest int    // the length of its shortest key
+	mark     string // how its cursors begin. Base64 has no ~, so a key never contains a mark.
+	shortest int    // the length of the shortest key in such a cursor
 }
 
 var (
@@ -33,15 +33,17 @@ func kindOf(o db.ListOptions) kind {
 	return kinds[o.Sort].forward
 }
 
-// Cursor returns the cursor for the page after the image with this key. The key is a
-// TimeKey of the upload or, in the trash, of the deletion; the name; or a key of
+// Cursor returns the cursor for the page after the image with this key. In a list by
+// time, the key is a TimeKey of the upload. In the trash it is a TimeKey of the
+// deletion. In a list by name it is the name. In a list by size it is a key of
 // AppendSizeKey.
 func Cursor(o db.ListOptions, key []byte) string {
 	return kindOf(o).mark + base64.RawURLEncoding.EncodeToString(key)
 }
 
-// ParseCursor returns the key in o.After, or nil if that is empty. For a cursor of
-// another list, or of none, it returns an error that wraps db.ErrCursor.
+// ParseCursor returns the key in the cursor o.After. If o.After is empty, it returns
+// nil. If o.After is the cursor of another list, or is not a cursor, it returns an
+// error that wraps db.ErrCursor.
 func ParseCursor(o db.ListOptions) ([]byte, error) {
 	if o.After == "" {
 		return nil, nil

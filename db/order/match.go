@@ -6,12 +6,13 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold returns a part of a name as Match takes it: in normal form C, as names are, and in
-// lower case. An engine that keeps names in this form for its index calls it too.
+// Fold converts a part of a name to the form that Match needs: in normal form C, as all
+// names are, and in lower case. If an engine has an index of names in this form, it
+// calls Fold, too.
 func Fold(part string) string { return strings.ToLower(norm.NFC.String(part)) }
 
-// Match reports whether a name contains a part that Fold returned. An empty part is in
-// every name.
+// Match reports whether a name contains `part`. `part` must be a result of Fold. Every
+// name contains an empty part.
 func Match(name []byte, part string) bool {
 	return part == "" || strings.Contains(strings.ToLower(string(name)), part)
 }
