@@ -1,7 +1,7 @@
-// Package fair divides a bounded number of bytes of memory between uploads, so
-// that no client starves the others. An upload takes bytes as its body arrives.
-// While others wait for memory, an upload whose client has stopped sending must
-// give its bytes back.
+// Package fair divides a limited number of bytes of memory between uploads, so that no
+// client can use all of them. An upload gets bytes while its body arrives. An upload
+// stalls if its client stops sending. If other uploads wait for memory, a stalled
+// upload is ended and gives its bytes back. This is called giving way.
 package fair
 
 import (
@@ -15,25 +15,25 @@ import (
 // tick is how often a Memory looks for stalled uploads while others wait.
 const tick = 10 * time.Millisecond
 
-// Memory is a number of bytes that uploads share.
+// Memory is a limited number of bytes that uploads share.
 type Memory struct {
-	most  int64 // bytes that one upload may wait for
+	most  int64 // the largest number of bytes that one upload can need
 	spare int64 // see reserve
 	wait  time.Duration
 
 	mu      sync.Mutex
 	free    int64
-	leaving int64 // bytes of the shares that give way
+	leaving int64 // bytes of shares that are ended and will soon give their bytes back
 	shares  map[*Share]struct{}
 	clients map[string]*client
 	waiting []*waiter
-	watched bool   // watch will run again within a tick
+	watched bool   // true if watch will run again within a tick
 	opened  uint64 // the number of the newest share
 }
 
 // client is one sender of uploads.
 type client struct {
-	held   int64 // bytes, without those of shares that give way
+	held   int64 // bytes of all its shares, except shares that are giving way
 	shares int
 }
 
@@ -41,11 +41,12 @@ type client struct {
 type waiter struct {
 	share *Share
 	n     int64
-	ready chan struct{} // closed when it has them
+	ready chan struct{} // closed when the share has got these bytes
 }
 
-// New returns a Memory of size bytes. An upload may wait until it has most bytes, so
-// the Memory has at least that many. After the time wait an upload gets db.ErrBusy.
+// New returns a Memory of `size` bytes. One upload can need up to `most` bytes. So if
+// `size` is less than `most`, the Memory has `most` bytes. If an upload has waited as
+// long as `wait`, it gets db.ErrBusy.
 func New(size, most int64, wait time.Duration) *Memory {
 	size = max(size, most)
 	return &Memory{
@@ -54,7 +55,7 @@ func New(size, most int64, wait time.Duration) *Memory {
 	}
 }
 
-// Free returns how many bytes no upload has.
+// Free returns how many bytes are free: no upload has them.
 func (m *Memory) Free() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,22 +69,23 @@ func (m *Memory) Waiting() int {
 	return len(m.waiting)
 }
 
-// Share is the part of a Memory that one upload has. Its methods are for one goroutine
-// at a time. The upload must close it before its request ends.
+// Share is the part of a Memory that one upload has. Only one goroutine at a time may
+// call its methods. The upload must close its Share before its request ends.
 type Share struct {
 	memory  *Memory
-	sender  db.Sender // nil if the upload cannot give way
-	client  *client   // nil before it takes its first bytes
+	sender  db.Sender // nil if nothing can end the upload early
+	client  *client   // nil before the share gets its first bytes
 	name    string    // of client
-	number  uint64    // a later share has a higher one
+	number  uint64    // a later share has a higher number
 	held    int64     // bytes
 	leaving bool
 }
 
-// Share returns an empty share for the upload of sender, which may be nil.
+// Share returns an empty share for an upload. `sender` is the client that sends the
+// upload; it may be nil.
 func (m *Memory) Share(sender db.Sender) Share { return Share{memory: m, sender: sender} }
 
-// enter makes the share known to its Memory.
+// enter adds the share to its Memory and to its client, unless this was done before.
 func (s *Share) enter() {
 	if s.client != nil {
 		return
@@ -102,7 +104,8 @@ func (s *Share) enter() {
 	m.shares[s] = struct{}{}
 }
 
-// Close gives all bytes back. After that the sender is not asked to give way.
+// Close gives all bytes back. After Close, GiveWay of the sender is not called any
+// more.
 func (s *Share) Close() {
 	m := s.memory
 	m.mu.Lock()
@@ -118,13 +121,13 @@ func (s *Share) Close() {
 	s.client = nil
 }
 
-// Get takes n more bytes, and waits for them if necessary. It returns db.ErrBusy if
-// that takes too long, or the cause of ctx.
+// Get gets n more bytes for the share, and waits for them if necessary. If the wait is
+// too long, Get returns db.ErrBusy. If ctx ends, it returns the cause of ctx.
 func (s *Share) Get(ctx context.Context, n int64) error {
 	return s.GetWithin(ctx, n, s.memory.wait)
 }
 
-// GetWithin is Get for an upload that waits no longer than wait.
+// GetWithin does the same as Get, but waits at most as long as `wait`.
 func (s *Share) GetWithin(ctx context.Context, n int64, wait time.Duration) error {
 	w := s.memory.line(s, n)
 	if w == nil {
@@ -142,7 +145,8 @@ func (s *Share) GetWithin(ctx context.Context, n int64, wait time.Duration) erro
 	}
 }
 
-// TryGet takes n more bytes if they are free.
+// TryGet gets n more bytes if they are free, and does not wait. It reports whether it
+// got them.
 func (s *Share) TryGet(n int64) bool {
 	m := s.memory
 	m.mu.Lock()
@@ -157,9 +161,10 @@ func (s *Share) Put(n int64) {
 	s.memory.give(s, n)
 }
 
-// reserve returns how many bytes must stay free after an upload has grown to held
-// bytes. The less it has, the more it must leave, so that the uploads that have most
-// can always finish. Otherwise uploads that all wait for more could have all bytes.
+// reserve returns how many bytes must stay free after an upload has grown to `held`
+// bytes. An upload with few bytes must leave more bytes free than an upload with many
+// bytes. So the uploads that have the most bytes can always finish. Otherwise the
+// uploads could have all bytes together, and all of them would wait for more.
 func (m *Memory) reserve(held int64) int64 {
 	return m.spare / m.most * max(0, m.most-held)
 }
@@ -175,7 +180,7 @@ func (m *Memory) try(s *Share, n int64) bool {
 	return true
 }
 
-// line takes n bytes for s, or returns a waiter for them.
+// line gets n bytes for s. If they are not free, it returns a waiter for them.
 func (m *Memory) line(s *Share, n int64) *waiter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -188,7 +193,8 @@ func (m *Memory) line(s *Share, n int64) *waiter {
 	return w
 }
 
-// leave ends the waiting of w with err, unless w has got its bytes meanwhile.
+// leave ends the waiting of w and returns err. If w has got its bytes meanwhile, leave
+// returns nil.
 func (m *Memory) leave(w *waiter, err error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -214,7 +220,8 @@ func (m *Memory) give(s *Share, n int64) {
 	m.serve()
 }
 
-// count adds n bytes of s to the client, or to the uploads that give way.
+// count adds n bytes of s to the bytes of the client. If s is giving way, it adds them
+// to the bytes that will soon be free.
 func (s *Share) count(n int64) {
 	if s.leaving {
 		s.memory.leaving += n

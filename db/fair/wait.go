@@ -5,9 +5,11 @@ import (
 	"time"
 )
 
-// serve gives free bytes to the uploads that wait. The client that has least is first,
-// and of its uploads the one that has most, so that it finishes soon. Of equal ones the
-// newest is first: behind a long queue, everybody would wait in vain.
+// serve gives free bytes to the uploads that wait. The client that has the fewest bytes
+// is first. Of the uploads of this client, the upload that has the most bytes is first,
+// so that it finishes soon. Of uploads with equal numbers of bytes, the newest upload
+// is first. If the oldest were first, every upload in a long queue could wait until its
+// waiting time is over.
 func (m *Memory) serve() {
 	for {
 		var first *waiter
@@ -41,7 +43,7 @@ func (m *Memory) remove(w *waiter) {
 	m.waiting = slices.Delete(m.waiting, i, i+1)
 }
 
-// watch makes room now, and again at every tick until no upload waits.
+// watch calls makeRoom now, and again at every tick until no upload waits.
 func (m *Memory) watch() {
 	if m.watched || len(m.waiting) == 0 {
 		return
@@ -56,9 +58,9 @@ func (m *Memory) watch() {
 	})
 }
 
-// makeRoom asks stalled uploads to give way until there is room for all that wait. It
-// begins with the client that has most, and there with the upload that has been idle
-// longest.
+// makeRoom ends stalled uploads until enough bytes are free, or will be free, for all
+// uploads that wait. It begins with the client that has the most bytes. Of the stalled
+// uploads of this client, it begins with the upload that has stalled longest.
 func (m *Memory) makeRoom() {
 	lack, least := m.lack()
 	if least == nil || lack <= m.leaving {
@@ -80,8 +82,9 @@ func (m *Memory) makeRoom() {
 	}
 }
 
-// lack returns how many bytes are missing for all uploads that wait, and the one of
-// their clients that has least. No client loses memory to others that have more.
+// lack returns how many bytes are missing for all uploads that wait. It also returns
+// the client that has the fewest bytes, of the clients of these uploads. makeRoom uses
+// this client so that no client loses memory to others that have more memory.
 func (m *Memory) lack() (bytes int64, least *client) {
 	reserve := int64(0)
 	for _, w := range m.waiting {
@@ -94,7 +97,8 @@ func (m *Memory) lack() (bytes int64, least *client) {
 	return bytes + reserve - m.free, least
 }
 
-// idle returns the shares whose clients have stalled, and for how long.
+// idle returns the shares whose clients have stalled. For each share it returns how
+// long the client has stalled.
 func (m *Memory) idle() map[*Share]time.Duration {
 	idle := make(map[*Share]time.Duration)
 	for s := range m.shares {
@@ -108,7 +112,8 @@ func (m *Memory) idle() map[*Share]time.Duration {
 	return idle
 }
 
-// giveWay ends the upload. Its bytes no longer count as those of the client.
+// giveWay ends the upload. After this, the bytes of the share no longer count as bytes
+// of the client.
 func (s *Share) giveWay() {
 	s.count(-s.held)
 	s.leaving = true
