@@ -17,17 +17,19 @@ import (
 )
 
 const (
-	// backupStep is how many bytes of a snapshot are written between two syncs. A sync
-	// of an upload waits for everything that is not yet synced.
+	// backupStep is how many bytes of a snapshot are written between two syncs. If an
+	// upload syncs the data file meanwhile, its sync also waits for all bytes of the
+	// snapshot that are not yet synced.
 	backupStep = 8 << 20
-	// backupSpare is disk space that a snapshot leaves for uploads.
+	// backupSpare is how many bytes of disk space a snapshot leaves free for uploads.
 	backupSpare = 64 << 20
 )
 
-// Backup returns a snapshot of the data file; see db.Backuper. It is first written to a
-// temporary file beside the data file. A transaction that stayed open until the client
-// has read everything would keep all pages that are freed meanwhile from being used
-// again, so the data file would grow with each commit.
+// Backup returns a snapshot of the data file; see db.Backuper. It first writes the
+// snapshot to a temporary file beside the data file. Without this file, a transaction
+// would stay open until the client has read everything. As long as a transaction is
+// open, bbolt cannot use freed pages again. So the data file would grow with each
+// commit.
 func (s *Store) Backup(ctx context.Context) (content io.ReadCloser, size int64, err error) {
 	tmp, err := s.spool()
 	if err == nil {
@@ -48,7 +50,7 @@ func (s *Store) Backup(ctx context.Context) (content io.ReadCloser, size int64, 
 	return tmp, size, nil
 }
 
-// spooled is a temporary file that is deleted when it is closed.
+// spooled is a temporary file. Close also deletes it.
 type spooled struct{ *os.File }
 
 func (f spooled) Close() error {
@@ -63,17 +65,18 @@ func discardFile(path string) error {
 	return nil
 }
 
-// The name of a temporary file is the name of the data file, spoolMark, digits and
-// spoolEnd. No person names a backup like that.
+// The name of a temporary file has four parts: the name of the data file, spoolMark,
+// digits, and spoolEnd. A person does not give a backup such a name.
 const (
 	spoolMark = ".unsent-"
 	spoolEnd  = ".tmp"
 )
 
-// spool creates a temporary file beside the data file: the folder for temporary files
-// may be in memory. The name is removed at once if the system allows that. If the
-// folder of the data file was deleted, the file is created elsewhere, because this
-// snapshot may be the last copy of the images.
+// spool creates a temporary file beside the data file, because the system's folder for
+// temporary files may be in memory. It removes the name of the file at once if the
+// system allows this. If the folder of the data file was deleted, spool creates the
+// file in the system's folder for temporary files. This snapshot may then be the last
+// copy of the images.
 func (s *Store) spool() (spooled, error) {
 	path := realPath(s.path)
 	pattern := filepath.Base(path) + spoolMark + "*" + spoolEnd
@@ -88,8 +91,8 @@ func (s *Store) spool() (spooled, error) {
 	return spooled{f}, nil
 }
 
-// realPath follows symbolic links to the data file: the folder of a link can be
-// read-only or on another disk. Without the data file it returns path.
+// realPath follows symbolic links to the data file, because the folder of a link can be
+// read-only or on another disk. If there is no data file, realPath returns path.
 func realPath(path string) string {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		return target
@@ -97,8 +100,8 @@ func realPath(path string) string {
 	return path
 }
 
-// removeSpooled removes temporary files that a crash left on systems where an open file
-// keeps its name. No other process has the data file at path open.
+// removeSpooled removes temporary files that remained after a crash, on systems where
+// an open file keeps its name. No other process may have the data file at path open.
 func removeSpooled(path string) {
 	path = realPath(path)
 	files, _ := os.ReadDir(filepath.Dir(path))
@@ -121,18 +124,18 @@ func (s *Store) copyTo(ctx context.Context, tmp spooled) (size int64, err error)
 		w := &copier{ctx: ctx, f: tmp.File}
 		n, err := tx.WriteTo(w)
 		switch {
-		case w.err != nil: // bbolt may return only its text
+		case w.err != nil: // the error of bbolt may have only the text of w.err
 			return w.err
 		case err == io.EOF, err == nil && n != size:
-			err = fmt.Errorf("%w: the data file has less than its %d bytes", db.ErrDamaged, size)
+			err = fmt.Errorf("%w: the data file has fewer than its %d bytes", db.ErrDamaged, size)
 		}
 		return err
 	})
 	return size, err
 }
 
-// reserveCopy reserves disk space for size bytes in f. It returns an error if less than
-// backupSpare would be left.
+// reserveCopy reserves disk space for `size` bytes in f. It returns an error if less
+// than backupSpare would stay free on the disk.
 func reserveCopy(f *os.File, size int64) error {
 	ok, err := datafile.Allocate(f, 0, size+backupSpare)
 	if !ok {
@@ -144,7 +147,7 @@ func reserveCopy(f *os.File, size int64) error {
 	return f.Truncate(size)
 }
 
-// copier writes to f until ctx ends, and syncs every backupStep.
+// copier writes to f until ctx ends, and syncs f after every backupStep bytes.
 type copier struct {
 	ctx      context.Context
 	f        *os.File

@@ -11,8 +11,8 @@ import (
 	"imageserver/db/resolve"
 )
 
-// bind adds a record, whose key must be free, with its index entries. Its blob is
-// counted elsewhere.
+// bind adds a record and its index entries. No record may have the key of the new
+// record. bind does not count the blob.
 func bind(tx *txn, r *layout.Record) error {
 	r.Count(&tx.usage, 1)
 	tx.noteExpiry(r.Expiry())
@@ -29,8 +29,8 @@ func bind(tx *txn, r *layout.Record) error {
 	return nil
 }
 
-// unbind removes a record, which must be as the file has it, and everything that only
-// this record used.
+// unbind removes a record and everything that only this record used. r must be equal to
+// the record in the file.
 func unbind(tx *txn, r *layout.Record) error {
 	if err := tx.removeRecord(r); err != nil {
 		return err
@@ -38,7 +38,8 @@ func unbind(tx *txn, r *layout.Record) error {
 	return tx.dropUnused(r)
 }
 
-// removeRecord removes a record and its index entries. Its blob stays.
+// removeRecord removes a record and its index entries. The blob of the record is not
+// deleted.
 func (tx *txn) removeRecord(r *layout.Record) error {
 	r.Count(&tx.usage, -1)
 	if err := tx.Bucket(r.Bucket()).Delete(r.Key()); err != nil {
@@ -54,8 +55,9 @@ func (tx *txn) removeRecord(r *layout.Record) error {
 	return nil
 }
 
-// dropUnused deletes what only r used, whose record was removed: the variants if
-// no image has this content any more, and the blob if no record has it.
+// dropUnused deletes what only r used, after the record r was removed. If no image
+// outside the trash has this content any more, it deletes the variants of the content.
+// If no record has the content any more, it deletes the blob.
 func (tx *txn) dropUnused(r *layout.Record) error {
 	if firstWith(tx.Tx, layout.NamesOf(r.SHA256)) == nil {
 		if err := tx.dropVariants(r.SHA256); err != nil {
@@ -70,7 +72,8 @@ func (tx *txn) dropUnused(r *layout.Record) error {
 	return tx.drop(r.Blob)
 }
 
-// vacate removes the image under name, if there is one; see remove.
+// vacate removes the image with this name, if there is one, so that the name is free.
+// See remove.
 func (tx *txn) vacate(name string, ttl time.Duration) error {
 	r, err := layout.ImageRecord(tx.Tx, name)
 	if r == nil || err != nil {
@@ -79,7 +82,7 @@ func (tx *txn) vacate(name string, ttl time.Duration) error {
 	return tx.remove(r, ttl)
 }
 
-// remove moves an image to the trash for the time ttl, or deletes it.
+// remove moves an image to the trash for the duration `ttl`, or deletes the image.
 func (tx *txn) remove(r *layout.Record, ttl time.Duration) error {
 	if resolve.GoesToTrash(&r.Image, tx.now, ttl) {
 		return tx.moveToTrash(r, ttl)
@@ -87,8 +90,8 @@ func (tx *txn) remove(r *layout.Record, ttl time.Duration) error {
 	return unbind(tx, r)
 }
 
-// extendExpiry makes the image under name expire at the time given if that is later, and
-// returns its record.
+// extendExpiry makes the image with this name expire at `expires`, if that is later
+// than the Expires of the image. It returns the record of the image.
 func (tx *txn) extendExpiry(name string, expires time.Time) (*layout.Record, error) {
 	r, err := layout.MustRecord(tx.Tx, []byte(name))
 	if err != nil || !resolve.Extends(expires, &r.Image) {
@@ -101,9 +104,9 @@ func (tx *txn) extendExpiry(name string, expires time.Time) (*layout.Record, err
 	return r, bind(tx, r)
 }
 
-// sameContent returns a record with the digest sum, or nil. It prefers an image to one
-// in the trash: a damaged record in the trash must not keep the bytes from being
-// stored again.
+// sameContent returns a record with the digest `sum`, or nil. If such a record is
+// outside the trash, sameContent returns that record. The reason: a damaged record in
+// the trash must not prevent that the same bytes are stored again.
 func sameContent(tx *bbolt.Tx, sum db.Digest) (*layout.Record, error) {
 	k := firstWith(tx, sum[:])
 	if k == nil {
@@ -116,8 +119,9 @@ func sameContent(tx *bbolt.Tx, sum db.Digest) (*layout.Record, error) {
 	return layout.MustRecord(tx, owner)
 }
 
-// firstWith returns the first key in the digests bucket that is not before from and
-// has the same digest, or nil.
+// firstWith returns the first key in the digests bucket that is equal to `from` or
+// comes after it, and that has the same digest. If there is no such key, it returns
+// nil.
 func firstWith(tx *bbolt.Tx, from []byte) []byte {
 	k, _ := tx.Bucket(layout.DigestsBucket).Cursor().Seek(from)
 	if !bytes.HasPrefix(k, from[:len(db.Digest{})]) {

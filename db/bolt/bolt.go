@@ -1,16 +1,28 @@
-// Package bolt stores images, and variants of them (such as resized copies), in one
-// bbolt file. Package layout describes what is in the file.
+// Package bolt stores images and variants in one bbolt file. A variant is a picture
+// that was made from an image, such as a resized copy. Package layout describes what
+// the file contains.
+//
+// These words are used in all files of this package:
+//
+//   - record: what the file says about an image or a variant, except its bytes.
+//   - blob: the bytes of one or more images with the same content, or of one variant. A
+//     blob has an id. It is stored in chunks.
+//   - orphan: a blob that belongs to no image and no variant. The sweeper deletes it.
+//   - pin: says that a blob is being read or uploaded. A pinned blob is not deleted.
+//   - staging: a long upload stores its first chunks before it is complete. Until then,
+//     its blob is an orphan with a pin.
 //
 // # Concurrency
 //
-// One goroutine writes (commit.go). It commits all changes that arrived during its
-// last commit. Readers use one short transaction for each chunk, and have none open
-// while they wait for a client: an open transaction keeps all pages that are freed
-// after its beginning from being used again.
+// One goroutine writes: the committer (commit.go). While it commits, new changes arrive
+// and wait. Its next commit has all of these changes. Readers use a short transaction
+// for each chunk, and have no transaction open while they wait for a client. The
+// reason: as long as a transaction is open, bbolt cannot use pages again that were
+// freed after the transaction began.
 //
 // An expired image is never returned, even before it is deleted, because its record
-// says when it expires. The sweeper (sweep.go) sleeps until the next image in due
-// expires, and deletes in commits of bounded size.
+// says when it expires. The sweeper (sweep.go) sleeps until the next image expires. It
+// finds this image in the bucket "due". It deletes images in commits of limited size.
 package bolt
 
 import (
@@ -38,32 +50,34 @@ const DefaultUploadMemory = 64 << 20
 
 // Options tunes a Store. The zero value is ready to use.
 type Options struct {
-	// UploadMemory bounds the bytes of uploads that are buffered at once; 0 means
-	// 64 MiB. When it is used up a Put waits, and uploads whose senders have
-	// stalled must give way. After UploadWait it returns db.ErrBusy.
+	// UploadMemory limits the bytes of all uploads that are buffered at the same time;
+	// 0 means 64 MiB. When all of this memory is in use, a Put waits. Uploads whose
+	// senders have stalled are then ended. If a Put has waited for UploadWait, it
+	// returns db.ErrBusy.
 	UploadMemory int64
 	UploadWait   time.Duration // 0 means 10 s
 
-	// MaxSize is the largest size of the data file, in bytes; 0 means no limit. A
-	// Put for which there is no room returns db.ErrFull. Everything else behaves
-	// as on a full disk.
+	// MaxSize is the largest size of the data file, in bytes; 0 means that there is no
+	// limit. If there is no space for an upload within MaxSize, Put returns db.ErrFull.
+	// All other methods then work as on a full disk.
 	MaxSize int64
 
-	// Committed, if not nil, is called after each commit with its duration and its
-	// number of changes. It must be quick.
+	// If Committed is not nil, it is called after each commit. `took` is how long the
+	// commit took. `changes` is how many changes the commit had. Committed must return
+	// quickly.
 	Committed func(took time.Duration, changes int)
 
-	// Fatal is called when no transaction can begin any more, because another
-	// program cut or overwrote the data file. The locks of bbolt stay held, so
-	// every later call blocks, Close too: Fatal must end the process. What was
-	// acknowledged stays as safe as in a crash. nil means to panic.
+	// Fatal is called when no transaction can begin any more, because another program
+	// cut or overwrote the data file. bbolt then does not release its locks. So every
+	// later call blocks, and Close blocks, too. Fatal must therefore end the process.
+	// The acknowledged images are as safe as after a crash. nil means to panic.
 	Fatal func(err error)
 
 	Now func() time.Time // the clock; nil means time.Now
-	Log *slog.Logger     // for events in the background; nil means slog.Default
+	Log *slog.Logger     // for events that no caller gets as an error; nil means slog.Default
 
-	// NoSync leaves syncing to the operating system, so that a power cut loses
-	// acknowledged images. It is for tests that need to see that.
+	// NoSync leaves syncing to the operating system. Then a power cut can lose
+	// acknowledged images. NoSync is for tests that need to see such a loss.
 	NoSync bool
 }
 
@@ -74,7 +88,7 @@ var ErrInUse = datafile.ErrInUse
 type Store struct {
 	db   *bbolt.DB
 	path string
-	file *os.File // the one that bbolt has open, for reserving disk space
+	file *os.File // the file that bbolt has open; used to reserve disk space
 	head *datafile.Head
 
 	pageSize  int64 // bytes
@@ -86,7 +100,7 @@ type Store struct {
 	log *slog.Logger
 
 	committer
-	lastBlob atomic.Uint64 // the highest id given to a blob
+	lastBlob atomic.Uint64 // the highest id that a blob has had
 	pins     pins
 	memory   *receive.Memory
 	sweep    sweeper
@@ -101,8 +115,8 @@ var _ interface {
 	db.Measured
 } = (*Store)(nil)
 
-// Open opens the data file at path, or creates one. An error is one line that says
-// what to do.
+// Open opens the data file at path. If there is no file, it creates one. An error is
+// one line of text that says what to do.
 func Open(path string, o Options) (*Store, error) {
 	if o.UploadMemory == 0 {
 		o.UploadMemory = DefaultUploadMemory
@@ -138,7 +152,7 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
-		datafile.Unlock(file) // after a panic the Close of bbolt may wait forever for a lock
+		datafile.Unlock(file) // not bdb.Close: after a panic it may wait forever for a lock
 		file.Close()
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -151,7 +165,8 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// prepare upgrades the file to the newest format, and reads its last ids.
+// prepare upgrades the file to the newest format. It also reads the last ids of blobs
+// and transactions from the file.
 func (s *Store) prepare() (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -169,15 +184,15 @@ func (s *Store) prepare() (err error) {
 	})
 }
 
-// Close waits for calls under way and closes the file.
+// Close waits until the calls that have begun return, and then closes the file.
 func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.stopCommitter()
 		s.sweep.stop()
 		s.head.Unmap()
 		if s.space.tight && s.named() == nil {
-			// Write the list of free pages, so that the next Open is quick. If the
-			// disk is still full this fails, and Open makes the list.
+			// Write the list of free pages, so that the next Open is quick. If the disk
+			// is still full, this fails. Then the next Open makes the list.
 			s.db.NoFreelistSync = false
 			_ = s.db.Update(func(*bbolt.Tx) error { return nil })
 		}
@@ -186,9 +201,11 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// Ready reads from the file and returns why it cannot be read or written.
+// Ready reads from the file. If the file cannot be read or written, it returns the
+// reason.
 func (s *Store) Ready(context.Context) error {
-	last := s.lastTx.Load() // the view may see a later transaction, even one that is not yet noted
+	// The view may see a later transaction, even if lastTx does not yet have its id.
+	last := s.lastTx.Load()
 	err := s.view(func(tx *bbolt.Tx) error {
 		_, err := layout.ReadUsage(tx)
 		return errors.Join(err, s.inPlace(tx, last, s.lastTx.Load()+1))
@@ -196,7 +213,7 @@ func (s *Store) Ready(context.Context) error {
 	return errors.Join(err, s.failure())
 }
 
-// Usage returns the counts kept in the file.
+// Usage returns the counts that are stored in the file.
 func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		u, err = layout.ReadUsage(tx)
@@ -208,7 +225,7 @@ func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 // Stats are measurements of a Store.
 type Stats struct {
 	FileSize int64 // bytes
-	FileFree int64 // bytes in free pages of the file, which new images use first
+	FileFree int64 // bytes in free pages of the file; new images use these pages first
 	Waiting  int64 // uploads that wait for memory
 }
 
@@ -222,8 +239,8 @@ func (s *Store) Gauges() []db.Gauge {
 	}
 }
 
-// Stats returns the measurements of this moment. It is cheap, and works after the store
-// has stopped writing, too.
+// Stats measures the store at the moment of the call. The call is quick. It also works
+// after the store has stopped writing.
 func (s *Store) Stats() Stats {
 	stats := Stats{Waiting: int64(s.memory.Waiting())}
 	if info, err := s.file.Stat(); err == nil {
@@ -234,8 +251,8 @@ func (s *Store) Stats() Stats {
 	return stats
 }
 
-// view runs fn in a read transaction of its own. Damage that makes bbolt, or
-// the memory map it reads through, panic becomes db.ErrDamaged.
+// view runs fn in a read transaction. If the file is damaged, bbolt may panic, or
+// reading the memory map may panic. view returns such a panic as db.ErrDamaged.
 func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 	begun := false
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -255,11 +272,11 @@ func (s *Store) view(fn func(tx *bbolt.Tx) error) (err error) {
 	return err
 }
 
-// noTransaction explains the panic with which bbolt did not begin a transaction.
+// noTransaction explains a panic because of which bbolt did not begin a transaction.
 func noTransaction(err error) error {
 	return fmt.Errorf("%w; another program changed the data file while the server was running: restore a backup and start the server again", err)
 }
 
-// Format returns the number of the format in which this program writes data files. It
-// also reads every earlier format, from 1 on.
+// Format returns the number of the format in which this program writes data files. This
+// program also reads all earlier formats, from format 1 on.
 func Format() int { return layout.NewestFormat() }

@@ -16,40 +16,41 @@ import (
 )
 
 const (
-	// groupBytes limits the image bytes of one commit, and so its memory and the
-	// time that others wait for it.
+	// groupBytes limits the image bytes of one commit. So it also limits the memory of
+	// the commit, and how long other callers wait for the commit.
 	groupBytes = 8 << 20
 	queueLen   = 1024
 )
 
-// change is what one caller adds to a commit. Its functions run in the goroutine of the
-// committer, in a transaction with other changes, and perhaps more than once.
+// change is what one caller adds to a commit. The committer calls the functions of the
+// change in its own goroutine. The transaction may have other changes, too. A function
+// may be called more than once.
 type change struct {
-	// check reads the store and decides. An error refuses this change only. If todo
-	// is false, nothing is written for it.
+	// check reads the store and decides. If it returns an error, only this change is
+	// refused. If `todo` is false, nothing is written for this change.
 	check func(tx *txn) (todo bool, err error)
-	// apply writes. An error rolls back the whole transaction.
+	// apply writes. If it returns an error, the whole transaction is rolled back.
 	apply func(tx *txn) error
 
-	bytes   int64 // of image data that apply adds
-	variant bool  // of a PutVariant: on a full disk no other variants are deleted for it
+	bytes   int64 // bytes of images that apply adds
+	variant bool  // true for a PutVariant: on a full disk, no variants are deleted to get space for it
 	err     error
 	done    chan struct{}
 }
 
-// txn is a write transaction, and what must be done after its end.
+// txn is a write transaction, and what must be done after the transaction.
 type txn struct {
 	*bbolt.Tx
-	now   time.Time // of the whole commit, as Stamp returns it
+	now   time.Time // the time of the whole commit, as db.Stamp returns it
 	pins  *pins
 	usage db.Usage
-	first time.Time // the earliest expiry that was added, or zero
-	doom  []uint64  // blobs that are deleted, at least in part; see pins
+	first time.Time // the earliest expiry of the records that were added, or zero
+	doom  []uint64  // blobs of which this transaction deletes some or all chunks; see pins
 	left  []uint64  // blobs that became orphans
-	kept  []uint64  // orphans that became the blob of an image or a variant
+	kept  []uint64  // orphans that became the blob of an image or a variant, so they are no orphans any more
 
-	bytes   int64 // of image data
-	deleted int   // chunks; see dropChunks
+	bytes   int64 // bytes of images that are written
+	deleted int   // how many chunks were deleted; see dropChunks
 }
 
 // noteExpiry notes the expiry of a record that was added.
@@ -59,11 +60,11 @@ func (tx *txn) noteExpiry(end time.Time) {
 	}
 }
 
-// committer does all writing.
+// committer is the only part of a Store that writes to the file.
 type committer struct {
 	queue   chan *change
-	closing sync.RWMutex  // held for reading while a change is queued
-	closed  atomic.Bool   // set with closing held for writing
+	closing sync.RWMutex  // locked for reading while a caller adds a change to queue
+	closed  atomic.Bool   // set while closing is locked for writing
 	idle    chan struct{} // closed when the goroutine has ended
 	failed  atomic.Pointer[error]
 	lastTx  atomic.Uint64 // number of the last transaction that was committed
@@ -87,7 +88,7 @@ func (s *Store) startCommitter() {
 	}()
 }
 
-// stopCommitter commits what is queued, and refuses later changes.
+// stopCommitter commits the changes that are queued, and refuses later changes.
 func (s *Store) stopCommitter() {
 	s.closing.Lock()
 	s.closed.Store(true)
@@ -96,8 +97,8 @@ func (s *Store) stopCommitter() {
 	<-s.idle
 }
 
-// submit waits until c is committed or refused. It cannot be cancelled, because the
-// committer uses what c refers to.
+// submit waits until c is committed or refused. The wait cannot be cancelled, because
+// the committer uses variables of the caller.
 func (s *Store) submit(c *change) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -114,7 +115,8 @@ func (s *Store) submit(c *change) error {
 	return c.err
 }
 
-// gather adds to group what has queued up by now, and waits for nothing.
+// gather adds the changes that are already queued to `group`. It does not wait for more
+// changes.
 func (s *Store) gather(group []*change) []*change {
 	for bytes := group[0].bytes; bytes < groupBytes; {
 		select {
@@ -131,22 +133,22 @@ func (s *Store) gather(group []*change) []*change {
 	return group
 }
 
-// commitGroup commits the changes together. If that fails, it commits each one alone, so
-// that a change that fails does not fail the others.
+// commitGroup commits the changes together. If that fails, it commits each change
+// alone, so that one failing change does not make the others fail.
 func (s *Store) commitGroup(group []*change) {
 	if len(group) > 1 && s.commitTight(group) == nil {
 		return
 	}
 	for _, c := range group {
 		if err := s.commitAlone(c); err != nil {
-			c.err = err // otherwise commit has set it: nil or a refusal
+			c.err = err // without an error, commit has set c.err to nil or to a refusal
 		}
 	}
 }
 
-// commitAlone commits one change. If there is no space, it deletes variants, which
-// can be made again, and then images in the trash. Each round deletes some, so this
-// ends.
+// commitAlone commits one change. If there is no space, it deletes variants, because
+// they can be made again. If there are no more variants, it deletes images from the
+// trash. The loop ends, because each round deletes at least one of them.
 func (s *Store) commitAlone(c *change) error {
 	group := []*change{c}
 	err := s.commitTight(group)
@@ -156,7 +158,8 @@ func (s *Store) commitAlone(c *change) error {
 	return err
 }
 
-// commitTight commits. If there was no space, it tries again and writes less; see space.
+// commitTight commits. If there was no space, it tries a second time without the list
+// of free pages; see space.tight.
 func (s *Store) commitTight(group []*change) error {
 	before := s.space.tight
 	err := s.commit(group)
@@ -166,9 +169,9 @@ func (s *Store) commitTight(group []*change) error {
 	return err
 }
 
-// commit commits the changes in one transaction. Refusals are set in the changes. An
-// error means that nothing was changed or, if the store has stopped writing, that the
-// outcome is unknown.
+// commit commits the changes in one transaction. If a change is refused, commit sets
+// the err of this change. If commit returns an error, nothing was changed. But if the
+// store has stopped writing, it is unknown whether the changes were written.
 func (s *Store) commit(group []*change) error {
 	if err := s.failure(); err != nil {
 		return err
@@ -181,7 +184,7 @@ func (s *Store) commit(group []*change) error {
 	committed := false
 	defer func() {
 		if !committed {
-			tx.Rollback() // a second one does nothing
+			tx.Rollback() // a second Rollback does nothing
 		}
 		s.settle(tx, committed)
 	}()
@@ -203,8 +206,8 @@ func (s *Store) commit(group []*change) error {
 			s.space.tight = true
 			return full
 		}
-		// After a failed sync the content of the disk is unknown. A second sync may
-		// succeed although what the first one lost is not written.
+		// After a failed sync, the content of the disk is unknown. A second sync may
+		// succeed, although the bytes that the first sync lost are still not written.
 		s.fail(err)
 		return s.failure()
 	}
@@ -239,7 +242,8 @@ func (s *Store) begin() (t *txn, err error) {
 	return t, err
 }
 
-// applyAll applies every change that is not refused, and reports whether any wrote.
+// applyAll applies every change that is not refused. It reports whether any change
+// wrote.
 func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer datafile.RecoverDamage(&err)
@@ -273,13 +277,13 @@ func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 	return todo, err
 }
 
-// finish commits. A panic in bbolt, which only a damaged file causes, counts as a failed
-// write.
+// finish commits the transaction. Only a damaged file makes bbolt panic here. finish
+// returns such a panic as an error, as for a failed write.
 func (s *Store) finish(tx *txn) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer datafile.RecoverDamage(&err)
 	s.db.NoFreelistSync = s.space.tight
-	s.db.MaxSize = s.space.bound(tx.bytes > 0)
+	s.db.MaxSize = s.space.maxSize(tx.bytes > 0)
 	return tx.Commit()
 }
 

@@ -12,9 +12,9 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// ByDeleteKeyHash returns the image that has hash as its DeleteKeyHash; see
-// db.DeleteKeys. The index is cheapest if later images have higher hashes: then its new
-// keys are in the same few pages.
+// ByDeleteKeyHash returns the image whose DeleteKeyHash is `hash`; see db.DeleteKeys.
+// The index is written with the fewest pages if later images have higher hashes. Then
+// the new keys of the index are in the same few pages.
 func (s *Store) ByDeleteKeyHash(_ context.Context, hash db.Digest) (img db.Image, err error) {
 	err = s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(layout.DeleteKeysBucket).Cursor()

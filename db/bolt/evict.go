@@ -8,7 +8,7 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// evict deletes the oldest variants until all together have at most n bytes.
+// evict deletes the oldest variants until all variants together have at most n bytes.
 func (tx *txn) evict(n int64) error {
 	for tx.usage.VariantBytes > n {
 		if some, err := tx.dropOldest(); !some || err != nil {
@@ -18,8 +18,8 @@ func (tx *txn) evict(n int64) error {
 	return nil
 }
 
-// trimStep is how many variants one commit of TrimVariants deletes at most, so that no
-// upload waits long for it.
+// trimStep is how many variants one commit of TrimVariants deletes at most. The limit
+// keeps uploads from waiting long for this commit.
 const trimStep = 500
 
 // TrimVariants deletes the oldest variants; see db.Variants.
@@ -49,30 +49,32 @@ func (s *Store) TrimVariants(ctx context.Context, n int64) error {
 	return nil
 }
 
-// dropOldest deletes the oldest variant, and reports whether there was one.
+// dropOldest deletes the oldest variant. It reports whether there was a variant.
 func (tx *txn) dropOldest() (some bool, err error) {
 	made := tx.Bucket(layout.MadeBucket)
 	id, k := made.Cursor().First()
 	if id == nil {
-		tx.usage.Variants, tx.usage.VariantBytes = 0, 0 // damage may have changed them
+		tx.usage.Variants, tx.usage.VariantBytes = 0, 0 // the counts may be wrong because of damage
 		return false, nil
 	}
 	if err := tx.canFind(layout.MadeBucket, id); err != nil {
 		return false, err
 	}
-	id, k = bytes.Clone(id), bytes.Clone(k) // deleting changes the pages that they are in
+	id, k = bytes.Clone(id), bytes.Clone(k) // deleting changes the pages in which id and k are
 	if err := tx.dropVariant(k); err != nil {
 		return true, err
 	}
-	return true, made.Delete(id) // a variant that lost its record is still listed: evict would never end
+	// If a variant has no record, dropVariant does not delete its entry. Without this
+	// Delete, evict would never end.
+	return true, made.Delete(id)
 }
 
-// makeSpace deletes the oldest variants, or the oldest images in the trash if there are no
-// variants, to make space for n bytes of an image. It reports whether it deleted
-// anything. Only the committer calls it.
+// makeSpace deletes the oldest variants, to make space for n bytes of an image. If
+// there are no variants, it deletes the oldest images in the trash. It reports whether
+// it deleted anything. Only the committer calls it.
 func (s *Store) makeSpace(n int64) (some bool) {
-	// The space of small images is scattered, so twice the bytes are often needed.
-	// Freeing them at once needs fewer commits.
+	// The free space between small images is scattered, so a commit often needs twice
+	// as many free bytes. If all of them are freed at once, fewer commits are needed.
 	need := 2 * (n + spaceSlack)
 	return s.dropSome(need, layout.MadeBucket, (*txn).dropOldest) ||
 		s.dropSome(need, layout.DeletedBucket, func(tx *txn) (bool, error) {
@@ -81,8 +83,9 @@ func (s *Store) makeSpace(n int64) (some bool) {
 		})
 }
 
-// dropSome calls drop, which deletes one blob that the bucket lists, until need bytes are
-// free or this is enough for one commit. It reports whether it deleted anything.
+// dropSome calls `drop` until `need` bytes are free, or until the commit is large
+// enough. Each call of `drop` deletes one blob that the bucket lists. dropSome reports
+// whether it deleted anything.
 func (s *Store) dropSome(need int64, bucket []byte, drop func(*txn) (bool, error)) (some bool) {
 	err := s.commitTight([]*change{{
 		check: func(tx *txn) (todo bool, err error) {
@@ -102,5 +105,5 @@ func (s *Store) dropSome(need int64, bucket []byte, drop func(*txn) (bool, error
 	return some && err == nil
 }
 
-// storedBytes returns the bytes of all blobs.
+// storedBytes returns the sum of the sizes of all blobs.
 func storedBytes(u db.Usage) int64 { return u.Stored + u.VariantBytes }

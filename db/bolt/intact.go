@@ -12,18 +12,18 @@ import (
 	"imageserver/db/bolt/internal/datafile"
 )
 
-// What other programs can do to the data file while it is open. Changes would be lost
-// then, so nothing is written. If the unchanged file is moved back, it is written to
-// again.
+// Other programs can do this to the data file while it is open. Then the store writes
+// nothing, because changes would be lost. If the unchanged file is moved back to its
+// path, the store writes to it again.
 var (
 	errRemoved   = errors.New("the data file was removed or renamed while the server was running; put it back, or restore a backup and restart the server")
 	errElsewhere = errors.New("the data file was replaced by another file while the server was running; restart the server to use the new file, or put the former file back")
 	errShort     = errors.New("the data file was cut short while the server was running; restore a backup and restart the server")
 )
 
-// inPlace returns db.ErrReadOnly with the reason, unless the data file is still under
-// its name and unchanged by others. If nothing else writes to it, the id of tx is
-// between from and to.
+// inPlace returns db.ErrReadOnly with the reason if the data file is no longer at its
+// path, or if another program changed it. If no other program writes to the file, the
+// id of tx is between `from` and `to`.
 func (s *Store) inPlace(tx *bbolt.Tx, from, to uint64) error {
 	err := s.named()
 	if err == nil && s.shorter(tx.Size()) {
@@ -35,7 +35,8 @@ func (s *Store) inPlace(tx *bbolt.Tx, from, to uint64) error {
 	return readOnly(err)
 }
 
-// readOnly returns db.ErrReadOnly with a reason, or nil for no reason.
+// readOnly returns db.ErrReadOnly with the reason `why`. If `why` is nil, it returns
+// nil.
 func readOnly(why error) error {
 	if why == nil {
 		return nil
@@ -43,8 +44,8 @@ func readOnly(why error) error {
 	return fmt.Errorf("%w: %w", db.ErrReadOnly, why)
 }
 
-// named returns what happened to the name of the data file, or nil. If the system does
-// not say, it returns nil, and the next write fails.
+// named returns an error if the file at the path of the data file is missing or is
+// another file. If the system does not say, it returns nil. Then the next write fails.
 func (s *Store) named() error {
 	ours, err := s.file.Stat()
 	if err != nil {
@@ -60,8 +61,8 @@ func (s *Store) named() error {
 	return nil
 }
 
-// shorter reports whether the file ends before its last page. bbolt would append
-// zeros.
+// shorter reports whether the file is shorter than `size`, so that its last pages are
+// missing. bbolt would append zeros instead of these pages.
 func (s *Store) shorter(size int64) bool {
 	info, err := s.file.Stat()
 	return err == nil && info.Size() < size

@@ -11,8 +11,9 @@ import (
 	"imageserver/db/order"
 )
 
-// List returns a page of images; see db.Images. Every order is the order of keys in a
-// bucket, or its reverse. A cursor is the last key of the page before.
+// List returns a page of images; see db.Images. Every order except BySize is the order
+// of the keys in a bucket, or the reverse order. A cursor has the last key of the
+// previous page.
 func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, next string, err error) {
 	if o.Trash {
 		o.Sort, o.Reverse = db.ByUploaded, false
@@ -38,10 +39,10 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 	return images, order.Cursor(o, last), nil
 }
 
-// ordered is a bucket that has the order of a list.
+// ordered is a bucket whose keys have the order of a list.
 type ordered struct {
 	bucket []byte
-	name   func(k []byte) []byte // of the image to which the key belongs
+	name   func(k []byte) []byte // returns the name of the image to which the key belongs
 	record func(tx *bbolt.Tx, k, v []byte) (*layout.Record, error)
 }
 
@@ -61,8 +62,8 @@ func orderOf(o db.ListOptions) ordered {
 	}}
 }
 
-// listOrdered returns the images after the key after, and the last key that was read, or
-// nil if no keys are left.
+// listOrdered returns the images whose keys come after the key `after`. It also returns
+// the last key that it read, or nil if there are no more keys.
 func (s *Store) listOrdered(ctx context.Context, in ordered, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
 	last, err = s.scan(ctx, in.bucket, after, o.Reverse, func(tx *bbolt.Tx, k, v []byte) (enough bool) {
 		if name := in.name(k); order.Match(name, o.Match) {
@@ -75,22 +76,23 @@ func (s *Store) listOrdered(ctx context.Context, in ordered, o db.ListOptions, a
 	return images, last, err
 }
 
-// listed reports whether the record of name is in the list. An unreadable record is left
-// out, so that the others can be listed.
+// listed reports whether the image with this record is in the list. If the record
+// cannot be read, the image is not in the list, so that the other images can be listed.
 func (s *Store) listed(name []byte, r *layout.Record, err error) bool {
 	if err != nil {
-		s.log.Error("left out of a list", "image", string(name), "err", err)
+		s.log.Error("an image is missing from a list, because its record cannot be read", "image", string(name), "err", err)
 		return false
 	}
 	return !s.expired(r)
 }
 
-// scanStep is how many keys one transaction of a list reads.
+// scanStep is how many keys one transaction of a list reads at most.
 const scanStep = 4096
 
-// scan calls visit with the keys after the key after in a bucket, in their order or in
-// reverse, until visit returns true. It returns the last key visited, or nil if no
-// keys are left. It uses several short transactions.
+// scan calls `visit` with the keys of a bucket that come after the key `after`, in
+// their order or in the reverse order. It stops when `visit` returns true. It returns
+// the last key with which it called `visit`, or nil if there are no more keys. It uses
+// several short transactions.
 func (s *Store) scan(ctx context.Context, bucket, after []byte, reverse bool, visit func(tx *bbolt.Tx, k, v []byte) (enough bool)) (last []byte, err error) {
 	last = after
 	more, enough := true, false
@@ -119,7 +121,7 @@ func (s *Store) scan(ctx context.Context, bucket, after []byte, reverse bool, vi
 	return last, nil
 }
 
-// walk reads the keys of a bucket, in their order or in reverse.
+// walk reads the keys of a bucket, in their order or in the reverse order.
 type walk struct {
 	c       *bbolt.Cursor
 	reverse bool
@@ -132,16 +134,16 @@ func (w walk) next() (k, v []byte) {
 	return w.c.Next()
 }
 
-// behind goes to the first key after the key after, which need not exist, or to the first
-// key of all if after is empty.
+// behind goes to the first key after the key `after`. The key `after` need not exist.
+// If `after` is empty, behind goes to the first key of all.
 func (w walk) behind(after []byte) (k, v []byte) {
 	if len(after) == 0 && w.reverse {
 		return w.c.Last()
 	}
-	k, v = w.c.Seek(after) // the first key, when after is empty
+	k, v = w.c.Seek(after) // if `after` is empty, this is the first key
 	switch {
 	case w.reverse && k == nil:
-		return w.c.Last() // after was the last one
+		return w.c.Last() // no key comes after `after` in the order of the bucket
 	case w.reverse, bytes.Equal(k, after):
 		return w.next()
 	}

@@ -13,16 +13,17 @@ import (
 	"imageserver/db/order"
 )
 
-// listBySize is listOrdered by size. There is no index by size, because each upload
-// would have to write to it, and few people use this order. It reads every record, and
-// keeps the first o.Limit images after the key after, so every page costs the same.
+// listBySize does what listOrdered does, for the order BySize. There is no index by
+// size, because each upload would have to write to the index, and few people use this
+// order. So listBySize reads every record. It collects the first o.Limit images after
+// the key `after`. So every page costs the same.
 func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) (images []db.Image, last []byte, err error) {
 	best := &bestSizes{limit: o.Limit, reverse: o.Reverse, after: after}
 	_, err = s.scan(ctx, layout.ImagesBucket, nil, false, func(_ *bbolt.Tx, name, v []byte) (enough bool) {
 		if !order.Match(name, o.Match) {
 			return false
 		}
-		// The size is enough to leave out most images.
+		// For most images, the size alone shows that the image is not on this page.
 		if size, ok := layout.RecordSize(v); ok && !best.wants(order.AppendSizeKey(best.key[:0], size, name)) {
 			return false
 		}
@@ -38,16 +39,17 @@ func (s *Store) listBySize(ctx context.Context, o db.ListOptions, after []byte) 
 	return images, last, nil
 }
 
-// bestSizes collects the first images after a key in the order of order.AppendSizeKey,
-// or in reverse. It is a heap.Interface with the last of them on top.
+// bestSizes collects the first images after a key, in the order of order.AppendSizeKey
+// or in the reverse order. It is a heap.Interface: the last of the collected images is
+// at the top of the heap.
 type bestSizes struct {
 	limit   int
 	reverse bool
-	after   []byte // empty for the beginning
-	more    bool   // whether others follow
+	after   []byte // the key before the page; empty for the first page
+	more    bool   // whether more images follow after the page
 
 	found []sized
-	key   [order.TimeSize + db.MaxNameBytes]byte // room for the key of one image
+	key   [order.TimeSize + db.MaxNameBytes]byte // a buffer for the key of one image
 }
 
 type sized struct {
@@ -63,7 +65,8 @@ func (b *bestSizes) compare(x, y []byte) int {
 	return bytes.Compare(x, y)
 }
 
-// wants reports whether an image with the key belongs to the page, as far as is known.
+// wants reports whether an image with this key belongs to the page. Only the images
+// that were added before are known.
 func (b *bestSizes) wants(key []byte) bool {
 	switch {
 	case len(b.after) > 0 && b.compare(key, b.after) <= 0:
@@ -75,7 +78,8 @@ func (b *bestSizes) wants(key []byte) bool {
 	return false
 }
 
-// add adds an image that is wanted, and removes the last one if there are too many.
+// add adds an image for which wants returned true. If there are now too many images, it
+// removes the last image.
 func (b *bestSizes) add(img db.Image) {
 	heap.Push(b, sized{order.AppendSizeKey(nil, img.Size, []byte(img.Name)), img})
 	if len(b.found) > b.limit {
@@ -84,8 +88,8 @@ func (b *bestSizes) add(img db.Image) {
 	}
 }
 
-// page returns the images in the order of the list, and the key of the last one, or nil
-// if no others follow.
+// page returns the images in the order of the list. It also returns the key of the last
+// image, or nil if no more images follow.
 func (b *bestSizes) page() (images []db.Image, last []byte) {
 	slices.SortFunc(b.found, func(x, y sized) int { return b.compare(x.key, y.key) })
 	for _, f := range b.found {

@@ -9,23 +9,23 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// dropChunks is how many chunks one commit deletes at most: 128 MiB. The sweeper deletes
-// the rest, so that no upload waits long for a delete.
+// dropChunks is how many chunks one commit deletes at most: 128 MiB. The sweeper
+// deletes the other chunks. So no upload waits long for a delete.
 const dropChunks = 1024
 
-// newBlob returns an id that no blob had before.
+// newBlob returns an id that no blob has had before.
 func (s *Store) newBlob() uint64 { return s.lastBlob.Add(1) }
 
-// unpin removes a pin. If the blob is an orphan without other pins, the sweeper deletes
-// it.
+// unpin removes a pin of a blob; see pins. If the blob is an orphan (see OrphansBucket)
+// and has no other pins, unpin wakes the sweeper, which deletes the blob.
 func (s *Store) unpin(id uint64) {
 	if s.pins.unpin(id) {
 		s.sweep.wake()
 	}
 }
 
-// drop deletes the blob. It makes it an orphan if it is pinned, or if it has more chunks
-// than this commit may delete.
+// drop deletes the blob. If the blob is pinned, or has more chunks than this commit may
+// delete, it becomes an orphan instead. The sweeper deletes orphans later.
 func (tx *txn) drop(id uint64) error {
 	if tx.pins.doom(id) {
 		tx.doom = append(tx.doom, id)
@@ -37,16 +37,16 @@ func (tx *txn) drop(id uint64) error {
 	return tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(id), nil)
 }
 
-// deleteChunks deletes as many chunks of a blob as this commit still may, and reports
-// whether none are left.
+// deleteChunks deletes as many chunks of a blob as this commit may still delete. It
+// reports whether all chunks of the blob are deleted.
 func (tx *txn) deleteChunks(id uint64) (done bool, err error) {
 	n, done, err := layout.DeleteChunks(tx.Tx, id, dropChunks-tx.deleted)
 	tx.deleted += n
 	return done, err
 }
 
-// sweepOrphans deletes every orphan that is not pinned. If one fails, it continues with
-// the others.
+// sweepOrphans deletes every orphan that is not pinned. If it cannot delete an orphan,
+// it continues with the others.
 func (s *Store) sweepOrphans() error {
 	ids, err := s.orphans()
 	for _, id := range ids {
@@ -55,12 +55,12 @@ func (s *Store) sweepOrphans() error {
 	return err
 }
 
-// sweepOne deletes an orphan, in parts, unless it is pinned.
+// sweepOne deletes an orphan unless it is pinned. A large orphan needs several commits.
 func (s *Store) sweepOne(id uint64) error {
 	for gone := false; !gone; {
 		err := s.submit(&change{
 			check: func(tx *txn) (todo bool, err error) {
-				gone = true // apply resets this if it may not delete all of it
+				gone = true // apply sets this to false if one commit cannot delete all chunks
 				return tx.Bucket(layout.OrphansBucket).Get(layout.IDKey(id)) != nil, nil
 			},
 			apply: func(tx *txn) (err error) {

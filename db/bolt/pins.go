@@ -2,21 +2,23 @@ package bolt
 
 import "sync"
 
-// pins keeps blobs from being deleted while they are read or uploaded.
+// pins keeps blobs from being deleted while they are read or uploaded. A blob is the
+// bytes of an image or a variant. Each reader and each upload adds a pin to its blob.
 //
-// A reader finds the id of a blob in a transaction, and pins it before that ends. A
-// commit that wants to delete a blob dooms it first, which fails if it is pinned.
-// Between doom and settle it cannot be pinned: the reader waits and looks up the name
+// A reader finds the id of a blob in a transaction, and pins the blob before this
+// transaction ends. Before a commit deletes a blob, it calls doom. doom fails if the
+// blob is pinned. Between doom and settle, the blob cannot be pinned. A reader that
+// needs the blob then waits until settle is called, and looks up the name of the image
 // again.
 type pins struct {
 	mu     sync.Mutex
 	count  map[uint64]int
-	doomed map[uint64]chan struct{} // closed when the commit has ended
-	left   map[uint64]bool          // orphans, which are deleted when their last pin is removed
+	doomed map[uint64]chan struct{} // the channel is closed when the commit has ended
+	left   map[uint64]bool          // orphans: they are deleted when their last pin is removed
 
-	// lookup is held for reading from the start of a transaction that looks up a
-	// blob until the blob is pinned. While it is held for writing, no reader is
-	// between the two with an older view of the file.
+	// lookup is locked for reading from the start of a transaction that looks up a blob
+	// until the blob is pinned. So when lookup is locked for writing, no reader has an
+	// older view of the file and a blob that it has not yet pinned.
 	lookup sync.RWMutex
 }
 
@@ -26,8 +28,8 @@ func (p *pins) init() {
 	p.left = make(map[uint64]bool)
 }
 
-// pin pins the blob. If the blob is doomed, it returns a channel that is closed when the
-// reader should look up the name again.
+// pin pins the blob. If the blob is doomed, pin returns a channel instead. The channel
+// is closed when the reader should look up the name again.
 func (p *pins) pin(id uint64) (wait <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -38,7 +40,7 @@ func (p *pins) pin(id uint64) (wait <-chan struct{}) {
 	return nil
 }
 
-// unpin removes one pin, and reports whether the sweeper should delete the blob now.
+// unpin removes one pin. It reports whether the sweeper should delete the blob now.
 func (p *pins) unpin(id uint64) (sweep bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -49,7 +51,8 @@ func (p *pins) unpin(id uint64) (sweep bool) {
 	return p.left[id]
 }
 
-// doom reports whether the blob may be deleted. If so, it cannot be pinned any more.
+// doom reports whether the blob may be deleted. If it may, the blob cannot be pinned
+// until settle is called.
 func (p *pins) doom(id uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,14 +72,16 @@ func (p *pins) pinned(id uint64) bool {
 	return p.count[id] > 0
 }
 
-// settle ends what doom began, and notes the new orphans. It wakes the sweeper if there
-// is an orphan to delete, or if something expires before the sweeper would wake.
+// settle ends what doom began for the blobs of tx, and remembers the new orphans. It
+// wakes the sweeper if there is an orphan to delete. It also wakes the sweeper if an
+// added image expires before the time at which the sweeper would wake.
 func (s *Store) settle(tx *txn, committed bool) {
 	if len(tx.doom) > 0 {
-		// When this lock is granted, readers with a view from before the commit have
-		// pinned the blob or seen that it is doomed. Later readers see the commit.
+		// Some readers have a view from before the commit. When this lock is granted,
+		// they have pinned the blob or seen that it is doomed. Later readers see the
+		// commit.
 		s.pins.lookup.Lock()
-		//lint:ignore SA2001 a barrier: what matters is that the lock was granted
+		//lint:ignore SA2001 the only purpose is to wait until the lock is granted
 		s.pins.lookup.Unlock()
 	}
 	sweep := false

@@ -9,10 +9,11 @@ import (
 	"imageserver/db/resolve"
 )
 
-// Put stores an image; see db.Images. It buffers at most one segment of the body, about
-// 1 MiB. A shorter body is stored by one commit. The segments of a longer one are staged
-// as an orphan, so that no call sees them, also after a crash. The last commit makes them
-// an image.
+// Put stores an image; see db.Images. It buffers at most 8 chunks of the body, about 1
+// MiB. A shorter body is stored by one commit. A longer body is stored in parts of 8
+// chunks, by several commits. Until the last commit, these chunks are the blob of an
+// orphan: a blob that belongs to no image. So no call sees them, also after a crash.
+// The last commit makes the blob an image.
 func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOptions) (db.Image, db.Outcome, error) {
 	name, err := db.CheckName(name)
 	if err != nil {
@@ -33,7 +34,7 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 	return u.publish(img, o)
 }
 
-// publish makes the content an image in one commit.
+// publish makes the uploaded content an image, in one commit.
 func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, error) {
 	damaged, err := u.s.damagedTwin(img.SHA256)
 	if err != nil {
@@ -60,8 +61,11 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 			}
 			named := img
 			named.Name, named.Uploaded = to.Name, resolve.Uploaded(o.Uploaded, tx.now)
-			// The image that has the name is removed first: if it has expired, it may
-			// be the last one with these bytes.
+			// vacate comes before add, because vacate can delete a blob. If the image
+			// with this name has expired, it may be the last image with these bytes,
+			// and vacate deletes their blob. After that, add finds no image with these
+			// bytes, and uses the blob of the upload. In the other order, add would use
+			// a blob that vacate then deletes.
 			err = tx.vacate(to.Name, o.TrashTTL)
 			if err == nil {
 				to.record, err = u.add(tx, named, damaged)
@@ -78,7 +82,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	return to.record.Image, to.Outcome, nil
 }
 
-// hasBlob reports whether the image has the blob with this id, which may be 0 for none.
+// hasBlob reports whether `id` is the blob of the image. The id 0 means no blob.
 func (tx *txn) hasBlob(img *db.Image, id uint64) (bool, error) {
 	if id == 0 {
 		return false, nil
@@ -87,8 +91,9 @@ func (tx *txn) hasBlob(img *db.Image, id uint64) (bool, error) {
 	return err == nil && r.Blob == id, err
 }
 
-// keep returns the record under name, which has the same bytes as img. It replaces the
-// blob if that is the damaged one, and sets the later expiry.
+// keep returns the record of the image with this name, which has the same bytes as
+// `img`. If its blob is the blob `damaged`, keep replaces the blob with the blob of the
+// upload. If the expiry of `img` is later, the record gets this expiry.
 func (u *upload) keep(tx *txn, name string, img db.Image, damaged uint64) (*layout.Record, error) {
 	if _, err := u.replaceDamaged(tx, img.SHA256, damaged); err != nil {
 		return nil, err
@@ -96,8 +101,9 @@ func (u *upload) keep(tx *txn, name string, img db.Image, damaged uint64) (*layo
 	return tx.extendExpiry(name, img.Expires)
 }
 
-// add adds a record for img, whose name is free, and returns it. If another image has the
-// same bytes, the record gets its blob, and otherwise the blob of the upload.
+// add adds a record for `img` and returns it. The name of `img` must be free. If
+// another image has the same bytes, the new record gets the blob of that image.
+// Otherwise it gets the blob of the upload.
 func (u *upload) add(tx *txn, img db.Image, damaged uint64) (*layout.Record, error) {
 	twin, err := u.replaceDamaged(tx, img.SHA256, damaged)
 	if err != nil {

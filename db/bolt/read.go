@@ -12,7 +12,7 @@ import (
 	"imageserver/db/chunk"
 )
 
-// Stat returns the image under name; see db.Images.
+// Stat returns the image with this name; see db.Images.
 func (s *Store) Stat(_ context.Context, name string) (img db.Image, err error) {
 	name, err = db.CheckName(name)
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Store) Stat(_ context.Context, name string) (img db.Image, err error) {
 	return img, err
 }
 
-// Get returns the image under name and its bytes; see db.Images.
+// Get returns the image with this name and its bytes; see db.Images.
 func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	name, err := db.CheckName(name)
 	if err != nil {
@@ -41,8 +41,9 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	return r.Image, s.openBlob(r), nil
 }
 
-// findPinned returns the record that find finds, and pins its blob. While a commit is
-// deleting that blob, it waits and calls find again.
+// findPinned returns the record that `find` returns, and pins the blob of the record;
+// see pins. If a commit is deleting this blob, findPinned waits for the commit and
+// calls `find` again.
 func (s *Store) findPinned(find func(*bbolt.Tx) (*layout.Record, error)) (r *layout.Record, err error) {
 	for {
 		var wait <-chan struct{}
@@ -64,7 +65,7 @@ func (s *Store) findPinned(find func(*bbolt.Tx) (*layout.Record, error)) (r *lay
 	}
 }
 
-// findImage returns the record under name, or db.ErrNotFound.
+// findImage returns the record of the image with this name, or db.ErrNotFound.
 func (s *Store) findImage(tx *bbolt.Tx, name string) (*layout.Record, error) {
 	r, err := layout.ImageRecord(tx, name)
 	switch {
@@ -76,18 +77,17 @@ func (s *Store) findImage(tx *bbolt.Tx, name string) (*layout.Record, error) {
 	return r, nil
 }
 
-// expired reports whether the record's image has expired. It reads the clock only for
-// an image that expires at all.
+// expired reports whether the image of the record has expired. It reads the clock only
+// if the image has a time at which it expires.
 func (s *Store) expired(r *layout.Record) bool { return !r.Expiry().IsZero() && r.Expired(s.now()) }
 
-// readPool has the buffers that chunks are read into, and partPool those for one part of
-// a chunk.
+// readPool has buffers for whole chunks. partPool has buffers for a part of a chunk.
 var (
 	readPool = sync.Pool{New: func() any { return chunk.New(chunk.ChecksumSize + layout.ChunkSize) }}
 	partPool = sync.Pool{New: func() any { return chunk.New(chunk.ChecksumSize + chunk.PartSize) }}
 )
 
-// poolFor returns the pool whose buffers have space for n bytes of a chunk.
+// poolFor returns the pool whose buffers can contain n bytes of a chunk.
 func poolFor(n int) *sync.Pool {
 	if n <= chunk.PartSize {
 		return &partPool
@@ -98,7 +98,7 @@ func poolFor(n int) *sync.Pool {
 // putChunk gives a buffer back to its pool.
 func putChunk(c *chunk.Chunk) { poolFor(c.BufferSize() - chunk.ChecksumSize).Put(c) }
 
-// blob reads one blob, which it has pinned. It is a chunk.Source.
+// blob reads one blob. It has pinned the blob. It is a chunk.Source.
 type blob struct {
 	body   chunk.Body
 	s      *Store
@@ -106,7 +106,8 @@ type blob struct {
 	parts  *chunk.Parts // nil before the first part
 }
 
-// openBlob returns the body of the record's blob, which is pinned until the body is closed.
+// openBlob returns the Body of the blob of a record. The caller must have pinned the
+// blob. When the Body is closed, the pin is removed.
 func (s *Store) openBlob(r *layout.Record) *chunk.Body {
 	b := &blob{s: s, record: r}
 	b.body = chunk.NewBody(b, r.Size, r.ChunkSize)
@@ -144,13 +145,14 @@ func (b *blob) Err() error {
 // Done removes the pin of the blob.
 func (b *blob) Done() { b.s.unpin(b.record.Blob) }
 
-// readChunk returns a verified copy of one chunk, in a buffer of poolFor(size).
+// readChunk returns a verified copy of one chunk. The buffer of the copy is from
+// poolFor(size).
 func (s *Store) readChunk(id uint64, number, size int) (*chunk.Chunk, error) {
 	return s.readPart(id, number, size, 0, size, nil)
 }
 
-// readPart returns a verified copy of the bytes of a chunk from one offset to another. parts
-// may be nil for the whole chunk.
+// readPart returns a verified copy of the bytes from offset `from` to offset `end` of a
+// chunk. If this is the whole chunk, `parts` may be nil.
 func (s *Store) readPart(id uint64, number, size, from, end int, parts *chunk.Parts) (*chunk.Chunk, error) {
 	c := poolFor(end - from).Get().(*chunk.Chunk)
 	c.Key = layout.ChunkKey(id, number)

@@ -10,7 +10,7 @@ import (
 	"imageserver/db/resolve"
 )
 
-// Rename gives an image another name; see db.Images.
+// Rename changes the name of an image from `from` to `to`; see db.Images.
 func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (db.Image, db.Outcome, error) {
 	from, errFrom := db.CheckName(from)
 	to, errTo := db.CheckName(to)
@@ -32,17 +32,18 @@ func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (
 	return m.result(err)
 }
 
-// move gives an image, perhaps one in the trash, another name.
+// move changes the name of an image. The image may be in the trash.
 type move struct {
 	from     *layout.Record
 	to       resolve.Resolution
-	trashTTL time.Duration  // how long the image that had the name stays in the trash
-	moved    *layout.Record // nil if nothing changed
+	trashTTL time.Duration  // how long the image that had the new name stays in the trash
+	moved    *layout.Record // the record after the change; nil if nothing changed
 }
 
-// apply moves the record. If an image with the new name has the same bytes, it removes
-// the record. The new record is added before the old one is removed, so that the blob
-// and its variants are in use all the time.
+// apply writes the record under the new name. If another image with the new name has
+// the same bytes, apply only removes the record m.from. It adds the new record before
+// it removes the old record. So some record uses the blob and its variants all the
+// time, and they are not deleted.
 func (m *move) apply(tx *txn) (err error) {
 	if m.to.Outcome == db.Unchanged {
 		if m.moved, err = tx.extendExpiry(m.to.Name, m.from.Expires); err != nil {
@@ -62,7 +63,7 @@ func (m *move) apply(tx *txn) (err error) {
 	return unbind(tx, m.from)
 }
 
-// result returns what the caller gets, or err.
+// result returns what Rename or Restore returns to its caller.
 func (m *move) result(err error) (db.Image, db.Outcome, error) {
 	switch {
 	case err != nil:

@@ -17,23 +17,26 @@ import (
 )
 
 const (
-	// sweepRecords is how many expired records one commit deletes at most, so that
-	// no upload waits long for it.
+	// sweepRecords is how many expired records one commit deletes at most. The limit
+	// keeps uploads from waiting long for this commit.
 	sweepRecords = 256
 
-	// sweepWait is how long the sweeper sleeps at most while something will expire,
-	// and before it retries what failed. It must not rely on one long timer: the
-	// clock may be put forward, and a timer stops while the machine is suspended.
+	// sweepWait is the longest time that the sweeper sleeps while an image has a time
+	// at which it expires. After an error, the sweeper also waits this long before it
+	// tries again. A longer timer would not be reliable: the clock may be set forward,
+	// and a timer stops while the machine is suspended.
 	sweepWait = time.Minute
 )
 
-// sweeper deletes in the background: expired images, and orphans. When the store is
-// opened it deletes all orphans, and later each orphan when its last pin is removed.
+// sweeper deletes expired images and orphans in the background. An orphan is a blob
+// that belongs to no image and no variant. When the store is opened, the sweeper
+// deletes all orphans. Later it deletes an orphan when the last pin of the orphan is
+// removed; see pins.
 type sweeper struct {
-	bell chan struct{} // wakes the sweeper; has room for one ring
+	bell chan struct{} // a value wakes the sweeper; the buffer has space for one value
 	quit chan struct{}
 	done sync.WaitGroup
-	next atomic.Int64 // when it wakes to delete what has expired, in nanoseconds since 1970
+	next atomic.Int64 // when the sweeper wakes to delete expired images, in nanoseconds since 1970
 }
 
 func (w *sweeper) wake() {
@@ -48,15 +51,15 @@ func (w *sweeper) stop() {
 	w.done.Wait()
 }
 
-// wakeBefore wakes the sweeper if it would sleep past the time given.
+// wakeBefore wakes the sweeper if it would still sleep at the time `end`.
 func (w *sweeper) wakeBefore(end time.Time) {
 	if !end.IsZero() && end.UnixNano() < w.next.Load() {
 		w.wake()
 	}
 }
 
-// sleep waits for a ring or, if d is not 0, until d has passed. It returns false when the
-// store is closed.
+// sleep waits until wake is called. If d is not 0, it waits at most as long as d. It
+// returns false when the store is closed.
 func (w *sweeper) sleep(d time.Duration) bool {
 	var due <-chan time.Time
 	if d > 0 {
@@ -81,17 +84,17 @@ func (s *Store) startSweeper() {
 		for d := time.Duration(0); s.sweep.sleep(d); {
 			var err error
 			if d, err = s.sweepAll(); err != nil && !errors.Is(err, db.ErrClosed) {
-				s.log.Error("deleting what no image uses", "err", err)
+				s.log.Error("could not delete data that no image uses", "err", err)
 			}
 		}
 	})
 }
 
 // sweepAll deletes everything that has expired, and all orphans. It returns how long
-// there is nothing more to do; 0 means until the bell rings.
+// the sweeper may sleep; 0 means until wake is called.
 func (s *Store) sweepAll() (wait time.Duration, err error) {
-	// From here on every new expiry rings, because it may come too late for the code
-	// below.
+	// From now on, every new expiry wakes the sweeper again. The reason: the code below
+	// may not see a record that is added now.
 	s.sweep.next.Store(math.MaxInt64)
 	next, err := s.sweepExpired()
 	err = errors.Join(err, s.sweepOrphans())
@@ -105,7 +108,8 @@ func (s *Store) sweepAll() (wait time.Duration, err error) {
 	return min(max(next.Sub(s.now()), 1), sweepWait), nil
 }
 
-// sweepExpired deletes everything that has expired. It returns the next expiry, or zero.
+// sweepExpired deletes everything that has expired. It returns the time at which the
+// next image expires, or zero.
 func (s *Store) sweepExpired() (next time.Time, err error) {
 	for {
 		err := s.view(func(tx *bbolt.Tx) error { next = firstExpiry(tx); return nil })
@@ -122,7 +126,7 @@ func (s *Store) sweepExpired() (next time.Time, err error) {
 	}
 }
 
-// firstExpiry returns the earliest expiry, or zero if nothing expires.
+// firstExpiry returns the earliest expiry of all records, or zero if nothing expires.
 func firstExpiry(tx *bbolt.Tx) time.Time {
 	k, _ := tx.Bucket(layout.ExpiryBucket).Cursor().First()
 	if len(k) < order.TimeSize {
@@ -137,13 +141,14 @@ func (tx *txn) hasExpired() bool {
 	return !first.IsZero() && !tx.now.Before(first)
 }
 
-// dropExpired deletes the image that expired first, perhaps in the trash, and reports
-// whether another one has expired.
+// dropExpired deletes the image that expired first. This image may be in the trash.
+// dropExpired reports whether another image has expired.
 func (tx *txn) dropExpired() (more bool, err error) {
 	k, _ := tx.Bucket(layout.ExpiryBucket).Cursor().First()
 	r, err := layout.MustRecord(tx.Tx, k[order.TimeSize:])
 	if err != nil || !r.Expiry().Equal(layout.ExpiryTime(k)) {
-		// The entry leads to no such record. Delete it, so that the others follow.
+		// There is no record that belongs to this entry of the index. Delete the entry,
+		// so that the next entries are handled.
 		err = tx.deleteKey(layout.ExpiryBucket, k)
 	} else {
 		err = unbind(tx, r)
@@ -151,7 +156,7 @@ func (tx *txn) dropExpired() (more bool, err error) {
 	return err == nil && tx.hasExpired(), err
 }
 
-// deleteKey deletes a key that was just read from a bucket.
+// deleteKey deletes a key that was just read from the bucket.
 func (tx *txn) deleteKey(bucket, k []byte) error {
 	if err := tx.canFind(bucket, k); err != nil {
 		return err
@@ -159,9 +164,9 @@ func (tx *txn) deleteKey(bucket, k []byte) error {
 	return tx.Bucket(bucket).Delete(bytes.Clone(k))
 }
 
-// canFind returns db.ErrDamaged if a key that was just read cannot be found: in a damaged
-// page the keys may be out of order. Code that deletes until nothing is left would
-// never end.
+// canFind returns db.ErrDamaged if a key that was just read cannot be found. In a
+// damaged page, the keys may be out of order, so that bbolt does not find a key. Then
+// code that deletes until nothing is left would never end.
 func (tx *txn) canFind(bucket, k []byte) error {
 	if tx.Bucket(bucket).Get(k) == nil {
 		return fmt.Errorf("%w: the keys in %q are out of order", db.ErrDamaged, bucket)
@@ -169,7 +174,7 @@ func (tx *txn) canFind(bucket, k []byte) error {
 	return nil
 }
 
-// several calls next until it returns false, or until this is enough for one commit.
+// several calls `next` until it returns false, or until the commit is large enough.
 func (tx *txn) several(next func() (more bool, err error)) error {
 	for range sweepRecords {
 		if more, err := next(); !more || err != nil {

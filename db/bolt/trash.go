@@ -12,7 +12,7 @@ import (
 	"imageserver/db/resolve"
 )
 
-// moveToTrash moves an image to the trash for the time ttl.
+// moveToTrash moves an image to the trash for the duration `ttl`.
 func (tx *txn) moveToTrash(r *layout.Record, ttl time.Duration) error {
 	trashed := *r
 	trashed.Image = resolve.Trashed(&r.Image, tx.now, tx.lastDeletion(r.Name), ttl)
@@ -25,8 +25,8 @@ func (tx *txn) moveToTrash(r *layout.Record, ttl time.Duration) error {
 	return tx.dropUnused(r)
 }
 
-// lastDeletion returns the highest time of deletion of the images with this name in the
-// trash, or zero.
+// lastDeletion returns the latest time of deletion of the images with this name in the
+// trash. If there are no such images, it returns zero.
 func (tx *txn) lastDeletion(name string) time.Time {
 	prefix := layout.TrashPrefix(name)
 	k, _ := tx.Bucket(layout.TrashBucket).Cursor().Seek(prefix)
@@ -36,7 +36,7 @@ func (tx *txn) lastDeletion(name string) time.Time {
 	return layout.TrashTime(k)
 }
 
-// Restore brings an image back; see db.Trash.
+// Restore moves an image from the trash back to its name; see db.Trash.
 func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db.Image, db.Outcome, error) {
 	name, err := db.CheckName(name)
 	if err != nil {
@@ -57,8 +57,8 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 	return m.result(err)
 }
 
-// newestTrashed returns the most recently deleted image with this name that has not
-// expired in the trash, or nil.
+// newestTrashed returns the image with this name that was deleted last and has not
+// expired in the trash. If there is no such image, it returns nil.
 func (tx *txn) newestTrashed(name string) (*layout.Record, error) {
 	prefix := layout.TrashPrefix(name)
 	c := tx.Bucket(layout.TrashBucket).Cursor()
@@ -102,11 +102,12 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 }
 
 // purgeOldest deletes the image that has been in the trash longest, and returns its
-// record, or nil if the trash is empty. An unreadable record can be neither shown nor
-// restored: only its entry in the index is deleted, so that the next call continues.
+// record. If the trash is empty, it returns nil. If the record cannot be read, the
+// image can be neither shown nor restored. Then purgeOldest deletes only the entry of
+// the image in the index, so that the next call continues with the next image.
 func (tx *txn) purgeOldest() (*layout.Record, error) {
-	// If this transaction has emptied all pages of the bucket, Last of bbolt v1.5.0
-	// never returns. First does.
+	// If this transaction has emptied all pages of the bucket, the method Last of bbolt
+	// v1.5.0 never returns. The method First returns.
 	if isEmpty(tx.Tx, layout.DeletedBucket) {
 		return nil, nil
 	}

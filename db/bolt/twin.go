@@ -12,15 +12,15 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// damagedTwin returns the blob of the images with the digest sum if it is damaged, or 0.
-// Equal bytes are stored once, so a new image may get a blob that was written long
-// ago. That blob must be readable.
+// damagedTwin returns the blob of the images whose digest is `sum` if this blob is
+// damaged. Otherwise it returns 0. Equal bytes are stored once, so a new image may get
+// a blob that was written long ago. So the bytes of this blob must be readable.
 func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	var twin *layout.Record
 	s.pins.lookup.RLock()
 	err = s.view(func(tx *bbolt.Tx) (err error) {
 		if twin, err = sameContent(tx, sum); twin != nil && s.pins.pin(twin.Blob) != nil {
-			twin = nil // a commit is deleting it
+			twin = nil // a commit is deleting the blob
 		}
 		return err
 	})
@@ -42,8 +42,8 @@ func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	return 0, err
 }
 
-// replaceDamaged returns a record with the digest sum, or nil. If its blob is the damaged
-// one, it first replaces that blob.
+// replaceDamaged returns a record with the digest `sum`, or nil. If the blob of this
+// record is `damaged`, replaceDamaged first replaces the blob.
 func (u *upload) replaceDamaged(tx *txn, sum db.Digest, damaged uint64) (*layout.Record, error) {
 	twin, err := sameContent(tx.Tx, sum)
 	if err != nil || twin == nil || twin.Blob != damaged {
@@ -55,8 +55,8 @@ func (u *upload) replaceDamaged(tx *txn, sum db.Digest, damaged uint64) (*layout
 	return sameContent(tx.Tx, sum)
 }
 
-// replaceBlob gives the blob of the upload to all images with this content, in the trash
-// too, and deletes the damaged blob.
+// replaceBlob gives the blob of the upload to all images with this content, also to
+// images in the trash. Then it deletes the damaged blob.
 func (u *upload) replaceBlob(tx *txn, damaged *layout.Record) error {
 	prefix := damaged.SHA256[:]
 	c := tx.Bucket(layout.DigestsBucket).Cursor()

@@ -13,16 +13,17 @@ import (
 	"imageserver/db/receive"
 )
 
-// upload is the content of one Put or PutVariant on its way into the file. It is a
-// receive.Staging.
+// upload is the content of one Put or PutVariant while it is written to the file. It is
+// a receive.Staging: it can store the first chunks of a long upload before the upload
+// is complete.
 type upload struct {
 	receive.Upload
 	s       *Store
 	variant bool
-	id      uint64 // of the blob, if it becomes one
+	id      uint64 // the id of the blob in which the chunks are stored
 }
 
-// receive reads the body of an image or a variant. The caller must release the upload.
+// receive reads the body of an image or a variant. The caller must call release.
 func (s *Store) receive(ctx context.Context, body io.Reader, sender db.Sender, ofVariant bool) (*upload, error) {
 	if err := errors.Join(ctx.Err(), s.failure()); err != nil {
 		return nil, err
@@ -36,8 +37,8 @@ func (s *Store) receive(ctx context.Context, body io.Reader, sender db.Sender, o
 	return u, nil
 }
 
-// release gives the memory of the upload back. The sweeper deletes chunks that were staged
-// and not published.
+// release gives the memory of the upload back. If chunks were staged but not published,
+// the sweeper deletes them.
 func (u *upload) release() {
 	u.Release()
 	if u.Staged() > 0 {
@@ -53,7 +54,8 @@ func (u *upload) ReadChunk(number, size int) (*chunk.Chunk, error) {
 
 func (u *upload) PutChunk(c *chunk.Chunk) { putChunk(c) }
 
-// Stage commits chunks as those of an orphan.
+// Stage stores chunks in the blob of the upload, in one commit. Until the upload is
+// published, this blob is an orphan, so no call sees it.
 func (u *upload) Stage(first int, chunks []*chunk.Chunk) error {
 	if first == 0 {
 		u.s.pins.pin(u.id)
@@ -72,7 +74,8 @@ func (u *upload) Stage(first int, chunks []*chunk.Chunk) error {
 	})
 }
 
-// writeChunks writes chunks of the upload; first is the number of the first one.
+// writeChunks writes chunks of the upload. `first` is the number of the first of these
+// chunks.
 func (u *upload) writeChunks(tx *bbolt.Tx, first int, chunks []*chunk.Chunk) error {
 	all := tx.Bucket(layout.ChunksBucket)
 	if all.Sequence() < u.id {
@@ -88,14 +91,16 @@ func (u *upload) writeChunks(tx *bbolt.Tx, first int, chunks []*chunk.Chunk) err
 	return nil
 }
 
-// adoptContent makes the chunks of the upload the blob of an image, and counts it.
+// adoptContent makes the chunks of the upload the blob of an image. It adds the blob to
+// the counts.
 func (u *upload) adoptContent(tx *txn) error {
 	tx.usage.Blobs++
 	tx.usage.Stored += u.Size()
 	return u.adopt(tx)
 }
 
-// adopt makes the chunks of the upload a blob that is in use.
+// adopt writes the last chunks of the upload. From then on, the blob of the upload is
+// in use, and is no longer an orphan.
 func (u *upload) adopt(tx *txn) error {
 	if u.Staged() > 0 {
 		if err := tx.Bucket(layout.OrphansBucket).Delete(layout.IDKey(u.id)); err != nil {

@@ -15,8 +15,9 @@ import (
 	"imageserver/db/chunk"
 )
 
-// PutVariant stores a variant; see db.Variants. It works like Put: with the same buffers,
-// staged as an orphan if it is long, and published by one commit.
+// PutVariant stores a variant; see db.Variants. It works like Put: it uses the same
+// buffers. A long variant is stored in several commits as an orphan, and the last
+// commit publishes it.
 func (s *Store) PutVariant(ctx context.Context, source db.Digest, key string, body io.Reader, o db.VariantOptions) (db.Image, error) {
 	if err := db.CheckKey(key); err != nil {
 		return db.Image{}, err
@@ -35,12 +36,13 @@ func (s *Store) PutVariant(ctx context.Context, source db.Digest, key string, bo
 	return u.publishVariant(source, key, o)
 }
 
-// muchOver is by how many bytes variants may exceed their budget before they are deleted in
-// commits of their own.
+// muchOver is how many bytes the variants may have above their budget. If they have
+// more, they are first deleted in separate commits.
 const muchOver = 16 << 20
 
-// makeRoom deletes variants if they need far more than n bytes, as after a start with a
-// smaller budget. A smaller excess is deleted by the commit of the new variant.
+// makeRoom deletes variants if all of them together have far more than n bytes. This
+// happens, for example, after a start with a smaller budget. If they have only a few
+// bytes too many, the commit of the new variant deletes them.
 func (s *Store) makeRoom(ctx context.Context, n int64) error {
 	u, err := s.Usage(ctx)
 	if err != nil || u.VariantBytes <= n+muchOver {
@@ -64,7 +66,8 @@ func (s *Store) GetVariant(_ context.Context, source db.Digest, key string) (db.
 	return img, s.openBlob(r), nil
 }
 
-// findVariant returns the record under k in the variants bucket, or db.ErrNotFound.
+// findVariant returns the record with the key k in the bucket of variants, or
+// db.ErrNotFound.
 func findVariant(tx *bbolt.Tx, k []byte) (*layout.Record, error) {
 	r, err := layout.RecordAt(tx, layout.VariantsBucket, k)
 	if r == nil && err == nil {
@@ -73,7 +76,7 @@ func findVariant(tx *bbolt.Tx, k []byte) (*layout.Record, error) {
 	return r, err
 }
 
-// publishVariant makes the content a variant in one commit.
+// publishVariant makes the uploaded content a variant, in one commit.
 func (u *upload) publishVariant(source db.Digest, key string, o db.VariantOptions) (db.Image, error) {
 	k := layout.VariantKey(source, key)
 	r := &layout.Record{Blob: u.id, ChunkSize: layout.ChunkSize, VariantKey: k, Image: db.Image{
@@ -104,7 +107,7 @@ func (u *upload) publishVariant(source db.Digest, key string, o db.VariantOption
 	return r.Image, nil
 }
 
-// requireContent returns db.ErrNotFound if no image has the content.
+// requireContent returns db.ErrNotFound if no image outside the trash has the content.
 func (tx *txn) requireContent(content db.Digest) error {
 	c := tx.Bucket(layout.DigestsBucket).Cursor()
 	for k, _ := c.Seek(layout.NamesOf(content)); bytes.HasPrefix(k, content[:]); k, _ = c.Next() {
@@ -116,11 +119,11 @@ func (tx *txn) requireContent(content db.Digest) error {
 	return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, content)
 }
 
-// dropVariant deletes the variant under k, if there is one.
+// dropVariant deletes the variant with the key k, if there is one.
 func (tx *txn) dropVariant(k []byte) error {
 	r, err := layout.RecordAt(tx.Tx, layout.VariantsBucket, k)
 	if errors.Is(err, layout.ErrRecord) {
-		r, err = tx.partOfRecord(k), nil // its original image and other variants must still be usable
+		r, err = tx.partOfRecord(k), nil // the record is unreadable, but the image and its other variants must still be usable
 	}
 	if r == nil || err != nil {
 		return err
@@ -131,8 +134,8 @@ func (tx *txn) dropVariant(k []byte) error {
 	return tx.drop(r.Blob)
 }
 
-// partOfRecord returns as much of the unreadable record under k as is needed to delete
-// it: the blob, from the index, and the size, from the chunks.
+// partOfRecord returns the part of the unreadable record with the key k that is needed
+// to delete the record. The blob is from the index, and the size is from the chunks.
 func (tx *txn) partOfRecord(k []byte) *layout.Record {
 	r := &layout.Record{VariantKey: k}
 	c := tx.Bucket(layout.MadeBucket).Cursor()
