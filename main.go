@@ -48,17 +48,20 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the default is back: a second one quits at once.
+	// The first signal ends ctx. After it the process no longer catches signals, so a
+	// second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	// api/variants makes pictures on half of Go's processors. With two for each core, it
-	// can use all cores, and the kernel divides them by priority. One more is for small
-	// pictures. After this call Go no longer follows changes of the cgroup's processor
-	// limit.
+	// Let Go run two threads per core, and one more thread. api/variants makes one picture
+	// per core, on threads that have low priority on Linux. So requests always have as many
+	// threads as there are cores, and the kernel runs these threads first. The additional
+	// thread makes small pictures. After this call Go no longer follows changes of the
+	// processor limit of the cgroup.
 	runtime.GOMAXPROCS(2*runtime.GOMAXPROCS(0) + 1)
 	os.Exit(command(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// command runs one command until it ends or ctx does, and returns the exit code.
+// command runs one command until the command ends or ctx ends, and returns the exit
+// code.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var commands struct {
 		Serve   serve   `cmd:"" default:"withargs" help:"Serve images over HTTP. This is the default command."`
@@ -127,8 +130,8 @@ func meant(err error, args []string) string {
 // terminal is where a command writes.
 type terminal struct{ stdout, stderr io.Writer }
 
-// fatal ends the process when the store cannot go on. A supervisor such as systemd
-// then starts the server again.
+// fatal returns a function that ends the process when the store cannot continue. A
+// supervisor such as systemd then starts the server again.
 func (t *terminal) fatal(path string) func(error) {
 	return func(err error) {
 		fmt.Fprintf(t.stderr, "imageserver: data file %s: %v\n", path, err)
@@ -136,7 +139,7 @@ func (t *terminal) fatal(path string) func(error) {
 	}
 }
 
-// watch shows the progress of work on the data file, and the problems it finds.
+// watch shows the progress of work on the data file, and the problems that are found.
 func (t *terminal) watch() offline.Watch {
 	var shown *progress.Display
 	return offline.Watch{
@@ -157,8 +160,8 @@ func (t *terminal) watch() offline.Watch {
 //go:embed README.md api/README.md api/listen/README.md api/listen/systemd db/bolt/README.md
 var docs embed.FS
 
-// topics are the pages of the manual, by the names that help knows them under.
-// The program carries the files that the repository shows.
+// topics are the pages of the manual. Each page has the name that "imageserver help"
+// accepts. The program contains the same files as the repository.
 var topics = []struct {
 	name  string
 	files []string
@@ -183,11 +186,12 @@ func (cmd *manual) Run(t *terminal) error {
 		}
 		names = append(names, topic.name)
 	}
-	return units.UsageError{Err: fmt.Errorf("the manual has no page %q. Its pages are %s. For the flags of a command use --help, as in: imageserver serve --help",
+	return units.UsageError{Err: fmt.Errorf("the manual has no page %q. Its pages are %s. To see the flags of a command, use --help, such as: imageserver serve --help",
 		cmd.Topic, strings.Join(names, ", "))}
 }
 
-// print writes files of docs. It writes the name before each of several files.
+// print writes files of docs. If there are several, it writes the name of each file
+// before the file.
 func (t *terminal) print(files []string) error {
 	for _, file := range files {
 		text, err := docs.ReadFile(file)
@@ -239,9 +243,11 @@ func (*check) Help() string {
 
     imageserver check --db images.db
 
-It reads every page, every checksum and the SHA-256 of every image, and changes nothing. Stop the server first. The exit code is 0 if everything is sound, 1 if something is damaged, 2 for wrong usage.
+Stop the server first. The command reads every page, verifies every checksum and the SHA-256 of every image, and changes nothing. The exit code is 0 if nothing is damaged, 1 if something is damaged, and 2 if the command line is wrong.
 
-With --repair it rebuilds indexes, counts and lost records, and deletes bytes that belong to no image. It never touches a sound image. A damaged image stays; upload the same bytes again to repair it. If pages of the file are damaged, it writes everything that can be read to a new file, which needs as much disk space again, and keeps the damaged file. You can interrupt it at any moment and run it again.`
+With --repair the command rebuilds indexes, counts and lost records, and deletes bytes that belong to no image. It never changes an image that is not damaged. A damaged image stays in the file; upload the same bytes again to repair the image.
+
+If pages of the file are damaged, --repair writes everything that it can read to a new file, and keeps the damaged file. The disk must have space for both files. You can interrupt the command at any moment and run it again.`
 }
 
 func (cmd *check) Run(ctx context.Context, t *terminal) error {
@@ -260,16 +266,16 @@ func (cmd *check) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	if done.Kept != "" {
-		fmt.Fprintf(t.stdout, "kept the damaged file as %s; delete it once you have checked the repaired one\n", done.Kept)
+		fmt.Fprintf(t.stdout, "the damaged file is now %s; delete it after you have checked the repaired file\n", done.Kept)
 	}
 	if done.After != done.Before && done.After.Problems == 0 {
 		fmt.Fprintf(t.stdout, "%s has been repaired\n", cmd.DB)
 	}
-	return t.verdict(cmd.DB, done.After, "this could not be repaired")
+	return t.verdict(cmd.DB, done.After, "these problems could not be repaired")
 }
 
-// verdict prints what Check found. If there are problems it returns them as an error
-// that ends with the advice.
+// verdict prints the result of a check. If the report has problems, verdict returns an
+// error with their number. The error ends with advice.
 func (t *terminal) verdict(path string, r *offline.Report, advice string) error {
 	count := progress.Count
 	if r.Problems > 0 {
@@ -292,7 +298,7 @@ func (*compact) Help() string {
 
     imageserver compact --db images.db
 
-The server uses the space of deleted images again, but the data file never shrinks by itself. This command writes a smaller file beside it, compares the two, and replaces the data file. Stop the server first; the disk must have room for both files. You can interrupt the command at any moment: the data file is then unchanged, and the next run deletes the unfinished file.`
+The server stores new images in the space of deleted images, but only this command makes the data file smaller. It writes a smaller file beside the data file, compares the two files, and replaces the data file. Stop the server first. The disk must have space for both files. You can interrupt the command at any moment. The data file is then unchanged, and the next run deletes the unfinished file.`
 }
 
 func (cmd *compact) Run(ctx context.Context, t *terminal) error {
@@ -318,7 +324,7 @@ func (*serve) Help() string {
 
     imageserver serve --db images.db
 
-It prints the address of its page and serves until SIGINT or SIGTERM. Then it waits up to 30 seconds for requests in progress; a second signal ends it at once.`
+The server prints the address of its page and runs until it receives SIGINT or SIGTERM. Then it waits up to 30 seconds for requests in progress. A second signal ends the server at once.`
 }
 
 // Run builds the server and runs it until ctx ends.
@@ -333,7 +339,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer listener.Close()
-	acme := cmd.TLS.ACME(cmd.DB+".certs", log) // the certificates are kept beside the data file
+	acme := cmd.TLS.ACME(cmd.DB+".certs", log) // the certificates are stored beside the data file
 	https, err := cmd.TLS.Config(acme, log)
 	if err != nil {
 		return err
@@ -367,8 +373,8 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	return errors.Join(err, store.Close())
 }
 
-// trim deletes resized copies until the rest fits the budget. The budget may have been
-// larger when the server ran last.
+// trim deletes resized copies until the others fit into the budget. The budget may have
+// been larger when the server ran last.
 func trim(ctx context.Context, store db.Variants, budget int64, log *slog.Logger) {
 	err := store.TrimVariants(ctx, budget)
 	if err != nil && ctx.Err() == nil {
@@ -376,7 +382,7 @@ func trim(ctx context.Context, store db.Variants, budget int64, log *slog.Logger
 	}
 }
 
-// existing returns an error if there is no data file at path.
+// existing returns an error if no data file exists at path.
 func existing(path string) error {
 	if path == "" {
 		return settings.ErrNoPath
@@ -389,13 +395,13 @@ func existing(path string) error {
 
 // source is the store that import or export works on: a data file or a server.
 type source struct {
-	DB     string   `name:"db" default:"images.db" help:"The data file. Stop the server that uses it, or use --server."`
-	Server *url.URL `help:"Use the running server at this address instead, such as http://127.0.0.1:5000."`
+	DB     string   `name:"db" default:"images.db" help:"The data file. Stop the server that uses this file, or use --server."`
+	Server *url.URL `help:"Use the running server at this address instead of the data file, such as http://127.0.0.1:5000."`
 	Token  string   `help:"The access token of that server."`
 }
 
-// use calls do with the images of the server or of the data file. A data file that does
-// not exist is created only if mayCreate is set.
+// use calls do with the images of the server or of the data file. If the data file does
+// not exist, use creates it only if mayCreate is set.
 func (p *source) use(t *terminal, rules intake.Rules, mayCreate bool, do func(transfer.Images, transfer.Output) error) error {
 	o := transfer.Output{Out: t.stdout, Progress: t.stderr}
 	if p.Server != nil {
@@ -411,7 +417,7 @@ func (p *source) use(t *terminal, rules intake.Rules, mayCreate bool, do func(tr
 	}
 	store, err := bolt.Open(p.DB, bolt.Options{Fatal: t.fatal(p.DB), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
 	if errors.Is(err, bolt.ErrInUse) {
-		return fmt.Errorf("data file %s: another process is using it. If that is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
+		return fmt.Errorf("data file %s: another process is using it. If the process is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
 	}
 	if err != nil {
 		return err
@@ -424,7 +430,7 @@ type imports struct {
 	source
 	MaxUpload units.Size    `default:"${max_upload}" help:"The largest image to store in the data file. A server has its own limit."`
 	Strip     bool          `help:"Remove metadata from images that are stored in the data file, as serve --strip does."`
-	Allow     []format.Type `help:"Types of images to store in the data file. The default is all: ${types}."`
+	Allow     []format.Type `help:"The types of images to store in the data file. By default, these are all types: ${types}."`
 	Paths     []string      `arg:"" name:"path" help:"Folders and files."`
 }
 
@@ -434,12 +440,12 @@ func (*imports) Help() string {
 
     imageserver import ~/Pictures
 
-Images keep their names. The name of an image in a subfolder begins with the folder's name and "_", as in 2024_cat.jpg. The upload time is the time when the file was last changed. The command never replaces an image and skips images that are already stored, so you can run it again at any time. It skips hidden files and symbolic links, and lists files that are not images.`
+Images keep their names. The name of an image in a subfolder begins with the folder's name and "_", such as 2024_cat.jpg. The upload time of an image is the time when its file was last changed. The command never replaces an image and skips images that are already stored, so you can run it again at any time. It skips hidden files and symbolic links, and lists files that are not images.`
 }
 
 func (cmd *imports) Run(ctx context.Context, t *terminal) error {
 	if cmd.MaxUpload <= 0 {
-		return units.UsageError{Err: errors.New("--max-upload: want a size such as 64MiB")}
+		return units.UsageError{Err: errors.New("--max-upload must be more than 0, such as 64MiB")}
 	}
 	rules := intake.Rules{MaxSize: int64(cmd.MaxUpload), Allow: cmd.Allow, Strip: cmd.Strip}
 	return cmd.use(t, rules, true, func(to transfer.Images, o transfer.Output) error {
@@ -460,11 +466,11 @@ func (*exports) Help() string {
 
     imageserver export ~/Backup
 
-Each file has the name of its image, and its modification time is the upload time. The command checks each image against its SHA-256 while it writes the file. It leaves existing files unchanged, so you can run it again at any time. It changes and lists names that Windows does not allow and names that differ only in case.`
+Each file has the name of its image, and its modification time is the upload time. The command checks each image against its SHA-256 while it writes the file. It does not change existing files, so you can run it again at any time. If Windows does not allow the name of an image, or if two names differ only in upper and lower case, the command changes the name of the file and lists it.`
 }
 
 func (cmd *exports) Run(ctx context.Context, t *terminal) error {
-	if cmd.Dir == "" { // as from "$UNSET"
+	if cmd.Dir == "" { // for example "$DIR" in a shell script in which DIR is not set
 		return units.UsageError{Err: errors.New("the folder to write to is empty")}
 	}
 	return cmd.use(t, intake.Rules{}, false, func(from transfer.Images, o transfer.Output) error {

@@ -26,26 +26,26 @@ import (
 
 // Server has the flags of the server.
 type Server struct {
-	Addr         string         `default:"127.0.0.1:5000" help:"Address to listen on: HOST:PORT, where port 0 takes a free port, or unix:PATH for a unix socket."`
+	Addr         string         `default:"127.0.0.1:5000" help:"The address to listen on: HOST:PORT, or unix:PATH for a unix socket. With port 0 the system chooses a free port."`
 	SocketMode   units.Mode     `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
 	DB           string         `name:"db" default:"images.db" help:"The data file. It is created if it does not exist."`
 	MaxUpload    units.Size     `default:"${max_upload}" help:"The largest image that can be uploaded."`
-	UploadMemory units.Size     `default:"${upload_memory}" help:"Memory for uploads in progress. When it is used up, other uploads wait, and stalled ones are ended."`
-	MaxDBSize    units.Size     `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB; 0 means no limit but the disk."`
-	Trash        units.Lifetime `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d; 0 deletes them at once."`
-	Rate         units.Rate     `default:"0" help:"How many images a client may upload, such as 60/m or 10/s, also in one burst; 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
-	Strip        bool           `help:"Remove metadata, such as the location of a photo, from every upload. The server then accepts only JPEG, PNG and WebP."`
-	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies; auto means a tenth of the images, but at least 1GiB; 0 keeps none."`
-	ResizeMemory units.Size     `default:"${resize_memory}" help:"Memory for making resized copies, and for sending those that are not kept. When it is used up, other requests wait."`
-	MaxPixels    int64          `default:"${max_pixels}" help:"The largest picture that is resized, in pixels. Larger ones can still be stored and shown."`
+	UploadMemory units.Size     `default:"${upload_memory}" help:"Memory for uploads in progress. When this memory is used up, other uploads wait, and stalled uploads are ended."`
+	MaxDBSize    units.Size     `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB. With 0 the disk is the limit."`
+	Trash        units.Lifetime `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d. With 0 they are deleted at once."`
+	Rate         units.Rate     `default:"0" help:"How many images a client may upload in a time, such as 60/m or 10/s. A client may send this number at once. 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
+	Strip        bool           `help:"Remove metadata, such as the location of a photo, from every upload. With this flag the server accepts only JPEG, PNG and WebP."`
+	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies in the data file. auto means a tenth of the size of all images, but at least 1GiB. With 0 the server keeps no resized copies."`
+	ResizeMemory units.Size     `default:"${resize_memory}" help:"Memory for making resized copies, and for sending copies that the data file does not keep. When this memory is used up, other requests wait."`
+	MaxPixels    int64          `default:"${max_pixels}" help:"The largest picture that is resized, in pixels. Larger pictures can still be stored and shown."`
 	Token        string         `help:"Require this access token (a bearer token) to upload, list and delete. Viewing images stays public."`
 	Open         bool           `help:"Let everyone who can reach the server upload, list and delete."`
 	BaseURL      *url.URL       `name:"base-url" placeholder:"URL" help:"The beginning of the URLs in responses, such as https://img.example.com or https://www.example.com/img."`
 	CORSOrigin   []string       `name:"cors-origin" default:"*" help:"The origins whose pages may upload and show images."`
-	TrustedProxy []units.Proxy  `placeholder:"NETWORK" help:"Addresses or networks of proxies whose X-Forwarded headers count, such as 127.0.0.0/8, or unix for a proxy that connects to the unix socket."`
-	Allow        []format.Type  `help:"Types of images to accept. The default is all: ${types}."`
+	TrustedProxy []units.Proxy  `placeholder:"NETWORK" help:"Addresses or networks of proxies, such as 127.0.0.0/8. The server trusts their X-Forwarded headers. unix means a proxy that connects to the unix socket."`
+	Allow        []format.Type  `help:"The types of images to accept. By default, these are all types: ${types}."`
 	TLS          listen.TLS     `embed:""`
-	Log          string         `enum:"auto,text,json" default:"auto" help:"Format of the log: text or json; auto means text on a terminal."`
+	Log          string         `enum:"auto,text,json" default:"auto" help:"Format of the log: text, json, or auto: text on a terminal and JSON elsewhere."`
 }
 
 // API returns the options of the API.
@@ -74,8 +74,10 @@ func (s *Server) API(listener net.Listener, metrics *api.Metrics, log *slog.Logg
 	}
 }
 
-// Origin returns the address of the page to print: on a unix socket, the one that
-// users of its proxy see, if it is known.
+// Origin returns the address of the page, for people. addr is the address on which the
+// server listens. If addr is a unix socket, people open the page at --base-url, so Origin
+// returns --base-url and the path of the socket. Without --base-url it returns only the
+// path.
 func (s *Server) Origin(addr net.Addr) string {
 	switch {
 	case addr.Network() != "unix":
@@ -93,32 +95,33 @@ const minResizeMemory = 16 << 20
 // for deletes, in bytes.
 const minDBSize = 16 << 20
 
-// otherMemory is the memory for everything but uploads and resizing, in bytes. It
-// includes room for the garbage collector.
+// otherMemory is the memory for everything except uploads and resizing, in bytes. It
+// includes objects that the garbage collector has not freed yet.
 const otherMemory = 128 << 20
 
-// LimitMemory makes the garbage collector respect the limits in the flags. Without a
-// limit the heap grows to twice the memory in use, and a picture that is being resized
-// can take half a gigabyte.
+// LimitMemory gives the garbage collector a limit that follows from the flags. Without a
+// limit the heap grows to twice the memory in use, and resizing one picture can take half
+// a gigabyte. If the operator has set GOMEMLIMIT, Go already uses that limit.
 func (s *Server) LimitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(int64(s.UploadMemory) + int64(s.ResizeMemory) + otherMemory)
 	}
 }
 
-// guarded reports whether the operator has said who may upload and change
-// images.
+// guarded reports whether the operator has decided who may upload and change images, with
+// --token or --open.
 func (s *Server) guarded() bool { return s.Token != "" || s.Open }
 
-// exposed returns a flag that shows that other machines can reach the server, or "". A
-// proxy in front of the server makes a loopback address as exposed as any other.
+// exposed returns a flag that shows that other machines can reach the server. If there is
+// none, it returns an empty string. Other machines can reach a server on a loopback address
+// through a proxy.
 func (s *Server) exposed() string {
 	switch {
 	case s.BaseURL != nil && !listen.LocalName(s.BaseURL.Hostname()):
 		return "--base-url=" + s.BaseURL.String()
 	case len(s.TrustedProxy) > 0:
 		return "--trusted-proxy"
-	case len(s.TLS.Hosts) > 0: // the certificate authority must be able to reach it
+	case len(s.TLS.Hosts) > 0: // the certificate authority must be able to reach the server
 		return "--autocert=" + strings.Join(s.TLS.Hosts, ",")
 	}
 	return ""
@@ -137,7 +140,7 @@ func (s *Server) Listen() (net.Listener, error) {
 	return l, err
 }
 
-// Check returns the error of a flag with an unusable value.
+// Check returns an error if a flag has an unusable value.
 func (s *Server) Check() error {
 	if s.DB == "" {
 		return ErrNoPath
@@ -154,7 +157,7 @@ func (s *Server) Check() error {
 		return units.UsageError{Err: errors.New("--max-upload and --upload-memory must be more than 0, such as 64MiB")}
 	}
 	if s.MaxDBSize != 0 && s.MaxDBSize < minDBSize {
-		return units.UsageError{Err: errors.New("--max-db-size must be 0, for no limit, or at least 16MiB, such as 10GiB")}
+		return units.UsageError{Err: errors.New("--max-db-size must be 0 (no limit) or at least 16MiB, such as 10GiB")}
 	}
 	if s.ResizeMemory < minResizeMemory {
 		return units.UsageError{Err: errors.New("--resize-memory must be at least 16MiB, such as 512MiB")}
@@ -177,7 +180,7 @@ func WebAddress(u *url.URL) bool {
 }
 
 // Logger returns a logger that writes text on a terminal and JSON elsewhere, unless
-// --log says otherwise.
+// --log names a format.
 func (s *Server) Logger(w io.Writer) *slog.Logger {
 	_, terminal := printable.Terminal(w)
 	if s.Log == "text" || s.Log == "auto" && terminal {
