@@ -20,7 +20,7 @@ import (
 
 // uploaded is the JSON of a successful upload. It has the fields of the last image, a
 // message for people, and fields that some editors need. Only message and filename are
-// promised for ever.
+// promised to stay forever.
 type uploaded struct {
 	Message string `json:"message"`
 	image
