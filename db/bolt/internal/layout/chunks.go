@@ -11,9 +11,10 @@ import (
 	"imageserver/db/chunk"
 )
 
-// ChunkSize is how many bytes of an image a chunk has. With its checksum (4), its key
-// (1) and the headers of bbolt (page 16, element 16) it fills exactly 128 KiB. Larger
-// chunks are not faster to read, and each slow reader has one in memory.
+// ChunkSize is how many bytes of an image a chunk has. With its checksum (4 bytes), its
+// key (1) and the headers of bbolt (page 16, element 16), a chunk fills exactly 128
+// KiB. Larger chunks cannot be read faster. And each slow reader may have a whole chunk
+// in memory.
 const ChunkSize = 128<<10 - 16 - 16 - 1 - chunk.ChecksumSize
 
 // ChunkKey returns the key of a chunk in the chunks bucket.
@@ -23,9 +24,9 @@ func ChunkKey(id uint64, number int) (k [chunk.KeySize]byte) {
 	return k
 }
 
-// GetChunk returns a chunk as the file has it, beginning with its checksum, which is
-// not verified. It returns db.ErrDamaged if the chunk is missing. The bytes are valid
-// during the transaction.
+// GetChunk returns a chunk as it is in the file: first its checksum, then its bytes.
+// GetChunk does not verify the checksum. If the chunk is missing, it returns
+// db.ErrDamaged. The returned bytes are valid during the transaction.
 func GetChunk(tx *bbolt.Tx, id uint64, number int) ([]byte, error) {
 	k := ChunkKey(id, number)
 	b := tx.Bucket(ChunksBucket).Bucket(k[:])
@@ -39,7 +40,7 @@ func GetChunk(tx *bbolt.Tx, id uint64, number int) ([]byte, error) {
 	return v, nil
 }
 
-// PutChunk stores a chunk, which begins with its checksum.
+// PutChunk stores a chunk. v has the checksum, and then the bytes of the chunk.
 func PutChunk(tx *bbolt.Tx, id uint64, number int, v []byte) error {
 	k := ChunkKey(id, number)
 	b, err := tx.Bucket(ChunksBucket).CreateBucket(k[:])
@@ -49,19 +50,19 @@ func PutChunk(tx *bbolt.Tx, id uint64, number int, v []byte) error {
 	return b.Put(ChunkValueKey, v)
 }
 
-// DeleteChunks deletes chunks of a blob, at most as many as most says. It returns how
-// many it deleted, and whether none are left.
-func DeleteChunks(tx *bbolt.Tx, id uint64, most int) (deleted int, done bool, err error) {
+// DeleteChunks deletes at most `limit` chunks of a blob. It returns how many chunks it
+// deleted, and whether all chunks of the blob are now deleted.
+func DeleteChunks(tx *bbolt.Tx, id uint64, limit int) (deleted int, done bool, err error) {
 	chunks := tx.Bucket(ChunksBucket)
 	prefix := IDKey(id)
-	for ; deleted < most; deleted++ {
+	for ; deleted < limit; deleted++ {
 		// A deletion invalidates the cursor, so each deletion needs a new one.
 		k, _ := chunks.Cursor().Seek(prefix)
 		if !bytes.HasPrefix(k, prefix) {
 			return deleted, true, nil
 		}
-		// To delete a bucket, bbolt first visits the buckets inside it, and on a
-		// damaged page that may never end. Get checks the page.
+		// Before bbolt deletes a bucket, it visits the buckets inside this bucket. On a
+		// damaged page, this may never end. So Get checks the page first.
 		if b := chunks.Bucket(k); b == nil || b.Get(ChunkValueKey) == nil {
 			return deleted, false, fmt.Errorf("%w: a chunk of blob %d cannot be deleted", db.ErrDamaged, id)
 		}

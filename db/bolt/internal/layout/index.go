@@ -8,19 +8,20 @@ import (
 	"imageserver/db/order"
 )
 
-// Index is a bucket whose entries follow from the records. The engine keeps it up to
-// date, and check, repair and compact handle it, by the functions here alone.
+// Index is a bucket whose entries can be computed from the records. The engine keeps
+// the index up to date. The commands check, repair and compact also use it. All of them
+// use only the functions here.
 //
 // To add an index, name its bucket in layout.go, add a row with Since to Indexes, and add
 // a format to upgrades, whose step creates the bucket and calls fillIndex. Nothing else
 // lists the indexes.
 type Index struct {
 	Bucket []byte
-	// Entry returns the entry that a record has in the index. A nil key means
-	// none.
+	// Entry returns the entry that a record has in the index. If the key is nil, the
+	// record has no entry.
 	Entry func(r *Record) (key, value []byte)
-	// Owner returns the bucket and the key of the record to which an entry belongs.
-	// For a damaged entry it may be any key, or an empty one, but a bucket of
+	// Owner returns the bucket and the key of the record to which an entry belongs. For
+	// a damaged entry, `owner` may be any key, or empty. But `bucket` is always one of
 	// RecordBuckets.
 	Owner func(key, value []byte) (bucket, owner []byte)
 	// Recall sets the fields of a lost record that are in an entry. It is nil if an entry
@@ -30,8 +31,9 @@ type Index struct {
 	// Since is the format whose upgrade creates the index. 0 means that every format
 	// from OldestChecked on has it.
 	Since int
-	// Rising means that new keys are higher than all others. Compacting fills
-	// the pages of such a bucket, because nothing is inserted between its keys.
+	// Rising means that a new key is always higher than all keys in the index.
+	// Compacting fills the pages of such a bucket completely, because nothing will be
+	// inserted between its keys.
 	Rising bool
 }
 
@@ -125,13 +127,13 @@ func Buckets(format int) [][]byte {
 	return all
 }
 
-// IsBucket reports whether the layout has a bucket of that name.
+// IsBucket reports whether the layout has a bucket with this name.
 func IsBucket(name []byte) bool {
 	return slices.ContainsFunc(Buckets(NewestFormat()), func(b []byte) bool { return bytes.Equal(b, name) })
 }
 
-// FillPercent returns how full the pages of a bucket are made when the file is
-// compacted. A page with some room need not be split at the next insertion.
+// FillPercent returns how full compacting makes the pages of a bucket. If a page has
+// some free space, the next insertion need not split the page.
 func FillPercent(bucket []byte) float64 {
 	rising := bytes.Equal(bucket, ChunksBucket) || bytes.Equal(bucket, OrphansBucket)
 	for _, ix := range Indexes {

@@ -1,5 +1,5 @@
-// Package layout says what the data file contains: its buckets, keys and values, and
-// how a file of an earlier format becomes one of the newest.
+// Package layout says what the data file contains: its buckets, keys and values. It
+// also converts a file of an earlier format to the newest format.
 //
 //	meta     "format" → number of the format; "usage" → the counts of db.Usage
 //	images   name → record (see Record)
@@ -20,14 +20,15 @@
 //	made     blob id → key in copies: the order in which variants were made, because
 //	         ids only rise
 //
-// Three buckets keep the names that earlier programs gave them: copies has variants,
-// tokens has hashes of delete keys, and due has expiries. The keys of recent, deleted and
-// due have times as package order writes them.
+// Three buckets have the names that earlier versions of this program gave them:
+// "copies" has variants, "tokens" has hashes of delete keys, and "due" has expiries.
+// Package order defines how the keys of "recent", "deleted" and "due" contain times.
 //
-// A blob is the content of one or more images, or of one variant. It never changes, and
-// its id is never used again. It is cut into chunks. Each chunk is alone in its own
-// bucket: bbolt keeps at least two entries in a page, so it would write the neighbour
-// of a chunk again with each change.
+// A blob is the content of one or more images, or of one variant. A blob never changes,
+// and no other blob ever gets its id. A blob is stored in chunks. Each chunk is alone
+// in its own bucket. The reason: bbolt puts at least two entries into a page. If chunks
+// were neighbours in a page, bbolt would write the neighbour of a chunk again with each
+// change.
 package layout
 
 var (

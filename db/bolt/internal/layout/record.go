@@ -13,26 +13,27 @@ import (
 	"imageserver/db"
 )
 
-// Record is an image or a variant, and where its bytes are. The Name of a variant
-// is its title in messages. A record is stored in protobuf's wire format, in which
-// every field has its length, so that a program can keep fields that it does not
-// know.
+// Record is what the file says about an image or a variant, and where the bytes are.
+// The Name of a variant is its title in messages. A record is stored in protobuf's wire
+// format. In this format every field has its length. So a program can keep fields that
+// it does not know.
 type Record struct {
 	db.Image
 	Blob       uint64
-	ChunkSize  int    // of all chunks of the blob but the last, which may be shorter
+	ChunkSize  int    // of all chunks of the blob; only the last chunk may be shorter
 	VariantKey []byte // the key in the variants bucket, or nil for an image
 	unknown    []byte
 }
 
-// The field numbers of a record. A number, once used, keeps its meaning. A zero
-// time is left out.
+// The field numbers of a record. The meaning of a number never changes after it was
+// used. A zero time is not stored.
 //
-// An older program keeps a field that it does not know and writes it back
-// unchanged when it changes another field. So a new field needs a new format
-// number (see upgrades) if it covers other fields, as a checksum does, or if it
-// must not be carried over for another reason. A new format keeps older
-// programs from opening the file. Any other new field needs no new format.
+// If an older program does not know a field, it keeps the field. When it changes
+// another field, it writes the unknown field back unchanged. For some new fields this
+// would be wrong: a field that depends on other fields, such as a checksum, or a field
+// that must not be copied for another reason. Such a field needs a new format number
+// (see upgrades), because older programs cannot open a file of a new format. Any other
+// new field needs no new format.
 const (
 	fieldBlob          = 1  // varint
 	fieldSHA256        = 2  // bytes
@@ -129,9 +130,9 @@ func unmarshalRecord(name string, b []byte) (*Record, error) {
 	return r, nil
 }
 
-// ParseRecord returns the record under a key of one of RecordBuckets. It returns an
-// error that wraps db.ErrDamaged for a record that is unreadable or belongs under
-// another key. Another bucket is a mistake of the program.
+// ParseRecord returns the record with the key k in one of RecordBuckets. It returns an
+// error that wraps db.ErrDamaged if the record is unreadable or belongs to another key.
+// It panics for another bucket, because that is a mistake in the program.
 func ParseRecord(bucket, k, v []byte) (*Record, error) {
 	name, variantKey := string(k), []byte(nil)
 	switch string(bucket) {
@@ -154,8 +155,8 @@ func ParseRecord(bucket, k, v []byte) (*Record, error) {
 	return r, nil
 }
 
-// RecordAt returns the record under a key of one of RecordBuckets, or nil if
-// there is none.
+// RecordAt returns the record with the key k in one of RecordBuckets. If there is none,
+// it returns nil.
 func RecordAt(tx *bbolt.Tx, bucket, k []byte) (*Record, error) {
 	v := tx.Bucket(bucket).Get(k)
 	if v == nil {
@@ -164,7 +165,7 @@ func RecordAt(tx *bbolt.Tx, bucket, k []byte) (*Record, error) {
 	return ParseRecord(bucket, k, v)
 }
 
-// bucketOf returns the bucket of the image with that key: images or trash.
+// bucketOf returns the bucket of the image with this key: ImagesBucket or TrashBucket.
 func bucketOf(k []byte) []byte {
 	if bytes.IndexByte(k, trashMark) >= 0 {
 		return TrashBucket
@@ -172,8 +173,8 @@ func bucketOf(k []byte) []byte {
 	return ImagesBucket
 }
 
-// RecordSize returns the size in a record without reading the rest, and whether the
-// record has a size.
+// RecordSize returns the size in a record, and whether the record has a size. It reads
+// only the fields up to the size.
 func RecordSize(b []byte) (int64, bool) {
 	for len(b) > 0 {
 		number, kind, n := protowire.ConsumeTag(b)
@@ -193,13 +194,14 @@ func RecordSize(b []byte) (int64, bool) {
 	return 0, false
 }
 
-// setDigest stores a digest and reports whether value is one.
+// setDigest stores a digest in d. It reports whether `value` is a digest.
 func setDigest(d *db.Digest, value []byte) bool {
 	v, _ := protowire.ConsumeBytes(value)
 	return len(v) == len(d) && copy(d[:], v) == len(d)
 }
 
-// setTime stores a time and reports whether it knows the field.
+// setTime stores the time of a field. It reports whether it knows the number of the
+// field.
 func (r *Record) setTime(number protowire.Number, value []byte) bool {
 	v, _ := protowire.ConsumeFixed64(value)
 	t := time.Unix(0, int64(v)).UTC()
@@ -218,7 +220,8 @@ func (r *Record) setTime(number protowire.Number, value []byte) bool {
 	return true
 }
 
-// setVarint stores an integer field and reports whether it knows it.
+// setVarint stores the integer of a field. It reports whether it knows the number of
+// the field.
 func (r *Record) setVarint(number protowire.Number, value []byte) bool {
 	v, _ := protowire.ConsumeVarint(value)
 	switch number {
@@ -240,8 +243,8 @@ func (r *Record) setVarint(number protowire.Number, value []byte) bool {
 	return true
 }
 
-// contentType returns b as a string, without an allocation for the most frequent
-// types.
+// contentType returns b as a string. For the most frequent types it needs no
+// allocation.
 func contentType(b []byte) string {
 	switch string(b) {
 	case "image/jpeg":
@@ -258,8 +261,9 @@ func damagedRecord(name string) error {
 	return fmt.Errorf("%w: %q: %w", db.ErrDamaged, name, ErrRecord)
 }
 
-// ImageRecord returns the record under name, or nil if there is none. It is RecordAt
-// with two allocations less, for the most frequent request.
+// ImageRecord returns the record of the image with this name, or nil if there is none.
+// It does the same as RecordAt, but needs two allocations less. It is for the most
+// frequent request.
 func ImageRecord(tx *bbolt.Tx, name string) (*Record, error) {
 	v := tx.Bucket(ImagesBucket).Get([]byte(name))
 	if v == nil {
@@ -272,8 +276,9 @@ func ImageRecord(tx *bbolt.Tx, name string) (*Record, error) {
 	return r, err
 }
 
-// MustRecord returns the record under a key from an index: the name of an image, or
-// the key of an image in the trash. A missing record is damage.
+// MustRecord returns the record to which an index leads. k is the name of an image, or
+// the key of an image in the trash. If the record is missing, the file is damaged, and
+// MustRecord returns an error.
 func MustRecord(tx *bbolt.Tx, k []byte) (*Record, error) {
 	r, err := RecordAt(tx, bucketOf(k), k)
 	if r == nil && err == nil {
@@ -313,8 +318,8 @@ func (r *Record) Key() []byte {
 	return []byte(r.Name)
 }
 
-// Count adds the record n times to the counts of images, trash or variants. The counts
-// of distinct contents are kept elsewhere.
+// Count adds the record n times to the counts of images, of the trash or of variants.
+// It does not change the counts of distinct contents.
 func (r *Record) Count(u *db.Usage, n int64) {
 	number, bytes := &u.Images, &u.Bytes
 	switch {

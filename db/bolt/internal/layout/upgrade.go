@@ -13,20 +13,20 @@ import (
 	"imageserver/db/bolt/internal/datafile"
 )
 
-// upgrades takes a file from each format to the next: the function at index i
-// makes format i+1 of format i. A file of format 0 is an empty bbolt file.
+// upgrades has a function for each format except the first. The function at index i
+// converts a file of format i to format i+1. A file of format 0 is an empty bbolt file.
 //
-// All steps that a file needs run in one transaction. If one fails, on a full
-// disk for example, nothing changes: Open returns the error, and the program
-// of the older format still opens the file.
+// All steps that a file needs run in one transaction. If a step fails, for example on a
+// full disk, nothing changes: Open returns the error. The older program can still open
+// the file.
 //
-// A new step keeps these rules:
-//   - A record that cannot be read stays as it is. Check reports it. A step
-//     that failed on it would keep all other images from being served.
-//   - Keys that fill a bucket are put in ascending order. bbolt takes quadratic
-//     time for others: 100,000 keys in another order took 20 s, and 200,000
-//     that were sorted first took 0.6 s.
-//   - A file of the former format goes to testdata; see the README there.
+// A new step must follow these rules:
+//   - A step does not change a record that it cannot read. Check reports such a
+//     record. If a step failed because of it, no other image could be served.
+//   - A step puts keys into a new bucket in ascending order. In other orders, the
+//     time that bbolt needs is quadratic: 100,000 keys in another order took 20 s.
+//     200,000 keys that were sorted first took 0.6 s.
+//   - A file of the previous format must be added to testdata; see the README there.
 var upgrades = []func(tx *bbolt.Tx) error{
 	func(tx *bbolt.Tx) error { // images
 		if err := createBuckets(tx, MetaBucket, ImagesBucket, RecentBucket, DigestsBucket, ChunksBucket, OrphansBucket); err != nil {
@@ -46,9 +46,9 @@ var upgrades = []func(tx *bbolt.Tx) error{
 		}
 		return growUsage(tx, usageSize2, usageSize)
 	},
-	// Checksums of records. A record gets its checksum when it is next written.
-	// Some files of format 3 have records with a checksum: the first programs
-	// that wrote them kept the number 3.
+	// Checksums of records. A record gets its checksum when it is next written. Some
+	// files of format 3 have records with a checksum, because the first programs that
+	// wrote checksums did not yet change the number 3.
 	func(*bbolt.Tx) error { return nil },
 }
 
@@ -56,7 +56,8 @@ var upgrades = []func(tx *bbolt.Tx) error{
 // buckets, apart from the indexes that a later format added (see Index.Since).
 const OldestChecked = 3
 
-// growUsage lengthens the counts from from bytes to to bytes. New counts are 0.
+// growUsage makes the stored counts longer: from `from` bytes to `to` bytes. New counts
+// are 0.
 func growUsage(tx *bbolt.Tx, from, to int) error {
 	old := tx.Bucket(MetaBucket).Get(UsageKey)
 	if len(old) < from {
@@ -113,8 +114,8 @@ func formatValue(format int) []byte {
 // NewestFormat returns the number of the format that this program writes.
 func NewestFormat() int { return len(upgrades) }
 
-// ParseFormat returns the format number in a value of FormatKey. It refuses the
-// number of a newer format.
+// ParseFormat returns the format number in a value of FormatKey. If the format is newer
+// than this program, it returns an error.
 func ParseFormat(v []byte) (int, error) { return parseFormat(v, len(upgrades)) }
 
 func parseFormat(v []byte, newest int) (int, error) {
@@ -136,7 +137,8 @@ func ForeignFile(bucket []byte) error {
 // Create makes the buckets of the newest format in an empty file.
 func Create(tx *bbolt.Tx) error { return run(tx, upgrades, 0) }
 
-// run runs the steps that lead from format have to the newest, and stores its number.
+// run runs the steps from format `have` to the newest format, and stores the number of
+// the newest format.
 func run(tx *bbolt.Tx, steps []func(*bbolt.Tx) error, have int) error {
 	for i, step := range steps[have:] {
 		if err := step(tx); err != nil {
@@ -146,12 +148,12 @@ func run(tx *bbolt.Tx, steps []func(*bbolt.Tx) error, have int) error {
 	return tx.Bucket(MetaBucket).Put(FormatKey, formatValue(len(steps)))
 }
 
-// Upgrade brings the file to the newest format; see upgrade.
+// Upgrade converts the file to the newest format; see upgrade.
 func Upgrade(bdb *bbolt.DB) error { return upgrade(bdb, upgrades) }
 
-// upgrade brings the file to the newest format that steps lead to. It refuses a
-// file of a newer format or of another program. On a full disk it returns an
-// error that wraps db.ErrFull.
+// upgrade converts the file to the newest format that `steps` lead to. If the file has
+// a newer format or belongs to another program, it returns an error. On a full disk it
+// returns an error that wraps db.ErrFull.
 func upgrade(bdb *bbolt.DB, steps []func(*bbolt.Tx) error) error {
 	have := 0
 	err := bdb.View(func(tx *bbolt.Tx) (err error) {
