@@ -1,12 +1,14 @@
-// Package page reads the pages of a bbolt file and trusts nothing that they say.
+// Package page reads the pages of a bbolt file, and does not trust anything that they
+// say.
 //
-// bbolt trusts its file. On a damaged one it may panic in a goroutine of its own,
-// where nobody can recover it, or loop, or fill the memory. This package reads
-// the same pages with plain reads, which return an error where a memory map
-// would kill the process, and compares each number with the rest of the file. If
-// it finds a file sound, the file is sound for bbolt, too.
+// bbolt trusts its file. If the file is damaged, bbolt may panic in a goroutine where
+// nobody can recover the panic. It may also never end, or fill the memory. This package
+// reads the same pages without a memory map. So where a read through a memory map would
+// kill the process, this package gets an error. It compares each number with the rest
+// of the file. If it finds no damage in a file, bbolt can use the file safely.
 //
-// Its errors say what is wrong, and not what to do: callers add that.
+// The errors of this package say what is wrong, but not what to do: callers add what to
+// do.
 package page
 
 import (
@@ -25,7 +27,7 @@ type File struct {
 	r    io.ReaderAt
 	Size int64 // bytes
 	Meta Meta  // the valid meta page with the higher transaction id
-	Torn error // says that the other meta page is damaged, or nil
+	Torn error // an error if the other meta page is damaged, or nil
 }
 
 // Meta is the content of one of the two meta pages.
@@ -34,14 +36,14 @@ type Meta struct {
 	PageSize int64  // bytes
 	Root     Bucket // contains all other buckets
 	Free     uint64 // the page of the free list, or NoFreeList
-	High     uint64 // all pages are below this one
+	High     uint64 // the ids of all pages are lower than this number
 	TxID     uint64
 
 	misplaced bool // the page has the header of another page; bbolt ignores that
 }
 
-// The layout of pages, as in bbolt's internal/common. Numbers have the byte order
-// of the machine that wrote them.
+// The layout of pages is that of bbolt's package internal/common. Numbers have the byte
+// order of the machine that wrote them.
 const (
 	metaMagic     = 0xED0CDAED
 	metaVersion   = 2
@@ -53,7 +55,7 @@ const (
 	minPageSize   = 1 << 10
 	maxPageSize   = 16 << 20
 	NoFreeList    = ^uint64(0)
-	manyFreePages = 0xFFFF // if the count is this, the real count is before the first entry
+	manyFreePages = 0xFFFF // if the count has this value, the real count is before the first entry
 
 	pageBranch   = 0x01
 	pageLeaf     = 0x02
@@ -61,8 +63,9 @@ const (
 	pageFreeList = 0x10
 )
 
-// MaxPageBytes is more than any page of a tree has with its overflow. The largest
-// one holds a chunk of an image, 128 KiB; its overflow depends on the page size.
+// MaxPageBytes is larger than any page of a tree with its overflow. The largest such
+// page has a chunk of an image, 128 KiB. How long its overflow is depends on the page
+// size.
 const MaxPageBytes = 4 * 128 << 10
 
 var ByteOrder = binary.NativeEndian
@@ -73,8 +76,9 @@ var (
 	errCutShort = errors.New("has been cut short")
 )
 
-// Read reads the meta pages, and chooses one as bbolt does: the valid one with the
-// higher transaction id. It returns errNoPages if this is not a bbolt file.
+// Read reads the two meta pages, and chooses one of them as bbolt does: the valid meta
+// page with the higher transaction id. If the file is not a bbolt file, it returns
+// errNoPages.
 func Read(file *os.File) (*File, error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -101,8 +105,9 @@ func Read(file *os.File) (*File, error) {
 	return f, nil
 }
 
-// findPageSize looks for a valid meta page. The offset of the second one depends on
-// the page size, which only a meta page says, so all sizes are tried.
+// findPageSize looks for a valid meta page. The offset of the second meta page depends
+// on the page size. Only a meta page contains the page size, so findPageSize tries all
+// sizes.
 func (f *File) findPageSize() (int64, error) {
 	m, err := f.readMeta(0, 0)
 	if err == nil {
@@ -114,7 +119,7 @@ func (f *File) findPageSize() (int64, error) {
 		case err == nil && m.PageSize == size:
 			return size, nil
 		case !errors.Is(err, errNoPages):
-			first = errNoMeta // it looks like a damaged meta page
+			first = errNoMeta // the bytes look like a damaged meta page
 		}
 	}
 	if !errors.Is(first, errNoPages) {
@@ -123,7 +128,7 @@ func (f *File) findPageSize() (int64, error) {
 	return 0, errNoPages
 }
 
-// readMeta reads the meta page at slot, 0 or 1, of a file with that page size.
+// readMeta reads the meta page at `slot`, 0 or 1, of a file with this page size.
 func (f *File) readMeta(slot int, pageSize int64) (m Meta, err error) {
 	b := make([]byte, HeaderSize+metaSize)
 	if err := f.read(b, int64(slot)*pageSize); err == errCutShort {
@@ -170,7 +175,8 @@ func (f *File) CheckSize() error {
 	return nil
 }
 
-// read fills b with the bytes from off on. Its errors do not name the file.
+// read fills b with the bytes of the file from offset `off` on. Its errors do not name
+// the file.
 func (f *File) read(b []byte, off int64) error {
 	_, err := f.r.ReadAt(b, off)
 	if err == io.EOF {

@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// FreeList returns the free pages, which bbolt writes to next, in ascending order,
-// and the pages of the list itself. It returns nothing if there is no list, as
-// after a crash on a full disk.
+// FreeList returns the free pages in ascending order. bbolt writes to these pages next.
+// FreeList also returns the pages of the list itself. If there is no list, for example
+// after a crash on a full disk, it returns nothing.
 func (f *File) FreeList() (free []uint64, own []uint64, err error) {
 	id := f.Meta.Free
 	if id == NoFreeList {
@@ -58,9 +58,10 @@ func (f *File) FreeList() (free []uint64, own []uint64, err error) {
 	return free, own, nil
 }
 
-// CompareFree compares the list of free pages with the pages that were visited.
-// both are listed and in use: bbolt would overwrite them. lost are in neither; if
-// damaged pages were not visited, they lead to some of these. Without a list both
+// CompareFree compares the list of free pages with the pages that were visited. `both`
+// is how many pages are in the list and also in use: bbolt would overwrite them. `lost`
+// is how many pages are neither in the list nor in use. If damaged pages were not
+// visited, some of the lost pages may belong to them. If there is no list, both numbers
 // are 0.
 func (w *Walker) CompareFree() (both, lost int, err error) {
 	free, own, err := w.FreeList()
@@ -69,7 +70,7 @@ func (w *Walker) CompareFree() (both, lost int, err error) {
 	}
 	for _, id := range slices.Concat(free, own) {
 		if id/64 >= uint64(len(w.used)) {
-			continue // behind the end of a file that was cut short
+			continue // the page is behind the end of a file that was cut short
 		}
 		if w.used.has(id) {
 			both++
@@ -84,16 +85,16 @@ func (w *Walker) CompareFree() (both, lost int, err error) {
 	return both, lost, nil
 }
 
-// InUse returns how many bytes the trees take. If the list of free pages is missing
-// or damaged, they may take less.
+// InUse returns how many bytes the pages of the trees have. If the list of free pages
+// is missing or damaged, they may have fewer bytes than that.
 func (f *File) InUse() int64 {
 	free, own, _ := f.FreeList()
 	return min(f.Size, int64(f.Meta.High-2-uint64(len(free)+len(own)))*f.Meta.PageSize)
 }
 
-// DropFreeList writes a meta page without a list of free pages: bbolt makes a new
-// list when it opens the file. As in a commit of bbolt, the new meta page replaces
-// the older one, so one of the two is valid at any moment.
+// DropFreeList writes a meta page without a list of free pages. When bbolt opens the
+// file, it makes a new list. DropFreeList replaces the older meta page, as a commit of
+// bbolt does. So one of the two meta pages is valid at any moment.
 func (f *File) DropFreeList(w *os.File) error {
 	b := make([]byte, HeaderSize+metaSize)
 	if err := f.read(b, int64(f.Meta.slot)*f.Meta.PageSize); err != nil {

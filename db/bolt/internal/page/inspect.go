@@ -4,14 +4,14 @@ import (
 	"cmp"
 )
 
-// Inspect returns why bbolt must not open the file: bbolt would loop, or overwrite
-// images. It is quick: it reads the list of free pages, which bbolt then reads
-// too, and the pages of the trees above the leaves. Damage on which bbolt panics
-// is not reported if that panic can be recovered: the rest of the file can be
-// served.
+// Inspect returns an error if bbolt must not open the file, because bbolt would never
+// end or would overwrite images. Inspect is quick. It reads the list of free pages,
+// which bbolt also reads when it opens the file. It also reads the pages of the trees
+// above the leaves. On some damage, bbolt panics, and the panic can be recovered.
+// Inspect does not report such damage, because the rest of the file can be served.
 //
-// If the list is missing, bbolt visits all pages to make one, in a goroutine whose
-// panic ends the process. So all pages are read here first.
+// If the list is missing, bbolt visits all pages to make a list. It does this in a
+// goroutine, and a panic there ends the process. So Inspect then reads all pages first.
 func (f *File) Inspect() error {
 	if err := f.CheckSize(); err != nil {
 		return err
@@ -34,8 +34,8 @@ func (w *Walker) everything() {
 	w.All(w.Meta.Root, nil, func([][]byte, []byte, []byte, *Bucket) {})
 }
 
-// tops visits the pages with the root of each bucket, and then looks for circles in
-// the trees below.
+// tops visits the pages with the root of each bucket. Then it looks for circles in the
+// trees below these pages.
 func (w *Walker) tops() {
 	var roots []uint64
 	w.Bucket(w.Meta.Root, func(_, _ []byte, nested *Bucket) {
@@ -52,8 +52,8 @@ func (w *Walker) tops() {
 	}
 }
 
-// height returns how many branches lead to a leaf of a tree. In a sound tree it is
-// the same for all leaves.
+// height returns how many branches are above a leaf of a tree. In a tree without
+// damage, this number is the same for all leaves.
 func (w *Walker) height(id uint64) (n int) {
 	for ; n < 64; n++ {
 		p, err := w.readPage(id, nil)
@@ -69,11 +69,11 @@ func (w *Walker) height(id uint64) (n int) {
 	return n
 }
 
-// circles reports pages that are used twice. It reads the branches, but not the
-// pages below them at the height of leaves.
+// circles reports pages to which two pages lead. It reads the branches. It does not
+// read the pages at the height of the leaves.
 func (w *Walker) circles(id uint64, height int) {
 	if id >= w.Meta.High {
-		return // bbolt panics on it, which can be recovered
+		return // bbolt panics on such a page, but this panic can be recovered
 	}
 	if w.used.has(id) {
 		w.damage((&page{id: id}).errorf("%w", errTwice))

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// errTwice is for a page to which two pages lead. If one of them is below the page
-// itself, bbolt goes in a circle.
+// errTwice is for a page to which two pages lead. If one of these two pages is below
+// the page itself, bbolt goes in a circle and never ends.
 var errTwice = errors.New("used twice")
 
 // page is a page with its overflow. Its bytes are in a buffer of the caller.
@@ -15,15 +15,15 @@ type page struct {
 	id    uint64
 	flags uint16
 	count int
-	data  []byte // with the header, or that of an inline bucket
+	data  []byte // including the header; or the data of an inline bucket
 }
 
 func (p *page) errorf(format string, args ...any) error {
 	return fmt.Errorf("page %d: %w", p.id, fmt.Errorf(format, args...))
 }
 
-// readPage reads a page of a tree with its overflow into buf, which it replaces by a
-// longer buffer if necessary.
+// readPage reads a page of a tree with its overflow into `buf`. If `buf` is too short,
+// readPage uses a longer buffer.
 func (f *File) readPage(id uint64, buf []byte) (*page, error) {
 	p := &page{id: id}
 	if id < 2 || id >= f.Meta.High {
@@ -50,12 +50,12 @@ func (f *File) readPage(id uint64, buf []byte) (*page, error) {
 	return p, nil
 }
 
-// element is a key with its value or, in a branch, with the page below.
+// element is a key with its value. In a branch, it is a key with the page below.
 type element struct {
 	key, value []byte
 	nested     bool // the value is a bucket
 	child      uint64
-	end        uint64 // its end in the page
+	end        uint64 // offset in the page at which the element ends
 }
 
 // element returns the element at index i of a leaf or a branch.
@@ -75,7 +75,7 @@ func (p *page) element(i int) (e element, err error) {
 	}
 	begin := uint64(at) + pos
 	if begin+key+value > uint64(len(p.data)) || begin < uint64(HeaderSize+p.count*ElementSize) {
-		return e, p.errorf("element %d lies outside", i)
+		return e, p.errorf("element %d is outside the page", i)
 	}
 	e.end = begin + key + value
 	e.key = p.data[begin : begin+key : begin+key]
@@ -87,7 +87,7 @@ func (p *page) element(i int) (e element, err error) {
 type Bucket struct {
 	Root     uint64 // the page at the top of its tree, or 0
 	Sequence uint64
-	Inline   []byte // its only page, if Root is 0
+	Inline   []byte // the only page of the bucket, if Root is 0
 }
 
 func parseBucket(v []byte) (b Bucket, ok bool) {

@@ -5,15 +5,15 @@ import (
 	"errors"
 )
 
-// Walker visits the trees of a file. It visits no page twice, so it ends, whatever
-// the pages say.
+// Walker visits the trees of a file. It visits no page twice. So it always ends,
+// whatever the pages say.
 type Walker struct {
 	*File
 	used   bitmap
-	damage func(err error) // called with each damaged page; the walk continues
+	damage func(err error) // called for each damaged page; then the Walker continues
 	Read   func(n int64)   // called with how many bytes were read
-	Stop   func() bool     // ends the walk early
-	bufs   [][]byte        // one for each page on the path, the root first
+	Stop   func() bool     // if it returns true, the Walker ends early
+	bufs   [][]byte        // one buffer for each page on the path, beginning with the root
 	depth  int
 }
 
@@ -26,7 +26,7 @@ func NewWalker(f *File, damage func(error), read func(int64)) *Walker {
 }
 
 // Bucket visits the entries of a bucket in the order of their keys. The arguments of
-// visit are valid until it returns. It may call Bucket for a nested bucket.
+// `visit` are valid until `visit` returns. `visit` may call Bucket for a nested bucket.
 func (w *Walker) Bucket(b Bucket, visit func(key, value []byte, nested *Bucket)) {
 	if b.Root != 0 {
 		w.tree(b.Root, nil, nil, visit)
@@ -34,14 +34,15 @@ func (w *Walker) Bucket(b Bucket, visit func(key, value []byte, nested *Bucket))
 	}
 	p := &page{flags: ByteOrder.Uint16(b.Inline[8:]), count: int(ByteOrder.Uint16(b.Inline[10:])), data: b.Inline}
 	if p.flags != pageLeaf {
-		w.damage(errors.New("a bucket inside a page is no leaf"))
+		w.damage(errors.New("a bucket inside a page is not a leaf"))
 		return
 	}
 	w.leaf(p, nil, nil, visit)
 }
 
-// All visits the entries of a bucket and of all buckets inside it. Those of a nested
-// bucket follow its own entry. path has the names of the buckets around an entry.
+// All visits the entries of a bucket and of all buckets inside it. It visits the entry
+// of a nested bucket, and directly after that the entries inside this bucket. `path`
+// has the names of the buckets around an entry.
 func (w *Walker) All(b Bucket, path [][]byte, visit func(path [][]byte, k, v []byte, nested *Bucket)) {
 	w.Bucket(b, func(k, v []byte, nested *Bucket) {
 		visit(path, k, v, nested)
@@ -51,8 +52,8 @@ func (w *Walker) All(b Bucket, path [][]byte, visit func(path [][]byte, k, v []b
 	})
 }
 
-// tree visits the tree below a page. Its keys must be at least low and less than
-// high; nil is no bound.
+// tree visits the tree below a page. The keys must not be lower than `low`, and must be
+// lower than `high`. If `low` or `high` is nil, there is no such limit.
 func (w *Walker) tree(id uint64, low, high []byte, visit func(key, value []byte, nested *Bucket)) {
 	if w.Stop() {
 		return
@@ -83,8 +84,8 @@ func (w *Walker) tree(id uint64, low, high []byte, visit func(key, value []byte,
 	}
 }
 
-// trim shortens a page that claims to be longer than its elements: the rest may be
-// other pages, which would be missed.
+// trim shortens a page that says that it is longer than its elements. Otherwise, other
+// pages in the rest would not be visited.
 func (w *Walker) trim(p *page) {
 	end := uint64(HeaderSize)
 	for i := range p.count {
@@ -99,7 +100,7 @@ func (w *Walker) trim(p *page) {
 	}
 }
 
-// take marks a page as used. It refuses a page that is used already.
+// take marks a page as used. If the page is already marked, it returns an error.
 func (w *Walker) take(p *page) error {
 	for i := range uint64(len(p.data)) / uint64(w.Meta.PageSize) {
 		if w.used.has(p.id + i) {
@@ -140,7 +141,7 @@ func (w *Walker) branch(p *page, low, high []byte, visit func(key, value []byte,
 	})
 }
 
-// elements calls fn with each sound element of a page and the next one.
+// elements calls fn with each valid element of a page and the element after it.
 func (w *Walker) elements(p *page, low, high []byte, fn func(e, next element)) {
 	var all []element
 	var first error
