@@ -6,9 +6,9 @@ import (
 	"imageserver/db"
 )
 
-// RecoverDamage turns a panic into an error that wraps db.ErrDamaged: bbolt panics
-// on a damaged file, and so does reading its memory map, for a goroutine that has
-// called debug.SetPanicOnFault. It is called by defer.
+// RecoverDamage returns a panic as an error that wraps db.ErrDamaged. bbolt panics if
+// the file is damaged. Reading the memory map of a damaged file panics, too, if the
+// goroutine has called debug.SetPanicOnFault. Call RecoverDamage with defer.
 func RecoverDamage(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%w: %v", db.ErrDamaged, r)

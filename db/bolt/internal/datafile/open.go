@@ -18,11 +18,11 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// LockTimeout is how long opening waits until another process closes the file.
+// LockTimeout is how long this package waits for another process to close the file.
 const LockTimeout = time.Second
 
-// OpenOrCreate opens the bbolt file at path. If there is none, it creates one, which
-// init fills.
+// OpenOrCreate opens the bbolt file at path. If there is no file, it creates one, and
+// calls `init` to fill it.
 func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.DB, *os.File, error) {
 	if err := look(path); errors.Is(err, fs.ErrNotExist) {
 		if path, err = linkTarget(path); err != nil {
@@ -37,8 +37,8 @@ func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.
 	return OpenExisting(path, noSync)
 }
 
-// look returns why the file at path cannot be a data file, without opening it. The
-// error wraps fs.ErrNotExist if there is no file.
+// look returns an error if the file at path cannot be a data file. It does not open the
+// file. If there is no file, the error wraps fs.ErrNotExist.
 func look(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -51,17 +51,19 @@ func look(path string) error {
 	case !info.Mode().IsRegular(): // a device has size 0, but the advice to delete it would be wrong
 		return errors.New("is not a file; choose another path")
 	case info.Size() == 0:
-		// bbolt would make a new store of it. But a full disk or a failed copy
-		// may have cut the file, and its images would silently be missing.
+		// bbolt would make a new, empty store of this file. But perhaps a full disk or
+		// a failed copy has cut the file. Then its images would be missing without a
+		// message.
 		return errors.New("is empty (0 bytes), so it is not a data file; restore your backup, or delete it to start with an empty store")
 	}
 	return nil
 }
 
-// linkTarget returns the path that a symbolic link to a missing file leads to: the
-// store is created there, and the link stays. Other paths return as they are.
+// linkTarget returns the path to which a symbolic link leads, if there is no file at
+// that path. The store is created at that path, and the link stays. If path is not a
+// link, linkTarget returns path.
 func linkTarget(path string) (string, error) {
-	for range 40 { // as many as Linux follows
+	for range 40 { // Linux also follows at most 40 links
 		target, err := os.Readlink(path)
 		if err != nil {
 			return path, nil // not a link
@@ -76,8 +78,9 @@ func linkTarget(path string) (string, error) {
 
 var errLoop = errors.New("is one of symbolic links that lead in a circle; choose another path")
 
-// create creates an empty store at path, completely or not at all: it writes and
-// syncs a file with another name, renames that, and syncs the folder.
+// create creates an empty store at path. Even after a crash, the whole store is there
+// or no file. It writes and syncs a file with another name. Then it renames this file
+// and syncs the folder.
 func create(path string, init func(*bbolt.DB) error) error {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, filepath.Base(path)+".new-*")
@@ -87,7 +90,7 @@ func create(path string, init func(*bbolt.DB) error) error {
 		}
 		return Plain(err)
 	}
-	defer os.Remove(tmp.Name()) // after the rename there is nothing to remove
+	defer os.Remove(tmp.Name()) // after the rename, this removes nothing
 	if err := tmp.Close(); err != nil {
 		return err
 	}
@@ -99,8 +102,8 @@ func create(path string, init func(*bbolt.DB) error) error {
 	if err := errors.Join(err, bdb.Close()); err != nil {
 		return Plain(err)
 	}
-	// Unlike a rename, a link does not replace a file that another process has
-	// just created there. Some file systems have no links.
+	// A rename would replace a file that another process has just created at path. A
+	// link does not replace it. But some file systems have no links.
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := os.Rename(tmp.Name(), path); err != nil {
 			return Plain(err)
@@ -110,8 +113,8 @@ func create(path string, init func(*bbolt.DB) error) error {
 }
 
 // OpenExisting opens an existing file with the largest memory map that the system
-// grants. When a file outgrows its map, bbolt waits for all readers and blocks new
-// ones to map it again.
+// allows. If a file becomes larger than its memory map, bbolt must map the file again.
+// For that, it waits for all readers and blocks new readers.
 func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
 	for _, size := range mapSizes() {
 		bdb, file, err = openBolt(path, size, noSync)
@@ -120,7 +123,7 @@ func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err e
 		}
 	}
 	if err == nil && !isAt(file, path) {
-		// Compact replaced the file while this waited for the lock.
+		// Compact replaced the file while this call waited for the lock.
 		err = bdb.Close()
 		if err == nil {
 			return OpenExisting(path, noSync)
@@ -129,8 +132,8 @@ func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err e
 	return bdb, file, explain(err)
 }
 
-// OpenLocked opens an existing data file without bbolt, and takes its lock. If it is
-// only read, it need not be writable.
+// OpenLocked opens an existing data file without bbolt, and locks it. If `toRead` is
+// true, the caller only reads the file, so the file need not be writable.
 func OpenLocked(path string, toRead bool) (*os.File, error) {
 	if err := look(path); err != nil {
 		return nil, err
@@ -153,7 +156,7 @@ func OpenLocked(path string, toRead bool) (*os.File, error) {
 	return f, nil
 }
 
-// isAt reports whether f is the file that is at path now.
+// isAt reports whether f is the file at path now.
 func isAt(f *os.File, path string) bool {
 	at, err := os.Stat(path)
 	if err != nil {
@@ -163,9 +166,9 @@ func isAt(f *os.File, path string) bool {
 	return err == nil && os.SameFile(info, at)
 }
 
-// mapSizes returns the sizes of the memory map to try, in bytes, largest first.
-// Address space costs nothing on 64-bit Unix. On Windows the file gets as long as
-// its map.
+// mapSizes returns the sizes of memory maps to try, in bytes, beginning with the
+// largest. Address space costs nothing on 64-bit Unix. On Windows, the file becomes as
+// long as its memory map.
 func mapSizes() []int {
 	if runtime.GOOS == "windows" || ^uint(0)>>32 == 0 {
 		return []int{0}
@@ -177,7 +180,7 @@ func mapSizes() []int {
 var errMap = errors.New("cannot be mapped into memory")
 
 func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File, err error) {
-	var file *os.File // the one that bbolt opened
+	var file *os.File // the file that bbolt opened
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -196,11 +199,11 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 		FreelistType:    bbolt.FreelistMapType,
 		NoFreelistSync:  true, // opening must succeed on a full disk
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			if file != nil { // for a backup
+			if file != nil { // bbolt opens the file a second time, for a backup
 				return os.OpenFile(name, flag, mode)
 			}
-			// Without O_CREATE: if the file was deleted meanwhile, an empty store
-			// must not take its place.
+			// Without O_CREATE: if the file was deleted meanwhile, bbolt must not
+			// create an empty store at this path.
 			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
 			if err != nil {
 				return nil, err
@@ -224,18 +227,18 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 }
 
 // ErrInUse means that another process has the data file open.
-var ErrInUse = errors.New("another process is using it; stop that one, or choose another file with --db")
+var ErrInUse = errors.New("another process is using it; stop that process, or choose another file with --db")
 
-// ErrDamaged means that the file cannot be opened, or not safely.
+// ErrDamaged means that the file cannot be opened, or that opening it is not safe.
 var ErrDamaged = errors.New("is damaged; restore your backup, and keep this file: imageserver check says which of its images can be read")
 
-// inspectLocked inspects a file before bbolt opens it. It holds the lock meanwhile, so
-// that nobody writes to the file.
+// inspectLocked inspects a file before bbolt opens it. It locks the file during this
+// time, so that no other process writes to it.
 func inspectLocked(f *os.File) error {
 	if err := waitLock(f, LockTimeout); err != nil {
 		return err
 	}
-	defer Unlock(f) // bbolt takes it next
+	defer Unlock(f) // next, bbolt takes the lock
 	p, err := page.Read(f)
 	if err != nil {
 		return Plain(err)
@@ -246,13 +249,14 @@ func inspectLocked(f *os.File) error {
 	return nil
 }
 
-// waitLock takes the lock, or returns ErrInUse after the timeout.
+// waitLock takes the lock. If another process still has the lock after `timeout`, it
+// returns ErrInUse.
 func waitLock(f *os.File, timeout time.Duration) error {
 	for end := time.Now().Add(timeout); ; time.Sleep(timeout / 20) {
 		ok, err := lock(f)
 		switch {
 		case err != nil:
-			return fmt.Errorf("lock it: %w", err)
+			return fmt.Errorf("cannot be locked: %w", err)
 		case ok:
 			return nil
 		case time.Now().After(end):
@@ -261,10 +265,10 @@ func waitLock(f *os.File, timeout time.Duration) error {
 	}
 }
 
-// Damaged adds what to do to an error that says what is damaged.
+// Damaged adds what to do to an error. The error says what is damaged.
 func Damaged(err error) error { return fmt.Errorf("%w (%w)", ErrDamaged, err) }
 
-// explain says what to do about an error of bbolt.
+// explain replaces an error of bbolt by an error that says what to do.
 func explain(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrDamaged):
@@ -279,8 +283,8 @@ func explain(err error) error {
 	return Plain(err)
 }
 
-// Plain removes the operation and the path from an error of the file system. The
-// caller adds the path.
+// Plain removes the operation and the path from an error of the file system, because
+// the caller adds the path itself.
 func Plain(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {

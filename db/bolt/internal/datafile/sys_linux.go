@@ -7,17 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adviseNormal undoes the MADV_RANDOM that bbolt sets for its map. That turns
-// read-ahead off, but images are read from beginning to end.
+// adviseNormal replaces the MADV_RANDOM that bbolt sets for its memory map. MADV_RANDOM
+// turns read-ahead off. But images are read from beginning to end, so read-ahead helps.
 func adviseNormal(addr uintptr, size int) {
 	if size > 0 {
 		unix.Syscall(unix.SYS_MADVISE, addr, uintptr(size), unix.MADV_NORMAL)
 	}
 }
 
-// Allocate reserves n bytes of disk space for the file from off on, so that writing
-// there cannot fail on a full disk. It returns ok=false if the file system cannot do
-// that.
+// Allocate reserves n bytes of disk space for the file from offset `off` on. A later
+// write to these bytes cannot fail because of a full disk. If the file system cannot
+// reserve space, Allocate returns ok=false.
 func Allocate(f *os.File, off, n int64) (ok bool, err error) {
 	for {
 		err = unix.Fallocate(int(f.Fd()), 0, off, n)

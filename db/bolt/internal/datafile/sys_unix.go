@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isMapError reports whether a memory map was too large for the system. A limit on
-// address space gives ENOMEM, a small address space gives EINVAL.
+// isMapError reports whether a memory map was too large for the system. If address
+// space is limited, the error is ENOMEM. If the address space is small, the error is
+// EINVAL.
 func isMapError(err error) bool {
 	return errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOVERFLOW)
 }
@@ -21,7 +22,7 @@ func IsFull(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }
 
-// SyncDir makes the names in dir durable.
+// SyncDir makes the names of the files in `dir` durable.
 func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -46,8 +47,8 @@ func (h *Head) Unmap() {
 	}
 }
 
-// lock takes the lock that bbolt takes on a file to write. It returns false if
-// another process has it.
+// lock takes the lock of a file that bbolt also takes before it writes. If another
+// process has this lock, it returns false.
 func lock(f *os.File) (ok bool, err error) {
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -56,7 +57,7 @@ func lock(f *os.File) (ok bool, err error) {
 	return err == nil, err
 }
 
-// KeepOwner gives f the owner, group and permissions in info.
+// KeepOwner sets the owner, the group and the permissions of f to those in `info`.
 func KeepOwner(f *os.File, info os.FileInfo) error {
 	want, ok := info.Sys().(*syscall.Stat_t)
 	if ok && (int(want.Uid) != os.Geteuid() || int(want.Gid) != os.Getegid()) {
@@ -67,6 +68,6 @@ func KeepOwner(f *os.File, info os.FileInfo) error {
 	return f.Chmod(info.Mode().Perm())
 }
 
-// Unlock releases the lock. If bbolt opened the file but could not close it, its
-// memory map would keep the lock until the process ends.
+// Unlock releases the lock. This is also necessary if bbolt has opened the file and
+// could not close it. Its memory map would keep the lock until the process ends.
 func Unlock(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }

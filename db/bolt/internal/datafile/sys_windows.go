@@ -14,17 +14,19 @@ func IsFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
 
-// SyncDir does nothing: NTFS journals the names of files by itself, and a
-// folder cannot be opened for syncing.
+// SyncDir does nothing, because NTFS itself makes the names of files durable. And
+// Windows cannot open a folder to sync it.
 func SyncDir(string) error { return nil }
 
-// MapHead returns nil: Windows does not cut a file that is mapped.
+// MapHead returns nil, because Windows does not let a program cut a file that is
+// mapped.
 func MapHead(*os.File, int) *Head { return nil }
 
 func (*Head) Unmap() {}
 
-// lock takes the lock that bbolt takes on a file to write: of one byte far behind
-// its end. It returns false if another process has it.
+// lock takes the lock that bbolt also takes before it writes. This is a lock of one
+// byte far behind the end of the file. If another process has this lock, it returns
+// false.
 func lock(f *os.File) (ok bool, err error) {
 	const flags = windows.LOCKFILE_FAIL_IMMEDIATELY | windows.LOCKFILE_EXCLUSIVE_LOCK
 	err = windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, lockedByte())
@@ -38,7 +40,8 @@ func lockedByte() *windows.Overlapped {
 	return &windows.Overlapped{Offset: 1<<32 - 1, OffsetHigh: 1<<32 - 1}
 }
 
-// Unlock releases the lock. Closing the file would do so a little later.
+// Unlock releases the lock now. If the file were only closed, Windows would release it
+// a little later.
 func Unlock(f *os.File) {
 	_ = windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, lockedByte())
 }
