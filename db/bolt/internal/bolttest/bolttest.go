@@ -1,5 +1,5 @@
-// Package bolttest has what the tests of db/bolt and of db/bolt/offline share. It
-// does not import db/bolt, whose own tests use it.
+// Package bolttest has functions that the tests of db/bolt and of db/bolt/offline
+// share. It does not import db/bolt, because the tests of db/bolt import bolttest.
 package bolttest
 
 import (
@@ -26,7 +26,7 @@ func Must(t testing.TB, err error) {
 	}
 }
 
-// Content returns n bytes, different ones for each seed.
+// Content returns n bytes. For each seed, the bytes are different.
 func Content(seed byte, n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -35,7 +35,7 @@ func Content(seed byte, n int) []byte {
 	return b
 }
 
-// Put stores an image and replaces one that has the name.
+// Put stores an image. If another image has the name, Put replaces it.
 func Put(t testing.TB, s db.Store, name string, content []byte) db.Image {
 	t.Helper()
 	img, _, err := s.Put(context.Background(), name, bytes.NewReader(content), db.PutOptions{Conflict: db.Replace})
@@ -54,8 +54,8 @@ func Read(t testing.TB, s db.Store, name string) []byte {
 	return b
 }
 
-// Fill stores something of everything the layout has in an empty store, and
-// returns the images.
+// Fill fills an empty store, so that every bucket of the layout has entries. It returns
+// the images.
 func Fill(t testing.TB, s db.Store) (images map[string][]byte) {
 	t.Helper()
 	ctx := context.Background()
@@ -104,7 +104,7 @@ func Pages(t testing.TB, path string) *page.File {
 	return p
 }
 
-// Overwrite writes b at off of a file.
+// Overwrite writes b to a file at offset `off`.
 func Overwrite(t testing.TB, path string, off int64, b []byte) {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
