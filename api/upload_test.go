@@ -35,11 +35,12 @@ func TestUpload(t *testing.T) {
 		SHA256:      hex.EncodeToString(sum[:]),
 	}
 
+	before := time.Now()
 	a := s.Upload(t, apitest.File("file", "cat.png", cat))
 	got := a.Success(t, http.StatusCreated)
 	a.WantHeader(t, "Location", want.URL)
-	if age := time.Since(got.UploadedAt); age < 0 || age > time.Minute {
-		t.Errorf("uploaded_at is %v, %v ago", got.UploadedAt, age)
+	if after := time.Now(); got.UploadedAt.Before(before.Truncate(time.Second)) || got.UploadedAt.After(after) {
+		t.Errorf("uploaded_at is %v, want %v to %v", got.UploadedAt, before, after)
 	}
 	want.UploadedAt, want.DeleteURL = got.UploadedAt, got.DeleteURL
 	if diff := cmp.Diff(apitest.Reply{Message: "Image uploaded.", Image: want, Location: want.URL}, got, cmp.AllowUnexported(apitest.Reply{})); diff != "" {
