@@ -73,11 +73,14 @@ func TestHost(t *testing.T) {
 			t.Errorf("Host: %s: got %s, want status 200", host, a)
 		}
 	}
-	for _, host := range []string{
+	for i, host := range []string{
 		"evil.com", "evil.com:5000", "127.0.0.1.nip.io", "127.0.0.1.evil.com", "localhost.evil.com", "evil-localhost", "localhost..",
 		"example.com", "a.img.example.com", "[evil.com]", "[::1].evil.com", "localhost:5000:evil.com", "0x7f.1.evil.com", "[::1%25eth0].evil.com",
 	} {
 		for which, r := range requests(t) {
+			if i > 0 && which != "upload" && which != "get" {
+				continue // the check of the host is the same for all
+			}
 			a := s.Do(t, r.method, r.path, strings.TrimPrefix(r.header+"\nHost: "+host, "\n"), r.body)
 			if a.Status != http.StatusMisdirectedRequest {
 				t.Errorf("%s with Host: %s: got %s, want 421", which, host, a)
@@ -481,7 +484,7 @@ func TestForwarded(t *testing.T) {
 	refusing := apitest.NewServer(t, private) // one for all: a request that is refused changes nothing
 	apitest.Serve(t, refusing.Store, api.Options{}).Put(t, "/images/cat.png", apitest.Picture(t, 1, 0))
 	public := map[string]bool{"get": true, "head": true, "archive": true, "limits": true, "page": true, "livez": true, "readyz": true, "healthz": true}
-	for _, header := range []string{
+	for i, header := range []string{
 		"X-Forwarded-For: 203.0.113.7",
 		"X-Forwarded-For: 127.0.0.1, 203.0.113.7",
 		"X-Forwarded-For: 203.0.113.7\nX-Forwarded-For: 127.0.0.1",
@@ -504,6 +507,9 @@ func TestForwarded(t *testing.T) {
 		"Forwarded: proto=https;host=localhost",
 	} {
 		for which, r := range requests(t) {
+			if i > 0 && which != "upload" && which != "list" && which != "get" {
+				continue // the check of the client is the same for all
+			}
 			a := refusing.Do(t, r.method, r.path, strings.TrimSuffix(header+"\n"+r.header, "\n"), r.body)
 			switch {
 			case public[which] && a.Status >= 400:

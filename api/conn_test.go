@@ -62,7 +62,7 @@ func TestAnswerSizes(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
 	var sizes []int
-	for size := 1000; size < 9000; size += 77 {
+	for size := 1000; size < 9000; size += 199 {
 		sizes = append(sizes, size)
 	}
 	sizes = append(sizes, 128<<10-4096, 128<<10, 256<<10+1, 1<<20)

@@ -175,7 +175,7 @@ func TestListOrders(t *testing.T) {
 		{"sort=size&order=asc", reversed(bySize)},
 		{"sort=size&q=A", []string{"a.png"}},
 	} {
-		for limit := 1; limit <= 6; limit++ {
+		for _, limit := range []int{1, 2, 5, 6} {
 			var got []string
 			for path := fmt.Sprintf("/images?%s&limit=%d", c.query, limit); path != ""; {
 				a := s.Do(t, "GET", path, "", "")
