@@ -15,23 +15,24 @@ import (
 	"imageserver/db/chunk"
 )
 
-// blobCheck is the blob whose chunks are being read.
+// blobCheck is the blob whose chunks are being read. A blob is the bytes of one or more
+// images with the same content, or of one variant.
 type blobCheck struct {
 	id   uint64
-	refs []reference // to this blob; perhaps none
+	refs []reference // the references to this blob; there may be none
 	next int         // the number of the next chunk
 	size int64
 	hash hash.Hash
-	err  error // the first thing wrong with the blob
+	err  error // the first error of the blob, or nil
 
-	chunkSize int // of the first chunk, and of all others but the last
-	last      int // the size of the chunk before
+	chunkSize int // the size of the first chunk; only the last chunk may have another size
+	last      int // the size of the previous chunk
 }
 
 func (b *blobCheck) fail(err error) { b.err = cmp.Or(b.err, err) }
 
-// contents reads all chunks. They are in the order of the blobs' ids, so the
-// references are sorted like that, too.
+// contents reads all chunks. The chunks are in the order of the ids of their blobs. So
+// contents sorts the references in this order, too.
 func (c *checker) contents() {
 	slices.SortFunc(c.refs, func(a, b reference) int { return cmp.Compare(a.blob, b.blob) })
 	c.blob.hash = sha256.New()
@@ -58,7 +59,9 @@ func (c *checker) contents() {
 	}
 }
 
-// beginBlob takes the references to a blob from the rest.
+// beginBlob begins the blob with this id. It uses the references to this blob from
+// `rest`, and returns the references after them. It reports references to blobs before
+// this blob, because these blobs have no chunks.
 func (c *checker) beginBlob(id uint64, rest []reference) []reference {
 	before := func(id uint64) int {
 		n, _ := slices.BinarySearchFunc(rest, id, func(r reference, id uint64) int { return cmp.Compare(r.blob, id) })
@@ -89,10 +92,10 @@ func (c *checker) chunk(key []byte, b *page.Bucket) {
 	seen := false
 	c.walk.Bucket(*b, func(k, v []byte, nested *page.Bucket) {
 		switch {
-		case nested != nil: // bbolt would visit it to delete the chunk
+		case nested != nil: // to delete the chunk, bbolt would visit this bucket
 			c.badPage(fmt.Errorf("chunk %d of blob %d is a bucket", number, c.blob.id))
 		case !bytes.Equal(k, layout.ChunkValueKey) || len(v) < chunk.ChecksumSize:
-			c.blob.fail(fmt.Errorf("chunk %d holds something else", number))
+			c.blob.fail(fmt.Errorf("chunk %d contains other data", number))
 		default:
 			seen = true
 			c.blob.add(number, key, v)
@@ -104,8 +107,8 @@ func (c *checker) chunk(key []byte, b *page.Bucket) {
 	c.blob.next = number + 1
 }
 
-// add takes the next chunk: its number, its key, and its bytes after their
-// checksum.
+// add checks the next chunk. `number` and `key` are those of the chunk. v has the
+// checksum, and then the bytes of the chunk.
 func (b *blobCheck) add(number int, key, v []byte) {
 	sum, data := binary.BigEndian.Uint32(v), v[chunk.ChecksumSize:]
 	if number != b.next {
@@ -124,7 +127,7 @@ func (b *blobCheck) add(number int, key, v []byte) {
 	b.size += int64(len(data))
 }
 
-// endBlob compares the blob whose chunks were read with its references.
+// endBlob compares a blob with its references, after all chunks of the blob were read.
 func (c *checker) endBlob() {
 	b := &c.blob
 	if b.id == 0 || c.ctx.Err() != nil {
@@ -152,7 +155,7 @@ func (c *checker) endBlob() {
 	}
 }
 
-// compare returns how the blob differs from a reference, or nil.
+// compare returns an error if the blob differs from a reference, or nil.
 func (b *blobCheck) compare(r *reference, found foundBlob) error {
 	switch {
 	case b.err != nil:
@@ -167,8 +170,9 @@ func (b *blobCheck) compare(r *reference, found foundBlob) error {
 	return nil
 }
 
-// damagedBlob notes an image, or reports a variant, whose bytes differ from
-// its record. Images are reported later: it may be the record that is damaged.
+// damagedBlob is for an image or a variant whose bytes differ from its record. It
+// reports a variant. An image is reported later, because perhaps the bytes are right
+// and the record is damaged.
 func (c *checker) damagedBlob(r *reference, err error) {
 	r.damaged = true
 	if r.isVariant() {

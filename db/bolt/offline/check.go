@@ -13,17 +13,17 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// Check reads the whole data file at path: every page, every chunk with its
-// checksum, every image with its SHA-256, and every reference in both directions.
-// It changes nothing. It takes the lock of the file, so it refuses a file that a
-// server has open. It needs about 300 bytes of memory for each image.
+// Check reads the whole data file at path: every page, every chunk with its checksum,
+// every image with its SHA-256, and every reference in both directions. It changes
+// nothing. It locks the file. If a server has the file open, it returns an error. It
+// needs about 300 bytes of memory for each image.
 //
-// It reads the pages itself instead of using bbolt: the check of bbolt can loop or
-// kill the process on a damaged file, and needs 40 bytes of memory for each page.
-// The tests compare both.
+// Check reads the pages itself instead of using bbolt. On a damaged file, the check of
+// bbolt may never end, or may kill the process. It also needs 40 bytes of memory for
+// each page. The tests compare both checks.
 //
-// Problems are counted and passed to watch.Found. An error means that the file
-// cannot be checked at all.
+// Check counts the problems, and passes them to watch.Found. An error means that the
+// file cannot be checked at all.
 func Check(ctx context.Context, path string, watch Watch) (*Report, error) {
 	c, err := checkPath(ctx, path, watch, true)
 	if err != nil {
@@ -32,7 +32,7 @@ func Check(ctx context.Context, path string, watch Watch) (*Report, error) {
 	return c, nil
 }
 
-// checkPath locks a file and checks it. A file that is only read need not be
+// checkPath locks a file and checks it. If `readOnly` is true, the file need not be
 // writable.
 func checkPath(ctx context.Context, path string, watch Watch, readOnly bool) (*Report, error) {
 	f, err := datafile.OpenLocked(path, readOnly)
@@ -47,7 +47,7 @@ func checkPath(ctx context.Context, path string, watch Watch, readOnly bool) (*R
 	return &c.report, nil
 }
 
-// checker does one Check.
+// checker has the data of one call of Check.
 type checker struct {
 	ctx    context.Context
 	watch  Watch
@@ -56,19 +56,19 @@ type checker struct {
 	report Report
 	plan   plan
 
-	format     int       // of the file; the newest if damage hides the number
-	changed    time.Time // when the file was last changed
-	where      string    // the bucket that is being read
-	buckets    map[string]page.Bucket
-	tallies    map[string]*tally // of the indexes
-	keptCounts []byte            // the counts that the file keeps
+	format     int                    // of the file; the newest format if the number is in a damaged page
+	changed    time.Time              // when the file was last changed
+	where      string                 // the bucket that is being read
+	buckets    map[string]page.Bucket // the buckets at the top, by name
+	tallies    map[string]*tally      // of the indexes, by bucket
+	keptCounts []byte                 // the counts that are stored in the file
 	refs       []reference
-	orphans    map[uint64]bool
+	orphans    map[uint64]bool // ids of the blobs that the file lists as blobs to delete
 	blob       blobCheck
-	mismatched []foundBlob // sound blobs that differ from some of their records
+	mismatched []foundBlob // blobs without damage that differ from some of their records
 }
 
-// check checks a file whose lock is held.
+// check checks a file that the caller has locked.
 func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -88,7 +88,7 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 		tallies: map[string]*tally{},
 		orphans: map[uint64]bool{},
 	}
-	before := int64(0) // bytes read before the file is known to be a data file
+	before := int64(0) // how many bytes were read before meter exists
 	c.walk = page.NewWalker(file, c.badPage, func(n int64) { before += n })
 	c.walk.Stop = func() bool { return ctx.Err() != nil }
 	err = c.top()
@@ -112,7 +112,7 @@ func check(ctx context.Context, f *os.File, watch Watch) (*checker, error) {
 
 func (c *checker) problem(image, advice, format string, args ...any) {
 	if c.ctx.Err() != nil {
-		return // perhaps only data that was not read is missing
+		return // Check was cancelled: the problem may be only that some data was not read
 	}
 	c.report.Problems++
 	if c.watch.Found != nil {
@@ -126,8 +126,8 @@ func (c *checker) badPage(err error) {
 	c.problem("", "", "%s: %v", c.where, err)
 }
 
-// top reads the pages that lead to all others, and the bucket that says what kind
-// of file this is.
+// top reads the pages that lead to all others. It also reads the meta bucket, which
+// says what kind of file this is.
 func (c *checker) top() error {
 	c.where = "file"
 	if err := c.file.CheckSize(); err != nil {
@@ -175,7 +175,7 @@ func (c *checker) meta() error {
 	})
 	c.format = layout.NewestFormat()
 	if format == nil && c.report.Structural {
-		return nil // a damaged page had it
+		return nil // the format number was in a damaged page
 	}
 	have, err := layout.ParseFormat(format)
 	if err == nil && have < layout.OldestChecked {
@@ -187,7 +187,8 @@ func (c *checker) meta() error {
 	return err
 }
 
-// visit calls fn with the entries of a bucket that has no buckets inside.
+// visit calls fn with the entries of a bucket. The bucket must have no buckets inside
+// it.
 func (c *checker) visit(name []byte, fn func(k, v []byte)) {
 	if b, ok := c.buckets[string(name)]; ok {
 		c.where = string(name)
@@ -195,8 +196,8 @@ func (c *checker) visit(name []byte, fn func(k, v []byte)) {
 	}
 }
 
-// visitAgain is visit for a bucket that was visited before. Its problems were
-// reported then.
+// visitAgain does the same as visit, for a bucket that was visited before. It reports
+// no problems, because they were reported the first time.
 func (c *checker) visitAgain(name []byte, fn func(k, v []byte)) {
 	if b, ok := c.buckets[string(name)]; ok {
 		w := page.NewWalker(c.file, func(error) {}, func(int64) {})
@@ -215,7 +216,7 @@ func visit(w *page.Walker, b page.Bucket, damage func(error), fn func(k, v []byt
 	})
 }
 
-// counts compares the counts that the file keeps with the records.
+// counts compares the counts that are stored in the file with the records.
 func (c *checker) counts() {
 	const advice = "--repair corrects them"
 	kept, err := layout.ParseUsage(c.keptCounts)

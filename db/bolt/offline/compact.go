@@ -15,17 +15,18 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// Compact replaces the data file at path by a new file with the same content and
-// no free pages, and returns the sizes of both in bytes. Whatever interrupts it,
-// one of the two complete files is at path: the new file is synced, read again and
-// compared before it is renamed.
+// Compact replaces the data file at path by a new file with the same content and no
+// free pages. It returns the sizes of both files in bytes. Before Compact renames the
+// new file, it syncs the new file, reads it again, and compares it. So even after an
+// interruption, one of the two complete files is at path.
 //
-// It copies every key and value unchanged. It does not verify the checksums of
-// images, so damaged bytes are copied, too. It refuses a file with damaged pages:
-// perhaps only the original lets their content be recovered.
+// Compact copies every key and value unchanged. It does not verify the checksums of
+// images. So it also copies damaged bytes. If the file has damaged pages, Compact
+// returns an error, because perhaps their content can be recovered only from the
+// original file.
 //
-// It takes the lock of the file, so it refuses a file that a server has open. On a
-// full disk it returns an error that wraps db.ErrFull.
+// Compact locks the file. If a server has the file open, it returns an error. On a full
+// disk it returns an error that wraps db.ErrFull.
 func Compact(ctx context.Context, path string, watch Watch) (before, after int64, err error) {
 	before, after, err = compact(ctx, path, watch)
 	if err != nil {
@@ -35,7 +36,7 @@ func Compact(ctx context.Context, path string, watch Watch) (before, after int64
 }
 
 func compact(ctx context.Context, path string, watch Watch) (before, after int64, err error) {
-	path, err = filepath.EvalSymlinks(path) // the file is replaced, not the link
+	path, err = filepath.EvalSymlinks(path) // Compact must replace the file, not the link
 	if err != nil {
 		return 0, 0, datafile.Plain(err)
 	}
@@ -75,7 +76,7 @@ func compact(ctx context.Context, path string, watch Watch) (before, after int64
 	return info.Size(), after, nil
 }
 
-// ours returns an error for a file of another program or of a newer version.
+// ours returns an error if the file belongs to another program or to a newer version.
 func ours(f *page.File) error {
 	var format []byte
 	var damage error
@@ -97,7 +98,7 @@ func ours(f *page.File) error {
 	return err
 }
 
-// copyAll copies everything, and stops at the first page that is damaged.
+// copyAll copies everything. If a page is damaged, it stops there and returns an error.
 func (c *rewrite) copyAll(ctx context.Context, watch Watch) error {
 	var damage error
 	err := c.copyEntries(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *page.Bucket) bool {
@@ -109,7 +110,8 @@ func (c *rewrite) copyAll(ctx context.Context, watch Watch) error {
 	return err
 }
 
-// compare reads the new file from the disk and compares it with what was copied.
+// compare reads the new file from the disk, and compares it with the entries that were
+// copied.
 func (c *rewrite) compare(ctx context.Context, watch Watch) error {
 	if err := c.close(); err != nil {
 		return c.explain(err)
@@ -147,7 +149,7 @@ func (c *rewrite) compare(ctx context.Context, watch Watch) error {
 	return nil
 }
 
-// fingerprint is a hash of entries in their order.
+// fingerprint is a hash of entries. It depends on their order.
 type fingerprint uint64
 
 var fingerprintSeed = maphash.MakeSeed()

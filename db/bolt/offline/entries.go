@@ -8,10 +8,10 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// entriesWrong reports whether the entries of indexes must be corrected.
+// entriesWrong reports whether some entries of indexes must be corrected.
 func (p *plan) entriesWrong() bool { return p.indexes || len(p.relink) > 0 || len(p.variants) > 0 }
 
-// addEntries adds the index entries that records should have and do not.
+// addEntries adds the missing index entries of all records.
 func (r *repairer) addEntries() error {
 	if !r.plan.entriesWrong() && len(r.plan.recover) == 0 {
 		return nil
@@ -48,8 +48,9 @@ func addEntries(tx *bbolt.Tx, r *layout.Record) error {
 	return nil
 }
 
-// deleteEntries deletes the index entries that no record should have. Entries of a
-// record that cannot be read stay: perhaps nothing else is left of the image.
+// deleteEntries deletes the index entries that belong to no record. It does not delete
+// entries of a record that cannot be read, because perhaps they are all that is left of
+// the image.
 func (r *repairer) deleteEntries() error {
 	if !r.plan.entriesWrong() {
 		return nil
@@ -75,11 +76,11 @@ func (r *repairer) deleteEntries() error {
 	return nil
 }
 
-// repairStep is how many entries one transaction reads.
+// repairStep is how many entries one transaction reads at most.
 const repairStep = 10000
 
-// each calls fn with all entries of a bucket, in transactions that need little
-// memory. fn may change any bucket, this one included.
+// each calls fn with all entries of a bucket, in transactions that need little memory.
+// fn may change any bucket, also the bucket that each reads.
 func (r *repairer) each(bucket []byte, fn func(tx *bbolt.Tx, k, v []byte) error) error {
 	var next []byte
 	for more := true; more; {

@@ -10,9 +10,9 @@ import (
 	"imageserver/db/bolt/internal/layout"
 )
 
-// tally compares the entries of an index with those that the records should have
-// there: how many there are, and the sum of their hashes, which does not depend
-// on the order.
+// tally compares the entries of an index with the entries that the records should have
+// there. It compares how many entries there are, and the sum of their hashes. The sum
+// does not depend on the order of the entries.
 type tally struct {
 	have, want struct {
 		n   int64
@@ -37,7 +37,8 @@ func (c *checker) tally(index []byte) *tally {
 
 // records reads all records.
 func (c *checker) records() {
-	if kept, err := layout.ParseUsage(c.keptCounts); err == nil { // room for as many as the counts say, if that is possible
+	// Make space for as many references as the counts say, if such a number is possible.
+	if kept, err := layout.ParseUsage(c.keptCounts); err == nil {
 		c.refs = make([]reference, 0, max(0, min(kept.Images+kept.Trash+kept.Variants, int64(c.file.Meta.High)*16, 1<<22)))
 	}
 	for _, bucket := range layout.RecordBuckets {
@@ -45,8 +46,8 @@ func (c *checker) records() {
 	}
 }
 
-// record reads one record, and notes its blob and the index entries that it
-// should have.
+// record reads one record. It remembers the blob of the record, and the index entries
+// that the record should have.
 func (c *checker) record(bucket, k, v []byte) {
 	r, err := layout.ParseRecord(bucket, k, v)
 	if err != nil {
@@ -76,12 +77,12 @@ func (c *checker) badVariant(r reference, what string) {
 	c.problem(r.title(), adviseVariant, "%s", what)
 }
 
-// indexes reads the indexes and compares them with the records. It also reads the
-// list of orphans.
+// indexes reads the indexes and compares them with the records. It also reads the list
+// of orphans, which are blobs to delete.
 func (c *checker) indexes() {
 	for _, ix := range layout.Indexes {
 		if ix.Since > c.format {
-			continue // the upgrade creates it
+			continue // the upgrade creates this index
 		}
 		t := c.tally(ix.Bucket)
 		c.visit(ix.Bucket, func(k, v []byte) {
@@ -105,7 +106,7 @@ func (c *checker) indexes() {
 	})
 }
 
-// sources counts the distinct contents, and looks for the original image of each
+// sources counts the distinct contents. It also looks for the original image of each
 // variant.
 func (c *checker) sources() {
 	slices.SortFunc(c.refs, func(a, b reference) int { return bytes.Compare(a.sum[:], b.sum[:]) })

@@ -10,9 +10,9 @@ import (
 	"imageserver/db/order"
 )
 
-// lostRecords reports images whose record is lost or unreadable. If the indexes
-// have the name and the digest, and a blob has the bytes, the record can be made
-// again, without the type and the dimensions of the image.
+// lostRecords reports images whose record is lost or unreadable. If the indexes have
+// the name and the digest, and a blob has the bytes, Repair can make the record again.
+// Only the type and the dimensions of the image are then missing.
 func (c *checker) lostRecords() {
 	if len(c.plan.unreadable) > 0 || c.plan.indexes || c.report.Structural {
 		var gone []string
@@ -33,32 +33,34 @@ func (c *checker) lostRecords() {
 	}
 }
 
-// lostImages reports images of which only the name is left. If no page is damaged
-// there was no such image: the index is wrong.
+// lostImages reports images of which only the name is left. If no page is damaged, it
+// reports nothing: then there was no such image, and the index is wrong.
 func (c *checker) lostImages(names []string) {
 	if !c.report.Structural {
 		return
 	}
 	for _, name := range names {
 		unreadable := func(r reference) bool { return r.key == name && r.isImage() }
-		if !slices.ContainsFunc(c.plan.unreadable, unreadable) { // those are reported anyway
+		if !slices.ContainsFunc(c.plan.unreadable, unreadable) { // lostRecords reports unreadable records
 			c.report.Damaged++
 			c.problem(name, adviseRecord, "its record is lost, and nothing says which bytes are its own")
 		}
 	}
 }
 
-// damagedRecords reports the images whose bytes differ from their records. If the
-// digest of the record, or the digest in the index, is that of a sound blob, the
-// record is damaged, and is planned to lead to that blob. If a record leads to the
-// blob of another image, it is planned to lead to no blob: uploading its bytes
-// again, or deleting it, would otherwise delete the blob of the other image.
+// damagedRecords reports the images whose bytes differ from their records. Perhaps a
+// blob without damage has the digest in the record, or the digest in the index. Then
+// the record is damaged, and the plan is that the record leads to that blob.
+//
+// A record may also lead to the blob of another image. Then the plan is that the record
+// leads to no blob. Otherwise, the blob of the other image would be deleted when the
+// damaged image is uploaded again or deleted.
 func (c *checker) damagedRecords() {
 	if len(c.plan.damaged) == 0 {
 		return
 	}
 	whole, listed := c.wholeBlobs(), c.listedDigests()
-	taken := map[uint64]bool{} // blobs that a record describes correctly
+	taken := map[uint64]bool{} // ids of the blobs that a record describes correctly
 	for _, r := range c.refs {
 		taken[r.blob] = taken[r.blob] || !r.damaged
 	}
@@ -102,15 +104,16 @@ func (c *checker) relink(d damage, to foundBlob, advice string) {
 	c.plan.relink = append(c.plan.relink, r)
 }
 
-// unownedBlobs reports the blobs that no record refers to, and none will.
+// unownedBlobs reports the blobs to which no record leads, and to which no record will
+// lead after Repair.
 func (c *checker) unownedBlobs() {
 	for _, id := range slices.Sorted(maps.Keys(c.plan.unowned)) {
-		c.problem("", "--repair deletes them", "blob %d: %d bytes that belong to no image", id, c.plan.unowned[id].size)
+		c.problem("", "--repair deletes these bytes", "blob %d: %d bytes that belong to no image", id, c.plan.unowned[id].size)
 	}
 }
 
-// wholeBlobs returns a sound blob for each content, preferably the blob of an image
-// whose record is right.
+// wholeBlobs returns a blob without damage for each content. If it can choose, it
+// returns the blob of an image whose record is right.
 func (c *checker) wholeBlobs() map[db.Digest]foundBlob {
 	whole := map[db.Digest]foundBlob{}
 	for _, b := range c.plan.unowned {
@@ -131,8 +134,8 @@ func (c *checker) wholeBlobs() map[db.Digest]foundBlob {
 	return whole
 }
 
-// listedDigests returns the digest that each damaged image has in the index of
-// digests, by bucket and key of its record.
+// listedDigests returns the digest that each damaged image has in the index of digests.
+// The key of the map is the bucket and the key of the record.
 func (c *checker) listedDigests() map[string]db.Digest {
 	listed := map[string]db.Digest{}
 	for _, d := range c.plan.damaged {
@@ -148,8 +151,8 @@ func (c *checker) listedDigests() map[string]db.Digest {
 	return listed
 }
 
-// recoverable returns the records that can be made again, and the names of the
-// other images that are in the list but have no record.
+// recoverable returns the records that can be made again. It also returns the names of
+// the other images that are in an index but have no record.
 func (c *checker) recoverable() (all []*layout.Record, gone []string) {
 	missing := c.missingRecords()
 	for _, ix := range layout.Indexes {
@@ -166,7 +169,7 @@ func (c *checker) recoverable() (all []*layout.Record, gone []string) {
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		valid, err := db.CheckName(name)
 		switch r := missing[name]; {
-		case err != nil || valid != name: // damaged pages may hold anything
+		case err != nil || valid != name: // damaged pages may contain anything
 		case r.Blob != 0:
 			all = append(all, r)
 		default:
@@ -176,8 +179,9 @@ func (c *checker) recoverable() (all []*layout.Record, gone []string) {
 	return all, gone
 }
 
-// missingRecords returns records, by name, for the images that are in an index but
-// have no readable record. Those whose bytes are not found have no blob.
+// missingRecords returns records for the images that are in an index but have no
+// readable record. The key of the map is the name. If the bytes of an image are not
+// found, its record has no blob.
 func (c *checker) missingRecords() map[string]*layout.Record {
 	known := map[string]bool{}
 	for _, r := range c.refs {
@@ -199,7 +203,8 @@ func (c *checker) missingRecords() map[string]*layout.Record {
 		_, owner := layout.DigestOwner(k, v)
 		name := string(owner)
 		if _, unowned := c.plan.unowned[blob.id]; ok && unowned && !known[name] && missing[name] == nil {
-			// The time of its upload is not known, but it was not later than this.
+			// The time of the upload is not known. But the upload was not later than
+			// the last change of the file.
 			missing[name] = &layout.Record{Image: db.Image{Name: name, Uploaded: c.changed}}
 		}
 		if r := missing[name]; r != nil && ok {

@@ -9,19 +9,20 @@ import (
 
 // plan is what Repair has to do.
 type plan struct {
-	unreadable []reference          // records of which only the key is known
+	unreadable []reference          // unreadable records: only their keys are known
 	recover    []*layout.Record     // lost records, made from indexes and blobs
 	damaged    []damage             // images whose bytes differ from their records
-	relink     []reference          // records that must change, as they should be
-	variants   []reference          // variants to delete: damaged, or without an original image
-	indexes    bool                 // some index is wrong
-	unowned    map[uint64]foundBlob // blobs that no record refers to, by id
-	listed     map[uint64]bool      // blobs of images that are listed to be deleted
+	relink     []reference          // records that must change; each reference says what the record should contain
+	variants   []reference          // variants to delete, because they are damaged or have no original image
+	indexes    bool                 // whether some index is wrong
+	unowned    map[uint64]foundBlob // blobs to which no record leads, by id
+	listed     map[uint64]bool      // ids of blobs that belong to images but are in the list of blobs to delete
 	sequence   uint64               // the highest id of a blob
-	freeList   bool                 // the list of free pages is wrong
+	freeList   bool                 // whether the list of free pages is wrong
 }
 
-// reference is what a record says about its blob.
+// reference is what a record says about its blob. A blob is the bytes of images or of a
+// variant.
 type reference struct {
 	blob      uint64
 	chunkSize int
@@ -29,7 +30,7 @@ type reference struct {
 	sum       db.Digest
 	bucket    []byte // of the record
 	key       string // of the record
-	damaged   bool   // the blob differs from this
+	damaged   bool   // whether the blob differs from the record
 }
 
 // isVariant reports whether the record is that of a variant.
@@ -38,7 +39,7 @@ func (r reference) isVariant() bool { return bytes.Equal(r.bucket, layout.Varian
 // isImage reports whether the record is that of an image outside the trash.
 func (r reference) isImage() bool { return bytes.Equal(r.bucket, layout.ImagesBucket) }
 
-// title is how messages name the image or the variant.
+// title returns the name that messages use for the image or the variant.
 func (r reference) title() string {
 	k := []byte(r.key)
 	switch {
@@ -56,13 +57,13 @@ type damage struct {
 	err error
 }
 
-// foundBlob is a blob as its chunks are.
+// foundBlob describes a blob by what its chunks contain.
 type foundBlob struct {
 	id        uint64
 	size      int64
 	chunkSize int
 	sum       db.Digest
-	sound     bool // its chunks are complete, and their checksums are right
+	sound     bool // whether all chunks are there and have the right checksums
 }
 
 // Advice for images whose bytes or records are damaged.

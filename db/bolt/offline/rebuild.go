@@ -16,9 +16,10 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// rebuildFile writes everything that can be read of the file at path to a new
-// file, repairs that, and puts it in the place of the damaged file, which is kept
-// under another name. f holds the lock of the file, in which c found damaged pages.
+// rebuildFile replaces the damaged file at path. It writes everything that can be read
+// to a new file, and repairs the new file. The damaged file gets another name, and the
+// new file gets the name of the damaged file. The caller has locked the damaged file
+// through f, and c has found the damaged pages.
 func rebuildFile(ctx context.Context, path string, f *os.File, c *checker, o RepairOptions) (*Repaired, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -53,7 +54,8 @@ func rebuildFile(ctx context.Context, path string, f *os.File, c *checker, o Rep
 	return &Repaired{Before: &c.report, After: found, Kept: kept}, nil
 }
 
-// copyReadable copies everything that can be read to a file of the newest format.
+// copyReadable copies everything that can be read to the new file, which has the newest
+// format.
 func (c *rewrite) copyReadable(ctx context.Context, watch Watch) error {
 	err := c.db.Update(func(tx *bbolt.Tx) error {
 		if err := tx.DeleteBucket(layout.MetaBucket); err != nil {
@@ -70,7 +72,7 @@ func (c *rewrite) copyReadable(ctx context.Context, watch Watch) error {
 	return c.copyEntries(ctx, watch, func(error) {}, isEntry)
 }
 
-// isEntry reports whether the layout can have such an entry. Damaged pages may hold
+// isEntry reports whether the layout can have such an entry. Damaged pages may contain
 // anything.
 func isEntry(path [][]byte, k []byte, nested *page.Bucket) bool {
 	if len(k) == 0 || len(k) > bbolt.MaxKeySize {
@@ -81,13 +83,14 @@ func isEntry(path [][]byte, k []byte, nested *page.Bucket) bool {
 	case 0:
 		return nested != nil && layout.IsBucket(k)
 	case 1:
-		// The bucket of a chunk is made with its value. The counts are made again.
+		// The bucket of a chunk is created with the value of the chunk. The counts are
+		// computed again.
 		return nested == nil && !isChunk && layout.IsBucket(path[0]) && !bytes.Equal(path[0], layout.MetaBucket)
 	}
 	return len(path) == 2 && isChunk && len(path[1]) == len(layout.ChunkKey(0, 0)) && nested == nil && bytes.Equal(k, layout.ChunkValueKey)
 }
 
-// repair checks and repairs the new file, and checks it again.
+// repair checks the new file, repairs it, and checks it again.
 func (c *rewrite) repair(ctx context.Context, o RepairOptions) (*Report, error) {
 	if err := c.close(); err != nil {
 		return nil, c.explain(err)
@@ -110,7 +113,7 @@ func (c *rewrite) repair(ctx context.Context, o RepairOptions) (*Report, error) 
 	return checkPath(ctx, c.path, o.Watch, false)
 }
 
-// keepDamaged gives the file at path a second name, and returns it.
+// keepDamaged gives the file at path a second name, and returns the second name.
 func keepDamaged(path string) (string, error) {
 	for n := 1; ; n++ {
 		kept := path + ".damaged"

@@ -22,8 +22,9 @@ import (
 type RepairOptions struct {
 	Watch
 
-	// Inspect finds the type and the dimensions of an image whose record was
-	// lost, as in db.PutOptions. If it is nil or fails, they stay unknown.
+	// Inspect finds the type and the dimensions of an image whose record was lost, as
+	// in db.PutOptions. If Inspect is nil or returns an error, the type and the
+	// dimensions stay unknown.
 	Inspect func(r io.ReaderAt, img *db.Image) error
 }
 
@@ -31,21 +32,23 @@ type RepairOptions struct {
 type Repaired struct {
 	Before *Report
 	After  *Report
-	Kept   string // the path of the damaged file, or empty if it was repaired in place
+	Kept   string // the path of the damaged file, or empty if Repair has not made a new file
 }
 
-// Repair checks the data file at path as Check does, and repairs what it can. It
-// rebuilds indexes, counts and the list of free pages from the records, and lost
-// records from the indexes. It deletes bytes that belong to no image, and resized
-// variants that are damaged or whose original image does not exist. It never touches
-// a sound image. If the bytes of a damaged image are elsewhere in the file, its
-// record is corrected; otherwise its record stays, so that uploading the same
-// bytes again repairs the image.
+// Repair checks the data file at path as Check does, and repairs what it can repair. It
+// makes indexes, counts and the list of free pages again from the records. It makes
+// lost records again from the indexes. It deletes bytes that belong to no image. It
+// also deletes variants that are damaged or whose original image does not exist. It
+// never changes an image without damage.
 //
-// Repair works in bbolt transactions, each of which improves the file. It may be
-// interrupted at any moment and run again. A file with damaged pages is not
-// written to: everything that can be read goes to a new file, which takes the
-// place of the damaged one, and the damaged one is kept under another name.
+// If the bytes of a damaged image are elsewhere in the file, Repair corrects the record
+// of the image. Otherwise the record stays. Then an upload of the same bytes repairs
+// the image.
+//
+// Repair works in bbolt transactions, and each transaction improves the file. It may be
+// interrupted at any moment and run again. If the file has damaged pages, Repair does
+// not write to it. Instead it copies everything that can be read to a new file. The
+// damaged file gets another name, and the new file gets the name of the damaged file.
 func Repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error) {
 	r, err := repair(ctx, path, o)
 	if err != nil {
@@ -79,8 +82,9 @@ func repair(ctx context.Context, path string, o RepairOptions) (*Repaired, error
 
 var errChanged = errors.New("was changed by another program meanwhile; run this command again")
 
-// repairInPlace carries out the plan for the file at path, whose lock f holds. It
-// closes f, because bbolt takes the lock.
+// repairInPlace does what the plan says with the file at path. The caller has locked
+// the file through f. repairInPlace unlocks and closes f, because bbolt locks the file
+// again.
 func (c *checker) repairInPlace(path string, f *os.File, o RepairOptions) error {
 	txid := c.file.Meta.TxID
 	if c.plan.freeList {
@@ -99,14 +103,15 @@ func (c *checker) repairInPlace(path string, f *os.File, o RepairOptions) error 
 	r := &repairer{ctx: c.ctx, db: bdb, plan: &c.plan, inspect: o.Inspect}
 	err = r.run(txid)
 	if errors.Is(err, db.ErrDamaged) {
-		datafile.Unlock(file) // after a panic bbolt may hold locks that its Close would wait for
+		datafile.Unlock(file) // not bdb.Close: after a panic, it may wait forever for a lock
 		return errors.Join(err, file.Close())
 	}
 	return errors.Join(err, bdb.Close())
 }
 
-// unownVariants adds the blobs of the variants that are deleted to those that no record
-// refers to. The record of a damaged variant may lead to the blob of another.
+// unownVariants adds the blobs of the variants that are deleted to the blobs to which
+// no record leads. It leaves out a blob to which another record leads, because the
+// record of a damaged variant may lead to the blob of another image or variant.
 func (c *checker) unownVariants() {
 	deleted := map[string]bool{}
 	for _, r := range c.plan.variants {
@@ -128,7 +133,7 @@ func (c *checker) unownVariants() {
 	}
 }
 
-// repairer carries out a plan.
+// repairer does what a plan says.
 type repairer struct {
 	ctx     context.Context
 	db      *bbolt.DB
@@ -136,8 +141,9 @@ type repairer struct {
 	inspect func(r io.ReaderAt, img *db.Image) error
 }
 
-// run carries out the plan for a file whose last transaction was txid. The first
-// steps keep a server that is started after an interruption from losing anything.
+// run does what the plan says. `txid` is the id of the last transaction of the file. If
+// Repair is interrupted and a server is started after that, the server must not lose
+// anything. The first steps make sure of this.
 func (r *repairer) run(txid uint64) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer datafile.RecoverDamage(&err)
@@ -151,8 +157,8 @@ func (r *repairer) run(txid uint64) (err error) {
 	if err != nil {
 		return err
 	}
-	// Everything below is written in the newest format: an older program must not
-	// change it.
+	// Everything below is written in the newest format. An older program must not
+	// change it, and cannot open a file of the newest format.
 	if err := layout.Upgrade(r.db); err != nil {
 		return err
 	}
@@ -169,8 +175,9 @@ func (r *repairer) run(txid uint64) (err error) {
 	return r.db.Update(writeCounts)
 }
 
-// protectBlobs takes the blobs of images from the list of blobs to delete, and
-// entries that cannot be read. It keeps the ids of blobs from being used twice.
+// protectBlobs removes the blobs of images from the list of blobs to delete. It also
+// removes entries of this list that cannot be read. It makes sure that a new blob does
+// not get the id of another blob.
 func (r *repairer) protectBlobs(tx *bbolt.Tx) error {
 	orphans, chunks := tx.Bucket(layout.OrphansBucket), tx.Bucket(layout.ChunksBucket)
 	var remove [][]byte
@@ -194,8 +201,8 @@ func (r *repairer) protectBlobs(tx *bbolt.Tx) error {
 	return nil
 }
 
-// recoverRecords writes the records that were lost. Their index entries follow with
-// all others.
+// recoverRecords writes the records that were lost. Later, addEntries adds their index
+// entries.
 func (r *repairer) recoverRecords(tx *bbolt.Tx) error {
 	for _, lost := range r.plan.recover {
 		img := lost.Image
@@ -225,7 +232,7 @@ func (b blobReader) ReadAt(p []byte, off int64) (int, error) {
 	})
 }
 
-// relinkRecords makes records lead to other blobs.
+// relinkRecords changes records so that they lead to other blobs.
 func (r *repairer) relinkRecords(tx *bbolt.Tx) error {
 	for _, to := range r.plan.relink {
 		b := tx.Bucket(to.bucket)
@@ -241,8 +248,8 @@ func (r *repairer) relinkRecords(tx *bbolt.Tx) error {
 	return nil
 }
 
-// deleteVariants deletes the records of variants. Their blobs follow with the
-// others that no record refers to.
+// deleteVariants deletes the records of variants. Later, deleteUnowned deletes their
+// blobs.
 func (r *repairer) deleteVariants(tx *bbolt.Tx) error {
 	for _, c := range r.plan.variants {
 		if err := tx.Bucket(layout.VariantsBucket).Delete([]byte(c.key)); err != nil {
@@ -255,8 +262,8 @@ func (r *repairer) deleteVariants(tx *bbolt.Tx) error {
 // deleteStep is how many chunks one transaction deletes at most.
 const deleteStep = 1024
 
-// deleteUnowned deletes the blobs that no record refers to. If a record cannot be
-// read it does nothing: one of the blobs may be that of its image.
+// deleteUnowned deletes the blobs to which no record leads. If a record cannot be read,
+// it does nothing, because one of the blobs may belong to the image of this record.
 func (r *repairer) deleteUnowned() error {
 	if len(r.plan.unreadable) > 0 {
 		return nil

@@ -10,13 +10,13 @@ import (
 
 // Problem is one thing that Check found.
 type Problem struct {
-	Image  string // the image it concerns, or empty
+	Image  string // the image that has the problem, or empty
 	What   string
 	Advice string // what to do, or empty
 }
 
-// String returns one line that a terminal can show. A damaged file may have any
-// bytes where a name should be.
+// String returns one line that a terminal can show. It replaces characters that cannot
+// be printed, because a damaged file may have any bytes instead of a name.
 func (p Problem) String() string {
 	s := p.What
 	if p.Image != "" {
@@ -33,17 +33,20 @@ func (p Problem) String() string {
 	}, s)
 }
 
-// Meter shows the progress of one piece of work. One goroutine calls its methods.
+// Meter shows the progress of one piece of work. All its methods are called by one
+// goroutine.
 type Meter interface {
 	Add(n int64) // n more bytes were read
 	Close()
 }
 
-// Watch is told what Check, Repair and Compact do. The zero value ignores it.
+// Watch gets reports of what Check, Repair and Compact do. The zero value ignores the
+// reports.
 type Watch struct {
 	// Found is called with each problem.
 	Found func(Problem)
-	// Begin is called with each piece of work and how many bytes it will read.
+	// Begin is called at the start of each piece of work. `what` is the name of the
+	// work. `bytes` is how many bytes it will read.
 	Begin func(what string, bytes int64) Meter
 }
 
@@ -61,8 +64,8 @@ func (silent) Close()    {}
 
 // Report is the result of Check.
 type Report struct {
-	db.Usage        // counted from the records that can be read
-	Problems   int  // how many were passed to Watch.Found
-	Damaged    int  // images that cannot be read completely, those in the trash included
-	Structural bool // pages are damaged, so there may have been images that left no trace
+	db.Usage        // the counts of the records that can be read
+	Problems   int  // how many problems were passed to Watch.Found
+	Damaged    int  // images that cannot be read completely, inside and outside the trash
+	Structural bool // whether pages are damaged; then some images may be lost without a report
 }

@@ -19,30 +19,31 @@ import (
 )
 
 const (
-	// compactSuffix ends the name of the new file until it is complete.
+	// compactSuffix is at the end of the name of the new file until the file is
+	// complete.
 	compactSuffix = ".compact"
 
-	// commitBytes is about how many bytes go into one commit of the new file.
+	// commitBytes is about how many bytes one commit writes to the new file.
 	commitBytes = 16 << 20
 )
 
-// unfinishedKey in the meta bucket marks a new file that is not complete.
+// unfinishedKey is a key in the meta bucket. It marks a new file that is not complete.
 var unfinishedKey = []byte("unfinished copy")
 
-// rewrite is a new data file that is made from the pages of another one.
+// rewrite is a new data file that is made from the pages of another data file.
 type rewrite struct {
 	path   string
 	from   *page.File
-	like   os.FileInfo // whose owner and permissions the new file gets
+	like   os.FileInfo // the new file gets the owner and the permissions of this file
 	db     *bbolt.DB
 	tx     *bbolt.Tx
 	size   int64 // about how many bytes tx has written
 	sum    fingerprint
-	placed bool // the new file has replaced the other one
+	placed bool // whether the new file has replaced the other file
 }
 
-// newRewrite begins a new file at path. It removes what an earlier run that was
-// interrupted left there, and nothing else.
+// newRewrite begins a new file at path. If an earlier run was interrupted and left a
+// file at path, newRewrite removes that file. It removes no other file.
 func newRewrite(path string, from *page.File, like os.FileInfo) (*rewrite, error) {
 	if err := removeLeftOver(path); err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func newRewrite(path string, from *page.File, like os.FileInfo) (*rewrite, error
 	}
 	c.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout: datafile.LockTimeout, FreelistType: bbolt.FreelistMapType, PageSize: int(from.Meta.PageSize),
-		InitialMmapSize: mapSizeFor(from.Size), // so that it need not be mapped again
+		InitialMmapSize: mapSizeFor(from.Size), // so that bbolt need not map the file again
 	})
 	if err == nil {
 		err = c.db.Update(func(tx *bbolt.Tx) error {
@@ -76,9 +77,9 @@ func newRewrite(path string, from *page.File, like os.FileInfo) (*rewrite, error
 	return c, nil
 }
 
-// mapSizeFor returns the size of the memory map for a file of that length.
+// mapSizeFor returns the size of the memory map for a file with `size` bytes.
 func mapSizeFor(size int64) int {
-	if runtime.GOOS == "windows" { // there the file gets as long as its map
+	if runtime.GOOS == "windows" { // on Windows, the file becomes as long as its memory map
 		return 0
 	}
 	return int(size)
@@ -101,8 +102,8 @@ func removeLeftOver(path string) error {
 	return datafile.Plain(os.Remove(path))
 }
 
-// isLeftOver reports whether f has the mark of an incomplete file, or is empty: then
-// the run was interrupted before it set the mark.
+// isLeftOver reports whether f has the mark of an incomplete file, or is empty. If f is
+// empty, the run was interrupted before it set the mark.
 func isLeftOver(f *os.File) (bool, error) {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
@@ -126,8 +127,8 @@ func isLeftOver(f *os.File) (bool, error) {
 	return empty || marked, nil
 }
 
-// isBlank reports whether a file has nothing but zeros in it, up to 1 MiB, as after
-// a power cut before it was written.
+// isBlank reports whether a file contains only zeros and has at most 1 MiB. A file is
+// like this if the power failed before the first write.
 func isBlank(f *os.File, size int64) (bool, error) {
 	if size > 1<<20 {
 		return false, nil
@@ -139,7 +140,8 @@ func isBlank(f *os.File, size int64) (bool, error) {
 	return len(bytes.Trim(b, "\x00")) == 0, nil
 }
 
-// discard closes the new file, and removes it if it is not in its place.
+// discard closes the new file. If the new file has not replaced the other file, discard
+// removes it.
 func (c *rewrite) discard() {
 	if c.tx != nil {
 		_ = c.tx.Rollback()
@@ -152,8 +154,8 @@ func (c *rewrite) discard() {
 	}
 }
 
-// copyEntries copies the entries for which take returns true, in the order of keys
-// and in commits of bounded size.
+// copyEntries copies the entries for which `take` returns true, in the order of their
+// keys and in commits of limited size.
 func (c *rewrite) copyEntries(ctx context.Context, watch Watch, damage func(error), take func(path [][]byte, k []byte, nested *page.Bucket) bool) (err error) {
 	meter := watch.begin("Copying", c.from.InUse())
 	defer meter.Close()
@@ -176,8 +178,8 @@ func (c *rewrite) copyEntries(ctx context.Context, watch Watch, damage func(erro
 	return c.explain(err)
 }
 
-// isMark reports whether the entry is the mark of an incomplete file. A complete
-// file still has it if the run was interrupted after the renaming.
+// isMark reports whether the entry is the mark of an incomplete file. If a run was
+// interrupted after the renaming, the complete file still has the mark.
 func isMark(path [][]byte, k []byte) bool {
 	return len(path) == 1 && bytes.Equal(path[0], layout.MetaBucket) && bytes.Equal(k, unfinishedKey)
 }
@@ -226,8 +228,8 @@ func (c *rewrite) commit() error {
 	return tx.Commit()
 }
 
-// bucket returns the bucket at path in the new file, or nil for the root. It creates
-// missing buckets, but not those at the top.
+// bucket returns the bucket at `path` in the new file, or nil for the root. It creates
+// missing buckets inside other buckets, but not buckets at the top.
 func (c *rewrite) bucket(path [][]byte) (b *bbolt.Bucket, err error) {
 	if len(path) == 0 {
 		return nil, nil
@@ -248,14 +250,16 @@ func (c *rewrite) close() error {
 	return bdb.Close()
 }
 
-// replace renames the new file to path, where the file is from which it was made.
-// old holds the lock of that file. It returns the size of the new file.
+// replace renames the new file to path, where the old file is. The caller has locked
+// the old file through `old`. replace returns the size of the new file.
 func (c *rewrite) replace(path string, old *os.File) (size int64, err error) {
 	if err := c.finish(); err != nil {
 		return 0, c.explain(err)
 	}
 	if runtime.GOOS == "windows" {
-		old.Close() // Windows does not replace an open file, nor one that a server has opened meanwhile
+		// Windows does not replace an open file. So the renaming fails if a server has
+		// opened the file meanwhile.
+		old.Close()
 	}
 	if err := os.Rename(c.path, path); err != nil {
 		return 0, fmt.Errorf("put the new file in its place: %w", datafile.Plain(err))
@@ -272,8 +276,8 @@ func (c *rewrite) replace(path string, old *os.File) (size int64, err error) {
 	return info.Size(), nil
 }
 
-// finish gives the new file its owner and permissions, cuts the space that bbolt
-// reserved at its end, and syncs it.
+// finish sets the owner and the permissions of the new file. It removes the space that
+// bbolt reserved at the end of the file, and syncs the file.
 func (c *rewrite) finish() error {
 	f, err := os.OpenFile(c.path, os.O_RDWR, 0)
 	if err != nil {
@@ -293,7 +297,7 @@ func (c *rewrite) finish() error {
 	return f.Sync()
 }
 
-// unmark removes the mark of an incomplete file. If that fails, for example because a
+// unmark removes the mark of an incomplete file. If unmark fails, for example because a
 // server has opened the file meanwhile, the mark does no harm.
 func (c *rewrite) unmark(path string) {
 	bdb, _, err := datafile.OpenExisting(path, false)
@@ -302,11 +306,11 @@ func (c *rewrite) unmark(path string) {
 	}
 	defer bdb.Close()
 	bdb.NoFreelistSync = false
-	bdb.AllocSize = 0 // grow by a few pages, not by 16 MiB
+	bdb.AllocSize = 0 // the file may become longer by a few pages, but not by 16 MiB
 	_ = bdb.Update(func(tx *bbolt.Tx) error { return tx.Bucket(layout.MetaBucket).Delete(unfinishedKey) })
 }
 
-// explain says what to do about an error of the file system.
+// explain adds what to do to an error of the file system.
 func (c *rewrite) explain(err error) error {
 	if datafile.IsFull(err) {
 		return fmt.Errorf("%w: the new file needs as much space as the images take; the data file is unchanged. Free some disk space and run the command again", db.ErrFull)
