@@ -36,7 +36,7 @@ func (f *File) FreeList() (free []uint64, own []uint64, err error) {
 	}
 	switch {
 	case ByteOrder.Uint64(head) != id || ByteOrder.Uint16(head[8:]) != pageFreeList:
-		return nil, nil, p.errorf("holds something else")
+		return nil, nil, p.errorf("contains something else")
 	case long > f.Meta.High-id || count > f.Meta.High || skip+8*int64(count) > int64(long)*f.Meta.PageSize:
 		return nil, nil, p.errorf("%d pages do not fit", count)
 	}

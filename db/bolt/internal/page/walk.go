@@ -95,7 +95,7 @@ func (w *Walker) trim(p *page) {
 	}
 	size := uint64(w.Meta.PageSize)
 	if need := (end + size - 1) / size * size; need < uint64(len(p.data)) {
-		w.damage(p.errorf("says that it is %d bytes long, and holds %d", len(p.data), end))
+		w.damage(p.errorf("says that it is %d bytes long, but uses only %d", len(p.data), end))
 		p.data = p.data[:need]
 	}
 }
