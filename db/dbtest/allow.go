@@ -11,8 +11,8 @@ import (
 
 var errRefused = errors.New("the precondition does not hold")
 
-// demand is a Precondition that wants this image under the name, or none if want is
-// nil.
+// demand is a Precondition. It refuses the change unless the name has the image `want`.
+// If `want` is nil, no image may have the name.
 func demand(want *db.Image) db.Precondition {
 	return func(current *db.Image) error {
 		switch {
@@ -27,7 +27,7 @@ func demand(want *db.Image) db.Precondition {
 
 func refuse(*db.Image) error { return errRefused }
 
-// testAllowPut: with each Conflict, Allow gets the image that has the name, and if it
+// testAllowPut: with each Conflict, Allow gets the image that has the name. If Allow
 // refuses, nothing changes.
 func testAllowPut(t *testing.T, s db.Store) {
 	for i, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
@@ -60,7 +60,7 @@ func testAllowPut(t *testing.T, s db.Store) {
 	}
 	wantConsistent(t, s)
 
-	// What Allow does not refuse is done.
+	// If Allow does not refuse the change, Put makes the change.
 	none, former := "none.png", content(1, 100)
 	img := put(t, s, none, former, db.PutOptions{Allow: demand(nil), Conflict: db.Replace}, db.Created)
 	put(t, s, none, content(2, 3<<20), db.PutOptions{Allow: demand(&img), Conflict: db.Replace}, db.Replaced)
@@ -69,7 +69,7 @@ func testAllowPut(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// wantSeen fails unless Allow was called, and each time with want.
+// wantSeen fails unless Allow was called at least once, and each time with `want`.
 func wantSeen(t *testing.T, seen []*db.Image, want *db.Image) {
 	t.Helper()
 	if len(seen) == 0 {
@@ -118,8 +118,8 @@ func testAllowDelete(t *testing.T, s db.Store) {
 	wantError(t, "Delete of none", err, db.ErrNotFound)
 }
 
-// testAllowRace: of 32 callers that want a free name exactly one gets it. An engine
-// that calls Allow before its transaction lets several through.
+// testAllowRace: 32 callers try to get a free name, and exactly one gets it. If an
+// engine calls Allow before its transaction, several callers get the name.
 func testAllowRace(t *testing.T, s db.Store) {
 	const n = 32
 	for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
@@ -137,9 +137,10 @@ func testAllowRace(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testCompareAndSwap counts in an image. Each caller reads the number, adds one, and
-// stores it if no other caller did so meanwhile. A lost update shows in the sum.
-// Deletes with a condition must not lose a step either.
+// testCompareAndSwap uses an image as a counter. Each caller reads the number and adds
+// one. Then it stores the new number if no other caller has stored a number meanwhile.
+// If an update is lost, the last number is too low. Deletes with a condition must not
+// lose an update either.
 func testCompareAndSwap(t *testing.T, s db.Store) {
 	const callers, steps = 6, 5
 	create(t, s, "counter", []byte("0"))

@@ -14,8 +14,8 @@ import (
 	"imageserver/db"
 )
 
-// RunBackup tests an engine that is a db.Backuper. open opens an empty store, and
-// restore opens a store on the bytes of a backup. RunBackup closes both.
+// RunBackup tests an engine that is a db.Backuper. `open` opens an empty store.
+// `restore` opens a store with the bytes of a backup. RunBackup closes both stores.
 func RunBackup(t *testing.T, open func(t *testing.T) db.Store, restore func(t *testing.T, copy io.Reader) db.Store) {
 	for _, c := range []struct {
 		name string
@@ -40,7 +40,8 @@ func RunBackup(t *testing.T, open func(t *testing.T) db.Store, restore func(t *t
 	}
 }
 
-// backup returns the bytes of a backup, which must have the announced size.
+// backup returns the bytes of a backup. There must be as many bytes as Backup returned
+// as size.
 func backup(t *testing.T, s db.Store) []byte {
 	t.Helper()
 	copy, size, err := s.(db.Backuper).Backup(t.Context())
@@ -56,7 +57,7 @@ func backup(t *testing.T, s db.Store) []byte {
 }
 
 // testBackup: the backup has all images and the trash. It has nothing that was stored
-// later, and the store itself does not change.
+// after the backup, and the store itself does not change.
 func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	contents := map[string][]byte{}
 	for i, size := range []int{0, 1, 100_000, 128<<10 + 1, 3<<20 + 7} {
@@ -77,7 +78,7 @@ func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	put(t, s, "later.png", content(10, 2<<20), db.PutOptions{}, db.Created)
 	remove(t, s, "1.png")
 
-	for range 2 { // a backup of the restored store is as good
+	for range 2 { // a backup of the restored store must also have everything
 		r := again(data)
 		wantImages(t, "List of the copy", listAll(t, r, db.ListOptions{Limit: 100}), want)
 		for _, img := range want {
@@ -95,8 +96,9 @@ func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	wantAbsent(t, s, "new.png")
 }
 
-// testBackupUnderLoad makes backups while others store, replace and delete images. Each
-// backup has everything that was acknowledged before, and all its images are complete.
+// testBackupUnderLoad makes backups while other callers store, replace and delete
+// images. Each backup has everything that was acknowledged before, and all its images
+// are complete.
 func testBackupUnderLoad(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	var stop atomic.Bool
 	var clients sync.WaitGroup
@@ -109,7 +111,7 @@ func testBackupUnderLoad(t *testing.T, s db.Store, again func([]byte) db.Store) 
 					t.Errorf("Put: %v", err)
 					return
 				}
-				if i%4 == 3 { // the others stay, and are checked
+				if i%4 == 3 { // the other images stay, and are checked later
 					if err := s.Delete(t.Context(), fmt.Sprintf("%d-%d", c, i), db.DeleteOptions{}); err != nil {
 						t.Errorf("Delete: %v", err)
 					}
@@ -123,7 +125,8 @@ func testBackupUnderLoad(t *testing.T, s db.Store, again func([]byte) db.Store) 
 	var before [4]int64
 	for range 5 {
 		for c, last := range before {
-			// Of two new images of a client one stays. A backup that is too old lacks it.
+			// Wait for two new images of each client, because one of them may be
+			// deleted. A backup that is too old does not have the other one.
 			for before[c] = acked[c].Load(); before[c] < last+2 && !t.Failed(); before[c] = acked[c].Load() {
 				time.Sleep(time.Millisecond)
 			}

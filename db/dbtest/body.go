@@ -10,7 +10,7 @@ import (
 	"imageserver/db"
 )
 
-// testRanges reads parts in any order, as HTTP range requests do.
+// testRanges reads parts of a body in any order, as HTTP range requests do.
 func testRanges(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 1, 100, 128<<10 + 64, 1<<20 + 1, 5<<20 + 7} {
 		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
@@ -29,8 +29,8 @@ func testRanges(t *testing.T, s db.Store) {
 
 type span struct{ off, n int }
 
-// ranges returns parts of size bytes: the first and last ones, parts across the
-// boundaries that an engine may have, and parts behind the end.
+// ranges returns parts of a body with `size` bytes: parts at the beginning and at the
+// end, parts across the boundaries that an engine may have, and parts behind the end.
 func ranges(size int) []span {
 	rs := []span{{0, 0}, {0, 1}, {0, size}, {0, size + 1}, {size, 0}, {size, 1}, {size + 1, 1}, {size + 1<<20, 10}}
 	for _, cut := range sizes {
@@ -70,10 +70,10 @@ func testSeek(t *testing.T, s db.Store) {
 		whence int
 		want   int64
 	}{
-		{0, io.SeekEnd, size}, // how http.ServeContent learns the size
+		{0, io.SeekEnd, size}, // http.ServeContent gets the size in this way
 		{0, io.SeekStart, 0},
 		{1<<20 - 1, io.SeekStart, 1<<20 - 1},
-		{100, io.SeekCurrent, 1<<20 + 109}, // ten bytes were read in between
+		{100, io.SeekCurrent, 1<<20 + 109}, // ten bytes were read after the previous Seek
 		{-50, io.SeekCurrent, 1<<20 + 69},
 		{-10, io.SeekEnd, size - 10},
 		{-size, io.SeekEnd, 0},
@@ -129,8 +129,9 @@ func testWriteTo(t *testing.T, s db.Store) {
 	}
 }
 
-// testReceiver writes to a receiver with changing room. No write may be larger than the
-// room before it, the room's error ends WriteTo, and so does a receiver that needs no more.
+// testReceiver writes to a receiver whose room changes. Room is how many bytes the
+// receiver can take; see db.Receiver. No write may be larger than the room before it.
+// An error of Room ends WriteTo. A receiver that needs no more bytes also ends WriteTo.
 func testReceiver(t *testing.T, s db.Store) {
 	const size = 700<<10 + 7
 	data := content(1, size)
@@ -158,19 +159,19 @@ func testReceiver(t *testing.T, s db.Store) {
 	wantError(t, "WriteTo a receiver that fails", err, io.ErrClosedPipe)
 }
 
-// roomy is a receiver. Its rooms are used in turn.
+// roomy is a receiver. It returns its rooms one after the other, and then begins again.
 type roomy struct {
 	rooms []int
-	most  int // bytes after which it needs no more, if not 0
+	most  int // if not 0, the receiver needs no more bytes after this number
 	err   error
 
 	turn, room int
-	over       bool // a write was larger than a room, and than the least part of a chunk
+	over       bool // whether a write was larger than the room and than leastPart
 	got        bytes.Buffer
 }
 
-// leastPart is how much more than its room a receiver must be ready to take: engines
-// verify whole parts of an image.
+// leastPart is how many bytes a receiver must be ready to take even if its room is
+// smaller, because engines verify whole parts of an image.
 const leastPart = 64 << 10
 
 func (r *roomy) Room(most int) (int, error) {
@@ -188,7 +189,7 @@ func (r *roomy) Write(p []byte) (int, error) {
 	return r.got.Write(p)
 }
 
-// wantWriterError writes a body to a client that disconnects after half of it.
+// wantWriterError writes a body to a client that disconnects after half of the bytes.
 func wantWriterError(t *testing.T, body db.Body, size int) {
 	t.Helper()
 	n, err := body.WriteTo(&leaver{room: size / 2})
@@ -230,12 +231,12 @@ func testClosedBody(t *testing.T, s db.Store) {
 	read(t, body, 100)
 	closeBody(t, body)
 	wantNoBytes(t, body)
-	body.Close() // may say that it is closed, must not crash
+	body.Close() // may return an error, but must not crash
 	wantNoBytes(t, body)
 }
 
-// wantNoBytes fails if a closed body still returns bytes, or io.EOF as if it had been
-// read to its end.
+// wantNoBytes fails if a closed body still returns bytes. It also fails if the body
+// returns io.EOF, as a body does that was read to its end.
 func wantNoBytes(t *testing.T, body db.Body) {
 	t.Helper()
 	p := make([]byte, 10)

@@ -67,14 +67,15 @@ func testClosedStore(t *testing.T, s db.Store) {
 	}
 }
 
-// testClosedStoreBodies reads bodies after the store was closed. An engine that maps a
-// file into memory must not touch it any more: that crashes, and no recover helps.
+// testClosedStoreBodies reads bodies after the store was closed. If an engine maps a
+// file into memory, it must not read the map after Close: the process would crash, and
+// recover does not help.
 func testClosedStoreBodies(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, large))
 	small := create(t, s, "small.png", content(2, 1000))
 	putVariant(t, s, small.SHA256, "w=1", content(3, large), ample)
 	fresh, begun, deleted := openBody(t, s, "cat.png"), openBody(t, s, "cat.png"), openBody(t, s, "cat.png")
-	whole := openBody(t, s, "small.png") // of which an engine may hold all
+	whole := openBody(t, s, "small.png") // an engine may have all its bytes in memory
 	copied := openVariant(t, s, small.SHA256, "w=1")
 	for _, body := range []db.Body{begun, deleted, whole} {
 		read(t, body, 100)
@@ -90,12 +91,12 @@ func testClosedStoreBodies(t *testing.T, s db.Store) {
 		if n, err := io.Copy(io.Discard, body); err == nil {
 			t.Errorf("Variant of body %d after Close: got %d bytes and nil, want an error", i, n)
 		}
-		body.Close() // may fail, must not crash
+		body.Close() // may return an error, but must not crash
 	}
 }
 
-// testCloseDuringPut: Close waits for an upload or ends it. Neither waits for the other
-// for ever.
+// testCloseDuringPut: Close waits for an upload or ends the upload. But the two must
+// not wait for each other for ever.
 func testCloseDuringPut(t *testing.T, s db.Store) {
 	body := newGate(t, content(1, 3<<20), 2<<20)
 	var calls sync.WaitGroup
@@ -111,7 +112,7 @@ func testCloseDuringPut(t *testing.T, s db.Store) {
 			t.Errorf("Close during Put: %v", err)
 		}
 	})
-	time.Sleep(10 * time.Millisecond) // Close is on its way, most likely
+	time.Sleep(10 * time.Millisecond) // most likely, Close has begun by now
 	body.release()
 	calls.Wait()
 }
@@ -140,7 +141,7 @@ func testCloseUnderLoad(t *testing.T, s db.Store) {
 					}
 					return
 				}
-				io.Copy(io.Discard, body) // may break off at any byte
+				io.Copy(io.Discard, body) // may end with an error at any byte
 				body.Close()
 				continue
 			}

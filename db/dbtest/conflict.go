@@ -10,7 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// numbered returns the first n names that images get which are stored under name.
+// numbered returns n names. These are the names that n images get if all of them are
+// stored as `name`.
 func numbered(name string, n int) []string {
 	names := []string{name}
 	for i := 2; i <= n; i++ {
@@ -19,8 +20,8 @@ func numbered(name string, n int) []string {
 	return names
 }
 
-// fill stores n images under the same name, which get the names of numbered, and
-// returns them.
+// fill stores n images under the same name. They get the names of numbered. fill
+// returns the images.
 func fill(t *testing.T, s db.Store, name string, n int) (images []db.Image) {
 	t.Helper()
 	for i, want := range numbered(name, n) {
@@ -44,8 +45,9 @@ func testRename(t *testing.T, s db.Store) {
 	fill(t, s, "кот.tar.gz", 3)
 	wantConsistent(t, s)
 
-	// cat-2.png is a name like any other. A free name is used, whatever its numbers
-	// have.
+	// cat-2.png is a name like any other. If it is taken, a new image with this name
+	// gets the name cat-2-2.png. A free name such as cat.png is used, even if cat-2.png
+	// has the same bytes.
 	img := put(t, s, "cat-2.png", []byte("wants the number"), db.PutOptions{}, db.Created)
 	if want := "cat-2-2.png"; img.Name != want {
 		t.Errorf("Put(%q): got name %q, want %q", "cat-2.png", img.Name, want)
@@ -55,8 +57,8 @@ func testRename(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRenameAgain repeats uploads whose response was lost. Each one gets the name it
-// got before, and no cat-21.png appears.
+// testRenameAgain repeats uploads whose response was lost. Each image gets the same
+// name as before, and no image gets the name cat-21.png.
 func testRenameAgain(t *testing.T, s db.Store) {
 	images := fill(t, s, "cat.png", 20)
 	for i, img := range images {
@@ -65,8 +67,8 @@ func testRenameAgain(t *testing.T, s db.Store) {
 	}
 	wantUsage(t, s, sum(images))
 
-	// The same bytes under a name that is not a number of this one are not a
-	// repeated upload.
+	// The name of this image is not cat.png with a number. So an upload of its bytes as
+	// cat.png is not a repeated upload.
 	create(t, s, "dog.png", []byte("dog"))
 	img := put(t, s, "cat.png", []byte("dog"), db.PutOptions{}, db.Created)
 	if want := "cat-21.png"; img.Name != want {
@@ -74,8 +76,8 @@ func testRenameAgain(t *testing.T, s db.Store) {
 	}
 }
 
-// testRenameGap: after some images were deleted, any free number is allowed. The same
-// bytes still get the name that they have.
+// testRenameGap: after some images were deleted, a new image may get any free number.
+// Bytes that are already stored under a number keep this name.
 func testRenameGap(t *testing.T, s db.Store) {
 	fill(t, s, "cat.png", 9)
 	for i, gap := range []string{"cat-9.png", "cat-3.png", "cat-7.png", "cat-2.png"} {
@@ -91,11 +93,11 @@ func testRenameGap(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRenameLong: the name has no space for a number, so it is cut.
+// testRenameLong: the name is so long that it must be cut to get a number.
 func testRenameLong(t *testing.T, s db.Store) {
 	for _, name := range []string{
 		strings.Repeat("n", db.MaxNameBytes-4) + ".png",
-		strings.Repeat("m", db.MaxNameBytes-6) + ".png", // room for -2, not for -10
+		strings.Repeat("m", db.MaxNameBytes-6) + ".png", // there is space for -2, but not for -10
 		strings.Repeat("猫", db.MaxNameBytes/3),
 	} {
 		images := fill(t, s, name, 12)
@@ -107,7 +109,8 @@ func testRenameLong(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRenameMany is a page on which a user pastes image.png all day.
+// testRenameMany stores many images under one name. A user who pastes image.png all day
+// does this.
 func testRenameMany(t *testing.T, s db.Store) {
 	const n, workers = 304, 8
 	race(workers, func(w int) {
@@ -136,13 +139,13 @@ func testReplace(t *testing.T, s db.Store) {
 	o := db.PutOptions{Conflict: db.Replace}
 	former := put(t, s, "cat.png", content(1, 2<<20), o, db.Created)
 	create(t, s, "dog.png", content(2, 100))
-	latter := put(t, s, "cat.png", content(2, 100), o, db.Replaced) // bytes known already
+	latter := put(t, s, "cat.png", content(2, 100), o, db.Replaced) // these bytes are already stored
 	wantStored(t, s, latter, content(2, 100))
 	if latter.Uploaded.Before(former.Uploaded) {
 		t.Errorf("Uploaded: got %v, want not before the former image's %v", latter.Uploaded, former.Uploaded)
 	}
 	wantUsage(t, s, db.Usage{Images: 2, Bytes: 200, Blobs: 1, Stored: 100})
-	put(t, s, "cat.png", content(1, 2<<20), o, db.Replaced) // and back
+	put(t, s, "cat.png", content(1, 2<<20), o, db.Replaced) // the bytes from before the replacement
 	wantConsistent(t, s)
 }
 
@@ -157,8 +160,8 @@ func testFail(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{img}))
 }
 
-// testUnchanged: the same bytes under the same name are no conflict. The image does not
-// change, and neither does its upload time.
+// testUnchanged: the same bytes under the same name are no conflict. The image and its
+// upload time do not change.
 func testUnchanged(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, 3 << 20} {
 		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
@@ -218,8 +221,8 @@ func testSameBytesRace(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// raceToPut has n callers put data(i) under name at once. It counts the outcomes and
-// collects the errors.
+// raceToPut starts n callers, and each of them stores data(i) under `name` at the same
+// time. raceToPut counts the outcomes and collects the errors.
 func raceToPut(t *testing.T, s db.Store, n int, name string, o db.PutOptions, data func(i int) []byte) (map[db.Outcome]int, []error) {
 	t.Helper()
 	var mu sync.Mutex

@@ -1,6 +1,7 @@
-// Package dbtest tests that an engine does what [db.Store] says. Every engine passes the
-// same tests. The test of an engine calls [Run]; also [RunReopen] if its images are there
-// after the process has ended; and [RunBackup] if it is a db.Backuper.
+// Package dbtest tests that an engine does what [db.Store] says. Every engine must pass
+// the same tests. The test of an engine calls [Run]. If images are still stored after
+// the process has ended, it also calls [RunReopen]. If the engine is a db.Backuper, it
+// also calls [RunBackup].
 package dbtest
 
 import (
@@ -10,8 +11,8 @@ import (
 	"imageserver/db"
 )
 
-// suite is in the order to read it: first what one caller sees, then what several
-// callers do to each other.
+// suite has all tests, in the order in which to read them: first what one caller sees,
+// and then what several callers at the same time see.
 var suite = []struct {
 	name string
 	test func(t *testing.T, s db.Store)
@@ -151,8 +152,8 @@ var suite = []struct {
 	{"Close/Load", testCloseUnderLoad},
 }
 
-// Run tests an engine. open opens an empty store, a new one for each subtest. Run
-// closes it. The subtests run in parallel.
+// Run tests an engine. `open` opens an empty store. Run calls `open` for each subtest,
+// and closes all stores. The subtests run in parallel.
 func Run(t *testing.T, open func(t *testing.T) db.Store) {
 	for _, c := range suite {
 		t.Run(c.name, func(t *testing.T) {
@@ -164,10 +165,10 @@ func Run(t *testing.T, open func(t *testing.T) db.Store) {
 	}
 }
 
-// RunReopen tests that an engine keeps what it acknowledged. place makes an empty place
-// for one store, and returns the function that opens the store at that place. RunReopen
-// calls that function again only after it has closed the store from the call before. It
-// closes all stores.
+// RunReopen tests that an engine does not lose what it acknowledged. `place` makes an
+// empty place for one store, and returns a function that opens the store at that place.
+// RunReopen may call this function several times, but only after it has closed the
+// store of the call before. It closes all stores.
 func RunReopen(t *testing.T, place func(t *testing.T) (open func() db.Store)) {
 	for _, c := range reopenSuite {
 		t.Run(c.name, func(t *testing.T) {
@@ -183,8 +184,8 @@ func RunReopen(t *testing.T, place func(t *testing.T) (open func() db.Store)) {
 	}
 }
 
-// closeLater closes s when t ends. A test may have closed it already: then a second
-// Close returns nil or ErrClosed.
+// closeLater closes s when t ends. If the test has already closed s, this second Close
+// must return nil or ErrClosed.
 func closeLater(t *testing.T, s db.Store) {
 	t.Helper()
 	t.Cleanup(func() {

@@ -7,7 +7,8 @@ import (
 	"imageserver/db"
 )
 
-// testDedup: equal bytes are stored once, until their last name is deleted.
+// testDedup: equal bytes are stored once, until the last image with these bytes is
+// deleted.
 func testDedup(t *testing.T, s db.Store) {
 	const n = 5
 	for i, size := range []int{0, 100, 3 << 20} {
@@ -27,7 +28,7 @@ func testDedup(t *testing.T, s db.Store) {
 			wantUsage(t, s, sum(images))
 		}
 
-		// To replace an image removes the last name, too.
+		// A Put that replaces an image also removes the last image with these bytes.
 		img := create(t, s, "cat.png", data)
 		wantStored(t, s, img, data)
 		put(t, s, "cat.png", content(100, 200), db.PutOptions{Conflict: db.Replace}, db.Replaced)
@@ -37,10 +38,11 @@ func testDedup(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testDedupConcurrent has several callers store and delete the same few contents, each
-// under a name of its own and all under a shared name. A caller must be able to read
-// what it has just stored under its own name, although others delete the same bytes. An
-// engine that counts names outside the transaction loses them.
+// testDedupConcurrent: several callers store and delete the same few contents. Each
+// caller uses its own names, and all callers use a shared name. What a caller has just
+// stored under its own name must be readable, although other callers delete the same
+// bytes. If an engine counts the names of a content outside the transaction, it loses
+// bytes here.
 func testDedupConcurrent(t *testing.T, s db.Store) {
 	const callers, rounds = 8, 9
 	contents := [][]byte{content(1, 50), content(2, 70<<10), content(3, 1<<20+5)}
@@ -65,7 +67,7 @@ func testDedupConcurrent(t *testing.T, s db.Store) {
 				if err := s.Delete(t.Context(), own, db.DeleteOptions{}); err != nil {
 					t.Errorf("Delete: %v", err)
 				}
-				s.Delete(t.Context(), "shared.png", db.DeleteOptions{}) // may be gone already
+				s.Delete(t.Context(), "shared.png", db.DeleteOptions{}) // another caller may have deleted the image
 			}
 			wantRest(t, "body", body, data)
 			body.Close()

@@ -17,7 +17,7 @@ func testDelete(t *testing.T, s db.Store) {
 		wantError(t, "Delete again", s.Delete(t.Context(), "cat.png", db.DeleteOptions{}), db.ErrNotFound)
 		wantUsage(t, s, db.Usage{})
 
-		again := create(t, s, "cat.png", content(uint64(i), size)) // name and bytes are free
+		again := create(t, s, "cat.png", content(uint64(i), size)) // now the name is free, and the bytes are not stored
 		if again.Uploaded.Before(former.Uploaded) {
 			t.Errorf("Uploaded: got %v, want not before the deleted image's %v", again.Uploaded, former.Uploaded)
 		}

@@ -19,14 +19,14 @@ func wantDeleteKey(t *testing.T, s db.Store, img db.Image) {
 	wantImage(t, "ByDeleteKeyHash", got, img)
 }
 
-// wantNoDeleteKey fails if an image has this hash of a delete key.
+// wantNoDeleteKey fails if ByDeleteKeyHash finds an image for this hash.
 func wantNoDeleteKey(t *testing.T, s db.Store, keyHash db.Digest) {
 	t.Helper()
 	_, err := s.ByDeleteKeyHash(t.Context(), keyHash)
 	wantError(t, "ByDeleteKeyHash", err, db.ErrNotFound)
 }
 
-// withDeleteKey stores data under a name that is free, with a delete key.
+// withDeleteKey stores an image under a free name, with a delete key.
 func withDeleteKey(t *testing.T, s db.Store, name string, data []byte, keyHash db.Digest) db.Image {
 	t.Helper()
 	img := put(t, s, name, data, db.PutOptions{DeleteKeyHash: keyHash}, db.Created)
@@ -36,7 +36,8 @@ func withDeleteKey(t *testing.T, s db.Store, name string, data []byte, keyHash d
 	return img
 }
 
-// testDeleteKey finds images by their whole hashes, and none by the zero hash.
+// testDeleteKey finds images by the whole hash of their delete keys. For the zero hash
+// it finds no image.
 func testDeleteKey(t *testing.T, s db.Store) {
 	keyHashes := []db.Digest{{1}, {1, 31: 1}, {31: 1}, {2}, {0xff}}
 	var images []db.Image
@@ -94,8 +95,9 @@ func testDeleteKeyDead(t *testing.T, s db.Store) {
 	wantDeleteKey(t, s, dog)
 }
 
-// testDeleteKeyUnchanged: a client that sends the bytes of a stored image cannot delete
-// that image, and changes nobody's delete key.
+// testDeleteKeyUnchanged: a client sends the bytes of a stored image, with another
+// delete key or none. The client must not get the right to delete that image, and the
+// delete key of the image does not change.
 func testDeleteKeyUnchanged(t *testing.T, s db.Store) {
 	data := content(1, 100)
 	cat := withDeleteKey(t, s, "cat.png", data, db.Digest{1})
@@ -129,8 +131,9 @@ func testDeleteKeyMoves(t *testing.T, s db.Store) {
 	wantNoDeleteKey(t, s, keyHash)
 }
 
-// testDeleteKeyDelete: callers with one delete key find the image and delete it, while
-// others store their own images under its name. Those must stay.
+// testDeleteKeyDelete: several callers have the delete key of one image, find the
+// image, and delete it. At the same time, other callers store their own images under
+// the same name. The images of the other callers must stay.
 func testDeleteKeyDelete(t *testing.T, s db.Store) {
 	for round := range 5 {
 		keyHash := db.Digest{1, byte(round)}

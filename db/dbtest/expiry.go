@@ -11,18 +11,19 @@ import (
 	"imageserver/db"
 )
 
-// The tests of this file need no clock of their own. An image that has
-// expired before it is stored is never found. One that expires in an hour
-// exists until the test ends.
+// The tests in this file use the real clock. If an image has expired before it is
+// stored, it is never found. If an image expires in an hour, it exists until the test
+// ends.
 
-// past and future return times before and after the test.
+// past returns a time before the test, and future a time after the test.
 func past() time.Time   { return time.Now().Add(-time.Hour) }
 func future() time.Time { return time.Now().Add(time.Hour).Round(0) }
 
-// ending returns the options for an image that expires at a time.
+// ending returns the options for an image that expires at this time.
 func ending(at time.Time) db.PutOptions { return db.PutOptions{Expires: at} }
 
-// testExpiryKept: the expiry is returned as it was given, to the nanosecond, in UTC.
+// testExpiryKept: the store returns the expiry that was given, to the nanosecond and in
+// UTC.
 func testExpiryKept(t *testing.T, s db.Store) {
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) } // with Go's monotonic clock
 	var images []db.Image
@@ -49,8 +50,9 @@ func testExpiryKept(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum(images))
 }
 
-// testExpiryInspected: Inspect gets the expiry of the options and may set another,
-// because a client may send it after the bytes. It cannot change other fields.
+// testExpiryInspected: Inspect gets the expiry of the options and may set another
+// expiry, because a client may send the expiry after the bytes. Inspect cannot change
+// other fields.
 func testExpiryInspected(t *testing.T, s db.Store) {
 	early, late := future(), future().Add(time.Hour)
 	for i, c := range []struct{ given, set time.Time }{{early, late}, {late, early}, {early, time.Time{}}, {time.Time{}, early}} {
@@ -69,8 +71,8 @@ func testExpiryInspected(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpired: no method returns what has expired, from that moment on, and it is swept
-// soon.
+// testExpired: from the moment at which an image expires, no method returns it. Soon
+// after that, the store deletes it.
 func testExpired(t *testing.T, s db.Store) {
 	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
 	for i, size := range []int{0, 100, 3 << 20} {
@@ -101,8 +103,9 @@ func wantNoTrace(t *testing.T, s db.Store, name string, keyHash db.Digest) {
 	wantError(t, "Restore", err, db.ErrNotFound)
 }
 
-// testExpiryOnTime watches an image until it expires: it exists until then, and no
-// method returns it from then on. A call during that moment may do either.
+// testExpiryOnTime watches an image until it expires. The image exists until then.
+// After that, no method returns it. During the moment at which it expires, a call may
+// or may not return it.
 func testExpiryOnTime(t *testing.T, s db.Store) {
 	keyHash := db.Digest{1}
 	lasting := put(t, s, "lasting.png", content(1, 100), ending(time.Now().Add(20*time.Second)), db.Created)
@@ -142,8 +145,9 @@ func testExpiryOnTime(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpirySwept waits for images that expire in another order than they were stored
-// in. Meanwhile it calls only Usage.
+// testExpirySwept waits for images that expire in another order than the order in which
+// they were stored. Meanwhile it calls only Usage, so the store must delete them by
+// itself.
 func testExpirySwept(t *testing.T, s db.Store) {
 	lasting := put(t, s, "lasting.png", content(9, 100), ending(future()), db.Created)
 	for i, ms := range []int{60, 30, 90, 10, 61} {
@@ -154,10 +158,10 @@ func testExpirySwept(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testExpiredName: the name of an expired image is free for everything.
+// testExpiredName: the name of an expired image is free for every method.
 func testExpiredName(t *testing.T, s db.Store) {
 	former, latter := content(1, 2<<20), content(2, 100)
-	for _, data := range [][]byte{latter, former} { // other bytes and the same ones
+	for _, data := range [][]byte{latter, former} { // first other bytes, and then the same bytes
 		for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
 			put(t, s, "cat.png", former, ending(past()), db.Created)
 			img := put(t, s, "cat.png", data, db.PutOptions{Conflict: conflict, Allow: demand(nil), TrashTTL: time.Hour}, db.Created)
@@ -187,7 +191,7 @@ func testExpiredName(t *testing.T, s db.Store) {
 	wantUsageSoon(t, s, db.Usage{})
 }
 
-// testExpiredNumber: the numbers of a name are free too after their images expired. A
+// testExpiredNumber: a name with a number is also free after its image expired. A
 // repeated upload does not get the expired image.
 func testExpiredNumber(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
@@ -203,8 +207,8 @@ func testExpiredNumber(t *testing.T, s db.Store) {
 	wantUsageSoon(t, s, sum([]db.Image{cat, again}))
 }
 
-// testExpiryUnchanged: storing the same bytes again gives an image the later expiry of
-// the two, and changes nothing else.
+// testExpiryUnchanged: if the same bytes are stored again, the image gets the later one
+// of the two expiries, and nothing else changes.
 func testExpiryUnchanged(t *testing.T, s db.Store) {
 	never, soon, late := time.Time{}, future(), future().Add(time.Hour)
 	data := content(1, 2<<20)
@@ -219,7 +223,7 @@ func testExpiryUnchanged(t *testing.T, s db.Store) {
 		{soon, past(), soon},
 		{never, past(), never},
 	} {
-		for _, name := range []string{"cat.png", "dog.png"} { // which takes the name dog-2.png
+		for _, name := range []string{"cat.png", "dog.png"} { // the image dog.png gets the name dog-2.png
 			img := put(t, s, name, data, db.PutOptions{Expires: c.first, DeleteKeyHash: db.Digest{7}}, db.Created)
 			for range 2 {
 				again := put(t, s, name, data, db.PutOptions{Expires: c.again, DeleteKeyHash: db.Digest{8}}, db.Unchanged)
@@ -234,10 +238,11 @@ func testExpiryUnchanged(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpiryExtended: an image does not expire at its former time.
+// testExpiryExtended: after an image got a later expiry, it does not expire at its
+// former time.
 func testExpiryExtended(t *testing.T, s db.Store) {
 	data := content(1, 100_000)
-	for d := 50 * time.Millisecond; ; d *= 2 { // until the second Put comes in time
+	for d := 50 * time.Millisecond; ; d *= 2 { // until the second Put comes before the image expires
 		first := put(t, s, "cat.png", data, ending(time.Now().Add(d)), db.Created)
 		img, outcome, err := tryPut(t.Context(), s, "cat.png", data, ending(future()))
 		if err != nil {
@@ -245,7 +250,9 @@ func testExpiryExtended(t *testing.T, s db.Store) {
 		}
 		if outcome == db.Unchanged {
 			put(t, s, "dog.png", content(2, 100), ending(first.Expires.Add(time.Millisecond)), db.Created)
-			wantUsageSoon(t, s, sum([]db.Image{img})) // the dog is swept, and so would the cat be
+			// When dog.png is deleted, cat.png would be deleted, too, if its later expiry
+			// had no effect.
+			wantUsageSoon(t, s, sum([]db.Image{img}))
 			wantStored(t, s, img, data)
 			return
 		}
@@ -253,8 +260,8 @@ func testExpiryExtended(t *testing.T, s db.Store) {
 	}
 }
 
-// testExpiryShared: bytes are deleted with the last of their names, however that is
-// deleted. Open bodies stay readable.
+// testExpiryShared: bytes are deleted when the last image with these bytes is deleted,
+// for whatever reason. Open bodies stay readable.
 func testExpiryShared(t *testing.T, s db.Store) {
 	data := content(1, large)
 	soon := func() db.PutOptions { return ending(time.Now().Add(100 * time.Millisecond)) }
@@ -271,7 +278,7 @@ func testExpiryShared(t *testing.T, s db.Store) {
 	remove(t, s, "lasting.png")
 	wantUsageSoon(t, s, db.Usage{})
 	wantNoVariant(t, s, lasting.SHA256, "w=1")
-	create(t, s, "dog.png", content(3, large)) // may use the space of the bytes
+	create(t, s, "dog.png", content(3, large)) // may use the space of the deleted bytes
 	wantRest(t, "body not read before", fresh, data)
 	wantRest(t, "body read in part before", begun, data[1000:])
 	closeBody(t, fresh)

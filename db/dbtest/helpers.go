@@ -18,7 +18,7 @@ import (
 	"imageserver/db"
 )
 
-// content returns size bytes without a pattern, the same ones for the same seed.
+// content returns `size` bytes without a pattern. The same seed gives the same bytes.
 func content(seed uint64, size int) []byte {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
@@ -27,7 +27,8 @@ func content(seed uint64, size int) []byte {
 	return data
 }
 
-// race calls f(0) to f(n-1) all at once, and waits for them.
+// race calls f(0) to f(n-1), all at the same time. It returns when all calls have
+// returned.
 func race(n int, f func(i int)) {
 	var calls sync.WaitGroup
 	start := make(chan struct{})
@@ -52,7 +53,7 @@ func tryPut(ctx context.Context, s db.Store, name string, data []byte, o db.PutO
 	}
 }
 
-// put stores data, which must succeed with the outcome wanted.
+// put stores data, and fails unless Put succeeds with the outcome `want`.
 func put(t *testing.T, s db.Store, name string, data []byte, o db.PutOptions, want db.Outcome) db.Image {
 	t.Helper()
 	img, got, err := tryPut(t.Context(), s, name, data, o)
@@ -85,7 +86,7 @@ func create(t *testing.T, s db.Store, name string, data []byte) db.Image {
 	return img
 }
 
-// remove deletes the image under name, which must exist.
+// remove deletes the image with this name. The image must exist.
 func remove(t *testing.T, s db.Store, name string) {
 	t.Helper()
 	if err := s.Delete(t.Context(), name, db.DeleteOptions{}); err != nil {
@@ -93,7 +94,8 @@ func remove(t *testing.T, s db.Store, name string) {
 	}
 }
 
-// openBody returns the body of an image. It is closed when t ends, if not before.
+// openBody returns the body of an image. The body is closed when t ends, if it was not
+// closed before.
 func openBody(t *testing.T, s db.Store, name string) db.Body {
 	t.Helper()
 	_, body, err := s.Get(t.Context(), name)
@@ -104,7 +106,7 @@ func openBody(t *testing.T, s db.Store, name string) db.Body {
 	return body
 }
 
-// closeBody closes body, which must succeed.
+// closeBody closes body, and fails if Close returns an error.
 func closeBody(t *testing.T, body db.Body) {
 	t.Helper()
 	if err := body.Close(); err != nil {
@@ -122,8 +124,8 @@ func read(t *testing.T, body io.Reader, n int) []byte {
 	return data
 }
 
-// load returns the image under name and its bytes. Goroutines can call it too: it does
-// not end the test.
+// load returns the image with this name and its bytes. It returns an error instead of
+// ending the test, so goroutines of a test can call it, too.
 func load(ctx context.Context, s db.Store, name string) (db.Image, []byte, error) {
 	img, body, err := s.Get(ctx, name)
 	if err != nil {
@@ -134,8 +136,8 @@ func load(ctx context.Context, s db.Store, name string) (db.Image, []byte, error
 	return img, data, err
 }
 
-// verify returns the image under name after it has read all of it. It returns an error
-// if the bytes are not those of the image.
+// verify returns the image with this name after it has read all bytes. If the bytes are
+// not those of the image, it returns an error.
 func verify(ctx context.Context, s db.Store, name string) (db.Image, error) {
 	img, body, err := s.Get(ctx, name)
 	if err != nil {
@@ -145,8 +147,8 @@ func verify(ctx context.Context, s db.Store, name string) (db.Image, error) {
 	return img, verifyBody(img, body)
 }
 
-// verifyBody reads the body of img. It returns an error if the bytes are not those of
-// img.
+// verifyBody reads the body of `img`. If the bytes are not those of `img`, it returns
+// an error.
 func verifyBody(img db.Image, body io.WriterTo) error {
 	hash := sha256.New()
 	n, err := body.WriteTo(hash)
@@ -183,7 +185,7 @@ func sumWith(images, trash []db.Image) (u db.Usage) {
 	return u
 }
 
-// listAll lists all pages from o on.
+// listAll returns the images of all pages. The first page is that of the options o.
 func listAll(t *testing.T, s db.Store, o db.ListOptions) (all []db.Image) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -201,7 +203,7 @@ func listAll(t *testing.T, s db.Store, o db.ListOptions) (all []db.Image) {
 	}
 }
 
-// listPage returns one page, which must have at most o.Limit images.
+// listPage returns one page. It fails if the page has more than o.Limit images.
 func listPage(t *testing.T, s db.Store, o db.ListOptions) (page []db.Image, next string) {
 	t.Helper()
 	page, next, err := s.List(t.Context(), o)

@@ -10,12 +10,12 @@ import (
 	"imageserver/db"
 )
 
-// testInspectSees: Inspect can read all bytes in any order, and gets what is already
-// known about the image.
+// testInspectSees: Inspect can read all bytes in any order, and gets what the store
+// already knows about the image.
 func testInspectSees(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, 128<<10 + 64, 1<<20 + 1, 5<<20 + 7} {
 		data := content(uint64(i), size)
-		name := fmt.Sprintf("%d de\u0301.png", size) // not in normal form C: what Inspect sees is
+		name := fmt.Sprintf("%d de\u0301.png", size) // not in normal form C; Inspect gets the name in form C
 		calls := 0
 		img := put(t, s, name, data, db.PutOptions{Inspect: func(r io.ReaderAt, img *db.Image) error {
 			calls++
@@ -28,7 +28,7 @@ func testInspectSees(t *testing.T, s db.Store) {
 			for _, r2 := range ranges(size) {
 				wantReadAt(t, r, data, r2.off, r2.n)
 			}
-			wantAbsent(t, s, img.Name) // staged, not visible; and no lock is held meanwhile
+			wantAbsent(t, s, img.Name) // the bytes are stored, but not visible; and no lock blocks this call
 			img.ContentType, img.Width, img.Height = "image/x-test", size, 7
 			return nil
 		}}, db.Created)
@@ -49,8 +49,8 @@ func describe(_ io.ReaderAt, img *db.Image) error {
 	return nil
 }
 
-// testInspectRefuses: bytes that Inspect refuses are not stored, also if they would
-// have replaced an image, and also if another image has them.
+// testInspectRefuses: bytes that Inspect refuses are not stored. This is also true if
+// they would have replaced an image, or if another image has the same bytes.
 func testInspectRefuses(t *testing.T, s db.Store) {
 	errNoImage := errors.New("not an image")
 	refuse := func(io.ReaderAt, *db.Image) error { return errNoImage }

@@ -9,11 +9,11 @@ import (
 	"imageserver/db"
 )
 
-// The tests of this file read bodies while the store changes. An engine that returns
-// mapped memory, or frees bytes with their last name, returns bytes of other images
-// here, or crashes.
+// The tests in this file read bodies while the store changes. Some engines return
+// mapped memory, or delete bytes when the last image with the bytes is deleted. If such
+// an engine has a fault, it crashes here, or returns bytes of other images.
 
-// large is a size for which every engine needs several reads.
+// large is a number of bytes for which every engine needs several reads.
 const large = 2<<20 + 17
 
 func testBodyOfReplaced(t *testing.T, s db.Store) {
@@ -52,8 +52,8 @@ func testBodyOfDeleted(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testBodyDuringGrowth: when a file grows, its memory map moves. A body with an open
-// transaction or a lock would keep the file from growing.
+// testBodyDuringGrowth: if a file becomes longer, its memory map moves. If a body kept
+// a transaction or a lock, the file could not become longer.
 func testBodyDuringGrowth(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)
@@ -70,27 +70,27 @@ func testBodyDuringGrowth(t *testing.T, s db.Store) {
 	wantRest(t, "after", body, data[5000:])
 }
 
-// testTwoBodies closes one of two bodies of a deleted image, twice. An engine that
-// counts readers must not count the other body as closed.
+// testTwoBodies opens two bodies of a deleted image, and closes one of them twice. If
+// an engine counts readers, it must not count the other body as closed.
 func testTwoBodies(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)
 	one, two := openBody(t, s, "cat.png"), openBody(t, s, "cat.png")
-	for range 3 { // in turns: neither moves the other
+	for range 3 { // one after the other: a read of one body does not move the other body
 		wantBytes(t, "one", read(t, one, 100), read(t, two, 100))
 	}
 	remove(t, s, "cat.png")
 	closeBody(t, one)
 	one.Close()
-	create(t, s, "dog.png", content(2, large)) // gives the engine a moment to sweep in
+	create(t, s, "dog.png", content(2, large)) // gives the engine time to delete the old bytes
 	wantRest(t, "two", two, data[300:])
 	closeBody(t, two)
 	wantAbsent(t, s, "cat.png")
 	wantConsistent(t, s)
 }
 
-// testBodyOfRevived stores the bytes of a deleted image again while a body of it is
-// open. When the body is closed, the bytes belong to an image and must stay.
+// testBodyOfRevived opens a body of an image, deletes the image, and stores its bytes
+// again. When the body is closed, the bytes belong to an image again, and must stay.
 func testBodyOfRevived(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)
@@ -113,7 +113,7 @@ func testBodyOfRevived(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testManyBodies leaves bodies open while everything is deleted and other images use
+// testManyBodies keeps bodies open while all images are deleted and other images use
 // the space.
 func testManyBodies(t *testing.T, s db.Store) {
 	const n = 24

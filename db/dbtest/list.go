@@ -10,8 +10,9 @@ import (
 	"imageserver/db"
 )
 
-// testListOrder: the newest image is first. Callers at once can get the same time from
-// an engine. Then the bytes of the names decide.
+// testListOrder: the newest image is first. If several callers store images at the same
+// time, an engine can give their images the same time. Then the images are in the order
+// of the bytes of their names.
 func testListOrder(t *testing.T, s db.Store) {
 	var images []db.Image
 	for i, name := range []string{"m.png", "b.png", "z.png", "a.png", "B.png", "é.png", "b-2.png"} {
@@ -102,13 +103,13 @@ func testListMatch(t *testing.T, s db.Store) {
 	}
 }
 
-// testListReplaced: a replaced image moves to the front of the list. An Unchanged one
-// keeps its position.
+// testListReplaced: if a Put replaces an image, the image moves to the front of the
+// list. If the Outcome is Unchanged, the image keeps its position.
 func testListReplaced(t *testing.T, s db.Store) {
 	for i, name := range []string{"a.png", "b.png", "c.png"} {
 		create(t, s, name, content(uint64(i), 100))
 	}
-	time.Sleep(5 * time.Millisecond) // more than a clock's step
+	time.Sleep(5 * time.Millisecond) // longer than a step of the clock
 	before := listAll(t, s, db.ListOptions{Limit: 10})
 	put(t, s, "b.png", content(1, 100), db.PutOptions{}, db.Unchanged)
 	wantImages(t, "List after nothing changed", listAll(t, s, db.ListOptions{Limit: 10}), before)

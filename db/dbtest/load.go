@@ -10,8 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// testLoad has several callers do everything at once with a few names. All results must
-// be consistent at every moment, and at the end.
+// testLoad: several callers make all kinds of calls at the same time, with a few names.
+// At every moment, and at the end, all results must be consistent.
 func testLoad(t *testing.T, s db.Store) {
 	const callers, steps = 8, 50
 	race(callers, func(i int) {
@@ -25,7 +25,7 @@ func testLoad(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// step makes one random call, and returns what is wrong with the result.
+// step makes one random call. It returns an error if the result is wrong.
 func step(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	sizes := []int{0, 100, 20_000, 130_000, 1<<20 + 1}
 	name := fmt.Sprintf("%d.png", rnd.IntN(6))
@@ -64,7 +64,7 @@ func step(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	}
 }
 
-// unless returns err, or nil if err is allowed.
+// unless returns err, or nil if err is one of the allowed errors.
 func unless(err, mayBe error) error {
 	if errors.Is(err, mayBe) {
 		return nil

@@ -37,7 +37,7 @@ type answer struct {
 	outcome db.Outcome
 }
 
-// refuses reports whether a Put must return ErrExists.
+// refuses reports whether a Put with these arguments must return ErrExists.
 func (m model) refuses(name string, digest db.Digest, conflict db.Conflict) bool {
 	e, taken := m[name]
 	return conflict == db.Fail && taken && e.img.SHA256 != digest
@@ -57,10 +57,10 @@ func (m model) allows(got answer, name string, digest db.Digest, conflict db.Con
 	return db.IsNumbered(name, got.name) && m.allowsNumber(got, name, digest)
 }
 
-// allowsNumber is allows for a name that has other bytes, so that the image gets a
-// number. If one of the numbers already has the bytes, the Put may be the repetition of
-// one whose response was lost: nothing changes. Otherwise the image gets the next
-// number, or any free one if some were deleted.
+// allowsNumber does the same as allows if the name has other bytes. Then the image gets
+// a name with a number. If an image under such a name already has the bytes, the Put
+// may repeat a Put whose response was lost, and nothing changes. Otherwise the image
+// gets the next number. If images were deleted, the image may get any free number.
 func (m model) allowsNumber(got answer, name string, digest db.Digest) bool {
 	numbers, sent := 0, false
 	for held, e := range m {
@@ -75,14 +75,14 @@ func (m model) allowsNumber(got answer, name string, digest db.Digest) bool {
 	}
 	for _, n := range numbered(name, numbers+1) {
 		if _, taken := m[n]; !taken {
-			return got.outcome == db.Created // there is a gap
+			return got.outcome == db.Created // a number before this one is free, because its image was deleted
 		}
 	}
 	return got == answer{db.Numbered(name, numbers+2), db.Created}
 }
 
-// testModel makes 900 random calls to the store and to a model of it, and compares the
-// two. DBTEST_SEED repeats a run.
+// testModel makes 900 random calls to the store and to a model of the store, and
+// compares both. To repeat a run, set DBTEST_SEED.
 func testModel(t *testing.T, s db.Store) {
 	seed := uint64(time.Now().UnixNano())
 	if v, err := strconv.ParseUint(os.Getenv("DBTEST_SEED"), 10, 64); err == nil {
@@ -145,7 +145,7 @@ func testModel(t *testing.T, s db.Store) {
 	wantUsageSoon(t, s, db.Usage{})
 }
 
-// holds reports whether an image has the content.
+// holds reports whether an image outside the trash has this content.
 func (m model) holds(digest db.Digest) bool {
 	for _, e := range m {
 		if e.img.SHA256 == digest {
@@ -187,7 +187,7 @@ func (m model) testPut(t *testing.T, s db.Store, name string, data []byte, o db.
 	m.set(t, s, stored{img, data})
 }
 
-// set enters the image that a call returned, unless it has expired.
+// set adds the image that a call returned to the model, unless the image has expired.
 func (m model) set(t *testing.T, s db.Store, e stored) {
 	t.Helper()
 	delete(m, e.img.Name)
@@ -228,7 +228,7 @@ func (m model) testGet(t *testing.T, s db.Store, name string) {
 	}
 }
 
-// wantMissing is wantAbsent without the list.
+// wantMissing does the same as wantAbsent, but does not list the images.
 func wantMissing(t *testing.T, s db.Store, name string) {
 	t.Helper()
 	if _, err := s.Stat(t.Context(), name); !errors.Is(err, db.ErrNotFound) {

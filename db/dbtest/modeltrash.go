@@ -20,12 +20,12 @@ func (m trashModel) images() (images []db.Image) {
 	return slices.SortedFunc(slices.Values(images), lastDeletedFirst)
 }
 
-// add enters an image that was just moved to the trash for the time ttl, as the store
-// shows it there.
+// add adds an image to the model after the image was moved to the trash for the
+// duration `ttl`. The model has the image as the store returns it from the trash.
 func (m *trashModel) add(t *testing.T, s db.Store, e stored, ttl time.Duration) {
 	t.Helper()
 	if ttl < time.Second {
-		return // it has left the trash by now
+		return // the image has expired in the trash by now
 	}
 	trashed := lastTrashed(t, s, e.img.Name)
 	wantImage(t, "in the trash", untrashed(trashed), e.img)
@@ -103,7 +103,7 @@ func (m model) testRestore(t *testing.T, s db.Store, name string, trash *trashMo
 	}
 }
 
-// wantMoved fails unless img is a correct result of a call that moves e to name.
+// wantMoved fails unless `img` is a correct result of a call that moves e to `name`.
 func (m model) wantMoved(t *testing.T, what, name string, conflict db.Conflict, img db.Image, outcome db.Outcome, e stored) {
 	t.Helper()
 	if !m.allows(answer{img.Name, outcome}, name, e.img.SHA256, conflict) {
@@ -119,7 +119,8 @@ func (m model) wantMoved(t *testing.T, what, name string, conflict db.Conflict, 
 	wantImage(t, what, img, want)
 }
 
-// testDeleteKey: any image that has the delete key will do.
+// testDeleteKey: if several images have the delete key, the store may return any of
+// them.
 func (m model) testDeleteKey(t *testing.T, s db.Store, keyHash db.Digest) {
 	t.Helper()
 	has := func(img db.Image) bool { return img.DeleteKeyHash == keyHash && keyHash != db.Digest{} }

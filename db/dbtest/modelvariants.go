@@ -29,12 +29,14 @@ func (c variantModel) find(source db.Digest, key string) int {
 	return slices.IndexFunc(c, func(e copied) bool { return e.source == source && e.key == key })
 }
 
-// keep deletes the variants whose source no image has any more.
+// keep deletes the variants of every content that no image has any more. `holds`
+// reports whether an image has the content `source`.
 func (c *variantModel) keep(holds func(source db.Digest) bool) {
 	*c = slices.DeleteFunc(*c, func(e copied) bool { return !holds(e.source) })
 }
 
-// put enters a variant, and drops the oldest until all are within the budget.
+// put adds a variant, and deletes the oldest variants until the others fit into the
+// budget.
 func (c *variantModel) put(e copied, budget int64) {
 	if i := c.find(e.source, e.key); i >= 0 {
 		*c = slices.Delete(*c, i, i+1)
@@ -45,8 +47,8 @@ func (c *variantModel) put(e copied, budget int64) {
 	}
 }
 
-// test reads a variant of source, or makes one of data, at random. held says whether an
-// image has the source.
+// test makes one random call: it reads a variant of `source`, or stores `data` as a
+// variant of `source`. `held` says whether an image has the content `source`.
 func (c *variantModel) test(t *testing.T, s db.Store, rnd *rand.Rand, source db.Digest, data []byte, held bool) {
 	t.Helper()
 	key := []string{"w=1", "w=2", "w=3"}[rnd.IntN(3)]

@@ -12,8 +12,8 @@ import (
 	"imageserver/db"
 )
 
-// testOddNames stores valid names that are difficult for an engine that makes keys,
-// paths or URLs of them.
+// testOddNames stores images with valid names that are difficult for an engine which
+// makes keys, paths or URLs of names.
 func testOddNames(t *testing.T, s db.Store) {
 	odd := []string{
 		"a", "0", "-", "a b.png", "photo (1).png", "a#b?c%d.png", "a%2Fb.png", "a+b&c=d.png",
@@ -45,8 +45,8 @@ func testOddNames(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testNearNames: names that begin alike, or differ only in upper and lower case, are
-// different names.
+// testNearNames: two names are different even if they begin alike, or differ only in
+// upper and lower case.
 func testNearNames(t *testing.T, s db.Store) {
 	near := []string{"cat.png", "Cat.png", "CAT.PNG", "cat.pn", "cat.png2", "cat.png-2", "cat-2.png", "cat", "ca", "cat .png", "\ufb01", "fi", "नक्ष", "नक्\u200dष", "नक्\u200cष"}
 	for _, name := range near {
@@ -72,7 +72,7 @@ func testNormalForms(t *testing.T, s db.Store) {
 		{"\uac01.png", "\u1100\u1161\u11a8.png"},         // Hangul
 		{"\u00c5.png", "\u212b.png"},                     // the Ångström sign
 		{"q\u0323\u0307.png", "q\u0307\u0323.png"},       // the order of marks
-		{"\u1e69\u00e9.png", "s\u0307\u0323e\u0301.png"}, // both
+		{"\u1e69\u00e9.png", "s\u0307\u0323e\u0301.png"}, // composed letters, and another order of marks
 	} {
 		img, outcome, err := tryPut(t.Context(), s, c.other, []byte(c.nfc), db.PutOptions{})
 		if err != nil || outcome != db.Created || img.Name != c.nfc {
@@ -100,7 +100,7 @@ func testBadNames(t *testing.T, s db.Store) {
 		"a\u202eb.png", "a\u200bb.png", "a\u200cb.png", "a\u200db.png", "a\ufeffb.png", "a\u2028b.png",
 		"\xff.png", "caf\xe9.png", "\xed\xa0\x80.png",
 		strings.Repeat("n", db.MaxNameBytes+1),
-		strings.Repeat("\u0344", db.MaxNameBytes/2), // grows in form C
+		strings.Repeat("\u0344", db.MaxNameBytes/2), // becomes longer in form C
 	} {
 		_, _, err := s.Put(t.Context(), name, strings.NewReader("bytes"), db.PutOptions{})
 		wantError(t, fmt.Sprintf("Put(%q)", name), err, db.ErrName)
@@ -117,8 +117,9 @@ func testBadNames(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testNaughtyNames stores the Big List of Naughty Strings. Each one is refused as a
-// name, or found again. CleanName makes a valid name of each.
+// testNaughtyNames uses the Big List of Naughty Strings as names. Each string is
+// refused as a name, or an image is stored and found under it. CleanName makes a valid
+// name from each string.
 func testNaughtyNames(t *testing.T, s db.Store) {
 	raw, err := os.ReadFile(filepath.Join(corpus(t), "names", "blns.json"))
 	if err != nil {
@@ -141,7 +142,7 @@ func testNaughtyNames(t *testing.T, s db.Store) {
 
 		clean := db.CleanName(name, ".png")
 		if clean == img.Name {
-			continue // it has just been tried
+			continue // this name was just tried
 		}
 		img, _, err = tryPut(t.Context(), s, clean, []byte("clean "+name), db.PutOptions{})
 		if err != nil {
@@ -153,8 +154,8 @@ func testNaughtyNames(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// corpus finds the folder shared/corpus beside the module, or skips t. The working
-// directory is that of the engine's package.
+// corpus returns the folder shared/corpus beside the module. If there is no such
+// folder, it skips t. The working directory is that of the package of the engine.
 func corpus(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -13,14 +13,14 @@ import (
 	"imageserver/db"
 )
 
-// orders has every order of a list.
+// orders has all orders of a list.
 var orders = []db.ListOptions{
 	{Sort: db.ByUploaded}, {Sort: db.ByUploaded, Reverse: true},
 	{Sort: db.ByName}, {Sort: db.ByName, Reverse: true},
 	{Sort: db.BySize}, {Sort: db.BySize, Reverse: true},
 }
 
-// inOrder compares images as o orders them.
+// inOrder compares two images in the order of o.
 func inOrder(o db.ListOptions) func(a, b db.Image) int {
 	return func(a, b db.Image) int {
 		if o.Reverse {
@@ -36,8 +36,8 @@ func inOrder(o db.ListOptions) func(a, b db.Image) int {
 	}
 }
 
-// testOrders lists images of few sizes, most of them equal, in every order, in pages of
-// every length, and with lengths that change from page to page.
+// testOrders lists images in all orders. Most of the images have the same size. It uses
+// pages of every length, and also lengths that change from page to page.
 func testOrders(t *testing.T, s db.Store) {
 	seed := uint64(time.Now().UnixNano())
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -60,7 +60,7 @@ func testOrders(t *testing.T, s db.Store) {
 	}
 }
 
-// listRandomly is listAll with another limit for each page.
+// listRandomly does the same as listAll, with another limit for each page.
 func listRandomly(t *testing.T, s db.Store, rnd *rand.Rand, o db.ListOptions) (all []db.Image) {
 	t.Helper()
 	for {
@@ -74,7 +74,7 @@ func listRandomly(t *testing.T, s db.Store, rnd *rand.Rand, o db.ListOptions) (a
 	}
 }
 
-// testOrderOfTrash: the trash has one order, whatever the options say.
+// testOrderOfTrash: the trash always has the same order, whatever the options say.
 func testOrderOfTrash(t *testing.T, s db.Store) {
 	for i, name := range []string{"b.png", "c.png", "a.png"} {
 		create(t, s, name, content(uint64(i), 100+i%2))
@@ -90,8 +90,9 @@ func testOrderOfTrash(t *testing.T, s db.Store) {
 	}
 }
 
-// testListCursor changes the list between two pages, also at the cursor. Every image
-// that exists all the time is listed once, in its position.
+// testListCursor changes the list between two pages, also at the position of the
+// cursor. Every image that exists all the time is listed exactly once, and in its
+// position.
 func testListCursor(t *testing.T, s db.Store) {
 	for i, o := range orders {
 		testCursorIn(t, s, o, uint64(1000*i))
@@ -99,7 +100,8 @@ func testListCursor(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testCursorIn is testListCursor for one order, with contents of these seeds.
+// testCursorIn does what testListCursor says, for one order. It makes its contents from
+// these seeds.
 func testCursorIn(t *testing.T, s db.Store, o db.ListOptions, seed uint64) {
 	t.Helper()
 	var images []db.Image
@@ -132,7 +134,7 @@ func testCursorIn(t *testing.T, s db.Store, o db.ListOptions, seed uint64) {
 		remove(t, s, last.Name)
 		create(t, s, "new "+first.Name, fmt.Append(nil, "new ", seed, first.Name))
 		if i := 1 + slices.IndexFunc(images, named(last.Name)); i < len(images) {
-			remove(t, s, images[i].Name) // the one that would come next
+			remove(t, s, images[i].Name) // the image that would be next
 			want = slices.DeleteFunc(want, named(images[i].Name))
 		}
 	}
@@ -142,7 +144,7 @@ func testCursorIn(t *testing.T, s db.Store, o db.ListOptions, seed uint64) {
 	}
 }
 
-// testListChurn reads the list while others store and delete images.
+// testListChurn reads the list while other callers store and delete images.
 func testListChurn(t *testing.T, s db.Store) {
 	var want []db.Image
 	for i := range 30 {
@@ -180,8 +182,8 @@ func testListChurn(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testListBadCursor: a cursor comes from a URL, so it may be anything, also the cursor
-// of another order.
+// testListBadCursor: a cursor comes from a URL, so it may be any text. It may also be
+// the cursor of another order.
 func testListBadCursor(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, 100))
 	create(t, s, "dog.png", content(2, 200))

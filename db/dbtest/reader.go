@@ -13,14 +13,14 @@ import (
 	"imageserver/db"
 )
 
-// uploadError is an error of a body that callers find in the error of Put with
-// errors.As. The API does that with its limit for the length of a request.
+// uploadError is an error of a body. The caller finds it in the error of Put with
+// errors.As. The API uses such an error if a request is too long.
 type uploadError struct{ limit int }
 
 func (*uploadError) Error() string { return "upload is too large" }
 
-// testReaderFails interrupts uploads before the first byte, at several places, and
-// after the last byte.
+// testReaderFails interrupts uploads before the first byte, at several bytes in the
+// middle, and after the last byte.
 func testReaderFails(t *testing.T, s db.Store) {
 	data := content(1, 3<<20+5)
 	for _, sent := range []int{0, 1, 100, 1<<20 - 1, 1 << 20, len(data)} {
@@ -29,8 +29,8 @@ func testReaderFails(t *testing.T, s db.Store) {
 		}
 		what := fmt.Sprintf("Put cut off after %d bytes", sent)
 
-		// An interrupted request returns this error. io.ReadFull returns it for a
-		// regular end, too.
+		// The body of an interrupted request returns this error. io.ReadFull also
+		// returns this error if a body ends normally.
 		_, _, err := s.Put(t.Context(), "cat.png", body(io.ErrUnexpectedEOF), db.PutOptions{})
 		wantError(t, what, err, io.ErrUnexpectedEOF)
 
@@ -39,19 +39,19 @@ func testReaderFails(t *testing.T, s db.Store) {
 			t.Errorf("%s: got error %v, want the reader's own wrapped", what, err)
 		}
 
-		// One call returns bytes and an error: the bytes are read, and the error is
-		// returned.
+		// One call of Read returns bytes and an error. Put reads the bytes, and then
+		// returns the error.
 		_, _, err = s.Put(t.Context(), "cat.png", iotest.DataErrReader(body(io.ErrUnexpectedEOF)), db.PutOptions{})
 		wantError(t, what+" with the error", err, io.ErrUnexpectedEOF)
 
 		wantAbsent(t, s, "cat.png")
 		wantUsage(t, s, db.Usage{})
 	}
-	wantStored(t, s, create(t, s, "cat.png", data), data) // sending it again works
+	wantStored(t, s, create(t, s, "cat.png", data), data) // the same upload works the second time
 }
 
-// testReaderFailsReplacing: the image under the name stays, although the bytes that
-// arrived are its own.
+// testReaderFailsReplacing: if an upload fails, the image that has the name stays. This
+// is also true if the bytes that arrived are the bytes of this image.
 func testReaderFailsReplacing(t *testing.T, s db.Store) {
 	data := content(1, 3<<20)
 	img := create(t, s, "cat.png", data)
@@ -64,7 +64,7 @@ func testReaderFailsReplacing(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{img}))
 }
 
-// testOddReaders does everything that io.Reader allows.
+// testOddReaders uses bodies that do everything that io.Reader allows.
 func testOddReaders(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 1, 100, 40_000, 2<<20 + 3} {
 		for _, c := range []struct {
@@ -78,7 +78,7 @@ func testOddReaders(t *testing.T, s db.Store) {
 			{"one byte", iotest.OneByteReader},
 		} {
 			if c.name == "one byte" && size > 100_000 {
-				continue // says no more and takes seconds under the race detector
+				continue // would test nothing new, and needs seconds under the race detector
 			}
 			name, data := fmt.Sprintf("%s %d.png", c.name, size), content(uint64(i), size)
 			img, _, err := s.Put(t.Context(), name, c.wrap(bytes.NewReader(data)), db.PutOptions{})
@@ -91,7 +91,7 @@ func testOddReaders(t *testing.T, s db.Store) {
 	}
 }
 
-// stutterer returns no bytes and no error every second time.
+// stutterer returns no bytes and no error at every second Read.
 type stutterer struct {
 	r     io.Reader
 	quiet bool
@@ -104,8 +104,8 @@ func (s *stutterer) Read(p []byte) (int, error) {
 	return s.r.Read(p)
 }
 
-// testSlowReader: a client that stops sending blocks nobody, and no call sees what it
-// has sent.
+// testSlowReader: a client that stops sending does not block other callers. No call
+// sees the bytes that the client has sent.
 func testSlowReader(t *testing.T, s db.Store) {
 	slow, quick := content(1, 5<<20), content(2, 5<<20)
 	var upload sync.WaitGroup
@@ -130,7 +130,7 @@ func testSlowReader(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// gate is a reader that stops at one byte until it is released.
+// gate is a reader that waits at one byte until release is called.
 type gate struct {
 	before, after io.Reader
 	reached, open chan struct{}
@@ -144,7 +144,7 @@ func newGate(t *testing.T, data []byte, at int) *gate {
 		reached: make(chan struct{}),
 		open:    make(chan struct{}),
 	}
-	t.Cleanup(g.release) // a test that fails must not hang
+	t.Cleanup(g.release) // a test that fails must also end
 	return g
 }
 
@@ -159,8 +159,7 @@ func (g *gate) Read(p []byte) (int, error) {
 	return g.after.Read(p)
 }
 
-// testCancelled: nothing is stored for a caller that cancels before it has sent
-// everything.
+// testCancelled: if a caller cancels before it has sent all bytes, nothing is stored.
 func testCancelled(t *testing.T, s db.Store) {
 	for _, size := range []int{100, 5 << 20} {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -178,7 +177,7 @@ func testCancelled(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// then returns a reader without bytes that calls f when it is read.
+// then returns a reader that has no bytes. When it is read, it calls f.
 type then func()
 
 func (f then) Read([]byte) (int, error) {

@@ -9,8 +9,8 @@ import (
 	"imageserver/db"
 )
 
-// rename renames from, which must succeed with the outcome wanted. Unless another name
-// is expected, the image must get the name to.
+// rename renames an image from `from` to `to`. It fails unless Rename succeeds with the
+// outcome `want`. If the call gives no other name, the image must get the name `to`.
 func rename(t *testing.T, s db.Store, from, to string, o db.RenameOptions, want db.Outcome) db.Image {
 	t.Helper()
 	img, got, err := s.Rename(t.Context(), from, to, o)
@@ -26,8 +26,8 @@ func rename(t *testing.T, s db.Store, from, to string, o db.RenameOptions, want 
 	return img
 }
 
-// testMove: only the name changes. The other fields, the bytes, the variants, the
-// position in the list and open bodies stay.
+// testMove: only the name changes. All other fields, the bytes, the variants and the
+// position in the list stay the same. Open bodies stay readable.
 func testMove(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, large} {
 		data, small := content(uint64(i), size), content(10, 1000)
@@ -62,7 +62,8 @@ func testMove(t *testing.T, s db.Store) {
 	}
 }
 
-// testMoveTaken: if the name has other bytes, Rename does what Put does.
+// testMoveTaken: if an image with other bytes has the new name, Rename does what Put
+// does.
 func testMoveTaken(t *testing.T, s db.Store) {
 	cat, dog := create(t, s, "cat.png", content(1, large)), create(t, s, "dog.png", content(2, large))
 	_, _, err := s.Rename(t.Context(), "cat.png", "dog.png", db.RenameOptions{Conflict: db.Fail})
@@ -95,8 +96,8 @@ func testMoveTaken(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testMoveUnchanged: if the name has the same bytes, one image is left: the one that
-// had the name, with the later expiry.
+// testMoveUnchanged: if an image with the same bytes has the new name, only this image
+// is left. It gets the later one of the two expiries.
 func testMoveUnchanged(t *testing.T, s db.Store) {
 	data := content(1, large)
 	never, soon, late := time.Time{}, future(), future().Add(time.Hour)
@@ -128,8 +129,9 @@ func testMoveUnchanged(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testMoveNowhere: nothing changes if the new name is another spelling of the old one,
-// or if the image already has one of the numbers of the new name.
+// testMoveNowhere: nothing changes if the new name is another spelling of the old name.
+// Nothing changes either if the name of the image already is the new name with a
+// number.
 func testMoveNowhere(t *testing.T, s db.Store) {
 	data := content(1, 100)
 	img := put(t, s, "é.png", data, db.PutOptions{Expires: future(), DeleteKeyHash: db.Digest{1}}, db.Created)
@@ -149,8 +151,8 @@ func testMoveNowhere(t *testing.T, s db.Store) {
 	wantTrash(t, s)
 	wantUsage(t, s, sum([]db.Image{img, other, number}))
 
-	// Several images may have numbers of the name and the same bytes. Each keeps its
-	// name.
+	// Several images with the same bytes may have a name with a number. Each image
+	// keeps its name.
 	taken, same := create(t, s, "p.png", content(4, 100)), content(5, 100)
 	images := []db.Image{taken}
 	for _, name := range []string{"p-10.png", "p-2.png", "p-3.png"} {
@@ -180,7 +182,7 @@ func testMoveMissing(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{cat}))
 }
 
-// testMoveAllow: Allow gets the image that is to be renamed, and no other.
+// testMoveAllow: Allow gets the image that is renamed, and no other image.
 func testMoveAllow(t *testing.T, s db.Store) {
 	cat, dog := create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", content(2, 100))
 	for _, conflict := range []db.Conflict{db.Rename, db.Replace, db.Fail} {
@@ -215,8 +217,9 @@ func testMoveAllow(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testMoveAllowRace: half of the callers replace an image. The others read it and
-// rename the image that they have read. None renames another one.
+// testMoveAllowRace: half of the callers replace an image. The other callers read the
+// image and rename it. No caller renames an image other than the image that it has
+// read.
 func testMoveAllowRace(t *testing.T, s db.Store) {
 	race(8, func(i int) {
 		for round := range 10 {
@@ -229,7 +232,7 @@ func testMoveAllowRace(t *testing.T, s db.Store) {
 			}
 			saw, err := s.Stat(t.Context(), "cat.png")
 			if err != nil {
-				continue // somebody has just renamed it
+				continue // another caller has just renamed the image
 			}
 			img, _, err := s.Rename(t.Context(), "cat.png", "dog.png", db.RenameOptions{Allow: demand(&saw)})
 			switch {
@@ -243,8 +246,8 @@ func testMoveAllowRace(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testMoveRace: of many callers that rename one image exactly one succeeds. Of many
-// callers that give several images one name, each gets a name.
+// testMoveRace: if many callers rename one image, exactly one succeeds. If many callers
+// give several images the same name, each image gets a name.
 func testMoveRace(t *testing.T, s db.Store) {
 	const n = 16
 	data := content(1, 1000)

@@ -26,7 +26,7 @@ var reopenSuite = []struct {
 	{"Reopen/Fields", testReopenFields},
 }
 
-// closeStore closes s, which must succeed.
+// closeStore closes s, and fails if Close returns an error.
 func closeStore(t *testing.T, s db.Store) {
 	t.Helper()
 	if err := s.Close(); err != nil {
@@ -34,7 +34,8 @@ func closeStore(t *testing.T, s db.Store) {
 	}
 }
 
-// testReopen: everything is as it was, with the order and the times.
+// testReopen: after the store is opened again, everything is as before, also the order
+// and the times.
 func testReopen(t *testing.T, open func() db.Store) {
 	s := open()
 	contents := map[string][]byte{}
@@ -64,8 +65,8 @@ func testReopen(t *testing.T, open func() db.Store) {
 	}
 }
 
-// testReopenGoesOn: after it is opened again, a store knows which names are taken,
-// which contents it has, and how many names they have.
+// testReopenGoesOn: after a store is opened again, it knows which names are taken,
+// which contents it has, and how many names each content has.
 func testReopenGoesOn(t *testing.T, open func() db.Store) {
 	data := content(1, 2<<20)
 	s := open()
@@ -104,7 +105,8 @@ func testReopenGoesOn(t *testing.T, open func() db.Store) {
 }
 
 // testReopenLeftovers closes the store while bodies of deleted images are open, and
-// after uploads that were interrupted. Nothing of them comes back or is counted.
+// after uploads that were interrupted. After the store is opened again, no method
+// returns or counts the deleted images or the interrupted uploads.
 func testReopenLeftovers(t *testing.T, open func() db.Store) {
 	s := open()
 	kept := create(t, s, "kept.png", content(1, 2<<20))
@@ -151,8 +153,9 @@ func testReopenCursor(t *testing.T, open func() db.Store) {
 	wantImages(t, "List across restarts", got, want)
 }
 
-// testReopenAcknowledged closes the store during uploads. Those that were acknowledged
-// are stored. The others are stored completely or not at all.
+// testReopenAcknowledged closes the store during uploads. The uploads that were
+// acknowledged are stored. Each of the other uploads is stored completely or not at
+// all.
 func testReopenAcknowledged(t *testing.T, open func() db.Store) {
 	s := open()
 	const callers = 8
@@ -186,8 +189,9 @@ func testReopenAcknowledged(t *testing.T, open func() db.Store) {
 	wantConsistent(t, s)
 }
 
-// testReopenFields: expiry, delete keys and the trash are as they were, and what expired
-// while the store was closed is not found, and is swept.
+// testReopenFields: after the store is opened again, expiries, delete keys and the
+// trash are as before. An image that expired while the store was closed is not found,
+// and is deleted soon.
 func testReopenFields(t *testing.T, open func() db.Store) {
 	s := open()
 	end := time.Now().Add(100 * time.Millisecond)

@@ -8,7 +8,8 @@ import (
 	"imageserver/db"
 )
 
-// restore restores name, which must succeed with this outcome and this resulting name.
+// restore restores the image `name` from the trash. It fails unless Restore succeeds
+// with this outcome and this resulting name.
 func restore(t *testing.T, s db.Store, name, wantName string, want db.Outcome) db.Image {
 	t.Helper()
 	img, got, err := s.Restore(t.Context(), name, db.RestoreOptions{})
@@ -46,14 +47,15 @@ func testRestore(t *testing.T, s db.Store) {
 	}
 }
 
-// testRestoreNewest: of several images of one name, the one that was deleted last is
-// restored first, and then the one before it, each under the next free name.
+// testRestoreNewest: if the trash has several images with one name, the image that was
+// deleted last is restored first. The image that was deleted before it is restored
+// next. Each image gets the next free name.
 func testRestoreNewest(t *testing.T, s db.Store) {
 	for i := range 4 {
 		create(t, s, "cat.png", content(uint64(i), 100))
 		discard(t, s, "cat.png", time.Hour)
 	}
-	create(t, s, "cat.pn", content(10, 100)) // names that begin alike are others
+	create(t, s, "cat.pn", content(10, 100)) // a name that only begins like the other name is another name
 	discard(t, s, "cat.pn", time.Hour)
 	create(t, s, "cat.png2", content(11, 100))
 	discard(t, s, "cat.png2", time.Hour)
@@ -66,8 +68,8 @@ func testRestoreNewest(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRestoreTaken: an image that got the name meanwhile stays. If it has the same
-// bytes, there is no conflict, and it gets the later expiry.
+// testRestoreTaken: if an image got the name meanwhile, this image stays. If it has the
+// same bytes, there is no conflict, and it gets the later one of the two expiries.
 func testRestoreTaken(t *testing.T, s db.Store) {
 	former, latter := content(1, large), content(2, 100)
 	put(t, s, "cat.png", former, ending(future().Add(time.Hour)), db.Created)
@@ -87,8 +89,8 @@ func testRestoreTaken(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{same}))
 	wantDeleteKey(t, s, same)
 
-	// As in a Put, an image that has a number of the name and the same bytes is
-	// Unchanged.
+	// If an image with the same bytes already has the name with a number, the Outcome
+	// is Unchanged, as in a Put.
 	create(t, s, "dog.png", former)
 	discard(t, s, "dog.png", time.Hour)
 	dog := create(t, s, "dog.png", latter)
@@ -98,13 +100,13 @@ func testRestoreTaken(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{same, dog, dog2}))
 }
 
-// testRestoreNone: nothing can be restored under a name that was never deleted, that
-// was deleted without the trash, or that is not valid.
+// testRestoreNone: Restore finds nothing under a name that was never deleted, that was
+// deleted without the trash, or that is not valid.
 func testRestoreNone(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, 100))
 	create(t, s, "dog.png", content(2, 100))
 	remove(t, s, "dog.png")
-	for _, ttl := range []time.Duration{0, -time.Hour} { // which is as good as none
+	for _, ttl := range []time.Duration{0, -time.Hour} { // a negative TTL has the same effect as 0
 		create(t, s, "dog.png", content(2, 100))
 		if err := s.Delete(t.Context(), "dog.png", db.DeleteOptions{TrashTTL: ttl}); err != nil {
 			t.Fatal(err)
@@ -123,8 +125,8 @@ func testRestoreNone(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRestoreAllow: Allow gets the image in the trash, or nil. If it refuses, the image
-// stays in the trash.
+// testRestoreAllow: Allow gets the image in the trash, or nil. If Allow refuses, the
+// image stays in the trash.
 func testRestoreAllow(t *testing.T, s db.Store) {
 	var seen []*db.Image
 	see := func(current *db.Image) error {

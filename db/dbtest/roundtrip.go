@@ -10,8 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// sizes are near the lengths at which an engine may divide bytes: none, a page, a
-// chunk, a segment, several segments.
+// sizes are numbers of bytes near the lengths at which an engine may divide bytes: 0, a
+// page, a chunk, the buffers of an upload, and several times these buffers.
 var sizes = []int{
 	0, 1, 100,
 	4<<10 - 1, 4 << 10, 4<<10 + 1,
@@ -31,7 +31,7 @@ func testSizes(t *testing.T, s db.Store) {
 		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
 		img := put(t, s, name, data, db.PutOptions{Inspect: rotated}, db.Created)
 		wantImage(t, "Put", img, db.Image{
-			Name: name, Size: int64(size), SHA256: img.SHA256, // the digest put has checked
+			Name: name, Size: int64(size), SHA256: img.SHA256, // put has checked this digest
 			ContentType: "image/png", Width: 640, Height: 480, Orientation: 6,
 			Uploaded: img.Uploaded,
 		})
@@ -42,7 +42,8 @@ func testSizes(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testUploaded allows an engine that keeps only seconds, as HTTP does.
+// testUploaded: the upload time is the time of the Put. An engine may keep only whole
+// seconds, as HTTP does.
 func testUploaded(t *testing.T, s db.Store) {
 	before := time.Now().Truncate(time.Second)
 	img := create(t, s, "cat.png", content(1, 100))
@@ -61,8 +62,9 @@ func testUploaded(t *testing.T, s db.Store) {
 	}
 }
 
-// testUploadedBefore: an upload time that the caller gives is kept in nanoseconds, in
-// UTC, and decides the position in the list. A time in the future is not kept.
+// testUploadedBefore: if the caller gives an upload time, the store keeps it in
+// nanoseconds and in UTC. This time decides the position in the list. A time in the
+// future is not kept.
 func testUploadedBefore(t *testing.T, s db.Store) {
 	past := time.Now().Add(-time.Hour) // with Go's monotonic clock
 	var images []db.Image

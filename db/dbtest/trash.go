@@ -12,8 +12,8 @@ import (
 	"imageserver/db"
 )
 
-// discard moves the image under name, which must exist, to the trash for the time
-// ttl. It returns the image in the trash.
+// discard moves the image with this name to the trash for the duration `ttl`. The image
+// must exist. discard returns the image in the trash.
 func discard(t *testing.T, s db.Store, name string, ttl time.Duration) db.Image {
 	t.Helper()
 	if err := s.Delete(t.Context(), name, db.DeleteOptions{TrashTTL: ttl}); err != nil {
@@ -39,7 +39,7 @@ func untrashed(img db.Image) db.Image {
 	return img
 }
 
-// testTrash: only the trash has a deleted image, and the image keeps its fields.
+// testTrash: a deleted image is only in the trash, and keeps its fields.
 func testTrash(t *testing.T, s db.Store) {
 	for i, c := range []struct {
 		size    int
@@ -48,7 +48,7 @@ func testTrash(t *testing.T, s db.Store) {
 	}{
 		{0, time.Hour, time.Time{}},
 		{100, 24 * time.Hour, future().Add(48 * time.Hour)},
-		{3 << 20, 24 * time.Hour, future()}, // which comes first
+		{3 << 20, 24 * time.Hour, future()}, // the image expires before the trash TTL ends
 	} {
 		keyHash := db.Digest{byte(i + 1)}
 		o := db.PutOptions{Expires: c.expires, DeleteKeyHash: keyHash, Inspect: describe}
@@ -67,8 +67,8 @@ func testTrash(t *testing.T, s db.Store) {
 	}
 }
 
-// wantInTrash checks the times of an image that was deleted after before. It allows an
-// engine that keeps only seconds.
+// wantInTrash checks the times of an image that was deleted after the time `before`. An
+// engine may keep only whole seconds.
 func wantInTrash(t *testing.T, img db.Image, before time.Time, ttl time.Duration) {
 	t.Helper()
 	after := time.Now()
@@ -86,7 +86,7 @@ func wantInTrash(t *testing.T, img db.Image, before time.Time, ttl time.Duration
 	}
 }
 
-// emptyTrash empties the trash, which must have n images.
+// emptyTrash empties the trash. It fails unless the trash had n images.
 func emptyTrash(t *testing.T, s db.Store, n int) {
 	t.Helper()
 	got, err := s.EmptyTrash(t.Context())
@@ -96,8 +96,9 @@ func emptyTrash(t *testing.T, s db.Store, n int) {
 	wantTrash(t, s)
 }
 
-// testTrashOfReplaced: an image that a Put or a Rename replaces goes to the trash too.
-// An image that keeps its name does not, nor one that is deleted without the trash.
+// testTrashOfReplaced: an image that a Put or a Rename replaces goes to the trash, too.
+// An image that keeps its name does not go to the trash. An image that is deleted
+// without a TrashTTL does not go there either.
 func testTrashOfReplaced(t *testing.T, s db.Store) {
 	replace := db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour}
 	first := put(t, s, "cat.png", content(1, 100), replace, db.Created)
@@ -118,7 +119,7 @@ func testTrashOfReplaced(t *testing.T, s db.Store) {
 	last := put(t, s, "cat.png", content(4, 100), db.PutOptions{Conflict: db.Replace}, db.Replaced)
 	wantTrash(t, s, one, two)
 	wantUsage(t, s, sumWith([]db.Image{last}, []db.Image{one, two}))
-	for _, conflict := range []db.Conflict{db.Rename, db.Fail} { // which replace nothing
+	for _, conflict := range []db.Conflict{db.Rename, db.Fail} { // with these, Put replaces nothing
 		_, _, err := tryPut(t.Context(), s, "cat.png", content(5, 100), db.PutOptions{Conflict: conflict, TrashTTL: time.Hour})
 		if err := unless(err, db.ErrExists); err != nil {
 			t.Errorf("Put: %v", err)
@@ -128,8 +129,8 @@ func testTrashOfReplaced(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashBytes: the bytes of images in the trash are stored, once. Open bodies stay
-// readable, whatever happens to the images.
+// testTrashBytes: the bytes of images in the trash are stored, and equal bytes are
+// stored once. Open bodies stay readable, whatever happens to the images.
 func testTrashBytes(t *testing.T, s db.Store) {
 	data := content(1, large)
 	create(t, s, "cat.png", data)
@@ -149,7 +150,7 @@ func testTrashBytes(t *testing.T, s db.Store) {
 	discard(t, s, "tiger.png", time.Hour)
 	emptyTrash(t, s, 1)
 	wantUsage(t, s, db.Usage{})
-	create(t, s, "other.png", content(2, large)) // may use the space of the bytes
+	create(t, s, "other.png", content(2, large)) // may use the space of the deleted bytes
 	wantRest(t, "body not read before", fresh, data)
 	wantRest(t, "body read in part before", begun, data[1000:])
 	closeBody(t, fresh)
@@ -157,8 +158,8 @@ func testTrashBytes(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashSeveral: the trash can have several images of one name, each with its own
-// time of deletion, also with equal bytes.
+// testTrashSeveral: the trash can have several images with the same name, also with
+// equal bytes. Each image has its own time of deletion.
 func testTrashSeveral(t *testing.T, s db.Store) {
 	var trash []db.Image
 	for i := range 12 {
@@ -175,11 +176,12 @@ func testTrashSeveral(t *testing.T, s db.Store) {
 	for limit := 1; limit <= 13; limit += 3 {
 		wantImages(t, "List of the trash", listAll(t, s, db.ListOptions{Limit: limit, Trash: true}), trash)
 	}
-	// At once, because an engine may commit several deletes together.
+	// These calls run at the same time, because an engine may commit several deletes
+	// together.
 	race(8, func(i int) {
 		for round := range 3 {
 			tryPut(t.Context(), s, "dog.png", content(uint64(100+8*round+i), 100), db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour})
-			s.Delete(t.Context(), "dog.png", db.DeleteOptions{TrashTTL: time.Hour}) // may be gone already
+			s.Delete(t.Context(), "dog.png", db.DeleteOptions{TrashTTL: time.Hour}) // another caller may have deleted it
 		}
 	})
 	wantConsistent(t, s)
@@ -192,7 +194,7 @@ func testTrashSeveral(t *testing.T, s db.Store) {
 // testTrashList lists the trash in pages of every length, while it changes.
 func testTrashList(t *testing.T, s db.Store) {
 	var trash []db.Image
-	for i := range 9 { // deleted in another order than stored in
+	for i := range 9 { // the images are deleted in another order than they were stored
 		create(t, s, fmt.Sprintf("%d Cät.png", i), content(uint64(i), 100))
 	}
 	live := create(t, s, "live cät.png", content(20, 100))
@@ -217,13 +219,13 @@ func testTrashList(t *testing.T, s db.Store) {
 
 	page, next := listPage(t, s, db.ListOptions{Limit: 3, Trash: true})
 	wantImages(t, "the first page", page, trash[:3])
-	restore(t, s, page[2].Name, page[2].Name, db.Created) // where the cursor points
+	restore(t, s, page[2].Name, page[2].Name, db.Created) // the image at the position of the cursor
 	restore(t, s, trash[4].Name, trash[4].Name, db.Created)
 	rest := listAll(t, s, db.ListOptions{Limit: 1, Trash: true, After: next})
 	wantImages(t, "the pages after it", rest, slices.Concat(trash[3:4], trash[5:]))
 }
 
-// testTrashCursor: a cursor is valid only for the list it came from.
+// testTrashCursor: a cursor is valid only for the list that returned it.
 func testTrashCursor(t *testing.T, s db.Store) {
 	for i := range 4 {
 		create(t, s, fmt.Sprintf("%d.png", i), content(uint64(i), 100))
@@ -246,8 +248,9 @@ func testTrashCursor(t *testing.T, s db.Store) {
 	}
 }
 
-// testTrashExpires: no method returns an image whose time in the trash is over, and it
-// is swept. The same holds for an image that expires while it is in the trash.
+// testTrashExpires: if the time of an image in the trash is over, no method returns the
+// image, and it is deleted soon. The same is true for an image that expires while it is
+// in the trash.
 func testTrashExpires(t *testing.T, s db.Store) {
 	create(t, s, "lasting.png", content(9, 100))
 	lasting := discard(t, s, "lasting.png", time.Hour)
@@ -259,7 +262,7 @@ func testTrashExpires(t *testing.T, s db.Store) {
 	wantTrash(t, s, lasting)
 	emptied := 30 * time.Millisecond
 	for _, c := range []struct{ life, ttl time.Duration }{{time.Hour, emptied}, {emptied, time.Hour}} {
-		for d := c; ; d.life, d.ttl = 2*d.life, 2*d.ttl { // until the Delete comes in time
+		for d := c; ; d.life, d.ttl = 2*d.life, 2*d.ttl { // until the Delete comes before the image expires
 			put(t, s, "dog.png", content(2, large), ending(time.Now().Add(d.life)), db.Created)
 			err := s.Delete(t.Context(), "dog.png", db.DeleteOptions{TrashTTL: d.ttl})
 			if err == nil {
@@ -277,7 +280,7 @@ func testTrashExpires(t *testing.T, s db.Store) {
 }
 
 // testTrashVariants: variants are deleted with the last image outside the trash,
-// although the bytes stay.
+// although the bytes of the image are still stored.
 func testTrashVariants(t *testing.T, s db.Store) {
 	data, small := content(1, 100_000), content(2, 1000)
 	cat, tiger := create(t, s, "cat.png", data), create(t, s, "tiger.png", data)
@@ -307,8 +310,8 @@ func testTrashVariants(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testEmptyTrash deletes the whole trash and nothing else. It stops when its context
-// ends.
+// testEmptyTrash: EmptyTrash deletes all images in the trash and nothing else. It stops
+// when its context ends.
 func testEmptyTrash(t *testing.T, s db.Store) {
 	emptyTrash(t, s, 0)
 	var images, trash []db.Image
@@ -333,8 +336,8 @@ func testEmptyTrash(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testTrashRace deletes, restores, renames and empties the trash, all at once. At the
-// end every image is complete and counted.
+// testTrashRace: several callers delete, restore and rename images and empty the trash,
+// all at the same time. At the end, every image is complete and counted.
 func testTrashRace(t *testing.T, s db.Store) {
 	race(8, func(i int) {
 		rnd := rand.New(rand.NewPCG(uint64(i), 3))
@@ -357,8 +360,8 @@ func testTrashRace(t *testing.T, s db.Store) {
 	wantUsageSoon(t, s, db.Usage{})
 }
 
-// stepTrash makes one random call with a few names and the trash, and returns what is
-// wrong with the result.
+// stepTrash makes one random call with a few names and the trash. It returns an error
+// if the result is wrong.
 func stepTrash(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	name, other := fmt.Sprintf("%d.png", rnd.IntN(5)), fmt.Sprintf("%d.png", rnd.IntN(5))
 	ttl := []time.Duration{0, 1, time.Millisecond, time.Hour}[rnd.IntN(4)]

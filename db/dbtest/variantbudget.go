@@ -8,8 +8,8 @@ import (
 	"imageserver/db"
 )
 
-// testBudget stores one variant too many, several times. The oldest is deleted, however
-// often it was read.
+// testBudget stores one variant too many, several times. Each time the oldest variant
+// is deleted, even if it was read often.
 func testBudget(t *testing.T, s db.Store) {
 	const size, budget = 1000, 3*1000 + 999
 	data := content(2, size)
@@ -19,10 +19,10 @@ func testBudget(t *testing.T, s db.Store) {
 		{"b", "ab"},
 		{"c", "abc"},
 		{"d", "bcd"},
-		{"b", "bcd"}, // counts once, and is the youngest now
+		{"b", "bcd"}, // the variant counts once, and is now the newest
 		{"e", "bde"},
 		{"f", "bef"},
-		{"a", "aef"}, // as if it had never been there
+		{"a", "aef"}, // the same as if the variant had never been stored
 		{"e", "aef"},
 		{"e", "aef"},
 		{"g", "aeg"},
@@ -30,7 +30,7 @@ func testBudget(t *testing.T, s db.Store) {
 	} {
 		putVariant(t, s, cat.SHA256, step.put, data, budget)
 		wantVariants(t, s, []db.Image{cat}, cat.SHA256, size, "abcdefgh", step.want)
-		for _, key := range step.want[:1] { // a variant that is read does not stay longer
+		for _, key := range step.want[:1] { // reading a variant does not keep it in the store longer
 			wantRest(t, "variant", openVariant(t, s, cat.SHA256, string(key)), data)
 		}
 		if t.Failed() {
@@ -38,8 +38,8 @@ func testBudget(t *testing.T, s db.Store) {
 		}
 	}
 
-	// All variants of the store have one order, and a new one evicts as many as
-	// necessary.
+	// All variants of the store have one order, from the oldest to the newest. A new
+	// variant deletes as many of the oldest as necessary.
 	dog := create(t, s, "dog.png", content(3, 100))
 	putVariant(t, s, dog.SHA256, "e", content(4, 2*size), budget)
 	for _, key := range []string{"e", "g"} {
@@ -49,7 +49,8 @@ func testBudget(t *testing.T, s db.Store) {
 	wantUsage(t, s, withVariants(sum([]db.Image{cat, dog}), 2, 3*size))
 }
 
-// testBudgetExact: variants that exactly fill the budget stay. Images do not count.
+// testBudgetExact: if the variants have exactly as many bytes as the budget allows,
+// they stay. The bytes of images do not count.
 func testBudgetExact(t *testing.T, s db.Store) {
 	data := content(1, 1000)
 	cat := create(t, s, "cat.png", content(2, 5000))
@@ -59,21 +60,21 @@ func testBudgetExact(t *testing.T, s db.Store) {
 		put(key, 1000, 3000)
 	}
 	wantVariants(t, s, images, cat.SHA256, 1000, "abc", "abc")
-	put("a", 1000, 3000) // in its own place
+	put("a", 1000, 3000) // replaces the variant "a"
 	wantVariants(t, s, images, cat.SHA256, 1000, "abc", "abc")
-	put("c", 1000, 2000) // a smaller budget than before: the oldest goes
+	put("c", 1000, 2000) // a smaller budget than before: the oldest variant is deleted
 	wantVariants(t, s, images, cat.SHA256, 1000, "abc", "ac")
 	put("c", 0, 1000)
 	wantUsage(t, s, withVariants(sum(images), 2, 1000))
 	put("d", 1, 1000)
-	wantUsage(t, s, withVariants(sum(images), 2, 1)) // the empty one took no room
+	wantUsage(t, s, withVariants(sum(images), 2, 1)) // the empty variant needed no space
 	put("d", 0, 0)
 	wantUsage(t, s, withVariants(sum(images), 2, 0))
 	wantStored(t, s, cat, content(2, 5000))
 }
 
-// testVariantTooLarge: a variant that is larger than the budget is refused, and nothing
-// changes.
+// testVariantTooLarge: if a variant is larger than the budget, it is refused, and
+// nothing changes.
 func testVariantTooLarge(t *testing.T, s db.Store) {
 	data := content(1, 3<<20)
 	cat := create(t, s, "cat.png", data)
@@ -92,7 +93,8 @@ func testVariantTooLarge(t *testing.T, s db.Store) {
 	wantNoVariant(t, s, cat.SHA256, "b")
 }
 
-// testTrimVariants: the oldest variants are deleted, and not more than necessary.
+// testTrimVariants: TrimVariants deletes the oldest variants, and not more than
+// necessary.
 func testTrimVariants(t *testing.T, s db.Store) {
 	const size = 100
 	data := content(2, size)
@@ -115,7 +117,7 @@ func testTrimVariants(t *testing.T, s db.Store) {
 		wantVariants(t, s, []db.Image{cat}, cat.SHA256, size, "abcdefgh", step.want)
 	}
 
-	for i := range 1200 { // more than an engine will do at once
+	for i := range 1200 { // more than an engine deletes in one step
 		putVariant(t, s, cat.SHA256, fmt.Sprint(i), data[:1], 1<<20)
 	}
 	trim(3)

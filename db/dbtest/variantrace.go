@@ -16,8 +16,8 @@ import (
 	"imageserver/db"
 )
 
-// testVariantReaderFails: an interrupted variant is not stored, and an earlier one
-// stays.
+// testVariantReaderFails: if the upload of a variant is interrupted, the variant is not
+// stored. An earlier variant with this key stays.
 func testVariantReaderFails(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
 	old := putVariant(t, s, cat.SHA256, "old", content(2, 100), ample)
@@ -42,8 +42,8 @@ func testVariantReaderFails(t *testing.T, s db.Store) {
 	wantUsage(t, s, withVariants(sum([]db.Image{cat}), 1, 100))
 }
 
-// testVariantSlow: a slow PutVariant blocks nobody, and no call sees its variant. If
-// the source was deleted meanwhile, the variant is not stored.
+// testVariantSlow: a slow PutVariant does not block other callers, and no call sees its
+// variant. If the original image was deleted meanwhile, the variant is not stored.
 func testVariantSlow(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100)).SHA256
 	var upload sync.WaitGroup
@@ -65,8 +65,8 @@ func testVariantSlow(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testVariantRace: of many variants that are stored under one key at once one stays,
-// and is complete.
+// testVariantRace: many callers store variants under one key at the same time. One of
+// the variants stays, and it is complete.
 func testVariantRace(t *testing.T, s db.Store) {
 	cat := create(t, s, "cat.png", content(1, 100))
 	sizes := []int{0, 100, 130_000, 1<<20 + 1}
@@ -82,8 +82,8 @@ func testVariantRace(t *testing.T, s db.Store) {
 	wantUsage(t, s, withVariants(sum([]db.Image{cat}), 1, img.Size))
 }
 
-// verifyVariant returns a variant after it has read all of it. It returns an error if
-// the bytes are not those of the variant.
+// verifyVariant returns a variant after it has read all bytes. If the bytes are not
+// those of the variant, it returns an error.
 func verifyVariant(ctx context.Context, s db.Store, source db.Digest, key string) (db.Image, error) {
 	img, body, err := s.GetVariant(ctx, source, key)
 	if err != nil {
@@ -93,9 +93,9 @@ func verifyVariant(ctx context.Context, s db.Store, source db.Digest, key string
 	return img, verifyBody(img, body)
 }
 
-// testVariantsRace stores and reads variants while their sources are stored and deleted
-// and the budget is too small for all. At the end it deletes everything, and the counts
-// must be zero.
+// testVariantsRace stores and reads variants while their original images are stored and
+// deleted. The budget is too small for all variants. At the end the test deletes
+// everything, and all counts must be zero.
 func testVariantsRace(t *testing.T, s db.Store) {
 	race(8, func(i int) {
 		rnd := rand.New(rand.NewPCG(uint64(i), 2))
@@ -116,14 +116,14 @@ func testVariantsRace(t *testing.T, s db.Store) {
 	}
 }
 
-// The sources of stepVariants, and the keys of its variants.
+// The images of which stepVariants makes variants, and the keys of these variants.
 var (
 	sourceSizes = []int{100, 70 << 10, 1<<20 + 5}
 	variantKeys = []string{"w=1", "w=2", "w=3"}
 )
 
-// stepVariants makes one random call with variants or their sources, and returns what
-// is wrong with the result.
+// stepVariants makes one random call with variants or with their original images. It
+// returns an error if the result is wrong.
 func stepVariants(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	const budget = 1<<20 + 500
 	i := rnd.IntN(len(sourceSizes))
@@ -152,7 +152,8 @@ func stepVariants(ctx context.Context, s db.Store, rnd *rand.Rand) error {
 	}
 }
 
-// testReopenVariants: the variants are as they were, and so is their order.
+// testReopenVariants: after the store is opened again, the variants and their order are
+// as before.
 func testReopenVariants(t *testing.T, open func() db.Store) {
 	s := open()
 	data := content(1, 2<<20)
@@ -175,7 +176,7 @@ func testReopenVariants(t *testing.T, open func() db.Store) {
 		wantVariants(t, s, []db.Image{cat}, cat.SHA256, size, "abcde", step.want)
 		wantVariant(t, s, cat.SHA256, "c", img, data)
 	}
-	openVariant(t, s, cat.SHA256, "c") // open to the end
+	openVariant(t, s, cat.SHA256, "c") // stays open to the end of the test
 	remove(t, s, "cat.png")
 	for range 2 {
 		closeStore(t, s)

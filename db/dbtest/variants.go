@@ -28,7 +28,7 @@ func tryPutVariant(ctx context.Context, s db.Store, source db.Digest, key string
 	}
 }
 
-// putVariant stores a variant, which must succeed.
+// putVariant stores a variant, and fails if PutVariant returns an error.
 func putVariant(t *testing.T, s db.Store, source db.Digest, key string, data []byte, budget int64) db.Image {
 	t.Helper()
 	img, err := tryPutVariant(t.Context(), s, source, key, data, budget)
@@ -42,7 +42,8 @@ func putVariant(t *testing.T, s db.Store, source db.Digest, key string, data []b
 	return img
 }
 
-// openVariant returns the body of a variant. It is closed when t ends, if not before.
+// openVariant returns the body of a variant. The body is closed when t ends, if it was
+// not closed before.
 func openVariant(t *testing.T, s db.Store, source db.Digest, key string) db.Body {
 	t.Helper()
 	_, body, err := s.GetVariant(t.Context(), source, key)
@@ -53,7 +54,7 @@ func openVariant(t *testing.T, s db.Store, source db.Digest, key string) db.Body
 	return body
 }
 
-// wantVariant fails unless GetVariant returns img, with data as its bytes.
+// wantVariant fails unless GetVariant returns `img` and the bytes `data`.
 func wantVariant(t *testing.T, s db.Store, source db.Digest, key string, img db.Image, data []byte) {
 	t.Helper()
 	what := fmt.Sprintf("GetVariant(%q)", key)
@@ -67,7 +68,7 @@ func wantVariant(t *testing.T, s db.Store, source db.Digest, key string, img db.
 	wantRest(t, what, body, data)
 }
 
-// wantNoVariant fails if there is a variant under key.
+// wantNoVariant fails if there is a variant with this key.
 func wantNoVariant(t *testing.T, s db.Store, source db.Digest, key string) {
 	t.Helper()
 	_, body, err := s.GetVariant(t.Context(), source, key)
@@ -77,8 +78,8 @@ func wantNoVariant(t *testing.T, s db.Store, source db.Digest, key string) {
 	}
 }
 
-// wantVariants fails unless the store has exactly those variants of source whose keys
-// are in want, each of size bytes. keys has all keys that were ever used.
+// wantVariants fails unless the store has exactly the variants of `source` whose keys
+// are in `want`, each with `size` bytes. `keys` has all keys that the test has used.
 func wantVariants(t *testing.T, s db.Store, images []db.Image, source db.Digest, size int64, keys, want string) {
 	t.Helper()
 	got := ""
@@ -97,7 +98,7 @@ func wantVariants(t *testing.T, s db.Store, images []db.Image, source db.Digest,
 	wantUsage(t, s, withVariants(sum(images), len(want), int64(len(want))*size))
 }
 
-// withVariants adds n variants to u that have size bytes together.
+// withVariants adds n variants to the Usage u. Together they have `size` bytes.
 func withVariants(u db.Usage, n int, size int64) db.Usage {
 	u.Variants += int64(n)
 	u.VariantBytes += size
@@ -129,15 +130,15 @@ func testVariantSizes(t *testing.T, s db.Store) {
 	wantStored(t, s, source, content(1, 1000))
 }
 
-// testVariantKeys: a key can have bytes of any value. The same key of another source is
-// another variant. Variants with equal bytes are two variants.
+// testVariantKeys: the bytes of a key can have any value. Two variants of different
+// images can have the same key. Two variants with equal bytes count as two variants.
 func testVariantKeys(t *testing.T, s db.Store) {
 	sources := []db.Image{create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", content(2, 100))}
 	keys := []string{
 		"w=1", "w=10", "w=1&h=1", "W=1", "\x00", "\x00\x00", "\xff\xff", "/", "a/b", "..", "%2f", " ", "é", "e\u0301",
 		sources[0].SHA256.String(), strings.Repeat("k", db.MaxKeyBytes), strings.Repeat("k", db.MaxKeyBytes-1),
 	}
-	data := func(i, j int) []byte { return fmt.Appendf(nil, "variant %d", i+j) } // equal ones among them
+	data := func(i, j int) []byte { return fmt.Appendf(nil, "variant %d", i+j) } // some of the results are equal
 	var images [2][]db.Image
 	for i, source := range sources {
 		for j, key := range keys {
@@ -164,8 +165,8 @@ func testVariantKeys(t *testing.T, s db.Store) {
 	}
 }
 
-// testVariantOfImage stores a variant with the bytes of an image. They are counted
-// twice, and each is deleted alone.
+// testVariantOfImage stores a variant that has the same bytes as an image. The bytes
+// are counted twice. If the image or the variant is deleted, the other one stays.
 func testVariantOfImage(t *testing.T, s db.Store) {
 	data := content(2, 200<<10)
 	source, dog := create(t, s, "cat.png", content(1, 100)), create(t, s, "dog.png", data)
@@ -188,7 +189,7 @@ func testVariantReplaced(t *testing.T, s db.Store) {
 		wantVariant(t, s, source.SHA256, "w=1", img, data)
 		wantUsage(t, s, withVariants(usage, 1, img.Size))
 	}
-	again := putVariant(t, s, source.SHA256, "w=1", content(4, 100), ample) // the same bytes
+	again := putVariant(t, s, source.SHA256, "w=1", content(4, 100), ample) // with the same bytes
 	wantVariant(t, s, source.SHA256, "w=1", again, content(4, 100))
 	wantUsage(t, s, withVariants(usage, 1, 100))
 }
@@ -211,8 +212,8 @@ func testVariantOfNone(t *testing.T, s db.Store) {
 	}
 }
 
-// testVariantsGo: variants are deleted with the last name of their source, not before.
-// They do not come back when the source is stored again.
+// testVariantsGo: variants are deleted with the last image that has their source as its
+// content, and not before. If the source is stored again, the variants do not return.
 func testVariantsGo(t *testing.T, s db.Store) {
 	data, small := content(1, 200<<10), content(3, 1000)
 	dog := create(t, s, "dog.png", content(2, 100))
@@ -247,7 +248,7 @@ func testVariantsGo(t *testing.T, s db.Store) {
 	wantUsage(t, s, db.Usage{})
 }
 
-// testVariantsHidden: no name finds a variant.
+// testVariantsHidden: no method finds a variant by a name.
 func testVariantsHidden(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100))
 	keys := []string{"w=1", "a cat", "variant.png"}
@@ -264,8 +265,8 @@ func testVariantsHidden(t *testing.T, s db.Store) {
 	wantUsage(t, s, withVariants(sum([]db.Image{source}), 3, int64(len(strings.Join(keys, "")))))
 }
 
-// testBodyOfVariant reads bodies of variants that were evicted, replaced, or deleted
-// with their source.
+// testBodyOfVariant reads bodies of variants that were deleted because of the budget,
+// replaced, or deleted with their original image.
 func testBodyOfVariant(t *testing.T, s db.Store) {
 	source := create(t, s, "cat.png", content(1, 100))
 	dog := create(t, s, "dog.png", content(2, 100))
@@ -279,7 +280,7 @@ func testBodyOfVariant(t *testing.T, s db.Store) {
 		fresh, begun := openVariant(t, s, source.SHA256, "w=1"), openVariant(t, s, source.SHA256, "w=1")
 		wantBytes(t, "begun", read(t, begun, 1000), data[:1000])
 		end()
-		create(t, s, "other.png", content(uint64(20+i), large)) // may use the space of the variant
+		create(t, s, "other.png", content(uint64(20+i), large)) // may use the space of the deleted variant
 		remove(t, s, "other.png")
 		wantRest(t, "body not read before", fresh, data)
 		wantRest(t, "body read in part before", begun, data[1000:])

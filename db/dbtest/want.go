@@ -13,11 +13,11 @@ import (
 	"imageserver/db"
 )
 
-// Each want function compares something with what the test wants, and fails t if it
-// differs.
+// Each want function compares something with what the test expects. If they differ, it
+// fails t.
 
-// wantRest reads body to its end, which must return want. It reads in parts: under the
-// race detector a large slice costs more than the store.
+// wantRest reads body to its end. The bytes must be `want`. It reads in parts, because
+// under the race detector a large slice needs more time than the store.
 func wantRest(t *testing.T, what string, body io.Reader, want []byte) {
 	t.Helper()
 	n, p := 0, make([]byte, min(len(want)+1, 64<<10))
@@ -37,7 +37,8 @@ func wantRest(t *testing.T, what string, body io.Reader, want []byte) {
 	}
 }
 
-// wantBytes compares contents without printing megabytes.
+// wantBytes compares contents. Its message does not contain the contents, because they
+// may be long.
 func wantBytes(t *testing.T, what string, got, want []byte) {
 	t.Helper()
 	if bytes.Equal(got, want) {
@@ -50,7 +51,7 @@ func wantBytes(t *testing.T, what string, got, want []byte) {
 	t.Errorf("%s: got %d bytes, want %d, different from byte %d on", what, len(got), len(want), i)
 }
 
-// wantImage compares what the store says about an image.
+// wantImage compares two images field by field.
 func wantImage(t *testing.T, what string, got, want db.Image) {
 	t.Helper()
 	if plain(got) != plain(want) {
@@ -58,7 +59,7 @@ func wantImage(t *testing.T, what string, got, want db.Image) {
 	}
 }
 
-// plain returns img with its times in the form that == compares.
+// plain returns `img` with its times in a form that == can compare.
 func plain(img db.Image) db.Image {
 	for _, at := range []*time.Time{&img.Uploaded, &img.Expires, &img.Deleted, &img.TrashExpires} {
 		*at = at.Round(0).UTC()
@@ -78,7 +79,7 @@ func wantImages(t *testing.T, what string, got, want []db.Image) {
 	}
 }
 
-// wantStored fails unless Stat and Get return img, with data as its bytes.
+// wantStored fails unless Stat and Get return `img` and the bytes `data`.
 func wantStored(t *testing.T, s db.Store, img db.Image, data []byte) {
 	t.Helper()
 	stat, err := s.Stat(t.Context(), img.Name)
@@ -114,7 +115,7 @@ func wantAbsent(t *testing.T, s db.Store, name string) {
 	}
 }
 
-// wantError fails unless err wraps want.
+// wantError fails unless err wraps `want`.
 func wantError(t *testing.T, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
@@ -122,7 +123,7 @@ func wantError(t *testing.T, what string, err, want error) {
 	}
 }
 
-// wantUsage compares the counts of the store.
+// wantUsage compares the Usage of the store with `want`.
 func wantUsage(t *testing.T, s db.Store, want db.Usage) {
 	t.Helper()
 	got, err := s.Usage(t.Context())
@@ -134,8 +135,8 @@ func wantUsage(t *testing.T, s db.Store, want db.Usage) {
 	}
 }
 
-// wantUsageSoon is wantUsage for a store that has not yet swept what has expired. It
-// calls only Usage: a store must not need other calls to sweep.
+// wantUsageSoon does the same as wantUsage, for a store that may not yet have deleted
+// expired images. It calls only Usage: a store must delete them without other calls.
 func wantUsageSoon(t *testing.T, s db.Store, want db.Usage) {
 	t.Helper()
 	for end := time.Now().Add(patience()); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -146,8 +147,9 @@ func wantUsageSoon(t *testing.T, s db.Store, want db.Usage) {
 	wantUsage(t, s, want)
 }
 
-// patience is how long a store may take to sweep what has expired: many times what a
-// busy machine needs. The variable DBTEST_PATIENCE, a duration, changes it.
+// patience is how long the tests wait for a store to delete expired images. It is many
+// times as long as a busy machine needs. The environment variable DBTEST_PATIENCE, a
+// duration, changes it.
 func patience() time.Duration {
 	if d, err := time.ParseDuration(os.Getenv("DBTEST_PATIENCE")); err == nil {
 		return d
@@ -155,8 +157,8 @@ func patience() time.Duration {
 	return 30 * time.Second
 }
 
-// wantTrash fails unless exactly these images are in the trash. They may be given in
-// any order.
+// wantTrash fails unless exactly these images are in the trash. The order of the images
+// does not matter.
 func wantTrash(t *testing.T, s db.Store, want ...db.Image) {
 	t.Helper()
 	want = slices.SortedFunc(slices.Values(want), lastDeletedFirst)
@@ -164,7 +166,7 @@ func wantTrash(t *testing.T, s db.Store, want ...db.Image) {
 }
 
 // wantConsistent fails unless every listed image is stored, the lists are in order, and
-// Usage is their sum, without variants.
+// Usage is the sum of the listed images, without variants.
 func wantConsistent(t *testing.T, s db.Store) {
 	t.Helper()
 	images := listAll(t, s, db.ListOptions{Limit: 100})
