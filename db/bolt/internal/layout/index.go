@@ -12,9 +12,9 @@ import (
 // the index up to date. The commands check, repair and compact also use it. All of them
 // use only the functions here.
 //
-// To add an index, name its bucket in layout.go, add a row with Since to Indexes, and add
-// a format to upgrades, whose step creates the bucket and calls fillIndex. Nothing else
-// lists the indexes.
+// To add an index, give its bucket a name in layout.go. Add a row with Since to
+// Indexes. Then add a format to upgrades: its step creates the bucket and calls
+// fillIndex. Indexes is the only list of the indexes.
 type Index struct {
 	Bucket []byte
 	// Entry returns the entry that a record has in the index. If the key is nil, the
@@ -24,12 +24,12 @@ type Index struct {
 	// a damaged entry, `owner` may be any key, or empty. But `bucket` is always one of
 	// RecordBuckets.
 	Owner func(key, value []byte) (bucket, owner []byte)
-	// Recall sets the fields of a lost record that are in an entry. It is nil if an entry
-	// has no fields, and for the indexes from which Repair reads the name and the digest
-	// itself (see offline/lost.go).
+	// Recall sets those fields of a lost record that are in an entry of the record.
+	// Recall is nil if an entry has no such fields. It is also nil for the indexes from
+	// which Repair reads the name and the digest itself (see offline/lost.go).
 	Recall func(r *Record, key []byte)
-	// Since is the format whose upgrade creates the index. 0 means that every format
-	// from OldestChecked on has it.
+	// Since is the format whose upgrade creates the index. 0 means that all formats
+	// from OldestChecked on have the index.
 	Since int
 	// Rising means that a new key is always higher than all keys in the index.
 	// Compacting fills the pages of such a bucket completely, because nothing will be
@@ -115,8 +115,8 @@ var Indexes = []Index{
 // RecordBuckets are the buckets whose values are records.
 var RecordBuckets = [][]byte{ImagesBucket, TrashBucket, VariantsBucket}
 
-// Buckets returns the names of the buckets that a file of a format has. The format is
-// OldestChecked or later.
+// Buckets returns the names of the buckets that a file of this format has. The format
+// must be OldestChecked or later.
 func Buckets(format int) [][]byte {
 	all := slices.Concat([][]byte{MetaBucket}, RecordBuckets, [][]byte{OrphansBucket, ChunksBucket})
 	for _, ix := range Indexes {

@@ -52,8 +52,9 @@ var upgrades = []func(tx *bbolt.Tx) error{
 	func(*bbolt.Tx) error { return nil },
 }
 
-// OldestChecked is the oldest format that Check reads. From it on, files have the same
-// buckets, apart from the indexes that a later format added (see Index.Since).
+// OldestChecked is the oldest format that Check reads. From this format on, all files
+// have the same buckets, except the indexes that a later format added (see
+// Index.Since).
 const OldestChecked = 3
 
 // growUsage makes the stored counts longer: from `from` bytes to `to` bytes. New counts
@@ -77,8 +78,8 @@ func createBuckets(tx *bbolt.Tx, names ...[]byte) error {
 	return nil
 }
 
-// fillIndex adds the entries of all readable records to an empty index. It sorts them first,
-// because bbolt inserts keys in order much faster.
+// fillIndex adds the entries of all readable records to an empty index. It first sorts
+// the entries, because bbolt inserts keys that are in order much faster.
 func fillIndex(tx *bbolt.Tx, ix Index) error {
 	type entry struct{ key, value []byte }
 	var entries []entry
@@ -86,7 +87,7 @@ func fillIndex(tx *bbolt.Tx, ix Index) error {
 		err := tx.Bucket(records).ForEach(func(k, v []byte) error {
 			r, err := ParseRecord(records, k, v)
 			if err != nil {
-				return nil // Check reports it, and Repair replaces its entries
+				return nil // Check reports this record, and Repair replaces its entries
 			}
 			if key, value := ix.Entry(r); key != nil {
 				entries = append(entries, entry{key, value})
@@ -106,7 +107,7 @@ func fillIndex(tx *bbolt.Tx, ix Index) error {
 	return nil
 }
 
-// formatValue returns the value that a file of that format has under FormatKey.
+// formatValue returns the value of FormatKey in a file of this format.
 func formatValue(format int) []byte {
 	return binary.BigEndian.AppendUint32(nil, uint32(format))
 }
