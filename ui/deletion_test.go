@@ -172,7 +172,7 @@ func TestDeleteRefused(t *testing.T) {
 		t.Fatal(res, err)
 	}
 	p.click(".toast", "a.png deleted", "Dismiss")
-	p.see(".toast", "a.png was not deleted. Another image took its name in the meantime.")
+	p.see(".toast", "a.png was not deleted. Another image has this name now.")
 	p.see(card("a.png"), "33 × 22")
 	p.await(`document.querySelector("#gallery [alt='a.png']").naturalWidth === 33`)
 	p.click(".toast", "a.png", "Dismiss")

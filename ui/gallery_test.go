@@ -104,7 +104,7 @@ func TestSearchAndSort(t *testing.T) {
 		return false
 	})
 	p := newPage(t, url)
-	p.see("#gallery", "No images yet. Drop one anywhere on this page, paste one, or choose files.")
+	p.see("#gallery", "No images yet. Drop images anywhere on this page, paste an image, or choose files.")
 	p.choose(file(t, "cat.png", picture(10, 10)))
 	p.gallery("cat.png") // without a reload
 	p.choose(file(t, "Dog.png", picture(60, 60)))

@@ -143,7 +143,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 
 	eval[*string](p, `navigator.clipboard.writeText = () => Promise.reject(), document.execCommand = () => false, null`)
 	click("#gallery li .copy")
-	p.see("dialog[open]", "Copy it from here")
+	p.see("dialog[open]", "Copy them from here")
 	see(p, "copy by hand")
 	click("dialog[open] button")
 

@@ -1,19 +1,20 @@
 // The part of the server's HTTP API that the page uses. All URLs are relative to the
-// page, because a proxy may serve it under a path such as /img/.
+// page, because a proxy may serve the page under a path such as /img/.
 
 import * as token from "./token.js";
 import * as words from "./words.js";
 
-// The number of images in a page of the list: full rows of two, three, four or six.
-// The first page has as many as a window shows (early.js requests it).
+// The number of images in a page of the list. With two, three, four or six columns, all
+// rows are full. The first page has as many images as a window shows. early.js requests
+// the first page.
 const FIRST_PAGE = 24;
 const PAGE = 60;
 
 const PROBE_TIMEOUT = 5000; // milliseconds
 
 // RequestError is any response that is not a success, or no response at all
-// (status 0). Its message is for people. retryAfter is how many seconds the server
-// asks to wait, 0 if it does not say.
+// (status 0). Its message is for people. retryAfter is the number of seconds that the
+// client must wait before it sends the request again, or 0 if the server does not say.
 export class RequestError extends Error {
   constructor(message, status = 0, retryAfter = 0) {
     super(message);
@@ -32,9 +33,10 @@ export function limits(signal) {
   return request("GET", "limits", { signal });
 }
 
-// list returns a page of images, { images, next }: those whose name contains the
-// search text, in this order. next is the cursor of the following page, absent on
-// the last one. callbacks.locked is called when the request waits for the token.
+// list returns a page of images as { images, next }. The names of the images contain the
+// search text, and sort and order set the order. next is the cursor of the following page.
+// The last page has no next. list calls callbacks.locked when the request waits for the
+// token.
 export function list({ search, sort, order, cursor }, callbacks, signal) {
   const query = new URLSearchParams({ limit: cursor ? PAGE : FIRST_PAGE });
   for (const [name, value] of Object.entries({ q: search, sort, order, cursor })) {
@@ -45,15 +47,15 @@ export function list({ search, sort, order, cursor }, callbacks, signal) {
   return request("GET", `images?${query}`, { callbacks, signal });
 }
 
-// find returns the image of that name, or undefined.
+// find returns the image of this name, or undefined.
 export async function find(name) {
   const { images } = await request("GET", `images?${new URLSearchParams({ name })}`);
   return images[0];
 }
 
-// remove deletes the image. It fails with status 412 if another image has its name
-// by now. It succeeds if the image is deleted already. The request is sent even when
-// the reader leaves the page.
+// remove deletes the image. If another image now has the name, remove fails with status
+// 412. If the image is already deleted, remove succeeds. The browser sends the request
+// even if the reader leaves the page.
 export async function remove(image) {
   try {
     await request("DELETE", path(image.filename), { headers: { "If-Match": `"${image.sha256}"` }, keepalive: true });
@@ -64,24 +66,26 @@ export async function remove(image) {
   }
 }
 
-// rename gives the image another name and returns the image with it.
+// rename gives the image another name and returns the renamed image.
 export function rename(image, filename) {
   return request("POST", `${path(image.filename)}/rename?conflict=error`, {
     body: JSON.stringify({ filename }), headers: { "Content-Type": "application/json" },
   });
 }
 
-// upload sends the file and returns the stored image. It calls callbacks.sending
-// with the share that is sent, callbacks.saving when all bytes are sent, and
-// callbacks.locked when the request waits for the token. When the signal aborts, it
-// throws the signal's reason.
+// upload sends the file and returns the stored image. If the signal aborts, upload throws
+// the signal's reason. It calls:
+// - callbacks.sending(share) during the upload, with the share of the bytes that is sent;
+// - callbacks.saving() when all bytes are sent;
+// - callbacks.locked() when the request waits for the token.
 export function upload(file, callbacks, signal) {
   const body = new FormData();
   body.append("file", file, file.name);
   return request("POST", "upload", { body, callbacks, signal });
 }
 
-// isReachable reports whether the server itself responds, and not a proxy for it.
+// isReachable reports whether the server itself responds. An error of a proxy is not a
+// response of the server.
 export async function isReachable() {
   try {
     return (await fetch("livez", { cache: "no-store", signal: AbortSignal.timeout(PROBE_TIMEOUT) })).ok;
@@ -94,8 +98,8 @@ function path(name) {
   return `images/${encodeURIComponent(name)}`;
 }
 
-// request sends a request with the access token, if there is one. It asks for a
-// token until the server accepts it.
+// request sends a request, with the access token if the page has one. If the server
+// refuses the token, request asks for another token and sends the request again.
 async function request(method, url, { callbacks, signal, ...rest } = {}) {
   for (;;) {
     const used = token.current();
@@ -108,18 +112,18 @@ async function request(method, url, { callbacks, signal, ...rest } = {}) {
   }
 }
 
-// send makes one request, unless early.js has made it already.
+// send sends one request, or takes the response if early.js has already sent the request.
 async function send(method, url, options) {
   const { early } = globalThis;
   if (method === "GET" && early?.url === url) {
-    globalThis.early = null; // it is used once
+    globalThis.early = null; // the response is used only once
     return (await early.response) ?? sendXHR(method, url, options);
   }
   return options.keepalive ? sendKeepalive(method, url, options) : sendXHR(method, url, options);
 }
 
-// sendKeepalive sends a request that goes on when the reader leaves the page. Only
-// fetch can do that.
+// sendKeepalive sends a request that continues when the reader leaves the page. Only
+// fetch can send such a request.
 async function sendKeepalive(method, url, { headers }) {
   const all = { ...token.header(), ...headers };
   const response = await fetch(url, { method, headers: all, keepalive: true })
@@ -151,8 +155,8 @@ function sendXHR(method, url, { body, headers, callbacks, signal }) {
   });
 }
 
-// parseResponse returns the JSON of a success, null if it has no body. It throws a
-// RequestError for every other response.
+// parseResponse returns the JSON of a successful response, or null if the response has no
+// body. It throws a RequestError for every other response.
 function parseResponse(status, text, retryAfter) {
   const success = status >= 200 && status < 300;
   if (success && text === "") {

@@ -1,12 +1,12 @@
-// Downloads one image as it is, or several as a ZIP file.
+// Downloads one image unchanged, or several images as a ZIP file.
 
 import { el } from "./dom.js";
 import { imageURL } from "./image.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
-// download makes the browser save the images. The browser writes them to the disk as
-// they come, so the page does not hold them in memory.
+// download makes the browser save the images. The browser writes the bytes to the disk
+// while they arrive, so the page does not need memory for the images.
 export function download(images) {
   if (images.length === 1) {
     el("a", { href: `${imageURL(images[0])}&download`, download: images[0].filename }).click();
@@ -19,9 +19,10 @@ export function download(images) {
   form.remove();
 }
 
-// responseFrame makes a hidden frame for the response. The browser saves a ZIP file
-// and loads nothing into the frame. It loads an error: the server's, which is JSON,
-// or the browser's own page, which the script cannot read.
+// responseFrame makes a hidden frame for the response. If the response is a ZIP file, the
+// browser saves the file and loads nothing into the frame. Otherwise the browser loads an
+// error into the frame. This is the JSON of the server, or a page of the browser, which
+// the script cannot read.
 function responseFrame() {
   document.querySelector("iframe[name=download]")?.remove();
   return el("iframe", {

@@ -7,11 +7,12 @@ import { copyButton } from "./links.js";
 import * as words from "./words.js";
 
 // Card shows an image. Its callbacks are onOpen(image), onDelete(image) and
-// onSelect(card, range), called when the card is selected or no longer selected.
-// range is true when all cards since the last such click are meant.
+// onSelect(card, range). Card calls onSelect when the reader selects or deselects the
+// card. If range is true, the reader selects or deselects all cards from the last clicked
+// card to this card.
 export class Card {
   image;
-  cursor; // of the list's page that the image came with, empty for the first page
+  cursor; // the cursor of the page of the list that has the image; empty for the first page
   hidden = false; // true while the deletion of the image can be undone
   #callbacks;
   #eager; // whether the picture is loaded at once
@@ -25,7 +26,7 @@ export class Card {
     this.#eager = eager;
   }
 
-  // element is the card in the page. It is made when it is first read.
+  // element is the card in the page. The first read makes the element.
   get element() {
     return this.#element ??= this.#make();
   }
@@ -83,8 +84,8 @@ export class Card {
         this.#callbacks.onSelect(this, shift || event.shiftKey);
       },
     });
-    // Browsers do not pass a click with Shift from a label to its box: they keep it
-    // for the selection of text.
+    // If the reader clicks with Shift on a label, browsers select text and do not click the
+    // checkbox of the label.
     const onclick = (event) => {
       if (event.target !== box) {
         event.preventDefault();

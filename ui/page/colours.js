@@ -1,5 +1,5 @@
-// The colours: light or dark, as the system says or as the reader chooses. early.js
-// sets the stored choice before the first paint.
+// The colours are light or dark. The reader chooses, or the system decides. early.js sets
+// the stored choice before the browser first paints the page.
 
 import { settingChooser } from "./dom.js";
 import { Setting } from "./setting.js";

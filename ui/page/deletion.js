@@ -1,25 +1,28 @@
-// Deletes images, with a way back: the page hides an image at once, and asks the
-// server to delete it when the message with the Undo button goes away.
+// Deletes images so that people can undo the deletion. The page hides an image at once
+// and shows a message with the button Undo. When the message is removed, the page sends
+// the request that deletes the image.
 
 import * as api from "./api.js";
 import { announce } from "./dom.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
-// Deletions uses these callbacks: hide(images) and show(images) for the gallery,
-// focus(image), replace(old, image) when another image has the name by now,
-// onDeleted(image), and uploadAgain(image) for an image that must stay but was
-// deleted.
+// Deletions deletes images. Its callbacks are:
+// - hide(images) and show(images): hide images in the gallery, and show them again;
+// - focus(image): move the focus to the image;
+// - replace(old, image): another image now has the name of old, show it instead of old;
+// - onDeleted(image): the server has deleted the image;
+// - uploadAgain(image): the server has deleted an image that must stay, upload it again.
 export class Deletions {
   #callbacks;
-  #all = []; // each { images, toast }: the images to delete, and the message while it can be undone
-  #cancelled = new WeakSet(); // images that must stay although their deletion may be under way
+  #all = []; // { images, toast } for each deletion: the images to delete, and the message; toast is null when nobody can undo the deletion any more
+  #cancelled = new WeakSet(); // images that must stay, although the request to delete them may already be sent
 
   constructor(callbacks) {
     this.#callbacks = callbacks;
-    // A reader who leaves the page has not undone the deletion. All requests are
-    // sent at once: a browser lets about 250 outlive the page, and does not send
-    // the rest.
+    // If a reader leaves the page before the message is removed, the images are deleted.
+    // The page sends all requests at once. A browser sends about 250 requests after the
+    // page is closed, and does not send any more.
     addEventListener("pagehide", () => {
       for (const deletion of this.#all) {
         deletion.toast?.remove();
@@ -28,7 +31,7 @@ export class Deletions {
     });
   }
 
-  // delete deletes the images, unless that is undone.
+  // delete deletes the images, unless the reader presses Undo.
   delete(images) {
     const deletion = { images: [...images] };
     const text = words.removed(namesOf(images));
@@ -42,19 +45,19 @@ export class Deletions {
     });
   }
 
-  // undo undoes the last deletion and reports whether there was one.
+  // undo undoes the last deletion. It returns false if there is no deletion to undo.
   undo() {
     const last = this.#all.findLast((deletion) => deletion.toast);
     last?.toast.act();
     return Boolean(last);
   }
 
-  // includes reports whether an image of that name is being deleted.
+  // includes reports whether an image of this name is being deleted.
   includes(filename) {
     return this.#all.some(({ images }) => images.some((image) => image.filename === filename));
   }
 
-  // cancel keeps an image that was uploaded again while it was being deleted.
+  // cancel stops the deletion of an image, because the image was uploaded again meanwhile.
   cancel(filename) {
     for (const deletion of this.#all) {
       const kept = deletion.images.filter((image) => image.filename === filename);
@@ -80,8 +83,8 @@ export class Deletions {
     }
   }
 
-  // carryOut deletes one image after another. A browser would not let hundreds of
-  // parallel requests outlive the page.
+  // carryOut deletes one image after another. If it sent hundreds of requests at once and
+  // the reader closed the page, the browser would not send all of them.
   async #carryOut(deletion) {
     deletion.toast = null;
     const failures = [];
@@ -103,8 +106,8 @@ export class Deletions {
     this.#all = this.#all.filter((other) => other !== deletion);
   }
 
-  // deleteNow sends the request. If the image could not be deleted, it shows the
-  // image again and returns the reason.
+  // deleteNow sends the request. If the server does not delete the image, deleteNow shows
+  // the image again and returns the reason. Otherwise it returns an empty text.
   async #deleteNow(image) {
     let current;
     try {
@@ -126,8 +129,8 @@ export class Deletions {
     return words.changedMeanwhile;
   }
 
-  // restore uploads a cancelled image once more if the server deleted it after the
-  // upload that was to keep it.
+  // restore uploads an image again whose deletion was cancelled. This is necessary if the
+  // server received the request to delete the image after the upload.
   async #restore(image) {
     const current = await api.find(image.filename).catch(() => null);
     if (!current) {
@@ -136,8 +139,8 @@ export class Deletions {
   }
 }
 
-// deleteOnServer deletes an image. If another image has its name by now, it deletes
-// nothing and returns that one.
+// deleteOnServer deletes an image. If another image now has the name, deleteOnServer
+// deletes nothing and returns the other image.
 async function deleteOnServer(image) {
   try {
     await api.remove(image);

@@ -1,11 +1,12 @@
-// Makes elements, from text and nodes and never from markup, and shows dialogs.
+// Makes elements and shows dialogs. It makes elements from text and nodes, never from
+// markup.
 
 import { icon } from "./icons.js";
 import * as words from "./words.js";
 
 // el makes an element. An attribute that is a function becomes a listener for the
-// event in its name (onclick). true becomes an empty attribute. false, null and
-// undefined are left out, also among the children.
+// event in its name (onclick). true becomes an empty attribute. el ignores attributes and
+// children that are false, null or undefined.
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -21,9 +22,9 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-// button makes a button. about tells screen readers which image or file it belongs
-// to, where many images have the same button. With an icon the text is the
-// button's label and its tooltip.
+// button makes a button. about is the name of the image or file that the button belongs
+// to. Screen readers need the name if many images have the same button. If the button has
+// an icon, the text is its label and its tooltip.
 export function button(text, onclick, { about, kind, icon: symbol } = {}) {
   const hidden = about && screenReaderText(words.about(about));
   if (symbol) {
@@ -33,35 +34,35 @@ export function button(text, onclick, { about, kind, icon: symbol } = {}) {
 }
 
 // ignoreDoubleClick returns a click listener that ignores the second click of a
-// double click. After the first click, the button of another image may be there.
+// double click. After the first click, the button of another image may be in this place.
 export function ignoreDoubleClick(action) {
   return (event) => event.detail < 2 && action();
 }
 
-// screenReaderText makes text that only screen readers get.
+// screenReaderText makes text that only screen readers show.
 export function screenReaderText(text) {
   return el("span", { class: "visually-hidden" }, text);
 }
 
-// chooser makes a select element. texts has the text of each value; onChange is
-// called with the chosen value.
+// chooser makes a select element. texts has the text of each value. chooser calls onChange
+// with the chosen value.
 export function chooser(label, texts, value, onChange) {
   const options = Object.entries(texts).map(([key, text]) => el("option", { value: key, selected: key === value }, text));
   const select = el("select", { "aria-label": label, title: label, onchange: () => onChange(select.value) }, ...options);
   return select;
 }
 
-// settingChooser makes a select element for a Setting. It also shows changes that
-// are made elsewhere.
+// settingChooser makes a select element for a Setting. If another part of the page changes
+// the Setting, the element shows the new value.
 export function settingChooser(label, texts, setting) {
   const select = chooser(label, texts, setting.value, (value) => { setting.value = value; });
   setting.subscribe((value) => { select.value = value; });
   return select;
 }
 
-// announce makes a screen reader say text after what it says now. Each text is an
-// element of its own, so that the same text is said again. The live region moves
-// into an open modal dialog, because screen readers ignore everything outside it.
+// announce makes a screen reader say text when it has said the earlier texts. Each text is
+// a new element, so that a screen reader says the same text again. The live region moves
+// into an open modal dialog, because screen readers ignore everything outside the dialog.
 export function announce(text) {
   const region = document.getElementById("announcements");
   moveToTopDialog(region);
@@ -71,8 +72,8 @@ export function announce(text) {
   }
 }
 
-// moveToTopDialog moves an element into the top modal dialog, or into the body if
-// none is open. Everything outside an open modal dialog is inert.
+// moveToTopDialog moves an element into the top modal dialog, or into the body if no
+// dialog is open. Everything outside an open modal dialog is inert.
 export function moveToTopDialog(element) {
   const parent = topDialog() ?? document.body;
   if (element.parentElement !== parent) {
@@ -80,23 +81,23 @@ export function moveToTopDialog(element) {
   }
 }
 
-// topDialog returns the open dialog that is above all others, or undefined. A dialog
-// always opens above those before it in the document.
+// topDialog returns the open dialog that is above all other dialogs, or undefined. The
+// document has the dialogs in the order in which they are opened.
 export function topDialog() {
   return [...document.querySelectorAll("dialog[open]")].at(-1);
 }
 
-// closeDialogs closes all dialogs, so that people see the page behind them.
+// closeDialogs closes all dialogs, so that people see the page behind the dialogs.
 export function closeDialogs() {
   document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
 }
 
 // openModal opens a dialog, and calls onClose when it is closed. The messages and
-// the live region move into the dialog, and back out before onClose is called.
+// the live region move into the dialog. Before openModal calls onClose, they move back.
 export function openModal(dialog, onClose) {
   const moveRegions = () => ["toasts", "announcements"].forEach((id) => moveToTopDialog(document.getElementById(id)));
   const closed = () => {
-    if (!dialog.open) { // it may have been opened again already
+    if (!dialog.open) { // otherwise the dialog was opened again meanwhile
       dialog.removeEventListener("close", closed);
       moveRegions();
       onClose();

@@ -1,6 +1,6 @@
-// Runs before the first paint, so that nothing flashes or moves: it sets the colours
-// that were chosen, and style.css turns the form into the drop zone. The server
-// bundles it as a classic script, because modules run after the whole document.
+// Runs before the browser first paints the page, so that nothing flashes or moves. It sets
+// the chosen colours, and style.css turns the form into the drop zone. The server bundles
+// this file as a classic script, because a module runs only after the whole document.
 
 import { readItem } from "./storage.js";
 
@@ -11,8 +11,8 @@ if (colours === "light" || colours === "dark") {
 }
 const token = readItem("sessionStorage", "token") || readItem("localStorage", "token"); // stored by token.js
 
-// The first page of the list is requested while main.js is still being loaded.
-// api.js uses the response instead of making the same request.
+// Request the first page of the list while the browser is still loading main.js. api.js
+// uses the response instead of sending the same request.
 if (location.search === "" && !token) {
   const url = "images?limit=24";
   const response = fetch(url).then(async (r) => ({

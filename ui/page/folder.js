@@ -2,13 +2,13 @@
 
 import * as words from "./words.js";
 
-// compareNames sorts names and paths as people read them: 2 before 10.
+// compareNames sorts names and paths as people read them. 2 comes before 10.
 export const compareNames = new Intl.Collator(undefined, { numeric: true }).compare;
 
-// droppedFiles returns the Files among the items of a drop and in its folders, in the
-// order of their paths. For what cannot be read it returns an empty File with a
-// property refusalReason. The browser discards the items when the event is over, so
-// all of them are read out before the first await.
+// droppedFiles returns the dropped files, and the files in dropped folders, in the order of
+// their paths. For a file or a folder that cannot be read, it returns an empty File with
+// the property refusalReason. The browser discards the items after the drop event, so
+// droppedFiles uses every item before the first await.
 export async function droppedFiles(items) {
   const files = items.map((item) => {
     const entry = item.webkitGetAsEntry();
@@ -32,8 +32,8 @@ async function walk(folder) {
   }
 }
 
-// readEntries returns all entries of a folder. The browser's reader returns some of
-// them at a time (Chromium 100), and none at the end.
+// readEntries returns all entries of a folder. The browser's reader returns some entries
+// at a time (100 in Chromium), and no entries at the end.
 async function readEntries(folder) {
   const reader = folder.createReader();
   const entries = [];

@@ -1,5 +1,5 @@
-// The gallery on the page: the search, the order, the cards, and more of them when
-// the reader comes near the end.
+// The gallery on the page: the search, the order and the cards. When the reader comes
+// near the end, the gallery loads more cards.
 
 import { Card } from "./card.js";
 import { announce, button, chooser, el } from "./dom.js";
@@ -14,9 +14,10 @@ const EAGER = 8; // pictures that most windows show at once
 const TYPING = 250; // milliseconds without a key before a search begins
 const AHEAD = "1200px"; // how far below the window the next page is loaded
 
-// Gallery fills the section. Its callbacks are those of Card, isHidden(filename),
-// which reports whether an image is not to be shown now, onRestart(), called when
-// another list begins, and onChange(), called when it may show other images.
+// Gallery fills the section. It needs the callbacks of Card, and these:
+// - isHidden(filename) reports whether the gallery must not show the image now;
+// - onRestart() is called when the gallery starts another list;
+// - onChange() is called when the gallery may show other images.
 export class Gallery {
   #callbacks;
   #list;
@@ -29,7 +30,7 @@ export class Gallery {
   #note = el("p", { tabindex: -1 });
   #moreLabel = el("span");
   #more = button(this.#moreLabel, () => this.#loadMore());
-  #focusNew = false; // whether the focus moves to the next cards that come
+  #focusNew = false; // whether the focus moves to the next cards that are loaded
   #observer = new IntersectionObserver((entries) => {
     if (entries.at(-1).isIntersecting && !this.#list.error) {
       this.load();
@@ -57,12 +58,12 @@ export class Gallery {
     addEventListener("popstate", () => this.#showFromURL());
   }
 
-  // cards returns those that are shown, in their order.
+  // cards returns the cards that are shown, in the order of the list.
   get cards() {
     return this.#list.visible;
   }
 
-  // load shows the next page of the list. It resolves with whether it did.
+  // load shows the next page of the list. It resolves with false if it shows nothing new.
   async load() {
     const loaded = await this.#list.load();
     if (!loaded) {
@@ -85,7 +86,7 @@ export class Gallery {
       }
     }
     this.#observer.unobserve(this.#more);
-    this.#observer.observe(this.#more); // reports again whether it is near
+    this.#observer.observe(this.#more); // so that the observer reports again whether the button is near the window
     return !error;
   }
 
@@ -97,7 +98,7 @@ export class Gallery {
     this.#list.replace(old, image);
   }
 
-  // hide hides images. If one of their cards has the focus, a neighbour gets it.
+  // hide hides images. If one of their cards has the focus, a neighbour gets the focus.
   hide(images) {
     const focused = images.map((image) => this.#list.find(image.filename)).find((card) => card?.focused);
     this.#list.setHidden(images, true);
@@ -120,8 +121,8 @@ export class Gallery {
     this.#search.select();
   }
 
-  // focus moves the focus to a card. If it is not shown, a neighbour or else the
-  // heading gets the focus.
+  // focus moves the focus to a card. If the card is not shown, a neighbour gets the focus.
+  // If there is no neighbour, the heading gets the focus.
   focus(card) {
     const nearest = this.#list.nearest(card);
     if (nearest) {
@@ -135,8 +136,8 @@ export class Gallery {
     this.focus(this.#list.find(image.filename));
   }
 
-  // neighbour returns the image that is step places after this one, or undefined.
-  // Near the end it loads more.
+  // neighbour returns the image that is step places after this image, or undefined. Near
+  // the end of the list it loads more images.
   neighbour(image, step) {
     const { cards } = this;
     const at = cards.findIndex((card) => card.image.filename === image.filename);
@@ -146,7 +147,7 @@ export class Gallery {
     return at < 0 ? undefined : cards[at + step]?.image;
   }
 
-  // restart shows the list for what the search field and the order say.
+  // restart shows the list that the reader has chosen with the search field and the order.
   async #restart() {
     this.#list.restart(this.#query);
     this.#callbacks.onRestart();
@@ -208,8 +209,8 @@ export class Gallery {
   }
 }
 
-// debounced returns a function that calls f once it has not been called for so many
-// milliseconds.
+// debounced returns a function that calls f later: when nobody has called the function for
+// this number of milliseconds.
 function debounced(milliseconds, f) {
   let timer = 0;
   return () => {

@@ -28,7 +28,7 @@ function section(title, ...children) {
 }
 
 function code(text) {
-  // With a tab stop it can be scrolled by keyboard.
+  // With a tab stop, people can scroll the sheet by keyboard.
   return el("pre", { tabindex: 0 }, el("code", {}, text));
 }
 
@@ -70,8 +70,8 @@ function sharex() {
   ].filter(Boolean);
 }
 
-// manual says how to read the manual that the program carries. The topics are those
-// of main.go.
+// manual shows the commands that print the manual in the program. main.go has the same
+// topics.
 function manual() {
   const topics = Object.entries(words.helpTopics).map(([topic, about]) => `imageserver help ${topic.padEnd(8)}  # ${about}`);
   return [

@@ -14,8 +14,8 @@ const paths = {
   zoom: "M14.500 4.500h5v5M9.500 19.500h-5v-5M19.500 4.500l-6 6M4.500 19.500l6-6",
 };
 
-// icon makes an icon. It is hidden from screen readers, because the control that it
-// is in has a label.
+// icon makes an icon. Screen readers do not see the icon, because the control around it
+// has a label.
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");

@@ -1,10 +1,10 @@
 // The state of the gallery: which images it shows, in which order, and how far the
-// list has been loaded. It knows nothing of the page's elements.
+// list has been loaded. It does not use the elements of the page.
 
 import * as api from "./api.js";
 import { limitsKnown } from "./limits.js";
 
-// What the API calls the orders.
+// The parameters sort and order of the API for each order.
 const orders = {
   newest: {},
   oldest: { order: "asc" },
@@ -14,20 +14,21 @@ const orders = {
   smallest: { sort: "size", order: "asc" },
 };
 
-// ImageList holds a card for each image. makeCard(image, cursor, index) makes one,
-// isHidden(filename) reports whether an image is not to be shown now, and
-// onChange() is called after each change. onInvalidCursor() is called when the
-// server does not accept the cursor of the URL.
+// ImageList has a card for each image. Its callbacks are:
+// - makeCard(image, cursor, index) makes a card;
+// - isHidden(filename) reports whether the gallery must not show the image now;
+// - onChange() is called after each change;
+// - onInvalidCursor() is called when the server does not accept the cursor of the URL.
 export class ImageList {
   error = ""; // why the last page could not be loaded, for people
   waiting = ""; // "loading" or "locked" (the server requires its token) during a request
   #query; // { search, sort }
-  #cards = []; // in their order
+  #cards = []; // in the order of the list
   #byName = new Map(); // filename → card
-  #previous = new Set(); // cards of the previous query, which stay until the first page of this one is loaded
-  #start; // cursor of the first page shown, empty for the first page of all
-  #next; // cursor of the page to load; undefined before the first, empty after the last
-  #request = null; // the AbortController of the request under way
+  #previous = new Set(); // cards of the previous query, which stay until the first page of the new query is loaded
+  #start; // cursor of the first page that is shown; empty if that is the first page of the list
+  #next; // cursor of the page to load; undefined before the first page is loaded, empty after the last page is loaded
+  #request = null; // the AbortController of the current request, or null
   #changePending = false;
   #callbacks;
 
@@ -41,12 +42,12 @@ export class ImageList {
     return this.#query;
   }
 
-  // visible returns the cards that are shown, in their order.
+  // visible returns the cards that are shown, in the order of the list.
   get visible() {
     return this.#cards.filter((card) => !card.hidden);
   }
 
-  // hasMore reports whether the server has more images than are loaded.
+  // hasMore reports whether the server has more images than the list has loaded.
   get hasMore() {
     return Boolean(this.#next);
   }
@@ -56,7 +57,8 @@ export class ImageList {
     return this.#next === "";
   }
 
-  // startsLater reports whether the list begins in the middle, as a link said.
+  // startsLater reports whether the list begins after its first page, because the URL has a
+  // cursor.
   get startsLater() {
     return Boolean(this.#start);
   }
@@ -69,7 +71,8 @@ export class ImageList {
     return this.#byName.get(filename);
   }
 
-  // restart shows the images of another query, from its start. Call load then.
+  // restart shows the images of another query, from the first page. The caller must call
+  // load after it.
   restart(query) {
     this.#request?.abort();
     this.#request = null;
@@ -79,9 +82,10 @@ export class ImageList {
     this.#previous = new Set(this.#cards);
   }
 
-  // load requests the next page. It resolves with { cards, first } when that is
-  // over: the new cards, none after an error, and whether they are the first. It
-  // resolves with null when another request is under way or has replaced this one.
+  // load requests the next page. At the end it resolves with { cards, first }. cards are
+  // the new cards, and first says whether they are the first cards. After an error there
+  // are no cards. load resolves with null if another request is running or has replaced
+  // this request.
   async load() {
     if (this.#request) {
       return null;
@@ -112,8 +116,8 @@ export class ImageList {
     return this.#append(page, cursor);
   }
 
-  // add puts an image that was just uploaded before all others, if the query
-  // matches it.
+  // add puts an image that was just uploaded before all other images, if the image matches
+  // the query.
   add(image) {
     const old = this.find(image.filename);
     if (old?.image.sha256 === image.sha256) {
@@ -132,10 +136,10 @@ export class ImageList {
     }
   }
 
-  // replace puts the changed image, such as a renamed one, in the place of the old.
+  // replace puts a changed image, such as a renamed image, in the place of the old image.
   replace(old, image) {
     if (old.filename !== image.filename) {
-      this.#drop(this.find(image.filename)); // the same bytes: the server has merged the two
+      this.#drop(this.find(image.filename)); // both images had the same bytes, and the server has merged them
     }
     const card = this.find(old.filename);
     if (card) {
@@ -147,8 +151,8 @@ export class ImageList {
     this.#callbacks.onChange();
   }
 
-  // setHidden hides images or shows them again in their place. What is hidden is
-  // not selected any more.
+  // setHidden hides images, or shows them again in their place. A hidden image is no longer
+  // selected.
   setHidden(images, hidden) {
     for (const card of images.map((image) => this.find(image.filename)).filter(Boolean)) {
       card.hidden = hidden;
@@ -162,8 +166,8 @@ export class ImageList {
     this.#callbacks.onChange();
   }
 
-  // nearest returns the card itself if it is shown, or else the next one or the
-  // one before it, or undefined.
+  // nearest returns the card itself if it is shown. Otherwise it returns the next card that
+  // is shown, or the previous one, or undefined.
   nearest(card) {
     const at = this.#cards.indexOf(card);
     const shown = (c) => !c.hidden;

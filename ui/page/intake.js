@@ -1,12 +1,12 @@
-// The ways files come in: chosen, dropped, pasted.
+// Receives files that the reader chooses, drops or pastes.
 
 import { closeDialogs, el, moveToTopDialog } from "./dom.js";
 import { compareNames, droppedFiles } from "./folder.js";
 import * as words from "./words.js";
 
-// watchIntake calls onFiles with an array of Files each time some come in. A file
-// that cannot be read has a refusalReason, see droppedFiles. Open dialogs are closed,
-// because they cover the list of uploads.
+// watchIntake calls onFiles with an array of Files each time the reader adds files. A file
+// that cannot be read has a refusalReason, see droppedFiles. watchIntake closes open
+// dialogs, because they cover the list of uploads.
 export function watchIntake(inputs, onFiles) {
   const receive = (files) => {
     if (files.length > 0) {
@@ -21,8 +21,8 @@ export function watchIntake(inputs, onFiles) {
 
 function watchInput(input, receive) {
   input.addEventListener("change", () => {
-    // The files of a folder come in no order. Other files have no relative path, and
-    // stay in their order.
+    // The browser returns the files of a folder in any order. Other files have no relative
+    // path, so they stay in their order.
     receive([...input.files].sort((a, b) => compareNames(a.webkitRelativePath, b.webkitRelativePath)));
     input.value = ""; // so that the same file can be chosen again
   });
@@ -30,16 +30,16 @@ function watchInput(input, receive) {
 
 // watchDrop receives files that are dropped anywhere on the window. The overlay
 // covers the whole window, so a drag leaves the overlay only when it leaves the
-// window, and nothing flickers. Some browsers also report a picture of this page that
-// is dragged as a file. It is stored already, so it is ignored.
+// window, and nothing flickers. If the reader drags a picture of this page, some browsers
+// report a file. The server already has this picture, so watchDrop ignores the file.
 function watchDrop(receive) {
   const overlay = el("div", { id: "overlay", hidden: true, "aria-hidden": "true" }, el("p", {}, words.drop));
   let fromThisPage = false;
   const hasFiles = (event) => !fromThisPage && event.dataTransfer.types.includes("Files");
 
   addEventListener("dragstart", () => { fromThisPage = true; });
-  // There is no dragend if the dragged element was removed meanwhile. But pointermove
-  // also means that the drag is over.
+  // If the dragged element was removed meanwhile, the browser sends no dragend. But a
+  // pointermove also means that the drag has ended.
   ["dragend", "pointermove"].forEach((name) => addEventListener(name, () => { fromThisPage = false; }));
   addEventListener("dragenter", (event) => {
     if (hasFiles(event) && overlay.hidden) {
@@ -74,9 +74,8 @@ function watchPaste(receive) {
   });
 }
 
-// withName gives a pasted picture a name of its own, because browsers call every
-// pasted picture image.png. A file that was copied in a file manager has its real
-// name.
+// withName gives a pasted picture a new name, because browsers call every pasted picture
+// image.png. A file that was copied in a file manager keeps its name.
 function withName(file) {
   if (!/^(image\.\w+)?$/.test(file.name)) {
     return file;
@@ -85,7 +84,7 @@ function withName(file) {
   return new File([file], `pasted-${localTime()}.${extension}`, { type: file.type });
 }
 
-// localTime returns the time now, in the form 2026-11-23-14-03-55.
+// localTime returns the current time, in the form 2026-11-23-14-03-55.
 function localTime() {
   const t = new Date();
   return [t.getFullYear(), t.getMonth() + 1, t.getDate(), t.getHours(), t.getMinutes(), t.getSeconds()]

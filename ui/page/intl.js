@@ -25,7 +25,7 @@ export function duration(seconds) {
   return unit(Math.ceil(n), name, "short", 0);
 }
 
-const formats = new Map(); // it costs more to make one than to use it
+const formats = new Map(); // making a format takes longer than using it
 
 function unit(n, name, display, digits) {
   const key = `${name} ${digits}`;

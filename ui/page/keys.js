@@ -1,5 +1,5 @@
-// What keys do. Those without Ctrl can be switched off, because people who dictate
-// to the computer can type them by accident (WCAG 2.2, 2.1.4).
+// The actions of keys. The reader can switch off keys without Ctrl, because people who
+// dictate to the computer can type them by accident (WCAG 2.2, 2.1.4).
 
 import { topDialog } from "./dom.js";
 import { Setting } from "./setting.js";
@@ -7,10 +7,10 @@ import { Setting } from "./setting.js";
 export const singleKeys = new Setting("keys", ["on", "off"]);
 
 // handleKeys calls page[key] for a key that is pressed outside of input fields, or
-// viewer[key] while the viewer is the top dialog. A function that returns false
-// leaves the key to the browser. undo() is called for Ctrl+Z and reports whether
-// there was something to undo. Of the keys that are held down only the arrows
-// repeat: otherwise Delete would delete image after image.
+// viewer[key] while the viewer is the top dialog. If the function returns false, the
+// browser handles the key. handleKeys calls undo() for Ctrl+Z. undo returns false if there
+// is nothing to undo. If the reader holds down a key, only arrow keys repeat. Otherwise
+// Delete would delete image after image.
 export function handleKeys({ viewer, page, undo }) {
   addEventListener("keydown", (event) => {
     const field = event.target.closest?.("input:not([type=checkbox], [type=file]), textarea, select");

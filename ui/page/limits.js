@@ -3,17 +3,17 @@
 import * as api from "./api.js";
 import * as words from "./words.js";
 
-let limits = null; // the server's response; null until it has come
+let limits = null; // the server's response; null before the response
 let fetching = Promise.resolve(); // resolves when the last request has ended
 
-// fetchLimits asks the server, and makes the file input offer the types that the
+// fetchLimits requests the limits, and makes the file input offer the types that the
 // server accepts. Without a response the page refuses nothing: the server refuses
 // the same files later.
 export function fetchLimits(input, signal) {
   return fetching = fetchInto(input, signal);
 }
 
-// limitsKnown resolves when no request for the limits is under way.
+// limitsKnown resolves when no request for the limits is running.
 export const limitsKnown = () => fetching;
 
 async function fetchInto(input, signal) {
@@ -25,9 +25,9 @@ async function fetchInto(input, signal) {
   input.accept = limits.types.flatMap((type) => [type.content_type, ...type.extensions.map((e) => `.${e}`)]).join();
 }
 
-// refusalReason returns why the server would refuse the file, for people, or an
-// empty text. The server checks the content. The page refuses a file only if neither
-// its type nor its extension is accepted.
+// refusalReason returns the reason why the server would refuse the file, for people. If the
+// server may accept the file, the reason is empty. The server checks the content. The page
+// refuses a file only if the server accepts neither its type nor its extension.
 export function refusalReason(file) {
   if (file.size === 0) {
     return words.emptyFile;
@@ -45,7 +45,7 @@ export function refusalReason(file) {
 }
 
 // isResizable reports whether the server makes resized copies of the image. If an
-// image is too large for that, its original could use all memory of the browser.
+// image is too large to resize, the original could use all memory of the browser.
 export function isResizable(image) {
   return !limits || image.width * image.height <= limits.max_pixels;
 }

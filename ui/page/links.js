@@ -13,8 +13,8 @@ linkFormat.subscribe(() => document.querySelectorAll("button.copy").forEach((cop
 
 const formatters = {
   url: (image) => image.url,
-  // CommonMark: brackets end the text, and parentheses end the address. Code, tags
-  // and entities are recognised before links.
+  // In CommonMark, brackets end the text of a link, and parentheses end its address. Code,
+  // tags and entities have priority over links.
   markdown: (image) => `![${image.filename.replace(/[\\`[\]<&]/g, "\\$&")}](${image.url.replace(/\(/g, "%28").replace(/\)/g, "%29")})`,
   html: (image) => {
     const size = image.width > 0 && image.height > 0 ? ` width="${image.width}" height="${image.height}"` : "";
@@ -26,14 +26,14 @@ function escape(text) {
   return text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
 
-// linkFormatChooser makes a select element for the format. All of them on the page
-// change together.
+// linkFormatChooser makes a select element for the format. If the page has several such
+// elements, all of them change together.
 export function linkFormatChooser() {
   return settingChooser(words.copyForm, words.forms, linkFormat);
 }
 
-// copyButton makes a button that copies the link to the image in the format chosen
-// at that time. The button says when it has copied the link.
+// copyButton makes a button that copies the link to the image, in the format that is chosen
+// when the reader clicks. The button shows that it has copied the link.
 export function copyButton(image, { small } = {}) {
   const copy = el("button", {
     type: "button",
@@ -54,7 +54,7 @@ export function copyButton(image, { small } = {}) {
   return copy;
 }
 
-// setLabel writes on a copy button what it does, or that it has copied.
+// setLabel sets the label of a copy button: the format of the link, or "Copied".
 function setLabel(copy, label = words.copies[linkFormat.value]) {
   copy.querySelector("span").textContent = label;
   copy.classList.toggle("copied", label === words.copied);
@@ -63,7 +63,7 @@ function setLabel(copy, label = words.copies[linkFormat.value]) {
   }
 }
 
-// copyLinks copies links to the images, one per line, and says so.
+// copyLinks copies links to the images, one per line, and shows a message.
 export async function copyLinks(images) {
   if (await copyOrShow(images)) {
     toast(words.copiedMany(images.length));
@@ -71,7 +71,8 @@ export async function copyLinks(images) {
 }
 
 // copyOrShow copies links to the images and reports whether the browser allowed it.
-// If not, it shows the links in a dialog, where people can copy them.
+// If the browser did not allow it, copyOrShow shows the links in a dialog, where people can
+// copy them.
 async function copyOrShow(images) {
   const text = images.map(formatters[linkFormat.value]).join("\n");
   const copied = await writeClipboard(text);
@@ -88,8 +89,8 @@ async function copyOrShow(images) {
 }
 
 // writeClipboard copies text and reports whether the browser allowed it. Browsers
-// have navigator.clipboard only on https and on localhost. Elsewhere it selects the
-// text and uses the older command.
+// have navigator.clipboard only on https and on localhost. On other addresses,
+// writeClipboard selects the text and uses the older command.
 async function writeClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,4 +1,4 @@
-// The start of the page: makes its parts and connects them.
+// Makes the parts of the page and connects them.
 
 import * as api from "./api.js";
 import { download } from "./archive.js";
@@ -73,7 +73,7 @@ const viewer = new Viewer({
 const queue = new Queue({ send: api.upload, isReachable: api.isReachable });
 queue.subscribe((upload) => {
   if (upload?.state === "stored") {
-    deletions.cancel(upload.image.filename); // at once, because the request to delete it may be sent any moment
+    deletions.cancel(upload.image.filename); // at once, because the page may send the request to delete the image at any moment
   }
 });
 const uploads = new Uploads(byID("uploads"), queue, { onOpen, onStored: (image) => gallery.add(image) });

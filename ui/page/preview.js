@@ -1,14 +1,15 @@
-// Small pictures of files that are not stored yet. They must not slow the uploads
-// down: only those in sight are made, few at a time, and each is freed with its row.
+// Small pictures of files that are not stored yet. They must not make the uploads slower.
+// So the page makes only the pictures that the reader can see, and few pictures at a time.
+// It frees a picture when it removes the row.
 
 const PARALLEL = 2; // a picture of 12 megapixels uses 48 MB while it is decoded
 const MAX_FILE_SIZE = 40e6; // bytes; a larger file gets no preview
-const SIDE = 144; // pixels: twice the picture in the row, for fine screens
+const SIDE = 144; // pixels; twice the size of the picture in the row, for screens with small pixels
 
-// Previews draws on canvases when they come into sight.
+// Previews draws the picture on a canvas when the reader can see the canvas.
 export class Previews {
-  #files = new Map(); // canvas → File, until it is drawn
-  #queue = []; // canvases in sight
+  #files = new Map(); // canvas → File, until the picture is drawn
+  #queue = []; // canvases that the reader can see
   #running = 0;
   #observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
@@ -61,7 +62,7 @@ export class Previews {
       }
       bitmap.close();
     } catch {
-      this.#files.delete(canvas); // the browser cannot decode it
+      this.#files.delete(canvas); // the browser cannot decode the file
     }
     this.#running--;
     this.#next();

@@ -1,23 +1,23 @@
-// The upload queue: which uploads are sent now, which wait, and what happens after
-// a failure. It knows nothing of the page's elements.
+// The upload queue decides which uploads are sent now, which uploads wait, and what
+// happens after a failure. It does not use the elements of the page.
 
 import * as words from "./words.js";
 
-const PARALLEL = 3; // uploads at a time; one after a busy server's response, until that is stored
-const TRIES = 3; // of an upload whose connection is lost while the server can be reached
-const PROBE_DELAYS = [1, 2, 4, 8, 15]; // seconds between checks whether the server is back
+const PARALLEL = 3; // uploads at a time; after a response of a busy server, only one until an upload is stored
+const TRIES = 3; // how often an upload is sent if its connection is lost but the server responds
+const PROBE_DELAYS = [1, 2, 4, 8, 15]; // seconds before each check whether the server responds again
 
-const BUSY = [429, 503]; // with Retry-After
-const LOST = [0, 408, 502, 504]; // no response, or a proxy's that there was none
+const BUSY = [429, 503]; // statuses of a response with Retry-After
+const LOST = [0, 408, 502, 504]; // no response, or the status of a proxy that got no response
 
 // Queue sends Uploads with send(file, callbacks, signal), which returns the image or
 // throws an api.RequestError. isReachable() checks whether the server responds.
 export class Queue {
-  uploads = []; // all of them, in the order they were added
-  batch = []; // those added since the queue was last empty: what "3 of 12" counts
+  uploads = []; // all uploads, in the order in which they were added
+  batch = []; // the uploads that were added since the queue was last empty; "3 of 12" is about these
   offline = false;
-  resumesAt = 0; // when a busy server may be asked again, in milliseconds like Date.now
-  busyReason = ""; // the message of that server, for people
+  resumesAt = 0; // when the next request to a busy server may be sent, in milliseconds like Date.now
+  busyReason = ""; // the message of the busy server, for people
   #parallel = PARALLEL;
   #send;
   #isReachable;
@@ -29,8 +29,8 @@ export class Queue {
     this.#isReachable = isReachable;
   }
 
-  // subscribe calls listener with each Upload that changes, and without one when
-  // the queue as a whole changes.
+  // subscribe calls listener(upload) for each upload that changes, and listener() when
+  // the queue itself changes.
   subscribe(listener) {
     this.#listeners.push(listener);
   }
@@ -66,8 +66,9 @@ export class Queue {
     this.#notify();
   }
 
-  // totals counts the uploads of the batch: all, ended and stored ones. bytes and
-  // sent are the sizes of those that are neither refused nor cancelled.
+  // totals counts the uploads of the batch. count is the number of all uploads, ended of
+  // those that have ended, and stored of those that are stored. bytes is the size of all
+  // uploads that are not refused and not cancelled, and sent is how much of it is sent.
   totals() {
     const totals = { count: this.batch.length, ended: 0, stored: 0, bytes: 0, sent: 0 };
     for (const upload of this.batch) {
@@ -91,7 +92,7 @@ export class Queue {
     this.#next();
   }
 
-  // next starts as many waiting uploads as may be sent at a time.
+  // next starts waiting uploads, until as many are sent at a time as are allowed.
   #next() {
     const wait = this.resumesAt - Date.now();
     if (!this.offline && wait <= 0) {
@@ -107,7 +108,7 @@ export class Queue {
 
   async #run(upload) {
     const { abort } = upload;
-    const isCurrent = () => upload.abort === abort && !upload.ended; // not cancelled or retried since
+    const isCurrent = () => upload.abort === abort && !upload.ended; // the upload was not cancelled or started again meanwhile
     const update = (change) => (value) => {
       if (isCurrent()) {
         this.#set(upload, change(value));
@@ -132,8 +133,8 @@ export class Queue {
     this.#next();
   }
 
-  // handleFailure decides whether the upload waits for another try, now or when the
-  // server is back, or ends.
+  // handleFailure decides what happens after a failure. The upload is sent again at once,
+  // waits until the server responds again, or ends.
   async #handleFailure(upload, error, isCurrent) {
     if (BUSY.includes(error.status) && error.retryAfter > 0) {
       this.#parallel = 1;
@@ -163,8 +164,8 @@ export class Queue {
     }
   }
 
-  // awaitServer continues when the server is back. It stops checking when there is
-  // nothing left to send.
+  // awaitServer checks whether the server responds again, and then continues with the
+  // waiting uploads. It stops checking when all uploads have ended.
   async #awaitServer() {
     if (this.offline) {
       return;
@@ -191,8 +192,8 @@ export class Queue {
   }
 }
 
-// delayOrOnline resolves after so many seconds, or as soon as the browser reports
-// that it is online again.
+// delayOrOnline resolves after this number of seconds, or earlier if the browser reports
+// that the device is online again.
 function delayOrOnline(seconds) {
   const timeout = AbortSignal.timeout(seconds * 1000);
   return new Promise((resolve) => {

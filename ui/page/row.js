@@ -6,7 +6,7 @@ import { size } from "./intl.js";
 import { copyButton } from "./links.js";
 import * as words from "./words.js";
 
-// What can be done with an upload that has ended. Others can be cancelled.
+// The action for an upload that has ended. The reader can cancel the other uploads.
 const actions = { stored: "copy", failed: "retry", cancelled: "retry", refused: "none" };
 
 // Row shows one Upload. Its element has the state of the upload as its class. Its
@@ -106,8 +106,8 @@ export class Row {
     return parts.join(". ");
   }
 
-  // renderState shows what changes with the state: the picture of a stored image,
-  // and what can be done now.
+  // renderState shows the parts that change with the state: the picture of a stored image,
+  // and the action for the upload.
   #renderState() {
     const { upload } = this;
     if (upload.state === "stored") {
@@ -120,8 +120,9 @@ export class Row {
     this.#renderAction();
   }
 
-  // renderAction shows the button for what can be done now. The same button stays in
-  // the page, because a click on it may have begun. A new button takes over the focus.
+  // renderAction shows the button for the action. If the action is the same, the button
+  // stays in the page, because the reader may be clicking on it. If the old button had the
+  // focus, the new button gets the focus.
   #renderAction() {
     const action = actions[this.upload.state] ?? "cancel";
     if (action === this.#renderedAction) {
@@ -152,7 +153,8 @@ export class Row {
   }
 }
 
-// extension returns the text behind the preview, which is seen where there is none.
+// extension returns the text behind the preview. People see the text if there is no
+// preview.
 function extension(name) {
   const dot = name.lastIndexOf(".");
   return dot < 0 ? "" : name.slice(dot + 1, dot + 5).toUpperCase();

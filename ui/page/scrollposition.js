@@ -1,9 +1,9 @@
-// Keeps the position in the list in the page's URL and its history entry, so that a
-// reload, Back and a link lead to the same images.
+// Keeps the position in the list in the page's URL and in the history entry. So a reload,
+// Back and a link show the same images again.
 
 import { replaceURL } from "./url.js";
 
-const DELAY = 300; // milliseconds; Safari allows 100 changes of the URL in 30 s
+const DELAY = 300; // milliseconds; Safari allows 100 changes of the URL in 30 seconds
 
 // ScrollPosition follows how far the reader scrolls in a VirtualGrid.
 export class ScrollPosition {
@@ -12,7 +12,7 @@ export class ScrollPosition {
 
   constructor(grid) {
     this.#grid = grid;
-    history.scrollRestoration = "manual"; // the browser would restore it before the images are there
+    history.scrollRestoration = "manual"; // the browser would restore the position before the images are loaded
     addEventListener("scroll", () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#save(), DELAY);

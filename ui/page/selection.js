@@ -1,13 +1,13 @@
-// The selected images, and the bar that shows what can be done with them.
+// The selected images, and the bar with the actions for the selected images.
 
 import { announce, button, el } from "./dom.js";
 import { copyLinks, linkFormatChooser } from "./links.js";
 import * as words from "./words.js";
 
-// Selection shows the bar while at least one card is selected. getCards() returns
-// the cards that are shown, in their order. onDownload(images) and
-// onDelete(images) act on the images; onEmpty(card) is called when the bar had the
-// focus and is hidden, with the card that was clicked last.
+// Selection shows the bar while at least one card is selected. getCards() returns the
+// cards that are shown, in the order of the list. The bar calls onDownload(images) and
+// onDelete(images). If the bar has the focus when it is hidden, Selection calls
+// onEmpty(card) with the card that was clicked last.
 export class Selection {
   #getCards;
   #onEmpty;
@@ -32,8 +32,8 @@ export class Selection {
     return this.#getCards().filter((card) => card.selected).map((card) => card.image);
   }
 
-  // clicked follows a click on a card's checkbox. With range all cards from the
-  // last clicked one to this become what this one has become.
+  // clicked handles a click on the checkbox of a card. If range is set, all cards from the
+  // last clicked card to this card become selected or not selected, like this card.
   clicked(card, range) {
     const cards = this.#getCards();
     const [from, to] = [cards.indexOf(this.#lastClicked), cards.indexOf(card)].sort((a, b) => a - b);

@@ -2,7 +2,7 @@
 
 import { readItem, writeItem } from "./storage.js";
 
-// Setting is one of the choices. The first is the default.
+// Setting has one of several values. The first value is the default.
 export class Setting {
   #key;
   #value;
@@ -25,8 +25,8 @@ export class Setting {
     this.#listeners.forEach((listener) => listener(value));
   }
 
-  // subscribe calls listener with the value now, and after each change. There is no
-  // way to unsubscribe, so the listener must live as long as the page.
+  // subscribe calls listener with the value at once, and after each change. The listener
+  // stays as long as the page is open.
   subscribe(listener) {
     this.#listeners.push(listener);
     listener(this.#value);

@@ -2,15 +2,15 @@
 
 const SECONDS = 4; // time constant of the average
 const MIN_INTERVAL = 250; // milliseconds between two measurements
-const MIN_WEIGHT = 0.3; // below it the average is a guess
+const MIN_WEIGHT = 0.3; // with a smaller weight, the average is a guess
 
-// Speed turns byte counts and their times into a rate.
+// Speed computes a rate from numbers of bytes and their times.
 export class Speed {
   #rate = 0; // bytes per second
-  #weight = 0; // how much of the average is measured, 0 to 1
+  #weight = 0; // the part of the average that is measured, 0 to 1
   #last = null;
 
-  // add notes the bytes sent until now, a time in milliseconds.
+  // add records the number of bytes that are sent at the time now, in milliseconds.
   add(bytes, now) {
     const last = this.#last;
     if (last && now - last.now < MIN_INTERVAL) {
@@ -18,7 +18,7 @@ export class Speed {
     }
     this.#last = { bytes, now };
     if (!last || bytes < last.bytes) {
-      return; // the first measurement, or an upload has started again
+      return; // this is the first measurement, or an upload was started again
     }
     const seconds = (now - last.now) / 1000;
     const share = 1 - Math.exp(-seconds / SECONDS);

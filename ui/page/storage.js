@@ -1,8 +1,8 @@
-// What the browser stores for this page: for the tab ("sessionStorage") or on this
-// device ("localStorage"). If the browser forbids that (even to read the property
-// can throw), nothing is stored. Browsers have one storage for all paths of a host.
-// So under a path, such as /img/, the keys begin with the path, and two servers on
-// one host do not share a token.
+// Values that the browser stores for this page, for the tab ("sessionStorage") or on this
+// device ("localStorage"). If the browser forbids storage, the page stores nothing. Then
+// even reading the property can throw. Browsers have one storage for all paths of a host.
+// So under a path such as /img/, the keys begin with the path. Two servers on one host then
+// do not share a token.
 
 const prefix = location.pathname === "/" ? "" : location.pathname;
 

@@ -1,4 +1,5 @@
-// The title of the tab: the progress of the uploads, the open image, the page's name.
+// The title of the tab: the progress of the uploads, the name of the open image, and the
+// name of the page.
 
 import * as words from "./words.js";
 

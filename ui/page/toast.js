@@ -1,20 +1,21 @@
-// Short messages at the edge of the window, which go away by themselves.
+// Short messages at the edge of the window. The page removes them after some seconds.
 
 import { announce, button, el, ignoreDoubleClick, moveToTopDialog } from "./dom.js";
 import * as words from "./words.js";
 
 const DURATION = 8000; // milliseconds
 
-// toast shows text, and a button if there is an action. It stays while the pointer
-// or the focus is on it. Then it is removed and onDismiss is called. If the button
-// is pressed, onAction is called instead, with whether the focus was on the toast.
-// spoken is said by screen readers in the place of text. toast returns { act, remove }:
-// act does what the button does, and remove removes the toast and calls nothing.
+// toast shows a message with this text, and with a button if action is set. The message
+// stays while the pointer or the focus is on it. After that, toast removes the message and
+// calls onDismiss. If the reader presses the button, toast calls onAction(focused) instead.
+// focused says whether the focus was on the message. Screen readers say spoken instead of
+// text. toast returns { act, remove }. act() does the same as the button. remove() removes
+// the message without a callback.
 export function toast(text, { action, spoken, onAction, onDismiss } = {}) {
   let timer = 0;
   const end = (callback) => () => {
     if (!element.isConnected) {
-      return; // it has ended already
+      return; // the message was already removed
     }
     clearTimeout(timer);
     const focused = element.contains(document.activeElement);
@@ -43,7 +44,7 @@ export function toast(text, { action, spoken, onAction, onDismiss } = {}) {
     button(words.dismiss, ignoreDoubleClick(end(onDismiss)), { icon: "close" }));
   const region = document.getElementById("toasts");
   moveToTopDialog(region);
-  region.prepend(element); // if they do not all fit, the newest is seen (style.css)
+  region.prepend(element); // if not all messages fit, people see the newest message (style.css)
   announce(spoken ?? text);
   startTimer();
   return { act: end(onAction), remove: end() };

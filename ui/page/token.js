@@ -1,4 +1,5 @@
-// The access token: asked for once, and stored for this tab or on this device.
+// The access token. The page asks for the token once, and stores it for this tab or on
+// this device.
 
 import { announce, closeDialogs, el } from "./dom.js";
 import { readItem, writeItem } from "./storage.js";
@@ -10,27 +11,28 @@ const AREAS = ["sessionStorage", "localStorage"];
 let token = storedToken();
 let asking = null; // the promise of the form on the page, or null
 
-// current returns the token to send, empty if there is none.
+// current returns the token to send. The token is empty if the page has none.
 export function current() {
   return token;
 }
 
-// header returns the header that a request has, as fetch takes it (RFC 6750).
+// header returns the header of a request with the token, in the form that fetch accepts
+// (RFC 6750).
 export function header() {
   return token === "" ? {} : { Authorization: `Bearer ${token}` };
 }
 
-// forget deletes the stored token. This page still has it until it is reloaded.
+// forget deletes the stored token. This page still uses the token until it is reloaded.
 export function forget() {
   AREAS.forEach((area) => writeItem(area, KEY, ""));
 }
 
-// ask resolves when there is another token than the refused one, which the server
-// did not accept. There is one form, however many requests ask.
+// ask resolves when the page has another token than refused, which the server did not
+// accept. If several requests ask, the page shows only one form.
 export function ask(refused) {
   if (token === refused) {
     AREAS.filter((area) => readItem(area, KEY) === refused).forEach((area) => writeItem(area, KEY, ""));
-    token = storedToken(); // the reader may have entered the right one in another tab
+    token = storedToken(); // the reader may have entered the right token in another tab
   }
   if (token !== "" && token !== refused) {
     return Promise.resolve();
@@ -47,8 +49,8 @@ function storedToken() {
   return AREAS.map((area) => readItem(area, KEY)).find(Boolean) ?? "";
 }
 
-// showForm resolves with the entered token. It closes open dialogs, which would
-// cover the form. wrong says that the last token was wrong.
+// showForm resolves with the entered token. It closes open dialogs, because they would
+// cover the form. wrong says that the server did not accept the last token.
 function showForm(wrong) {
   return new Promise((resolve) => {
     const input = el("input", {

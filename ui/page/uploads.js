@@ -1,5 +1,5 @@
-// The list of uploads on the page: a row for each, and the totals and buttons for
-// all of them.
+// The list of uploads on the page. It has a row for each upload, and the totals and buttons
+// for all uploads.
 
 import { announce, button, el } from "./dom.js";
 import { percent } from "./intl.js";
@@ -12,12 +12,12 @@ import { setTitle } from "./title.js";
 import * as words from "./words.js";
 
 const SLICE = 25; // rows made at a time, so that the page stays responsive
-const RENDER_DELAY = 100; // milliseconds: all changes within it are rendered together
+const RENDER_DELAY = 100; // milliseconds; changes within this time are rendered together
 const TICK = 500; // milliseconds between two updates of the time left when nothing changes
 const FAILURE_INTERVAL = 3000; // milliseconds between two announcements of failures
 
-// Uploads renders a queue into the section. Its callbacks are onOpen(image), and
-// onStored(image), called for each image that the server has stored.
+// Uploads shows a queue in the section. Its callbacks are onOpen(image) and
+// onStored(image). It calls onStored for each image that the server has stored.
 export class Uploads {
   #section;
   #queue;
@@ -29,10 +29,10 @@ export class Uploads {
   #renderTimer = 0;
   #tickTimer = 0;
   #speed = new Speed();
-  #announcedQuarter = 0; // of the batch
-  #failureMessages = []; // to be announced
-  #nextFailureAt = 0; // when they may be announced, in milliseconds like performance.now
-  #list = el("ul", { role: "list" }); // Safari drops the list role where there are no bullets
+  #announcedQuarter = 0; // the last quarter of the batch that was announced
+  #failureMessages = []; // failures that are not announced yet
+  #nextFailureAt = 0; // when the next failures may be announced, in milliseconds like performance.now
+  #list = el("ul", { role: "list" }); // in Safari, a list without bullets otherwise loses its role
   #summary = el("p", { class: "summary" });
   #note = el("p", { class: "note", hidden: true });
   #bar = el("progress", { max: 1, value: 0, "aria-label": words.overall });
@@ -58,12 +58,12 @@ export class Uploads {
       this.#bar,
       this.#note,
       el("div", { class: "actions" }, ...Object.values(this.#buttons), linkFormatChooser()),
-      // With a tab stop the list can be scrolled by keyboard.
+      // With a tab stop, people can scroll the list by keyboard.
       el("div", { class: "rows", tabindex: 0, role: "group", "aria-labelledby": "uploads-title" }, this.#list));
     queue.subscribe((upload) => this.#scheduleRender(upload));
   }
 
-  // add shows a batch of uploads above the earlier ones.
+  // add shows a batch of uploads above the earlier uploads.
   async add(uploads) {
     const begun = uploads.filter((upload) => !upload.ended).length;
     if (begun > 0) {
@@ -85,7 +85,7 @@ export class Uploads {
     this.#removeRows((upload) => upload.image?.filename === filename);
   }
 
-  // replace shows a renamed image in the rows of the old one.
+  // replace shows a renamed image in the rows of the old image.
   replace(old, image) {
     for (const upload of this.#queue.uploads.filter((u) => u.image?.filename === old.filename)) {
       upload.image = { ...upload.image, ...image };
@@ -100,9 +100,9 @@ export class Uploads {
     return row;
   }
 
-  // scheduleRender notes a change: of an upload, or of the queue as a whole. A timer
-  // is used because requestAnimationFrame does not run in a background tab, and the
-  // title of the tab shows the progress.
+  // scheduleRender records a change of an upload or of the whole queue, and renders it a
+  // little later. It uses a timer because requestAnimationFrame does not run in a background
+  // tab. The title of such a tab must still show the progress.
   #scheduleRender(upload) {
     if (upload) {
       this.#changed.add(upload);
@@ -126,8 +126,8 @@ export class Uploads {
     this.#renderTotals();
   }
 
-  // announceChanges announces failures, each quarter of the batch, and its end. Of
-  // many failures in a short time it announces the number.
+  // announceChanges announces failures, each quarter of the batch, and the end of the
+  // batch. If there are many failures in a short time, it announces only their number.
   #announceChanges(changed) {
     const { unfinished } = this.#queue;
     const failed = changed.filter((upload) => upload.state === "failed" || upload.state === "refused");
@@ -182,7 +182,8 @@ export class Uploads {
     return estimate && bytes > sent ? `${text} · ${words.speed(estimate.rate, estimate.seconds)}` : text;
   }
 
-  // setVisible shows or hides a button. If the button had the focus, the list gets it.
+  // setVisible shows or hides a button. If a hidden button had the focus, the list gets the
+  // focus.
   #setVisible(button, visible) {
     if (!visible && document.activeElement === button) {
       this.#list.parentElement.focus();
@@ -194,14 +195,14 @@ export class Uploads {
     return this.#queue.uploads.filter((upload) => upload.state === state);
   }
 
-  // inRowOrder returns the uploads in a state in the order of their rows.
+  // inRowOrder returns the uploads that are in this state, in the order of their rows.
   #inRowOrder(state) {
     const positions = new Map([...this.#list.children].map((element, i) => [element, i]));
     const position = (upload) => positions.get(this.#rows.get(upload)?.element);
     return this.#inState(state).sort((a, b) => position(a) - position(b));
   }
 
-  // restoreFocus moves the focus into the page when the element that had it is removed.
+  // restoreFocus moves the focus into the page when the element with the focus is removed.
   #restoreFocus() {
     (this.#section.hidden ? document.getElementById("file") : this.#list.parentElement).focus();
   }

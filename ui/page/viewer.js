@@ -1,5 +1,5 @@
-// The view of one image: large, with its facts and what can be done with it. It has
-// a URL of its own, so a link leads to it and Back leaves it.
+// The view shows one large image with its facts and actions. The view has its own URL, so
+// a link can open it and Back closes it.
 
 import * as api from "./api.js";
 import { announce, button, el, ignoreDoubleClick, openModal } from "./dom.js";
@@ -13,17 +13,17 @@ import * as words from "./words.js";
 
 const SWIPE = 50; // pixels that a finger must move
 const FITTED = 1280; // pixels of the picture that fits the window
-const FITTED_FINE = 2560; // the same for fine screens
+const FITTED_FINE = 2560; // the same for screens with small pixels
 const PAGE_LOAD = performance.timeOrigin; // identifies this load of the page in history entries
 
 // Viewer shows images in a dialog. Its callbacks are neighbour(image, step) and
 // isHidden(filename) of the gallery, onDownload(images), onDelete(images),
-// onRename(old, image), and onClose(image), called with the image that was open when
-// the focus has to move to it.
+// onRename(old, image) and onClose(image). Viewer calls onClose when the focus must move
+// from the closed view to the card of the image.
 export class Viewer {
   #callbacks;
-  #image = null; // the one that is open
-  #openedWith = null; // the one that the dialog was opened with
+  #image = null; // the open image, or null
+  #openedWith = null; // the first image since the dialog was opened
   #zoomed = false;
   #name = el("h2", { id: "view-name", dir: "auto", tabindex: -1, autofocus: true });
   #stage = el("div", { class: "stage", role: "group", "aria-labelledby": "view-name" });
@@ -47,7 +47,7 @@ export class Viewer {
     addEventListener("popstate", () => this.showFromURL());
   }
 
-  // open shows the image, with a URL of its own.
+  // open shows the image and changes the URL of the page.
   open(image) {
     if (this.#image) {
       replaceURL({ image: image.filename });
@@ -75,7 +75,7 @@ export class Viewer {
       problem = error.message;
     }
     if (urlParameters().image !== name) {
-      return; // the reader has opened or closed something since
+      return; // meanwhile the reader has opened or closed an image
     }
     if (image && !this.#callbacks.isHidden(name)) {
       this.#show(image);
@@ -91,8 +91,8 @@ export class Viewer {
     this.#dialog.close();
   }
 
-  // arrowKey opens a neighbour. It returns false if the image is larger than the
-  // window, where the arrow keys scroll.
+  // arrowKey opens a neighbour. If the image is larger than the window, arrowKey returns
+  // false, because the arrow keys then scroll the image.
   arrowKey(step) {
     return !this.#zoomed && this.#step(step);
   }
@@ -111,7 +111,7 @@ export class Viewer {
     }
   }
 
-  // delete deletes the image and opens the next one, or the one before it.
+  // delete deletes the image and opens the next image, or the previous image.
   delete() {
     const image = this.#image;
     const next = this.#callbacks.neighbour(image, 1) ?? this.#callbacks.neighbour(image, -1);
@@ -123,7 +123,7 @@ export class Viewer {
     }
   }
 
-  // render shows the buttons for the neighbours that there are.
+  // render shows a button for each neighbour that exists.
   render() {
     if (this.#image) {
       const focused = document.activeElement;
@@ -135,7 +135,7 @@ export class Viewer {
     }
   }
 
-  // step opens the image that is so many places further.
+  // step opens the image that is this number of places after the open image.
   #step(step) {
     const image = this.#image && this.#callbacks.neighbour(this.#image, step);
     if (image) {
@@ -160,8 +160,9 @@ export class Viewer {
     }
   }
 
-  // closed runs after the dialog is closed. It removes the image from the URL, and
-  // moves the focus to its card unless the focus is where it was before.
+  // closed runs after the dialog is closed, and removes the image from the URL. It calls
+  // onClose if the reader has opened another image in the view, or if the browser has not
+  // moved the focus back into the page.
   #closed() {
     const image = this.#image;
     if (!image) {
@@ -187,7 +188,7 @@ export class Viewer {
   #setZoomed(zoomed) {
     this.#zoomed = zoomed;
     this.#stage.classList.toggle("zoomed", zoomed);
-    this.#stage.tabIndex = zoomed ? 0 : -1; // with a tab stop it can be scrolled by keyboard
+    this.#stage.tabIndex = zoomed ? 0 : -1; // with a tab stop, people can scroll the image by keyboard
     const label = zoomed ? words.zoomOut : words.zoomIn;
     this.#zoomButton.title = label;
     this.#zoomButton.querySelector(".visually-hidden").textContent = label;
@@ -198,8 +199,8 @@ export class Viewer {
     this.#stage.scrollTo((scrollWidth - clientWidth) / 2, (scrollHeight - clientHeight) / 2);
   }
 
-  // showActions shows what can be done with the image. If the focus was among the
-  // buttons, it stays among them.
+  // showActions shows the buttons with the actions for the image. If one of the old buttons
+  // had the focus, one of the new buttons gets the focus.
   #showActions(image) {
     const focused = this.#actions.contains(document.activeElement);
     this.#actions.replaceChildren(
@@ -213,14 +214,14 @@ export class Viewer {
     }
   }
 
-  // showRename shows a form for the new name in the place of the buttons.
+  // showRename shows a form for the new name instead of the buttons.
   #showRename(image) {
     const hide = () => this.#showActions(image);
     const input = el("input", {
       value: image.filename, "aria-label": words.newName, required: true, maxlength: 255, spellcheck: "false",
       onkeydown: (event) => {
         if (event.key === "Escape") {
-          event.preventDefault(); // otherwise it would close the dialog
+          event.preventDefault(); // otherwise the key would close the dialog
           hide();
         }
       },
@@ -259,8 +260,8 @@ export class Viewer {
     announce(words.renamedTo(renamed.filename));
   }
 
-  // handlePointer makes a swipe open a neighbour, unless the image is larger than
-  // the window, and a click zoom.
+  // handlePointer handles swipes and clicks. A swipe opens a neighbour, unless the image is
+  // larger than the window. A click zooms.
   #handlePointer() {
     let start = null;
     this.#stage.addEventListener("touchstart", (event) => {
@@ -282,7 +283,7 @@ export class Viewer {
   }
 }
 
-// facts returns the terms and descriptions of what is known about an image.
+// facts returns a term and a description for each known fact about an image.
 function facts(image) {
   const known = {
     type: words.format(image.content_type),

@@ -1,19 +1,19 @@
-// A grid that keeps only the cards near the window in the page, because every
-// change of the page is slow with thousands of elements. Spacers above and below
-// are as high as the cards that are left out.
+// A grid that keeps only the cards near the window in the page, because every change of a
+// page with thousands of elements is slow. An empty element above these cards, and one
+// below, are as high as the cards that are not in the page. They are called spacers.
 
 import { el } from "./dom.js";
 
-const CHUNK = 60; // cards that are added and removed together: full rows of two to six columns
-const NEAR = 2; // chunks on either side of the one in the window
-const AHEAD = "1500px"; // a spacer nearer to the window than this is filled with cards
+const CHUNK = 60; // number of cards that are added and removed together; with 2 to 6 columns, all rows are full
+const NEAR = 2; // number of chunks before, and after, the chunk in the window
+const AHEAD = "1500px"; // if a spacer is nearer to the window than this, cards replace it
 
-// VirtualGrid shows cards. A card has an element, which is made when it is first
-// read, and discardElement().
+// VirtualGrid shows cards. A card has a property element and a method discardElement().
+// The first read of element makes the element.
 export class VirtualGrid {
   #cards = [];
   #shown = []; // the part of the cards that is in the page
-  #list = el("ul", { role: "list" }); // Safari drops the list role where there are no bullets
+  #list = el("ul", { role: "list" }); // in Safari, a list without bullets otherwise loses its role
   #above = spacer();
   #below = spacer();
   #observer = new IntersectionObserver(() => this.#update(), { rootMargin: AHEAD });
@@ -36,14 +36,14 @@ export class VirtualGrid {
     card.element.scrollIntoView({ block: "start" });
   }
 
-  // focus moves the focus to a card, wherever it is.
+  // focus moves the focus to a card, even if the card is not in the page yet.
   focus(card) {
     this.#ensureShown(card);
     card.focus();
   }
 
   // firstVisible is the first card in the window. The cards are in rows from top to
-  // bottom, so a binary search finds it.
+  // bottom, so a binary search finds the card.
   get firstVisible() {
     let [low, high] = [0, this.#shown.length - 1];
     while (low < high) {
@@ -70,7 +70,7 @@ export class VirtualGrid {
     this.#showAround(Math.max(0, rowsAbove * columns || 0));
   }
 
-  // showAround shows the cards around the one at this index.
+  // showAround shows the cards around the card at this index.
   #showAround(index) {
     const chunk = Math.floor(Math.min(index, this.#cards.length - 1) / CHUNK);
     const from = Math.max(0, chunk - NEAR) * CHUNK;
@@ -89,8 +89,8 @@ export class VirtualGrid {
     }
   }
 
-  // place puts the elements of the cards into the list. It moves none that is in
-  // its place already.
+  // place puts the elements of the cards into the list. It does not move an element that
+  // is already in its place.
   #place(cards) {
     let next = this.#list.firstElementChild;
     for (const { element } of cards) {
@@ -102,8 +102,8 @@ export class VirtualGrid {
     }
   }
 
-  // measure returns the number of cards in a row, and the height of a row and its
-  // gap in pixels.
+  // measure returns the number of cards in a row, and the height of a row in pixels. The
+  // height includes the gap below the row.
   #measure() {
     const { gridTemplateColumns, rowGap } = getComputedStyle(this.#list);
     const columns = gridTemplateColumns.split(" ").length;
@@ -111,7 +111,7 @@ export class VirtualGrid {
     return { columns, rowHeight };
   }
 
-  // observe makes the observer report again whether a spacer is near.
+  // observe makes the observer report again whether a spacer is near the window.
   #observe() {
     for (const element of [this.#above, this.#below]) {
       this.#observer.unobserve(element);
@@ -120,8 +120,8 @@ export class VirtualGrid {
   }
 }
 
-// spacer makes an element that is as high as its height attribute. It is a canvas
-// because the page's policy forbids style attributes.
+// spacer makes an element that is as high as its height attribute. The element is a
+// canvas, because the page's policy forbids style attributes.
 function spacer() {
   return el("canvas", { class: "spacer", width: 1, height: 0, "aria-hidden": "true" });
 }

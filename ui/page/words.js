@@ -1,5 +1,5 @@
-// All the text that the scripts show. The text that is there before they run is in
-// index.html.
+// All the text that the scripts show. index.html has the text that people see before the
+// scripts run.
 
 import { duration, number, percent, size } from "./intl.js";
 
@@ -14,7 +14,7 @@ export const sending = (share) => `Uploading, ${percent(share)}`;
 export const saving = "Saving…";
 export const locked = "Waiting for the access token";
 export const cancelled = "Cancelled";
-export const cancelledLate = "Cancelled while the server was saving it. The gallery shows whether it was stored.";
+export const cancelledLate = "Cancelled while the server was saving the image. The gallery shows whether the image was stored.";
 export const renamed = (sent, stored) => `Saved as ${isolate(stored)} instead of ${isolate(sent)}`;
 export const duplicate = "The server already has this image";
 export const progress = (name) => `Upload of ${isolate(name)}`;
@@ -22,7 +22,7 @@ export const overall = "All uploads";
 export const count = (finished, total) => `${number(finished)} of ${number(total)}`;
 export const done = (stored, notStored) => notStored > 0 ? `${uploaded(stored)}, ${number(notStored)} not uploaded` : uploaded(stored);
 export const speed = (bytes, seconds) => `${size(bytes)}/s, ${duration(seconds)} left`;
-export const offline = "Can’t reach the server. Uploads will continue when it is back.";
+export const offline = "Can’t reach the server. Uploads will continue when the server is back.";
 export const busy = (reason, seconds) => `${reason} Uploads will continue in ${duration(seconds)}.`;
 export const cancel = "Cancel";
 export const cancelAll = "Cancel all";
@@ -36,7 +36,7 @@ export const notAnImage = (types) => `This kind of file can’t be uploaded. Use
 export const unreadable = "The file can’t be read. It was changed, moved or deleted.";
 export const unreadableFolder = "The folder can’t be read.";
 export const emptyFolder = "This folder has no files.";
-export const unreachable = "Can’t reach the server. Check that it is running and try again.";
+export const unreachable = "Can’t reach the server. Check that the server is running, and try again.";
 export const connectionLost = "The connection was lost. Try again.";
 export const unexplained = (status) => `The server responded with error ${status} and no explanation.`;
 
@@ -44,8 +44,8 @@ export const started = (n) => `Uploading ${files(n)}`;
 export const quarter = (share) => `${percent(share)} uploaded`;
 export const failed = (name, reason) => (reason.includes(name) ? reason : `${isolate(name)}: ${reason}`);
 export const failures = (n) => `${files(n)} could not be uploaded`;
-// reasonAlone is for a place that shows the name already. Some messages of the
-// server begin with the name.
+// reasonAlone returns the reason without the name of the image, for a place that already
+// shows the name. Some messages of the server begin with the name.
 export const reasonAlone = (name, reason) => (reason.startsWith(`${name}: `) ? reason.slice(name.length + 2) : reason);
 
 // Links
@@ -56,7 +56,7 @@ export const copies = { url: "Copy URL", markdown: "Copy Markdown", html: "Copy 
 export const copyAll = "Copy all";
 export const copied = "Copied";
 export const copiedMany = (n) => `${links(n)} copied`;
-export const copyByHand = "The browser did not allow the page to copy. Copy it from here:";
+export const copyByHand = "The browser did not allow the page to copy the links. Copy them from here:";
 
 // Gallery
 
@@ -68,7 +68,7 @@ export const orders = {
   largest: "Largest first", smallest: "Smallest first",
 };
 export const loading = "Loading…";
-export const empty = "No images yet. Drop one anywhere on this page, paste one, or choose files.";
+export const empty = "No images yet. Drop images anywhere on this page, paste an image, or choose files.";
 export const noMatch = (query) => `No images match “${isolate(query)}”.`;
 export const found = (n, more) => (more ? `The first ${images(n)}` : images(n));
 export const more = "Load more";
@@ -95,7 +95,7 @@ export const canUndo = (text) => `${text} Press Ctrl+Z to undo.`;
 export const restored = (names) => (names.length === 1 ? `${isolate(names[0])} restored.` : `${images(names.length)} restored.`);
 export const notRemoved = (name, reason) => `${isolate(name)} was not deleted. ${reason}`;
 export const notAllRemoved = (first, others) => `${first} ${listed(others)} could not be deleted either.`;
-export const changedMeanwhile = "Another image took its name in the meantime.";
+export const changedMeanwhile = "Another image has this name now.";
 export const dismiss = "Dismiss";
 
 // One image
@@ -118,7 +118,7 @@ export const renamedTo = (name) => `Renamed to ${isolate(name)}`;
 
 export const tokenTitle = "This server requires an access token";
 export const tokenLabel = "Access token";
-export const tokenHint = "The person who runs this server has it.";
+export const tokenHint = "The person who runs this server has the token.";
 export const tokenCharacters = "Letters, digits and symbols, without spaces";
 export const tokenWrong = "That token is wrong. Check it and try again.";
 export const tokenKeep = "Remember on this device";
@@ -139,10 +139,10 @@ export const helpSmall = "Download a resized copy";
 export const helpPage = "From any web page";
 export const helpShareX = "From ShareX";
 export const helpShareXFile = "Download the uploader for this server";
-export const helpShareXThen = "Open the file. ShareX then uploads its pictures here.";
+export const helpShareXThen = "Open the file. Then ShareX uploads its pictures to this server.";
 export const helpShareXToken = "Replace YOUR-TOKEN with the access token under Custom uploader settings.";
 export const helpOperator = "For the person who runs this server";
-export const helpManual = "The manual is in the program. This command prints its start page; a topic prints another page:";
+export const helpManual = "The program contains the manual. The first command prints the start page. The other commands print the other pages:";
 export const helpTopics = {
   api: "requests, responses, and all flags of the server",
   deploy: "HTTPS, reverse proxies, containers, systemd",
@@ -155,11 +155,11 @@ export const keysOn = "Single-key shortcuts";
 export const keys = {
   "?": "This help", "/": "Search", "← →": "Previous and next image", Z: "Full size, or fit to window",
   "Ctrl V": "Paste an image", "Ctrl Z": "Undo a deletion", "Del": "Delete the image that is open", "Esc": "Close",
-  "Shift + click": "Select all images between two",
+  "Shift + click": "Select all images between this image and the last click",
 };
 
-// about ends the label of a control, so that screen readers can tell it from the
-// same control of other images.
+// about is the end of the label of a control, such as the button Delete. With the name of
+// the image, people with a screen reader can distinguish the same controls of two images.
 export const about = (name) => ` ${isolate(name)}`;
 
 const files = (n) => (n === 1 ? "1 file" : `${number(n)} files`);
@@ -169,8 +169,9 @@ const uploaded = (n) => `${number(n)} uploaded`;
 const disjunction = new Intl.ListFormat(undefined, { type: "disjunction" });
 const alternatives = (items) => disjunction.format(items);
 
-// isolate keeps a name that is written from right to left from changing the order
-// of the words around it (Unicode UAX #9, first strong isolate).
+// isolate returns the name between two invisible characters. Without them, a name that is
+// written from right to left changes the order of the words before and after the name
+// (Unicode UAX #9, first strong isolate).
 function isolate(name) {
   return `\u2068${name}\u2069`;
 }
