@@ -10,8 +10,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestStates takes the page through all its states once. In each of them
-// axe-core finds nothing to object to, and the page fits into every width.
+// TestStates takes the page through all its states once. In each state, axe-core
+// finds no problem, and the page fits into every width.
 func TestStates(t *testing.T) {
 	t.Parallel()
 	axe := axeSource(t)
@@ -24,13 +24,13 @@ func TestStates(t *testing.T) {
 	})
 }
 
-// checkAxe runs axe-core on the page as it is, narrow and wide, dark and light; in
-// CI in all four ways, otherwise in one. The elements of the page are the same in
-// light and in dark, so the second colours of a width need the rule about contrast
-// alone.
+// checkAxe runs axe-core on the current page. In CI it does so for a narrow and a wide
+// window, and for light and dark colours. Otherwise it uses one window and one choice
+// of colours. Light and dark pages have the same elements, so for the second choice of
+// colours only the rule about contrast is necessary.
 func checkAxe(p *page, state, axe string) {
 	p.t.Helper()
-	// DevTools are above the page's policy, which lets no other script in.
+	// The page's policy forbids other scripts, but does not apply to DevTools.
 	if !eval[bool](p, `"axe" in window`) {
 		p.do(chromedp.Evaluate[chromedp.Void](axe + ";undefined"))
 	}
@@ -44,8 +44,8 @@ func checkAxe(p *page, state, axe string) {
 		looks = looks[:1]
 	}
 	for _, look := range looks {
-		// So high that the bar of the selection covers nothing. What it covers in
-		// a lower window can be scrolled clear, see TestFocusIsSeen.
+		// The window is so high that the selection bar covers nothing. In a lower
+		// window people can scroll, see TestFocusIsSeen.
 		p.size(look.width, 3000)
 		p.prefer("prefers-color-scheme", look.colours)
 		for _, found := range eval[[]string](p, fmt.Sprintf(`axe.run({runOnly: %s, resultTypes: ["violations"], preload: false})
@@ -55,9 +55,9 @@ func checkAxe(p *page, state, axe string) {
 	}
 }
 
-// checkReflow finds what sticks out to the sides at some width (WCAG 2.2,
-// 1.4.10), and what can be pressed but is less than 24 pixels wide or high
-// (2.5.8). Links within a sentence may be smaller.
+// checkReflow finds elements that are wider than the window (WCAG 2.2, 1.4.10). It
+// also finds controls that are less than 24 pixels wide or high (2.5.8). Links within
+// a sentence may be smaller.
 func checkReflow(p *page, state string) {
 	p.t.Helper()
 	for _, width := range []int64{320, 390, 768, 1440, 2560} {
@@ -74,7 +74,7 @@ func checkReflow(p *page, state string) {
 			for (const e of within.querySelectorAll("*")) {
 				if (!e.checkVisibility() || e.closest(".visually-hidden, #announcements, .stage.zoomed, pre, svg")) continue;
 				const {left, right, width, height} = e.getBoundingClientRect();
-				if (width <= 1) continue; // as .visually-hidden: the label beside it is seen
+				if (width <= 1) continue; // hidden like .visually-hidden; people see the label beside the element
 				if (left < -0.5 || right > innerWidth + 0.5) say("sticks out", e);
 				if (e.matches("button, select, input, label[for]:not(.panel label), a:not(p a)")) {
 					const target = (e.closest("label") ?? e).getBoundingClientRect();
@@ -88,8 +88,8 @@ func checkReflow(p *page, state string) {
 	}
 }
 
-// axeSource returns axe-core as one script, or "" where it cannot be fetched.
-// That fails the test in CI.
+// axeSource returns axe-core as one script. If it cannot be fetched, axeSource returns
+// an empty text, or fails the test in CI.
 func axeSource(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -109,7 +109,7 @@ func axeSource(t *testing.T) string {
 	return string(source)
 }
 
-// thorough reports whether the slow tests are wanted as well.
+// thorough reports whether the slow tests must run, too.
 func thorough() bool {
 	return os.Getenv("CI") != "" || os.Getenv("IMAGESERVER_E2E") == "full"
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// picture returns a PNG of random pixels, so that no two are equal.
+// picture returns a PNG of random pixels, so that no two pictures are equal.
 func picture(width, height int) []byte {
 	m := image.NewNRGBA(image.Rect(0, 0, width, height))
 	for y := range height {
@@ -31,13 +31,13 @@ func picture(width, height int) []byte {
 	return b.Bytes()
 }
 
-// file writes content to a file of that name and returns its path.
+// file writes content to a file of this name and returns the path of the file.
 func file(t *testing.T, name string, content []byte) string {
 	t.Helper()
 	return write(t, t.TempDir(), name, content)
 }
 
-// write is file in an existing folder.
+// write does the same as file, in an existing folder.
 func write(t *testing.T, dir, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(dir, name)

@@ -8,10 +8,10 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// bundle returns a script or a style sheet and everything that it imports as one
-// minified file. Without it the browser would need six round trips for the
-// modules, because it asks a server for at most six files at a time over
-// HTTP/1.1. Separate modules also compress less well.
+// bundle returns a script or a style sheet, with everything that it imports, as one
+// minified file. Without the bundle, the browser would need six round trips for the
+// modules, because over HTTP/1.1 it requests at most six files at a time. The bundle
+// is also smaller after compression than separate modules.
 func bundle(files fs.FS, entry string) ([]byte, error) {
 	source := api.Plugin{Name: "files", Setup: func(build api.PluginBuild) {
 		build.OnResolve(api.OnResolveOptions{Filter: ".*"}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {

@@ -7,7 +7,8 @@ import (
 	"testing/fstest"
 )
 
-// TestBrokenPage: the error that ends the start names the file and the fault.
+// TestBrokenPage: if a file of the page is broken, the server does not start. The error
+// names the file and the fault.
 func TestBrokenPage(t *testing.T) {
 	page := fstest.MapFS{}
 	for _, name := range served {
@@ -22,7 +23,7 @@ func TestBrokenPage(t *testing.T) {
 	}
 }
 
-// BenchmarkBundle measures what the bundle adds to the start of the server.
+// BenchmarkBundle measures the time that the bundle adds to the start of the server.
 func BenchmarkBundle(b *testing.B) {
 	files, err := fs.Sub(embedded, "page")
 	if err != nil {
@@ -54,7 +55,7 @@ func TestBundle(t *testing.T) {
 			t.Errorf("%s: got %q, want %q in it", name, s, want)
 		}
 	}
-	// An error here must end the start. Otherwise the page would do nothing.
+	// After an error here the server must not start, because the page would not work.
 	for _, name := range []string{"gone.js", "wrong.js"} {
 		if got, err := bundle(modules, name); err == nil {
 			t.Errorf("%s: got %q, want an error", name, got)

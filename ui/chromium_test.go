@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	patience  = 30 * time.Second // for anything the page is to do
-	untrusted = "images.test"    // a name for 127.0.0.1 on which the page has no clipboard API
+	patience  = 30 * time.Second // the time in which the page must do something
+	untrusted = "images.test"    // a name of 127.0.0.1; under this name the page has no clipboard API
 )
 
-// page is a tab of Chromium with a fresh profile. Its methods end the test
-// when the browser does not do in time what the test asks for.
+// page is a tab of Chromium with a fresh profile. If the browser does not do in time
+// what a method waits for, the method ends the test.
 type page struct {
 	t   *testing.T
 	ctx context.Context
 }
 
-// shared is the one Chromium of all tests. A test gets a browser context in it:
-// cookies, storage, cache and connections of its own.
+// shared is the one Chromium of all tests. Each test gets a browser context in it, with
+// its own cookies, storage, cache and connections.
 var shared struct {
 	once sync.Once
 	ctx  context.Context
@@ -58,7 +58,7 @@ func browserContext(path string) (context.Context, error) {
 			chromedp.WindowSize(1280, 900),
 			chromedp.Env("LANGUAGE=en"),
 			chromedp.Flag("disable-component-update", true),
-			// Chromium trusts loopback addresses like https, but not this name.
+			// Chromium trusts loopback addresses as it trusts https, but not this name.
 			chromedp.Flag("host-resolver-rules", "MAP "+untrusted+" 127.0.0.1"),
 		)...)
 		ctx, _ := chromedp.NewContext(allocator)
@@ -71,15 +71,15 @@ func browserContext(path string) (context.Context, error) {
 	return shared.ctx, shared.err
 }
 
-// newPage opens a tab and visits url. The test fails if a script throws or the
-// browser objects to anything, such as a breach of the content security policy.
-// Where no Chromium is installed the test is skipped, except in CI.
+// newPage opens a tab and visits url. The test fails if a script throws or the browser
+// reports a problem, such as a breach of the content security policy. If Chromium is not
+// installed, the test is skipped, or fails in CI.
 func newPage(t *testing.T, url string) *page {
 	t.Helper()
 	return newPageWith(t, url, func(string) bool { return false })
 }
 
-// newPageWith is newPage for a test that expects some objections of the browser.
+// newPageWith does the same as newPage, for a test that expects some problems.
 func newPageWith(t *testing.T, url string, expected func(objection string) bool) *page {
 	t.Helper()
 	if testing.Short() {
@@ -130,7 +130,7 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 	})
 
 	p := &page{t: t, ctx: ctx}
-	// Several tabs are in use at a time. Each behaves as the one in front.
+	// Several tabs are in use at a time. Each tab must behave like the tab in front.
 	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,8 @@ func eval[T any](p *page, js string) T {
 	return v
 }
 
-// await returns when the JavaScript condition, or the promise of one, is true.
+// await returns when the JavaScript condition is true. If the condition is a promise,
+// await waits for its value.
 // (chromedp.Poll is not used, because it makes a function from text inside the page,
 // and the page's policy forbids that.)
 func (p *page) await(condition string) {
@@ -202,10 +203,11 @@ func (p *page) settle() {
 	eval[*string](p, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => setTimeout(resolve)))))`)
 }
 
-// plain is the text of e, without the characters that isolate names in a sentence.
+// plain is the text of the element e, without the characters that isolate names in a
+// sentence.
 const plain = `e.innerText.replace(/[\u2068\u2069]/g, "")`
 
-// see returns when an element that matches the selector contains the text.
+// see returns when the text is in an element that matches the selector.
 func (p *page) see(selector, text string) {
 	p.t.Helper()
 	p.await(fmt.Sprintf(`[...document.querySelectorAll(%q)].some(e => %s.includes(%q))`, selector, plain, text))
@@ -219,8 +221,8 @@ func (p *page) text() string {
 	return text
 }
 
-// click clicks the button whose label begins with text, inside an element that
-// matches the selector and contains the text beside.
+// click clicks the button whose label begins with text. The button is inside an element
+// that matches the selector and contains the text beside.
 func (p *page) click(selector, beside, text string) {
 	p.t.Helper()
 	button := fmt.Sprintf(
@@ -236,7 +238,7 @@ func (p *page) choose(paths ...string) {
 	p.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), paths))
 }
 
-// drag drags files over the window in these steps.
+// drag drags files over the window, in these steps.
 func (p *page) drag(files []string, steps ...input.DispatchDragEventType) {
 	p.t.Helper()
 	for i, step := range steps {

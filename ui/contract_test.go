@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// client is the page of another service that uses the server. It has its own code
-// and its own origin.
+// client is the page of another service that uses the server. The page has its own
+// code and its own origin.
 const client = `<!doctype html>
 <title>client</title>
 <input type="file">
@@ -55,8 +55,8 @@ func newClient(t *testing.T, base string) string {
 	return s.URL
 }
 
-// TestContract checks what services on any origin rely on: they upload a file, read
-// message and filename from the response, and show the image by its name.
+// TestContract checks the steps of a service on any origin. The service uploads a file,
+// reads message and filename from the response, and shows the image by its name.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	onLocalhost := func(url string) string { return strings.Replace(url, "127.0.0.1", "localhost", 1) }

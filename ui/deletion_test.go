@@ -14,8 +14,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// hasten makes messages stay for so many milliseconds instead of eight seconds. The
-// set messageTimers has the running timers of the messages.
+// hasten makes messages stay for this number of milliseconds instead of eight seconds.
+// The set messageTimers has the running timers of the messages.
 func (p *page) hasten(life string) {
 	p.t.Helper()
 	eval[*string](p, `(() => {
@@ -46,8 +46,8 @@ func gone(t *testing.T, url, name string) {
 	}
 }
 
-// TestDelete: the page hides an image at once. The server deletes it when the message
-// goes away. Until then the deletion can be undone.
+// TestDelete: the page hides an image at once. The server deletes the image when the page
+// removes the message. Until then the reader can undo the deletion.
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -71,10 +71,10 @@ func TestDelete(t *testing.T) {
 	p.await(`!document.querySelector(".toast")`)
 
 	p.click("#gallery li", "e.png", "Delete")
-	p.focusIn(card("d.png")) // the last card has no next one, so the one before it gets the focus
+	p.focusIn(card("d.png")) // the last card has no next card, so the previous card gets the focus
 	p.press("z", chromedp.ModifierCtrl)
 	p.gallery("a.png", "b.png", "c.png", "d.png", "e.png")
-	p.press("z", chromedp.ModifierCtrl) // nothing to undo
+	p.press("z", chromedp.ModifierCtrl) // there is nothing to undo
 	if got := list(t, url); len(got) != 5 {
 		t.Errorf("after both deletions were undone the server has %q, want five images", got)
 	}
@@ -113,7 +113,7 @@ func TestDelete(t *testing.T) {
 	p.viewing("c.png")
 	p.press(kb.Delete)
 	p.viewing("d.png")
-	p.see("#view .toast", "c.png deleted.") // where it can be reached
+	p.see("#view .toast", "c.png deleted.") // inside the view, where people can reach the message
 	p.click("#view", "", "Delete")
 	p.viewing("e.png")
 	p.focusIn("#view .actions")
@@ -132,7 +132,7 @@ func TestDelete(t *testing.T) {
 	p.click(".toast", "c.png", "Dismiss")
 	gone(t, url, "c.png")
 
-	// A reader who leaves the page has not undone the deletion.
+	// If the reader leaves the page, the images are deleted.
 	p.visit("about:blank")
 	gone(t, url, "d.png")
 	gone(t, url, "e.png")
@@ -218,7 +218,7 @@ func TestDeleteOnce(t *testing.T) {
 	}
 	p.viewing("d.png")
 	p.gallery("d.png", "e.png")
-	p.doubleClick(".toast button") // undoes the last one only
+	p.doubleClick(".toast button") // undoes only the last deletion
 	p.gallery("c.png", "d.png", "e.png")
 }
 
@@ -238,8 +238,8 @@ func (p *page) doubleClick(selector string) {
 	}
 }
 
-// TestUploadedWhileDeleted: an image that is uploaded again is stored at the end, also
-// when its deletion reaches the server after the upload.
+// TestUploadedWhileDeleted: an image that is uploaded again is stored at the end, even if
+// the request to delete it reaches the server after the upload.
 func TestUploadedWhileDeleted(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -269,8 +269,8 @@ func TestUploadedWhileDeleted(t *testing.T) {
 	}
 }
 
-// TestManyMessages: if the messages do not all fit into the window, the newest is seen
-// and the others can be reached.
+// TestManyMessages: if not all messages fit into the window, people see the newest
+// message and can scroll to the others.
 func TestManyMessages(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")

@@ -31,15 +31,15 @@ func newFront(t *testing.T, behind string, answer func(http.ResponseWriter, *htt
 	return s.URL
 }
 
-// newLargeGallery is newGalleryOf with a small picture.
+// newLargeGallery does the same as newGalleryOf, with a small picture.
 func newLargeGallery(t *testing.T, n int) string {
 	t.Helper()
 	return newGalleryOf(t, n, picture(64, 48))
 }
 
-// newGalleryOf starts a server that lists n images. All of them are the one image that
-// it has stored. A page of the list has as many images as the request asks for, or a
-// tenth of all if that is more. The cursors are numbers.
+// newGalleryOf starts a server that lists n images. The server has stored only one image
+// and lists it n times. A page of the list has the requested number of images, or a tenth
+// of all images if that is more. The cursors are numbers.
 func newGalleryOf(t *testing.T, n int, content []byte) string {
 	t.Helper()
 	behind := newServer(t, "")
@@ -78,8 +78,8 @@ func newGalleryOf(t *testing.T, n int, content []byte) string {
 	})
 }
 
-// TestTenThousand: the page holds only the cards near the window, wherever that is. So
-// the last of ten thousand images cost no more than the first.
+// TestTenThousand: the page has only the cards near the window. So the page is as fast at
+// the last of ten thousand images as at the first.
 func TestTenThousand(t *testing.T) {
 	t.Parallel()
 	const n = 10_000
@@ -93,7 +93,7 @@ func TestTenThousand(t *testing.T) {
 	p.see("#gallery .name", "image 00059.png")
 	for i := 1; i <= 10; i++ {
 		last := fmt.Sprintf("image %05d.png", n/10*i-1)
-		// The page may have loaded more than this by the time it is asked.
+		// The page may have loaded more images before the test reads the number.
 		p.await(fmt.Sprintf(`void scrollTo(0, document.documentElement.scrollHeight) || [...document.querySelectorAll("#gallery [alt]")].at(-1)?.alt >= %q`, last))
 		checkElements("at " + last)
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// press presses keys, one after the other, as a keyboard does: a key that the page
-// handles itself writes nothing.
+// press presses keys, one after the other, as a keyboard does. If the page handles a key
+// itself, the key writes no text.
 func (p *page) press(keys string, modifiers ...chromedp.Modifier) {
 	p.t.Helper()
 	for _, key := range keys {
@@ -58,7 +58,7 @@ func TestThumbnails(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
 	upload(t, url, "photo.png", picture(1000, 600))
-	scan, err := os.ReadFile("../testdata/little.tif") // browsers show no TIFF
+	scan, err := os.ReadFile("../testdata/little.tif") // browsers do not show TIFF
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +87,8 @@ func TestThumbnails(t *testing.T) {
 	}
 }
 
-// TestSearchAndSort: the gallery from empty to full, searched, and in every order. The
-// URL has the search and the order.
+// TestSearchAndSort fills the gallery, searches in it and shows every order. The URL has
+// the search and the order.
 func TestSearchAndSort(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -124,10 +124,10 @@ func TestSearchAndSort(t *testing.T) {
 	sort("largest", "Dog.png", "bird.png", "cat.png")
 
 	p.press("/")
-	p.press("cat") // the response to this comes late
+	p.press("cat") // the response to this search is late
 	p.await(`location.search.includes("q=cat")`)
 	p.see("#gallery > p", "Loading…")
-	p.gallery("Dog.png", "bird.png", "cat.png") // the earlier list stays in the meantime
+	p.gallery("Dog.png", "bird.png", "cat.png") // the earlier list stays until the response
 	eval[*string](p, `document.querySelector("#search").select()`)
 	p.press("Do")
 	p.gallery("Dog.png")
@@ -144,7 +144,7 @@ func TestSearchAndSort(t *testing.T) {
 	upload(t, url, "another.png", picture(5, 5))
 	p.choose(file(t, "mouse.png", picture(5, 5)), file(t, "condor.png", picture(6, 6)))
 	p.see("#uploads .stored", "mouse.png")
-	p.gallery("condor.png", "Dog.png") // only those that match
+	p.gallery("condor.png", "Dog.png") // only the images that match
 
 	p.press("/")
 	p.press("xyz")
@@ -162,9 +162,9 @@ func TestSearchAndSort(t *testing.T) {
 	p.await(`document.querySelectorAll("#gallery li").length === 6`)
 }
 
-// TestLoadMore: the next page is loaded when the end of the list is near, or by a
-// button, which moves the focus to the new images. After an error the reader can try
-// again. Nothing moves.
+// TestLoadMore: the page loads more images when the end of the list is near. A button also
+// loads more images, and moves the focus to them. After an error the reader can try again.
+// No image moves.
 func TestLoadMore(t *testing.T) {
 	t.Parallel()
 	var failing atomic.Bool
@@ -247,8 +247,8 @@ func TestScrollPosition(t *testing.T) {
 		p.await(fmt.Sprintf("%s === %q && scrollY > 0", top, before))
 		eval[*string](p, `void addEventListener("unload", () => {})`) // with an unload listener the browser does not keep the page in memory
 		p.visit("about:blank")
-		// By script: DevTools refuse to go back while a page with an unload
-		// listener is being closed.
+		// A script goes back, because DevTools refuse to go back while the browser
+		// closes a page with an unload listener.
 		if _, err := chromedp.RunResponse(p.ctx, chromedp.Evaluate[chromedp.Void](`history.back()`)); err != nil {
 			t.Fatal(err)
 		}
@@ -283,7 +283,7 @@ func TestTooManyPixels(t *testing.T) {
 	upload(t, url, "small.png", picture(16, 16))
 	p := newPage(t, url)
 	p.see("#gallery", "small.png")
-	eval[*string](p, `void location.reload()`) // with the limits at hand or not, the page is the same in the end
+	eval[*string](p, `void location.reload()`) // with or without stored limits, the page is the same at the end
 	p.await(`document.querySelectorAll("#gallery .picture").length === 2`)
 	p.await(`document.querySelector("#gallery .picture img[alt='small.png']")?.naturalWidth === 16`)
 	p.await(`document.querySelector("#gallery .picture img[alt='large.png']") === null`)

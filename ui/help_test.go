@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestHelp: the commands in the help do what they say, on this server.
+// TestHelp runs the commands in the help. They must work on this server.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -100,7 +100,7 @@ func TestHelp(t *testing.T) {
 		}
 		p := p.in(t)
 		for _, topic := range regexp.MustCompile(`(?m)^	\{"(\w+)", \[\]string\{"`).FindAllStringSubmatch(string(main), -1) {
-			if topic[1] != "start" { // it is printed without a topic
+			if topic[1] != "start" { // "imageserver help" prints this page without a topic
 				p.see("#help pre", "imageserver help "+topic[1])
 			}
 		}
@@ -122,7 +122,7 @@ func TestHelp(t *testing.T) {
 		eval[*string](p, `document.querySelector("#help input[type=checkbox]").click()`)
 		p.press(kb.Escape)
 		p.await(`!document.querySelector("#help")`)
-		p.reload() // it stays off
+		p.reload() // the shortcuts stay off
 		p.gallery("a snippet.png", "cat.png")
 		p.press("?")
 		p.press("/")
@@ -134,7 +134,7 @@ func TestHelp(t *testing.T) {
 		p.await(`!document.querySelector("#help")`)
 		p.press("/")
 		p.focusIn("#search")
-		p.press("?") // in a field it is a letter
+		p.press("?") // in a field, the key writes a character
 		p.await(`document.querySelector("#search").value === "?" && !document.querySelector("#help")`)
 	})
 }

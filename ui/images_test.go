@@ -23,8 +23,8 @@ import (
 
 // Tests of how a browser shows the images themselves. They do not use the page.
 
-// shows defines a function in the page that draws an image of the server in this
-// width and height and returns its pixels.
+// shows defines a JavaScript function in the page. The function draws an image of the
+// server in this width and height, and returns its pixels.
 const shows = `globalThis.draw = async (url, width, height) => {
 	const img = new Image();
 	img.src = url;
@@ -37,9 +37,9 @@ const shows = `globalThis.draw = async (url, width, height) => {
 	return context.getImageData(0, 0, width, height).data;
 }, 0`
 
-// TestColoursOfCopies: a resized copy has the colours of the original, whichever chunk
-// of the PNG defines them. Without the chunk the mean difference is 9 or more. The
-// difference of the control comes from scaling.
+// TestColoursOfCopies: a resized copy has the colours of the original, whichever chunk of
+// the PNG defines the colours. If the copy lost the chunk, the mean difference would be 9
+// or more. The difference of the control comes from scaling.
 func TestColoursOfCopies(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -80,7 +80,7 @@ func TestColoursOfCopies(t *testing.T) {
 }
 
 // TestDrawnSVG: Chromium draws the SVGs that the server accepts, in a page and in a tab
-// of their own.
+// that has only the SVG.
 func TestDrawnSVG(t *testing.T) {
 	t.Parallel()
 	const drawing = `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40"><rect width="60" height="40" fill="#c83c28"/></svg>`
@@ -114,7 +114,7 @@ func TestDrawnSVG(t *testing.T) {
 	}
 }
 
-// TestJPEGXL: Chromium shows a JPEG XL as large as the server says.
+// TestJPEGXL: Chromium shows a JPEG XL in the size that the server reports.
 func TestJPEGXL(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -156,8 +156,8 @@ func TestSVGInATab(t *testing.T) {
 	}
 }
 
-// TestSVGLoadsNothing: an SVG that is opened by itself runs no script, and asks no
-// server for anything.
+// TestSVGLoadsNothing: an SVG that is opened by itself runs no script and sends no
+// request.
 func TestSVGLoadsNothing(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")

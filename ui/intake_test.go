@@ -28,7 +28,7 @@ func TestDrop(t *testing.T) {
 	files := []string{file(t, "dropped.png", picture(16, 16)), file(t, "another.png", picture(16, 16))}
 	p.await(`document.querySelector("#overlay") === null`)
 
-	// However the pointer moves, the overlay appears once and disappears once.
+	// The overlay appears once and disappears once, even if the pointer moves several times.
 	p.drag(files, enter, over)
 	overlay := `document.querySelector("#overlay")?.checkVisibility()`
 	p.await(overlay)
@@ -41,7 +41,7 @@ func TestDrop(t *testing.T) {
 	eval[bool](p, `document.querySelector("#overlay").dispatchEvent(new DragEvent("dragleave"))`)
 	p.await("!" + overlay)
 
-	// The page ignores text that is dragged, and its own pictures.
+	// The page ignores dragged text, and dragged pictures of the page itself.
 	eval[bool](p, `(() => {
 		const data = new DataTransfer();
 		data.setData("text/plain", "words");
@@ -64,7 +64,8 @@ func TestDrop(t *testing.T) {
 		t.Errorf("the rows are %q, want %q", got, want)
 	}
 
-	// Files can be dropped on a dialog too. It is closed, because it covers the uploads.
+	// People can also drop files on a dialog. The page closes the dialog, because it
+	// covers the uploads.
 	p.click("#tools", "", "Help")
 	p.await(`document.querySelector("#help[open]")`)
 	late := []string{file(t, "late.png", picture(16, 16))}
@@ -86,7 +87,7 @@ func TestFolders(t *testing.T) {
 	if err := os.Mkdir(inner, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	small := picture(2, 2) // the same for all: the test compares names
+	small := picture(2, 2) // all files have the same picture, because the test compares names
 	want := []string{}
 	for i := range 130 {
 		name := fmt.Sprintf("%d.png", i+1)

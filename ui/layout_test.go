@@ -11,8 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestFocusIsSeen: each element that Tab reaches has an outline, and neither the
-// selection bar nor a message covers it (WCAG 2.2, 2.4.7 and 2.4.11).
+// TestFocusIsSeen: each element that Tab reaches has an outline. The selection bar and
+// messages do not cover the element (WCAG 2.2, 2.4.7 and 2.4.11).
 func TestFocusIsSeen(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -61,8 +61,8 @@ func TestFocusIsSeen(t *testing.T) {
 	}
 }
 
-// TestWishes: the page moves nothing if the reader wants reduced motion, and selected
-// images can be told apart if the system forces its colours.
+// TestWishes: if the reader wants reduced motion, the page moves nothing. If the system
+// forces its colours, people can still see which images are selected.
 func TestWishes(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -96,8 +96,8 @@ func TestWishes(t *testing.T) {
 	}
 }
 
-// TestNothingJumps: the page is laid out once. Loading it moves nothing that is
-// there, also when half of the HTML comes late.
+// TestNothingJumps: while the page is loading, no visible element moves, even if half of
+// the HTML arrives late.
 func TestNothingJumps(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -110,7 +110,7 @@ func TestNothingJumps(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		io.WriteString(w, html[:half])
 		w.(http.Flusher).Flush()
-		time.Sleep(200 * time.Millisecond) // time to paint what there is
+		time.Sleep(200 * time.Millisecond) // time to paint the first half
 		io.WriteString(w, html[half:])
 		return true
 	})
@@ -136,8 +136,8 @@ func TestNothingJumps(t *testing.T) {
 	}
 }
 
-// TestColours: the page is light or dark as the system says or as the reader has
-// chosen. After a reload the first paint has the chosen colours.
+// TestColours: the page is light or dark. The reader chooses, or the system decides. After
+// a reload the first paint has the chosen colours.
 func TestColours(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -179,8 +179,8 @@ func TestColours(t *testing.T) {
 	}
 }
 
-// TestPlainPage: without JavaScript the page has no control that needs it, and the
-// form is a plain form.
+// TestPlainPage: without JavaScript the page has no control that needs JavaScript, and
+// the form is a plain form.
 func TestPlainPage(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, "about:blank")

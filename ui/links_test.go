@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestCopyLink: links are copied in every format, for a name with all characters that
-// could break one. The choice is remembered. If the browser does not copy, the page
-// does not say that it did.
+// TestCopyLink copies links in every format, for a name with all characters that could
+// break a link. The page remembers the chosen format. If the browser does not copy the
+// link, the page does not say "Copied".
 func TestCopyLink(t *testing.T) {
 	t.Parallel()
 	const name = "a [b](c) `d` \"e\" <f>&amp;.png"
@@ -21,7 +21,7 @@ func TestCopyLink(t *testing.T) {
 	}
 	clipboard := func() string {
 		t.Helper()
-		p.visit(url) // where the clipboard can be read
+		p.visit(url) // at this address the test can read the clipboard
 		p.allowClipboard()
 		return eval[string](p, `navigator.clipboard.readText()`)
 	}
@@ -57,6 +57,6 @@ func TestCopyLink(t *testing.T) {
 	}
 	p.click("dialog[open]", "", "Close")
 	p.focusIn("#gallery li .copy")
-	p.choose(file(t, "later.png", picture(5, 5))) // and goes on
+	p.choose(file(t, "later.png", picture(5, 5))) // the page still works
 	p.see("#announcements", "1 uploaded")
 }

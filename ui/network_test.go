@@ -29,13 +29,14 @@ func TestOffline(t *testing.T) {
 	p.await(`!document.querySelector("#uploads .note").checkVisibility()`)
 }
 
-// TestServerDown: uploads whose connection is lost because the server stops are sent
-// again when the server is back.
+// TestServerDown: the server stops during uploads and starts again. Then the page sends
+// these uploads again.
 func TestServerDown(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	p := newPage(t, m.url())
-	// The delays between two checks for the server are a hundred times shorter.
+	// In this test, the delays between two checks for the server are a hundred times
+	// shorter.
 	eval[*string](p, `(() => {
 		const real = AbortSignal.timeout.bind(AbortSignal);
 		globalThis.checks = 0;
@@ -57,17 +58,17 @@ func TestServerDown(t *testing.T) {
 		t.Errorf("the server has %q, want %q", got, want)
 	}
 
-	// The page stops checking for the server when there is nothing left to send.
+	// The page stops checking for the server when all uploads have ended.
 	m.stop()
 	p.choose(file(t, "never.png", picture(10, 10)))
 	p.see("#uploads .note", "Can’t reach the server.")
 	p.click("#uploads", "", "Cancel all")
-	// The longest delay between two checks is 15 s, here 150 ms.
+	// The longest delay between two checks is 15 s, and 150 ms in this test.
 	p.await(`new Promise((resolve) => { const before = checks; setTimeout(() => resolve(checks === before), 400); })`)
 }
 
-// TestConnectionLost: an upload whose connection is lost although the server is
-// reachable is tried three times. Then the reader can retry all failed uploads.
+// TestConnectionLost: if the connection of an upload is lost but the server responds, the
+// page sends the upload three times. Then the reader can retry all failed uploads.
 func TestConnectionLost(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
@@ -129,8 +130,9 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestLeaving: the browser asks the reader before a page with unfinished uploads is
-// left, and only then. Between the last byte and the response the upload is "saving".
+// TestLeaving: if the reader leaves a page with unfinished uploads, the browser asks first.
+// Without such uploads the browser does not ask. Between the last byte and the response the
+// upload is "saving".
 func TestLeaving(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})
@@ -141,7 +143,7 @@ func TestLeaving(t *testing.T) {
 		return false
 	})
 	release := sync.OnceFunc(func() { close(answer) })
-	t.Cleanup(release) // otherwise a failing test would wait for it
+	t.Cleanup(release) // otherwise a failing test would wait for the response
 	p := newPage(t, url)
 	asked := make(chan struct{}, 8)
 	if err := chromedp.Listen(p.ctx, func(ev any) {

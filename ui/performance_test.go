@@ -25,13 +25,13 @@ type report struct {
 	}
 }
 
-// request is one that the page makes.
+// request is a request of the page.
 type request struct {
 	URL          string
 	TransferSize int
 }
 
-// requests returns those that an audit lists.
+// requests returns the requests that an audit lists.
 func (r report) requests(t *testing.T, audit string) (list []request) {
 	t.Helper()
 	if err := json.Unmarshal(r.Audits[audit].Details.Items, &list); err != nil {
@@ -41,16 +41,16 @@ func (r report) requests(t *testing.T, audit string) (list []request) {
 }
 
 // TestLighthouse: a gallery of 200 images gets full marks for accessibility and
-// best practices. Of performance the test checks what is the same in each run:
-// what moves, what blocks the first paint, what is loaded. The score comes from
-// times, which depend on what else the machine does, so it is only logged.
+// best practices. The test checks the parts of performance that are the same in each run:
+// which elements move, which files block the first paint, and which files are loaded. The
+// test only logs the score, because the score depends on the load of the machine.
 func TestLighthouse(t *testing.T) {
 	if !thorough() || testing.Short() {
 		t.Skip("slow: set IMAGESERVER_E2E=full or CI")
 	}
 	t.Parallel()
 	url := newGalleryOf(t, 200, gradient(1, 1600, 1200))
-	for _, query := range []string{"w=320&h=320", "w=640&h=640"} { // the server makes the copies before they are asked for
+	for _, query := range []string{"w=320&h=320", "w=640&h=640"} { // the server makes the copies before the page requests them
 		res, err := http.Get(url + "/images/one.png?" + query)
 		if err != nil {
 			t.Fatal(err)
@@ -89,7 +89,7 @@ func TestLighthouse(t *testing.T) {
 	checkRequests(t, url, found.requests(t, "network-requests"))
 }
 
-// checkRequests bounds what the first view of the page loads.
+// checkRequests limits the requests and bytes of the first view of the page.
 func checkRequests(t *testing.T, url string, all []request) {
 	t.Helper()
 	var page, pictures []string
@@ -119,7 +119,7 @@ func checkRequests(t *testing.T, url string, all []request) {
 	}
 }
 
-// lighthouse runs Lighthouse once, as on a middling phone in a slow network.
+// lighthouse runs Lighthouse once. It simulates an average phone in a slow network.
 func lighthouse(t *testing.T, url string) (found report) {
 	t.Helper()
 	path := chromium()

@@ -32,8 +32,8 @@ func listen(t *testing.T) (l *net.TCPListener, port string) {
 	return l, port
 }
 
-// nginx starts an nginx on l, with this location in its configuration, until the test
-// ends. Without nginx the test is skipped, except in CI.
+// nginx runs an nginx on l until the test ends, with this location in its configuration.
+// If nginx is missing, the test is skipped, or fails in CI.
 func nginx(t *testing.T, l *net.TCPListener, location string) {
 	t.Helper()
 	path, err := exec.LookPath("nginx")
@@ -59,9 +59,9 @@ func nginx(t *testing.T, l *net.TCPListener, location string) {
 	defer socket.Close()
 	cmd := exec.CommandContext(t.Context(), path, "-p", dir, "-c", configuration, "-e", "stderr")
 	cmd.ExtraFiles = []*os.File{socket}
-	cmd.Env = append(os.Environ(), "NGINX=3;") // it takes over the socket, as during an upgrade of nginx
+	cmd.Env = append(os.Environ(), "NGINX=3;") // nginx takes over the socket, as during an upgrade of nginx
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // which it passes on to its worker
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // nginx sends the signal to its worker
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestUnderPath(t *testing.T) {
 }
 
 func testUnderPath(t *testing.T, base string) {
-	p := newPage(t, base) // it is redirected to base/
+	p := newPage(t, base) // the server redirects to base/
 	within := func(what, got string) {
 		t.Helper()
 		if !strings.HasPrefix(got, base+"/") {

@@ -86,8 +86,8 @@ func (p *page) shot(format string) []byte {
 	return shot.Data
 }
 
-// painting returns a JPEG that is drawn here: hills and a sky, with other colours and
-// shapes for each n, and a bar chart for every fourth n.
+// painting returns a JPEG that this test draws. It shows hills and a sky, with other
+// colours and shapes for each n. For every fourth n it shows a bar chart.
 func painting(n int) []byte {
 	sizes := []image.Point{{1200, 800}, {1200, 900}, {1000, 1000}, {1280, 720}, {900, 1200}}
 	size := sizes[n%len(sizes)]

@@ -45,8 +45,8 @@ func downloaded(t *testing.T, pattern string) []byte {
 	return nil
 }
 
-// TestSelection: several images are selected, also with Shift. Their links are copied,
-// they are downloaded, and they are deleted with one Undo for all.
+// TestSelection selects several images, also with Shift. It copies their links, downloads
+// the images, and deletes them. One Undo restores all of them.
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -140,7 +140,7 @@ func TestSelection(t *testing.T) {
 		t.Fatal(res, err)
 	}
 	p.click("#selection", "", "Download")
-	p.see(".toast", "image 6.png") // the server says which is missing
+	p.see(".toast", "image 6.png") // the server names the missing image
 
 	click(4, false)
 	p.click("#selection", "", "Delete")
@@ -158,7 +158,7 @@ func TestSelection(t *testing.T) {
 	p.click("#selection", "", "Delete")
 	p.click(".toast", "4 images deleted.", "Dismiss")
 	for _, name := range names[:4] {
-		gone(t, url, name) // it is no error that one was deleted already
+		gone(t, url, name) // an image that was already deleted is not an error
 	}
 	p.gallery(names[4:]...)
 	p.await(`![...document.querySelectorAll(".toast")].some(e => e.innerText.includes("not deleted"))`)

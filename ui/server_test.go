@@ -14,8 +14,8 @@ import (
 	"imageserver/ui"
 )
 
-// newServer starts the real server with an empty store and returns its URL. The server
-// requires the token, if it is not empty.
+// newServer starts the real server with an empty store and returns its URL. If token is not
+// empty, the server requires the token.
 func newServer(t *testing.T, token string) string {
 	t.Helper()
 	return newServerWith(t, api.Options{Access: access.Options{Token: token}})
@@ -37,8 +37,8 @@ func newAPI(t *testing.T, o api.Options) http.Handler {
 	return api.New(apitest.NewStore(t), ui.Handler(), o)
 }
 
-// newChangingServer starts the real server with an empty store. It returns its URL and
-// a function that gives the server other options, as a restart does.
+// newChangingServer starts the real server with an empty store. It returns the URL of the
+// server, and a function that changes the options of the server, as a restart does.
 func newChangingServer(t *testing.T, o api.Options) (url string, change func(api.Options)) {
 	t.Helper()
 	store := apitest.NewStore(t)

@@ -16,19 +16,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// names has names as people use them: one is written from right to left, and one is
-// long and has no space to break it at.
+// names has names as people use them. One name is written from right to left. Another
+// name is long and has no space at which a line could end.
 var names = []string{
 	"شاطئ البحر عند الغروب.jpg",
 	"IMG_" + strings.Repeat("20261123", 12) + ".jpg",
 	"photo (1).jpg", "hills.jpg", "lake.jpg", "dunes.jpg", "morning.jpg", "evening.jpg", "rain.jpg", "snow.jpg", "city.jpg", "garden.jpg",
 }
 
-// gradient returns a JPEG without noise, a different one for each n.
+// gradient returns a JPEG without noise. Each n gives a different JPEG.
 func gradient(n, width, height int) []byte {
 	m := image.NewRGBA(image.Rect(0, 0, width, height))
 	// The sine of a sum is computed from the sines and cosines of its parts, because a
-	// sine for each pixel would take long.
+	// sine for each pixel would take a long time.
 	type angle struct{ sin, cos float64 }
 	at := func(a float64) angle { return angle{math.Sin(a), math.Cos(a)} }
 	wave := func(a, b angle) uint8 { return uint8(127 + 120*(a.sin*b.cos+a.cos*b.sin)) }
@@ -119,7 +119,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 	see(p, "selection")
 	p.click("#gallery li", "city.jpg", "Delete")
 	p.await(`document.querySelector(".toast")`)
-	eval[bool](p, `document.querySelector(".toast").dispatchEvent(new PointerEvent("pointerenter"))`) // so that it stays
+	eval[bool](p, `document.querySelector(".toast").dispatchEvent(new PointerEvent("pointerenter"))`) // so that the message stays
 	p.await(`document.getAnimations().length === 0`)
 	see(p, "toast over a selection")
 	click(".toast button")

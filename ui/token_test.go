@@ -9,9 +9,9 @@ import (
 	"imageserver/api/access"
 )
 
-// TestToken: the page asks for the token once, however many requests need it. It stores
-// the token for the tab or, if the reader ticks the box, on the device, until the reader
-// signs out.
+// TestToken: the page asks for the token once, even if several requests need the token. It
+// stores the token for the tab. If the reader ticks the box, the page stores the token on
+// the device, until the reader signs out.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "s3cret")
@@ -30,13 +30,13 @@ func TestToken(t *testing.T) {
 		)
 	}
 	enter("with space")
-	p.await(`document.querySelector("#token-input:invalid")`) // an HTTP header cannot have it
+	p.await(`document.querySelector("#token-input:invalid")`) // an HTTP header cannot have this character
 	eval[*string](p, `document.querySelector("#token-input").value = ""`)
 	enter("wrong")
 	p.see("#token .error", "That token is wrong. Check it and try again.")
 	p.see("#announcements", "That token is wrong")
 	p.await(`document.querySelectorAll("#token form").length === 1 && document.querySelector("#token-input").ariaInvalid === "true"`)
-	enter(" s3cret ") // as pasted
+	enter(" s3cret ") // pasted text often has spaces
 	p.see("#uploads .stored", "cat.png")
 	p.see("#uploads .stored", "dog.png")
 	p.await(`document.querySelectorAll("#gallery li").length === 2`)
@@ -47,7 +47,7 @@ func TestToken(t *testing.T) {
 		t.Error("the token is stored on the device although nobody ticked the box")
 	}
 
-	p.click("#gallery li", "dog.png", "Delete") // is sent with it
+	p.click("#gallery li", "dog.png", "Delete") // this request has the token
 	p.click(".toast", "dog.png", "Dismiss")
 	p.await(`document.querySelectorAll("#gallery li").length === 1 && !document.querySelector(".toast")`)
 	p.click("#tools", "", "Help")
@@ -58,7 +58,7 @@ func TestToken(t *testing.T) {
 	eval[*string](p, `document.querySelector("#token [type=checkbox]").click()`)
 	enter("s3cret")
 	p.see("#gallery", "cat.png")
-	eval[*string](p, `sessionStorage.clear()`) // as in another tab
+	eval[*string](p, `sessionStorage.clear()`) // as if another tab had done it
 	p.reload()
 	p.see("#gallery", "cat.png")
 	eval[*string](p, `localStorage.setItem("token", "stale")`)
@@ -69,8 +69,9 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestTokenChanged: the page asks again when the server has another token, whatever the
-// reader does, unless another tab has stored the new one. Then the action continues.
+// TestTokenChanged: if the server has a new token, the page asks for the token again at the
+// next action of the reader. The page does not ask if another tab has stored the new token.
+// Then the action continues.
 func TestTokenChanged(t *testing.T) {
 	t.Parallel()
 	url, change := newChangingServer(t, api.Options{Access: access.Options{Token: "one"}})
@@ -92,7 +93,7 @@ func TestTokenChanged(t *testing.T) {
 	p.click(".toast", "dog.png", "Dismiss")
 	p.see("#token .error", "That token is wrong")
 	enter("two")
-	p.await(`!document.querySelector("#uploads").innerText.includes("dog.png")`) // it is deleted
+	p.await(`!document.querySelector("#uploads").innerText.includes("dog.png")`) // the image was deleted
 	p.gallery("cat.png")
 
 	change(api.Options{Access: access.Options{Token: "three"}})

@@ -1,5 +1,5 @@
-// Package ui has the page that the server shows to people: one HTML file, its
-// style sheet and its JavaScript modules, embedded in the program.
+// Package ui has the page that the server shows to people. The program contains the
+// page: one HTML file, its style sheet and its JavaScript modules.
 package ui
 
 import (
@@ -20,24 +20,24 @@ import (
 //go:embed page
 var embedded embed.FS
 
-// policy lets the page load its own files and nothing else. With Trusted Types a
-// string that would become markup or code is an error, so a file name can only
-// be text.
+// policy lets the page load its own files and nothing else. It requires Trusted Types,
+// so the browser reports an error if a script turns a string into markup or code. A
+// file name can only be text.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// served are the files that browsers ask for. The other modules are bundled into
-// main.js and early.js.
+// served are the files that browsers request. main.js and early.js contain the other
+// modules.
 var served = []string{"index.html", "style.css", "early.js", "main.js", "favicon.svg"}
 
-// Handler serves the page at /, its files under /ui/, and its icon also at
-// /favicon.ico: browsers look there when they show a single image. Browsers
-// revalidate every file each time, so after an update of the program they show
-// the new page.
+// Handler serves the page at / and its files under /ui/. It also serves the icon at
+// /favicon.ico, because browsers request that URL when they show a single image.
+// Browsers revalidate every file each time, so after an update of the program they
+// show the new page.
 //
-// The first call bundles and compresses the files. It panics if that fails,
-// because then the program was built from a broken page.
+// The first call bundles and compresses the files. It panics if this fails, because
+// then the program was built from a broken page.
 func Handler() http.Handler {
 	assets, err := load()
 	if err != nil {
@@ -53,7 +53,7 @@ func Handler() http.Handler {
 }
 
 // secure sets the headers that all responses have. The referrer policy is not
-// no-referrer, because browsers would then send forms with "Origin: null".
+// no-referrer. With no-referrer, browsers would send forms with "Origin: null".
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -64,7 +64,7 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// serve responds with one file, compressed for clients that accept gzip.
+// serve responds with one file. The file is compressed if the client accepts gzip.
 func serve(name string, a asset) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -73,7 +73,8 @@ func serve(name string, a asset) http.Handler {
 		h.Set("Vary", "Accept-Encoding")
 		body, etag := a.plain, `"`+a.tag+`"`
 		if acceptsGzip(r) {
-			// The bytes differ, so the strong ETag differs (RFC 9110, section 8.8.3.3).
+			// The compressed file has other bytes, so it needs another strong ETag (RFC
+			// 9110, section 8.8.3.3).
 			body, etag = a.gzip, `"`+a.tag+`-gzip"`
 			h.Set("Content-Encoding", "gzip")
 		}
@@ -82,11 +83,11 @@ func serve(name string, a asset) http.Handler {
 	})
 }
 
-// asset is a file as it is sent. Scripts and style sheets are bundled and
-// minified.
+// asset is a file in the form in which the server sends it. Scripts and style sheets
+// are bundled and minified.
 type asset struct {
 	plain, gzip []byte
-	tag         string // a digest of plain: embedded files have no date
+	tag         string // a digest of plain, because embedded files have no date
 }
 
 // load returns the served files by name. All handlers share them, because
@@ -111,7 +112,7 @@ func loadFrom(files fs.FS) (map[string]asset, error) {
 	return assets, nil
 }
 
-// sent returns the content of a file as browsers get it.
+// sent returns the content of a file in the form in which browsers get it.
 func sent(files fs.FS, name string) ([]byte, error) {
 	switch path.Ext(name) {
 	case ".js", ".css":
@@ -129,9 +130,9 @@ func newAsset(plain []byte) asset {
 	return asset{plain, compressed.Bytes(), hex.EncodeToString(sum[:16])}
 }
 
-// acceptsGzip reads the part of Accept-Encoding (RFC 9110, section 12.5.3) that
-// matters here. Browsers list gzip by name. A client that gives it a weight, or
-// that asks for a range, gets the plain file.
+// acceptsGzip reports whether the response may be compressed. It understands only the
+// part of Accept-Encoding (RFC 9110, section 12.5.3) that browsers send, the name gzip.
+// A client that sends a weight for gzip, or requests a range, gets the plain file.
 func acceptsGzip(r *http.Request) bool {
 	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		if strings.TrimSpace(coding) == "gzip" {
@@ -141,8 +142,9 @@ func acceptsGzip(r *http.Request) bool {
 	return false
 }
 
-// contentType returns the type of a served file. Package mime is not used: it asks
-// the operating system, and some Windows registries call JavaScript text/plain.
+// contentType returns the type of a served file. It does not use package mime, because
+// that package reads the registry of Windows. Some registries say that the type of
+// JavaScript is text/plain.
 func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".html":

@@ -53,7 +53,7 @@ func TestHandler(t *testing.T) {
 		{"GET", "/ui/", 404, "text/plain; charset=utf-8"},
 		{"GET", "/ui/ui.go", 404, "text/plain; charset=utf-8"},
 		{"GET", "/ui/early.js", 200, "text/javascript; charset=utf-8"},
-		{"GET", "/ui/words.js", 404, "text/plain; charset=utf-8"}, // it is bundled into main.js
+		{"GET", "/ui/words.js", 404, "text/plain; charset=utf-8"}, // main.js contains this module
 		{"GET", "/ui/nothing.js", 404, "text/plain; charset=utf-8"},
 		{"GET", "/nothing", 404, "text/plain; charset=utf-8"},
 		{"POST", "/", 405, "text/plain; charset=utf-8"},
@@ -137,8 +137,8 @@ func TestETag(t *testing.T) {
 	}
 }
 
-// TestCompression: a client that accepts gzip gets it, with an ETag of its own. A client
-// that asks for a range gets a range of the plain file.
+// TestCompression: a client that accepts gzip gets a compressed file, which has its own
+// ETag. A client that requests a range gets a range of the plain file.
 func TestCompression(t *testing.T) {
 	for _, path := range []string{"/", "/ui/main.js", "/ui/style.css", "/ui/favicon.svg"} {
 		plain := get(t, "GET", path, nil)
@@ -183,7 +183,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// TestBudget: the files of the page are at most 30 kB in all when compressed.
+// TestBudget: the compressed files of the page have at most 30 kB together.
 func TestBudget(t *testing.T) {
 	total := 0
 	for _, path := range []string{"/", "/ui/style.css", "/ui/early.js", "/ui/main.js", "/ui/favicon.svg"} {
@@ -209,8 +209,8 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// TestNoMarkupFromStrings finds what the page's policy forbids. Otherwise it would fail
-// only in a browser, and only when a reader uses that part of the page.
+// TestNoMarkupFromStrings finds code that the page's policy forbids. Without this test,
+// such code would fail only in a browser, when a reader uses that part of the page.
 func TestNoMarkupFromStrings(t *testing.T) {
 	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|\.style\b`)
 	for _, source := range files(t, "*.js") {
@@ -224,7 +224,7 @@ func TestNoMarkupFromStrings(t *testing.T) {
 	}
 }
 
-// TestEveryModuleIsImported: there is no module that the page does not use.
+// TestEveryModuleIsImported: the page uses every module.
 func TestEveryModuleIsImported(t *testing.T) {
 	var sources strings.Builder
 	for _, name := range append(files(t, "*.js"), "index.html") {

@@ -17,15 +17,16 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// state returns a JavaScript expression: the number of uploads in this state.
+// state returns a JavaScript expression for the number of uploads in this state.
 func state(name string) string {
 	return fmt.Sprintf(`document.querySelectorAll("#uploads li.%s").length`, name)
 }
 
-// rows is a JavaScript expression: the names of the uploads, in the order of their rows.
+// rows is a JavaScript expression for the names of the uploads, in the order of their
+// rows.
 const rows = `[...document.querySelectorAll("#uploads li .name")].map(e => e.textContent)`
 
-// focused is a JavaScript expression: the label of the element that has the focus.
+// focused is a JavaScript expression for the label of the element that has the focus.
 const focused = `(document.activeElement.innerText || document.activeElement.id || document.activeElement.className).replace(/[\u2068\u2069]/g, "")`
 
 func (p *page) throttle(bytesPerSecond float64) {
@@ -88,8 +89,8 @@ func TestStored(t *testing.T) {
 	p.await(`document.querySelectorAll("#gallery li").length === 3`)
 }
 
-// TestRefused checks files that the page refuses before it sends them, and files that
-// the server refuses.
+// TestRefused checks files that the page refuses and does not send, and files that the
+// server refuses.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	url := newServerWith(t, api.Options{MaxUpload: 2_000_000, Allow: []format.Type{format.PNG, format.JPEG}})
@@ -121,11 +122,11 @@ func TestRefused(t *testing.T) {
 		if got := eval[string](p, row+`.querySelector(".status").textContent`); got != reason {
 			t.Errorf("%s: the row says %q, want %q", name, got, reason)
 		}
-		if eval[bool](p, row+`.querySelector("button") !== null`) { // it would be refused again
+		if eval[bool](p, row+`.querySelector("button") !== null`) { // the server would refuse the file again
 			t.Errorf("%s: the row has a button, want none", name)
 		}
 	}
-	// The page sent two, and the script above one.
+	// The page sent two files, and the script above sent one.
 	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.endsWith("/upload")).length`); got != 3 {
 		t.Errorf("%d uploads were sent, want 3", got)
 	}
@@ -138,12 +139,12 @@ func TestRefused(t *testing.T) {
 	p.see("#announcements", "1 uploaded, 5 not uploaded")
 }
 
-// TestPreviews: the row of a waiting file shows a small picture of it, if the browser
-// can decode it. The picture is freed with the row.
+// TestPreviews: the row of a waiting file shows a small picture of the file, if the
+// browser can decode the file. When the page removes the row, it frees the picture.
 func TestPreviews(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, newServer(t, ""))
-	p.do(chromedp.EmulateViewport(1280, 1600)) // a dozen rows are in sight
+	p.do(chromedp.EmulateViewport(1280, 1600)) // people can see a dozen rows
 	p.throttle(30_000)
 	eval[bool](p, `window.most = 0, window.now = 0, window.create = createImageBitmap, window.createImageBitmap = async (...a) => {
 		most = Math.max(most, ++now);
@@ -203,7 +204,7 @@ func TestManyFiles(t *testing.T) {
 		}
 	}
 	after := metrics(p)
-	// Times depend on what else the machine does, so they are only logged. On a busy
+	// The test only logs times, because they depend on the load of the machine. On a busy
 	// machine a task also waits for the processor.
 	share := min(1, (after["ThreadTime"]-before["ThreadTime"])/(after["TaskDuration"]-before["TaskDuration"]))
 	t.Logf("the longest task took %.0f ms, with %.0f%% of a processor", eval[float64](p, "longest"), 100*share)
@@ -229,7 +230,7 @@ func metrics(p *page) map[string]float64 {
 	return values
 }
 
-// TestProgress checks what the page says during uploads.
+// TestProgress checks the texts of the page during uploads.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -296,8 +297,8 @@ func TestFileGone(t *testing.T) {
 	p.see("#uploads .refused", "The file can’t be read")
 }
 
-// TestLimitsChanged: the page does not refuse a file that the server accepts since its
-// restart.
+// TestLimitsChanged: a server with new limits is started again. Then the page does not
+// refuse a file that the server now accepts.
 func TestLimitsChanged(t *testing.T) {
 	t.Parallel()
 	url, change := newChangingServer(t, api.Options{MaxUpload: 1000, Allow: []format.Type{format.JPEG}})

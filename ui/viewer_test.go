@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// viewing returns when the view shows the image of that name.
+// viewing returns when the view shows the image of this name.
 func (p *page) viewing(name string) {
 	p.t.Helper()
 	p.await(fmt.Sprintf(`document.querySelector("#view[open] h2")?.innerText === %q && new URLSearchParams(location.search).get("image") === %[1]q &&
@@ -43,8 +43,8 @@ func (p *page) swipe(x, y float64) {
 	}
 }
 
-// TestView: a click, a URL, Back and Forward open and close an image. Arrow keys,
-// buttons and swipes open its neighbours.
+// TestView opens and closes an image by a click, by a URL and with Back and Forward. Arrow
+// keys, buttons and swipes open its neighbours.
 func TestView(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -60,7 +60,7 @@ func TestView(t *testing.T) {
 	}
 	p.press(kb.ArrowRight)
 	p.viewing("c.png")
-	p.press(kb.ArrowRight) // there is none
+	p.press(kb.ArrowRight) // there is no next image
 	p.viewing("c.png")
 	p.await(`!document.querySelector("#view .next").checkVisibility()`)
 	p.click("#view", "", "Previous image")
@@ -98,7 +98,7 @@ func TestView(t *testing.T) {
 	p.visit("about:blank")
 	p.visit(url + "/?q=b&image=b.png")
 	p.viewing("b.png")
-	p.await(`!document.querySelector("#view .next").checkVisibility()`) // the search has only this one
+	p.await(`!document.querySelector("#view .next").checkVisibility()`) // the search finds only this image
 	p.press(kb.Escape)
 	p.closed()
 	p.await(`location.search === "?q=b"`)
@@ -139,14 +139,14 @@ func TestZoom(t *testing.T) {
 	p.press("z")
 	p.await(img + `.naturalWidth === 3000 && ` + img + `.clientWidth === 3000 && ` + img + `.clientHeight === 1400`)
 	stage := `document.querySelector("#view .stage")`
-	p.await(fmt.Sprintf(`Math.abs(%s.scrollLeft - (3000 - %[1]s.clientWidth) / 2) < 2`, stage)) // it shows the centre first
+	p.await(fmt.Sprintf(`Math.abs(%s.scrollLeft - (3000 - %[1]s.clientWidth) / 2) < 2`, stage)) // the view first shows the centre
 	p.focusIn(".stage")
 	before := eval[float64](p, stage+".scrollLeft")
 	for end := time.Now().Add(patience); eval[float64](p, stage+".scrollLeft") <= before; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the arrow key does not scroll")
 		}
-		p.press(kb.ArrowRight) // again if a busy browser was not ready to scroll
+		p.press(kb.ArrowRight) // press the key again if a busy browser was not ready to scroll
 	}
 	p.viewing("large.jpg")
 	p.click("#view", "", "Fit to window")
@@ -163,8 +163,8 @@ func TestZoom(t *testing.T) {
 	p.await(img + `.clientWidth === 90 && ` + img + `.clientHeight === 60`)
 }
 
-// TestViewTooLate: a late error response for one image does not close another image that
-// the reader has opened since.
+// TestViewTooLate: an error response for one image is late, and meanwhile the reader has
+// opened another image. The response does not close the other image.
 func TestViewTooLate(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -201,7 +201,7 @@ func TestViewTooLate(t *testing.T) {
 	p.await(`!document.querySelector(".toast")`)
 }
 
-// TestRename renames images in the view. The old name is free then.
+// TestRename renames images in the view. After that, the old name is free.
 func TestRename(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
