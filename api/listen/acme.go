@@ -17,9 +17,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// ACME gets certificates from a CA (RFC 8555). The CA connects to port 443 of each host.
-// It does the challenge tls-alpn-01 (RFC 8737) in a TLS handshake with the server, so no
-// other port is needed.
+// ACME gets certificates from a certificate authority (CA, RFC 8555). The CA connects to
+// port 443 of each host and does the challenge tls-alpn-01 (RFC 8737) in a TLS handshake.
+// So no other port is needed.
 type ACME struct {
 	Hosts     []string // the host names that get certificates
 	Dir       string   // the folder for certificates and the account key; Config creates it
@@ -32,15 +32,15 @@ type ACME struct {
 func CheckHost(host string) error {
 	_, isAddress := netip.ParseAddr(host)
 	if _, err := idna.Lookup.ToASCII(host); err != nil || isAddress == nil || !strings.Contains(strings.Trim(host, "."), ".") {
-		return fmt.Errorf("%q is not a host name, use one such as img.example.com", host)
+		return fmt.Errorf("%q is not a host name; use a host name such as img.example.com", host)
 	}
 	return nil
 }
 
 // Config returns a TLS configuration that uses these certificates. The server gets a
-// certificate when a client first connects to the host, or in [ACME.Fetch]. It renews
-// the certificate 30 days before it expires or after two thirds of its lifetime,
-// whichever is later. It accepts the CA's terms of service.
+// certificate when a client first connects to the host, or in [ACME.Fetch]. It renews a
+// certificate 30 days before the certificate expires, or after two thirds of its
+// lifetime, whichever is later. The server accepts the CA's terms of service.
 func (a ACME) Config() (*tls.Config, error) {
 	if err := os.Mkdir(a.Dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create the folder for certificates: %w", err)
@@ -69,8 +69,8 @@ func (a ACME) Config() (*tls.Config, error) {
 }
 
 // Fetch gets the certificates that are missing. So the first client does not have to wait,
-// and errors are in the log from the start. config must be from Config. The server must
-// serve it during Fetch.
+// and the log has errors from the start. config must be the result of Config, and the
+// server must use config during Fetch.
 func (a ACME) Fetch(config *tls.Config) {
 	for _, host := range a.Hosts {
 		cert, err := config.GetCertificate(&tls.ClientHelloInfo{

@@ -36,8 +36,8 @@ type Address struct {
 
 // Open returns the socket that systemd passes. If systemd passes none, Open creates a
 // socket for Addr. If the server is not guarded, Open returns ErrExposed for every
-// address that is not loopback. A unix socket counts as exposed, because a reverse proxy
-// connects to it, and the proxy serves other machines.
+// address that is not loopback. Open also returns ErrExposed for a unix socket, because a
+// reverse proxy connects to the socket, and the proxy serves other machines.
 func (a Address) Open() (net.Listener, error) {
 	l, err := Inherited()
 	if err != nil {
@@ -84,7 +84,7 @@ func (a Address) bind() (net.Listener, error) {
 // not a socket. The listener removes the socket when it is closed.
 func bindUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if len(path) > maxSocketPath {
-		return nil, fmt.Errorf("--addr=unix:%s: %w: the path has %d bytes, use at most %d", path, ErrAddress, len(path), maxSocketPath)
+		return nil, fmt.Errorf("--addr=unix:%s: %w: the path has %d bytes; use at most %d", path, ErrAddress, len(path), maxSocketPath)
 	}
 	abstract := strings.HasPrefix(path, "@") && runtime.GOOS == "linux" // unix(7): the socket is not a file
 	if !abstract {
@@ -155,7 +155,7 @@ func removeStale(path string) error {
 		return err
 	}
 	if now, err := os.Lstat(path); err != nil || !os.SameFile(found, now) {
-		return err // another server has just replaced it
+		return err // another server has just replaced the socket
 	}
 	return os.Remove(path)
 }

@@ -136,7 +136,7 @@ func TestUnixSocketReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.Close()
-	first.Close() // http.Server and its caller both close it
+	first.Close() // http.Server and its caller both close the listener
 	if _, err := os.Lstat(path); err != nil {
 		t.Errorf("the first server removed the socket of the second: %v", err)
 	}

@@ -17,9 +17,9 @@ import (
 const checkEvery = time.Second
 
 // FromFiles returns a TLS configuration with the certificate chain and the key in two PEM
-// files. The server reads the files again when they change. While the files do not
-// match each other, for example because only one is new, it keeps the last pair that
-// matched. It logs the reason.
+// files. The server reads the files again when they change. If the two files do not match
+// each other, for example because only one file is new, the server keeps the last pair
+// that matched, and logs the reason.
 func FromFiles(cert, key string, log *slog.Logger) (*tls.Config, error) {
 	f := &files{cert: cert, key: key, log: log, checked: time.Now()}
 	if _, err := f.load(); err != nil {
@@ -34,13 +34,14 @@ type files struct {
 	log       *slog.Logger
 	current   atomic.Pointer[tls.Certificate]
 
-	mu              sync.Mutex // held while reading the files; other connections do not wait for it
+	mu              sync.Mutex // locked while one connection reads the files; other connections do not wait
 	checked         time.Time  // when the files were last read
 	certPEM, keyPEM []byte     // the files of current
 	fault           string     // the last logged error, or empty
 }
 
-// certificate returns the current certificate. It is a tls.Config.GetCertificate.
+// certificate returns the current certificate. It is a function for
+// tls.Config.GetCertificate.
 func (f *files) certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if f.mu.TryLock() {
 		defer f.mu.Unlock()

@@ -19,8 +19,8 @@ import (
 // patience is how long a test waits for a condition before it fails.
 const patience = 10 * time.Second
 
-// TestRenew replaces the certificate files in the ways of certbot, text editors and bad
-// scripts. The server must always have a certificate.
+// TestRenew replaces the certificate files as certbot, text editors and bad scripts do.
+// The server must always have a certificate.
 func TestRenew(t *testing.T) {
 	t.Parallel()
 	first, second, third := listentest.NewCertificate(t), listentest.NewCertificate(t), listentest.NewCertificate(t)
@@ -135,8 +135,8 @@ func TestFromFilesErrors(t *testing.T) {
 	}
 }
 
-// TestExpired checks that the log reports an expired certificate. The server uses it
-// nevertheless.
+// TestExpired checks that the log reports an expired certificate, and that the server uses
+// this certificate nevertheless.
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	dir, log := t.TempDir(), new(logged)

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// lockFolder waits until no other server creates a socket in the folder, and keeps others
-// waiting until unlock. Without this lock, if two servers start at once, one could remove
-// the other's new socket, because nothing listens on it yet. If the folder cannot be
+// lockFolder waits until no other server creates a socket in the folder. Other servers then
+// wait until unlock. If two servers started at once without this lock, one server could
+// remove the new socket of the other, on which nothing listens yet. If the folder cannot be
 // locked, the server starts without the lock.
 func lockFolder(dir string) (unlock func()) {
 	d, err := os.Open(dir)

@@ -39,7 +39,7 @@ func fromFile(f *os.File) (net.Listener, error) {
 			return l, nil
 		}
 		l.Close()
-		err = errors.New("it is not a TCP socket or a unix socket")
+		err = errors.New("the socket is neither a TCP socket nor a unix socket")
 	}
 	return nil, fmt.Errorf("cannot listen on the socket %s that systemd passes: %w; set ListenStream in the socket unit, such as 127.0.0.1:5000", f.Name(), err)
 }

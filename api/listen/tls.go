@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// TLS is the flags for the certificate. It comes from files or from a CA. Without a
-// certificate the server uses plain HTTP.
+// TLS has the flags for the certificate. The certificate comes from files or from a
+// certificate authority (CA). Without a certificate the server uses plain HTTP.
 type TLS struct {
 	Cert      string   `name:"tls-cert" placeholder:"FILE" help:"Serve HTTPS with the certificate chain in this PEM file. Needs --tls-key. The server reads both files again when they change."`
 	Key       string   `name:"tls-key" placeholder:"FILE" help:"The PEM file with the private key for --tls-cert."`
@@ -34,17 +34,17 @@ func (t *TLS) Check() error {
 	}
 	switch {
 	case (t.Cert == "") != (t.Key == ""):
-		return errors.New("--tls-cert and --tls-key need each other, use both or neither")
+		return errors.New("--tls-cert and --tls-key need each other; use both flags or neither")
 	case t.Cert != "" && len(t.Hosts) > 0:
-		return errors.New("--autocert and --tls-cert contradict each other, use only one of them")
+		return errors.New("--autocert and --tls-cert contradict each other; use only one of these flags")
 	case t.Email != "" && len(t.Hosts) == 0:
-		return errors.New("--acme-email needs --autocert, add --autocert=HOST")
+		return errors.New("--acme-email needs --autocert; add --autocert=HOST")
 	case t.Directory == nil:
 		return nil
 	case len(t.Hosts) == 0:
-		return errors.New("--acme-directory needs --autocert, add --autocert=HOST")
+		return errors.New("--acme-directory needs --autocert; add --autocert=HOST")
 	case t.Directory.Scheme != "https" || t.Directory.Host == "":
-		return fmt.Errorf("--acme-directory=%s is not an https URL, use one such as https://ca.example.com/directory", t.Directory)
+		return fmt.Errorf("--acme-directory=%s is not an https URL; use a URL such as https://ca.example.com/directory", t.Directory)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Host is the host name in the certificates. They are also for 127.0.0.1.
+// Host is the host name in the certificates. The certificates are also for 127.0.0.1.
 const Host = "img.example.com"
 
 // Certificate is a self-signed certificate for 127.0.0.1 and Host, and its key.
@@ -22,13 +22,13 @@ type Certificate struct {
 	Cert, Key []byte // PEM
 }
 
-// NewCertificate makes a certificate that expires in an hour. Each call makes a new one.
+// NewCertificate makes a new certificate that expires in an hour.
 func NewCertificate(t testing.TB) Certificate {
 	t.Helper()
 	return NewCertificateUntil(t, time.Now().Add(time.Hour))
 }
 
-// NewCertificateUntil makes a certificate with this expiry.
+// NewCertificateUntil makes a new certificate with this expiry.
 func NewCertificateUntil(t testing.TB, expires time.Time) Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
