@@ -1,6 +1,6 @@
 // Package intake decides which bytes are accepted as an image, for uploads and for
 // imports. An image must have a known and allowed type, must not be larger than the
-// limit, and must have a valid header. On request, intake removes the metadata.
+// limit, and must have a valid header. On request, the package removes the metadata.
 package intake
 
 import (
@@ -160,8 +160,8 @@ func (c *Content) strip(ctx context.Context, memory *fair.Memory, o Options) (er
 	return err
 }
 
-// Read implements io.Reader. It keeps the error for Explain, because a store wraps
-// the error in its own text.
+// Read implements io.Reader. It records the error for Explain, because a store adds its
+// own text to the error.
 func (c *Content) Read(b []byte) (int, error) {
 	n, err := c.r.Read(b)
 	if err != io.EOF {
@@ -200,7 +200,7 @@ func (c *Content) Close() {
 }
 
 // Describe sets the fields of img that a store cannot know: type, size in pixels and
-// orientation. It is a db.PutOptions.Inspect.
+// orientation. It is a function for db.PutOptions.Inspect.
 func Describe(r io.ReaderAt, img *db.Image) error {
 	info, err := format.Detect(r, img.Size)
 	if err != nil {

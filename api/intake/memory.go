@@ -28,7 +28,7 @@ type reserving struct {
 	most     int64 // the most bytes that are buffered at once
 }
 
-// Read reads from r. It waits until memory for the bytes is free.
+// Read reads from r. Before that, it waits until memory for the bytes is free.
 func (m *reserving) Read(b []byte) (int, error) {
 	if m.reserved >= m.most {
 		return m.r.Read(b)

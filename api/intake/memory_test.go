@@ -13,9 +13,9 @@ import (
 	"imageserver/db/fair"
 )
 
-// TestReserving checks that memory is reserved as bytes arrive, up to the most bytes
-// that are buffered at once. If no memory is free, an upload waits. It gets the memory
-// that another upload releases, or ErrBusy after stripWait.
+// TestReserving checks that memory is reserved while bytes arrive, up to the largest number
+// of bytes that are buffered at once. If no memory is free, an upload waits. The upload gets
+// the memory that another upload releases, or ErrBusy after stripWait.
 func TestReserving(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := fair.New(2*stripStep, 2*stripStep, stripWait)
