@@ -19,9 +19,9 @@ import (
 
 // Export writes all images into the folder dir. It creates the folder if it does not
 // exist. Each file has the name of its image, and its modification time is the upload
-// time. Export leaves files with the same bytes alone. Files with other bytes it
-// replaces only if overwrite is set; otherwise they are errors. It returns an error if
-// an image could not be written, or if it stopped early.
+// time. Export does not change a file that already has the same bytes. If a file has other
+// bytes, Export replaces the file if overwrite is set, and reports an error otherwise.
+// Export returns an error if an image could not be written, or if it stopped early.
 func Export(ctx context.Context, from Images, dir string, overwrite bool, o Output) error {
 	images, err := listAll(ctx, from)
 	if err != nil {
@@ -61,7 +61,7 @@ func listAll(ctx context.Context, from Images) (all []db.Image, err error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, img := range page { // only the needed fields: there may be a million images
+		for _, img := range page { // keep only the necessary fields, because there may be a million images
 			all = append(all, db.Image{Name: img.Name, Size: img.Size, SHA256: img.SHA256, Uploaded: img.Uploaded})
 		}
 		if next == "" {
@@ -71,7 +71,7 @@ func listAll(ctx context.Context, from Images) (all []db.Image, err error) {
 	}
 }
 
-// fileNames returns the name of the file that each image is written to.
+// fileNames returns the name of the file for each image.
 func fileNames(ctx context.Context, images []db.Image) ([]string, error) {
 	names := make([]string, len(images))
 	for i, img := range images {
@@ -80,7 +80,7 @@ func fileNames(ctx context.Context, images []db.Image) ([]string, error) {
 	return portable.Names(ctx, names)
 }
 
-// target is the file that an image is written to.
+// target is the file for an image.
 type target struct {
 	path      string
 	overwrite bool // replace a file with other bytes
@@ -109,7 +109,7 @@ func (r *report) exportImage(ctx context.Context, from Images, img db.Image, to 
 	return nil
 }
 
-// tryExport writes one image, unless the file already has its bytes.
+// tryExport writes one image, unless the file already has the same bytes.
 func tryExport(ctx context.Context, from Images, img db.Image, to target) (result, error) {
 	same, err := to.holds(img)
 	if same || err != nil {
@@ -138,7 +138,7 @@ func tryExport(ctx context.Context, from Images, img db.Image, to target) (resul
 }
 
 // holds reports whether the file already has the bytes of img. If something else has
-// this name, holds returns an error, unless it is a file and overwrite is set.
+// this name, holds returns an error. It returns no error for a file if overwrite is set.
 func (to target) holds(img db.Image) (bool, error) {
 	info, err := os.Lstat(to.path)
 	switch {
@@ -147,7 +147,7 @@ func (to target) holds(img db.Image) (bool, error) {
 	case err != nil:
 		return false, &fileError{err}
 	case !info.Mode().IsRegular():
-		return false, &fileError{errors.New("the folder contains something of this name that is not a regular file; move it away")}
+		return false, &fileError{errors.New("the folder contains something of this name that is not a regular file; export to another folder")}
 	}
 	if info.Size() == img.Size {
 		digest, err := fileDigest(to.path)
@@ -156,7 +156,7 @@ func (to target) holds(img db.Image) (bool, error) {
 		}
 	}
 	if !to.overwrite {
-		return false, &fileError{errors.New("the folder contains another file of this name; move it away, or use --overwrite")}
+		return false, &fileError{errors.New("the folder contains another file of this name; move that file to another folder, or use --overwrite")}
 	}
 	return false, nil
 }

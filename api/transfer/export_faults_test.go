@@ -131,8 +131,8 @@ func TestExportTaken(t *testing.T) {
 		if err := os.Symlink(outside, filepath.Join(dir, "link.png")); err != nil {
 			t.Skip(err)
 		}
-		const other = ": the folder contains another file of this name; move it away, or use --overwrite"
-		const noFile = ": the folder contains something of this name that is not a regular file; move it away"
+		const other = ": the folder contains another file of this name; move that file to another folder, or use --overwrite"
+		const noFile = ": the folder contains something of this name that is not a regular file; export to another folder"
 
 		said, err := doExport(t.Context(), p, dir, false)
 		wantError(t, err, "4 images could not be exported")
@@ -178,8 +178,9 @@ func TestExportTwice(t *testing.T) {
 	})
 }
 
-// TestExportMeanwhile deletes and replaces images after export has listed them, which is
-// not a failure. A file that another program creates meanwhile is not replaced.
+// TestExportMeanwhile deletes and replaces images after export has listed them. Such an
+// image is not a failure. Export does not replace a file that another program creates
+// meanwhile.
 func TestExportMeanwhile(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -202,7 +203,7 @@ func TestExportMeanwhile(t *testing.T) {
 		wantError(t, err, "1 image could not be exported")
 		wantLines(t, said,
 			"deleted.png: deleted or replaced meanwhile", "replaced.png: deleted or replaced meanwhile",
-			"appears.png: another program has just created a file of this name; move it away, or use --overwrite")
+			"appears.png: another program has just created a file of this name; move that file to another folder, or use --overwrite")
 		wantEnd(t, said, "1 written, 0 already there, 2 deleted or replaced meanwhile, 1 failed.")
 		if files := look(t, dir); len(files) != 2 || files["appears.png"].data != "mine" {
 			t.Errorf("the folder has %d files, want 2", len(files))

@@ -18,7 +18,7 @@ import (
 	"imageserver/db"
 )
 
-// odd has unusual names of images, and the names of their files.
+// odd has unusual names of images, and the names of the exported files.
 var odd = map[string]string{
 	"cat.png":                         "cat.png",
 	"Cat.png":                         "Cat-2.png",
@@ -109,8 +109,8 @@ func TestExport(t *testing.T) {
 	})
 }
 
-// near reports whether two times of files are the same, within a microsecond. On Windows
-// it does not compare them.
+// near reports whether the times of two files differ by at most a microsecond. On Windows
+// it does not compare the times.
 func near(a, b time.Time) bool { return a.Sub(b).Abs() < time.Microsecond || runtime.GOOS == "windows" }
 
 // found is a file in a folder.

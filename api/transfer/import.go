@@ -70,8 +70,8 @@ func (r *report) importFile(ctx context.Context, to Images, f file) error {
 	return nil
 }
 
-// renamed returns a message with the name got under which a file was stored. asked is
-// the name that it should get. The message is empty if the name was not changed.
+// renamed returns a message for a file that was stored under the name got instead of the
+// name asked. If the two names are the same, the message is empty.
 func renamed(what result, f file, asked, got string) string {
 	if got != asked {
 		return fmt.Sprintf("%s, because %s is another image", under(what, "stored", got), asked)
@@ -87,8 +87,8 @@ func keptName(rel string) string {
 	return norm.NFC.String(strings.ReplaceAll(filepath.ToSlash(rel), "/", "_"))
 }
 
-// tryImport stores one file. It returns the name that the image should get, and the
-// image, which has a number in its name if that name was taken.
+// tryImport stores one file. It returns the name that the image should get, and the stored
+// image. If another image has that name, the name of the stored image has a number.
 func tryImport(ctx context.Context, to Images, f file) (name string, img db.Image, outcome db.Outcome, err error) {
 	if name, err = imageName(f.rel); err != nil {
 		return name, img, 0, &fileError{err}
@@ -154,8 +154,8 @@ func (s *source) Open() io.Reader {
 	return &sourceReader{io.NewSectionReader(s.file, 0, s.Size()), s}
 }
 
-// uploaded returns the modification time of the file. If that is in the future, it
-// returns the zero time, and the upload time is then the current time.
+// uploaded returns the modification time of the file. If this time is in the future,
+// uploaded returns the zero time, and the upload time is then the current time.
 func (s *source) uploaded(now time.Time) time.Time {
 	if t := s.info.ModTime(); !t.After(now) {
 		return t

@@ -15,8 +15,8 @@ import (
 	"imageserver/db"
 )
 
-// TestImportChanging checks that import stores nothing of a file that changes while
-// import reads it.
+// TestImportChanging checks that import does not store a file that changes while import
+// reads the file.
 func TestImportChanging(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(path string) error{

@@ -16,7 +16,8 @@ import (
 	"imageserver/api/intake"
 )
 
-// longAgo is the modification time of the files in the tests, or of the oldest of them.
+// longAgo is the modification time of the files in the tests. If the files of a test have
+// different times, longAgo is the time of the oldest file.
 var longAgo = time.Date(2014, 5, 1, 12, 0, 0, 123456789, time.UTC)
 
 // tree is a folder with images, and with files that import skips.
@@ -152,8 +153,8 @@ func TestImportNamed(t *testing.T) {
 }
 
 // TestImportTaken checks that import never replaces an image of the same name. A second
-// import finds the images with numbered names again, also the images that get the same
-// name from two folders.
+// import finds the images with numbered names again. Two of these images get the same name
+// from two folders.
 func TestImportTaken(t *testing.T) {
 	t.Parallel()
 	everywhere(t, intake.Rules{}, func(t *testing.T, p place) {
@@ -188,8 +189,8 @@ func TestImportTaken(t *testing.T) {
 	})
 }
 
-// TestImportRules checks that an image that the rules refuse counts as failed, and that
-// the others are stored.
+// TestImportRules checks that import reports a failure for an image that the rules refuse,
+// and stores the other images.
 func TestImportRules(t *testing.T) {
 	t.Parallel()
 	rules := intake.Rules{MaxSize: 100_000, Allow: []format.Type{format.PNG, format.JPEG}}

@@ -50,7 +50,8 @@ func (p *part) Write(b []byte) (int, error) {
 func (p *part) digest() db.Digest { return db.Digest(p.hash.Sum(nil)) }
 
 // publish syncs the part, sets its modification time to at, and gives it the name of
-// the target. Unless the target may be overwritten, an existing file is an errTaken.
+// the target. If the file already exists and must not be overwritten, publish returns
+// errTaken.
 func (p *part) publish(to target, at time.Time) error {
 	err := p.file.Sync()
 	if err := errors.Join(err, p.file.Close()); err != nil {
@@ -70,7 +71,7 @@ func (p *part) publish(to target, at time.Time) error {
 	return nil
 }
 
-var errTaken = errors.New("another program has just created a file of this name; move it away, or use --overwrite")
+var errTaken = errors.New("another program has just created a file of this name; move that file to another folder, or use --overwrite")
 
 // discard removes the part, unless it has been published.
 func (p *part) discard() {
@@ -78,8 +79,8 @@ func (p *part) discard() {
 	os.Remove(p.file.Name())
 }
 
-// removeParts removes the parts that interrupted exports left in dir. It keeps younger
-// parts than partMaxAge: another export may still write to them.
+// removeParts removes the parts that interrupted exports left in dir. It keeps parts that
+// are younger than partMaxAge, because another export may still write to them.
 func removeParts(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -96,8 +97,8 @@ func removeParts(dir string) error {
 	return nil
 }
 
-// syncDir makes the names in dir durable. Windows does that without a sync, and cannot
-// open a folder to sync it.
+// syncDir makes the names in dir durable. It does nothing on Windows: Windows needs no sync
+// for names, and cannot open a folder.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil

@@ -184,7 +184,7 @@ func wantError(t *testing.T, err error, says ...string) {
 	}
 }
 
-// wantLines checks all lines of an output but the last, in any order.
+// wantLines checks all lines of an output except the last line, in any order.
 func wantLines(t *testing.T, said string, want ...string) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(said, "\n"), "\n")

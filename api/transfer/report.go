@@ -14,7 +14,7 @@ import (
 	"imageserver/api/progress"
 )
 
-// Output is where a transfer writes its report.
+// Output has the writers for the report of a transfer.
 type Output struct {
 	Out      io.Writer // a line for each file with a changed name or a problem, then the counts
 	Progress io.Writer // the progress, see package progress

@@ -16,7 +16,7 @@ import (
 // file is a file to import.
 type file struct {
 	path string // for opening the file and for messages
-	rel  string // the path within the folder on the command line; of a file on the command line, its name
+	rel  string // the path within the folder on the command line, or the name of a file on the command line
 }
 
 // found is the result of a scan.
@@ -36,7 +36,7 @@ type note struct {
 // scan lists the files to import. Each path is a file or a folder. Inside folders, scan
 // skips hidden files and folders. It does not follow symbolic links, because a link can
 // lead out of the folder or in a circle. It accepts every path of the command line itself,
-// hidden or not, and follows it if it is a link.
+// even a hidden path, and follows the path if it is a link.
 func scan(paths []string) (*found, error) {
 	all := new(found)
 	for _, path := range paths {

@@ -34,8 +34,9 @@ func Server(base *url.URL, token string) *Remote {
 	return &Remote{base: base, token: token, client: client}
 }
 
-// worthRetrying reports whether the same request may succeed later: the connection
-// broke, or the server or its proxy is busy. It returns the error of an ended ctx.
+// worthRetrying reports whether the same request may succeed later, because the connection
+// was lost, or the server or its proxy is busy. If ctx has ended, worthRetrying returns the
+// error of ctx.
 func worthRetrying(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	var own *fileError
 	var network *net.OpError
@@ -200,8 +201,8 @@ func (r *Remote) foreign() error {
 
 // Put implements [Images]. It first sends a PUT, which keeps the name unchanged and
 // succeeds only if the name is free. If the name is taken, Put uploads with POST. The
-// server then finds a free numbered name, or finds that the bytes are already stored.
-// Put cannot check that itself: the stored bytes differ if the server removes metadata.
+// server then finds a free numbered name, or finds that the bytes are already stored. Put
+// itself cannot find stored bytes, because they differ if the server removes metadata.
 func (r *Remote) Put(ctx context.Context, name string, content Content, uploaded time.Time) (db.Image, db.Outcome, error) {
 	resp, err := r.send(ctx, name, content, uploaded)
 	if err != nil {
@@ -326,7 +327,7 @@ func (r *Remote) Fetch(ctx context.Context, img db.Image, w io.Writer) error {
 	body := &remembering{r: resp.Body}
 	_, err = io.Copy(w, body)
 	if body.err != nil && ctx.Err() == nil {
-		return fmt.Errorf("%w, or the connection broke: %w", db.ErrDamaged, body.err)
+		return fmt.Errorf("%w, or the connection was lost: %w", db.ErrDamaged, body.err)
 	}
 	return err
 }

@@ -22,15 +22,15 @@ import (
 // safe for concurrent use. An error ends the transfer, except the errors named here.
 type Images interface {
 	// Stat returns the image called name, with at least its Size and SHA256. If there
-	// is none, it returns [db.ErrNotFound].
+	// is no such image, Stat returns [db.ErrNotFound].
 	Stat(ctx context.Context, name string) (db.Image, error)
 
 	// Put stores the bytes of content under name. If another image has that name, Put
 	// uses the next free numbered name, as an upload does. The returned Image has the
 	// name that was used. The Outcome is Unchanged if the same bytes were already
 	// stored. If uploaded is zero, the upload time is now. If content is not accepted
-	// as an image, Put returns a [*Refusal]. It wraps an error from reading content.
-	// In both cases it stores nothing.
+	// as an image, Put returns a [*Refusal]. If content cannot be read, Put returns an
+	// error that wraps the error of content. In both cases Put stores nothing.
 	Put(ctx context.Context, name string, content Content, uploaded time.Time) (db.Image, db.Outcome, error)
 
 	// List returns a page of images, each with at least Name, Size, SHA256 and
@@ -61,8 +61,8 @@ func (r *Refusal) Unwrap() error { return r.Err }
 
 // workers is how many files are transferred at once, so that one commit of the store
 // contains several files. With 2,000 files of 100 kB, a data file stored 1,100 files
-// per second with 8 workers, 1,600 with 16 and 2,300 with 32. 16 leave
-// upload memory free for the other users of a server.
+// per second with 8 workers, 1,600 with 16 workers and 2,300 with 32 workers. With 16
+// workers, the other clients of a server still get upload memory.
 const workers = 16
 
 // each calls work with 0 to n-1, with at most workers calls at once. It stops when a
