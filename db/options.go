@@ -22,7 +22,7 @@ type PutOptions struct {
 	Inspect func(r io.ReaderAt, img *Image) error
 
 	// Conflict says what to do if an image with another content has the name. An image
-	// with the same content is no conflict: then the Outcome is Unchanged.
+	// with the same content is not a conflict: then the Outcome is Unchanged.
 	Conflict Conflict
 
 	// Put calls Allow, if it is not nil, before it changes anything. Put also calls

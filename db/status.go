@@ -30,7 +30,7 @@ type Usage struct {
 	VariantBytes int64 // the sum of the sizes of all variants
 }
 
-// Backuper is a Store that can make a backup of itself while it is in use.
+// Backuper is a Store that can be backed up while it is in use.
 type Backuper interface {
 	// Backup returns a snapshot of the store and the size of the snapshot in bytes. The
 	// snapshot shows the store at a moment after the call of Backup. So it has

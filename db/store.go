@@ -133,8 +133,8 @@ type Images interface {
 	Rename(ctx context.Context, from, to string, o RenameOptions) (Image, Outcome, error)
 }
 
-// DeleteKeys finds images by their delete keys. A delete key is a secret: whoever has
-// the delete key of an image may delete this image. The store has only the hash of the
+// DeleteKeys finds images by their delete keys. A delete key is a secret: anyone who
+// has the delete key of an image may delete this image. The store has only the hash of the
 // key.
 type DeleteKeys interface {
 	// ByDeleteKeyHash returns the image whose DeleteKeyHash is `hash`, or ErrNotFound.

@@ -48,7 +48,7 @@ func testRename(t *testing.T, s db.Store) {
 	// cat-2.png is a name like any other. If it is taken, a new image with this name
 	// gets the name cat-2-2.png. A free name such as cat.png is used, even if cat-2.png
 	// has the same bytes.
-	img := put(t, s, "cat-2.png", []byte("wants the number"), db.PutOptions{}, db.Created)
+	img := put(t, s, "cat-2.png", []byte("other bytes"), db.PutOptions{}, db.Created)
 	if want := "cat-2-2.png"; img.Name != want {
 		t.Errorf("Put(%q): got name %q, want %q", "cat-2.png", img.Name, want)
 	}
@@ -160,7 +160,7 @@ func testFail(t *testing.T, s db.Store) {
 	wantUsage(t, s, sum([]db.Image{img}))
 }
 
-// testUnchanged: the same bytes under the same name are no conflict. The image and its
+// testUnchanged: the same bytes under the same name are not a conflict. The image and its
 // upload time do not change.
 func testUnchanged(t *testing.T, s db.Store) {
 	for i, size := range []int{0, 100, 3 << 20} {

@@ -19,7 +19,7 @@ const THUMBNAIL_SIZES = "(max-width: 30rem) 11.4rem, 15rem";
 const RETRY_DELAY = 5000;
 
 // imageURL returns the URL from which the page loads an image. The URL contains the digest,
-// so the browser may cache the image for ever.
+// so the browser may cache the image forever.
 export function imageURL(image) {
   return `images/${encodeURIComponent(image.filename)}?v=${image.sha256}`;
 }
