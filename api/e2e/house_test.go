@@ -1,4 +1,4 @@
-package main_test
+package e2e_test
 
 import (
 	"fmt"
@@ -15,6 +15,9 @@ import (
 	"strings"
 	"testing"
 )
+
+// root is the folder of the whole project.
+const root = "../.."
 
 // mayImport lists, for each package, what it may import: packages of this module,
 // modules of others, and net/http. The rest of the standard library is free to all.
@@ -86,7 +89,7 @@ func TestImports(t *testing.T) {
 				t.Errorf("package %s is not in mayImport: add it with what it may import", pkg)
 			}
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, file), nil, parser.ImportsOnly)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +179,7 @@ var phrases = []phrase{
 func TestPlainEnglish(t *testing.T) {
 	t.Parallel()
 	for _, file := range productFiles(t) {
-		content, err := os.ReadFile(file)
+		content, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,8 +269,7 @@ func TestFindPhrases(t *testing.T) {
 func productFiles(t *testing.T) (files []string) {
 	t.Helper()
 	kinds := []string{".go", ".md", ".js", ".css", ".html", ".json"}
-	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
-		name = filepath.ToSlash(name)
+	err := fs.WalkDir(os.DirFS(root), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
