@@ -49,7 +49,7 @@ type bestSizes struct {
 	more    bool   // whether more images follow after the page
 
 	found []sized
-	key   [order.TimeSize + db.MaxNameBytes]byte // a buffer for the key of one image
+	key   [order.NumberSize + db.MaxNameBytes]byte // a buffer for the key of one image
 }
 
 type sized struct {

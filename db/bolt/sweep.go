@@ -129,7 +129,7 @@ func (s *Store) sweepExpired() (next time.Time, err error) {
 // firstExpiry returns the earliest expiry of all records, or zero if nothing expires.
 func firstExpiry(tx *bbolt.Tx) time.Time {
 	k, _ := tx.Bucket(layout.ExpiryBucket).Cursor().First()
-	if len(k) < order.TimeSize {
+	if len(k) < order.NumberSize {
 		return time.Time{}
 	}
 	return layout.ExpiryTime(k)
@@ -145,7 +145,7 @@ func (tx *txn) hasExpired() bool {
 // dropExpired reports whether another image has expired.
 func (tx *txn) dropExpired() (more bool, err error) {
 	k, _ := tx.Bucket(layout.ExpiryBucket).Cursor().First()
-	r, err := layout.MustRecord(tx.Tx, k[order.TimeSize:])
+	r, err := layout.MustRecord(tx.Tx, k[order.NumberSize:])
 	if err != nil || !r.Expiry().Equal(layout.ExpiryTime(k)) {
 		// There is no record that belongs to this entry of the index. Delete the entry,
 		// so that the next entries are handled.

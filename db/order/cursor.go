@@ -15,11 +15,11 @@ type kind struct {
 }
 
 var (
-	trash = kind{"~t", TimeSize + 1}
+	trash = kind{"~t", NumberSize + 1}
 	kinds = map[db.Sort]struct{ forward, reverse kind }{
-		db.ByUploaded: {kind{"", TimeSize + 1}, kind{"~o", TimeSize + 1}},
-		db.ByName:     {kind{"~a", 1}, kind{"~z", 1}},
-		db.BySize:     {kind{"~l", TimeSize + 1}, kind{"~s", TimeSize + 1}},
+		db.ByUploaded: {kind{"", NumberSize + 1}, kind{"~o", NumberSize + 1}},   // newest, oldest first
+		db.ByName:     {kind{"~a", 1}, kind{"~z", 1}},                           // from a, from z
+		db.BySize:     {kind{"~l", NumberSize + 1}, kind{"~s", NumberSize + 1}}, // largest, smallest first
 	}
 )
 

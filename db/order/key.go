@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// TimeSize is the length of the time or the size at the start of a key, in bytes.
-const TimeSize = 8
+// NumberSize is the length of the number at the start of a key, in bytes: a time or a size.
+const NumberSize = 8
 
 // TimeKey returns a key that sorts by time, newest first, and then by name.
 func TimeKey(t time.Time, name string) []byte { return append(NewestFirst(t), name...) }
@@ -31,7 +31,7 @@ func KeySize(key []byte) int64 { return int64(^binary.BigEndian.Uint64(key)) }
 
 // KeyName returns the name in a key made by TimeKey or AppendSizeKey. If the key is too
 // short, the name is empty.
-func KeyName(key []byte) []byte { return key[min(TimeSize, len(key)):] }
+func KeyName(key []byte) []byte { return key[min(NumberSize, len(key)):] }
 
 // NewestFirst converts a time to bytes. If such bytes are sorted, later times are
 // first.

@@ -191,7 +191,7 @@ func (c *checker) missingRecords() map[string]*layout.Record {
 	}
 	whole, missing := c.wholeBlobs(), map[string]*layout.Record{}
 	c.visitAgain(layout.RecentBucket, func(k, _ []byte) {
-		if name := string(order.KeyName(k)); len(k) > order.TimeSize && !known[name] {
+		if name := string(order.KeyName(k)); len(k) > order.NumberSize && !known[name] {
 			missing[name] = &layout.Record{Image: db.Image{Name: name, Uploaded: order.KeyTime(k)}}
 		}
 	})

@@ -94,7 +94,7 @@ var Indexes = []Index{
 			return key, nil
 		},
 		Owner: func(k, _ []byte) (bucket, owner []byte) {
-			owner = k[min(order.TimeSize, len(k)):]
+			owner = k[min(order.NumberSize, len(k)):]
 			return bucketOf(owner), owner
 		},
 		Recall: func(r *Record, k []byte) { r.Expires = ExpiryTime(k) },

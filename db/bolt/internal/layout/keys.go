@@ -36,17 +36,17 @@ func TrashKey(name string, deleted time.Time) []byte {
 func TrashPrefix(name string) []byte { return append([]byte(name), trashMark) }
 
 // TrashName returns the name in a key made by TrashKey.
-func TrashName(key []byte) string { return string(key[:max(0, len(key)-order.TimeSize-1)]) }
+func TrashName(key []byte) string { return string(key[:max(0, len(key)-order.NumberSize-1)]) }
 
 // TrashTime returns the time in a key made by TrashKey.
 func TrashTime(key []byte) time.Time {
-	return order.BitsTime(^binary.BigEndian.Uint64(key[len(key)-order.TimeSize:]))
+	return order.BitsTime(^binary.BigEndian.Uint64(key[len(key)-order.NumberSize:]))
 }
 
 // TrashKeyOf converts a key of the deleted bucket to the key of the same image in the
 // trash bucket.
 func TrashKeyOf(deleted []byte) []byte {
-	return slices.Concat(order.KeyName(deleted), []byte{trashMark}, deleted[:min(order.TimeSize, len(deleted))])
+	return slices.Concat(order.KeyName(deleted), []byte{trashMark}, deleted[:min(order.NumberSize, len(deleted))])
 }
 
 func DigestKey(d db.Digest, name string) []byte {
