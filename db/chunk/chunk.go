@@ -35,8 +35,8 @@ type Chunk struct {
 	n   int // number of bytes after the checksum
 }
 
-// KeySize is the length of the key of a chunk: 8 bytes for the content, and 4 bytes for
-// the number of the chunk in the content.
+// KeySize is the length of the key of a chunk. The key has 8 bytes for the content, and
+// 4 bytes for the number of the chunk in the content.
 const KeySize = 12
 
 // New returns an empty chunk. Its buffer has `size` bytes, including the checksum.
