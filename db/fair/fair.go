@@ -12,7 +12,7 @@ import (
 	"imageserver/db"
 )
 
-// tick is how often a Memory looks for stalled uploads while others wait.
+// tick is how often a Memory looks for stalled uploads while other uploads wait.
 const tick = 10 * time.Millisecond
 
 // Memory is a limited number of bytes that uploads share.

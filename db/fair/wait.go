@@ -83,8 +83,8 @@ func (m *Memory) makeRoom() {
 }
 
 // lack returns how many bytes are missing for all uploads that wait. It also returns
-// the client that has the fewest bytes, of the clients of these uploads. makeRoom uses
-// this client so that no client loses memory to others that have more memory.
+// `least`: of the clients of these uploads, this client has the fewest bytes. makeRoom
+// takes no memory from a client that has fewer bytes than `least`.
 func (m *Memory) lack() (bytes int64, least *client) {
 	reserve := int64(0)
 	for _, w := range m.waiting {
