@@ -13,10 +13,10 @@ import (
 	"imageserver/db/bolt/internal/page"
 )
 
-// Check reads the whole data file at path: every page, every chunk with its checksum,
-// every image with its SHA-256, and every reference in both directions. It changes
-// nothing. It locks the file. If a server has the file open, it returns an error. It
-// needs about 300 bytes of memory for each image.
+// Check reads the whole data file at path. It reads every page, every chunk with its
+// checksum, and every image with its SHA-256. It follows every reference in both
+// directions. It changes nothing. It locks the file. If a server has the file open, it
+// returns an error. It needs about 300 bytes of memory for each image.
 //
 // Check reads the pages itself instead of using bbolt. On a damaged file, the check of
 // bbolt may never end, or may kill the process. It also needs 40 bytes of memory for

@@ -33,10 +33,10 @@ type reference struct {
 	damaged   bool   // whether the blob differs from the record
 }
 
-// isVariant reports whether the record is that of a variant.
+// isVariant reports whether the record belongs to a variant.
 func (r reference) isVariant() bool { return bytes.Equal(r.bucket, layout.VariantsBucket) }
 
-// isImage reports whether the record is that of an image outside the trash.
+// isImage reports whether the record belongs to an image outside the trash.
 func (r reference) isImage() bool { return bytes.Equal(r.bucket, layout.ImagesBucket) }
 
 // title returns the name that messages use for the image or the variant.

@@ -110,8 +110,8 @@ func (c *checker) repairInPlace(path string, f *os.File, o RepairOptions) error 
 }
 
 // unownVariants adds the blobs of the variants that are deleted to the blobs to which
-// no record leads. It leaves out a blob to which another record leads, because the
-// record of a damaged variant may lead to the blob of another image or variant.
+// no record leads. The record of a damaged variant may lead to the blob of another
+// image or variant. So unownVariants leaves out a blob to which another record leads.
 func (c *checker) unownVariants() {
 	deleted := map[string]bool{}
 	for _, r := range c.plan.variants {
