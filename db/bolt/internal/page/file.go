@@ -39,11 +39,11 @@ type Meta struct {
 	High     uint64 // the ids of all pages are lower than this number
 	TxID     uint64
 
-	misplaced bool // the page has the header of another page; bbolt ignores that
+	misplaced bool // the page has the header of another page; bbolt ignores this fault
 }
 
-// The layout of pages is that of bbolt's package internal/common. Numbers have the byte
-// order of the machine that wrote them.
+// The layout of pages, as bbolt's package internal/common defines it. Numbers have the
+// byte order of the machine that wrote them.
 const (
 	metaMagic     = 0xED0CDAED
 	metaVersion   = 2

@@ -151,7 +151,7 @@ func (w *Walker) elements(p *page, low, high []byte, fn func(e, next element)) {
 		switch {
 		case err != nil:
 		case i == 0 && low != nil && !bytes.Equal(e.key, low):
-			// bbolt finds a page by its first key when it moves the page.
+			// When bbolt moves a page, it finds the page by its first key.
 			err = p.errorf("it does not begin with the key that leads to it")
 		case i > 0 && last != nil && bytes.Compare(last, e.key) >= 0:
 			err = p.errorf("the key of element %d is out of order", i)
