@@ -4,8 +4,8 @@
 //	meta     "format" → number of the format; "usage" → the counts of db.Usage
 //	images   name → record (see Record)
 //	recent   upload time, newest first, + name → nothing: the order of List
-//	digests  SHA-256 + name → nothing: the images that share one content;
-//	         SHA-256 + NUL + key in trash → nothing: those in the trash
+//	digests  SHA-256 + name → nothing: the images that have this content;
+//	         SHA-256 + NUL + key in trash → nothing: the images in the trash that have it
 //	tokens   hash of the delete key + name → nothing: for ByDeleteKeyHash
 //	trash    name + NUL + time of deletion, newest first → record
 //	deleted  time of deletion, newest first, + name → nothing: the order of List
@@ -13,9 +13,9 @@
 //	due      expiry, earliest first, + name or key in trash → nothing: what the
 //	         sweeper deletes next
 //	chunks   blob id + chunk number → bucket { "c" → CRC-32C + bytes }
-//	orphans  blob id → nothing: blobs that are deleted in the background. They are
-//	         unfinished uploads, and deleted blobs that were being read or too long
-//	         for one commit.
+//	orphans  blob id → nothing: blobs to delete in the background. They are unfinished
+//	         uploads, and deleted blobs that were still being read or were too long for
+//	         one commit.
 //	copies   SHA-256 of the original + key of the variant → record of a variant
 //	made     blob id → key in copies: the order in which variants were made, because
 //	         ids only rise

@@ -30,10 +30,10 @@ type Record struct {
 //
 // If an older program does not know a field, it keeps the field. When it changes
 // another field, it writes the unknown field back unchanged. For some new fields this
-// would be wrong: a field that depends on other fields, such as a checksum, or a field
-// that must not be copied for another reason. Such a field needs a new format number
-// (see upgrades), because older programs cannot open a file of a new format. Any other
-// new field needs no new format.
+// would be wrong. One example is a field that depends on other fields, such as a
+// checksum. Another example is a field that must not be copied for another reason. Such
+// a field needs a new format number (see upgrades), because older programs cannot open
+// a file of a new format. Any other new field needs no new format.
 const (
 	fieldBlob          = 1  // varint
 	fieldSHA256        = 2  // bytes
@@ -287,13 +287,13 @@ func MustRecord(tx *bbolt.Tx, k []byte) (*Record, error) {
 	return r, err
 }
 
-// IsVariant reports whether the record is that of a variant.
+// IsVariant reports whether the record belongs to a variant.
 func (r *Record) IsVariant() bool { return r.VariantKey != nil }
 
-// InTrash reports whether the record is that of an image in the trash.
+// InTrash reports whether the record belongs to an image in the trash.
 func (r *Record) InTrash() bool { return !r.IsVariant() && !r.Deleted.IsZero() }
 
-// IsImage reports whether the record is that of an image that is not in the trash.
+// IsImage reports whether the record belongs to an image that is not in the trash.
 func (r *Record) IsImage() bool { return !r.IsVariant() && !r.InTrash() }
 
 // Bucket returns the bucket of the record.
