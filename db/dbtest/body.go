@@ -29,8 +29,9 @@ func testRanges(t *testing.T, s db.Store) {
 
 type span struct{ off, n int }
 
-// ranges returns parts of a body with `size` bytes: parts at the beginning and at the
-// end, parts across the boundaries that an engine may have, and parts behind the end.
+// ranges returns parts of a body with `size` bytes. Some parts are at the beginning, at
+// the end, or behind the end. Other parts are across the boundaries that an engine may
+// have.
 func ranges(size int) []span {
 	rs := []span{{0, 0}, {0, 1}, {0, size}, {0, size + 1}, {size, 0}, {size, 1}, {size + 1, 1}, {size + 1<<20, 10}}
 	for _, cut := range sizes {
@@ -170,8 +171,8 @@ type roomy struct {
 	got        bytes.Buffer
 }
 
-// leastPart is how many bytes a receiver must be ready to take even if its room is
-// smaller, because engines verify whole parts of an image.
+// leastPart is how many bytes a receiver must be ready to take, even if its room is
+// smaller. The reason: engines verify whole parts of an image.
 const leastPart = 64 << 10
 
 func (r *roomy) Room(most int) (int, error) {

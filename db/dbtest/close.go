@@ -95,8 +95,8 @@ func testClosedStoreBodies(t *testing.T, s db.Store) {
 	}
 }
 
-// testCloseDuringPut: Close waits for an upload or ends the upload. But the two must
-// not wait for each other forever.
+// testCloseDuringPut: Close waits for an upload or ends the upload. But Close and the
+// upload must not wait for each other forever.
 func testCloseDuringPut(t *testing.T, s db.Store) {
 	body := newGate(t, content(1, 3<<20), 2<<20)
 	var calls sync.WaitGroup

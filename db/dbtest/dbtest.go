@@ -11,8 +11,8 @@ import (
 	"imageserver/db"
 )
 
-// suite has all tests, in the order in which to read them: first what one caller sees,
-// and then what several callers at the same time see.
+// suite has all tests. They are in the order in which to read them: first what one
+// caller sees, and then what several callers see at the same time.
 var suite = []struct {
 	name string
 	test func(t *testing.T, s db.Store)

@@ -185,7 +185,7 @@ func sumWith(images, trash []db.Image) (u db.Usage) {
 	return u
 }
 
-// listAll returns the images of all pages. The first page is that of the options o.
+// listAll returns the images of all pages. The options o select the first page.
 func listAll(t *testing.T, s db.Store, o db.ListOptions) (all []db.Image) {
 	t.Helper()
 	seen := map[string]bool{}

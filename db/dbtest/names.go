@@ -155,7 +155,7 @@ func testNaughtyNames(t *testing.T, s db.Store) {
 }
 
 // corpus returns the folder shared/corpus beside the module. If there is no such
-// folder, it skips t. The working directory is that of the package of the engine.
+// folder, it skips t. The tests of an engine run in its package folder.
 func corpus(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()

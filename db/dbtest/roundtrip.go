@@ -10,8 +10,9 @@ import (
 	"imageserver/db"
 )
 
-// sizes are numbers of bytes near the lengths at which an engine may divide bytes: 0, a
-// page, a chunk, the buffers of an upload, and several times these buffers.
+// sizes are numbers of bytes near the lengths at which an engine may divide bytes.
+// These lengths are 0, a page, a chunk, the buffers of an upload, and several times
+// these buffers.
 var sizes = []int{
 	0, 1, 100,
 	4<<10 - 1, 4 << 10, 4<<10 + 1,
