@@ -47,7 +47,7 @@ type txn struct {
 	first time.Time // the earliest expiry of the records that were added, or zero
 	doom  []uint64  // blobs of which this transaction deletes some or all chunks; see pins
 	left  []uint64  // blobs that became orphans
-	kept  []uint64  // orphans that became the blob of an image or a variant, so they are not orphans any more
+	kept  []uint64  // former orphans: each is now the blob of an image or a variant
 
 	bytes   int64 // bytes of images that are written
 	deleted int   // how many chunks were deleted; see dropChunks

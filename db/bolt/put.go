@@ -47,7 +47,7 @@ func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, e
 	err = u.s.submit(&change{
 		bytes: u.BufferedBytes(),
 		check: func(tx *txn) (todo bool, err error) {
-			to.record = nil // this may run more than once
+			to.record = nil // check may run more than once
 			to.Resolution, err = resolve.Put(tx, img.Name, img.SHA256, o.Conflict, o.Allow)
 			if err != nil || to.Outcome != db.Unchanged || resolve.Extends(img.Expires, to.Current) {
 				return true, err

@@ -20,7 +20,7 @@ func (s *Store) Rename(_ context.Context, from, to string, o db.RenameOptions) (
 	m := move{trashTTL: o.TrashTTL}
 	err := s.submit(&change{
 		check: func(tx *txn) (todo bool, err error) {
-			m.moved = nil // this may run more than once
+			m.moved = nil // check may run more than once
 			if m.from, err = tx.live(from); err != nil {
 				return false, err
 			}

@@ -45,7 +45,7 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 	var m move
 	err = s.submit(&change{
 		check: func(tx *txn) (todo bool, err error) {
-			m.moved = nil // this may run more than once
+			m.moved = nil // check may run more than once
 			if m.from, err = tx.newestTrashed(name); err != nil {
 				return false, err
 			}
@@ -83,7 +83,7 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 				return more, nil
 			},
 			apply: func(tx *txn) error {
-				gone = 0 // this may run more than once
+				gone = 0 // apply may run more than once
 				return tx.several(func() (more bool, err error) {
 					r, err := tx.purgeOldest()
 					if r != nil && r.InTrash() && !r.Expired(tx.now) {
