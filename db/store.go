@@ -79,7 +79,7 @@ type Images interface {
 	// [Numbered] makes. The name in the returned Image is the name that the image got.
 	//
 	// If the Outcome is Unchanged, an image with the same content already has the name.
-	// Put returns that image, and changes only its Expires: the image then expires at
+	// Put returns that image, and changes only its Expires. The image then expires at
 	// its own Expires or at the Expires of this Put, whichever is later.
 	//
 	// If body returns an error, Put returns an error that wraps the error of body. If
