@@ -114,8 +114,7 @@ func TestSimpleCORS(t *testing.T) {
 	s := apitest.NewServer(t, api.Options{})
 	const page = "Origin: https://app.example\nSec-Fetch-Site: cross-site\nSec-Fetch-Mode: cors"
 	cat := apitest.Picture(t, 1, 0)
-	a := s.Do(t, "POST", "/upload", page+"\n"+apitest.FormType, apitest.Form(apitest.File("file", "cat.png", cat)))
-	a.Want(t, http.StatusCreated)
+	a := s.Do(t, "POST", "/upload", page+"\n"+apitest.FormType, apitest.Form(apitest.File("file", "cat.png", cat))).Want(t, http.StatusCreated)
 	answers := map[string]apitest.Answer{
 		"an upload":      a,
 		"an image":       s.Do(t, "GET", "/images/cat.png", page, ""),
@@ -160,8 +159,7 @@ func preflight(t *testing.T, s *apitest.Server, origin, method, path, headers st
 	if headers != "" {
 		ask += "\nAccess-Control-Request-Headers: " + headers
 	}
-	a := s.Do(t, "OPTIONS", path, ask, "")
-	a.Want(t, http.StatusNoContent)
+	a := s.Do(t, "OPTIONS", path, ask, "").Want(t, http.StatusNoContent)
 	if got := a.Header.Get("Access-Control-Allow-Origin"); got != "*" && got != origin {
 		return false
 	}

@@ -136,8 +136,7 @@ func TestArchiveRefused(t *testing.T) {
 		t.Errorf("one image a thousand times: got %d files, want 1", len(files))
 	}
 	for _, method := range []string{"GET", "HEAD", "PUT"} {
-		a := s.Do(t, method, "/archive", "", "")
-		a.Want(t, http.StatusMethodNotAllowed)
+		a := s.Do(t, method, "/archive", "", "").Want(t, http.StatusMethodNotAllowed)
 		a.WantHeader(t, "Allow", "OPTIONS, POST")
 	}
 	c := s.Dial(t)

@@ -141,8 +141,7 @@ func TestBareClients(t *testing.T) {
 	if valueAt(t, put, "url") != s.URL+"/images/cat.png" {
 		t.Errorf("curl -T: got %s", put)
 	}
-	bare := s.Do(t, "POST", "/upload", apitest.FormType+"\nAccept: text/plain", apitest.Form(apitest.File("file", "cat.png", cat)))
-	bare.Want(t, http.StatusOK)
+	bare := s.Do(t, "POST", "/upload", apitest.FormType+"\nAccept: text/plain", apitest.Form(apitest.File("file", "cat.png", cat))).Want(t, http.StatusOK)
 	if bare.Body != s.URL+"/images/cat.png\n" {
 		t.Errorf("with Accept: text/plain: got %q, want the URL", bare.Body)
 	}

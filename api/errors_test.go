@@ -71,8 +71,7 @@ func TestInternalErrors(t *testing.T) {
 			t.Run(which+" "+what, func(t *testing.T) {
 				t.Parallel()
 				s := apitest.Serve(t, store, api.Options{})
-				a := s.Do(t, r.method, r.path, "Origin: https://app.example\nSec-Fetch-Site: same-origin\n"+r.header, r.body)
-				a.Want(t, http.StatusInternalServerError)
+				a := s.Do(t, r.method, r.path, "Origin: https://app.example\nSec-Fetch-Site: same-origin\n"+r.header, r.body).Want(t, http.StatusInternalServerError)
 				if r.method != "HEAD" {
 					a.Refusal(t, http.StatusInternalServerError, "internal")
 				}
@@ -111,8 +110,7 @@ func TestStoreErrors(t *testing.T) {
 		for which, r := range storeRequests(t) {
 			t.Run(which+" "+c.err.Error(), func(t *testing.T) {
 				t.Parallel()
-				a := s.Do(t, r.method, r.path, r.header, r.body)
-				a.Want(t, c.status)
+				a := s.Do(t, r.method, r.path, r.header, r.body).Want(t, c.status)
 				a.WantHeader(t, "Retry-After", c.retry)
 				if r.method == "HEAD" {
 					return

@@ -63,8 +63,7 @@ func FuzzUpload(f *testing.F) {
 		}
 		sent := files(body)
 		for _, i := range images {
-			image := s.Do(t, "GET", s.Path(t, i.URL), "", "")
-			image.Want(t, http.StatusOK)
+			image := s.Do(t, "GET", s.Path(t, i.URL), "", "").Want(t, http.StatusOK)
 			image.WantHeader(t, "Content-Type", i.ContentType)
 			if image.Header.Get("ETag") != apitest.ETag(image.Body) || int64(len(image.Body)) != i.Size {
 				t.Errorf("%q: got %d bytes with the ETag %s of the %d with %s", i.Filename, len(image.Body), apitest.ETag(image.Body), i.Size, image.Header.Get("ETag"))

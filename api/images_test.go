@@ -292,8 +292,7 @@ func TestDelete(t *testing.T) {
 	cat := apitest.Picture(t, 1, 0)
 	for _, header := range []string{"", "If-Match: *", "If-Match: " + apitest.ETag(cat), `If-None-Match: "other"`} {
 		s.Put(t, "/images/my%20cat.png", cat)
-		a := s.Do(t, "DELETE", "/images/my%20cat.png", header, "")
-		a.Want(t, http.StatusNoContent)
+		a := s.Do(t, "DELETE", "/images/my%20cat.png", header, "").Want(t, http.StatusNoContent)
 		if a.Body != "" {
 			t.Errorf("a 204 with the body %q", a.Body)
 		}

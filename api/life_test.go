@@ -190,8 +190,7 @@ func TestDeleteURL(t *testing.T) {
 		t.Error("the list contains delete URLs")
 	}
 
-	page := s.Do(t, "GET", path, "Accept: text/html", "")
-	page.Want(t, http.StatusOK)
+	page := s.Do(t, "GET", path, "Accept: text/html", "").Want(t, http.StatusOK)
 	for _, want := range []string{"<form method=\"post\">", "<bdi>cat.png</bdi>", "/images/cat.png?w="} {
 		if !strings.Contains(page.Body, want) {
 			t.Errorf("the page does not have %q:\n%s", want, page.Body)

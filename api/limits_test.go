@@ -34,8 +34,7 @@ type limitType struct {
 // getLimits returns what the server tells everybody about itself.
 func getLimits(t testing.TB, s *apitest.Server) (l limits) {
 	t.Helper()
-	a := s.Do(t, "GET", "/limits", "Origin: https://app.example\nSec-Fetch-Site: cross-site", "")
-	a.Want(t, http.StatusOK)
+	a := s.Do(t, "GET", "/limits", "Origin: https://app.example\nSec-Fetch-Site: cross-site", "").Want(t, http.StatusOK)
 	a.WantHeaders(t, "Access-Control-Allow-Origin: *\nCache-Control: no-cache\nX-Content-Type-Options: nosniff")
 	if err := json.Unmarshal([]byte(a.Body), &l); err != nil {
 		t.Fatal(err)

@@ -29,8 +29,7 @@ func newMetered(t *testing.T, o api.Options) *apitest.Server {
 // scrape returns the value for each name with labels.
 func scrape(t *testing.T, s *apitest.Server) (samples map[string]float64, text string) {
 	t.Helper()
-	a := s.Do(t, "GET", "/metrics", "", "")
-	a.Want(t, http.StatusOK)
+	a := s.Do(t, "GET", "/metrics", "", "").Want(t, http.StatusOK)
 	a.WantHeader(t, "Cache-Control", "no-store")
 	samples = map[string]float64{}
 	for line := range strings.Lines(a.Body) {

@@ -56,8 +56,7 @@ func TestServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := apitest.NewServer(t, c.o).Do(t, "GET", "/openapi.json", c.header, "")
-			a.Want(t, http.StatusOK)
+			a := apitest.NewServer(t, c.o).Do(t, "GET", "/openapi.json", c.header, "").Want(t, http.StatusOK)
 			if diff := cmp.Diff([]any{map[string]any{"url": c.want}}, decode(t, a)["servers"]); diff != "" {
 				t.Errorf("servers (-want +got):\n%s", diff)
 			}
@@ -76,14 +75,12 @@ func TestFilesMadeForTheHost(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			const page = "Origin: https://app.example\nSec-Fetch-Site: cross-site"
-			a := s.Do(t, "GET", path, page, "")
-			a.Want(t, http.StatusOK)
+			a := s.Do(t, "GET", path, page, "").Want(t, http.StatusOK)
 			a.WantHeader(t, "Access-Control-Allow-Origin", origin)
 			a.WantHeaders(t, "Content-Type: application/json\nCache-Control: no-cache\nX-Content-Type-Options: nosniff\nLast-Modified: ")
 			tag := a.Header.Get("ETag")
 
-			head := s.Do(t, "HEAD", path, "", "")
-			head.Want(t, http.StatusOK)
+			head := s.Do(t, "HEAD", path, "", "").Want(t, http.StatusOK)
 			head.WantHeader(t, "ETag", tag)
 			head.WantHeader(t, "Content-Length", a.Header.Get("Content-Length"))
 			if whole := s.Do(t, "GET", path, "Range: bytes=0-9", ""); whole.Status != 200 || whole.Body != a.Body {

@@ -364,8 +364,7 @@ func TestKeepAlive(t *testing.T) {
 		if _, err := io.WriteString(conn, c.body); err != nil {
 			t.Fatalf("%s %s: %v", c.method, c.path, err)
 		}
-		a := conn.Answer(t, c.method)
-		a.Want(t, c.status)
+		a := conn.Answer(t, c.method).Want(t, c.status)
 		a.WantHeader(t, "Connection", "")
 	}
 }

@@ -99,8 +99,7 @@ func TestPutConditions(t *testing.T) {
 				path   string
 				status int
 			}{{there, c.there}, {elsewhere, c.elsewhere}} {
-				a := s.Do(t, "PUT", place.path, c.header, second)
-				a.Want(t, place.status)
+				a := s.Do(t, "PUT", place.path, c.header, second).Want(t, place.status)
 				if a.Status == http.StatusPreconditionFailed {
 					a.Refusal(t, a.Status, "precondition_failed")
 					if after := s.Do(t, "GET", place.path, "", ""); after.Status == 200 && after.Body == second {

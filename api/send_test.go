@@ -35,8 +35,7 @@ func TestGet(t *testing.T) {
 			t.Parallel()
 			stored := s.Put(t, "/images/"+name, content)
 			for _, method := range []string{"GET", "HEAD"} {
-				a := s.Do(t, method, "/images/"+name, "Origin: https://app.example", "")
-				a.Want(t, http.StatusOK)
+				a := s.Do(t, method, "/images/"+name, "Origin: https://app.example", "").Want(t, http.StatusOK)
 				a.WantHeaders(t, imageHeader)
 				a.WantHeader(t, "Content-Type", stored.ContentType)
 				a.WantHeader(t, "Content-Length", fmt.Sprint(len(content)))
@@ -100,8 +99,7 @@ func TestRanges(t *testing.T) {
 		t.Run(c.ranges, func(t *testing.T) {
 			t.Parallel()
 			for _, method := range []string{"GET", "HEAD"} {
-				a := s.Do(t, method, "/images/cat.png", "Range: "+c.ranges, "")
-				a.Want(t, http.StatusPartialContent)
+				a := s.Do(t, method, "/images/cat.png", "Range: "+c.ranges, "").Want(t, http.StatusPartialContent)
 				a.WantHeaders(t, imageHeader)
 				a.WantHeader(t, "Content-Range", fmt.Sprintf("bytes %d-%d/%d", c.from, c.to-1, size))
 				a.WantHeader(t, "Content-Length", fmt.Sprint(c.to-c.from))
@@ -201,8 +199,7 @@ func TestGetConditions(t *testing.T) {
 		t.Run(c.header, func(t *testing.T) {
 			t.Parallel()
 			for _, method := range []string{"GET", "HEAD"} {
-				a := s.Do(t, method, "/images/cat.png", c.header, "")
-				a.Want(t, c.status)
+				a := s.Do(t, method, "/images/cat.png", c.header, "").Want(t, c.status)
 				switch {
 				case c.status == 304:
 					a.WantHeader(t, "ETag", tag)
@@ -232,11 +229,9 @@ func TestVersion(t *testing.T) {
 	a := s.Do(t, "GET", "/images/cat.png?v="+v, "", "")
 	a.WantImage(t, first)
 	a.WantHeader(t, "Cache-Control", kept)
-	a = s.Do(t, "GET", "/images/cat.png?v="+v, "If-None-Match: "+apitest.ETag(first), "")
-	a.Want(t, http.StatusNotModified)
+	a = s.Do(t, "GET", "/images/cat.png?v="+v, "If-None-Match: "+apitest.ETag(first), "").Want(t, http.StatusNotModified)
 	a.WantHeader(t, "Cache-Control", kept)
-	a = s.Do(t, "GET", "/images/cat.png?v="+v, "Range: bytes=0-1", "")
-	a.Want(t, http.StatusPartialContent)
+	a = s.Do(t, "GET", "/images/cat.png?v="+v, "Range: bytes=0-1", "").Want(t, http.StatusPartialContent)
 	a.WantHeader(t, "Cache-Control", kept)
 	a = s.Do(t, "GET", "/images/cat.png?v=", "", "")
 	a.WantImage(t, first)

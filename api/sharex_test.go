@@ -55,8 +55,7 @@ func TestShareX(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := apitest.NewServer(t, c.o).Do(t, "GET", "/sharex.sxcu", "Host: "+c.host, "")
-			a.Want(t, http.StatusOK)
+			a := apitest.NewServer(t, c.o).Do(t, "GET", "/sharex.sxcu", "Host: "+c.host, "").Want(t, http.StatusOK)
 			want := sxcu{
 				Version: "15.0.0", Name: c.name, DestinationType: "ImageUploader",
 				RequestMethod: "POST", RequestURL: c.endpoint, Headers: c.headers, Body: "MultipartFormData", FileFormName: "file",

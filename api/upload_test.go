@@ -195,8 +195,7 @@ func TestPlainText(t *testing.T) {
 		{200, apitest.Form(apitest.File("file", "my cat.png", apitest.Picture(t, 1, 0))), s.URL + "/images/my%20cat.png\n"},
 		{201, apitest.Form(apitest.File("a", "dog.png", apitest.Picture(t, 2, 0)), apitest.File("b", "cow.png", apitest.Picture(t, 3, 0))), s.URL + "/images/dog.png\n" + s.URL + "/images/cow.png\n"},
 	} {
-		a := s.Do(t, "POST", "/upload", header, c.body)
-		a.Want(t, c.status)
+		a := s.Do(t, "POST", "/upload", header, c.body).Want(t, c.status)
 		a.WantHeader(t, "Content-Type", "text/plain; charset=UTF-8")
 		if a.Body != c.want {
 			t.Errorf("got %q, want %q", a.Body, c.want)

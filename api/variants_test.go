@@ -85,8 +85,7 @@ func TestVariants(t *testing.T) {
 			if warm.Body != cold.Body {
 				t.Error("the stored variant differs from the first response")
 			}
-			head := s.Do(t, "HEAD", "/images/"+c.path, "", "")
-			head.Want(t, http.StatusOK)
+			head := s.Do(t, "HEAD", "/images/"+c.path, "", "").Want(t, http.StatusOK)
 			head.WantHeader(t, "Content-Length", fmt.Sprint(len(cold.Body)))
 		})
 	}
@@ -216,8 +215,7 @@ func TestVariantConditions(t *testing.T) {
 		t.Errorf("got %q, want the ten bytes %q", part.Body, a.Body[10:20])
 	}
 
-	version := s.Do(t, "GET", path+"&v="+stored.SHA256, "", "")
-	version.Want(t, http.StatusOK)
+	version := s.Do(t, "GET", path+"&v="+stored.SHA256, "", "").Want(t, http.StatusOK)
 	version.WantHeader(t, "Cache-Control", "public, max-age=31536000, immutable")
 	s.Do(t, "GET", path+"&v="+strings.Trim(tag, `"`), "", "").Refusal(t, http.StatusNotFound, "not_found")
 
@@ -474,8 +472,7 @@ func TestDamagedPictures(t *testing.T) {
 		"flipped.png": broken[:200] + "\x00\x00" + broken[202:],
 	} {
 		s.Put(t, "/images/"+name, content)
-		a := s.Do(t, "GET", "/images/"+name+"?w=160&format=png", "", "")
-		a.Want(t, http.StatusOK)
+		a := s.Do(t, "GET", "/images/"+name+"?w=160&format=png", "", "").Want(t, http.StatusOK)
 		a.WantHeader(t, "X-Result-Width", "160")
 	}
 	nothing := whole[:strings.Index(whole, "\xff\xda")+14] + "\xff\xd9"
