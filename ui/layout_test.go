@@ -189,7 +189,7 @@ func TestPlainPage(t *testing.T) {
 	}
 	p.size(320, 800)
 	p.visit(newServer(t, ""))
-	p.see("#gallery", "needs it")
+	p.see("#gallery", "needs JavaScript")
 	controls := `[...document.querySelectorAll("button, input, label, select")].filter((e) => e.checkVisibility()).map((e) => e.innerText || e.type).join()`
 	if got, want := eval[string](p, controls), "Choose images,file,Upload"; got != want {
 		t.Errorf("the page has the controls %s, want %s", got, want)
