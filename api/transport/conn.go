@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -83,6 +85,7 @@ type gatherConn struct {
 	most      int                   // what askRoom asks for
 	free      int                   // and what it found
 	kernel    socketRoom
+	waiting   atomic.Bool // room waits
 	gathering bool
 	held      int // bytes in buf
 	buf       [gatherMax]byte
@@ -98,7 +101,9 @@ const SmallRoom = 32 << 10
 // write deadline of the connection ends the wait.
 func (c *gatherConn) room(most int) (int, error) {
 	c.most = most
+	c.waiting.Store(true)
 	err := c.raw.Write(c.ask)
+	c.waiting.Store(false)
 	return c.free, err
 }
 
@@ -123,8 +128,13 @@ func (c *gatherConn) release() error {
 	return err
 }
 
+// Write returns an error while room waits. Then only TLS can write: the alert of a Close,
+// for which it would wait 5 seconds, because the client does not read. With the error,
+// Close closes the connection at once, which ends the wait.
 func (c *gatherConn) Write(p []byte) (int, error) {
 	switch {
+	case c.waiting.Load():
+		return 0, os.ErrDeadlineExceeded
 	case c.gathering && c.held == 0 && len(p) <= gatherMax:
 		c.held = copy(c.buf[:], p)
 		return len(p), nil

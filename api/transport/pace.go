@@ -1,5 +1,6 @@
-// Package transport moves the bytes of requests and responses: it drops clients that stall,
-// finishes with slow ones, and holds no memory for a client that does not read.
+// Package transport moves the bytes of requests and responses. It disconnects clients that
+// stall, and lets slow clients finish. It holds almost no memory for a client that does not
+// read.
 package transport
 
 import (
