@@ -299,6 +299,8 @@ func TestUsage(t *testing.T) {
 		{"--rate=60", []string{"--rate", "60/m"}},
 		{"--rate=0/s", []string{"--rate", "60/m"}},
 		{"--rate=1/d", []string{"--rate", "60/m"}},
+		{"--allow=", []string{"--allow", "jpeg"}},
+		{"--strip --allow=gif", []string{"--strip", "--allow", "gif"}},
 		{"--max-pixels=0", []string{"--max-pixels", "100000000"}},
 		{"--max-pixels=many", []string{"--max-pixels"}},
 		{"--allow=jpeg,docx", []string{"--allow", "docx", "png"}},

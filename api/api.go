@@ -35,7 +35,7 @@ type Options struct {
 	MaxUpload int64         // the largest image, in bytes; 0 means DefaultMaxUpload
 	Allow     []format.Type // the types that are accepted; nil means all of format.Types
 
-	// Access says who may do what. New sets its Shared and Keyed.
+	// Access says who may do what. New overwrites its fields Shared and Keyed.
 	Access access.Options
 
 	// Trash is how long a deleted or replaced image can be restored; 0 deletes it at once.
@@ -167,13 +167,13 @@ func shared(path string) bool {
 	return path == "/upload" || path == "/limits" || path == "/openapi.json" || strings.HasPrefix(path, "/images/") || keyed(path)
 }
 
-// keyed reports whether a path has a delete key, which decides instead of the token.
+// keyed reports whether a path has a delete key, which is checked instead of the token.
 func keyed(path string) bool { return strings.HasPrefix(path, deletePath) }
 
 // networkOf names the client that a request comes from; see access.Network.
 func networkOf(c echo.Context) string { return access.Network(c.RealIP()).String() }
 
-// HTTP2 is for the field of that name in an http.Server that serves s over TLS.
+// HTTP2 returns the value for the field HTTP2 of an http.Server that serves s over TLS.
 func (s *Server) HTTP2() *http.HTTP2Config { return transport.HTTP2(s.o.Stall) }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -19,11 +19,11 @@ import (
 )
 
 // maxArchiveForm is the largest size of a form with the names for an archive, in bytes. An
-// escaped byte of a name takes three.
+// escaped byte of a name takes three bytes.
 const maxArchiveForm = maxFiles * (len("name=&") + 3*db.MaxNameBytes)
 
-// sendArchive responds with a ZIP of the images that the form names. It sends the ZIP while
-// it makes it, so the length is not known at the start. It opens all images first: the ZIP
+// sendArchive responds with a ZIP of the images that the form names. It sends each
+// part of the ZIP as soon as the part is ready, so the length is not known at the start. It opens all images first: the ZIP
 // has each image as it was then, even if it is replaced or deleted meanwhile.
 func (s *Server) sendArchive(c echo.Context) error {
 	names, err := archiveNames(c.Request())
@@ -57,7 +57,7 @@ func (s *Server) sendArchive(c echo.Context) error {
 	panic(http.ErrAbortHandler) // the client must see that images are missing
 }
 
-// archiveNames reads the names in a form, each of them once.
+// archiveNames reads the names in a form, without duplicates.
 func archiveNames(r *http.Request) ([]string, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType))
 	if kind != echo.MIMEApplicationForm {
@@ -72,7 +72,7 @@ func archiveNames(r *http.Request) ([]string, error) {
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, refusal.Because(err, http.StatusBadRequest, "bad_form", "The form cannot be read: fields are separated by &, and % begins an escape.")
+		return nil, refusal.Because(err, http.StatusBadRequest, "bad_form", "The form is not valid. Separate the fields by &, and write % as %25.")
 	}
 	switch n := len(form["name"]); {
 	case n == 0:
@@ -83,7 +83,7 @@ func archiveNames(r *http.Request) ([]string, error) {
 	return distinct(form["name"])
 }
 
-// distinct returns the names in normal form, the first of equal ones.
+// distinct returns the names in normal form and in the same order, without duplicates.
 func distinct(all []string) (names []string, err error) {
 	seen := make(map[string]bool, len(all))
 	for _, name := range all {
@@ -125,7 +125,7 @@ func closeAll(entries []entry) {
 
 // writeArchive writes a ZIP of the images with the names in `files`. It does not compress
 // them, because images hardly become smaller. The bytes go to w directly from the verified
-// chunks, as many at once as w has room for. The directory, without which no program can
+// chunks, in pieces for which w has room. The directory, without which no program can
 // open a ZIP (PKWARE APPNOTE.TXT 4.3.12), is written only after the last image.
 func writeArchive(w db.Receiver, entries []entry, files []string) error {
 	z := zip.NewWriter(w)
@@ -137,12 +137,12 @@ func writeArchive(w db.Receiver, entries []entry, files []string) error {
 		if err != nil {
 			return fmt.Errorf("archive %q: %w", e.Name, err)
 		}
-		e.body.Close() // so that the store can delete what only this archive used
+		e.body.Close() // so that the store can delete the bytes of an image that was deleted meanwhile
 	}
 	return z.Close()
 }
 
-// archiveFile is one file of an archive. Its room is that of the archive.
+// archiveFile is one file of an archive. Its Room calls Room of the archive.
 type archiveFile struct {
 	io.Writer
 	archive db.Receiver

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 
 	"imageserver/api/refusal"
@@ -25,6 +26,9 @@ func precondition(h http.Header) db.Precondition {
 			return errPrecondition
 		}
 		if len(noneMatch) > 0 && matches(noneMatch, current, true) {
+			if slices.Contains(noneMatch, "*") {
+				return errTaken
+			}
 			return errPrecondition
 		}
 		return nil
@@ -60,7 +64,7 @@ func contentDigest(h http.Header) (*db.Digest, error) {
 		}
 		sum, err := base64.StdEncoding.DecodeString(strings.Trim(value, ":"))
 		if err != nil || len(sum) != len(db.Digest{}) || !strings.HasPrefix(value, ":") || !strings.HasSuffix(value, ":") {
-			return nil, refusal.New(http.StatusBadRequest, "bad_digest", "Content-Digest is not of the form sha-256=:BASE64:")
+			return nil, refusal.New(http.StatusBadRequest, "bad_digest", "Content-Digest is not valid. Use the form sha-256=:BASE64:, with the SHA-256 of the body in Base64.")
 		}
 		return (*db.Digest)(sum), nil
 	}

@@ -27,6 +27,7 @@ import (
 
 var (
 	errPrecondition = errors.New("the image has changed since you last saw it; look at it again and repeat the request")
+	errTaken        = errors.New("an image with this name is stored already; use another name, or leave out If-None-Match to replace it")
 	errDigest       = errors.New("the received bytes do not match the announced digest; send them again")
 )
 
@@ -43,6 +44,7 @@ var refusals = []struct {
 	{db.ErrNotFound, http.StatusNotFound, "not_found", ""},
 	{db.ErrExists, http.StatusConflict, "exists", ""},
 	{errPrecondition, http.StatusPreconditionFailed, "precondition_failed", ""},
+	{errTaken, http.StatusPreconditionFailed, "precondition_failed", ""},
 	{intake.ErrEmpty, http.StatusBadRequest, "empty", ""},
 	{intake.ErrTooLarge, http.StatusRequestEntityTooLarge, "too_large", ""},
 	{intake.ErrNotAllowed, http.StatusUnsupportedMediaType, "not_allowed", ""},

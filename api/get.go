@@ -92,7 +92,7 @@ func (s *Server) sendImage(c echo.Context, want imageQuery) error {
 		h := c.Response().Header()
 		h.Set(echo.HeaderVary, "Accept, Sec-Fetch-Dest")
 		if showsPicture(c.Request()) {
-			want.version, err = "", variants.ErrOriginal // caches must not keep the original for clients that get the error
+			want.version, err = "", variants.ErrOriginal // a cache must not send the original to a program that should get the error
 		}
 	}
 	if errors.Is(err, variants.ErrOriginal) {
@@ -134,7 +134,7 @@ func (s *Server) sendVariant(c echo.Context, v *variants.Variant, want imageQuer
 	}
 	switch {
 	case c.Response().Committed:
-		return err // the next request gets a sound variant
+		return err // the next request gets an undamaged variant
 	case again != nil:
 		return again
 	}

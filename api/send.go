@@ -18,8 +18,8 @@ import (
 	"imageserver/db"
 )
 
-// setImageHeader sets the header fields that describe an image. sendJSON uses it too, for a
-// text of the server: that img has no upload time.
+// setImageHeader sets the header fields that describe an image. sendJSON also calls
+// it, for JSON that the server made, with an img that has no upload time.
 func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	h.Set(echo.HeaderContentType, img.ContentType)
 	h.Set("ETag", etag(img))
@@ -40,8 +40,8 @@ func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	}
 }
 
-// send responds with http.ServeContent. It also handles three things that ServeContent does
-// not: store errors, JSON error bodies, and requests for several ranges, which send ignores.
+// send responds with http.ServeContent. It also returns the errors of the store, and
+// writes errors as JSON. If a request asks for several ranges, send sends the whole image.
 // On error it removes all header fields of the image.
 func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
 	r := c.Request()
@@ -73,8 +73,8 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 }
 
 // oneRange removes a Range field that has another unit than bytes, or several ranges. RFC
-// 9110 section 14.2 allows a server to ignore both. A suffix of length 0, for which
-// ServeContent sends nothing, becomes a range outside the image.
+// 9110 section 14.2 allows a server to ignore both. For
+// "bytes=-0", ServeContent would send nothing: it becomes a range outside the image.
 func oneRange(h http.Header, size int64) {
 	spec, ok := strings.CutPrefix(h.Get("Range"), "bytes=")
 	suffix, isSuffix := strings.CutPrefix(spec, "-")

@@ -37,7 +37,7 @@ var rows = []struct {
 	says   string // a part of the message
 }{
 	{"db.ErrNotFound", db.ErrNotFound, 404, "not_found", "No such image"},
-	{"db.ErrExists", db.ErrExists, 409, "exists", "taken"},
+	{"db.ErrExists", db.ErrExists, 409, "exists", "this name"},
 	{"db.ErrName", db.ErrName, 400, "bad_name", "Bad image name"},
 	{"db.ErrCursor", db.ErrCursor, 400, "bad_cursor", "cursor"},
 	{"db.ErrFull", db.ErrFull, 507, "full", "no space left"},
@@ -58,6 +58,7 @@ var rows = []struct {
 	{"format.ErrUnknown", format.ErrUnknown, 415, "not_an_image", "Not a known kind of image"},
 	{"format.ErrMalformed", format.ErrMalformed, 422, "damaged_image", "Damaged image"},
 
+	{"errTaken", errTaken, 412, "precondition_failed", "another name"},
 	{"errPrecondition", errPrecondition, 412, "precondition_failed", "look at it again"},
 	{"errDigest", errDigest, 422, "digest_mismatch", "send them again"},
 	{"variants.ErrReplaced", variants.ErrReplaced, 503, "busy", "Try again"},

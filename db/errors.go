@@ -9,7 +9,7 @@ import (
 // with %w. So callers must compare errors with [errors.Is].
 var (
 	ErrNotFound = errors.New("no such image")
-	ErrExists   = errors.New("name is taken by another image")
+	ErrExists   = errors.New("another image has this name")
 	ErrName     = errors.New("bad image name")
 	ErrCursor   = errors.New("bad list cursor")
 	ErrKey      = errors.New("bad variant key")

@@ -37,7 +37,7 @@ func CheckName(name string) (string, error) {
 		return "", fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrName, len(name), MaxNameBytes)
 	}
 	if i := strings.IndexAny(name, `/\`); i >= 0 {
-		return "", fmt.Errorf("%w: %q contains %U", ErrName, name, name[i])
+		return "", fmt.Errorf("%w: %q contains %q, which a name cannot contain", ErrName, name, name[i])
 	}
 	if visible := dropInvisible(name); visible != name {
 		return "", fmt.Errorf("%w: %q contains %U, which shows nothing there", ErrName, name, firstDropped(name, visible))

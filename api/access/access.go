@@ -24,8 +24,7 @@ type Options struct {
 	// request that RequireToken guards.
 	Token string
 
-	// Private is set for a server without an access token that is not open to everyone
-	// (--open). Requests that RequireToken guards must then come from the server's own
+	// Private is set for a server without --token and without --open. Requests that RequireToken guards must then come from the server's own
 	// machine, and not through a proxy or a tunnel.
 	Private bool
 
@@ -45,8 +44,8 @@ type Options struct {
 	Rate units.Rate
 
 	// Shared reports whether pages of other origins may use a path without the token.
-	// Keyed reports whether a key in the path decides instead of the token. nil means
-	// no path.
+	// Keyed reports whether a path has a delete key, which is checked instead of the
+	// token. If one of the functions is nil, the answer is false for every path.
 	Shared, Keyed func(path string) bool
 }
 
@@ -114,8 +113,8 @@ func (p *Policy) RequireToken(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // AllowedOrigin is middleware that rejects uploads from origins that are not in
-// CORSOrigins. CORS alone is not enough: a browser sends a plain form without a preflight,
-// and hiding the response does not undo the upload.
+// CORSOrigins. CORS alone is not enough: a browser sends a plain form without asking first.
+// CORS then only hides the response, but the image is stored.
 func (p *Policy) AllowedOrigin(next echo.HandlerFunc) echo.HandlerFunc {
 	if slices.Contains(p.o.CORSOrigins, "*") {
 		return next

@@ -7,9 +7,9 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 )
 
-// CORS returns middleware that lets pages of CORSOrigins use the paths in Shared, without
-// credentials; they can read errors, too. On a server with an access token they can use
-// every path, because there the token decides.
+// CORS returns middleware that lets pages of CORSOrigins use the paths in Shared. These pages
+// can read all responses, errors too. The browser sends no cookies. On a server with an
+// access token the pages can use every path, because there the token decides.
 func (p *Policy) CORS() echo.MiddlewareFunc {
 	look := []string{http.MethodGet, http.MethodHead, http.MethodPost}
 	keyed := append(look[:3:3], http.MethodDelete)
@@ -25,8 +25,8 @@ func (p *Policy) CORS() echo.MiddlewareFunc {
 			if p.o.Keyed(c.Request().URL.Path) {
 				next = key
 			}
-			// Browsers with Private Network Access send this header before a public
-			// page may reach a private address.
+			// With this header a browser asks whether a public page may send requests
+			// to a private address (Private Network Access).
 			if c.Request().Header.Get("Access-Control-Request-Private-Network") == "true" {
 				c.Response().Header().Set("Access-Control-Allow-Private-Network", "true")
 			}

@@ -20,8 +20,8 @@ import (
 const maxClients = 50_000
 
 // limiter counts the uploads of each client in a token bucket. If a client is idle long
-// enough, its bucket is full again, and the limiter can forget it. So there are two
-// generations of clients. The limiter drops the older generation when a bucket has had the
+// enough, its bucket is full again, and the limiter can forget it. To forget idle
+// clients cheaply, the limiter has two generations of clients. The limiter drops the older generation when a bucket has had the
 // time to fill, or when the younger generation has maxClients clients.
 type limiter struct {
 	rate units.Rate

@@ -60,7 +60,8 @@ func forwardedClients(h http.Header) (clients []string) {
 // anonymouslyForwarded reports whether a proxy sends the request without saying for whom.
 // If only proxy_pass is configured, nginx adds no header, and the Host is the address in
 // proxy_pass. But it uses HTTP/1.0 and sends "Connection: close" (tried with nginx 1.22).
-// Clients on this machine rarely do both; curl -0 does not.
+// Programs on this machine rarely use HTTP/1.0 with "Connection: close". For example,
+// curl -0 does not send it.
 func anonymouslyForwarded(r *http.Request, named bool) bool {
 	has := func(name string) bool { return len(r.Header.Values(name)) > 0 }
 	switch {

@@ -13,12 +13,14 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"imageserver/api"
 	"imageserver/api/access"
 	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/strip"
 	"imageserver/api/listen"
 	"imageserver/api/printable"
 	"imageserver/api/units"
@@ -165,8 +167,22 @@ func (s *Server) Check() error {
 	if s.MaxPixels <= 0 {
 		return units.UsageError{Err: fmt.Errorf("--max-pixels=%d must be more than 0, such as 100000000", s.MaxPixels)}
 	}
+	if err := s.checkTypes(); err != nil {
+		return err
+	}
 	if err := s.TLS.Check(); err != nil {
 		return units.UsageError{Err: err}
+	}
+	return nil
+}
+
+// checkTypes returns an error if the server would accept no image at all.
+func (s *Server) checkTypes() error {
+	switch {
+	case s.Allow != nil && len(s.Allow) == 0:
+		return units.UsageError{Err: errors.New("--allow has no type; give at least one, such as --allow=jpeg,png")}
+	case s.Strip && s.Allow != nil && !slices.ContainsFunc(s.Allow, strip.Supports):
+		return units.UsageError{Err: fmt.Errorf("--strip accepts only JPEG, PNG and WebP, and --allow has none of them (%v)", s.Allow)}
 	}
 	return nil
 }

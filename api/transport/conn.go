@@ -13,8 +13,8 @@ import (
 // the head and the start of the body, up to the 4 KiB of its buffer. The second call has
 // the rest. The connections here hold the first write back until the second one comes.
 
-// Listener returns l with connections that send the head and the body of a response
-// together and know how much they can take. An http.Server that serves it sets
+// Listener wraps l. Its connections send the head and the body of a response together, and
+// can report how many bytes they can take. An http.Server that serves it sets
 // [ConnContext].
 func Listener(l net.Listener) net.Listener { return gatherListener{l} }
 
@@ -68,20 +68,20 @@ type socket interface {
 }
 
 // unsent is how many bytes of a response may wait in the kernel to be sent. By default
-// Linux takes up to 4 MB. Then a writer must wait until a third of that was sent. So a
-// client that reads 10 kB/s would seem to have stalled.
+// Linux takes up to 4 MB. Then a writer must wait until a third of that was sent. At
+// 10 kB/s that takes longer than the stall time, so a slow client would seem to stall.
 const unsent = 192 << 10
 
 // gatherMax is the size of net/http's buffer. Only writes from that buffer are held
 // back.
 const gatherMax = 4 << 10
 
-// gatherConn holds one small write back while it gathers. Only the goroutine of its
+// gatherConn holds one small write back, from gather until the next write or release. Only the goroutine of its
 // request writes to it, as in net/http.
 type gatherConn struct {
 	socket
 	raw       syscall.RawConn
-	ask       func(fd uintptr) bool // askRoom; kept because a method value is an allocation
+	ask       func(fd uintptr) bool // askRoom; stored, because creating it for each call allocates memory
 	most      int                   // what askRoom asks for
 	free      int                   // and what it found
 	kernel    socketRoom

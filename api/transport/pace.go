@@ -39,18 +39,18 @@ const (
 	// progress: the least that RFC 9113 section 6.5.2 recommends.
 	maxStreams = 100
 	// In HTTP/2, where requests share a connection, streamStride is used instead of
-	// stride and of the chunk of a response. So each of maxStreams images must make
-	// progress within the stall time. streamStride is the size of a frame.
+	// stride and of the chunk of a response. So even with maxStreams images at
+	// once, each image can send that much within the stall time. streamStride is the size of a frame.
 	streamStride = 16 << 10
 )
 
-// HTTP2 returns the field of that name for an http.Server that drops a client which
-// stalls for longer than stall.
+// HTTP2 returns the value for the field HTTP2 of an http.Server. With it, the server
+// disconnects a client that stalls for longer than `stall`.
 func HTTP2(stall time.Duration) *http.HTTP2Config {
 	return &http.HTTP2Config{
 		MaxConcurrentStreams: maxStreams,
 		// If the client's flow control blocks a stream, the deadline of the stream ends
-		// the wait. A write that waits for the connection ends after this timeout.
+		// the wait. If the whole connection is blocked, this timeout ends the write.
 		WriteByteTimeout: stall,
 	}
 }
@@ -203,7 +203,7 @@ func (b *pacedBody) Stalled() time.Duration {
 }
 
 // GiveWay makes reads return errGaveWay. It ends the current Read through the deadline.
-// If extend moves the deadline at the same moment, it sees gaveWay afterwards.
+// If extend runs at the same time, it checks gaveWay after it has set the deadline.
 func (b *pacedBody) GiveWay() {
 	b.gaveWay.Store(true)
 	_ = b.control.SetReadDeadline(time.Unix(1, 0))
@@ -246,8 +246,8 @@ func (b *pacedBody) extend() {
 func (b *pacedBody) large() bool { return b.size < 0 || b.size-b.read > spare }
 
 // drain reads at most `limit` more bytes, takes at most the time `wait`, and reports whether
-// it reached the end. A browser reads the response only when it has sent everything; it shows a
-// connection that is reset earlier as a network error.
+// it reached the end. A browser sends the whole body before it reads the response. If the connection
+// is reset before that, the browser shows a network error.
 func (b *pacedBody) drain(limit int64, wait time.Duration) (ended bool) {
 	_ = b.control.SetReadDeadline(time.Now().Add(wait))
 	b.due = math.MaxInt64 // one deadline for all of it

@@ -5,10 +5,10 @@ import "golang.org/x/sys/unix"
 // socketRoom asks a socket how many bytes it takes without blocking. See tcp(7) and
 // unix(7) for the ioctls.
 type socketRoom struct {
-	size int // SO_SNDBUF when it was last asked for; the kernel lets it grow
+	size int // the last known SO_SNDBUF; the kernel can increase it
 }
 
-// of returns the room for at most most bytes: at least SmallRoom if the socket is
+// of returns the room for at most `most` bytes: at least SmallRoom if the socket is
 // writable, otherwise 0.
 func (r *socketRoom) of(fd, most int) int {
 	unsentNow, err := unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
@@ -23,7 +23,7 @@ func (r *socketRoom) of(fd, most int) int {
 	}
 	ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 	if n, err := unix.Poll(ready, 0); n == 0 && err == nil {
-		return 0 // the poll has also asked the kernel to wake the connection
+		return 0 // after this poll the kernel wakes the goroutine when there is room
 	}
 	return min(most, SmallRoom)
 }

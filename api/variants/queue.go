@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// maxQueue is the number of variants that may be made or wait. A browser sends one
+	// maxQueue is how many variants can be in progress or in the queue together. A browser sends one
 	// server six requests at once, so this is enough for the pages of forty people.
 	maxQueue = 256
 	// maxLane is how many of these may be of one picture. Only one variant of a picture
@@ -82,7 +82,7 @@ func newQueue(turns int, memory, small int64) *queue {
 	}
 }
 
-// ask records that a client waits for a variant until it calls done. The job for the
+// ask records that a client waits for a variant. The record ends when `done` is called. The job for the
 // variant can be in the queue already or enter it later.
 func (q *queue) ask(network netip.Prefix, id string) (done func()) {
 	q.mu.Lock()

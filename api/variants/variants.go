@@ -29,7 +29,7 @@ type Options struct {
 	Memory    int64 // bytes for making variants, and for sending those that are not kept
 	MaxPixels int64 // of an image that variants are made of
 
-	Made func(took time.Duration) // is told of each variant that was made; nil means nobody
+	Made func(took time.Duration) // called after each variant is made; may be nil
 	Log  *slog.Logger
 }
 
@@ -137,8 +137,8 @@ func (s *Variants) Remake(ctx context.Context, v *Variant, damage error) (db.Ima
 	return s.join(ctx, v, true)
 }
 
-// join makes the variant once for all callers that ask for it at the same time. With again
-// it makes even a variant that the store has.
+// join makes the variant once for all callers that ask for it at the same time. If `again`
+// is true, it makes the variant even if the store has it.
 func (s *Variants) join(ctx context.Context, v *Variant, again bool) (db.Image, db.Body, error) {
 	if err := s.resizer.failures.of(v.image.SHA256); err != nil {
 		return db.Image{}, nil, err
@@ -175,7 +175,7 @@ func (s *Variants) join(ctx context.Context, v *Variant, again bool) (db.Image, 
 }
 
 // find returns the variant from the store. It returns db.ErrNotFound if the store does not
-// have it or has it damaged.
+// have it, or if the stored variant is damaged.
 func (s *Variants) find(ctx context.Context, v *Variant) (db.Image, db.Body, error) {
 	img, content, err := s.store.GetVariant(ctx, v.image.SHA256, v.key())
 	if errors.Is(err, db.ErrDamaged) {
@@ -189,7 +189,7 @@ func (s *Variants) damaged(v *Variant, err error) {
 	s.o.Log.Warn("a damaged resized copy is made again", "copy", v.String(), "err", err)
 }
 
-// describe completes what the store knows of a variant. It adds the times of the image, and
+// describe adds what the store does not know of a variant: the times of the image, and
 // its name with the extension of the variant's type.
 func (v *Variant) describe(img db.Image) db.Image {
 	img.Name, img.Uploaded, img.Expires = v.image.Name, v.image.Uploaded, v.image.Expires

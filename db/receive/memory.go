@@ -58,8 +58,8 @@ func (m *Memory) Free() int64 { return m.small.Free() + m.full.Free() }
 // Waiting returns how many uploads wait for memory.
 func (m *Memory) Waiting() int { return m.small.Waiting() + m.full.Waiting() }
 
-// borrow returns an empty buffer of the size m.sizes[size]. The caller must first get
-// the bytes of the buffer from a fair.Share.
+// borrow returns an empty buffer of the size m.sizes[size]. The caller must first
+// reserve the size of the buffer with Get or TryGet of a fair.Share.
 func (m *Memory) borrow(size int) *chunk.Chunk {
 	c := m.pools[size].Get().(*chunk.Chunk)
 	c.Reset()

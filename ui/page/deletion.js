@@ -20,7 +20,7 @@ export class Deletions {
 
   constructor(callbacks) {
     this.#callbacks = callbacks;
-    // If a reader leaves the page before the message is removed, the images are deleted.
+    // If the user leaves the page before the message is removed, the images are deleted.
     // The page sends all requests at once. A browser sends about 250 requests after the
     // page is closed, and does not send any more.
     addEventListener("pagehide", () => {

@@ -11,8 +11,8 @@ import (
 // for each pixel of the picture, and that of the variant before and after encoding.
 // It is never negative, whatever the header says. Errors are those of s.
 //
-// Cost cannot know one thing: an Adobe segment after the first scan makes a JPEG RGB,
-// which needs 4 bytes more for each pixel.
+// Cost does not see an Adobe segment after the first scan. Such a segment makes a JPEG RGB,
+// which then needs 4 bytes more for each pixel.
 //
 // TestCost compares Cost with the memory that Make allocates.
 func Cost(s Source, p Plan) (int64, error) {
@@ -21,8 +21,8 @@ func Cost(s Source, p Plan) (int64, error) {
 		return 0, err
 	}
 	const (
-		variant = 20      // bytes for each pixel of the variant: scaled, turned, and encoded into a buffer that doubles
-		line    = 96      // bytes for each pixel of a row and of a column: rows as numbers, kernels, offsets of strips
+		variant = 20      // bytes for each pixel of the variant: scaled, turned, and encoded in a buffer that doubles its size when it is full
+		line    = 96      // bytes for each pixel of the width and of the height: one row as numbers, the weights of the filter, the positions of strips
 		fixed   = 4 << 20 // tables and buffers
 	)
 	cost := decoded + variant*float64(p.Width)*float64(p.Height) + line*(float64(s.Width)+float64(s.Height)) + fixed
@@ -33,8 +33,7 @@ func Cost(s Source, p Plan) (int64, error) {
 // type. It is used for a file whose header is damaged.
 var worst = format.Frame{Progressive: true, Components: 4, Samples: 4, Depth: 16, Interlaced: true, Lossless: true, Block: 1 << 62}
 
-// trees is the memory of the Huffman trees of a lossless WebP that has as many
-// of them as possible, in bytes.
+// trees is the largest memory of the Huffman trees of a lossless WebP, in bytes.
 const trees = 140e6
 
 // decoded returns the number of bytes that the decoder needs.
@@ -45,7 +44,7 @@ func (s Source) decoded() (float64, error) {
 	}
 	pixels := float64(s.Width) * float64(s.Height)
 	switch s.Type {
-	case format.JPEG: // the decoder rounds up to blocks of at most 4 × 2 times 8 × 8 pixels
+	case format.JPEG: // the decoder rounds up to blocks of at most 32 × 16 pixels
 		w, h := s.stored()
 		return jpegPerPixel(f) * float64(32*cells(w, 32)) * float64(16*cells(h, 16)), err
 	case format.PNG:
@@ -55,22 +54,23 @@ func (s Source) decoded() (float64, error) {
 	case format.WebP: // the decoder reads the whole file before it unpacks the picture
 		memory := pixels*2 + float64(s.Size)
 		if f.Lossless {
-			// The lossless format needs 4 bytes a pixel before and after its transforms. The
-			// planes of a lossy picture need 1.5.
+			// A lossless picture needs 4 bytes a pixel before its transforms and 4 more after
+			// them. The planes of a lossy picture need 1.5.
 			memory += pixels*10 + min(trees, 256*float64(s.Size))
 		}
 		return memory, err
 	case format.TIFF:
 		// The picture has 8 bytes a pixel at most. A block is unpacked into a buffer
-		// that grows by doubling, while the block before is still there.
+		// that grows by doubling, while the previous block is still in memory.
 		return pixels*8 + 3*8*float64(f.Block), err
 	}
-	return pixels * 8, err // BMP: if the first decoder refuses a damaged file, the second needs as much again
+	return pixels * 8, err // BMP: if the first decoder refuses a damaged file, a second one needs the same memory again
 }
 
-// jpegPerPixel returns how many bytes image/jpeg keeps for each pixel. It keeps a
-// byte for each sample; for a progressive JPEG also all coefficients, of 4 bytes
-// each; and CMYK and RGB, which it does not return in planes, a second time.
+// jpegPerPixel returns how many bytes image/jpeg keeps for each pixel. It keeps 1 byte for
+// each sample. For a progressive JPEG it also keeps a coefficient of 4 bytes for each sample.
+// For CMYK and RGB it makes a second copy of the pixels, because it does not return them in
+// planes.
 func jpegPerPixel(f format.Frame) float64 {
 	n := f.Samples
 	if f.Progressive {
@@ -82,9 +82,9 @@ func jpegPerPixel(f format.Frame) float64 {
 	return n
 }
 
-// pngPerPixel returns how many bytes image/png keeps for each pixel: as many as
-// its kind of image needs, and twice that for an interlaced picture, because
-// each pass becomes an image of its own.
+// pngPerPixel returns how many bytes image/png keeps for each pixel. The number depends on
+// the depth and the palette. It is doubled for an interlaced picture, because each pass
+// becomes an image of its own.
 func pngPerPixel(f format.Frame) float64 {
 	n := 4.0
 	switch {

@@ -81,6 +81,12 @@ func Reader(r io.Reader, t format.Type, memory int64) (io.Reader, error) {
 	return out, nil
 }
 
+// Supports reports whether Reader strips images of a type.
+func Supports(t format.Type) bool {
+	_, err := Reader(strings.NewReader(""), t, 0)
+	return !errors.Is(err, ErrUnsupported)
+}
+
 // reader is a stripped image.
 type reader struct {
 	kind format.Type
