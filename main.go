@@ -52,8 +52,8 @@ func main() {
 	// second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
 	// Let Go run two threads per core, and one more thread. api/variants makes one picture
-	// per core, on threads that have low priority on Linux. So requests always have as many
-	// threads as there are cores, and the kernel runs these threads first. The additional
+	// per core, on threads that have low priority on Linux. So requests always have one
+	// thread per core, and the kernel runs the threads of requests first. The additional
 	// thread makes small pictures. After this call Go no longer follows changes of the
 	// processor limit of the cgroup.
 	runtime.GOMAXPROCS(2*runtime.GOMAXPROCS(0) + 1)
@@ -114,7 +114,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// meant returns the command whose --help explains a wrong command line.
+// meant returns the command whose --help the user should read after a wrong command line.
 func meant(err error, args []string) string {
 	name := "serve"
 	var wrong *kong.ParseError
@@ -245,7 +245,7 @@ func (*check) Help() string {
 
 Stop the server first. The command reads every page, verifies every checksum and the SHA-256 of every image, and changes nothing. The exit code is 0 if nothing is damaged, 1 if something is damaged, and 2 if the command line is wrong.
 
-With --repair the command rebuilds indexes, counts and lost records, and deletes bytes that belong to no image. It never changes an image that is not damaged. A damaged image stays in the file; upload the same bytes again to repair the image.
+With --repair the command rebuilds indexes, totals and lost records, and deletes bytes that belong to no image. It never changes an image that is not damaged. A damaged image stays in the file; upload the same bytes again to repair the image.
 
 If pages of the file are damaged, --repair writes everything that it can read to a new file, and keeps the damaged file. The disk must have space for both files. You can interrupt the command at any moment and run it again.`
 }

@@ -25,17 +25,17 @@ type PutOptions struct {
 	// with the same content is not a conflict: then the Outcome is Unchanged.
 	Conflict Conflict
 
-	// Put calls Allow, if it is not nil, before it changes anything. Put also calls
-	// Allow if it will not change anything.
+	// Put calls Allow, if it is not nil, before it changes anything. Put calls
+	// Allow even if nothing will change.
 	Allow Precondition
 
-	// Uploaded is for an image that comes from another store. It is the time, in
-	// nanoseconds, at which the image was first stored there. Zero means now. A time
+	// Uploaded is for an image that comes from another store. It is the time,
+	// with the precision of a nanosecond, at which the image was first stored there. Zero means now. A time
 	// that is later than the clock of the store also means now. If the Outcome is
 	// Unchanged, the stored image keeps its own time.
 	Uploaded time.Time
 
-	// Expires is when the image expires; zero means never. If this time is over when
+	// Expires is when the image expires; zero means never. If this time has passed when
 	// Put returns, no other call ever finds the image.
 	Expires time.Time
 
@@ -60,7 +60,7 @@ type Sender interface {
 	Client() string
 
 	// Stalled returns how long the body has waited for the next byte from the client.
-	// It returns 0 if such a wait is not unusually long for this client.
+	// It returns 0 if such a wait is normal for this client.
 	Stalled() time.Duration
 
 	// GiveWay ends the upload, so that other uploads can use its memory. Soon after
@@ -108,8 +108,8 @@ const (
 	Fail                    // return ErrExists
 )
 
-// Outcome says what a Put, Rename or Restore did. It refers to the name in the Image
-// that the method returned.
+// Outcome says what a Put, Rename or Restore did. In the list below, "the name"
+// is the name in the Image that the method returned.
 type Outcome int
 
 const (

@@ -3,7 +3,7 @@ package db
 import "io"
 
 // Receiver is a writer that can say how many bytes it can take. Before WriteTo of a
-// [Body] reads anything, it asks the Receiver how much it can take. So nothing is
+// [Body] reads anything, WriteTo asks the Receiver how many bytes it can take. So nothing is
 // buffered for a slow client.
 type Receiver interface {
 	io.Writer

@@ -8,12 +8,11 @@ import (
 
 // Variants stores variants. A variant is a picture that was made from an image, such as
 // a smaller picture. A variant belongs to the content of an image, not to its name. The
-// store deletes the variant when it deletes the last image that has the content and is
-// not in the trash. If this image is restored, or the content is stored again, the
+// store deletes the variant when each image with this content is deleted or in the trash. If this image is restored, or the content is stored again, the
 // variant does not return.
 //
 // Callers can make a missing variant again. So the store may delete variants to get
-// space for images. It must not delete them for any reason that is not described here.
+// space for images. It may delete them only for the reasons described here.
 type Variants interface {
 	// PutVariant stores a variant under `key`. `source` is the digest of the content to
 	// which the variant belongs. If the content already has a variant under this key,

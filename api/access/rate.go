@@ -15,14 +15,15 @@ import (
 	"imageserver/api/units"
 )
 
-// maxClients is the number of clients in each of the two generations of a limiter. They
-// take about 20 MB.
+// maxClients is the number of clients in each generation of a limiter; see limiter. Two
+// generations take about 20 MB.
 const maxClients = 50_000
 
 // limiter counts the uploads of each client in a token bucket. If a client is idle long
 // enough, its bucket is full again, and the limiter can forget it. To forget idle
-// clients cheaply, the limiter has two generations of clients. The limiter drops the older generation when a bucket has had the
-// time to fill, or when the younger generation has maxClients clients.
+// clients cheaply, the limiter has two generations of clients. It drops the older generation
+// after the time in which an empty bucket becomes full, or when the younger generation has
+// maxClients clients.
 type limiter struct {
 	rate units.Rate
 	now  func() time.Time

@@ -93,7 +93,7 @@ func (s *Server) Origin(addr net.Addr) string {
 // minResizeMemory is enough to resize a small picture, in bytes.
 const minResizeMemory = 16 << 20
 
-// minDBSize is enough for some images and for the space that the data file keeps free
+// minDBSize is enough for some images and for the space that the data file reserves
 // for deletes, in bytes.
 const minDBSize = 16 << 20
 

@@ -38,8 +38,8 @@ const (
 	// maxStreams is the number of requests that one HTTP/2 connection may have in
 	// progress: the least that RFC 9113 section 6.5.2 recommends.
 	maxStreams = 100
-	// In HTTP/2, where requests share a connection, streamStride is used instead of
-	// stride and of the chunk of a response. So even with maxStreams images at
+	// In HTTP/2, requests share a connection, so data moves in smaller units:
+	// streamStride replaces stride for uploads, and the chunk for responses. So even with maxStreams images at
 	// once, each image can send that much within the stall time. streamStride is the size of a frame.
 	streamStride = 16 << 10
 )
@@ -75,7 +75,7 @@ func Pace(stall time.Duration, client func(echo.Context) string) echo.Middleware
 				body.extend() // net/http reads the body that a handler does not read
 				r.Body = body
 				// Before net/http flushes a buffered response it reads the rest of the
-				// body, as long as its deadline allows. The write deadline must allow
+				// body, until the read deadline. The write deadline must allow
 				// for that.
 				defer func() { _ = control.SetWriteDeadline(time.Now().Add(2 * stall)) }()
 			}

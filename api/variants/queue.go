@@ -28,8 +28,8 @@ const (
 // queue decides which variant is made next. A job needs a turn and memory, and gets both
 // at once: a job that waits for memory does not occupy a turn.
 //
-// Clients share the turns. The next job is that of the client whose last job started
-// longest ago. When the queue is full, the job of a client with few jobs replaces the
+// Clients share the turns. The client that has waited longest since its last job
+// started is next. When the queue is full, the job of a client with few jobs replaces the
 // newest job of the client with the most jobs.
 //
 // One more turn is for small jobs only, with memory of its own, so that small pictures do
@@ -89,8 +89,8 @@ func (q *queue) ask(network netip.Prefix, id string) (done func()) {
 	defer q.mu.Unlock()
 	c := q.clients[network]
 	if c == nil {
-		// The turn of a new client comes after those of clients that wait already,
-		// and before those of clients that are served from now on.
+		// A new client comes after all clients that wait already. It comes before every
+		// client that gets a turn from now on.
 		c = &client{network: network, last: max(q.started, 1) - 1}
 		q.clients[network] = c
 	}
@@ -174,8 +174,8 @@ func (q *queue) ready(j *job, cost int64) {
 	q.start()
 }
 
-// displace makes room for j. It removes a waiting job, if the clients of the removed job
-// have more waiting jobs than the clients of j. It reports whether it removed a job.
+// displace makes room for j. It removes a waiting job, but only if the clients of that
+// job have more waiting jobs than the clients of j. It reports whether it removed a job.
 func (q *queue) displace(waiting []*job, j *job) bool {
 	jobs := make(map[*client]int)
 	for _, o := range slices.Concat(waiting, []*job{j}) {
@@ -243,8 +243,8 @@ func (q *queue) nextSmall() (next *job) {
 	return next
 }
 
-// next returns the job that starts next, or nil. If the job whose turn it is does not fit
-// into the memory, up to maxPassed others start before it.
+// next returns the job that starts next, or nil. If the first job needs too much
+// memory, up to maxPassed other jobs start before it.
 func (q *queue) next() *job {
 	var first, fits *job
 	for _, j := range q.waiting {

@@ -86,8 +86,8 @@ var (
 	// ErrBusy means that too many variants are being made. A later try can succeed.
 	ErrBusy = errors.New("too many pictures are being resized")
 
-	// ErrTakenBack is the error of a read if the store does not keep the variant and its
-	// memory was needed for another variant. A later try can succeed.
+	// A variant that the store does not keep is only in memory. A read returns
+	// ErrTakenBack if this memory was needed for another variant. A later try can succeed.
 	ErrTakenBack = errors.New("the memory of the resized copy was needed for another one")
 )
 

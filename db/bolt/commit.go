@@ -38,7 +38,7 @@ type change struct {
 	done    chan struct{}
 }
 
-// txn is a write transaction, and what must be done after the transaction.
+// txn is a write transaction. It also records what must be done after the transaction.
 type txn struct {
 	*bbolt.Tx
 	now   time.Time // the time of the whole commit, as db.Stamp returns it
@@ -141,7 +141,7 @@ func (s *Store) commitGroup(group []*change) {
 	}
 	for _, c := range group {
 		if err := s.commitAlone(c); err != nil {
-			c.err = err // without an error, commit has set c.err to nil or to a refusal
+			c.err = err // if there was no error, commit has already set c.err
 		}
 	}
 }
@@ -158,8 +158,8 @@ func (s *Store) commitAlone(c *change) error {
 	return err
 }
 
-// commitTight commits. If there was no space, it tries a second time without the list
-// of free pages; see space.tight.
+// commitTight commits. If there was no space, it tries again and does not write the
+// list of free pages to the file, which saves space; see space.tight.
 func (s *Store) commitTight(group []*change) error {
 	before := s.space.tight
 	err := s.commit(group)
@@ -243,7 +243,7 @@ func (s *Store) begin() (t *txn, err error) {
 }
 
 // applyAll applies every change that is not refused. It reports whether any change
-// wrote.
+// wrote data.
 func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer datafile.RecoverDamage(&err)
@@ -278,7 +278,7 @@ func (s *Store) applyAll(tx *txn, group []*change) (todo bool, err error) {
 }
 
 // finish commits the transaction. Only a damaged file makes bbolt panic here. finish
-// returns such a panic as an error, as for a failed write.
+// returns such a panic as an error, in the same way as a failed write.
 func (s *Store) finish(tx *txn) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer datafile.RecoverDamage(&err)

@@ -12,7 +12,7 @@ import (
 // Put stores an image; see db.Images. It buffers at most 8 chunks of the body, about 1
 // MiB. A shorter body is stored by one commit. A longer body is stored in parts of 8
 // chunks, by several commits. Until the last commit, these chunks are the blob of an
-// orphan: a blob that belongs to no image. So no call sees them, also after a crash.
+// orphan: a blob that belongs to no image. So no call sees them, not even after a crash.
 // The last commit makes the blob an image.
 func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOptions) (db.Image, db.Outcome, error) {
 	name, err := db.CheckName(name)
@@ -91,7 +91,7 @@ func (tx *txn) hasBlob(img *db.Image, id uint64) (bool, error) {
 	return err == nil && r.Blob == id, err
 }
 
-// keep returns the record of the image with this name, which has the same bytes as
+// keep returns the record of the image with this name. This image has the same bytes as
 // `img`. If its blob is the blob `damaged`, keep replaces the blob with the blob of the
 // upload. If the expiry of `img` is later, the record gets this expiry.
 func (u *upload) keep(tx *txn, name string, img db.Image, damaged uint64) (*layout.Record, error) {

@@ -21,8 +21,7 @@ const (
 	// keeps uploads from waiting long for this commit.
 	sweepRecords = 256
 
-	// sweepWait is the longest time that the sweeper sleeps while an image has a time
-	// at which it expires. After an error, the sweeper also waits this long before it
+	// sweepWait is the longest time that the sweeper sleeps if any image will expire. After an error, the sweeper also waits this long before it
 	// tries again. A longer timer would not be reliable: the clock may be set forward,
 	// and a timer stops while the machine is suspended.
 	sweepWait = time.Minute
@@ -30,8 +29,8 @@ const (
 
 // sweeper deletes expired images and orphans in the background. An orphan is a blob
 // that belongs to no image and no variant. When the store is opened, the sweeper
-// deletes all orphans. Later it deletes an orphan when the last pin of the orphan is
-// removed; see pins.
+// deletes all orphans. Later it deletes an orphan when no reader uses (pins) the
+// orphan any more; see pins.
 type sweeper struct {
 	bell chan struct{} // a value wakes the sweeper; the buffer has space for one value
 	quit chan struct{}

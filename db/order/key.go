@@ -2,7 +2,7 @@
 // The sorted keys have the same order as the images in the list. The package also
 // decides which names match a search.
 //
-// Clients have cursors with these keys, and the data files of the embedded engine
+// Clients have cursors with these keys, and the data files of the engine bolt
 // contain these keys. If the form of a key changes, the data files need a new format.
 package order
 
@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// NumberSize is the length of the number at the start of a key, in bytes: a time or a size.
+// NumberSize is the length in bytes of the number at the start of a key. The number is a
+// time or a size.
 const NumberSize = 8
 
 // TimeKey returns a key that sorts by time, newest first, and then by name.
@@ -42,5 +43,5 @@ func NewestFirst(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil,
 // later times.
 func TimeBits(t time.Time) uint64 { return uint64(t.UnixNano()) ^ 1<<63 }
 
-// BitsTime converts a number that TimeBits returned back to the time.
+// BitsTime is the inverse of TimeBits.
 func BitsTime(bits uint64) time.Time { return time.Unix(0, int64(bits^1<<63)).UTC() }

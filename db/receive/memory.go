@@ -15,8 +15,8 @@ const SegmentChunks = 8
 
 // firstSizes are the lengths of the first buffers of an upload. When the buffer of an
 // upload is full, the upload moves to a larger buffer. After the last of these sizes,
-// the upload uses buffers for a whole chunk. So the buffers of a slow client have at
-// most about four times as many bytes as the client has sent.
+// the upload uses buffers for a whole chunk. So the buffers of a slow client are
+// at most about four times as large as what the client has sent.
 var firstSizes = [...]int{8 << 10, 32 << 10}
 
 // sizes is the number of buffer sizes.
@@ -28,7 +28,7 @@ const sizes = len(firstSizes) + 1
 // uploads.
 type Memory struct {
 	small, full *fair.Memory
-	patience    time.Duration // how long an upload waits for one more buffer before it stages fewer chunks
+	patience    time.Duration // how long an upload waits for one more buffer before it stages the chunks that it has
 	chunkSize   int
 	sizes       [sizes]int // of the buffers, ascending
 	pools       [sizes]sync.Pool

@@ -24,7 +24,7 @@ type Staging interface {
 	// includes the key.
 	Key(number int) [chunk.KeySize]byte
 
-	// Stage stores sealed chunks. They follow the chunks of earlier calls of Stage.
+	// Stage stores sealed chunks: complete chunks with their checksums. They follow the chunks of earlier calls of Stage.
 	// `first` is the number of the first of these chunks. After Stage returns, the
 	// caller uses the buffers of the chunks again.
 	Stage(first int, chunks []*chunk.Chunk) error
@@ -54,7 +54,7 @@ type Upload struct {
 	size     int64
 	staged   int // how many chunks
 	buffered []*chunk.Chunk
-	first    [SegmentChunks]*chunk.Chunk // the array of buffered
+	first    [SegmentChunks]*chunk.Chunk // the array behind the slice buffered
 }
 
 // Receive reads body to its end. It must be called only once. After that, the caller
@@ -145,8 +145,8 @@ func (u *Upload) Release() {
 
 func (u *Upload) last() *chunk.Chunk { return u.buffered[len(u.buffered)-1] }
 
-// dropEmpty gives the last buffer back if it has no bytes, because the body ended
-// before it.
+// dropEmpty gives the last buffer back if it is empty. This happens if the body ends at
+// the end of a chunk.
 func (u *Upload) dropEmpty() {
 	if c := u.last(); c.Len() == 0 {
 		u.buffered = u.buffered[:len(u.buffered)-1]
@@ -219,9 +219,9 @@ func (u *Upload) next(ctx context.Context) (*chunk.Chunk, error) {
 }
 
 // more gets memory for another full buffer, and reports whether it got the memory. It
-// may wait for memory, because waiting is cheaper than staging. If the client stalls
-// later, the upload has used more memory for some time. But nothing was written to the
-// disk for it.
+// may wait for memory, because waiting is cheaper than staging. The
+// disadvantage: if the client stalls later, the upload kept more memory than it needed. But
+// nothing was written to the disk for it.
 func (u *Upload) more(ctx context.Context) bool {
 	n := int64(u.shares.memory.sizes[sizes-1])
 	if !u.shares.wait {

@@ -28,7 +28,7 @@ func GoesToTrash(img *db.Image, now time.Time, ttl time.Duration) bool {
 }
 
 // Trashed returns the image as it is in the trash after it was deleted at the time
-// `now`. `last` is the latest Deleted of all images with this name in the trash, or
+// `now`. `last` is the latest time in the field Deleted of all images with this name in the trash, or
 // zero. The new Deleted is always later than `last`. This is also true if the clock was
 // set back, or if one transaction deletes two images. So two images with the same name
 // never have the same Deleted.

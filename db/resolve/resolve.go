@@ -86,8 +86,8 @@ func Rename(names Names, img *db.Image, from, to string, o db.RenameOptions) (Re
 	}
 	r, err := Put(names, to, img.SHA256, o.Conflict, nil)
 	if r.Outcome == db.Unchanged && r.Name != to && db.IsNumbered(to, from) {
-		// The name `from` is `to` with a number, and other images with this content
-		// have such names, too. Keep the image under its own name.
+		// Example: `from` is cat-3.png, `to` is cat.png, and cat-2.png has the same
+		// content. Keep the image under its own name.
 		return Resolution{from, img, db.Unchanged}, nil
 	}
 	return r, err

@@ -129,7 +129,7 @@ export class Deletions {
     return words.changedMeanwhile;
   }
 
-  // restore uploads an image again whose deletion was cancelled. This is necessary if the
+  // If the deletion of an image was cancelled, restore uploads the image again. This is necessary if the
   // server received the request to delete the image after the upload.
   async #restore(image) {
     const current = await api.find(image.filename).catch(() => null);

@@ -3,7 +3,7 @@
 
 import * as words from "./words.js";
 
-const PARALLEL = 3; // uploads at a time; after a response of a busy server, only one until an upload is stored
+const PARALLEL = 3; // uploads at a time; if the server is busy, only 1 until an upload succeeds
 const TRIES = 3; // how often an upload is sent if its connection is lost but the server responds
 const PROBE_DELAYS = [1, 2, 4, 8, 15]; // seconds before each check whether the server responds again
 
@@ -66,8 +66,8 @@ export class Queue {
     this.#notify();
   }
 
-  // totals counts the uploads of the batch. count is the number of all uploads, ended of
-  // those that have ended, and stored of those that are stored. bytes is the size of all
+  // totals counts the uploads of the batch. count: all uploads. ended: the uploads
+  // that have ended. stored: the uploads that are stored. bytes is the size of all
   // uploads that are not refused and not cancelled, and sent is how much of it is sent.
   totals() {
     const totals = { count: this.batch.length, ended: 0, stored: 0, bytes: 0, sent: 0 };
@@ -92,7 +92,7 @@ export class Queue {
     this.#next();
   }
 
-  // next starts waiting uploads, until as many are sent at a time as are allowed.
+  // next starts waiting uploads, until the allowed number of uploads is being sent.
   #next() {
     const wait = this.resumesAt - Date.now();
     if (!this.offline && wait <= 0) {

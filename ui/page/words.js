@@ -158,7 +158,7 @@ export const keys = {
   "Shift + click": "Select all images between this image and the last click",
 };
 
-// about is the end of the label of a control, such as the button Delete. With the name of
+// about is added to the end of a label, such as "Delete". With the name of
 // the image, people with a screen reader can distinguish the same controls of two images.
 export const about = (name) => ` ${isolate(name)}`;
 

@@ -5,10 +5,10 @@
 //
 // The first bytes alone decide the type, in one fixed order, so a file that fits
 // two types always gets the same one. The package github.com/h2non/filetype
-// checks first, and a stricter function of this package second: filetype accepts
+// checks first. Then a stricter function of this package checks again: filetype accepts
 // any file with "WEBP" at byte 8 or "BM" at byte 0, and does not know AVIF, JPEG
 // XL or SVG. Then the header of that type is read up to the width and height,
-// and everything it promises on the way is checked. The pixels after the header
+// and every value before them is checked. The pixels after the header
 // are not checked: a file can be accepted here and still fail to decode.
 //
 // # Adding a format
@@ -24,8 +24,8 @@
 //     expects to be refused.
 //  5. If its metadata can be removed, add it to strip.Reader; otherwise add it to
 //     the test of package strip in the same way.
-//  6. Name the type in api/README.md, under "Types" and where it lists the types that
-//     the browser scales.
+//  6. Name the type in api/README.md, under "Types", and in the list of types that the
+//     server does not resize.
 //
 // A test called TestEveryFormat in each of the three packages fails until steps
 // 1 to 5 are done.
@@ -111,7 +111,7 @@ type Info struct {
 	Orientation int
 }
 
-// Detect reads the header of the image of size bytes in r. It returns the same type
+// Detect reads the header of the image in r, which has `size` bytes. It returns the same type
 // as [Sniff]. It returns an [ErrUnknown] if the file is not an image of the [Types],
 // and an [ErrMalformed] if the header cannot be right. Two kinds of files pass
 // Sniff and are unknown here: a raw photo that begins like a TIFF, and a long
@@ -159,7 +159,7 @@ func detect(file section) (Info, error) {
 // JPEG XL with the animation flag.
 //
 // An image that is damaged before its second frame is not animated, and neither
-// is an image whose second frame comes after an endless header. A GIF with one
+// is an image whose second frame comes after a header that is too long to read. A GIF with one
 // frame is read to its end, once, in blocks of 128 KiB. Any other type costs no
 // more than in Detect. The only errors are those of r, wrapped.
 func Animated(r io.ReaderAt, size int64, t Type) (bool, error) {

@@ -9,20 +9,20 @@
 //   - the data that says how to show the values: colour profiles and colour spaces,
 //     transparency, resolution;
 //   - the orientation, unless it is upright. It is written to a new Exif that has no
-//     other field. The new Exif has the place of the old one, even if browsers ignore
-//     Exif in that place.
+//     other field. The new Exif is at the position of the old one, even if browsers
+//     ignore Exif at that position.
 //
 // So Exif is removed with its thumbnail, GPS and maker notes, and also XMP, IPTC,
 // comments and texts. All data after the end of the image is removed, too: it can be
 // a video, other pictures, or the part of a screenshot that the user cropped away
 // (CVE-2023-21036). A gain map is removed, because it is a second picture after the
-// first, described in XMP. So an Ultra HDR photo becomes the photo for ordinary
-// screens that is in it.
+// first, described in XMP. Of an Ultra HDR photo, only the photo for ordinary
+// screens is left.
 //
 // The package cannot remove personal things that the picture shows. It also cannot
 // remove data that is hidden in a part that is kept: in the pixels, after the end of
-// compressed data, or in a colour profile. The profile of a measured screen can name
-// the device.
+// compressed data, or in a colour profile. For example, the profile of a screen can
+// contain the name of the device.
 package strip
 
 import (
@@ -48,16 +48,16 @@ var (
 //
 // The image is stripped while it is read. A JPEG or PNG of any size needs less than
 // 400 kB of memory. A WebP begins with its size, and the size of the stripped WebP is
-// known only at its end. So the stripped WebP is buffered. If it needs more than
-// memory bytes, Read returns [ErrTooLarge].
+// known only at its end. So the stripped WebP is buffered. If it needs more bytes
+// than `memory`, Read returns [ErrTooLarge].
 //
 // Some images lack their end. A PNG that is cut off inside its picture is stripped up
 // to that point, because browsers show it. A baseline JPEG with a complete picture gets
 // an end marker. Read returns a [format.ErrMalformed] for any other image that is cut
-// off, and for an image so damaged that metadata cannot be told from the picture. The
-// error comes after the part that could be read. One case is a JPEG without the end
-// of its picture and without an end marker: other data after it looks like the
-// missing part.
+// off, and for an image so damaged that metadata cannot be distinguished from the picture. The
+// error comes after the part that could be read. For example, Read returns it for a JPEG
+// that lacks the end of its picture and the end marker: other data after it could be
+// mistaken for the missing part.
 //
 // Reader does not check the header and the picture. [format.Detect] gives the same
 // result for the stripped image and for the image in r. An error of r is returned
@@ -92,8 +92,8 @@ type reader struct {
 	kind format.Type
 	in   *source
 
-	// next appends the next bytes of the stripped image: at most some blocks, and
-	// often nothing. After the last bytes it returns io.EOF. The text of its errors
+	// next appends the next bytes of the stripped image: a few blocks at most. A call
+	// may append nothing. After the last bytes it returns io.EOF. The text of its errors
 	// continues a sentence that begins with "the PNG".
 	next func(out []byte) ([]byte, error)
 
@@ -117,7 +117,7 @@ func (r *reader) Read(p []byte) (int, error) {
 }
 
 // steps implements next for all formats. step is the function for the current
-// position in the image, and each function sets the function after it.
+// position in the image, and each function sets `step` to the next function.
 type steps struct {
 	step func(out []byte) ([]byte, error)
 }

@@ -9,12 +9,12 @@ import (
 )
 
 // Index is a bucket whose entries can be computed from the records. The engine keeps
-// the index up to date. The commands check, repair and compact also use it. All of them
+// the index up to date. The commands `check`, `check --repair` and `compact` also use it. All of them
 // use only the functions here.
 //
 // To add an index, give its bucket a name in layout.go. Add a row with Since to
-// Indexes. Then add a format to upgrades: its step creates the bucket and calls
-// fillIndex. Indexes is the only list of the indexes.
+// Indexes. Then add an entry to the list upgrades, with a function that creates the
+// bucket and calls fillIndex. Indexes is the only list of the indexes.
 type Index struct {
 	Bucket []byte
 	// Entry returns the entry that a record has in the index. If the key is nil, the
@@ -24,7 +24,7 @@ type Index struct {
 	// a damaged entry, `owner` may be any key, or empty. But `bucket` is always one of
 	// RecordBuckets.
 	Owner func(key, value []byte) (bucket, owner []byte)
-	// Recall sets those fields of a lost record that are in an entry of the record.
+	// Recall copies the fields that an entry has to a record that was lost.
 	// Recall is nil if an entry has no such fields. It is also nil for the indexes from
 	// which Repair reads the name and the digest itself (see offline/lost.go).
 	Recall func(r *Record, key []byte)
