@@ -35,7 +35,7 @@ func (s *Server) listImages(c echo.Context) error {
 }
 
 // listImage responds with a page that has the image of exactly this name, or no
-// image. It reads one record, while q goes through all names.
+// image. It reads one record. The parameter q reads all names.
 func (s *Server) listImage(c echo.Context, name string) error {
 	q := c.QueryParams()
 	trash, err := flag(q, "trash")

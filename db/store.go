@@ -30,8 +30,8 @@
 // replaced goes to the trash. Only two methods return images in the trash: Restore, and
 // List with ListOptions.Trash. The store keeps the bytes of these images, and Usage
 // counts these images separately. The trash can have several images with the same name.
-// An image in the trash expires at Image.TrashExpires. The store deletes it earlier
-// only when storage is full. If a Put finds no space, the store first deletes variants. Then it deletes images from the trash, in the order in which they were
+// An image in the trash expires at Image.TrashExpires. Without a call of
+// EmptyTrash, the store deletes it earlier only when storage is full. If a Put finds no space, the store first deletes variants. Then it deletes images from the trash, in the order in which they were
 // deleted.
 //
 // # Engines

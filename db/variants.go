@@ -8,8 +8,9 @@ import (
 
 // Variants stores variants. A variant is a picture that was made from an image, such as
 // a smaller picture. A variant belongs to the content of an image, not to its name. The
-// store deletes the variant when each image with this content is deleted or in the trash. If this image is restored, or the content is stored again, the
-// variant does not return.
+// store deletes the variant when no image outside the trash has this content any more. If
+// an image with this content is restored, or the content is stored again, the variant does
+// not return.
 //
 // Callers can make a missing variant again. So the store may delete variants to get
 // space for images. It may delete them only for the reasons described here.

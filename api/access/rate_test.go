@@ -69,7 +69,7 @@ func TestLimiter(t *testing.T) {
 	take(a, 20*time.Second)
 }
 
-// TestLimiterBounded: no number of clients takes more than so much memory.
+// TestLimiterBounded: however many clients there are, the limiter keeps at most 2*maxClients of them.
 func TestLimiterBounded(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(units.Rate{Count: 1, Per: time.Hour})

@@ -11,8 +11,9 @@ import (
 	"imageserver/db"
 )
 
-// lentTime is how long a lent variant is safe from being taken back for another client. It
-// is enough for all but slow clients.
+// lentTime is the age from which a lent variant can be taken back for any client. A younger
+// one can be taken back only if its client has the most bytes. The time is enough for all
+// but slow clients.
 const lentTime = 10 * time.Second
 
 // lender keeps variants in memory that the store does not keep, as long as clients read

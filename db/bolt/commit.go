@@ -141,7 +141,7 @@ func (s *Store) commitGroup(group []*change) {
 	}
 	for _, c := range group {
 		if err := s.commitAlone(c); err != nil {
-			c.err = err // if there was no error, commit has already set c.err
+			c.err = err // without an error, commit has already set c.err: nil, or why the change was refused
 		}
 	}
 }

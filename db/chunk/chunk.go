@@ -14,8 +14,8 @@ const ChecksumSize = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Checksum returns the CRC-32C of the key and the bytes of a chunk. It includes the
-// key, so that a chunk which is stored under the key of another chunk is found.
+// Checksum returns the CRC-32C of the key and the bytes of a chunk. It includes the key, so
+// that a chunk which is stored under the key of another chunk is detected as damaged.
 func Checksum(key, data []byte) uint32 {
 	return Sum(Sum(0, key), data)
 }

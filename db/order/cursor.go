@@ -10,7 +10,7 @@ import (
 
 // kind is a kind of cursor. Each kind belongs to one list and one order.
 type kind struct {
-	mark     string // how its cursors begin. Base64 has no ~, so an encoded key never begins with a mark.
+	mark     string // how its cursors begin. An encoded key never begins with ~, because Base64 has no ~.
 	shortest int    // the length of the shortest key in such a cursor
 }
 

@@ -35,8 +35,8 @@ type Memory struct {
 }
 
 // NewMemory returns a Memory that lends at most `bytes` bytes, for chunks of
-// `chunkSize` bytes. If one upload needs more than that, the Memory has as many bytes
-// as this upload needs. If an upload has waited for memory as long as `wait`, it gets
+// `chunkSize` bytes. If `bytes` is too small for one upload, the Memory has as many bytes
+// as one upload needs. If an upload has waited for memory as long as `wait`, it gets
 // db.ErrBusy.
 func NewMemory(bytes int64, wait time.Duration, chunkSize int) *Memory {
 	m := &Memory{patience: wait / 2, chunkSize: chunkSize}

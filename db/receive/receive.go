@@ -54,7 +54,7 @@ type Upload struct {
 	size     int64
 	staged   int // how many chunks
 	buffered []*chunk.Chunk
-	first    [SegmentChunks]*chunk.Chunk // the array behind the slice buffered
+	first    [SegmentChunks]*chunk.Chunk // the array of the slice in the field buffered
 }
 
 // Receive reads body to its end. It must be called only once. After that, the caller

@@ -9,11 +9,11 @@ import (
 )
 
 // Index is a bucket whose entries can be computed from the records. The engine keeps
-// the index up to date. The commands `check`, `check --repair` and `compact` also use it. All of them
-// use only the functions here.
+// the index up to date. The commands `check`, `check --repair` and `compact` also use it.
+// All of them use only the functions here.
 //
-// To add an index, give its bucket a name in layout.go. Add a row with Since to
-// Indexes. Then add an entry to the list upgrades, with a function that creates the
+// To add an index, give its bucket a name in layout.go. Add a row to the table
+// Indexes, and set its field Since. Then add an entry to the list `upgrades`, with a function that creates the
 // bucket and calls fillIndex. Indexes is the only list of the indexes.
 type Index struct {
 	Bucket []byte
@@ -24,11 +24,11 @@ type Index struct {
 	// a damaged entry, `owner` may be any key, or empty. But `bucket` is always one of
 	// RecordBuckets.
 	Owner func(key, value []byte) (bucket, owner []byte)
-	// Recall copies the fields that an entry has to a record that was lost.
+	// Recall restores fields of a lost record: it copies them from an entry.
 	// Recall is nil if an entry has no such fields. It is also nil for the indexes from
 	// which Repair reads the name and the digest itself (see offline/lost.go).
 	Recall func(r *Record, key []byte)
-	// Since is the format whose upgrade creates the index. 0 means that all formats
+	// Since is the first format that has the index. The upgrade to it creates the index. 0 means that all formats
 	// from OldestChecked on have the index.
 	Since int
 	// Rising means that a new key is always higher than all keys in the index.
