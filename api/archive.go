@@ -22,9 +22,10 @@ import (
 // escaped byte of a name takes three bytes.
 const maxArchiveForm = maxFiles * (len("name=&") + 3*db.MaxNameBytes)
 
-// sendArchive responds with a ZIP of the images that the form names. It sends each
-// part of the ZIP as soon as the part is ready, so the length is not known at the start. It opens all images first: the ZIP
-// has each image as it was then, even if it is replaced or deleted meanwhile.
+// sendArchive responds with a ZIP of the images that the form names. It sends each part
+// of the ZIP as soon as the part is ready, so the length is not known at the start. It
+// opens all images first: the ZIP has each image as it was then, even if it is replaced
+// or deleted meanwhile.
 func (s *Server) sendArchive(c echo.Context) error {
 	names, err := archiveNames(c.Request())
 	if err != nil {

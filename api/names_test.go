@@ -81,8 +81,9 @@ func TestUploadNames(t *testing.T) {
 			if got.Filename != c.kept {
 				t.Errorf("%q is stored as %q, want %q", c.sent, got.Filename, c.kept)
 			}
-			// Fetch the image by its absolute URL and as the contract describes it: with
-			// the plain name in the URL, which browsers then escape.
+			// Fetch the image by its absolute URL and as the contract
+			// describes it: with the plain name in the URL, which browsers
+			// then escape.
 			a.WantHeader(t, "Location", got.URL)
 			s.Do(t, "GET", s.Path(t, got.URL), "", "").WantImage(t, cat)
 			typed, err := url.Parse(s.URL + "/images/" + got.Filename)

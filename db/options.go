@@ -29,10 +29,10 @@ type PutOptions struct {
 	// Allow even if nothing will change.
 	Allow Precondition
 
-	// Uploaded is for an image that comes from another store. It is the time,
-	// with the precision of a nanosecond, at which the image was first stored there. Zero means now. A time
-	// that is later than the clock of the store also means now. If the Outcome is
-	// Unchanged, the stored image keeps its own time.
+	// Uploaded is for an image that comes from another store. It is the time, with
+	// the precision of a nanosecond, at which the image was first stored there. Zero
+	// means now. A time that is later than the clock of the store also means now. If
+	// the Outcome is Unchanged, the stored image keeps its own time.
 	Uploaded time.Time
 
 	// Expires is when the image expires; zero means never. If this time has passed when

@@ -17,12 +17,12 @@
 //
 // # Expiry
 //
-// An image can have a time at which it expires: see Image.Expires. When the clock of
-// the store reaches this time, the image has expired. No method returns an expired
-// image, and its name can be used for another image. Soon after that,
-// the store deletes the image; no caller needs to ask for it. Until the store has deleted the image, Usage may count the
-// image, and GetVariant may return variants of its content. An expired image never goes
-// to the trash.
+// An image can have a time at which it expires: see Image.Expires. When the clock of the
+// store reaches this time, the image has expired. No method returns an expired image, and
+// its name can be used for another image. Soon after that, the store deletes the image;
+// no caller needs to ask for it. Until the store has deleted the image, Usage may count
+// the image, and GetVariant may return variants of its content. An expired image never
+// goes to the trash.
 //
 // # Trash
 //
@@ -30,9 +30,10 @@
 // replaced goes to the trash. Only two methods return images in the trash: Restore, and
 // List with ListOptions.Trash. The store keeps the bytes of these images, and Usage
 // counts these images separately. The trash can have several images with the same name.
-// An image in the trash expires at Image.TrashExpires. Without a call of
-// EmptyTrash, the store deletes it earlier only when storage is full. If a Put finds no space, the store first deletes variants. Then it deletes images from the trash, in the order in which they were
-// deleted.
+// An image in the trash expires at Image.TrashExpires. Without a call of EmptyTrash, the
+// store deletes it earlier only when storage is full. If a Put finds no space, the store
+// first deletes variants. Then it deletes images from the trash, in the order in which
+// they were deleted.
 //
 // # Engines
 //
@@ -82,10 +83,10 @@ type Images interface {
 	// its own Expires or at the Expires of this Put, whichever is later.
 	//
 	// If body returns an error, Put returns an error that wraps the error of body. If
-	// ctx ends while Put reads body, Put returns the error of ctx. Put can also refuse
-	// the image, for example with ErrExists or with an error of Inspect. After any
-	// error not described here, the image may or may not be stored. The caller can safely call Put
-	// again: the same bytes are not stored twice.
+	// ctx ends while Put reads body, Put returns the error of ctx. Put can also
+	// refuse the image, for example with ErrExists or with an error of Inspect. After
+	// any error not described here, the image may or may not be stored. The caller
+	// can safely call Put again: the same bytes are not stored twice.
 	Put(ctx context.Context, name string, body io.Reader, o PutOptions) (Image, Outcome, error)
 
 	// Get returns an image and its bytes, or [ErrNotFound]. The caller must close the

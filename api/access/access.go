@@ -24,8 +24,9 @@ type Options struct {
 	// request that RequireToken guards.
 	Token string
 
-	// Private is set for a server without --token and without --open. Requests that RequireToken guards must then come from the server's own
-	// machine, and not through a proxy or a tunnel.
+	// Private is set for a server without --token and without --open. Requests that
+	// RequireToken guards must then come from the server's own machine, and not
+	// through a proxy or a tunnel.
 	Private bool
 
 	// LocalOnly refuses a request whose Host is a name, unless the name is localhost or

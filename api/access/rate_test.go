@@ -69,7 +69,8 @@ func TestLimiter(t *testing.T) {
 	take(a, 20*time.Second)
 }
 
-// TestLimiterBounded: however many clients there are, the limiter keeps at most 2*maxClients of them.
+// TestLimiterBounded: however many clients there are, the limiter keeps at most
+// 2*maxClients of them.
 func TestLimiterBounded(t *testing.T) {
 	t.Parallel()
 	l := newLimiter(units.Rate{Count: 1, Per: time.Hour})

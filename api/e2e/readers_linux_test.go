@@ -62,8 +62,8 @@ func TestStalledReaders(t *testing.T) {
 				t.Fatal(err)
 			}
 			request := fmt.Sprintf(c.request, s.host())
-			// The first ones show what does not depend on their number, such as the memory
-			// that makes the resized copy.
+			// The first ones show what does not depend on their number, such
+			// as the memory that makes the resized copy.
 			before := stallReaders(t, s, request, n/4)
 			high := stallReaders(t, s, request, n) - before
 			t.Logf("%d readers cost %d MiB, %d kB each", n, high>>20, high/int64(n)/1000)

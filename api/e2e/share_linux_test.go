@@ -34,8 +34,9 @@ func TestSlowCopyReaders(t *testing.T) {
 	}) {
 		t.Run(c.name, func(t *testing.T) {
 			parallel(t)
-			// Three 32nds of this memory are for copies that clients read. The large copy
-			// has 6.6 MB, which is nearly all of that in the short form.
+			// Three 32nds of this memory are for copies that clients read.
+			// The large copy has 6.6 MB, which is nearly all of that in the
+			// short form.
 			s := startNew(t, "--copies-budget", "0", "--resize-memory", pick("70MiB", "512MiB"))
 			putSmall(t, s)
 			putNoise(t, s, "large.png", image.NewNRGBA(image.Rect(0, 0, 1282, 1282)))

@@ -39,8 +39,9 @@ const (
 	// progress: the least that RFC 9113 section 6.5.2 recommends.
 	maxStreams = 100
 	// In HTTP/2, requests share a connection, so data moves in smaller units:
-	// streamStride replaces stride for uploads, and the chunk for responses. So even with maxStreams images at
-	// once, each image can send that much within the stall time. streamStride is the size of a frame.
+	// streamStride replaces stride for uploads, and the chunk for responses. So even
+	// with maxStreams images at once, each image can send that much within the stall
+	// time. streamStride is the size of a frame.
 	streamStride = 16 << 10
 )
 
@@ -245,9 +246,9 @@ func (b *pacedBody) extend() {
 // large reports whether the rest of the body may be larger than spare.
 func (b *pacedBody) large() bool { return b.size < 0 || b.size-b.read > spare }
 
-// drain reads at most `limit` more bytes, takes at most the time `wait`, and reports whether
-// it reached the end. A browser sends the whole body before it reads the response. If the connection
-// is reset before that, the browser shows a network error.
+// drain reads at most `limit` more bytes, takes at most the time `wait`, and reports
+// whether it reached the end. A browser sends the whole body before it reads the
+// response. If the connection is reset before that, the browser shows a network error.
 func (b *pacedBody) drain(limit int64, wait time.Duration) (ended bool) {
 	_ = b.control.SetReadDeadline(time.Now().Add(wait))
 	b.due = math.MaxInt64 // one deadline for all of it

@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// maxQueue is how many variants can be in progress or in the queue together. A browser sends one
-	// server six requests at once, so this is enough for the pages of forty people.
+	// maxQueue is how many variants can be in progress or in the queue together. A
+	// browser sends one server six requests at once, so this is enough for the pages
+	// of forty people.
 	maxQueue = 256
 	// maxLane is how many of these may be of one picture. Only one variant of a picture
 	// is made at a time.
@@ -82,8 +83,8 @@ func newQueue(turns int, memory, small int64) *queue {
 	}
 }
 
-// ask records that a client waits for a variant. The record ends when `done` is called. The job for the
-// variant can be in the queue already or enter it later.
+// ask records that a client waits for a variant. The record ends when `done` is called.
+// The job for the variant can be in the queue already or enter it later.
 func (q *queue) ask(network netip.Prefix, id string) (done func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

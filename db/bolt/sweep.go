@@ -21,9 +21,10 @@ const (
 	// keeps uploads from waiting long for this commit.
 	sweepRecords = 256
 
-	// sweepWait is the longest time that the sweeper sleeps if any image will expire. After an error, the sweeper also waits this long before it
-	// tries again. A longer timer would not be reliable: the clock may be set forward,
-	// and a timer stops while the machine is suspended.
+	// sweepWait is the longest time that the sweeper sleeps if any image will expire.
+	// After an error, the sweeper also waits this long before it tries again. A
+	// longer timer would not be reliable: the clock may be set forward, and a timer
+	// stops while the machine is suspended.
 	sweepWait = time.Minute
 )
 

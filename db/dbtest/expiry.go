@@ -250,8 +250,8 @@ func testExpiryExtended(t *testing.T, s db.Store) {
 		}
 		if outcome == db.Unchanged {
 			put(t, s, "dog.png", content(2, 100), ending(first.Expires.Add(time.Millisecond)), db.Created)
-			// When dog.png is deleted, cat.png would be deleted, too, if its later expiry
-			// had no effect.
+			// When dog.png is deleted, cat.png would be deleted, too, if its
+			// later expiry had no effect.
 			wantUsageSoon(t, s, sum([]db.Image{img}))
 			wantStored(t, s, img, data)
 			return

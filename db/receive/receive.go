@@ -24,9 +24,10 @@ type Staging interface {
 	// includes the key.
 	Key(number int) [chunk.KeySize]byte
 
-	// Stage stores sealed chunks: complete chunks with their checksums. They follow the chunks of earlier calls of Stage.
-	// `first` is the number of the first of these chunks. After Stage returns, the
-	// caller uses the buffers of the chunks again.
+	// Stage stores sealed chunks: complete chunks with their checksums. They follow
+	// the chunks of earlier calls of Stage. `first` is the number of the first of
+	// these chunks. After Stage returns, the caller uses the buffers of the chunks
+	// again.
 	Stage(first int, chunks []*chunk.Chunk) error
 
 	// ReadChunk returns the staged chunk with this number, which has `size` bytes.

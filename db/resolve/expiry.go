@@ -27,11 +27,11 @@ func GoesToTrash(img *db.Image, now time.Time, ttl time.Duration) bool {
 	return ttl > 0 && !img.Expired(now)
 }
 
-// Trashed returns the image as it is in the trash after it was deleted at the time
-// `now`. `last` is the latest time in the field Deleted of all images with this name in the trash, or
-// zero. The new Deleted is always later than `last`. This is also true if the clock was
-// set back, or if one transaction deletes two images. So two images with the same name
-// never have the same Deleted.
+// Trashed returns the image as it is in the trash after it was deleted at the time `now`.
+// `last` is the latest time in the field Deleted of all images with this name in the
+// trash, or zero. The new Deleted is always later than `last`. This is also true if the
+// clock was set back, or if one transaction deletes two images. So two images with the
+// same name never have the same Deleted.
 func Trashed(img *db.Image, now, last time.Time, ttl time.Duration) db.Image {
 	trashed := img.Trashed(now, ttl)
 	if !last.IsZero() && !last.Before(now) {

@@ -226,7 +226,8 @@ func TestEdges(t *testing.T) {
 				m := pixelsOf(t, readSample(t, name), p)
 				f, g := float64(p.Width)/63, float64(p.Height)/41
 				w, h := p.Width, p.Height
-				// The upper half changes from red to blue, the left half from red to green.
+				// The upper half changes from red to blue, the left half
+				// from red to green.
 				across := crossing(w, func(i int) uint8 { return m.RGBAAt(i, h/4).R })
 				down := crossing(h, func(i int) uint8 { return m.RGBAAt(w/4, i).R })
 				if math.Abs(across-31*f) > 0.3 || math.Abs(down-20*g) > 0.3 {

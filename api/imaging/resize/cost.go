@@ -54,8 +54,8 @@ func (s Source) decoded() (float64, error) {
 	case format.WebP: // the decoder reads the whole file before it unpacks the picture
 		memory := pixels*2 + float64(s.Size)
 		if f.Lossless {
-			// A lossless picture needs 4 bytes a pixel before its transforms and 4 more after
-			// them. The planes of a lossy picture need 1.5.
+			// A lossless picture needs 4 bytes a pixel before its transforms
+			// and 4 more after them. The planes of a lossy picture need 1.5.
 			memory += pixels*10 + min(trees, 256*float64(s.Size))
 		}
 		return memory, err

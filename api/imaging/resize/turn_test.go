@@ -33,8 +33,9 @@ func TestTurn(t *testing.T) {
 				} {
 					p := r.Plan(s.Upright())
 					got, want := pixelsOf(t, data, p), pixelsOf(t, encodePNG(t, upright), p)
-					// The results are not equal: boxes begin at the first stored corner, and a JPEG
-					// is scaled before its colours are converted.
+					// The results are not equal: boxes begin at the
+					// first stored corner, and a JPEG is scaled
+					// before its colours are converted.
 					if psnr := psnr(got, want); psnr < 36 {
 						t.Errorf("%v: got %.1f dB, want 36 and more", p, psnr)
 					}

@@ -12,9 +12,9 @@ import (
 // the index up to date. The commands `check`, `check --repair` and `compact` also use it.
 // All of them use only the functions here.
 //
-// To add an index, give its bucket a name in layout.go. Add a row to the table
-// Indexes, and set its field Since. Then add an entry to the list `upgrades`, with a function that creates the
-// bucket and calls fillIndex. Indexes is the only list of the indexes.
+// To add an index, give its bucket a name in layout.go. Add a row to the table Indexes,
+// and set its field Since. Then add an entry to the list `upgrades`, with a function that
+// creates the bucket and calls fillIndex. Indexes is the only list of the indexes.
 type Index struct {
 	Bucket []byte
 	// Entry returns the entry that a record has in the index. If the key is nil, the
@@ -28,8 +28,8 @@ type Index struct {
 	// Recall is nil if an entry has no such fields. It is also nil for the indexes from
 	// which Repair reads the name and the digest itself (see offline/lost.go).
 	Recall func(r *Record, key []byte)
-	// Since is the first format that has the index. The upgrade to it creates the index. 0 means that all formats
-	// from OldestChecked on have the index.
+	// Since is the first format that has the index. The upgrade to it creates the
+	// index. 0 means that all formats from OldestChecked on have the index.
 	Since int
 	// Rising means that a new key is always higher than all keys in the index.
 	// Compacting fills the pages of such a bucket completely, because nothing will be
