@@ -187,11 +187,20 @@ func eval[T any](p *page, js string) T {
 // and the page's policy forbids that.)
 func (p *page) await(condition string) {
 	p.t.Helper()
-	js := "Promise.resolve(" + condition + ").then(Boolean)"
-	for deadline := time.Now().Add(patience); !eval[bool](p, js); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	js := chromedp.Evaluate[bool]("Promise.resolve("+condition+").then(Boolean)", chromedp.EvalAwaitPromise)
+	for {
+		met, err := chromedp.Run(ctx, js)
+		switch {
+		case err == nil && met:
+			return
+		case ctx.Err() != nil:
 			p.t.Fatalf("still not true: %s\nthe page shows: %s", condition, p.text())
+		case err != nil && !strings.Contains(err.Error(), "navigated"): // the page was just replaced
+			p.t.Fatalf("%s: %v", condition, err)
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
