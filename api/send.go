@@ -40,9 +40,9 @@ func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	}
 }
 
-// send responds with http.ServeContent. Unlike ServeContent, it
-// writes no errors: it returns them, and writeError writes them as JSON. If a request asks for several ranges, send sends the whole image.
-// On error it removes all header fields of the image.
+// send responds with http.ServeContent. Unlike ServeContent, it writes no errors: it
+// returns them, and writeError writes them as JSON. If a request asks for several ranges,
+// send sends the whole image. On error it removes all header fields of the image.
 func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
 	r := c.Request()
 	h := c.Response().Header()

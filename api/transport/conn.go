@@ -76,8 +76,8 @@ const unsent = 192 << 10
 // back.
 const gatherMax = 4 << 10
 
-// gatherConn holds one small write back, from gather until the next write or release. Only the goroutine of its
-// request writes to it, as in net/http.
+// gatherConn holds one small write back, from gather until the next write or release.
+// Only the goroutine of its request writes to it, as in net/http.
 type gatherConn struct {
 	socket
 	raw       syscall.RawConn

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"testing"
+	"time"
 )
 
 // TestWriteWhileWaiting: a write fails at once while room waits for a client that does not
@@ -28,18 +29,19 @@ func TestWriteWhileWaiting(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := conn.(*gatherConn)
+	// Fill the buffers of both ends, so that room has to wait.
+	for block := make([]byte, 64<<10); err == nil; _, err = c.Write(block) {
+		if err := c.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.SetWriteDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
 	ended := make(chan error)
 	go func() {
-		for {
-			n, err := c.room(2 * SmallRoom)
-			if err == nil {
-				_, err = c.Write(make([]byte, n))
-			}
-			if err != nil {
-				ended <- err
-				return
-			}
-		}
+		_, err := c.room(2 * SmallRoom)
+		ended <- err
 	}()
 	for !c.waiting.Load() {
 		runtime.Gosched()

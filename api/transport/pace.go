@@ -75,9 +75,9 @@ func Pace(stall time.Duration, client func(echo.Context) string) echo.Middleware
 				body := &pacedBody{ReadCloser: r.Body, control: control, stall: stall, stride: step, size: r.ContentLength, client: func() string { return client(c) }, began: time.Now()}
 				body.extend() // net/http reads the body that a handler does not read
 				r.Body = body
-				// Before net/http flushes a buffered response it reads the rest of the
-				// body, until the read deadline. The write deadline must allow
-				// for that.
+				// Before net/http flushes a buffered response it reads
+				// the rest of the body, until the read deadline. The
+				// write deadline must allow for that.
 				defer func() { _ = control.SetWriteDeadline(time.Now().Add(2 * stall)) }()
 			}
 			return next(c)
