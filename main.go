@@ -332,8 +332,9 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 	if err := cmd.Check(); err != nil {
 		return err
 	}
-	cmd.LimitMemory()
-	log := cmd.Logger(t.stderr)
+	defer runtime.KeepAlive(cmd.LimitMemory())
+	log, flush := cmd.Logger(t.stderr)
+	defer flush()
 	listener, err := cmd.Listen()
 	if err != nil {
 		return err
@@ -349,7 +350,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		UploadMemory: int64(cmd.UploadMemory),
 		MaxSize:      int64(cmd.MaxDBSize),
 		Committed:    metrics.Commit,
-		Fatal:        t.fatal(cmd.DB),
+		Fatal:        func(err error) { flush(); t.fatal(cmd.DB)(err) },
 		Log:          log,
 	})
 	if err != nil {

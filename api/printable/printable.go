@@ -72,13 +72,24 @@ func safeInLines(r rune) bool { return r == '\n' || r == '\t' || safe(r) }
 type Writer struct{ W io.Writer }
 
 func (w Writer) Write(p []byte) (int, error) {
-	if !bytes.ContainsFunc(p, func(r rune) bool { return !safeInLines(r) }) {
+	if isPlain(p) || !bytes.ContainsFunc(p, func(r rune) bool { return !safeInLines(r) }) {
 		return w.W.Write(p)
 	}
 	if _, err := io.WriteString(w.W, escape(string(p), safeInLines)); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// isPlain reports whether p has only visible ASCII, spaces and line ends. It is much faster
+// than a look at each character.
+func isPlain(p []byte) bool {
+	for _, b := range p {
+		if (b < ' ' || b > '~') && b != '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 // Terminal returns the terminal that w writes to. It returns false if w does not write to

@@ -19,6 +19,7 @@ import (
 
 	"imageserver/api"
 	"imageserver/api/access"
+	"imageserver/api/batchlog"
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/strip"
 	"imageserver/api/listen"
@@ -104,11 +105,24 @@ const otherMemory = 128 << 20
 // LimitMemory gives the garbage collector a limit that follows from the flags. Without a
 // limit the heap grows to twice the memory in use, and resizing one picture can take half
 // a gigabyte. If the operator has set GOMEMLIMIT, Go already uses that limit.
-func (s *Server) LimitMemory() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(s.UploadMemory) + int64(s.ResizeMemory) + otherMemory)
+//
+// LimitMemory also makes garbage collections rarer. The heap of the server is small, so Go
+// would collect it twenty times a second under load. The caller must keep the returned bytes
+// until the server ends. They count as a part of the heap, so the next collection begins
+// after at least so many new bytes. Nothing is ever written to these bytes, so the system
+// gives them no memory. If the operator has set GOGC, the result is nil.
+func (s *Server) LimitMemory() (reserve []byte) {
+	if os.Getenv("GOGC") == "" {
+		reserve = make([]byte, heapReserve)
 	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(int64(s.UploadMemory) + int64(s.ResizeMemory) + otherMemory + int64(len(reserve)))
+	}
+	return reserve
 }
+
+// heapReserve is the length of the result of LimitMemory.
+const heapReserve = 32 << 20
 
 // guarded reports whether the operator has decided who may upload and change images, with
 // --token or --open.
@@ -196,11 +210,17 @@ func WebAddress(u *url.URL) bool {
 }
 
 // Logger returns a logger that writes text on a terminal and JSON elsewhere, unless
-// --log names a format.
-func (s *Server) Logger(w io.Writer) *slog.Logger {
+// --log names a format. On a terminal, each line appears at once. Elsewhere, lines are
+// written together; call flush before the process ends.
+func (s *Server) Logger(w io.Writer) (log *slog.Logger, flush func()) {
 	_, terminal := printable.Terminal(w)
-	if s.Log == "text" || s.Log == "auto" && terminal {
-		return slog.New(slog.NewTextHandler(w, nil))
+	lines := batchlog.NewWriter(w)
+	if !terminal {
+		w = lines
 	}
-	return slog.New(slog.NewJSONHandler(w, nil))
+	var h slog.Handler = slog.NewJSONHandler(w, nil)
+	if s.Log == "text" || s.Log == "auto" && terminal {
+		h = slog.NewTextHandler(w, nil)
+	}
+	return slog.New(batchlog.Handler(h, lines)), func() { _ = lines.Flush() }
 }
