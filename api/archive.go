@@ -45,7 +45,7 @@ func (s *Server) sendArchive(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &archiveWriter{w: c.Response(), room: transport.Room(c.Response().Writer)}
+	w := &archiveWriter{w: c.Response(), to: transport.Receiver(c.Response().Writer)}
 	err = writeArchive(w, entries, files)
 	switch {
 	case err == nil || w.gone != nil:
@@ -155,13 +155,13 @@ func (f archiveFile) Room(most int) (int, error) { return f.archive.Room(most) }
 // of the store.
 type archiveWriter struct {
 	w    io.Writer
-	room func(most int) (int, error) // of the connection; see transport.Room
-	gone error                       // what the connection said
+	to   db.Receiver // the connection
+	gone error       // what the connection said
 }
 
 // Room waits for the connection; see db.Receiver.
 func (w *archiveWriter) Room(most int) (int, error) {
-	n, err := w.room(most)
+	n, err := w.to.Room(most)
 	if err != nil {
 		w.gone = fmt.Errorf("send archive: %w", err)
 	}

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,7 +14,14 @@ import (
 
 // etag returns the entity tag of an image (RFC 9110 section 8.8.3). It is strong,
 // because equal digests mean equal bytes.
-func etag(img db.Image) string { return `"` + img.SHA256.String() + `"` }
+func etag(img db.Image) string { return string(appendETag(make([]byte, 0, etagSize), img)) }
+
+// etagSize is the length of an entity tag, in bytes.
+const etagSize = 2*sha256.Size + 2
+
+func appendETag(b []byte, img db.Image) []byte {
+	return append(hex.AppendEncode(append(b, '"'), img.SHA256[:]), '"')
+}
 
 // precondition reads If-Match and If-None-Match of a request that changes an image
 // (RFC 9110 section 13.1). It returns nil if both are missing.

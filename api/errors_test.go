@@ -280,7 +280,9 @@ func (b *damagedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *damagedBody) WriteTo(w io.Writer) (int64, error) {
+func (b *damagedBody) WriteTo(w io.Writer) (int64, error) { return b.WriteN(w, b.good) }
+
+func (b *damagedBody) WriteN(w io.Writer, _ int64) (int64, error) {
 	n, err := io.CopyN(w, b.Body, b.good)
 	if err == nil {
 		err = errChunk

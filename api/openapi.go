@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/json"
+	"io"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -57,3 +58,7 @@ func (s *Server) sendJSON(c echo.Context, name string, text []byte, want imageQu
 type memoryBody struct{ *bytes.Reader }
 
 func (memoryBody) Close() error { return nil }
+
+func (b memoryBody) WriteN(w io.Writer, n int64) (int64, error) {
+	return io.CopyN(struct{ io.Writer }{w}, b, min(n, int64(b.Len()))) // without ReadFrom of w, which would call WriteN
+}

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -21,8 +23,7 @@ import (
 // setImageHeader sets the header fields that describe an image. sendJSON also calls
 // it, for JSON that the server made, with an img that has no upload time.
 func setImageHeader(h http.Header, img db.Image, want imageQuery) {
-	h.Set(echo.HeaderContentType, img.ContentType)
-	h.Set("ETag", etag(img))
+	setDescription(h, img)
 	switch {
 	case want.version == "":
 	case img.Expires.IsZero():
@@ -40,6 +41,21 @@ func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	}
 }
 
+// setDescription sets four fields. It allocates their texts together, because every
+// response needs them. http.ServeContent sets two of them again, to the same values.
+func setDescription(h http.Header, img db.Image) {
+	text := appendETag(make([]byte, 0, 128), img)
+	text = strconv.AppendInt(text, img.Size, 10)
+	digits := len(text)
+	text = img.Uploaded.UTC().AppendFormat(text, http.TimeFormat)
+	all := string(text)
+	values := &[4]string{img.ContentType, all[:etagSize], all[etagSize:digits], all[digits:]}
+	h["Content-Type"], h["Etag"], h["Content-Length"] = values[0:1:1], values[1:2:2], values[2:3:3]
+	if !img.Uploaded.IsZero() {
+		h["Last-Modified"] = values[3:4:4]
+	}
+}
+
 // send responds with http.ServeContent. Unlike ServeContent, it writes no errors: it
 // returns them, and writeError writes them as JSON. If a request asks for several ranges,
 // send sends the whole image. On error it removes all header fields of the image.
@@ -48,8 +64,14 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	h := c.Response().Header()
 	setImageHeader(h, img, want)
 	oneRange(r.Header, img.Size)
-	w := sender{w: c.Response(), room: transport.Room(c.Response().Writer)}
-	http.ServeContent(&w, r, "", img.Uploaded, body)
+	w := senders.Get().(*sender)
+	defer w.done()
+	*w = sender{w: c.Response(), to: transport.Receiver(c.Response().Writer)}
+	if unconditional(r.Header) {
+		w.whole(r.Method, body)
+	} else {
+		http.ServeContent(w, r, "", img.Uploaded, body)
+	}
 	if w.damage == nil && w.status < 400 {
 		w.commit()
 		return w.gone
@@ -91,10 +113,18 @@ func oneRange(h http.Header, size int64) {
 // damaged there.
 type sender struct {
 	w      *echo.Response
-	room   func(most int) (int, error) // of the connection; see transport.Room
+	to     db.DirectReceiver // the connection
 	status int
 	damage error // of the store
 	gone   error // of the client's connection
+}
+
+var senders = sync.Pool{New: func() any { return new(sender) }}
+
+// done gives the sender back. Nothing uses it after the response.
+func (s *sender) done() {
+	*s = sender{}
+	senders.Put(s)
 }
 
 func (s *sender) Header() http.Header  { return s.w.Header() }
@@ -120,58 +150,64 @@ func (s *sender) Write(p []byte) (int, error) {
 }
 
 // Room waits for the connection; see db.Receiver.
-func (s *sender) Room(most int) (int, error) {
-	n, err := s.room(most)
+func (s *sender) Room(limit int) (int, error) {
+	n, err := s.to.Room(limit)
 	if err != nil {
 		s.gone = fmt.Errorf("send image: %w", err)
 	}
 	return n, err
 }
 
-// ReadFrom is called by io.CopyN in ServeContent. It sends the image directly from the
-// buffers in which it was verified. An error that does not come from the client's
-// connection comes from the store.
+// WriteNow gives verified bytes to the connection; see db.DirectReceiver.
+func (s *sender) WriteNow(buffers [][]byte) (int, error) {
+	s.commit()
+	n, err := s.to.WriteNow(buffers)
+	s.w.Size += int64(n)
+	// EFAULT means that the kernel could not read the buffers: a fault of the store.
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EFAULT) {
+		s.gone = fmt.Errorf("send image: %w", err)
+	}
+	return n, err
+}
+
+// ReadFrom is called by io.CopyN in ServeContent. It sends the image directly from where it
+// was verified. An error that does not come from the client's connection comes from the
+// store.
 func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
-	part := &partWriter{w: s, left: math.MaxInt64}
+	limit := int64(math.MaxInt64)
 	if l, ok := r.(*io.LimitedReader); ok {
-		r, part.left = l.R, l.N
+		r, limit = l.R, l.N
 	}
-	n, err = r.(io.WriterTo).WriteTo(part) // the db.Body that ServeContent was given
-	if part.left == 0 && errors.Is(err, errPartEnd) {
-		err = nil
-	}
+	n, err = r.(db.Body).WriteN(s, limit) // the Body that ServeContent was given
 	if s.gone == nil {
 		s.damage = err
 	}
 	return n, err
 }
 
-// partWriter writes a limited number of bytes. It is a db.Receiver.
-type partWriter struct {
-	w    db.Receiver
-	left int64 // bytes
-}
-
-// errPartEnd is the error of a write beyond the limit of a partWriter.
-var errPartEnd = errors.New("write beyond the end of the part")
-
-func (p *partWriter) Room(most int) (int, error) {
-	most = int(min(int64(most), p.left))
-	if most == 0 {
-		return 0, nil
+// unconditional reports whether a request asks for a whole image without conditions, as
+// most do.
+func unconditional(h http.Header) bool {
+	for _, name := range []string{"If-None-Match", "If-Modified-Since", "Range", "If-Match", "If-Unmodified-Since"} {
+		if _, found := h[name]; found {
+			return false
+		}
 	}
-	return p.w.Room(most)
+	return true
 }
 
-func (p *partWriter) Write(b []byte) (n int, err error) {
-	taken := b[:min(int64(len(b)), p.left)]
-	n, err = p.w.Write(taken)
-	p.left -= int64(n)
-	if err == nil && len(taken) < len(b) {
-		err = errPartEnd
+// whole responds with the whole image, as http.ServeContent does to such a request, but
+// needs fewer allocations.
+func (s *sender) whole(method string, body db.Body) {
+	s.Header()["Accept-Ranges"] = acceptRanges
+	s.status = http.StatusOK
+	if method != http.MethodHead {
+		_, _ = s.ReadFrom(body) // s has the error
 	}
-	return n, err
 }
+
+// acceptRanges is shared by all responses, so no code may change it.
+var acceptRanges = []string{"bytes"}
 
 // attachment returns a Content-Disposition (RFC 6266) with the name in ASCII, for clients
 // such as curl -OJ. If the name is not ASCII, it also has the name in UTF-8 (RFC 8187).

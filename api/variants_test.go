@@ -376,7 +376,7 @@ func (b *spoiltBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *spoiltBody) WriteTo(w io.Writer) (int64, error) {
+func (b *spoiltBody) WriteN(w io.Writer, _ int64) (int64, error) {
 	n, err := io.CopyN(w, b.Body, b.left)
 	return n, errors.Join(err, db.ErrDamaged)
 }

@@ -47,9 +47,13 @@ func ParseDigest(s string) (d Digest, err error) {
 
 // Body reads the content of an image. Its WriteTo writes the bytes that are not yet
 // read. WriteTo writes them directly from the buffers of the store, without another
-// buffer.
+// buffer. If the writer is a [Receiver] or a [DirectReceiver], WriteTo uses its methods.
 type Body interface {
 	io.ReadSeekCloser
 	io.ReaderAt
 	io.WriterTo
+
+	// WriteN does the same as WriteTo, but writes at most n bytes. The engine reads
+	// only the bytes that it needs for them.
+	WriteN(w io.Writer, n int64) (int64, error)
 }

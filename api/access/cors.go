@@ -19,11 +19,16 @@ func (p *Policy) CORS() echo.MiddlewareFunc {
 	}
 	ordinary, withKey := p.corsOf(methods), p.corsOf(keyed)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		plain, key := ordinary(next), withKey(next)
+		byPage, byPageWithKey := ordinary(next), withKey(next)
 		return func(c echo.Context) error {
-			next := plain
-			if p.o.Keyed(c.Request().URL.Path) {
-				next = key
+			r := c.Request()
+			if len(r.Header["Origin"]) == 0 && r.Method != http.MethodOptions && !p.skipCORS(c) {
+				c.Response().Header()[echo.HeaderVary] = varyOrigin
+				return next(c)
+			}
+			next := byPage
+			if p.o.Keyed(r.URL.Path) {
+				next = byPageWithKey
 			}
 			// With this header a browser asks whether a public page may send requests
 			// to a private address (Private Network Access).
@@ -35,12 +40,19 @@ func (p *Policy) CORS() echo.MiddlewareFunc {
 	}
 }
 
+// varyOrigin is the only field that CORS sets if no page sends the request. All such
+// responses share it, so no code may change it.
+var varyOrigin = []string{"Origin"}
+
+// skipCORS reports whether pages of other origins may not read the response.
+func (p *Policy) skipCORS(c echo.Context) bool {
+	return len(p.o.CORSOrigins) == 0 || p.o.Token == "" && !p.o.Shared(c.Request().URL.Path)
+}
+
 // corsOf returns the middleware for these methods.
 func (p *Policy) corsOf(methods []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
-		Skipper: func(c echo.Context) bool {
-			return len(p.o.CORSOrigins) == 0 || p.o.Token == "" && !p.o.Shared(c.Request().URL.Path)
-		},
+		Skipper:       p.skipCORS,
 		AllowOrigins:  p.o.CORSOrigins,
 		AllowMethods:  methods,
 		ExposeHeaders: []string{"Location", "ETag", "Link", "Retry-After", "Content-Disposition", "Content-Range", "X-Result-Width", "X-Result-Height"},

@@ -56,7 +56,7 @@ func (l gatherListener) Accept() (net.Conn, error) {
 	}
 	limitUnsent(raw)
 	g := &gatherConn{socket: s, raw: raw}
-	g.ask = g.askRoom
+	g.ask, g.send = g.askRoom, g.sendVector
 	return g, nil
 }
 
@@ -81,15 +81,22 @@ const gatherMax = 4 << 10
 type gatherConn struct {
 	socket
 	raw       syscall.RawConn
-	ask       func(fd uintptr) bool // askRoom; stored, because creating it for each call allocates memory
+	ask, send func(fd uintptr) bool // askRoom and sendVector; stored, because creating them for each call allocates memory
 	most      int                   // what askRoom asks for
 	free      int                   // and what it found
 	kernel    socketRoom
+	full      bool        // the last sendVector could not send everything
 	waiting   atomic.Bool // room waits
 	gathering bool
 	held      int // bytes in buf
 	buf       [gatherMax]byte
 	both      [2][]byte
+
+	writer pacedWriter // of the request in progress; HTTP/1.1 has one at a time
+
+	vector  vector // what sendVector sends
+	sent    int    // and how many bytes it sent
+	sendErr error
 }
 
 // SmallRoom is the least room that a connection reports, in bytes, if the caller asks for
@@ -100,7 +107,7 @@ const SmallRoom = 32 << 10
 // once. The result is from SmallRoom to `most`, which must be larger than SmallRoom. The
 // write deadline of the connection ends the wait.
 func (c *gatherConn) room(most int) (int, error) {
-	c.most = most
+	c.most, c.kernel.full, c.full = most, c.full, false
 	c.waiting.Store(true)
 	err := c.raw.Write(c.ask)
 	c.waiting.Store(false)

@@ -64,30 +64,50 @@ func Pace(stall time.Duration, client func(echo.Context) string) echo.Middleware
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, w := c.Request(), c.Response()
-			control := http.NewResponseController(w.Writer)
-			paced := &pacedWriter{w.Writer, control, stall, gatherer(r.Context()), carrier(r.Context())}
+			paced := new(pacedWriter)
+			conn := gatherer(r.Context())
+			if conn != nil {
+				paced = &conn.writer
+			}
+			*paced = pacedWriter{w.Writer, deadlines(w.Writer), stall, conn, carrier(r.Context())}
 			step := int64(stride)
 			w.Writer = paced
 			if r.ProtoMajor > 1 {
 				w.Writer, step = streamWriter{paced}, streamStride
 			}
 			if r.Body != http.NoBody {
-				body := &pacedBody{ReadCloser: r.Body, control: control, stall: stall, stride: step, size: r.ContentLength, client: func() string { return client(c) }, began: time.Now()}
+				body := &pacedBody{ReadCloser: r.Body, control: paced.control, stall: stall, stride: step, size: r.ContentLength, client: func() string { return client(c) }, began: time.Now()}
 				body.extend() // net/http reads the body that a handler does not read
 				r.Body = body
 				// Before net/http flushes a buffered response it reads
 				// the rest of the body, until the read deadline. The
 				// write deadline must allow for that.
-				defer func() { _ = control.SetWriteDeadline(time.Now().Add(2 * stall)) }()
+				defer func() { _ = paced.control.SetWriteDeadline(time.Now().Add(2 * stall)) }()
 			}
 			return next(c)
 		}
 	}
 }
 
+// control sets the deadlines of a connection or of a stream, as http.ResponseController
+// does.
+type control interface {
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+}
+
+// deadlines returns the control of a response. http.NewResponseController would need an
+// allocation for each request.
+func deadlines(w http.ResponseWriter) control {
+	if c, ok := w.(control); ok { // the writers of net/http
+		return c
+	}
+	return http.NewResponseController(w)
+}
+
 type pacedWriter struct {
 	http.ResponseWriter
-	control *http.ResponseController
+	control control
 	stall   time.Duration
 	conn    *gatherConn // gathers what is written; nil where there is none
 	carrier *gatherConn // says how much it takes; nil where there is none
@@ -109,15 +129,6 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Room waits for the client to take bytes; see db.Receiver.
-func (w *pacedWriter) Room(most int) (int, error) {
-	if w.carrier == nil || most <= SmallRoom {
-		return most, nil
-	}
-	_ = w.control.SetWriteDeadline(time.Now().Add(w.stall))
-	return w.carrier.room(most)
-}
-
 // streamWriter moves the deadline on with each frame.
 type streamWriter struct{ *pacedWriter }
 
@@ -132,14 +143,10 @@ func (w streamWriter) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Room returns the size of a frame: streams share a connection, so the room of the
-// connection is not that of a stream.
-func (w streamWriter) Room(most int) (int, error) { return min(most, streamStride), nil }
-
 // pacedBody is the body of a request. It is the db.Sender of what is uploaded.
 type pacedBody struct {
 	io.ReadCloser
-	control *http.ResponseController
+	control control
 	stall   time.Duration
 	stride  int64
 	size    int64 // as announced, -1 when it was not
@@ -168,21 +175,6 @@ func BytesRead(r *http.Request) int64 {
 		return b.read
 	}
 	return 0
-}
-
-// Room returns the Room method of the writer that paces a response; see db.Receiver. A
-// response that is not paced has room for everything.
-func Room(w http.ResponseWriter) func(most int) (int, error) {
-	for {
-		switch v := w.(type) {
-		case db.Receiver:
-			return v.Room
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = v.Unwrap()
-		default:
-			return func(most int) (int, error) { return most, nil }
-		}
-	}
 }
 
 var errGaveWay = refusal.Because(os.ErrDeadlineExceeded, http.StatusRequestTimeout, "too_slow", "The upload stalled while others were waiting. Send it again.")

@@ -5,12 +5,16 @@ import "golang.org/x/sys/unix"
 // socketRoom asks a socket how many bytes it takes without blocking. See tcp(7) and
 // unix(7) for the ioctls.
 type socketRoom struct {
-	size int // the last known SO_SNDBUF; the kernel can increase it
+	size int  // the last known SO_SNDBUF; the kernel can increase it
+	full bool // the socket has just refused bytes
 }
 
 // of returns the room for at most `most` bytes: at least SmallRoom if the socket is
 // writable, otherwise 0.
 func (r *socketRoom) of(fd, most int) int {
+	if r.full {
+		return r.ifWritable(fd, most)
+	}
 	unsentNow, err := unix.IoctlGetInt(fd, unix.SIOCOUTQNSD)
 	if err != nil { // not TCP
 		unsentNow, _ = unix.IoctlGetInt(fd, unix.SIOCOUTQ)
@@ -21,6 +25,11 @@ func (r *socketRoom) of(fd, most int) int {
 	if free := r.beside(unsentNow); free >= min(most, SmallRoom) {
 		return min(free, most)
 	}
+	return r.ifWritable(fd, most)
+}
+
+// ifWritable returns a small room if the socket is writable, otherwise 0.
+func (r *socketRoom) ifWritable(fd, most int) int {
 	ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 	if n, err := unix.Poll(ready, 0); n == 0 && err == nil {
 		return 0 // after this poll the kernel wakes the goroutine when there is room

@@ -150,20 +150,23 @@ var (
 	smallPiecePool = sync.Pool{New: func() any { b := make([]byte, smallPiece); return &b }}
 )
 
-// WriteTo writes from a buffer, so that a variant which is taken back does not stay in memory
+// WriteTo writes the unread bytes; see WriteN.
+func (b *lentBody) WriteTo(w io.Writer) (int64, error) { return b.WriteN(w, b.Size()) }
+
+// WriteN writes from a buffer, so that a variant which is taken back does not stay in memory
 // while a slow client receives a part of it.
-func (b *lentBody) WriteTo(w io.Writer) (n int64, err error) {
+func (b *lentBody) WriteN(w io.Writer, limit int64) (n int64, err error) {
 	receiver, _ := w.(db.Receiver)
 	for {
 		off, _ := b.Seek(0, io.SeekCurrent)
-		most := int(min(pieceSize, b.Size()-off))
-		if receiver != nil && most > 0 {
+		most := int(min(pieceSize, b.Size()-off, limit-n))
+		if most <= 0 {
+			return n, nil
+		}
+		if receiver != nil {
 			if most, err = receiver.Room(most); err != nil {
 				return n, err
 			}
-		}
-		if most <= 0 {
-			return n, nil
 		}
 		k, err := b.writePiece(w, off, most)
 		_, _ = b.Seek(int64(k), io.SeekCurrent)

@@ -15,10 +15,11 @@
 // # Concurrency
 //
 // One goroutine writes: the committer (commit.go). While it commits, new changes arrive
-// and wait. Its next commit has all of these changes. Readers use a short transaction
-// for each chunk, and have no transaction open while they wait for a client. The
-// reason: as long as a transaction is open, bbolt cannot use pages again that were
-// freed after the transaction began.
+// and wait. Its next commit has all of these changes. Readers use short transactions, and
+// have no transaction open while they wait for a client. The reason: as long as a
+// transaction is open, bbolt cannot use pages again that were freed after the transaction
+// began. A reader remembers where the chunks of a blob are in the memory map (found.go).
+// While the blob is pinned, they stay there, so the reader needs no further transaction.
 //
 // An expired image is never returned, even before it is deleted, because its record
 // says when it expires. The sweeper (sweep.go) sleeps until the next image expires. It
@@ -102,6 +103,8 @@ type Store struct {
 	committer
 	lastBlob atomic.Uint64 // the highest id that a blob has had
 	pins     pins
+	lookups  lookups
+	mapped   mapped
 	memory   *receive.Memory
 	sweep    sweeper
 
@@ -143,7 +146,7 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{
 		db:        bdb,
 		path:      path,
-		file:      file,
+		file:      file.File,
 		pageSize:  int64(bdb.Info().PageSize),
 		committed: o.Committed,
 		fatal:     o.Fatal,
@@ -152,14 +155,15 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
-		datafile.Unlock(file) // not bdb.Close: after a panic it may wait forever for a lock
+		datafile.Unlock(file.File) // not bdb.Close: after a panic it may wait forever for a lock
 		file.Close()
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
-	s.head = datafile.MapHead(file, 2*bdb.Info().PageSize)
+	s.head = datafile.MapHead(file.File, 2*bdb.Info().PageSize)
 	removeSpooled(path)
 	s.memory = receive.NewMemory(o.UploadMemory, o.UploadWait, layout.ChunkSize)
 	s.pins.init()
+	s.mapped.size = file.MapSize
 	s.startCommitter()
 	s.startSweeper()
 	return s, nil
@@ -189,6 +193,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.stopCommitter()
 		s.sweep.stop()
+		s.mapped.leave()
 		s.head.Unmap()
 		if s.space.tight && s.named() == nil {
 			// Write the list of free pages, so that the next Open is quick. If the disk

@@ -195,6 +195,7 @@ func (s *Store) commit(group []*change) error {
 	if !todo {
 		return nil
 	}
+	s.mapped.grow(tx.Size())
 	id, before := uint64(tx.ID()), s.head.TxIDs()
 	err = s.finish(tx)
 	if err == nil {

@@ -64,6 +64,11 @@ func TestDamage(t *testing.T) {
 		if !bytes.Equal(got.Bytes(), damaged[:from*layout.ChunkSize]) {
 			t.Errorf("%d bytes before the damage, want the %d good ones", got.Len(), from*layout.ChunkSize)
 		}
+		w := newDirect()
+		n, err := body.WriteN(w, int64(len(damaged))) // from the damage on
+		if !errors.Is(err, db.ErrDamaged) || !strings.Contains(err.Error(), "damaged.png") || n != 0 {
+			t.Errorf("to a direct receiver: %d bytes and error %v, want none and ErrDamaged with the name", n, err)
+		}
 		if !bytes.Equal(mustRead(t, s, "sound.png"), sound) {
 			t.Error("the other image changed")
 		}

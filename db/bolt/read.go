@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -34,35 +35,53 @@ func (s *Store) Get(_ context.Context, name string) (db.Image, db.Body, error) {
 	if err != nil {
 		return db.Image{}, nil, err
 	}
-	r, err := s.findPinned(func(tx *bbolt.Tx) (*layout.Record, error) { return s.findImage(tx, name) })
+	f, err := s.findPinned(lookupKey{key: name})
 	if err != nil {
 		return db.Image{}, nil, err
 	}
-	return r.Image, s.openBlob(r), nil
+	return f.record.Image, s.openBlob(f), nil
 }
 
-// findPinned returns the record that `find` returns, and pins the blob of the record;
-// see pins. If a commit is deleting this blob, findPinned waits for the commit and
-// calls `find` again.
-func (s *Store) findPinned(find func(*bbolt.Tx) (*layout.Record, error)) (r *layout.Record, err error) {
+// findPinned returns the record with this key, and pins its blob; see pins. If a commit is
+// deleting the blob, findPinned waits for the commit and looks the record up again.
+func (s *Store) findPinned(key lookupKey) (*found, error) {
 	for {
-		var wait <-chan struct{}
 		s.pins.lookup.RLock()
-		err := s.view(func(tx *bbolt.Tx) (err error) {
-			if r, err = find(tx); err == nil {
-				wait = s.pins.pin(r.Blob)
-			}
-			return err
-		})
+		f, err := s.find(key)
+		var wait <-chan struct{}
+		if err == nil {
+			wait = s.pins.pin(f.record.Blob)
+		}
 		s.pins.lookup.RUnlock()
-		switch {
-		case err != nil:
-			return nil, err
-		case wait == nil:
-			return r, nil
+		if err != nil || wait == nil {
+			return f, err
 		}
 		<-wait
 	}
+}
+
+// find returns the record with this key and remembers it until the next commit.
+func (s *Store) find(key lookupKey) (*found, error) {
+	if f := s.lookups.get(key, s.lastTx.Load()); f != nil && !s.closed.Load() && !s.expired(f.record) {
+		return f, nil
+	}
+	f := new(found)
+	err := s.view(func(tx *bbolt.Tx) (err error) {
+		if key.variant {
+			f.record, err = findVariant(tx, []byte(key.key))
+		} else {
+			f.record, err = s.findImage(tx, key.key)
+		}
+		if err != nil {
+			return err
+		}
+		if f.record.Size <= int64(f.record.ChunkSize) { // most images: find the only chunk in the same transaction
+			_ = f.fill(tx, f.places(0, int(min(1, f.record.Size))), 0) // if it is missing, the read returns the error
+		}
+		s.lookups.put(key, uint64(tx.ID()), f)
+		return nil
+	})
+	return f, err
 }
 
 // findImage returns the record of the image with this name, or db.ErrNotFound.
@@ -98,28 +117,33 @@ func poolFor(n int) *sync.Pool {
 // putChunk gives a buffer back to its pool.
 func putChunk(c *chunk.Chunk) { poolFor(c.BufferSize() - chunk.ChecksumSize).Put(c) }
 
-// blob reads one blob. It has pinned the blob. It is a chunk.Source.
+// blob reads one blob. It has pinned the blob. It is a chunk.DirectSource.
 type blob struct {
-	body   chunk.Body
-	s      *Store
-	record *layout.Record
-	parts  *chunk.Parts // nil before the first part
+	body chunk.Body
+	s    *Store
+	*found
+	parts *chunk.Parts // nil before the first part
 }
 
 // openBlob returns the Body of the blob of a record. The caller must have pinned the
 // blob. When the Body is closed, the pin is removed.
-func (s *Store) openBlob(r *layout.Record) *chunk.Body {
-	b := &blob{s: s, record: r}
-	b.body = chunk.NewBody(b, r.Size, r.ChunkSize)
+func (s *Store) openBlob(f *found) *chunk.Body {
+	b := &blob{s: s, found: f}
+	b.body = chunk.NewBody(b, f.record.Size, f.record.ChunkSize)
 	return &b.body
 }
 
 func (b *blob) ReadChunk(number, size int) (*chunk.Chunk, error) {
 	c, err := b.s.readChunk(b.record.Blob, number, size)
+	return c, b.named(err)
+}
+
+// named adds the name of the image to an error.
+func (b *blob) named(err error) error {
 	if err != nil {
-		return nil, fmt.Errorf("image %q: %w", b.record.Name, err)
+		err = fmt.Errorf("image %q: %w", b.record.Name, err)
 	}
-	return c, nil
+	return err
 }
 
 func (b *blob) ReadPart(number, size, from, end int) (*chunk.Chunk, error) {
@@ -127,10 +151,23 @@ func (b *blob) ReadPart(number, size, from, end int) (*chunk.Chunk, error) {
 		b.parts = new(chunk.Parts)
 	}
 	c, err := b.s.readPart(b.record.Blob, number, size, from, end, b.parts)
+	return c, b.named(err)
+}
+
+// WriteNow writes from the memory map; see chunk.DirectSource.
+func (b *blob) WriteNow(w db.DirectReceiver, from, end int64) (n int, err error) {
+	size := int64(b.record.ChunkSize)
+	first := int(from / size)
+	sealed, err := b.locate(b.s, first, int((end+size-1)/size))
 	if err != nil {
-		return nil, fmt.Errorf("image %q: %w", b.record.Name, err)
+		return 0, b.named(err)
 	}
-	return c, nil
+	if !b.s.mapped.enter() {
+		return 0, errors.ErrUnsupported
+	}
+	defer b.s.mapped.exit()
+	n, err = b.writeVerified(w, sealed, first, from, end)
+	return n, b.named(err)
 }
 
 func (b *blob) PutChunk(c *chunk.Chunk) { putChunk(c) }

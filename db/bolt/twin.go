@@ -28,7 +28,7 @@ func (s *Store) damagedTwin(sum db.Digest) (blob uint64, err error) {
 	if twin == nil || err != nil {
 		return 0, err
 	}
-	b := s.openBlob(twin)
+	b := s.openBlob(&found{record: twin})
 	defer b.Close()
 	h := sha256.New()
 	_, err = b.WriteTo(h)

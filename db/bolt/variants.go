@@ -57,13 +57,13 @@ func (s *Store) GetVariant(_ context.Context, source db.Digest, key string) (db.
 		return db.Image{}, nil, err
 	}
 	k := layout.VariantKey(source, key)
-	r, err := s.findPinned(func(tx *bbolt.Tx) (*layout.Record, error) { return findVariant(tx, k) })
+	f, err := s.findPinned(lookupKey{variant: true, key: string(k)})
 	if err != nil {
 		return db.Image{}, nil, err
 	}
-	img := r.Image
+	img := f.record.Image
 	img.Name = ""
-	return img, s.openBlob(r), nil
+	return img, s.openBlob(f), nil
 }
 
 // findVariant returns the record with the key k in the bucket of variants, or

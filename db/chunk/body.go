@@ -29,6 +29,16 @@ type Source interface {
 	Done()
 }
 
+// DirectSource is a Source that has its chunks in memory, for example in a memory map.
+type DirectSource interface {
+	Source
+
+	// WriteNow verifies the bytes from offset `from` to offset `end` of the content, and
+	// calls w.WriteNow with them. It returns the results of w.WriteNow. If the bytes
+	// cannot be used where they are, the error is errors.ErrUnsupported.
+	WriteNow(w db.DirectReceiver, from, end int64) (int, error)
+}
+
 // Body is a db.Body that reads the chunks of a Source. It has at most one chunk in
 // memory. Before its first use it has no chunk in memory.
 type Body struct {
@@ -114,43 +124,88 @@ func (b *Body) ReadAt(p []byte, off int64) (n int, err error) {
 	})
 }
 
-// WriteTo writes the unread bytes, one chunk at a time. While WriteTo waits for a
-// db.Receiver, b has no buffer. If a receiver can take only a few bytes, WriteTo writes
-// parts of a chunk.
-func (b *Body) WriteTo(w io.Writer) (n int64, err error) {
-	receiver, _ := w.(db.Receiver)
+// WriteTo writes the unread bytes; see WriteN.
+func (b *Body) WriteTo(w io.Writer) (int64, error) { return b.WriteN(w, b.size) }
+
+// WriteN writes at most `limit` of the unread bytes. If the source and the writer allow it,
+// the writer gets them where the source has them. Otherwise WriteN copies one chunk at a
+// time. While WriteN waits for a db.Receiver, b has no buffer. If a receiver can take only
+// a few bytes, WriteN writes parts of a chunk.
+func (b *Body) WriteN(w io.Writer, limit int64) (n int64, err error) {
 	b.drop()
-	for b.off < b.size {
-		number, from := int(b.off/int64(b.chunkSize)), int(b.off%int64(b.chunkSize))
-		size := b.sizeOf(number)
-		end := size
-		if receiver != nil {
-			room, err := receiver.Room(size - from)
-			if err != nil || room == 0 {
-				return n, err
-			}
-			end = partEnd(from, room, size)
-		}
-		k, err := b.writePart(w, number, size, from, end)
-		n, b.off = n+int64(k), b.off+int64(k)
-		if err != nil {
-			return n, err
+	end := b.off + max(0, min(limit, b.size-b.off))
+	begin := b.off
+	if to, ok := w.(db.DirectReceiver); ok {
+		err := b.writeDirect(to, end)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return b.off - begin, err
 		}
 	}
-	return n, nil
+	receiver, _ := w.(db.Receiver)
+	for b.off < end {
+		if err := b.writePart(w, receiver, end); err != nil {
+			return b.off - begin, err
+		}
+	}
+	return b.off - begin, nil
 }
 
-// writePart writes the bytes from offset `from` to offset `end` of a chunk.
-func (b *Body) writePart(w io.Writer, number, size, from, end int) (int, error) {
-	if err := b.usable(); err != nil {
-		return 0, err
+// directChunks is how many chunks a receiver gets at once, if it has room: with chunks of
+// 128 KiB, it gets 1 MiB with one system call.
+const directChunks = 8
+
+// writeDirect writes up to the offset `end` of the content, without a copy.
+func (b *Body) writeDirect(w db.DirectReceiver, end int64) error {
+	source, ok := b.source.(DirectSource)
+	if !ok {
+		return errors.ErrUnsupported
 	}
-	c, err := b.readPart(number, size, from, end)
+	next := (b.off/int64(b.chunkSize) + directChunks) * int64(b.chunkSize)
+	for b.off < end {
+		if err := b.usable(); err != nil {
+			return err
+		}
+		next = min(next, end)
+		n, err := source.WriteNow(w, b.off, next)
+		b.off += int64(n)
+		if err != nil {
+			return err
+		}
+		most := directChunks * b.chunkSize
+		if b.off < next { // the receiver is full
+			if most, err = w.Room(b.chunkSize); err != nil {
+				return err
+			}
+		}
+		next = b.off + int64(most)
+	}
+	return nil
+}
+
+// writePart writes the next chunk, or a part of it, but nothing after the offset `end` of
+// the content.
+func (b *Body) writePart(w io.Writer, receiver db.Receiver, end int64) error {
+	number, from := int(b.off/int64(b.chunkSize)), int(b.off%int64(b.chunkSize))
+	size := b.sizeOf(number)
+	need := int(min(int64(size-from), end-b.off)) // bytes of this chunk
+	room := need
+	if receiver != nil {
+		var err error
+		if room, err = receiver.Room(need); err != nil {
+			return err
+		}
+	}
+	if err := b.usable(); err != nil {
+		return err
+	}
+	c, err := b.readPart(number, size, from, partEnd(from, room, size))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer b.source.PutChunk(c)
-	return w.Write(c.Data())
+	n, err := w.Write(c.Data()[:min(c.Len(), need)])
+	b.off += int64(n)
+	return err
 }
 
 func (b *Body) readPart(number, size, from, end int) (*Chunk, error) {

@@ -74,8 +74,12 @@ func (c *Chunk) Verify() bool { return c.covers(c.Sealed()) }
 
 // covers reports whether the checksum of the sealed chunk v belongs to the key of c and
 // the bytes of v. It does not use the bytes of c.
-func (c *Chunk) covers(v []byte) bool {
-	return binary.BigEndian.Uint32(v) == Checksum(c.Key[:], v[ChecksumSize:])
+func (c *Chunk) covers(v []byte) bool { return Intact(c.Key[:], v, len(v)-ChecksumSize) }
+
+// Intact reports whether a sealed chunk has `size` bytes, and whether its checksum belongs
+// to the key and the bytes. A sealed chunk is what Sealed returns.
+func Intact(key, sealed []byte, size int) bool {
+	return size >= 0 && len(sealed) == ChecksumSize+size && binary.BigEndian.Uint32(sealed) == Checksum(key, sealed[ChecksumSize:])
 }
 
 func (c *Chunk) checksum() uint32 { return Checksum(c.Key[:], c.Data()) }

@@ -2,8 +2,10 @@ package dbtest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"math"
 	"testing"
 	"testing/iotest"
 
@@ -130,9 +132,30 @@ func testWriteTo(t *testing.T, s db.Store) {
 	}
 }
 
+// testWriteN writes parts of a body, one after the other.
+func testWriteN(t *testing.T, s db.Store) {
+	const size = 300<<10 + 7
+	data := content(1, size)
+	create(t, s, "cat.png", data)
+	body := openBody(t, s, "cat.png")
+	var got bytes.Buffer
+	for _, n := range []int{0, 1, 1000, 128 << 10, 100<<10 + 1} {
+		before := got.Len()
+		if k, err := body.WriteN(&got, int64(n)); k != int64(n) || err != nil {
+			t.Errorf("WriteN of %d bytes: got %d and %v", n, k, err)
+		}
+		wantBytes(t, "WriteN", got.Bytes()[before:], data[before:before+n])
+	}
+	rest := size - got.Len()
+	if k, err := body.WriteN(&got, math.MaxInt64); k != int64(rest) || err != nil {
+		t.Errorf("WriteN of more bytes than are left: got %d and %v, want %d", k, err, rest)
+	}
+	wantBytes(t, "WriteN", got.Bytes(), data)
+}
+
 // testReceiver writes to a receiver whose room changes. Room is how many bytes the
 // receiver can take; see db.Receiver. No write may be larger than the room before it.
-// An error of Room ends WriteTo. A receiver that needs no more bytes also ends WriteTo.
+// An error of Room ends WriteTo.
 func testReceiver(t *testing.T, s db.Store) {
 	const size = 700<<10 + 7
 	data := content(1, size)
@@ -150,20 +173,68 @@ func testReceiver(t *testing.T, s db.Store) {
 		wantBytes(t, "WriteTo a receiver", w.got.Bytes(), data[from:])
 	}
 	body := openBody(t, s, "cat.png")
-	w := &roomy{rooms: []int{100 << 10}, most: 100 << 10}
-	if n, err := body.WriteTo(w); n != int64(w.got.Len()) || n == 0 || err != nil {
-		t.Errorf("WriteTo a receiver that needs no more: got %d and %v, want %d and nil", n, err, w.got.Len())
-	}
-	wantBytes(t, "Read after that", read(t, body, 10), data[w.got.Len():w.got.Len()+10])
-	w.err = io.ErrClosedPipe
+	w := &roomy{rooms: []int{100 << 10}, err: io.ErrClosedPipe}
 	_, err := body.WriteTo(w)
 	wantError(t, "WriteTo a receiver that fails", err, io.ErrClosedPipe)
+}
+
+// testDirectReceiver writes to a receiver that takes a part of the bytes without a wait; see
+// db.DirectReceiver. Between two calls of WriteNow that took only a part, Room must be
+// called. If the receiver supports no WriteNow, it gets the bytes by Write.
+func testDirectReceiver(t *testing.T, s db.Store) {
+	for i, size := range []int{1, 700, 5000, 2<<20 + 7} {
+		name, data := fmt.Sprintf("%d.png", size), content(uint64(i), size)
+		create(t, s, name, data)
+		for _, takes := range []int{1 + size/7, 100 << 10, 1 << 30, 0} { // 0: WriteNow is not supported
+			for _, part := range []struct{ from, n int }{{0, size}, {size / 2, size}, {size / 3, size / 2}} {
+				body := openBody(t, s, name)
+				if _, err := body.Seek(int64(part.from), io.SeekStart); err != nil {
+					t.Fatal(err)
+				}
+				want := data[part.from:min(size, part.from+part.n)]
+				w := &direct{roomy: roomy{rooms: []int{64 << 10}}, takes: takes}
+				if n, err := body.WriteN(w, int64(part.n)); n != int64(len(want)) || err != nil {
+					t.Errorf("WriteN of %d bytes from %d to a receiver that takes %d: got %d and %v", part.n, part.from, takes, n, err)
+				}
+				wantBytes(t, "WriteN to a direct receiver", w.got.Bytes(), want)
+				if w.hasty {
+					t.Errorf("WriteNow was called again without a call of Room")
+				}
+			}
+		}
+	}
+}
+
+// direct is a db.DirectReceiver. After each call of Room, it takes at most `takes` bytes.
+type direct struct {
+	roomy
+	takes int
+	full  bool
+	hasty bool // whether WriteNow was called when it was full
+}
+
+func (d *direct) Room(most int) (int, error) {
+	d.full = false
+	return d.roomy.Room(most)
+}
+
+func (d *direct) WriteNow(buffers [][]byte) (n int, err error) {
+	if d.takes == 0 {
+		return 0, errors.ErrUnsupported
+	}
+	d.hasty = d.hasty || d.full
+	for _, b := range buffers {
+		k := min(len(b), d.takes-n)
+		d.got.Write(b[:k])
+		n += k
+		d.full = d.full || k < len(b)
+	}
+	return n, nil
 }
 
 // roomy is a receiver. It returns its rooms one after the other, and then begins again.
 type roomy struct {
 	rooms []int
-	most  int // if not 0, the receiver needs no more bytes after this number
 	err   error
 
 	turn, room int
@@ -176,7 +247,7 @@ type roomy struct {
 const leastPart = 64 << 10
 
 func (r *roomy) Room(most int) (int, error) {
-	if r.err != nil || r.most > 0 && r.got.Len() >= r.most {
+	if r.err != nil {
 		return 0, r.err
 	}
 	r.room = min(most, r.rooms[r.turn%len(r.rooms)])

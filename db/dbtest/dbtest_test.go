@@ -84,6 +84,8 @@ func TestFaults(t *testing.T) {
 		{"ReadAt moves", "Body/Ranges"},
 		{"WriteTo sends all", "Body/WriteTo"},
 		{"WriteTo does not ask", "Body/Receiver"},
+		{"WriteN has no limit", "Body/WriteN"},
+		{"WriteNow takes everything", "Body/DirectReceiver"},
 		{"seeks before the start", "Body/Seek"},
 		{"reads when closed", "Body/Closed"},
 		{"bodies outlive the store", "Close/Bodies"},

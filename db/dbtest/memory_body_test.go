@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 
 	"imageserver/db"
 )
@@ -57,31 +58,62 @@ func (b *body) ReadAt(p []byte, off int64) (int, error) {
 	return r.ReadAt(p, off)
 }
 
-func (b *body) WriteTo(w io.Writer) (int64, error) {
+func (b *body) WriteTo(w io.Writer) (int64, error) { return b.WriteN(w, math.MaxInt64) }
+
+func (b *body) WriteN(w io.Writer, limit int64) (n int64, err error) {
 	r, err := b.live()
 	if err != nil {
 		return 0, err
 	}
-	if b.store.fault == "WriteTo sends all" {
+	switch b.store.fault {
+	case "WriteTo sends all":
 		r.Seek(0, io.SeekStart)
+	case "WriteN has no limit":
+		limit = math.MaxInt64
 	}
+	limit = min(limit, int64(r.Len()))
+	direct, _ := w.(db.DirectReceiver)
 	receiver, ok := w.(db.Receiver)
 	if !ok || b.store.fault == "WriteTo does not ask" {
-		return r.WriteTo(w)
+		return io.CopyN(w, r, limit)
 	}
-	var n int64
-	for r.Len() > 0 {
-		room, err := receiver.Room(r.Len())
-		if err != nil || room == 0 {
+	for n < limit {
+		k := int64(0)
+		if direct != nil {
+			k, err = b.writeNow(direct, r, limit-n)
+			if errors.Is(err, errors.ErrUnsupported) {
+				direct, err = nil, nil
+			}
+		}
+		if n += k; err != nil || n == limit {
 			return n, err
 		}
-		k, err := io.CopyN(w, r, int64(room))
-		n += k
+		room, err := receiver.Room(int(limit - n))
 		if err != nil {
+			return n, err
+		}
+		if direct != nil {
+			continue
+		}
+		k, err = io.CopyN(w, r, int64(room))
+		if n += k; err != nil {
 			return n, err
 		}
 	}
 	return n, nil
+}
+
+// writeNow gives at most n bytes to w, in two buffers.
+func (b *body) writeNow(w db.DirectReceiver, r *bytes.Reader, n int64) (int64, error) {
+	data := make([]byte, n)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return 0, err
+	}
+	k, err := w.WriteNow([][]byte{data[:n/2], data[n/2:]})
+	if b.store.fault != "WriteNow takes everything" {
+		r.Seek(int64(k)-n, io.SeekCurrent)
+	}
+	return int64(k), err
 }
 
 func (b *body) Seek(offset int64, whence int) (int64, error) {

@@ -103,7 +103,7 @@ func (c *checker) repairInPlace(path string, f *os.File, o RepairOptions) error 
 	r := &repairer{ctx: c.ctx, db: bdb, plan: &c.plan, inspect: o.Inspect}
 	err = r.run(txid)
 	if errors.Is(err, db.ErrDamaged) {
-		datafile.Unlock(file) // not bdb.Close: after a panic, it may wait forever for a lock
+		datafile.Unlock(file.File) // not bdb.Close: after a panic, it may wait forever for a lock
 		return errors.Join(err, file.Close())
 	}
 	return errors.Join(err, bdb.Close())

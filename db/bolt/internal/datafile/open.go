@@ -23,7 +23,7 @@ const LockTimeout = time.Second
 
 // OpenOrCreate opens the bbolt file at path. If there is no file, it creates one, and
 // calls `init` to fill it.
-func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.DB, *os.File, error) {
+func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.DB, *File, error) {
 	if err := look(path); errors.Is(err, fs.ErrNotExist) {
 		if path, err = linkTarget(path); err != nil {
 			return nil, nil, err
@@ -35,6 +35,15 @@ func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.
 		return nil, nil, err
 	}
 	return OpenExisting(path, noSync)
+}
+
+// File is the file that a bbolt.DB has open.
+type File struct {
+	*os.File
+
+	// MapSize is the size of the memory map in bytes, or 0. As long as the file is
+	// smaller, the map stays where it is.
+	MapSize int64
 }
 
 // look returns an error if the file at path cannot be a data file. It does not open the
@@ -115,14 +124,14 @@ func create(path string, init func(*bbolt.DB) error) error {
 // OpenExisting opens an existing file with the largest memory map that the system
 // allows. If a file becomes larger than its memory map, bbolt must map the file again.
 // For that, it waits for all readers and blocks new readers.
-func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *os.File, err error) {
+func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *File, err error) {
 	for _, size := range mapSizes() {
 		bdb, file, err = openBolt(path, size, noSync)
 		if err == nil || !errors.Is(err, errMap) {
 			break
 		}
 	}
-	if err == nil && !isAt(file, path) {
+	if err == nil && !isAt(file.File, path) {
 		// Compact replaced the file while this call waited for the lock.
 		err = bdb.Close()
 		if err == nil {
@@ -179,7 +188,7 @@ func mapSizes() []int {
 
 var errMap = errors.New("cannot be mapped into memory")
 
-func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File, err error) {
+func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *File, err error) {
 	var file *os.File // the file that bbolt opened
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -223,7 +232,7 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *os.File,
 		return nil, nil, err
 	}
 	adviseNormal(bdb.Info().Data, mapSize)
-	return bdb, file, nil
+	return bdb, &File{file, int64(mapSize)}, nil
 }
 
 // ErrInUse means that another process has the data file open.
