@@ -52,6 +52,7 @@ var mayImport = map[string]string{
 	"api/access":            "api/listen api/refusal api/units github.com/labstack/echo/v4 golang.org/x/time net/http",
 	"api/batchlog":          "",
 	"api/e2e":               "",
+	"api/e2e/compare":       "github.com/dustin/go-humanize golang.org/x/net golang.org/x/sys net/http",
 	"api/intake":            "api/imaging/format api/imaging/strip db db/fair github.com/dustin/go-humanize",
 	"api/listen":            "github.com/coreos/go-systemd/v22 golang.org/x/crypto golang.org/x/net net/http",
 	"api/listen/listentest": "",
