@@ -127,10 +127,15 @@ func TestListSteps(t *testing.T) {
 	}
 }
 
-// BenchmarkList reads the first page of 100 from among 100,000 images.
+// BenchmarkList reads the first page of 100 from among 100,000 images, or with -short from
+// among 10,000.
 func BenchmarkList(b *testing.B) {
 	s := newStore(b, Options{})
-	fill(b, s, 100_000)
+	images := 100_000
+	if testing.Short() {
+		images = 10_000
+	}
+	fill(b, s, images)
 	for _, o := range orders {
 		for _, o.Match = range []string{"", "9999"} {
 			b.Run(fmt.Sprintf("sort=%d,reverse=%t,match=%s", o.Sort, o.Reverse, o.Match), func(b *testing.B) {
