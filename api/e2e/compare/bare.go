@@ -23,6 +23,26 @@ const (
 // map[string]http.Header in JSON.
 const headerFile = "headers.json"
 
+// writeHeaders writes headerFile. The bare server makes the Date and the length itself.
+func (s site) writeHeaders() error {
+	all := map[string]http.Header{}
+	for size := range s.samples {
+		name := imageName(size)
+		header := s.headers[name].Clone()
+		if header == nil { // our server is not in the comparison
+			header = http.Header{"Content-Type": {"image/png"}, "Etag": {strconv.Quote(name)}}
+		}
+		header.Del("Date")
+		header.Del("Content-Length")
+		all[name] = header
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(s.dir, headerFile), text, 0o600)
+}
+
 // serveBare serves the images of a folder from memory until it is ended. It has no
 // checks, no log and no metrics: it is what net/http itself costs.
 func serveBare(dir string) error {

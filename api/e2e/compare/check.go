@@ -36,8 +36,8 @@ func (s *server) do(ctx context.Context, method, name, fields string, body []byt
 }
 
 // fill uploads the sample images.
-func (s *server) fill(ctx context.Context, samples map[int][]byte) error {
-	for size, img := range samples {
+func (s *server) fill(ctx context.Context) error {
+	for size, img := range s.samples {
 		if err := s.expect(ctx, "PUT", imageName(size), "", img, http.StatusCreated, nil); err != nil {
 			return err
 		}
@@ -71,18 +71,16 @@ func (s *server) expect(ctx context.Context, method, name, fields string, body [
 	return nil
 }
 
-// check checks that a server responds rightly to what it gets in the jobs of a group. It
-// also reads the ETag of each image.
-func (s *server) check(ctx context.Context, group []job, samples map[int][]byte) error {
-	for _, j := range group {
-		if err := s.checkJob(ctx, j, samples[j.size]); err != nil {
-			return fmt.Errorf("%s: %w", j.title, err)
-		}
+// check checks that a server responds rightly to what it gets in a job. For the job
+// notModified it also reads the ETag.
+func (s *server) check(ctx context.Context, j job) error {
+	if err := s.checkKind(ctx, j, s.samples[j.size]); err != nil {
+		return fmt.Errorf("%s: %w", j.title, err)
 	}
 	return nil
 }
 
-func (s *server) checkJob(ctx context.Context, j job, img []byte) error {
+func (s *server) checkKind(ctx context.Context, j job, img []byte) error {
 	if s.process == nil {
 		return nil // the disk sends nothing
 	}

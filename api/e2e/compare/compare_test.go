@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -25,7 +28,7 @@ func TestMain(m *testing.M) {
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	c := &comparison{work: t.TempDir(), progress: io.Discard, settings: settings{
-		servers: []string{ours, bare, disk},
+		servers: []string{ours, bare, disk, "files"},
 		parts:   partNames,
 		sizes:   []int{20e3},
 		clients: []int{1, clients},
@@ -41,7 +44,7 @@ func TestCompare(t *testing.T) {
 	}
 	for _, r := range c.results {
 		for _, p := range peers {
-			takes := p.takes(r.job) && slices.Contains(c.servers, p.name)
+			takes := slices.Contains(p.parts, r.part) && slices.Contains(c.servers, p.name)
 			if got := r.samples[p.name]; takes && (len(got) != 1 || !(got[0].rate > 0)) {
 				t.Errorf("%s %s, %s: got %v, want one round", r.part, r.title, p.name, got)
 			}
@@ -70,6 +73,47 @@ func isXML(t *testing.T, text string) {
 	}
 }
 
+// TestWrongResponses checks that neither the check before the rounds nor the client in them
+// accepts a server that sends something else.
+func TestWrongResponses(t *testing.T) {
+	t.Parallel()
+	img := sampleImage(2 * rangeSize)
+	for name, respond := range map[string]http.HandlerFunc{
+		"status": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("ETag", `"x"`)
+			w.WriteHeader(http.StatusNotFound)
+		},
+		"length": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("ETag", `"x"`)
+			w.Write(img[:100])
+		},
+	} {
+		fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			respond(w, r)
+		}))
+		defer fake.Close()
+		s := &server{addr: fake.Listener.Addr().String(), process: &process{}, etags: map[int]string{}}
+		s.samples = map[int][]byte{len(img): img}
+		for _, kind := range []kind{get, notModified, ranges, put} {
+			j := job{kind: kind, size: len(img), clients: 1}
+			if err := s.check(t.Context(), j); err == nil {
+				t.Errorf("the check of kind %d accepts a wrong %s", kind, name)
+			}
+			w, err := s.client(j, 0, new(atomic.Uint64))
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := 1
+			err = w.run(func() bool { left--; return left >= 0 })
+			w.close()
+			if accepted := kind == put && name == "length"; (err == nil) != accepted { // the response to an upload can have any length
+				t.Errorf("the client of kind %d got a wrong %s: %v", kind, name, err)
+			}
+		}
+	}
+}
+
 // TestRatio checks that a ratio compares servers in the same round.
 func TestRatio(t *testing.T) {
 	t.Parallel()
@@ -94,16 +138,17 @@ func TestRatio(t *testing.T) {
 func TestPicture(t *testing.T) {
 	t.Parallel()
 	c := &comparison{}
+	kinds := map[string]kind{partGet: get, partUpload: put}
 	for i, size := range []int{5e3, 100e3, 8e6} {
 		for _, part := range []string{partGet, partUpload} {
-			r := &result{job{part: part, size: size, clients: clients}, map[string][]sample{}}
+			r := &result{job{part: part, kind: kinds[part], size: size, clients: clients}, map[string][]sample{}}
 			for k, p := range peers {
-				if !p.takes(r.job) {
+				if !slices.Contains(p.parts, r.part) {
 					continue
 				}
 				rate := float64(1 + k*k + i)
 				cpu := 1 / rate
-				if p.name == disk {
+				if p.start == nil {
 					cpu = math.NaN()
 				}
 				r.samples[p.name] = []sample{{rate: rate, cpu: cpu}, {rate: rate * 1.1, cpu: cpu * 1.2}}
@@ -113,7 +158,7 @@ func TestPicture(t *testing.T) {
 	}
 	picture := c.picture()
 	isXML(t, picture)
-	for text, want := range map[string]int{"GET, 16 clients": 2, "Upload, 16 clients": 2, "<polyline": 13, "8 MB": 4, "NaN": 0, "%!": 0} {
+	for text, want := range map[string]int{"÷ bare net/http, 16 clients": 2, "÷ nginx, 16 clients": 1, "<polyline": 14, "8 MB": 4, "NaN": 0, "%!": 0} {
 		if got := strings.Count(picture, text); got != want {
 			t.Errorf("the picture has %q %d times, want %d", text, got, want)
 		}

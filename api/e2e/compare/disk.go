@@ -6,35 +6,58 @@ import (
 	"path/filepath"
 )
 
-// diskWriter stores images without a server: it writes and syncs each image as a new file.
+// diskWriter stores images without a server: it writes and syncs each image.
 type diskWriter struct {
-	dir   string
+	file  *os.File // to which it appends all images; nil to make a new file for each
+	dir   string   // of the new files
 	image func() (img []byte, name string)
 }
 
+// newDiskWriter returns a writer for one client. A sync of a new file takes longer than one
+// of a file that grows, because the file system must also record the new file.
+func newDiskWriter(dir string, appends bool, image func() ([]byte, string)) (*diskWriter, error) {
+	d := &diskWriter{dir: dir, image: image}
+	if !appends {
+		return d, nil
+	}
+	var err error
+	d.file, err = os.CreateTemp(dir, uploadPrefix)
+	return d, err
+}
+
 func (d *diskWriter) warm() error { return nil }
-func (d *diskWriter) close()      {}
+
+func (d *diskWriter) close() {
+	if d.file != nil {
+		d.file.Close()
+	}
+}
 
 func (d *diskWriter) run(next func() bool) error {
 	for next() {
-		img, name := d.image()
-		if err := writeSynced(filepath.Join(d.dir, name), img); err != nil {
+		if err := d.store(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeSynced returns when a new file with this content is on the disk. Like a server, it
-// does not sync the folder.
-func writeSynced(path string, content []byte) error {
-	f, err := os.Create(path)
+// store returns when an image is on the disk. Like a server, it does not sync the folder.
+func (d *diskWriter) store() error {
+	img, name := d.image()
+	if d.file != nil {
+		return writeSynced(d.file, img)
+	}
+	f, err := os.Create(filepath.Join(d.dir, name))
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = syncData(f)
+	return errors.Join(writeSynced(f, img), f.Close())
+}
+
+func writeSynced(f *os.File, content []byte) error {
+	if _, err := f.Write(content); err != nil {
+		return err
 	}
-	return errors.Join(err, f.Close())
+	return syncData(f)
 }

@@ -6,7 +6,8 @@
 //   - nginx with sendfile, and with WebDAV for uploads;
 //   - Caddy's file_server;
 //   - gunicorn with a small Flask app;
-//   - disk: write and fdatasync of the same bytes to a new file, for uploads.
+//   - disk: write and fdatasync of the same bytes, appended to a file, for uploads;
+//   - files: the same to a new file for each image.
 //
 // A server that is not installed is left out. Run it in the root of the repository:
 //
@@ -26,6 +27,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,18 +40,11 @@ type settings struct {
 	parts   []string      // names of parts
 	sizes   []int         // of images, in bytes
 	clients []int         // that upload at a time
-	rounds  int           // of each case and server
+	rounds  int           // of each job and server
 	round   time.Duration // about how long a round takes
-	crowd   int           // keep-alive clients in the case with many
-	out     string        // a folder for the table and the picture, or empty
+	crowd   int           // keep-alive clients in the job with many
+	out     string        // a folder for the page and the picture, or empty
 	program string        // the built server, or empty to build it
-}
-
-// quick makes a run short: it takes about 20 seconds.
-func (s *settings) quick() {
-	s.sizes = []int{20e3, 1e6}
-	s.clients = []int{1, clients}
-	s.rounds, s.round, s.crowd = 3, 80*time.Millisecond, 100
 }
 
 func main() {
@@ -71,18 +66,28 @@ func main() {
 
 // parse reads the command line.
 func parse(args []string) (settings, error) {
-	s := settings{clients: []int{1, clients, 64}, rounds: 5, round: 300 * time.Millisecond, crowd: 1000}
+	s := settings{clients: []int{1, clients, 64}, crowd: 1000}
 	f := flag.NewFlagSet("compare", flag.ExitOnError)
 	servers := f.String("servers", strings.Join(peerNames(), ","), "the `servers` to compare")
 	parts := f.String("parts", strings.Join(partNames, ","), "the `parts` to run")
 	sizes := f.String("sizes", "5kB,20kB,100kB,1MB,8MB", "the `sizes` of the images")
-	f.IntVar(&s.rounds, "rounds", s.rounds, "how many rounds each server gets in each case")
-	f.DurationVar(&s.round, "round", s.round, "about how long a round takes")
-	f.StringVar(&s.out, "out", "", "write comparison.md and comparison.svg to this `folder`, not the table to stdout")
+	f.IntVar(&s.rounds, "rounds", 5, "how many rounds each server gets in each job")
+	f.DurationVar(&s.round, "round", 300*time.Millisecond, "about how long a round takes")
+	f.StringVar(&s.out, "out", "", "write "+pageFile+" and "+pictureFile+" to this `folder`, instead of the page to stdout")
 	f.StringVar(&s.program, "program", "", "the `file` of a built imageserver; it is built if this is empty")
-	quick := f.Bool("quick", false, "two sizes and few short rounds: about 20 seconds")
+	f.BoolFunc("quick", "two sizes and few short rounds, about 20 seconds; later flags can change that", func(string) error {
+		*sizes, s.clients, s.crowd = "20kB,1MB", []int{1, clients}, 100
+		s.rounds, s.round = 3, 80*time.Millisecond
+		return nil
+	})
 	f.Parse(args) // exits on error
-	s.servers, s.parts = strings.Split(*servers, ","), strings.Split(*parts, ",")
+	var err error
+	if s.servers, err = choose(*servers, peerNames()); err != nil {
+		return s, err
+	}
+	if s.parts, err = choose(*parts, partNames); err != nil {
+		return s, err
+	}
 	for size := range strings.SplitSeq(*sizes, ",") {
 		n, err := humanize.ParseBytes(size)
 		if err != nil || n < 1000 || n > 64e6 {
@@ -90,11 +95,25 @@ func parse(args []string) (settings, error) {
 		}
 		s.sizes = append(s.sizes, int(n))
 	}
-	if *quick {
-		s.quick()
-	}
 	return s, nil
 }
+
+// choose splits the value of a flag. Each element must be in all.
+func choose(list string, all []string) ([]string, error) {
+	chosen := strings.Split(list, ",")
+	for _, name := range chosen {
+		if !slices.Contains(all, name) {
+			return nil, fmt.Errorf("%q is not one of %s", name, strings.Join(all, ","))
+		}
+	}
+	return chosen, nil
+}
+
+// The files in the folder of the flag -out.
+const (
+	pageFile    = "comparison.md"
+	pictureFile = "comparison.svg"
+)
 
 // run makes the comparison and writes its results.
 func run(ctx context.Context, s settings) error {
@@ -121,7 +140,7 @@ func (c *comparison) write() error {
 		return err
 	}
 	return errors.Join(
-		os.WriteFile(filepath.Join(c.out, "comparison.md"), []byte(c.markdown()), 0o666),
-		os.WriteFile(filepath.Join(c.out, "comparison.svg"), []byte(c.picture()), 0o666),
+		os.WriteFile(filepath.Join(c.out, pageFile), []byte(c.markdown()), 0o666),
+		os.WriteFile(filepath.Join(c.out, pictureFile), []byte(c.picture()), 0o666),
 	)
 }

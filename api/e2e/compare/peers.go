@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	_ "embed" // for flaskApp
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -21,9 +23,12 @@ type peer struct {
 
 // site is what a peer needs to start.
 type site struct {
-	dir       string // the folder of this peer; dir/images has the sample images
-	program   string // the image server
-	cert, key string // PEM files; if they are set, the peer serves HTTP/2 over TLS
+	dir       string                 // the folder of this peer; dir/images has the samples
+	samples   map[int][]byte         // the images, by their sizes
+	program   string                 // the image server
+	headers   map[string]http.Header // of our server's responses, by the names of the images
+	cert, key string                 // PEM files; if they are set, the peer serves HTTP/2 over TLS
+	tls       *tls.Config            // of the clients; nil without TLS
 }
 
 // Names of peers on which the comparison relies.
@@ -34,10 +39,12 @@ const (
 	disk  = "disk"
 )
 
+// peers are in the order in which they start: the bare server needs ours.
 var peers = []peer{
+	{ours, "ours", partNames, nil, startOurs},
 	{bare, "bare net/http", []string{partGet, partMore, partHTTP2}, nil, startBare},
 	{disk, "write + fdatasync", []string{partUpload}, nil, nil},
-	{ours, "ours", partNames, nil, startOurs},
+	{"files", "new file + fdatasync", []string{partUpload}, nil, nil},
 	{nginx, "nginx", partNames, []string{"nginx", "-v"}, startNginx},
 	{"caddy", "Caddy", []string{partGet, partMore, partHTTP2}, []string{"caddy", "version"}, startCaddy},
 	{"flask", "gunicorn + Flask", []string{partGet, partMore, partUpload}, []string{"gunicorn", "--version"}, startFlask},
@@ -62,6 +69,9 @@ func startOurs(ctx context.Context, s site) (*process, string, error) {
 
 // startBare starts this program as the bare server.
 func startBare(ctx context.Context, s site) (*process, string, error) {
+	if err := s.writeHeaders(); err != nil {
+		return nil, "", err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, "", err
@@ -138,16 +148,16 @@ http {
 `
 
 func startNginx(ctx context.Context, s site) (*process, string, error) {
-	user, tls := "", ""
+	user, secure := "", ""
 	if os.Geteuid() == 0 {
 		user = "user root;" // who can read the folder
 	}
 	if s.cert != "" {
-		tls = "ssl http2; ssl_certificate " + s.cert + "; ssl_certificate_key " + s.key
+		secure = "ssl http2; ssl_certificate " + s.cert + "; ssl_certificate_key " + s.key
 	}
 	return startAt(ctx, s, nil, "nginx", func(addr string) ([]string, error) {
 		file := filepath.Join(s.dir, "nginx.conf")
-		text := strings.NewReplacer("USER", user, "DIR", s.dir, "ADDR", addr, "TLS", tls).Replace(nginxConfig)
+		text := strings.NewReplacer("USER", user, "DIR", s.dir, "ADDR", addr, "TLS", secure).Replace(nginxConfig)
 		return []string{"-c", file, "-e", filepath.Join(s.dir, "error.log")}, os.WriteFile(file, []byte(text), 0o600)
 	})
 }
@@ -164,14 +174,14 @@ SCHEME://ADDR {
 `
 
 func startCaddy(ctx context.Context, s site) (*process, string, error) {
-	scheme, tls := "http", ""
+	scheme, secure := "http", ""
 	if s.cert != "" {
-		scheme, tls = "https", "tls "+s.cert+" "+s.key
+		scheme, secure = "https", "tls "+s.cert+" "+s.key
 	}
 	env := []string{"HOME=" + s.dir, "XDG_DATA_HOME=" + s.dir, "XDG_CONFIG_HOME=" + s.dir}
 	return startAt(ctx, s, env, "caddy", func(addr string) ([]string, error) {
 		file := filepath.Join(s.dir, "Caddyfile")
-		text := strings.NewReplacer("SCHEME", scheme, "ADDR", addr, "TLS", tls, "DIR", s.dir).Replace(caddyConfig)
+		text := strings.NewReplacer("SCHEME", scheme, "ADDR", addr, "TLS", secure, "DIR", s.dir).Replace(caddyConfig)
 		return []string{"run", "--adapter=caddyfile", "--config=" + file}, os.WriteFile(file, []byte(text), 0o600)
 	})
 }

@@ -46,18 +46,9 @@ type curve struct {
 // picture returns an SVG with the ratios against the size of the image.
 func (c *comparison) picture() string {
 	var panels []string
-	for _, row := range []struct {
-		part     string
-		title    string
-		measures []measure
-	}{
-		{partGet, fmt.Sprintf("GET, %d clients", clients), []measure{getRate, getCPU}},
-		{partUpload, fmt.Sprintf("Upload, %d clients", clients), []measure{uploadRate, uploadCPU}},
-	} {
-		for _, m := range row.measures {
-			if curves, base := c.curves(m, row.part); len(curves) > 0 {
-				panels = append(panels, panel(row.title, fmt.Sprintf("%s ÷ %s", m.title, base.title), curves))
-			}
+	for _, m := range []measure{getRate, getCPU, uploadRate, uploadCPU} {
+		if curves, base := c.curves(m); len(curves) > 0 {
+			panels = append(panels, panel(m.title, fmt.Sprintf("÷ %s, %d clients", base.title, clients), curves))
 		}
 	}
 	rows := (len(panels) + 1) / 2
@@ -72,12 +63,12 @@ func (c *comparison) picture() string {
 	return b.String()
 }
 
-// curves returns the ratios of all servers to the base, for the jobs with the usual number
-// of clients.
-func (c *comparison) curves(m measure, part string) (curves []curve, base peer) {
+// curves returns the ratios of all servers to the base, for the jobs that show the size
+// of the image.
+func (c *comparison) curves(m measure) (curves []curve, base peer) {
 	var results []*result
 	for _, r := range c.results {
-		if r.part == part && r.clients == clients {
+		if m.isFor(r.job) && (r.part == partGet || r.part == partUpload) && r.clients == clients {
 			results = append(results, r)
 		}
 	}
@@ -191,7 +182,7 @@ func drawCurve(b *strings.Builder, x, y axis, c curve) {
 
 // index is the number of the curve's style: each server has the same one in all panels.
 func (c curve) index() int {
-	for i, name := range []string{ours, nginx, "caddy", "flask"} {
+	for i, name := range []string{ours, nginx, "caddy", "flask"} { // others look alike, and no panel has two of them
 		if c.peer.name == name {
 			return i
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -137,9 +136,6 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// errAbsent is the error of a peer that is not installed.
-var errAbsent = errors.New("is not installed")
-
 // lookPath finds a program. Debian has nginx in a folder that users may not have in PATH.
 func lookPath(name string) (string, error) {
 	for _, file := range []string{name, "/usr/sbin/" + name} {
@@ -147,5 +143,5 @@ func lookPath(name string) (string, error) {
 			return found, nil
 		}
 	}
-	return "", fmt.Errorf("%s %w", name, errAbsent)
+	return "", fmt.Errorf("%s is not installed", name)
 }

@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,35 +14,44 @@ import (
 type server struct {
 	peer
 	site
-	process *process // nil for disk
+	process *process // nil for disk and files
 	addr    string
-	tls     *tls.Config // nil without TLS
 	etags   map[int]string
 	again   atomic.Int64 // uploads that were sent again
 }
 
-// launch starts a peer in a new folder of its own with the sample images.
-func launch(ctx context.Context, p peer, s site, config *tls.Config, samples map[int][]byte) (*server, error) {
-	if err := os.MkdirAll(filepath.Join(s.dir, "images"), 0o700); err != nil {
-		return nil, err
-	}
-	for size, img := range samples {
-		if err := os.WriteFile(filepath.Join(s.dir, "images", imageName(size)), img, 0o600); err != nil {
-			return nil, err
+// launch starts a peer in a new folder of its own with the sample images, and checks that it
+// responds rightly to what it gets in the jobs of a group.
+func launch(ctx context.Context, p peer, at site, group []job) (*server, error) {
+	s := &server{peer: p, site: at, etags: map[int]string{}}
+	err := s.begin(ctx)
+	for _, j := range group {
+		if err == nil {
+			err = s.check(ctx, j)
 		}
 	}
-	v := &server{peer: p, site: s, tls: config, etags: map[int]string{}}
-	if p.start == nil {
-		return v, nil
+	if err != nil {
+		return nil, errors.Join(err, s.stop())
 	}
-	var err error
-	if v.process, v.addr, err = p.start(ctx, s); err != nil {
-		return nil, err
+	return s, nil
+}
+
+func (s *server) begin(ctx context.Context) (err error) {
+	if err := os.MkdirAll(filepath.Join(s.dir, "images"), 0o700); err != nil {
+		return err
 	}
-	if p.name == ours {
-		err = v.fill(ctx, samples)
+	for size, img := range s.samples {
+		if err := os.WriteFile(filepath.Join(s.dir, "images", imageName(size)), img, 0o600); err != nil {
+			return err
+		}
 	}
-	return v, err
+	if s.start == nil {
+		return nil
+	}
+	if s.process, s.addr, err = s.start(ctx, s.site); err != nil || s.name != ours {
+		return err
+	}
+	return s.fill(ctx)
 }
 
 // stop ends the server and deletes its folder.
@@ -114,10 +120,10 @@ func (s *server) client(j job, i int, numbers *atomic.Uint64) (worker, error) {
 		return img, number
 	}
 	if s.process == nil {
-		return &diskWriter{filepath.Join(s.dir, "images"), func() ([]byte, string) {
+		return newDiskWriter(filepath.Join(s.dir, "images"), s.name == disk, func() ([]byte, string) {
 			img, number := fresh()
 			return img, uploadName(number)
-		}}, nil
+		})
 	}
 	return dialHTTP1(s.addr, func() request {
 		img, number := fresh()
@@ -125,29 +131,15 @@ func (s *server) client(j job, i int, numbers *atomic.Uint64) (worker, error) {
 	}, &s.again)
 }
 
-// writeHeaders writes, for the bare server, the header fields of our server's responses.
-// ours is nil if our server is not in the comparison.
-func writeHeaders(ctx context.Context, dir string, ours *server, samples map[int][]byte) error {
-	headers := map[string]http.Header{}
-	for size := range samples {
-		header := http.Header{"Content-Type": {"image/png"}, "Etag": {fmt.Sprintf("%q", imageName(size))}}
-		if ours != nil {
-			var err error
-			if header, err = ours.header(ctx, size); err != nil {
-				return err
-			}
+// readHeaders returns the header fields of the responses, by the names of the images.
+func (s *server) readHeaders(ctx context.Context) (map[string]http.Header, error) {
+	all := map[string]http.Header{}
+	for size := range s.samples {
+		header, err := s.header(ctx, size)
+		if err != nil {
+			return nil, err
 		}
-		for _, own := range []string{"Date", "Content-Length"} {
-			header.Del(own)
-		}
-		headers[imageName(size)] = header
+		all[imageName(size)] = header
 	}
-	text, err := json.Marshal(headers)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, headerFile), text, 0o600)
+	return all, nil
 }

@@ -8,21 +8,33 @@ import (
 // spread is what some rounds have in common: the median, and the quartiles around it.
 type spread struct{ low, median, high float64 }
 
-// measure is one of the numbers of a sample, as the tables and the picture show it.
+// measure is one of the numbers of a sample, as a table and the picture show it.
 type measure struct {
 	title  string
+	isFor  func(job) bool
 	base   string // the server that the others are compared with
 	of     func(sample) float64
 	format func(float64) string // an absolute number
 }
 
+func (j job) downloads() bool { return j.kind != put }
+func (j job) uploads() bool   { return j.kind == put }
+func (j job) alone() bool     { return j.kind == put && j.clients == 1 }
+
+func rateOf(s sample) float64    { return s.rate }
+func cpuOf(s sample) float64     { return s.cpu }
+func latencyOf(s sample) float64 { return s.latency }
+
 var (
-	getRate    = measure{"Requests per second", bare, func(s sample) float64 { return s.rate }, formatRate}
-	getCPU     = measure{"Processor time of the server per request", bare, func(s sample) float64 { return s.cpu }, formatTime}
-	uploadRate = measure{"Uploads per second", disk, func(s sample) float64 { return s.rate }, formatRate}
-	uploadCPU  = measure{"Processor time of the server per upload", nginx, func(s sample) float64 { return s.cpu }, formatTime}
-	uploadWait = measure{"Median time of an upload, for a client that is alone", disk, func(s sample) float64 { return s.latency }, formatTime}
+	getRate    = measure{"GET: requests per second", job.downloads, bare, rateOf, formatRate}
+	getCPU     = measure{"GET: processor time of the server per request", job.downloads, bare, cpuOf, formatTime}
+	uploadRate = measure{"Upload: images per second", job.uploads, disk, rateOf, formatRate}
+	uploadWait = measure{"Upload: median time for a client that is alone", job.alone, disk, latencyOf, formatTime}
+	uploadCPU  = measure{"Upload: processor time of the server per image", job.uploads, nginx, cpuOf, formatTime}
 )
+
+// measures are in the order of the page.
+var measures = []measure{getRate, getCPU, uploadRate, uploadWait, uploadCPU}
 
 // value returns the absolute number of a server.
 func (m measure) value(r *result, server string) (spread, bool) {

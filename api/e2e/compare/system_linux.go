@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -44,7 +45,7 @@ func family(pid int) []int {
 // syncData returns when the content of a file is on the disk.
 func syncData(f *os.File) error { return unix.Fdatasync(int(f.Fd())) }
 
-// machine describes the processor and the kernel.
+// machine describes the processor, the kernel, and how busy they are.
 func machine() string {
 	processor := "unknown processor"
 	text, _ := os.ReadFile("/proc/cpuinfo")
@@ -52,9 +53,9 @@ func machine() string {
 		line, _, _ := strings.Cut(rest, "\n")
 		processor = strings.Trim(line, "\t :")
 	}
-	var name unix.Utsname
-	if unix.Uname(&name) != nil {
-		return processor
-	}
-	return fmt.Sprintf("%s, Linux %s", processor, unix.ByteSliceToString(name.Release[:]))
+	text, _ = os.ReadFile("/proc/sys/kernel/osrelease")
+	kernel := strings.TrimSpace(string(text))
+	text, _ = os.ReadFile("/proc/loadavg")
+	load, _, _ := strings.Cut(string(text), " ")
+	return fmt.Sprintf("%s, %d processors, Linux %s, load average at the start %s", processor, runtime.NumCPU(), kernel, load)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"time"
@@ -13,4 +14,6 @@ func cpuTime(int) (time.Duration, bool) { return 0, false }
 
 func syncData(f *os.File) error { return f.Sync() }
 
-func machine() string { return runtime.GOOS + "/" + runtime.GOARCH }
+func machine() string {
+	return fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+}
