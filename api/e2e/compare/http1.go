@@ -21,7 +21,7 @@ type worker interface {
 }
 
 // roundTimeout ends a round that does not finish.
-const roundTimeout = time.Minute
+const roundTimeout = 2 * time.Minute
 
 // http1 is a client that does as little as possible: it sends prepared bytes, and of a
 // response it looks only at the status and the length.
@@ -63,16 +63,13 @@ func (c *http1) run(next func() bool) error {
 	for next() {
 		r := c.next()
 		err := c.exchange(r)
-		for range maxAgain {
-			if err == nil || r.body == nil {
-				break
-			}
+		for again := 0; err != nil && r.body != nil && again < maxAgain; again++ {
 			c.close()
 			c.again.Add(1)
 			err = c.exchange(r)
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("%.60q: %w", r.head, err)
 		}
 	}
 	return nil
@@ -94,30 +91,40 @@ func (c *http1) exchange(r request) error {
 	if err := c.send(r); err != nil {
 		return err
 	}
-	head, rest, err := c.readHead()
+	head, read, err := c.readHead()
 	if err != nil {
 		return err
 	}
-	if status := string(head[len("HTTP/1.1 "):][:3]); !strings.HasPrefix(status, r.status) {
-		return fmt.Errorf("%.60q: got status %s, want %s", r.head, status, r.status)
+	length, err := r.check(head)
+	if err != nil {
+		return err
 	}
-	length := 0
-	if r.length != 0 {
-		length, err = strconv.Atoi(string(field(head, "Content-Length")))
-		if err != nil || r.length != anyLength && length != r.length {
-			return fmt.Errorf("%.60q: got Content-Length %q, want %d", r.head, field(head, "Content-Length"), r.length)
-		}
+	if read > length {
+		return fmt.Errorf("got %d bytes after the header, want %d", read, length)
 	}
-	if rest > length {
-		return fmt.Errorf("%.60q: got %d bytes after the header, want %d", r.head, rest, length)
-	}
-	if err := discard(c.conn, length-rest); err != nil {
+	if err := discard(c.conn, length-read); err != nil {
 		return err
 	}
 	if string(field(head, "Connection")) == "close" {
 		c.close()
 	}
 	return nil
+}
+
+// check checks the header of a response. It returns the length of the body, in bytes.
+func (r request) check(head []byte) (length int, err error) {
+	if status := string(head[len("HTTP/1.1 "):][:3]); !strings.HasPrefix(status, r.status) {
+		return 0, fmt.Errorf("got status %s, want %s", status, r.status)
+	}
+	if r.length == 0 {
+		return 0, nil // a response to HEAD has a Content-Length, but no body
+	}
+	text := string(field(head, "Content-Length"))
+	length, err = strconv.Atoi(text)
+	if err != nil || r.length != anyLength && length != r.length {
+		return 0, fmt.Errorf("got Content-Length %q, want %d", text, r.length)
+	}
+	return length, nil
 }
 
 func (c *http1) send(r request) error {
@@ -132,9 +139,9 @@ func (c *http1) send(r request) error {
 
 var headEnd = []byte("\r\n\r\n")
 
-// readHead reads the header of a response, up to the empty line. rest is how many bytes
-// of the body it also read.
-func (c *http1) readHead() (head []byte, rest int, err error) {
+// readHead reads the header of a response, up to the empty line. read is how many bytes
+// of the body it has read, too.
+func (c *http1) readHead() (head []byte, read int, err error) {
 	for n := 0; n < len(c.buf); {
 		m, err := c.conn.Read(c.buf[n:])
 		if err != nil {

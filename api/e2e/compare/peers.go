@@ -43,8 +43,8 @@ const (
 var peers = []peer{
 	{ours, "ours", partNames, nil, startOurs},
 	{bare, "bare net/http", []string{partGet, partMore, partHTTP2}, nil, startBare},
-	{disk, "write + fdatasync", []string{partUpload}, nil, nil},
-	{"files", "new file + fdatasync", []string{partUpload}, nil, nil},
+	{disk, "write + sync", []string{partUpload}, nil, nil},
+	{"files", "new file + sync", []string{partUpload}, nil, nil},
 	{nginx, "nginx", partNames, []string{"nginx", "-v"}, startNginx},
 	{"caddy", "Caddy", []string{partGet, partMore, partHTTP2}, []string{"caddy", "version"}, startCaddy},
 	{"flask", "gunicorn + Flask", []string{partGet, partMore, partUpload}, []string{"gunicorn", "--version"}, startFlask},

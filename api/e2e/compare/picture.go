@@ -120,7 +120,7 @@ func panel(title, label string, curves []curve) string {
 	for _, c := range curves {
 		drawCurve(&b, x, y, c)
 		fmt.Fprintf(&b, `<g class="%s">%s<text x="%d" y="56">%s</text></g>`+"\n", c.class(), c.mark(float64(left+4), 52), left+13, c.peer.title)
-		left += 36 + 7*len(c.peer.title) // about the width of the text
+		left += 28 + 13*len(c.peer.title)/2 // about the width of the text
 	}
 	return b.String()
 }

@@ -27,10 +27,10 @@ func latencyOf(s sample) float64 { return s.latency }
 
 var (
 	getRate    = measure{"GET: requests per second", job.downloads, bare, rateOf, formatRate}
-	getCPU     = measure{"GET: processor time of the server per request", job.downloads, bare, cpuOf, formatTime}
+	getCPU     = measure{"GET: processor time per request", job.downloads, bare, cpuOf, formatTime}
 	uploadRate = measure{"Upload: images per second", job.uploads, disk, rateOf, formatRate}
 	uploadWait = measure{"Upload: median time for a client that is alone", job.alone, disk, latencyOf, formatTime}
-	uploadCPU  = measure{"Upload: processor time of the server per image", job.uploads, nginx, cpuOf, formatTime}
+	uploadCPU  = measure{"Upload: processor time per image", job.uploads, nginx, cpuOf, formatTime}
 )
 
 // measures are in the order of the page.

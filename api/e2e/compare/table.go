@@ -15,17 +15,17 @@ import (
 // intro begins the page with the results.
 const intro = `# The image server beside other servers
 
-` + "`go run ./api/e2e/compare -out api/e2e/compare`" + ` measured this page. It compares our server, with its default settings, with
+` + "`go run ./api/e2e/compare -out api/e2e/compare`" + ` wrote this page. It compares our server, with its default settings, with
 
 - **bare net/http**: a handler that writes the same bytes and header fields from memory, without checks, log and metrics;
 - **nginx**: with sendfile, without an access log; WebDAV stores the uploads;
 - **Caddy**: file_server;
 - **gunicorn + Flask**: a small app that stores files in a folder;
-- **write + fdatasync**: each client appends its images to an open file and syncs each, without a server;
-- **new file + fdatasync**: the same, with a new file for each image.
+- **write + sync**: each client appends its images to an open file and syncs each (fdatasync), without a server;
+- **new file + sync**: the same, with a new file for each image.
 
-nginx and Flask do not sync uploads. Only our server verifies what it sends. All requests come over
-loopback from a client on the same machine.
+nginx and Flask do not sync uploads. Only our server verifies what it sends. All requests come over loopback from a client on
+the same machine. Processor time is that of the server with its children, and includes the kernel's work for it.
 
 `
 
@@ -33,8 +33,8 @@ loopback from a client on the same machine.
 func (c *comparison) markdown() string {
 	var b strings.Builder
 	b.WriteString(intro)
-	fmt.Fprintf(&b, "Measured on %s with %s: %s%s. Each server had %d rounds of about %s in each job, by turns.\n",
-		c.began.Format(time.DateOnly), runtime.Version(), c.machine, c.versions(), c.rounds, c.round)
+	fmt.Fprintf(&b, "Measured on %s on %s. Versions: %s%s. Each server had %d rounds of about %s in each job, by turns.\n",
+		c.began.Format(time.DateOnly), c.machine, runtime.Version(), c.versions(), c.rounds, c.round)
 	if c.out != "" {
 		fmt.Fprintf(&b, "\n![Requests and processor time against the size of the image](%s)\n", pictureFile)
 	}
