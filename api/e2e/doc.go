@@ -1,6 +1,7 @@
 // Package e2e contains only tests. They build the server, start it as a process of its
 // own, and use it over HTTP as its users and its enemies do: with kill -9, power cuts,
 // full and failing disks, damaged files, hostile requests, and a million images.
+// The command compare, in a folder of this one, measures the server beside other servers.
 //
 // Each test has a short form and a whole form. go test ./... runs the short form. To run
 // the whole form of a test:

@@ -149,7 +149,7 @@ func (c *comparison) site(group []job) (site, error) {
 // clients to a slow disk.
 const (
 	longJob   = 20 * time.Second
-	minRounds = 3
+	minRounds = 2
 )
 
 // runJob lets the servers take turns. Each round begins with another server.

@@ -33,7 +33,7 @@ the same machine. Processor time is that of the server with its children, and in
 func (c *comparison) markdown() string {
 	var b strings.Builder
 	b.WriteString(intro)
-	fmt.Fprintf(&b, "Measured on %s on %s. Versions: %s%s. Each server had %d rounds of about %s in each job, by turns.\n",
+	fmt.Fprintf(&b, "Measured on %s on %s. Versions: %s%s. Each server had at most %d rounds of about %s in each job, by turns.\n",
 		c.began.Format(time.DateOnly), c.machine, runtime.Version(), c.versions(), c.rounds, c.round)
 	if c.out != "" {
 		fmt.Fprintf(&b, "\n![Requests and processor time against the size of the image](%s)\n", pictureFile)
