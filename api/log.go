@@ -30,25 +30,29 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 			case "/livez", "/readyz", "/healthz":
 				level = slog.LevelDebug
 			}
-			attrs := []slog.Attr{
-				slog.String("method", v.Method),
-				slog.String("path", loggedPath(v.URIPath)),
-				slog.Int("status", v.Status),
-				slog.Int64("bytes", v.ResponseSize),
-				slog.Float64("duration_ms", float64(v.Latency.Microseconds())/1000),
-				slog.String("client", v.RemoteIP),
-			}
-			if v.Error != nil {
-				attrs = append(attrs, slog.String("err", v.Error.Error()))
-			}
 			switch {
 			case v.Status == http.StatusServiceUnavailable:
 				level = slog.LevelWarn // load, or a fault that is logged already
 			case v.Status >= 500:
 				level = slog.LevelError
 			}
-			s.o.Log.LogAttrs(context.Background(), level, "request", attrs...)
-			return nil
+			h, ctx := s.o.Log.Handler(), context.Background()
+			if !h.Enabled(ctx, level) {
+				return nil
+			}
+			line := slog.NewRecord(v.StartTime.Add(v.Latency), level, "request", 0) // Log.LogAttrs would look for its caller, which takes a third of the time
+			line.AddAttrs(
+				slog.String("method", v.Method),
+				slog.String("path", loggedPath(v.URIPath)),
+				slog.Int("status", v.Status),
+				slog.Int64("bytes", v.ResponseSize),
+				slog.Float64("duration_ms", float64(v.Latency.Microseconds())/1000),
+				slog.String("client", v.RemoteIP),
+			)
+			if v.Error != nil {
+				line.AddAttrs(slog.String("err", v.Error.Error()))
+			}
+			return h.Handle(ctx, line)
 		},
 	})
 }

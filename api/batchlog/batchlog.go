@@ -20,31 +20,49 @@ const (
 // Writer collects the lines of a log. It writes them to another writer after at most 200 ms,
 // or earlier if there are many. It is safe for concurrent use.
 type Writer struct {
-	w io.Writer
+	w      io.Writer
+	atOnce bool
 
 	mu    sync.Mutex
 	lines []byte
 	timer *time.Timer // calls Flush; nil before the first line
 }
 
-// NewWriter returns a Writer that writes to w. Call Flush before the process ends.
-func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
+// NewWriter returns a Writer that writes to w. With atOnce, no line waits for others. Call
+// Flush before the process ends.
+func NewWriter(w io.Writer, atOnce bool) *Writer { return &Writer{w: w, atOnce: atOnce} }
 
 // Write adds a line. Its error is that of an earlier line.
 func (b *Writer) Write(line []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return len(line), b.add(append(b.lines, line...))
+}
+
+// writeJSON adds the line of a record, if appendJSON knows how.
+func (b *Writer) writeJSON(r slog.Record) (ok bool, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lines, ok := appendJSON(b.lines, r)
+	if !ok {
+		return false, nil
+	}
+	return true, b.add(lines)
+}
+
+// add replaces the lines that wait by `lines`, which has one line more.
+func (b *Writer) add(lines []byte) error {
 	first := len(b.lines) == 0
-	b.lines = append(b.lines, line...)
+	b.lines = lines
 	switch {
-	case len(b.lines) >= size:
-		return len(line), b.flush()
+	case len(b.lines) >= size || b.atOnce:
+		return b.flush()
 	case first && b.timer == nil:
 		b.timer = time.AfterFunc(delay, func() { _ = b.Flush() })
 	case first:
 		b.timer.Reset(delay)
 	}
-	return len(line), nil
+	return nil
 }
 
 // Flush writes the lines that wait.
@@ -63,17 +81,27 @@ func (b *Writer) flush() error {
 	return err
 }
 
-// Handler returns a handler that passes records to h, whose output is w. Warnings and errors
-// are written at once, with all lines before them.
-func Handler(h slog.Handler, w *Writer) slog.Handler { return &handler{h, w} }
+// Text returns a handler that writes records to w as slog.TextHandler does. Warnings and
+// errors are written at once, with all lines before them.
+func Text(w *Writer) slog.Handler { return &handler{slog.NewTextHandler(w, nil), w, false} }
+
+// JSON is Text in the format of slog.JSONHandler.
+func JSON(w *Writer) slog.Handler { return &handler{slog.NewJSONHandler(w, nil), w, true} }
 
 type handler struct {
 	slog.Handler
-	w *Writer
+	w    *Writer
+	json bool // try writeJSON first
 }
 
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
-	err := h.Handler.Handle(ctx, r)
+	done, err := false, error(nil)
+	if h.json {
+		done, err = h.w.writeJSON(r)
+	}
+	if !done {
+		err = h.Handler.Handle(ctx, r)
+	}
 	if r.Level >= slog.LevelWarn && err == nil {
 		err = h.w.Flush()
 	}
@@ -81,9 +109,9 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &handler{h.Handler.WithAttrs(attrs), h.w}
+	return &handler{h.Handler.WithAttrs(attrs), h.w, false}
 }
 
 func (h *handler) WithGroup(name string) slog.Handler {
-	return &handler{h.Handler.WithGroup(name), h.w}
+	return &handler{h.Handler.WithGroup(name), h.w, false}
 }

@@ -214,13 +214,10 @@ func WebAddress(u *url.URL) bool {
 // written together; call flush before the process ends.
 func (s *Server) Logger(w io.Writer) (log *slog.Logger, flush func()) {
 	_, terminal := printable.Terminal(w)
-	lines := batchlog.NewWriter(w)
-	if !terminal {
-		w = lines
-	}
-	var h slog.Handler = slog.NewJSONHandler(w, nil)
+	lines := batchlog.NewWriter(w, terminal)
+	h := batchlog.JSON(lines)
 	if s.Log == "text" || s.Log == "auto" && terminal {
-		h = slog.NewTextHandler(w, nil)
+		h = batchlog.Text(lines)
 	}
-	return slog.New(batchlog.Handler(h, lines)), func() { _ = lines.Flush() }
+	return slog.New(h), func() { _ = lines.Flush() }
 }
