@@ -69,7 +69,7 @@ func Pace(stall time.Duration, client func(echo.Context) string) echo.Middleware
 			if conn != nil {
 				paced = &conn.writer
 			}
-			*paced = pacedWriter{w.Writer, deadlines(w.Writer), stall, conn, carrier(r.Context())}
+			*paced = pacedWriter{ResponseWriter: w.Writer, control: deadlines(w.Writer), stall: stall, conn: conn, carrier: carrier(r.Context())}
 			step := int64(stride)
 			w.Writer = paced
 			if r.ProtoMajor > 1 {
@@ -105,10 +105,12 @@ func deadlines(w http.ResponseWriter) control {
 	return http.NewResponseController(w)
 }
 
+// pacedWriter gives the client the stall time for each write.
 type pacedWriter struct {
 	http.ResponseWriter
 	control control
 	stall   time.Duration
+	until   time.Time   // the write deadline
 	conn    *gatherConn // gathers what is written; nil where there is none
 	carrier *gatherConn // says how much it takes; nil where there is none
 }
@@ -116,8 +118,7 @@ type pacedWriter struct {
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *pacedWriter) Write(p []byte) (int, error) {
-	// The writers of some tests have no deadlines.
-	_ = w.control.SetWriteDeadline(time.Now().Add(w.stall))
+	w.extend()
 	if w.conn == nil {
 		return w.ResponseWriter.Write(p)
 	}
@@ -127,6 +128,17 @@ func (w *pacedWriter) Write(p []byte) (int, error) {
 		err = sent
 	}
 	return n, err
+}
+
+// extend gives the client the stall time from now on, or up to a quarter more. So it need
+// not set a deadline for each write: that of an HTTP/2 stream costs a message to another
+// goroutine.
+func (w *pacedWriter) extend() {
+	now := time.Now()
+	if w.until.Sub(now) < w.stall {
+		w.until = now.Add(w.stall + w.stall/4)
+		_ = w.control.SetWriteDeadline(w.until) // the writers of some tests have no deadlines
+	}
 }
 
 // streamWriter moves the deadline on with each frame.

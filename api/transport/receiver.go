@@ -3,7 +3,6 @@ package transport
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"imageserver/db"
 )
@@ -35,7 +34,7 @@ func (w *pacedWriter) Room(limit int) (int, error) {
 	if w.carrier == nil || limit <= SmallRoom && !w.carrier.full {
 		return limit, nil
 	}
-	_ = w.control.SetWriteDeadline(time.Now().Add(w.stall))
+	w.extend()
 	return w.carrier.room(limit)
 }
 

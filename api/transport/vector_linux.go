@@ -36,5 +36,8 @@ func (c *gatherConn) writev(fd int) (int, error) {
 		return unix.Write(fd, c.vector[0])
 	}
 	all := make([][]byte, 0, 16)
-	return unix.Writev(fd, append(append(all, c.buf[:c.held]), c.vector...))
+	if c.held > 0 {
+		all = append(all, c.buf[:c.held])
+	}
+	return unix.Writev(fd, append(all, c.vector...))
 }

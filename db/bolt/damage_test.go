@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	bbolt "go.etcd.io/bbolt"
 
@@ -100,10 +101,10 @@ func TestDamage(t *testing.T) {
 // chunk is not read as sound, although the chunk was when it was verified.
 func TestDamageBetweenParts(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, filepath.Join(t.TempDir(), "images.db"), Options{})
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
 	data := content(1, layout.ChunkSize)
 	mustPut(t, s, "a.png", data)
-	blob := recordOf(t, s, "a.png").Blob
 	_, body, err := s.Get(ctx, "a.png")
 	if err != nil {
 		t.Fatal(err)
@@ -111,16 +112,12 @@ func TestDamageBetweenParts(t *testing.T) {
 	defer body.Close()
 	w := &slowReceiver{}
 	w.afterFirst = func() {
-		err := tamper(s, func(tx *bbolt.Tx) error {
-			key := layout.ChunkKey(blob, 0)
-			b := tx.Bucket(layout.ChunksBucket).Bucket(key[:])
-			v := bytes.Clone(b.Get(layout.ChunkValueKey))
-			v[len(v)-1] ^= 1
-			return b.Put(layout.ChunkValueKey, v)
-		})
-		if err != nil {
-			t.Error(err)
-		}
+		f, err := s.find(lookupKey{key: "a.png"})
+		must(t, err)
+		chunks, err := f.locate(s, 0, 1)
+		must(t, err)
+		last := &chunks[0][len(chunks[0])-1]
+		overwrite(t, path, int64(uintptr(unsafe.Pointer(last))-s.db.Info().Data), []byte{*last ^ 1})
 	}
 	if _, err = body.WriteTo(w); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("error %v, want ErrDamaged", err)

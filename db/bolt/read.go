@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/datafile"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/chunk"
 )
@@ -134,8 +136,33 @@ func (s *Store) openBlob(f *found) *chunk.Body {
 }
 
 func (b *blob) ReadChunk(number, size int) (*chunk.Chunk, error) {
-	c, err := b.s.readChunk(b.record.Blob, number, size)
-	return c, b.named(err)
+	return b.copy(number, size, 0, size, nil)
+}
+
+func (b *blob) ReadPart(number, size, from, end int) (*chunk.Chunk, error) {
+	if b.parts == nil {
+		b.parts = new(chunk.Parts)
+	}
+	return b.copy(number, size, from, end, b.parts)
+}
+
+// copy does the same as readPart. If the memory map can be used, copy needs no transaction.
+func (b *blob) copy(number, size, from, end int, parts *chunk.Parts) (c *chunk.Chunk, err error) {
+	sealed, err := b.locate(b.s, number, number+1)
+	if err != nil {
+		return nil, b.named(err)
+	}
+	if !b.s.mapped.enter() {
+		c, err = b.s.readPart(b.record.Blob, number, size, from, end, parts)
+		return c, b.named(err)
+	}
+	defer b.s.mapped.exit()
+	c = newCopy(b.record.Blob, number, end-from)
+	if err := load(c, sealed[0], number, size, from, end, parts); err != nil {
+		putChunk(c)
+		return nil, b.named(err)
+	}
+	return c, nil
 }
 
 // named adds the name of the image to an error.
@@ -144,14 +171,6 @@ func (b *blob) named(err error) error {
 		err = fmt.Errorf("image %q: %w", b.record.Name, err)
 	}
 	return err
-}
-
-func (b *blob) ReadPart(number, size, from, end int) (*chunk.Chunk, error) {
-	if b.parts == nil {
-		b.parts = new(chunk.Parts)
-	}
-	c, err := b.s.readPart(b.record.Blob, number, size, from, end, b.parts)
-	return c, b.named(err)
 }
 
 // WriteNow writes from the memory map; see chunk.DirectSource.
@@ -191,30 +210,43 @@ func (s *Store) readChunk(id uint64, number, size int) (*chunk.Chunk, error) {
 // readPart returns a verified copy of the bytes from offset `from` to offset `end` of a
 // chunk. If this is the whole chunk, `parts` may be nil.
 func (s *Store) readPart(id uint64, number, size, from, end int, parts *chunk.Parts) (*chunk.Chunk, error) {
-	c := poolFor(end - from).Get().(*chunk.Chunk)
-	c.Key = layout.ChunkKey(id, number)
+	c := newCopy(id, number, end-from)
 	err := s.view(func(tx *bbolt.Tx) error {
-		v, err := layout.GetChunk(tx, id, number)
+		sealed, err := layout.GetChunk(tx, id, number)
 		if err != nil {
 			return err
 		}
-		ok := len(v) == chunk.ChecksumSize+size
-		switch {
-		case !ok:
-		case parts != nil:
-			ok = parts.Load(c, v, size, from, end)
-		default:
-			c.Load(v)
-			ok = c.Verify()
-		}
-		if !ok {
-			return fmt.Errorf("%w: checksum of chunk %d", db.ErrDamaged, number)
-		}
-		return nil
+		return load(c, sealed, number, size, from, end, parts)
 	})
 	if err != nil {
 		putChunk(c)
 		return nil, err
 	}
 	return c, nil
+}
+
+// newCopy returns a buffer for n bytes of a chunk.
+func newCopy(id uint64, number, n int) *chunk.Chunk {
+	c := poolFor(n).Get().(*chunk.Chunk)
+	c.Key = layout.ChunkKey(id, number)
+	return c
+}
+
+// load copies a part of a sealed chunk into c and verifies the copy; see readPart.
+func load(c *chunk.Chunk, sealed []byte, number, size, from, end int, parts *chunk.Parts) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer datafile.RecoverDamage(&err)
+	ok := len(sealed) == chunk.ChecksumSize+size
+	switch {
+	case !ok:
+	case parts != nil:
+		ok = parts.Load(c, sealed, size, from, end)
+	default:
+		c.Load(sealed)
+		ok = c.Verify()
+	}
+	if !ok {
+		return fmt.Errorf("%w: checksum of chunk %d", db.ErrDamaged, number)
+	}
+	return nil
 }

@@ -150,34 +150,43 @@ func (b *Body) WriteN(w io.Writer, limit int64) (n int64, err error) {
 	return b.off - begin, nil
 }
 
-// directChunks is how many chunks a receiver gets at once, if it has room: with chunks of
-// 128 KiB, it gets 1 MiB with one system call.
-const directChunks = 8
+// A receiver gets at least minDirect bytes at once, and at most maxDirect and the rest of the
+// last chunk of these. With maxDirect, the bytes are still in the cache of the processor when
+// the kernel copies them: with 1 MiB, a large image takes a quarter more processor time.
+const (
+	minDirect = 64 << 10
+	maxDirect = 512 << 10
+)
 
-// writeDirect writes up to the offset `end` of the content, without a copy.
+// writeDirect writes up to the offset `end` of the content, without a copy. If the receiver
+// takes only a part, it gets about as much the next time, because the rest was verified in
+// vain.
 func (b *Body) writeDirect(w db.DirectReceiver, end int64) error {
 	source, ok := b.source.(DirectSource)
 	if !ok {
 		return errors.ErrUnsupported
 	}
-	next := (b.off/int64(b.chunkSize) + directChunks) * int64(b.chunkSize)
-	for b.off < end {
+	for window := maxDirect; b.off < end; {
 		if err := b.usable(); err != nil {
 			return err
 		}
-		next = min(next, end)
+		next := min(end, b.off+int64(window))
+		if window == maxDirect {
+			next = min(end, int64(b.chunkSize)*((next-1)/int64(b.chunkSize)+1))
+		}
 		n, err := source.WriteNow(w, b.off, next)
 		b.off += int64(n)
 		if err != nil {
 			return err
 		}
-		most := directChunks * b.chunkSize
-		if b.off < next { // the receiver is full
-			if most, err = w.Room(b.chunkSize); err != nil {
-				return err
-			}
+		if b.off == next {
+			window = min(2*window, maxDirect)
+			continue
 		}
-		next = b.off + int64(most)
+		window = max(n, minDirect)
+		if _, err := w.Room(b.chunkSize); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,17 +1,17 @@
 package chunk
 
+import "encoding/binary"
+
 // PartSize is the length of a part of a chunk, in bytes. If a reader is slow, a chunk
 // is read in parts.
 const PartSize = 32 << 10
 
 // Parts reads a chunk in parts, and verifies each part that it reads. The engine stores
 // only a checksum of the whole chunk. So Parts first verifies the whole chunk, and
-// computes a checksum of each part at the same time. Later reads need only the
-// checksums of the parts.
+// remembers the checksum after each part. Later reads need only these checksums.
 type Parts struct {
 	key  [KeySize]byte
-	size int // bytes of the chunk; 0 before the first chunk
-	sums []uint32
+	sums []uint32 // element i is the CRC-32C of the key and of the parts 0 to i; nil before the first chunk
 }
 
 // Load copies the bytes from offset `from` to offset `end` of a chunk into c, and
@@ -23,14 +23,8 @@ func (p *Parts) Load(c *Chunk, sealed []byte, size, from, end int) bool {
 		return false
 	}
 	data := sealed[ChecksumSize:]
-	if p.size == 0 || p.key != c.Key {
-		if !c.covers(sealed) {
-			return false
-		}
-		p.key, p.size, p.sums = c.Key, size, p.sums[:0]
-		for first := 0; first < size; first += PartSize {
-			p.sums = append(p.sums, Sum(0, data[first:min(first+PartSize, size)]))
-		}
+	if (p.sums == nil || p.key != c.Key) && !p.begin(c.Key, sealed) {
+		return false
 	}
 	c.Reset()
 	c.Append(data[from:end])
@@ -38,12 +32,37 @@ func (p *Parts) Load(c *Chunk, sealed []byte, size, from, end int) bool {
 		first := i * PartSize
 		before := max(0, from-first) // how many bytes of the part come before the copy
 		n := min(PartSize, size-first) - before
-		if Sum(Sum(0, data[first:first+before]), c.Data()[done:done+n]) != p.sums[i] {
+		sum := Sum(p.sumBefore(i), data[first:first+before])
+		if Sum(sum, c.Data()[done:done+n]) != p.sums[i] {
 			return false
 		}
 		done += n
 	}
 	return true
+}
+
+// begin verifies a whole chunk and sets p.sums.
+func (p *Parts) begin(key [KeySize]byte, sealed []byte) bool {
+	p.key, p.sums = key, p.sums[:0]
+	data := sealed[ChecksumSize:]
+	sum := p.sumBefore(0)
+	for first := 0; first < len(data); first += PartSize {
+		sum = Sum(sum, data[first:min(first+PartSize, len(data))])
+		p.sums = append(p.sums, sum)
+	}
+	if sum == binary.BigEndian.Uint32(sealed) {
+		return true
+	}
+	p.sums = nil
+	return false
+}
+
+// sumBefore returns the CRC-32C of the key and of the parts before part i.
+func (p *Parts) sumBefore(i int) uint32 {
+	if i > 0 {
+		return p.sums[i-1]
+	}
+	return Sum(0, p.key[:])
 }
 
 // partEnd returns the offset at which a read that starts at offset `from` ends. The
