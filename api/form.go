@@ -22,6 +22,7 @@ const (
 type form struct {
 	parts  *multipart.Reader
 	part   *multipart.Part // nil before the first
+	read   bool            // the part has been read to its end
 	spent  int64           // bytes of headers and of skipped parts
 	files  int             // files so far
 	stored int             // files that were stored
@@ -32,18 +33,21 @@ type form struct {
 	fieldErr  error           // the error of reading that field
 }
 
-// newForm begins to read the form of a request. base is the server's URL, for the
-// message about a body that is not a form.
-func newForm(r *http.Request, base string) (*form, error) {
+// newForm begins to read the form of a request. base returns the server's URL, for the
+// message about a body that is not a form. The caller closes the form.
+func newForm(r *http.Request, base func() string) (*form, error) {
 	boundary, isForm := multipart.Boundary(r.Header.Get(echo.HeaderContentType))
 	switch {
 	case !isForm:
-		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "Send the image as form data (multipart/form-data) in the field “file”. Example: curl -F file=@cat.png %s/upload", base)
+		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "Send the image as form data (multipart/form-data) in the field “file”. Example: curl -F file=@cat.png %s/upload", base())
 	case boundary == "": // the header was set by hand; fetch would have added a boundary
 		return nil, refusal.New(http.StatusBadRequest, "not_a_form", "The Content-Type header has no boundary for the form data. Leave the header out: a client that sends a form sets it.")
 	}
 	return &form{parts: multipart.NewReader(r.Body, boundary)}, nil
 }
+
+// close releases the memory of the form.
+func (f *form) close() { f.parts.Close() }
 
 // nextFile goes to the next file of the form, and reads the fields before it. A file is a
 // part with a file name, or the field “file”. If the user chose no file, a browser sends
@@ -98,7 +102,7 @@ func (f *form) field(part *multipart.Part) (string, error) {
 // next skips the rest of the current part and goes to the next one. At the end of the form
 // it returns io.EOF.
 func (f *form) next() (*multipart.Part, error) {
-	if f.part != nil {
+	if f.part != nil && !f.read {
 		n, err := io.Copy(io.Discard, io.LimitReader(f, maxBesides-f.spent+1))
 		if err != nil {
 			return nil, err
@@ -109,7 +113,7 @@ func (f *form) next() (*multipart.Part, error) {
 		return nil, refusal.New(http.StatusBadRequest, "bad_form", "The form has too much data besides its files.")
 	}
 	part, err := f.parts.NextPart()
-	f.part = part
+	f.part, f.read = part, false
 	if err != nil {
 		return nil, formError(err)
 	}
@@ -119,6 +123,7 @@ func (f *form) next() (*multipart.Part, error) {
 
 func (f *form) Read(p []byte) (int, error) {
 	n, err := f.part.Read(p)
+	f.read = f.read || err == io.EOF
 	return n, formError(err)
 }
 

@@ -55,10 +55,11 @@ func (s *Server) upload(c echo.Context) error {
 	if (dated || conflict == db.Replace) && s.access.CrossOrigin(c) {
 		return access.ErrCrossOrigin // pages of other sites may only add images, with the current time
 	}
-	form, err := newForm(c.Request(), s.access.BaseURL(c))
+	form, err := newForm(c.Request(), func() string { return s.access.BaseURL(c) })
 	if err != nil {
 		return err
 	}
+	defer form.close()
 	var stored []image
 	outcome := db.Unchanged
 	for {

@@ -9,30 +9,32 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// parameters parses the value of a header with parameters, such as
-// Content-Disposition (RFC 6266) and Content-Type (RFC 9110 section 8.3). It never
-// fails. The names in params are in lower case. If a name occurs twice, the first value
-// counts.
+// parameters splits the value of a header with parameters, such as Content-Disposition
+// (RFC 6266) and Content-Type (RFC 9110 section 8.3). [parameter] reads params.
+func parameters(header string) (value, params string) {
+	value, params, _ = strings.Cut(header, ";")
+	return strings.TrimSpace(value), params
+}
+
+// parameter returns the parameter with this name, which must be in lower case, or "". It
+// never fails. If a name occurs twice, the first value counts.
 //
 // A value without quotes ends at the next semicolon, so it may contain spaces and
 // characters that should be quoted. A quoted value ends only at a quote before a
 // semicolon or at the end of the header, because some clients do not escape quotes.
-func parameters(header string) (value string, params map[string]string) {
-	value, rest, _ := strings.Cut(header, ";")
-	params = map[string]string{}
-	for rest != "" {
+func parameter(params, name string) string {
+	for params != "" {
 		var key, text string
-		key, rest = cutAny(rest, "=;")
-		key = strings.ToLower(strings.TrimSpace(key))
-		if after, ok := strings.CutPrefix(rest, "="); ok {
-			text, rest = parameterValue(strings.TrimLeft(after, " \t"))
+		key, params = cutAny(params, "=;")
+		if after, ok := strings.CutPrefix(params, "="); ok {
+			text, params = parameterValue(strings.TrimLeft(after, " \t"))
 		}
-		rest = strings.TrimPrefix(rest, ";")
-		if _, twice := params[key]; !twice && key != "" {
-			params[key] = text
+		params = strings.TrimPrefix(params, ";")
+		if strings.ToLower(strings.TrimSpace(key)) == name {
+			return text
 		}
 	}
-	return strings.TrimSpace(value), params
+	return ""
 }
 
 // cutAny cuts s before the first byte that is in bytes.
@@ -50,19 +52,21 @@ func parameterValue(s string) (value, rest string) {
 		value, rest = cutAny(s, ";")
 		return strings.TrimSpace(value), rest
 	}
-	var text strings.Builder
+	var text []byte // the value up to `from`, without backslashes; nil if there were none
+	from := 1
 	for i := 1; i < len(s); i++ {
 		switch {
 		case s[i] == '\\' && i+1 < len(s) && (s[i+1] == '"' || s[i+1] == '\\'):
+			text = append(text, s[from:i]...)
 			i++ // quoted-pair; any other backslash is part of a Windows path
+			from = i
 		case s[i] == '"':
 			if after := strings.TrimLeft(s[i+1:], " \t"); after == "" || after[0] == ';' {
-				return text.String(), after
+				return string(text) + s[from:i], after
 			}
 		}
-		text.WriteByte(s[i])
 	}
-	return text.String(), "" // the closing quote is missing
+	return string(text) + s[from:], "" // the closing quote is missing
 }
 
 // fileName returns the file name in the parameters of Content-Disposition, or "".
@@ -74,12 +78,12 @@ func parameterValue(s string) (value, rest string) {
 //   - plain UTF-8 or Latin-1.
 //
 // A filename*= in another form counts only if there is no filename=.
-func fileName(params map[string]string) string {
-	name, ok := extended(params["filename*"])
+func fileName(params string) string {
+	name, ok := extended(parameter(params, "filename*"))
 	if ok {
 		return name
 	}
-	if plain := params["filename"]; plain != "" {
+	if plain := parameter(params, "filename"); plain != "" {
 		name = plain
 	}
 	name = utf8Of(name)
@@ -134,6 +138,9 @@ func latin1(text string) string {
 // unescape decodes percent escapes of UTF-8 characters. It keeps all other percent
 // signs, which are part of the name.
 func unescape(name string) string {
+	if !strings.Contains(name, "%") {
+		return name
+	}
 	var text strings.Builder
 	for name != "" {
 		char := escapedChar(name)

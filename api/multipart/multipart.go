@@ -18,6 +18,7 @@ import (
 	"io"
 	"mime/quotedprintable"
 	"strings"
+	"sync"
 )
 
 const (
@@ -40,7 +41,7 @@ var (
 // missing or too long. isForm is false if the type is not multipart/form-data.
 func Boundary(contentType string) (boundary string, isForm bool) {
 	kind, params := parameters(contentType)
-	if boundary = params["boundary"]; len(boundary) > maxBoundary {
+	if boundary = parameter(params, "boundary"); len(boundary) > maxBoundary {
 		boundary = ""
 	}
 	return boundary, strings.EqualFold(kind, "multipart/form-data")
@@ -49,18 +50,40 @@ func Boundary(contentType string) (boundary string, isForm bool) {
 // Reader reads a body. It is not safe for concurrent use.
 type Reader struct {
 	r       io.Reader
-	err     error  // the error of r, including io.EOF
+	err     error // the error of r, including io.EOF
+	buffers *buffers
 	store   []byte // the memory of buf
-	buf     []byte // bytes from r that are not consumed
+	buf     []byte // bytes from r that are not consumed; it ends inside store
+	field   []byte // the current field of the header of a part
 	delim   []byte // CR LF "--" boundary; without CR if the lines of the body end with LF
 	started bool   // the first boundary has been read
 	ended   bool   // the closing boundary has been read
-	part    *Part
+	part    Part   // the current part
 }
 
-// NewReader returns a Reader that reads from r. The boundary must not be empty.
+// buffers are the first buffers of a Reader. Almost no body needs larger ones.
+type buffers struct {
+	store [fillSize]byte
+	field [256]byte
+	delim [4 + maxBoundary]byte
+}
+
+var pool = sync.Pool{New: func() any { return new(buffers) }}
+
+// NewReader returns a Reader that reads from r. The boundary must not be empty. The
+// caller closes the Reader.
 func NewReader(r io.Reader, boundary string) *Reader {
-	return &Reader{r: r, delim: []byte("\r\n--" + boundary)}
+	b := pool.Get().(*buffers)
+	m := &Reader{r: r, buffers: b, store: b.store[:], buf: b.store[:0], field: b.field[:0]}
+	m.delim = append(append(b.delim[:0], "\r\n--"...), boundary...)
+	return m
+}
+
+// Close lets other Readers use the buffers. It does not close the underlying reader. The
+// Reader and its parts must not be used after Close.
+func (m *Reader) Close() {
+	pool.Put(m.buffers)
+	*m = Reader{}
 }
 
 // Part is one part of a body. Its Read returns the content. A Part is valid until the
@@ -71,7 +94,7 @@ type Part struct {
 	Header   int    // size of the header with its line ends, in bytes; callers limit the sum
 
 	m       *Reader
-	content io.Reader // the decoded content
+	content io.Reader // the decoded content; nil if the content is not encoded
 	known   int       // bytes at the beginning of the buffer that are content
 	delim   int       // size of the boundary after the content, once the end is found
 	fresh   bool      // no content has been read
@@ -97,18 +120,17 @@ func (m *Reader) NextPart() (*Part, error) {
 	case len(text) > 0:
 		return nil, ErrBoundary
 	}
-	header, size, err := m.header()
-	if err != nil {
+	m.part = Part{m: m, fresh: true}
+	if err := m.part.readHeader(); err != nil {
 		return nil, cutOff(err)
 	}
-	m.part = newPart(m, header, size)
-	return m.part, nil
+	return &m.part, nil
 }
 
 // skip reads to the end of the next boundary.
 func (m *Reader) skip() error {
 	if m.started {
-		_, err := io.Copy(io.Discard, raw{m.part})
+		_, err := io.Copy(io.Discard, raw{&m.part})
 		m.take(m.part.delim)
 		return err
 	}
@@ -119,7 +141,7 @@ func (m *Reader) skip() error {
 			if bytes.HasSuffix(rest, []byte("\n")) && !bytes.HasSuffix(rest, []byte("\r\n")) {
 				m.delim = m.delim[1:] // the lines of this body end without CR
 			}
-			m.unread(rest)
+			m.unread(len(rest))
 			return nil
 		}
 		if err != nil {
@@ -152,7 +174,7 @@ func (m *Reader) fill() error {
 		return m.err
 	}
 	if have := len(m.buf); cap(m.buf)-have < fillSize/4 {
-		if m.store == nil || have > len(m.store)/2 {
+		if have > len(m.store)/2 {
 			m.store = make([]byte, 2*have+fillSize)
 		}
 		m.buf = m.store[:copy(m.store, m.buf)]
@@ -162,8 +184,12 @@ func (m *Reader) fill() error {
 	return nil
 }
 
-// unread puts back the last bytes that take returned.
-func (m *Reader) unread(b []byte) { m.buf = append(bytes.Clone(b), m.buf...) }
+// unread puts back the last n bytes that take returned. fill must not have been called
+// since.
+func (m *Reader) unread(n int) {
+	at := len(m.store) - cap(m.buf) // the offset of buf in store
+	m.buf = m.store[at-n : at+len(m.buf)]
+}
 
 // take removes n bytes from the buffer and returns them.
 func (m *Reader) take(n int) (b []byte) {
@@ -188,53 +214,54 @@ func (m *Reader) line(most int) ([]byte, error) {
 	}
 }
 
-// header reads the header of a part up to the empty line. It joins continued lines and
-// puts "\n" before each line. size is the number of bytes that it read.
-func (m *Reader) header() (lines string, size int, err error) {
-	var joined strings.Builder
+// readHeader reads the header of the part up to the empty line. It joins continued
+// lines.
+func (p *Part) readHeader() error {
+	m := p.m
+	m.field = m.field[:0]
 	for {
 		line, err := m.line(maxHeader)
 		if err != nil {
-			return "", 0, err
+			return err
 		}
-		if size += len(line); size > maxHeader {
-			return "", 0, ErrHeader
+		if p.Header += len(line); p.Header > maxHeader {
+			return ErrHeader
 		}
 		text := bytes.TrimRight(line, "\r\n")
 		if len(text) == 0 {
-			return joined.String(), size, nil
+			p.setField(m.field)
+			return nil
 		}
 		if text[0] != ' ' && text[0] != '\t' {
-			joined.WriteByte('\n')
+			p.setField(m.field)
+			m.field = m.field[:0]
 		}
-		joined.Write(text)
+		m.field = append(m.field, text...)
 	}
 }
 
-// newPart returns the part with this header.
-func newPart(m *Reader, header string, size int) *Part {
-	p := &Part{m: m, fresh: true, Header: size}
-	p.content = raw{p}
-	for line := range strings.SplitSeq(header, "\n") {
-		key, value, _ := strings.Cut(line, ":")
-		switch strings.ToLower(strings.TrimSpace(key)) {
-		case "content-disposition":
-			_, params := parameters(value)
-			p.Name, p.FileName = params["name"], fileName(params)
-		case "content-transfer-encoding": // deprecated by RFC 7578 section 4.7, but still in use
-			switch strings.ToLower(strings.TrimSpace(value)) {
-			case "quoted-printable":
-				p.content = quotedprintable.NewReader(raw{p})
-			case "base64":
-				p.content = base64.NewDecoder(base64.StdEncoding, raw{p})
-			}
+// setField reads one field of the header.
+func (p *Part) setField(line []byte) {
+	key, value, _ := bytes.Cut(line, []byte(":"))
+	switch key = bytes.TrimSpace(key); {
+	case bytes.EqualFold(key, []byte("Content-Disposition")):
+		_, params := parameters(string(value))
+		p.Name, p.FileName = parameter(params, "name"), fileName(params)
+	case bytes.EqualFold(key, []byte("Content-Transfer-Encoding")): // deprecated by RFC 7578 section 4.7, but still in use
+		switch strings.ToLower(string(bytes.TrimSpace(value))) {
+		case "quoted-printable":
+			p.content = quotedprintable.NewReader(raw{p})
+		case "base64":
+			p.content = base64.NewDecoder(base64.StdEncoding, raw{p})
 		}
 	}
-	return p
 }
 
 // Read reads the content. It returns io.EOF at the end of the part.
 func (p *Part) Read(b []byte) (int, error) {
+	if p.content == nil {
+		return raw{p}.Read(b)
+	}
 	n, err := p.content.Read(b)
 	if err != nil && err != io.EOF && (p.err == nil || p.err == io.EOF) {
 		err = fmt.Errorf("%w: %w", ErrEncoding, err)
@@ -312,9 +339,6 @@ func (m *Reader) readInto(b []byte) (int, error) {
 	data := b[:k+got]
 	m.err = err
 	n, _ := m.content(data)
-	if m.store == nil {
-		m.store = make([]byte, fillSize)
-	}
 	m.store = append(m.store[:0], data[n:]...)
 	m.buf = m.store
 	m.store = m.store[:cap(m.store)]
