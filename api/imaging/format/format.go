@@ -124,6 +124,7 @@ type Info struct {
 // wrapped.
 func Detect(r io.ReaderAt, size int64) (Info, error) {
 	file := wholeFile(r, size)
+	defer file.close()
 	info, err := detect(file)
 	if err := file.w.err; err != nil {
 		return Info{}, fmt.Errorf("read image: %w", err)
@@ -168,6 +169,7 @@ func Animated(r io.ReaderAt, size int64, t Type) (bool, error) {
 		return false, nil
 	}
 	file := wholeFile(r, size)
+	defer file.close()
 	yes := animated(file)
 	if err := file.w.err; err != nil {
 		return false, fmt.Errorf("read image: %w", err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"sync"
 )
 
 // A read of the store is expensive: it fetches and checks a chunk of 128 KiB. So
@@ -94,9 +95,24 @@ type section struct {
 	off, size int64
 }
 
-// wholeFile returns all of a file.
+// windows are the windows of files that were closed.
+var windows = sync.Pool{New: func() any { return &window{block: make([]byte, 0, blockSize)} }}
+
+// wholeFile returns all of a file. A caller that keeps no bytes of the file can close it.
 func wholeFile(r io.ReaderAt, size int64) section {
-	return section{&window{r: r, size: size, budget: budget}, 0, size}
+	w := windows.Get().(*window)
+	*w = window{r: r, size: size, budget: budget, block: w.block[:0]}
+	return section{w, 0, size}
+}
+
+// close lets other files use the buffer. After close, no section of the file and none of
+// its bytes may be used. A large buffer is not kept.
+func (s section) close() {
+	if cap(s.w.block) > blockSize {
+		return
+	}
+	s.w.r = nil
+	windows.Put(s.w)
 }
 
 // stream prepares for a walk through the file that never goes back. Such a walk
