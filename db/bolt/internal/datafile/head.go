@@ -9,6 +9,9 @@ import (
 // ErrOverwritten means that another program wrote to the data file.
 var ErrOverwritten = errors.New("the data file was overwritten while the server was running; restart the server, or restore a backup first")
 
+// ErrElsewhere means that another file has the path of the data file.
+var ErrElsewhere = errors.New("the data file was replaced by another file while the server was running; restart the server to use the new file, or put the former file back")
+
 // Head is a memory map of the two meta pages at the beginning of the data file. bbolt
 // finds everything else from these pages. Head is nil if the system cannot map them.
 type Head struct{ bytes []byte }

@@ -2,6 +2,8 @@ package datafile
 
 import (
 	"errors"
+	"io/fs"
+	"math"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -44,6 +46,24 @@ func lockedByte() *windows.Overlapped {
 // a little later.
 func Unlock(f *os.File) {
 	_ = windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, lockedByte())
+}
+
+// Locate returns the size of the open file f. It returns fs.ErrNotExist if no file is at
+// path, and ErrElsewhere if another file is there. If the system does not say, it returns
+// no error. If it does not say the size, the size is math.MaxInt64.
+func Locate(f *os.File, path string) (size int64, err error) {
+	ours, err := f.Stat()
+	if err != nil {
+		return math.MaxInt64, nil
+	}
+	there, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ours.Size(), fs.ErrNotExist
+	case err == nil && !os.SameFile(ours, there):
+		return ours.Size(), ErrElsewhere
+	}
+	return ours.Size(), nil
 }
 
 // KeepOwner does nothing: a new file inherits the permissions of its folder.
