@@ -2,7 +2,9 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"io"
+	"time"
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
@@ -34,52 +36,86 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 	return u.publish(img, o)
 }
 
-// publish makes the uploaded content an image, in one commit.
+// publication is what one Put adds to a commit.
+type publication struct {
+	*upload
+	img      db.Image
+	conflict db.Conflict
+	allow    db.Precondition
+	uploaded time.Time // PutOptions.Uploaded
+	trashTTL time.Duration
+
+	checked bool   // the blob that has the same content was read
+	damaged uint64 // and this is its id, if it is damaged
+
+	resolve.Resolution
+	twin   bool           // another record has the same content
+	record *layout.Record // after the change, or nil if nothing changed
+}
+
+// errUnchecked means that a stored blob has the same content and must be read first.
+var errUnchecked = errors.New("the stored bytes are not checked")
+
+// publish makes the uploaded content an image, in one commit. Only if another image has
+// the same content, publish reads the blob of that image and tries again.
 func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, error) {
-	damaged, err := u.s.damagedTwin(img.SHA256)
-	if err != nil {
-		return db.Image{}, 0, err
+	p := &publication{upload: u, img: img, conflict: o.Conflict, allow: o.Allow, uploaded: o.Uploaded, trashTTL: o.TrashTTL}
+	err := p.submit()
+	if errors.Is(err, errUnchecked) {
+		p.checked = true
+		if p.damaged, err = u.damagedTwin(img.SHA256); err == nil {
+			err = p.submit()
+		}
 	}
-	var to struct {
-		resolve.Resolution
-		record *layout.Record // after the change, or nil if nothing changed
-	}
-	err = u.s.submit(&change{
-		bytes: u.BufferedBytes(),
-		check: func(tx *txn) (todo bool, err error) {
-			to.record = nil // check may run more than once
-			to.Resolution, err = resolve.Put(tx, img.Name, img.SHA256, o.Conflict, o.Allow)
-			if err != nil || to.Outcome != db.Unchanged || resolve.Extends(img.Expires, to.Current) {
-				return true, err
-			}
-			return tx.hasBlob(to.Current, damaged)
-		},
-		apply: func(tx *txn) (err error) {
-			if to.Outcome == db.Unchanged {
-				to.record, err = u.keep(tx, to.Name, img, damaged)
-				return err
-			}
-			named := img
-			named.Name, named.Uploaded = to.Name, resolve.Uploaded(o.Uploaded, tx.now)
-			// vacate comes before add, because vacate can delete a blob. If the image
-			// with this name has expired, it may be the last image with these bytes,
-			// and vacate deletes their blob. After that, add finds no image with these
-			// bytes, and uses the blob of the upload. In the other order, add would use
-			// a blob that vacate then deletes.
-			err = tx.vacate(to.Name, o.TrashTTL)
-			if err == nil {
-				to.record, err = u.add(tx, named, damaged)
-			}
-			return err
-		},
-	})
 	switch {
 	case err != nil:
 		return db.Image{}, 0, err
-	case to.record == nil:
-		return *to.Current, to.Outcome, nil
+	case p.record == nil:
+		return *p.Current, p.Outcome, nil
 	}
-	return to.record.Image, to.Outcome, nil
+	return p.record.Image, p.Outcome, nil
+}
+
+func (p *publication) submit() error {
+	return p.s.submit(&change{bytes: p.BufferedBytes(), check: p.check, apply: p.apply})
+}
+
+// check may run more than once; see change.
+func (p *publication) check(tx *txn) (todo bool, err error) {
+	p.record = nil
+	p.Resolution, err = resolve.Put(tx, p.img.Name, p.img.SHA256, p.conflict, p.allow)
+	if err != nil {
+		return false, err
+	}
+	twin, err := sameContent(tx.Tx, p.img.SHA256)
+	p.twin = twin != nil
+	switch {
+	case err != nil:
+		return false, err
+	case p.twin && !p.checked:
+		return false, errUnchecked
+	case p.Outcome != db.Unchanged || resolve.Extends(p.img.Expires, p.Current):
+		return true, nil
+	}
+	return tx.hasBlob(p.Current, p.damaged)
+}
+
+func (p *publication) apply(tx *txn) (err error) {
+	if p.Outcome == db.Unchanged {
+		p.record, err = p.keep(tx)
+		return err
+	}
+	// vacate comes before add, because vacate can delete a blob. If the image with this
+	// name has expired, it may be the last image with these bytes, and vacate deletes
+	// their blob. After that, add finds no image with these bytes, and uses the blob of
+	// the upload. In the other order, add would use a blob that vacate then deletes.
+	if err := tx.vacate(p.Name, p.trashTTL); err != nil {
+		return err
+	}
+	img := p.img
+	img.Name, img.Uploaded = p.Name, resolve.Uploaded(p.uploaded, tx.now)
+	p.record, err = p.add(tx, img)
+	return err
 }
 
 // hasBlob reports whether `id` is the blob of the image. The id 0 means no blob.
@@ -91,28 +127,28 @@ func (tx *txn) hasBlob(img *db.Image, id uint64) (bool, error) {
 	return err == nil && r.Blob == id, err
 }
 
-// keep returns the record of the image with this name. This image has the same bytes as
-// `img`. If its blob is the blob `damaged`, keep replaces the blob with the blob of the
-// upload. If the expiry of `img` is later, the record gets this expiry.
-func (u *upload) keep(tx *txn, name string, img db.Image, damaged uint64) (*layout.Record, error) {
-	if _, err := u.replaceDamaged(tx, img.SHA256, damaged); err != nil {
+// keep returns the record of the image with the resolved name. This image has the same
+// bytes as the upload. If its blob is damaged, keep replaces the blob with the blob of
+// the upload. If the expiry of the upload is later, the record gets this expiry.
+func (p *publication) keep(tx *txn) (*layout.Record, error) {
+	if _, err := p.replaceDamaged(tx); err != nil {
 		return nil, err
 	}
-	return tx.extendExpiry(name, img.Expires)
+	return tx.extendExpiry(p.Name, p.img.Expires)
 }
 
 // add adds a record for `img` and returns it. The name of `img` must be free. If
 // another image has the same bytes, the new record gets the blob of that image.
 // Otherwise it gets the blob of the upload.
-func (u *upload) add(tx *txn, img db.Image, damaged uint64) (*layout.Record, error) {
-	twin, err := u.replaceDamaged(tx, img.SHA256, damaged)
+func (p *publication) add(tx *txn, img db.Image) (*layout.Record, error) {
+	twin, err := p.replaceDamaged(tx)
 	if err != nil {
 		return nil, err
 	}
-	r := &layout.Record{Image: img, Blob: u.id, ChunkSize: layout.ChunkSize}
+	r := &layout.Record{Image: img, Blob: p.id, ChunkSize: layout.ChunkSize}
 	if twin != nil {
 		r.Blob, r.ChunkSize = twin.Blob, twin.ChunkSize
-	} else if err := u.adoptContent(tx); err != nil {
+	} else if err := p.adoptContent(tx); err != nil {
 		return nil, err
 	}
 	return r, bind(tx, r)
