@@ -29,6 +29,19 @@ func bind(tx *txn, r *layout.Record) error {
 	return nil
 }
 
+// expectNewest prepares the indexes for an image that is newer than all others, so that
+// their pages become full; see layout.End. It must not be called for an image with an
+// older upload time: if many of those were inserted at the other end, the pages there
+// would stay nearly empty.
+func (tx *txn) expectNewest() {
+	tx.newest++
+	for _, ix := range layout.Indexes {
+		if ix.New != layout.Anywhere {
+			tx.Bucket(ix.Bucket).FillPercent = ix.New.SplitPercent(tx.newest)
+		}
+	}
+}
+
 // unbind removes a record and everything that only this record used. r must be equal to
 // the record in the file.
 func unbind(tx *txn, r *layout.Record) error {

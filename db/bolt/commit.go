@@ -50,6 +50,7 @@ type txn struct {
 	kept  []uint64  // former orphans: each is now the blob of an image or a variant
 
 	bytes   int64 // bytes of images that are written
+	newest  int   // how many images were added that are newer than all before
 	deleted int   // how many chunks were deleted; see dropChunks
 }
 

@@ -151,5 +151,8 @@ func (p *publication) add(tx *txn, img db.Image) (*layout.Record, error) {
 	} else if err := p.adoptContent(tx); err != nil {
 		return nil, err
 	}
+	if img.Uploaded.Equal(tx.now) {
+		tx.expectNewest()
+	}
 	return r, bind(tx, r)
 }

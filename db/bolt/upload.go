@@ -78,6 +78,7 @@ func (u *upload) Stage(first int, chunks []*chunk.Chunk) error {
 // chunks.
 func (u *upload) writeChunks(tx *bbolt.Tx, first int, chunks []*chunk.Chunk) error {
 	all := tx.Bucket(layout.ChunksBucket)
+	all.FillPercent = layout.Last.SplitPercent(len(chunks))
 	if all.Sequence() < u.id {
 		if err := all.SetSequence(u.id); err != nil {
 			return err

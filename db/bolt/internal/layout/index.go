@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 
+	bbolt "go.etcd.io/bbolt"
+
 	"imageserver/db"
 	"imageserver/db/order"
 )
@@ -35,12 +37,45 @@ type Index struct {
 	// Compacting fills the pages of such a bucket completely, because nothing will be
 	// inserted between its keys.
 	Rising bool
+	// New is the end of the bucket at which the key of a new image is inserted; see
+	// SplitPercent.
+	New End
+}
+
+// End is an end of a bucket.
+type End int
+
+const (
+	Anywhere End = iota
+	First        // before all other keys
+	Last         // after all other keys
+)
+
+// SplitPercent returns the FillPercent with which bbolt splits the pages of a bucket: how
+// full the first of the two pages is afterwards. `added` is how many keys the transaction
+// adds there.
+//
+// If all keys are added at one end, only the page at this end changes. So the other page
+// is left as full as possible. This halves the size of the bucket. It also makes uploads
+// cheaper, because bbolt copies all keys of a page that changes, and the page at the end
+// is nearly empty after each split.
+func (e End) SplitPercent(added int) float64 {
+	switch e {
+	case First:
+		// bbolt splits until the last page is not too full. With a smaller first page,
+		// that could take several splits, because each key may need 1.5 % of a page.
+		return min(0.1+0.015*float64(added), 1)
+	case Last:
+		return 1
+	}
+	return bbolt.DefaultFillPercent
 }
 
 // Indexes is the table of all indexes.
 var Indexes = []Index{
 	{
 		Bucket: RecentBucket,
+		New:    First,
 		Entry: func(r *Record) (key, _ []byte) {
 			if r.IsImage() {
 				key = order.TimeKey(r.Uploaded, r.Name)
@@ -64,6 +99,7 @@ var Indexes = []Index{
 	},
 	{
 		Bucket: DeleteKeysBucket,
+		New:    Last, // a hash of a delete key begins with the time
 		Entry: func(r *Record) (key, _ []byte) {
 			if r.IsImage() && r.DeleteKeyHash != (db.Digest{}) {
 				key = DigestKey(r.DeleteKeyHash, r.Name)
@@ -140,7 +176,7 @@ func FillPercent(bucket []byte) float64 {
 		rising = rising || ix.Rising && bytes.Equal(ix.Bucket, bucket)
 	}
 	if rising {
-		return 1
+		return bbolt.DefaultFillPercent
 	}
 	return 0.8
 }
