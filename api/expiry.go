@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -11,12 +12,12 @@ import (
 
 // expiresIn returns the lifetime that a request gives an image: the form field, or
 // else the query parameter, or else the header. It is empty for no expiry.
-func expiresIn(r *http.Request, field string) (string, error) {
+func expiresIn(h http.Header, q url.Values, field string) (string, error) {
 	if field != "" {
 		return field, nil
 	}
-	said := r.Header.Values("Expires-In")
-	if q := r.URL.Query(); q.Get("expires_in") != "" || len(q["expires_in"]) > 1 {
+	said := h.Values("Expires-In")
+	if q.Get("expires_in") != "" || len(q["expires_in"]) > 1 {
 		said = q["expires_in"]
 	}
 	switch said = slices.Compact(said); len(said) {

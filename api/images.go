@@ -35,18 +35,24 @@ type image struct {
 
 // describeStored is describe for the client that has just uploaded the image.
 func (s *Server) describeStored(c echo.Context, img received) image {
-	i := s.describe(c, img.Image)
+	base := s.access.BaseURL(c)
+	i := describe(base, img.Image)
 	i.Stripped = img.stripped
 	if img.outcome != db.Unchanged {
-		i.DeleteURL = s.access.BaseURL(c) + deletePath + img.key.String()
+		i.DeleteURL = base + deletePath + img.key.String()
 	}
 	return i
 }
 
 func (s *Server) describe(c echo.Context, img db.Image) image {
+	return describe(s.access.BaseURL(c), img)
+}
+
+// describe returns the JSON of an image. base is the server's URL.
+func describe(base string, img db.Image) image {
 	return image{
 		Filename:    img.Name,
-		URL:         s.access.BaseURL(c) + "/images/" + url.PathEscape(img.Name),
+		URL:         base + "/images/" + url.PathEscape(img.Name),
 		Size:        img.Size,
 		ContentType: img.ContentType,
 		Width:       img.Width,

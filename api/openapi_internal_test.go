@@ -143,7 +143,7 @@ func parameterRead(call *ast.CallExpr) (string, bool) {
 func isQuery(e ast.Expr) bool {
 	if call, ok := e.(*ast.CallExpr); ok {
 		method, ok := call.Fun.(*ast.SelectorExpr)
-		return ok && (method.Sel.Name == "Query" || method.Sel.Name == "QueryParams")
+		return isNamed(call.Fun, "query") || ok && (method.Sel.Name == "Query" || method.Sel.Name == "QueryParams")
 	}
 	return isNamed(e, "q")
 }

@@ -23,6 +23,14 @@ func plainQuery(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// query returns the parameters of the URL, or nil if it has none.
+func query(c echo.Context) url.Values {
+	if c.Request().URL.RawQuery == "" {
+		return nil // url.ParseQuery would make a map
+	}
+	return c.QueryParams()
+}
+
 func parseQuery(raw string) (url.Values, error) {
 	q, err := url.ParseQuery(raw)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -192,7 +193,8 @@ type received struct {
 // receive stores one image.
 func (s *Server) receive(c echo.Context, body io.Reader, in incoming) (received, error) {
 	ctx := c.Request().Context()
-	strip, err := flag(c.QueryParams(), "strip")
+	q := query(c)
+	strip, err := flag(q, "strip")
 	if err != nil {
 		return received{}, err
 	}
@@ -207,7 +209,8 @@ func (s *Server) receive(c echo.Context, body io.Reader, in incoming) (received,
 	}
 	defer content.Close()
 	key := newDeleteKey(time.Now())
-	img, outcome, err := s.store.Put(ctx, in.name(content.Type), content, db.PutOptions{
+	name := in.name(content.Type)
+	img, outcome, err := s.store.Put(ctx, name, content, db.PutOptions{
 		Sender:        sender,
 		Conflict:      in.conflict,
 		Allow:         in.allow,
@@ -221,25 +224,25 @@ func (s *Server) receive(c echo.Context, body io.Reader, in incoming) (received,
 			if err := intake.Describe(r, img); err != nil {
 				return err
 			}
-			return setExpiry(img, c.Request(), in.lifetime)
+			return setExpiry(img, c.Request().Header, q, in.lifetime)
 		},
 	})
 	stored := received{Image: img, outcome: outcome, key: key, stripped: content.Stripped}
 	if err == nil {
-		s.o.Metrics.stored(stored, in.name(content.Type))
+		s.o.Metrics.stored(stored, name)
 	}
 	return stored, content.Explain(err)
 }
 
 // setExpiry sets the expiry of img to what the request asks for.
-func setExpiry(img *db.Image, request *http.Request, life func() (string, error)) (err error) {
+func setExpiry(img *db.Image, h http.Header, q url.Values, life func() (string, error)) (err error) {
 	field := ""
 	if life != nil {
 		if field, err = life(); err != nil {
 			return err
 		}
 	}
-	text, err := expiresIn(request, field)
+	text, err := expiresIn(h, q, field)
 	if err == nil {
 		img.Expires, err = expiry(text, time.Now())
 	}
@@ -247,7 +250,7 @@ func setExpiry(img *db.Image, request *http.Request, life func() (string, error)
 }
 
 func conflictOf(c echo.Context) (db.Conflict, error) {
-	switch v := c.QueryParam("conflict"); v {
+	switch v := query(c).Get("conflict"); v {
 	case "", "rename":
 		return db.Rename, nil
 	case "replace":

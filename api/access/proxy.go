@@ -16,7 +16,11 @@ import (
 // to a trusted proxy. A program that connects to a unix socket has no address: then the
 // result is "".
 func (p *Policy) ClientAddress(r *http.Request) string {
-	client, trusted := p.peer(r)
+	peer, trusted := p.peer(r)
+	client := ""
+	if peer.IsValid() {
+		client = peer.String()
+	}
 	if !trusted {
 		return client
 	}
@@ -34,13 +38,14 @@ func (p *Policy) ClientAddress(r *http.Request) string {
 }
 
 // peer returns the address of the other end of the connection, and whether that is a
-// trusted proxy.
-func (p *Policy) peer(r *http.Request) (address string, trusted bool) {
+// trusted proxy. A unix socket has no address: then the result is the zero Addr.
+func (p *Policy) peer(r *http.Request) (address netip.Addr, trusted bool) {
 	a, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil { // a unix socket
-		return "", p.o.TrustUnix
+		return netip.Addr{}, p.o.TrustUnix
 	}
-	return a.Addr().Unmap().String(), p.trusts(a.Addr().Unmap())
+	address = a.Addr().Unmap()
+	return address, p.trusts(address)
 }
 
 func (p *Policy) trusts(a netip.Addr) bool {

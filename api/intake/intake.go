@@ -98,7 +98,7 @@ type Content struct {
 
 	r       io.Reader // the bytes to store
 	err     error     // the first error of r that is not io.EOF
-	limited *limited
+	limited limited
 	head    *bufio.Reader
 	sent    hash.Hash  // digest of the received bytes; nil if the received bytes are stored or no digest is needed
 	memory  *reserving // nil if no metadata is removed
@@ -112,10 +112,10 @@ var headPool = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, forma
 // If Open or Read must wait for memory, the wait ends with ctx.
 func (in *Intake) Open(ctx context.Context, body io.Reader, o Options) (*Content, error) {
 	c := &Content{
-		limited: &limited{r: body, left: in.rules.MaxSize, in: in},
+		limited: limited{r: body, left: in.rules.MaxSize, in: in},
 		head:    headPool.Get().(*bufio.Reader),
 	}
-	c.head.Reset(c.limited)
+	c.head.Reset(&c.limited)
 	err := c.sniff()
 	if err == nil {
 		err = in.allow(c.Type)
