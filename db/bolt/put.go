@@ -26,14 +26,15 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 		return db.Image{}, 0, err
 	}
 	defer u.release()
-	img := db.Image{Name: name, Size: u.Size(), SHA256: u.Digest(), Expires: o.Expires}
+	p := &publication{upload: u, conflict: o.Conflict, allow: o.Allow, uploaded: o.Uploaded, trashTTL: o.TrashTTL}
+	p.img = db.Image{Name: name, Size: u.Size(), SHA256: u.Digest(), Expires: o.Expires}
 	if o.Inspect != nil {
-		if err := o.Inspect(u, &img); err != nil {
+		if err := o.Inspect(u, &p.img); err != nil {
 			return db.Image{}, 0, err
 		}
 	}
-	img.Expires, img.DeleteKeyHash = db.Stamp(img.Expires), o.DeleteKeyHash
-	return u.publish(img, o)
+	p.img.Expires, p.img.DeleteKeyHash = db.Stamp(p.img.Expires), o.DeleteKeyHash
+	return p.publish()
 }
 
 // publication is what one Put adds to a commit.
@@ -58,12 +59,11 @@ var errUnchecked = errors.New("the stored bytes are not checked")
 
 // publish makes the uploaded content an image, in one commit. Only if another image has
 // the same content, publish reads the blob of that image and tries again.
-func (u *upload) publish(img db.Image, o db.PutOptions) (db.Image, db.Outcome, error) {
-	p := &publication{upload: u, img: img, conflict: o.Conflict, allow: o.Allow, uploaded: o.Uploaded, trashTTL: o.TrashTTL}
+func (p *publication) publish() (db.Image, db.Outcome, error) {
 	err := p.submit()
 	if errors.Is(err, errUnchecked) {
 		p.checked = true
-		if p.damaged, err = u.damagedTwin(img.SHA256); err == nil {
+		if p.damaged, err = p.damagedTwin(p.img.SHA256); err == nil {
 			err = p.submit()
 		}
 	}

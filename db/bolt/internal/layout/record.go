@@ -54,7 +54,7 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (r *Record) Marshal() []byte {
-	b := make([]byte, 0, 96)
+	b := make([]byte, 0, 160) // enough for all fields but an unusual content type
 	varint := func(n protowire.Number, v uint64) {
 		b = protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
 	}
