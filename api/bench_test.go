@@ -1,14 +1,12 @@
 package api_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,30 +27,6 @@ func newBenchServer(b *testing.B) *apitest.Server {
 	s := apitest.NewServer(b, api.Options{Log: slog.New(slog.DiscardHandler)})
 	s.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = 1000
 	return s
-}
-
-// BenchmarkUpload posts a different image each time: the same image would not be stored
-// again.
-func BenchmarkUpload(b *testing.B) {
-	for _, size := range sizes {
-		b.Run(size.name, func(b *testing.B) {
-			s := newBenchServer(b)
-			image := apitest.Picture(b, 1, size.size)
-			var number atomic.Uint64
-			b.SetBytes(int64(len(image)))
-			b.SetParallelism(8)
-			b.RunParallel(func(p *testing.PB) {
-				for p.Next() {
-					n := number.Add(1)
-					body := apitest.Form(apitest.File("file", fmt.Sprintf("%d.png", n), image[:len(image)-8]+string(binary.BigEndian.AppendUint64(nil, n))))
-					if err := discard(s.Client, "POST", "/upload", apitest.FormType, strings.NewReader(body), http.StatusCreated); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		})
-	}
 }
 
 // BenchmarkGet fetches one image.
