@@ -20,6 +20,8 @@ const (
 	// the commit, and how long other callers wait for the commit.
 	groupBytes = 8 << 20
 	queueLen   = 1024
+	// maxPatience limits how long a commit waits for more changes.
+	maxPatience = 10 * time.Millisecond
 )
 
 // change is what one caller adds to a commit. The committer calls the functions of the
@@ -70,6 +72,12 @@ type committer struct {
 	failed  atomic.Pointer[error]
 	lastTx  atomic.Uint64 // number of the last transaction that was committed
 	space   space
+
+	// The last commit; only the goroutine uses it.
+	last struct {
+		callers int // whose changes it had, or who were waiting when it ended
+		took    time.Duration
+	}
 }
 
 func (s *Store) startCommitter() {
@@ -80,7 +88,9 @@ func (s *Store) startCommitter() {
 		var group []*change
 		for c := range s.queue {
 			group = s.gather(append(group[:0], c))
+			began := time.Now()
 			s.commitGroup(group)
+			s.last.callers, s.last.took = len(group)+len(s.queue), time.Since(began)
 			for _, c := range group {
 				close(c.done)
 			}
@@ -116,22 +126,56 @@ func (s *Store) submit(c *change) error {
 	return c.err
 }
 
-// gather adds the changes that are already queued to `group`. It does not wait for more
-// changes.
+// gather adds the changes that are already queued to `group`. If several callers submit
+// changes, it also waits a little for more changes; see patience.
 func (s *Store) gather(group []*change) []*change {
-	for bytes := group[0].bytes; bytes < groupBytes; {
+	bytes := group[0].bytes
+	var most int
+	var timeout <-chan time.Time // nil as long as the queue was not empty
+	for bytes < groupBytes {
+		var c *change
 		select {
-		case c, ok := <-s.queue:
-			if !ok {
+		case c = <-s.queue:
+		default:
+			if timeout == nil {
+				var wait time.Duration
+				if most, wait = s.patience(len(group)); wait == 0 {
+					return group
+				}
+				timeout = time.After(wait)
+			}
+			if len(group) >= most {
 				return group
 			}
-			group = append(group, c)
-			bytes += c.bytes
-		default:
+			select {
+			case c = <-s.queue:
+			case <-timeout:
+				return group
+			}
+		}
+		if c == nil { // the queue is closed
 			return group
 		}
+		group = append(group, c)
+		bytes += c.bytes
 	}
 	return group
+}
+
+// patience returns how many changes a group of n changes should get, and how long gather
+// waits for them.
+//
+// The callers of the last group have just got their answers. If they are clients that
+// upload one image after the other, they soon submit the next changes. If gather did not
+// wait for them, half of the clients would be in each commit, and each upload would wait
+// for two commits. The disk needs almost as long for half of the changes.
+//
+// A caller that is alone never waits.
+func (s *Store) patience(n int) (most int, wait time.Duration) {
+	if n >= s.last.callers {
+		return n, 0
+	}
+	return s.last.callers, min(s.last.took/8, maxPatience)
 }
 
 // commitGroup commits the changes together. If that fails, it commits each change
