@@ -20,7 +20,8 @@ import (
 // new file, it syncs the new file, reads it again, and compares it. So even after an
 // interruption, one of the two complete files is at path.
 //
-// Compact copies every key and value unchanged. It does not verify the checksums of
+// Compact copies every key and value unchanged, except the orphans: blobs that no image
+// uses any more. It does not verify the checksums of
 // images. So it also copies damaged bytes. If the file has damaged pages, Compact
 // returns an error, because perhaps their content can be recovered only from the
 // original file.
@@ -100,8 +101,12 @@ func ours(f *page.File) error {
 
 // copyAll copies everything. If a page is damaged, it stops there and returns an error.
 func (c *rewrite) copyAll(ctx context.Context, watch Watch) error {
+	spare, err := findSpare(c.from)
+	if err != nil {
+		return err
+	}
 	var damage error
-	err := c.copyEntries(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, func(path [][]byte, k []byte, _ *page.Bucket) bool {
+	err = c.copyEntries(ctx, watch, func(err error) { damage = cmp.Or(damage, err) }, spare.has, func(path [][]byte, k []byte, _ *page.Bucket) bool {
 		return damage == nil && !isMark(path, k)
 	})
 	if damage != nil {

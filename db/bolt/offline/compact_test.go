@@ -14,6 +14,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"imageserver/db"
 	"imageserver/db/bolt"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/bolt/internal/page"
@@ -54,6 +55,44 @@ func wantStored(t testing.TB, path string, images map[string][]byte) {
 			t.Errorf("%s changed", name)
 		}
 	}
+}
+
+// TestCompactOrphans compacts a file with many deleted images, whose bytes must not be
+// in the new file. A blob that an image uses must be there, even if a damaged file also
+// lists it as an orphan.
+func TestCompactOrphans(t *testing.T) {
+	t.Parallel()
+	path, images := fillStore(t)
+	plain, _, err := Compact(ctx, path, Watch{})
+	must(t, err)
+	s := openStore(t, path, bolt.Options{NoSync: true})
+	const n, size = 40, 1_000_000
+	for i := range n {
+		mustPut(t, s, fmt.Sprint("more ", i), append([]byte{byte(i), 1}, make([]byte, size)...))
+	}
+	for i := range n {
+		must(t, s.Delete(ctx, fmt.Sprint("more ", i), db.DeleteOptions{}))
+	}
+	must(t, s.Close())
+	edit(t, path, func(tx *bbolt.Tx) error {
+		return tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(blobOf(t, tx, "6.png")), nil)
+	})
+	before, after, err := Compact(ctx, path, Watch{})
+	must(t, err)
+	if before < n*size/2 || after > plain {
+		t.Errorf("from %d to %d bytes, want at most %d", before, after, plain)
+	}
+	edit(t, path, func(tx *bbolt.Tx) error {
+		orphans := tx.Bucket(layout.OrphansBucket)
+		if got := orphans.Stats().KeyN; got != 1 {
+			t.Errorf("%d orphans are in the new file, want the one of an image", got)
+		}
+		return orphans.Delete(layout.IDKey(blobOf(t, tx, "6.png")))
+	})
+	if r, found := checkFile(t, path); r.Problems != 0 {
+		t.Errorf("check found %s", found)
+	}
+	wantStored(t, path, images)
 }
 
 func TestCompact(t *testing.T) {

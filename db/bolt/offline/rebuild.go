@@ -69,7 +69,7 @@ func (c *rewrite) copyReadable(ctx context.Context, watch Watch) error {
 	if err != nil {
 		return c.explain(err)
 	}
-	return c.copyEntries(ctx, watch, func(error) {}, isEntry)
+	return c.copyEntries(ctx, watch, func(error) {}, spareBlobs{}.has, isEntry)
 }
 
 // isEntry reports whether the layout can have such an entry. Damaged pages may contain

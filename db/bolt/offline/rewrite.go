@@ -155,8 +155,9 @@ func (c *rewrite) discard() {
 }
 
 // copyEntries copies the entries for which `take` returns true, in the order of their
-// keys and in commits of limited size.
-func (c *rewrite) copyEntries(ctx context.Context, watch Watch, damage func(error), take func(path [][]byte, k []byte, nested *page.Bucket) bool) (err error) {
+// keys and in commits of limited size. It does not read the entries for which `skip`
+// returns true.
+func (c *rewrite) copyEntries(ctx context.Context, watch Watch, damage func(error), skip func(path [][]byte, k []byte) bool, take func(path [][]byte, k []byte, nested *page.Bucket) bool) (err error) {
 	meter := watch.begin("Copying", c.from.InUse())
 	defer meter.Close()
 	if c.tx, err = c.db.Begin(true); err != nil {
@@ -164,6 +165,7 @@ func (c *rewrite) copyEntries(ctx context.Context, watch Watch, damage func(erro
 	}
 	w := page.NewWalker(c.from, damage, meter.Add)
 	w.Stop = func() bool { return err != nil || ctx.Err() != nil }
+	w.Skip = skip
 	w.All(c.from.Meta.Root, nil, func(path [][]byte, k, v []byte, nested *page.Bucket) {
 		if !w.Stop() && take(path, k, nested) {
 			err = c.put(path, k, v, nested)

@@ -13,12 +13,18 @@ type Walker struct {
 	damage func(err error) // called for each damaged page; then the Walker continues
 	Read   func(n int64)   // called with how many bytes were read
 	Stop   func() bool     // if it returns true, the Walker ends early
-	bufs   [][]byte        // one buffer for each page on the path, beginning with the root
-	depth  int
+
+	// If Skip returns true, All does not visit the entry k, nor the bucket that this
+	// entry may contain. `path` has the names of the buckets around the entry.
+	Skip func(path [][]byte, k []byte) bool
+
+	bufs  [][]byte // one buffer for each page on the path, beginning with the root
+	depth int
 }
 
 func NewWalker(f *File, damage func(error), read func(int64)) *Walker {
 	w := &Walker{File: f, damage: damage, Read: read, Stop: func() bool { return false }}
+	w.Skip = func([][]byte, []byte) bool { return false }
 	w.used = newBitmap(min(f.Meta.High, uint64(f.Size/f.Meta.PageSize)+1))
 	w.used.set(0)
 	w.used.set(1)
@@ -45,6 +51,9 @@ func (w *Walker) Bucket(b Bucket, visit func(key, value []byte, nested *Bucket))
 // has the names of the buckets around an entry.
 func (w *Walker) All(b Bucket, path [][]byte, visit func(path [][]byte, k, v []byte, nested *Bucket)) {
 	w.Bucket(b, func(k, v []byte, nested *Bucket) {
+		if w.Skip(path, k) {
+			return
+		}
 		visit(path, k, v, nested)
 		if nested != nil {
 			w.All(*nested, append(path[:len(path):len(path)], k), visit)
