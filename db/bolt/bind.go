@@ -82,7 +82,7 @@ func (tx *txn) dropUnused(r *layout.Record) error {
 	}
 	tx.usage.Blobs--
 	tx.usage.Stored -= r.Size
-	return tx.drop(r.Blob)
+	return tx.drop(r.Blob, r.Size)
 }
 
 // vacate removes the image with this name, if there is one, so that the name is free.

@@ -7,7 +7,8 @@
 //   - record: what the file says about an image or a variant, except its bytes.
 //   - blob: the bytes of one or more images with the same content, or of one variant. A
 //     blob has an id. It is stored in chunks.
-//   - orphan: a blob that belongs to no image and no variant. The sweeper deletes it.
+//   - orphan: a blob that belongs to no image and no variant. It is deleted when the
+//     file needs its space.
 //   - pin: says that a blob is being read or uploaded. A pinned blob is not deleted.
 //   - staging: a long upload stores its first chunks before it is complete. Until then,
 //     its blob is an orphan with a pin.
@@ -184,6 +185,9 @@ func (s *Store) prepare() (err error) {
 	return s.db.View(func(tx *bbolt.Tx) error {
 		s.lastBlob.Store(tx.Bucket(layout.ChunksBucket).Sequence())
 		s.lastTx.Store(uint64(tx.ID()))
+		orphans := tx.Bucket(layout.OrphansBucket)
+		s.orphanBytes.Store(layout.OrphanBytes(orphans))
+		s.supply = supply{high: tx.Size(), orphans: !isEmpty(tx, layout.OrphansBucket), damaged: map[uint64]bool{}}
 		return nil
 	})
 }
@@ -230,7 +234,7 @@ func (s *Store) Usage(ctx context.Context) (u db.Usage, err error) {
 // Stats are measurements of a Store.
 type Stats struct {
 	FileSize int64 // bytes
-	FileFree int64 // bytes in free pages of the file; new images use these pages first
+	FileFree int64 // bytes in the file that new images use first: free pages, and deleted images
 	Waiting  int64 // uploads that wait for memory
 }
 
@@ -252,7 +256,7 @@ func (s *Store) Stats() Stats {
 		stats.FileSize = info.Size()
 	}
 	pages := s.db.Stats()
-	stats.FileFree = int64(pages.FreePageN+pages.PendingPageN) * s.pageSize
+	stats.FileFree = int64(pages.FreePageN+pages.PendingPageN)*s.pageSize + s.orphanBytes.Load()
 	return stats
 }
 

@@ -54,6 +54,10 @@ type txn struct {
 	bytes   int64 // bytes of images that are written
 	newest  int   // how many images were added that are newer than all before
 	deleted int   // how many chunks were deleted; see dropChunks
+
+	room        int64 // how many bytes of blobs may still be deleted; see reclaim.go
+	orphaned    bool  // whether the list of orphans has changed
+	orphanBytes int64 // if it has changed: the sum of the sizes in the list
 }
 
 // noteExpiry notes the expiry of a record that was added.
@@ -72,6 +76,9 @@ type committer struct {
 	failed  atomic.Pointer[error]
 	lastTx  atomic.Uint64 // number of the last transaction that was committed
 	space   space
+	supply  supply
+
+	orphanBytes atomic.Int64 // the sum of the sizes in the list of orphans
 
 	// The last commit; only the goroutine uses it.
 	last struct {
@@ -181,6 +188,7 @@ func (s *Store) patience(n int) (most int, wait time.Duration) {
 // commitGroup commits the changes together. If that fails, it commits each change
 // alone, so that one failing change does not make the others fail.
 func (s *Store) commitGroup(group []*change) {
+	group = s.refill(group)
 	if len(group) > 1 && s.commitTight(group) == nil {
 		return
 	}
@@ -258,6 +266,10 @@ func (s *Store) commit(group []*change) error {
 		return s.failure()
 	}
 	s.lastTx.Store(id)
+	if tx.orphaned {
+		s.orphanBytes.Store(tx.orphanBytes)
+	}
+	s.supply.committed(tx)
 	s.committed(time.Since(began), len(group))
 	return readOnly(s.named())
 }
@@ -284,6 +296,7 @@ func (s *Store) begin() (t *txn, err error) {
 		return nil, err
 	}
 	t = &txn{Tx: tx, now: db.Stamp(s.now()), pins: &s.pins}
+	s.supply.begin(t)
 	t.usage, err = layout.ReadUsage(tx)
 	return t, err
 }

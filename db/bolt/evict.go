@@ -69,14 +69,15 @@ func (tx *txn) dropOldest() (some bool, err error) {
 	return true, made.Delete(id)
 }
 
-// makeSpace deletes the oldest variants, to make space for n bytes of an image. If
-// there are no variants, it deletes the oldest images in the trash. It reports whether
-// it deleted anything. Only the committer calls it.
+// makeSpace makes space for n bytes of an image. It deletes orphans. If there are none,
+// it deletes the oldest variants, and if there are no variants, the oldest images in
+// the trash. It reports whether it deleted anything. Only the committer calls it.
 func (s *Store) makeSpace(n int64) (some bool) {
 	// The free space between small images is scattered, so a commit often needs twice
 	// as many free bytes. If all of them are freed at once, fewer commits are needed.
 	need := 2 * (n + spaceSlack)
-	return s.dropSome(need, layout.MadeBucket, (*txn).dropOldest) ||
+	return s.reclaim(need) ||
+		s.dropSome(need, layout.MadeBucket, (*txn).dropOldest) ||
 		s.dropSome(need, layout.DeletedBucket, func(tx *txn) (bool, error) {
 			r, err := tx.purgeOldest()
 			return r != nil, err
@@ -93,6 +94,7 @@ func (s *Store) dropSome(need int64, bucket []byte, drop func(*txn) (bool, error
 			return some, nil
 		},
 		apply: func(tx *txn) error {
+			tx.room = max(tx.room, need)
 			enough := storedBytes(tx.usage) - need
 			for i := 0; i < dropChunks && tx.deleted < dropChunks && storedBytes(tx.usage) > enough; i++ {
 				if more, err := drop(tx); !more || err != nil {

@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -99,10 +100,33 @@ func chunkCount(size int64, chunkSize int) int {
 	return int((size + int64(chunkSize) - 1) / int64(chunkSize))
 }
 
-// wantChunks waits until the sweeper has deleted all orphans, and counts the chunks.
+// reclaimAll deletes all orphans that are not pinned.
+func reclaimAll(t testing.TB, s *Store) {
+	t.Helper()
+	for more := true; more; {
+		var ids []uint64
+		err := s.submit(&change{
+			check: func(tx *txn) (bool, error) {
+				ids = s.deletable(tx)
+				more = len(ids) > 0
+				return more, nil
+			},
+			apply: func(tx *txn) error {
+				tx.room = math.MaxInt64
+				return s.reclaimSome(tx, ids)
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wantChunks deletes the orphans, waits until they are deleted, and counts the chunks.
 func wantChunks(t testing.TB, s *Store, want int) {
 	t.Helper()
 	for range 500 {
+		reclaimAll(t, s)
 		if count(t, s, layout.OrphansBucket) == 0 {
 			break
 		}

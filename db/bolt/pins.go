@@ -14,7 +14,7 @@ type pins struct {
 	mu     sync.Mutex
 	count  map[uint64]int
 	doomed map[uint64]chan struct{} // the channel is closed when the commit has ended
-	left   map[uint64]bool          // orphans: they are deleted when their last pin is removed
+	left   map[uint64]bool          // orphans: the sweeper is woken when their last pin is removed
 
 	// lookup is locked for reading from the start of a transaction that looks up a blob
 	// until the blob is pinned. So when lookup is locked for writing, no reader has an
@@ -65,10 +65,34 @@ func (p *pins) doom(id uint64) bool {
 	return true
 }
 
-// pinned reports whether the blob is pinned.
-func (p *pins) pinned(id uint64) bool {
+// ready returns the orphans whose last pin was removed, and forgets them.
+func (p *pins) ready() (ids []uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for id := range p.left {
+		if p.count[id] == 0 {
+			ids = append(ids, id)
+			delete(p.left, id)
+		}
+	}
+	return ids
+}
+
+// setLeft says that the blob is an orphan.
+func (p *pins) setLeft(id uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left[id] = true
+}
+
+// leave reports whether an orphan is pinned. If it is pinned, the sweeper is woken when
+// the last pin is removed.
+func (p *pins) leave(id uint64) (pinned bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.count[id] > 0 {
+		p.left[id] = true
+	}
 	return p.count[id] > 0
 }
 

@@ -28,10 +28,9 @@ const (
 	sweepWait = time.Minute
 )
 
-// sweeper deletes expired images and orphans in the background. An orphan is a blob
-// that belongs to no image and no variant. When the store is opened, the sweeper
-// deletes all orphans. Later it deletes an orphan when no reader uses (pins) the
-// orphan any more; see pins.
+// sweeper deletes expired images in the background. It also drops orphans that were
+// pinned, after their last pin was removed. An orphan is a blob that belongs to no
+// image and no variant. It is deleted when uploads need its space; see reclaim.go.
 type sweeper struct {
 	bell chan struct{} // a value wakes the sweeper; the buffer has space for one value
 	quit chan struct{}
@@ -90,7 +89,7 @@ func (s *Store) startSweeper() {
 	})
 }
 
-// sweepAll deletes everything that has expired, and all orphans. It returns how long
+// sweepAll deletes everything that has expired, and drops orphans. It returns how long
 // the sweeper may sleep; 0 means until wake is called.
 func (s *Store) sweepAll() (wait time.Duration, err error) {
 	// From now on, every new expiry wakes the sweeper again. The reason: the code below

@@ -127,7 +127,7 @@ func (u *upload) replaceBlob(tx *txn, damaged *layout.Record) error {
 			return err
 		}
 	}
-	if err := tx.drop(damaged.Blob); err != nil {
+	if err := tx.drop(damaged.Blob, damaged.Size); err != nil {
 		return err
 	}
 	return u.adopt(tx) // the bytes are equal, so the counts do not change

@@ -131,7 +131,7 @@ func (tx *txn) dropVariant(k []byte) error {
 	if err := tx.removeRecord(r); err != nil {
 		return err
 	}
-	return tx.drop(r.Blob)
+	return tx.drop(r.Blob, r.Size)
 }
 
 // partOfRecord returns the part of the unreadable record with the key k that is needed

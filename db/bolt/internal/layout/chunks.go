@@ -50,6 +50,15 @@ func PutChunk(tx *bbolt.Tx, id uint64, number int, v []byte) error {
 	return b.Put(ChunkValueKey, v)
 }
 
+// CountChunks returns how many chunks of a blob are in the file. It does not read them.
+func CountChunks(tx *bbolt.Tx, id uint64) (n int) {
+	c, prefix := tx.Bucket(ChunksBucket).Cursor(), IDKey(id)
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		n++
+	}
+	return n
+}
+
 // DeleteChunks deletes at most `limit` chunks of a blob. It returns how many chunks it
 // deleted, and whether all chunks of the blob are now deleted.
 func DeleteChunks(tx *bbolt.Tx, id uint64, limit int) (deleted int, done bool, err error) {

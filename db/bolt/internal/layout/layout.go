@@ -13,9 +13,9 @@
 //	due      expiry, earliest first, + name or key in trash → nothing: what the
 //	         sweeper deletes next
 //	chunks   blob id + chunk number → bucket { "c" → CRC-32C + bytes }
-//	orphans  blob id → nothing: blobs to delete in the background. They are unfinished
-//	         uploads, and deleted blobs that were still being read or were too long for
-//	         one commit.
+//	orphans  blob id → size in bytes, or nothing: blobs that no record uses. They are
+//	         unfinished uploads, which have no size here, and deleted blobs. They are
+//	         deleted when the file needs their space.
 //	copies   SHA-256 of the original + key of the variant → record of a variant
 //	made     blob id → key in copies: the order in which variants were made, because
 //	         ids only rise
