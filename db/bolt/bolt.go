@@ -71,7 +71,9 @@ type Options struct {
 
 	// Fatal is called when no transaction can begin any more, because another program
 	// cut or overwrote the data file. bbolt then does not release its locks. So every
-	// later call blocks, and Close blocks, too. Fatal must therefore end the process.
+	// later call blocks, and Close blocks, too. Fatal is also called if the background
+	// inspection of a large file finds pages on which bbolt would never end. Fatal must
+	// therefore end the process.
 	// The acknowledged images are as safe as after a crash. nil means to panic.
 	Fatal func(err error)
 
@@ -108,6 +110,7 @@ type Store struct {
 	mapped   mapped
 	memory   *receive.Memory
 	sweep    sweeper
+	inspect  inspector
 
 	close    sync.Once
 	closeErr error
@@ -171,7 +174,7 @@ func Open(path string, o Options) (*Store, error) {
 }
 
 // prepare upgrades the file to the newest format. It also reads the last ids of blobs
-// and transactions from the file.
+// and transactions from the file, and begins to inspect the file.
 func (s *Store) prepare() (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -182,7 +185,7 @@ func (s *Store) prepare() (err error) {
 	if err := layout.Upgrade(s.db); err != nil {
 		return err
 	}
-	return s.db.View(func(tx *bbolt.Tx) error {
+	err = s.db.View(func(tx *bbolt.Tx) error {
 		s.lastBlob.Store(tx.Bucket(layout.ChunksBucket).Sequence())
 		s.lastTx.Store(uint64(tx.ID()))
 		orphans := tx.Bucket(layout.OrphansBucket)
@@ -190,6 +193,10 @@ func (s *Store) prepare() (err error) {
 		s.supply = supply{high: tx.Size(), orphans: !isEmpty(tx, layout.OrphansBucket), damaged: map[uint64]bool{}}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return s.startInspector()
 }
 
 // Close waits until the calls that have begun return, and then closes the file.
@@ -197,6 +204,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.stopCommitter()
 		s.sweep.stop()
+		s.inspect.stop()
 		s.mapped.leave()
 		s.head.Unmap()
 		if s.space.tight && s.named() == nil {

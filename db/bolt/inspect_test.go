@@ -2,13 +2,18 @@ package bolt
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	bbolt "go.etcd.io/bbolt"
+
 	"imageserver/db/bolt/internal/datafile"
+	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/bolt/internal/page"
 )
 
@@ -69,6 +74,77 @@ func TestOpenInspects(t *testing.T) {
 				t.Errorf("error %q, want %q and what to do", got, test.want)
 			}
 		})
+	}
+}
+
+// TestOpenInspectsRest makes a circle in a tree of a file with many pages. The part that
+// is inspected before the file is opened must not find the circle, and the rest must.
+func TestOpenInspectsRest(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{NoSync: true})
+	eachOf(0, 12_000, func(i int) { mustPut(t, s, fmt.Sprintf("%d.png", i), unlike(i, 8)) })
+	must(t, s.Close())
+	branch := lastBranch(t, path, pagesOf(t, path))
+	p := pagesOf(t, path)
+	if err := errors.Join(p.InspectSome(12), p.Inspect(), p.InspectTrees(func() bool { return false })); err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, path, int64(branch)*p.Meta.PageSize+page.HeaderSize+8, page.ByteOrder.AppendUint64(nil, branch))
+	if err := p.InspectSome(12); err != nil {
+		t.Errorf("the first 12 branches: %v, want the circle not to be found", err)
+	}
+	if err := p.InspectTrees(func() bool { return false }); err == nil {
+		t.Error("the circle was not found")
+	}
+	if err := p.InspectTrees(func() bool { return true }); err != nil {
+		t.Errorf("stopped at once: %v", err)
+	}
+}
+
+// lastBranch returns the last page below the root of the images. It is a branch.
+func lastBranch(t *testing.T, path string, p *page.File) uint64 {
+	t.Helper()
+	var root int64
+	edit(t, path, func(tx *bbolt.Tx) error { root = int64(tx.Bucket(layout.ImagesBucket).Root()); return nil })
+	file, err := os.ReadFile(path)
+	must(t, err)
+	at := func(id int64) []byte { return file[id*p.Meta.PageSize:][:p.Meta.PageSize] }
+	count := int(page.ByteOrder.Uint16(at(root)[10:]))
+	last := page.ByteOrder.Uint64(at(root)[page.HeaderSize+(count-1)*page.ElementSize+8:])
+	if flags := at(int64(last))[8]; flags != 1 {
+		t.Fatalf("page %d is not a branch, but %d", last, flags)
+	}
+	return last
+}
+
+// TestInspectorEnds lets the inspection of the rest fail, and lets it be interrupted.
+func TestInspectorEnds(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	fatal := make(chan error, 1)
+	s := openStore(t, path, Options{Fatal: func(err error) { fatal <- err }})
+	broken := errors.New("broken")
+	inspect := func(rest func(stop func() bool) error) {
+		tx, err := s.db.Begin(false)
+		must(t, err)
+		s.inspect.done.Go(func() { s.inspectRest(tx, rest) })
+	}
+	inspect(func(func() bool) error { return broken })
+	if err := <-fatal; err != broken {
+		t.Errorf("error %v, want the one of the inspection", err)
+	}
+	inspect(func(stop func() bool) error {
+		for !stop() {
+			time.Sleep(time.Millisecond)
+		}
+		return nil
+	})
+	must(t, s.Close())
+	select {
+	case err := <-fatal:
+		t.Errorf("error %v after an interruption", err)
+	default:
 	}
 }
 

@@ -252,10 +252,43 @@ func inspectLocked(f *os.File) error {
 	if err != nil {
 		return Plain(err)
 	}
-	if err := p.Inspect(); err != nil {
+	if err := p.InspectSome(branchesFirst); err != nil {
 		return Damaged(err)
 	}
 	return nil
+}
+
+const (
+	// branchesFirst is how many branches of trees are inspected before the file is
+	// opened. With a million images, there are about 2,000, and to read them from a
+	// disk can take a second.
+	branchesFirst = 512
+	// pagesFirst is how many pages a file may have if it surely has no more branches.
+	pagesFirst = 8 * branchesFirst
+)
+
+// InspectRest returns a function that inspects all branches of an open file. If the
+// file has so few branches that all of them were inspected before the file was opened,
+// InspectRest returns nil. No transaction may be committed between the begin of tx and
+// the call of InspectRest. tx must stay open until the function returns. The function
+// ends early if `stop` returns true.
+func InspectRest(f *os.File, tx *bbolt.Tx) (inspect func(stop func() bool) error, err error) {
+	p, err := page.Read(f)
+	if err != nil {
+		return nil, Plain(err)
+	}
+	if p.Meta.TxID != uint64(tx.ID()) {
+		return nil, ErrOverwritten
+	}
+	if p.Meta.High <= pagesFirst {
+		return nil, nil
+	}
+	return func(stop func() bool) error {
+		if err := p.InspectTrees(stop); err != nil {
+			return Damaged(err)
+		}
+		return nil
+	}, nil
 }
 
 // waitLock takes the lock. If another process still has the lock after `timeout`, it
