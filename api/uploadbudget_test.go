@@ -34,8 +34,8 @@ func TestUploadBudget(t *testing.T) { // not parallel: it counts the allocations
 		size           int
 		objects, bytes uint64 // the most that one upload may allocate
 	}{
-		{20_000, 310, 85_000},
-		{1_000_000, 490, 1_110_000},
+		{20_000, 330, 105_000},
+		{1_000_000, 510, 1_120_000},
 	} {
 		u := newUploader(t, newFullServer(t), 1, c.size)
 		allocated(t, u, 100) // the trees of the store get their usual depth

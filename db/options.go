@@ -136,5 +136,5 @@ type Sort int
 const (
 	ByUploaded Sort = iota // the newest first
 	ByName                 // by the bytes of the names: A before a before Ä
-	BySize                 // the largest first; an engine may need to read all images for each page
+	BySize                 // the largest first
 )

@@ -101,8 +101,9 @@ var tasks = []task{
 	{name: deepPage, do: list(db.ListOptions{Sort: db.ByName}, byName)},
 	{name: "list by name, reversed", do: list(db.ListOptions{Sort: db.ByName, Reverse: true})},
 	{name: deepPage, do: list(db.ListOptions{Sort: db.ByName, Reverse: true}, byName)},
-	{name: "list by size", do: list(db.ListOptions{Sort: db.BySize}), all: true},
-	{name: deepPage, do: list(db.ListOptions{Sort: db.BySize}, bySize), all: true},
+	{name: "list by size", do: list(db.ListOptions{Sort: db.BySize})},
+	{name: deepPage, do: list(db.ListOptions{Sort: db.BySize}, bySize)},
+	{name: "list by size, smallest first", do: list(db.ListOptions{Sort: db.BySize, Reverse: true})},
 	{name: "search with matches", do: list(db.ListOptions{Match: "4"})},
 	{name: "search without a match", do: list(db.ListOptions{Match: "xyz"}), all: true},
 	{name: "counts", do: func(g *grown, _ int) error { _, err := g.Usage(ctx); return err }},
@@ -206,9 +207,13 @@ func (g *grown) touch(t task, from, k int) (c touched) {
 	return c
 }
 
-// TestGrowth does everything with 1,000 and with 30,000 images. With 30 times as many
-// images, each tree of the file has at most one or two more levels. So the work may
-// touch only a few more pages.
+// maxMorePages is how many more pages an operation may touch with 30 times as many
+// images. Each of the trees that it uses has one or two more levels then. The list of
+// free pages varies by a few pages, too.
+const maxMorePages = 28
+
+// TestGrowth does everything with 1,000 and with 30,000 images. The work may touch only
+// a few more pages.
 func TestGrowth(t *testing.T) {
 	t.Parallel()
 	few := fillGrown(t, filepath.Join(t.TempDir(), "few.db"), 1000)
@@ -221,7 +226,7 @@ func TestGrowth(t *testing.T) {
 		const k = 3
 		a, b := few.touch(task, 0, k), many.touch(task, 0, k)
 		t.Logf("%-24s %6.1f → %6.1f pages, %6.0f → %6.0f bytes written", task.name, a.pages, b.pages, a.bytes, b.bytes)
-		if grows := b.pages > a.pages+16 || b.bytes > a.bytes+16*4096; grows != task.all {
+		if grows := b.pages > a.pages+maxMorePages || b.bytes > a.bytes+maxMorePages*4096; grows != task.all {
 			t.Errorf("%s: with 30 times as many images, %.1f pages became %.1f, and %.0f bytes %.0f", task.name, a.pages, b.pages, a.bytes, b.bytes)
 		}
 	}

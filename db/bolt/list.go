@@ -11,8 +11,8 @@ import (
 	"imageserver/db/order"
 )
 
-// List returns a page of images; see db.Images. Every order except BySize is the order
-// of the keys in a bucket, or the reverse order. A cursor has the last key of the
+// List returns a page of images; see db.Images. Every order is the order of the keys in
+// a bucket, or the reverse order. A cursor has the last key of the
 // previous page.
 func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, next string, err error) {
 	if o.Trash {
@@ -24,12 +24,7 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 	}
 	o.Limit = max(o.Limit, 1)
 	o.Match = order.Fold(o.Match)
-	var last []byte
-	if o.Sort == db.BySize {
-		images, last, err = s.listBySize(ctx, o, after)
-	} else {
-		images, last, err = s.listOrdered(ctx, orderOf(o), o, after)
-	}
+	images, last, err := s.listOrdered(ctx, orderOf(o), o, after)
 	switch {
 	case err != nil:
 		return nil, "", err
@@ -57,7 +52,11 @@ func orderOf(o db.ListOptions) ordered {
 			return layout.ParseRecord(layout.ImagesBucket, k, v)
 		}}
 	}
-	return ordered{layout.RecentBucket, order.KeyName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
+	bucket := layout.RecentBucket
+	if o.Sort == db.BySize {
+		bucket = layout.SizesBucket
+	}
+	return ordered{bucket, order.KeyName, func(tx *bbolt.Tx, k, _ []byte) (*layout.Record, error) {
 		return layout.MustRecord(tx, order.KeyName(k))
 	}}
 }

@@ -64,6 +64,7 @@ func fill(t testing.TB, s *Store, n int) (images []db.Image) {
 			if err := errors.Join(
 				tx.Bucket(layout.ImagesBucket).Put([]byte(img.Name), r.Marshal()),
 				tx.Bucket(layout.RecentBucket).Put(order.TimeKey(img.Uploaded, img.Name), nil),
+				tx.Bucket(layout.SizesBucket).Put(order.AppendSizeKey(nil, img.Size, []byte(img.Name)), nil),
 			); err != nil {
 				return err
 			}

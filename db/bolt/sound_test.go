@@ -44,6 +44,7 @@ func wantSound(t testing.TB, s *Store) {
 			usage.Bytes += r.Size
 			want.add(layout.RecentBucket, order.TimeKey(r.Uploaded, k), nil)
 			want.add(layout.DigestsBucket, append(r.SHA256[:], k...), nil)
+			want.add(layout.SizesBucket, order.AppendSizeKey(nil, r.Size, []byte(k)), nil)
 			if !r.Expires.IsZero() {
 				want.add(layout.ExpiryBucket, layout.ExpiryKey(r.Expires, []byte(k)), nil)
 			}

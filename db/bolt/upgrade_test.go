@@ -54,6 +54,15 @@ var fixtures = []fixture{
 		variants: map[string][]byte{"old w=1": content(5, 200), "new w=1": content(5, 200)},
 		first:    "old a.png",
 	},
+	{
+		format: 4,
+		usage:  db.Usage{Images: 5, Bytes: 303_010, Blobs: 6, Stored: 304_010, Variants: 1, VariantBytes: 200, Trash: 1, TrashBytes: 1000},
+		images: map[string][]byte{
+			"a.png": content(1, 1000), "long.png": long, "small.png": content(6, 10), "expires.png": content(2, 1000), "hash.png": content(3, 1000),
+		},
+		variants: map[string][]byte{"w=1": content(5, 200)},
+		first:    "a.png",
+	},
 }
 
 // TestUpgradeFixtures opens a file of each earlier format. Everything in it must

@@ -136,6 +136,17 @@ var Indexes = []Index{
 		Recall: func(r *Record, k []byte) { r.Expires = ExpiryTime(k) },
 	},
 	{
+		Bucket: SizesBucket,
+		Entry: func(r *Record) (key, _ []byte) {
+			if r.IsImage() {
+				key = order.AppendSizeKey(nil, r.Size, []byte(r.Name))
+			}
+			return key, nil
+		},
+		Owner: func(k, _ []byte) (bucket, owner []byte) { return ImagesBucket, order.KeyName(k) },
+		Since: 5,
+	},
+	{
 		Bucket: MadeBucket,
 		Entry: func(r *Record) (key, value []byte) {
 			if r.IsVariant() {

@@ -4,6 +4,7 @@
 //	meta     "format" → number of the format; "usage" → the counts of db.Usage
 //	images   name → record (see Record)
 //	recent   upload time, newest first, + name → nothing: the order of List
+//	sizes    size, largest first, + name → nothing: the order of List by size
 //	digests  SHA-256 + name → nothing: the images that have this content;
 //	         SHA-256 + NUL + key in trash → nothing: the images in the trash that have it
 //	tokens   hash of the delete key + name → nothing: for ByDeleteKeyHash
@@ -44,6 +45,7 @@ var (
 	DeletedBucket    = []byte("deleted")
 	ExpiryBucket     = []byte("due")
 	DeleteKeysBucket = []byte("tokens")
+	SizesBucket      = []byte("sizes")
 
 	FormatKey     = []byte("format")
 	UsageKey      = []byte("usage")

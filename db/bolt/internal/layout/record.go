@@ -173,27 +173,6 @@ func bucketOf(k []byte) []byte {
 	return ImagesBucket
 }
 
-// RecordSize returns the size in a record, and whether the record has a size. It reads
-// only the fields up to the size.
-func RecordSize(b []byte) (int64, bool) {
-	for len(b) > 0 {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			break
-		}
-		if number == fieldSize && kind == protowire.VarintType {
-			v, m := protowire.ConsumeVarint(b[n:])
-			return int64(v), m >= 0
-		}
-		size := protowire.ConsumeFieldValue(number, kind, b[n:])
-		if size < 0 {
-			break
-		}
-		b = b[n+size:]
-	}
-	return 0, false
-}
-
 // setDigest stores a digest in d. It reports whether `value` is a digest.
 func setDigest(d *db.Digest, value []byte) bool {
 	v, _ := protowire.ConsumeBytes(value)

@@ -50,6 +50,7 @@ var upgrades = []func(tx *bbolt.Tx) error{
 	// files of format 3 have records with a checksum, because the first programs that
 	// wrote checksums did not yet change the number 3.
 	func(*bbolt.Tx) error { return nil },
+	func(tx *bbolt.Tx) error { return createIndex(tx, SizesBucket) },
 }
 
 // OldestChecked is the oldest format that Check reads. From this format on, all files
@@ -73,6 +74,19 @@ func createBuckets(tx *bbolt.Tx, names ...[]byte) error {
 	for _, name := range names {
 		if _, err := tx.CreateBucket(name); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// createIndex creates the index with this bucket, and fills it.
+func createIndex(tx *bbolt.Tx, bucket []byte) error {
+	if err := createBuckets(tx, bucket); err != nil {
+		return err
+	}
+	for _, ix := range Indexes {
+		if bytes.Equal(ix.Bucket, bucket) {
+			return fillIndex(tx, ix)
 		}
 	}
 	return nil
