@@ -205,7 +205,7 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *File, er
 		Timeout:         LockTimeout,
 		NoSync:          noSync,
 		InitialMmapSize: mapSize,
-		FreelistType:    bbolt.FreelistMapType,
+		FreelistType:    bbolt.FreelistArrayType, // it uses the first free pages that fit; the map uses any
 		NoFreelistSync:  true, // opening must succeed on a full disk
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			if file != nil { // bbolt opens the file a second time, for a backup
