@@ -182,9 +182,11 @@ func (s *Store) prepare() (err error) {
 			err = fmt.Errorf("%w (%v)", datafile.ErrDamaged, r)
 		}
 	}()
+	before := s.txID()
 	if err := layout.Upgrade(s.db); err != nil {
 		return err
 	}
+	s.space.unlisted = s.txID() != before // the upgrade must succeed on a full disk
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		s.lastBlob.Store(tx.Bucket(layout.ChunksBucket).Sequence())
 		s.lastTx.Store(uint64(tx.ID()))
@@ -199,6 +201,12 @@ func (s *Store) prepare() (err error) {
 	return s.startInspector()
 }
 
+// txID returns the number of the last transaction in the file.
+func (s *Store) txID() (id int) {
+	_ = s.db.View(func(tx *bbolt.Tx) error { id = tx.ID(); return nil })
+	return id
+}
+
 // Close waits until the calls that have begun return, and then closes the file.
 func (s *Store) Close() error {
 	s.close.Do(func() {
@@ -207,7 +215,7 @@ func (s *Store) Close() error {
 		s.inspect.stop()
 		s.mapped.leave()
 		s.head.Unmap()
-		if s.space.tight && s.named() == nil {
+		if s.space.unlisted && s.named() == nil {
 			// Write the list of free pages, so that the next Open is quick. If the disk
 			// is still full, this fails. Then the next Open makes the list.
 			s.db.NoFreelistSync = false

@@ -266,6 +266,7 @@ func (s *Store) commit(group []*change) error {
 		return s.failure()
 	}
 	s.lastTx.Store(id)
+	s.space.unlisted = s.db.NoFreelistSync
 	if tx.orphaned {
 		s.orphanBytes.Store(tx.orphanBytes)
 	}

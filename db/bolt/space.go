@@ -38,6 +38,8 @@ type space struct {
 	// pages. On a full disk, there may be no such consecutive pages. If the list is
 	// missing when bbolt opens the file, bbolt visits all pages to find the free pages.
 	tight bool
+
+	unlisted bool // whether the last commit did not write the list
 }
 
 // reserve makes sure that tx can write n more bytes of images. If there is no space for

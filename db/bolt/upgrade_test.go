@@ -16,6 +16,7 @@ import (
 
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
+	"imageserver/db/bolt/internal/page"
 	"imageserver/db/bolt/offline"
 )
 
@@ -91,6 +92,11 @@ func TestUpgradeFixtures(t *testing.T) {
 				}
 				must(t, s.TrimVariants(ctx, f.usage.VariantBytes))
 				s.Close()
+			}
+			again := f.unpack(t)
+			must(t, openStore(t, again, Options{}).Close())
+			if pagesOf(t, again).Meta.Free == page.NoFreeList {
+				t.Error("Close after the upgrade did not write the list of free pages, so the next Open is slow")
 			}
 			if r, found := checkFile(t, path); r.Problems > 0 {
 				t.Errorf("after the upgrade the check finds\n%s", found)

@@ -206,7 +206,7 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *File, er
 		NoSync:          noSync,
 		InitialMmapSize: mapSize,
 		FreelistType:    bbolt.FreelistArrayType, // it uses the first free pages that fit; the map uses any
-		NoFreelistSync:  true, // opening must succeed on a full disk
+		NoFreelistSync:  true,                    // opening must succeed on a full disk
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			if file != nil { // bbolt opens the file a second time, for a backup
 				return os.OpenFile(name, flag, mode)
