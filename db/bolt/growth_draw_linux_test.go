@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"html"
 	"math"
@@ -12,7 +13,7 @@ import (
 const (
 	drawWidth, drawHeight = 960, 560
 	drawTop, drawBottom   = 50, 510
-	drawPanel             = 230 // width of the axes of one of the two panels
+	drawPanel             = 220 // width of the axes of one of the two panels
 )
 
 // drawGrowth draws the processor time and the pages of each task beside the number of
@@ -20,8 +21,8 @@ const (
 func drawGrowth(ns []int, cpu, pages []growthRow) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui, sans-serif" font-size="11" fill="#808080">`+"\n", drawWidth, drawHeight)
-	drawPanelAt(&b, 50, "CPU time of one operation, µs", ns, cpu)
-	drawPanelAt(&b, 530, "pages of one operation from a cold cache", ns, pages)
+	drawPanelAt(&b, 70, "CPU time of one operation, µs", ns, cpu)
+	drawPanelAt(&b, 550, "pages of one operation from a cold cache", ns, pages)
 	b.WriteString("</svg>\n")
 	return b.Bytes()
 }
@@ -78,17 +79,15 @@ func spread(at []float64, d float64) []float64 {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int { return int(math.Copysign(1, at[b]-at[a])) })
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(at[a], at[b]) })
 	out := slices.Clone(at)
-	for i, k := range order { // from the bottom to the top
-		if i > 0 {
-			out[k] = min(out[k], out[order[i-1]]-d)
-		}
-	}
-	if shift := drawTop - out[order[len(order)-1]]; shift > 0 {
-		out[order[len(order)-1]] = drawTop
-		for i := len(order) - 2; i >= 0; i-- { // back from the top
-			out[order[i]] = max(out[order[i]], out[order[i+1]]+d)
+	for range 1000 { // each time, two neighbours that are too close move a part of the way
+		for i := 1; i < len(order); i++ {
+			above, below := order[i-1], order[i]
+			if missing := d - (out[below] - out[above]); missing > 0 {
+				out[above] -= missing / 2
+				out[below] += missing / 2
+			}
 		}
 	}
 	return out
