@@ -68,9 +68,10 @@ var mayImport = map[string]string{
 	"api/variants":          "api/imaging/format api/imaging/resize db github.com/dustin/go-humanize golang.org/x/sys",
 
 	"api/imaging/format":          "github.com/h2non/filetype golang.org/x/text",
-	"api/imaging/resize":          "api/imaging/format api/imaging/resize/tolerant golang.org/x/image",
+	"api/imaging/jpeg":            "",
+	"api/imaging/resize":          "api/imaging/format api/imaging/jpeg api/imaging/resize/tolerant golang.org/x/image",
 	"api/imaging/resize/tolerant": "",
-	"api/imaging/strip":           "api/imaging/format api/imaging/resize/tolerant",
+	"api/imaging/strip":           "api/imaging/format api/imaging/jpeg",
 
 	"ui": "github.com/evanw/esbuild net/http",
 }

@@ -261,7 +261,7 @@ func TestFailures(t *testing.T) {
 func TestResizerEndless(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := newSlowSource(t)
-		source.ReaderAt = endless{source.ReaderAt, source.Size - 2}
+		source.ReaderAt = endless{progressive(t, source), source.Size - 2}
 		source.Size = 1 << 40
 		r := plainResizer(2, 1<<30)
 		began := time.Now()
@@ -286,6 +286,18 @@ func TestResizerEndless(t *testing.T) {
 		}
 		jobs.Wait()
 	})
+}
+
+// progressive changes the headers of a baseline JPEG to those of a progressive one. Its data
+// is damaged then, but its decoder reads all segments after it.
+func progressive(t *testing.T, s resize.Source) io.ReaderAt {
+	t.Helper()
+	data, err := io.ReadAll(io.NewSectionReader(s, 0, s.Size))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = bytes.Replace(data, []byte("\xff\xc0"), []byte("\xff\xc2"), 1)
+	return bytes.NewReader(bytes.Replace(data, []byte("\x00\x3f\x00"), []byte("\x00\x00\x00"), 1))
 }
 
 // endless is a JPEG that does not end: after its picture, comments follow forever.

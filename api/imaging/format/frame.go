@@ -16,13 +16,15 @@ type Frame struct {
 	// Components is the number of colour components of a JPEG.
 	Components int
 
-	// Samples is the number of samples that a JPEG has for each pixel, over all
-	// components: 3 for YCbCr without subsampling, 1.5 for 4:2:0. It is more than 0.
-	Samples float64
+	// Sampling has the sampling factors of the first four components of a JPEG, across
+	// and down (T.81, A.1.1).
+	Sampling [4][2]int
+
+	// Interleaved is set for a JPEG whose first scan has all components.
+	Interleaved bool
 
 	// RGB is set for a JPEG whose components are not converted to YCbCr. The names of
-	// the components say so, or an Adobe segment. ReadFrame does not find an Adobe
-	// segment after the first scan.
+	// the components say so, or an Adobe segment.
 	RGB bool
 
 	// Depth is the number of bits of a sample of a PNG, or of a palette index.

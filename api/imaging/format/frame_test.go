@@ -14,13 +14,13 @@ import (
 func TestFrame(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]format.Frame{
-		"gradient.jpg":        {Components: 3, Samples: 3},
-		"photo-420.jpg":       {Components: 3, Samples: 1.5, Progressive: true},
-		"photo-422.jpg":       {Components: 3, Samples: 2},
-		"photo-444.jpg":       {Components: 3, Samples: 3, Progressive: true},
-		"progressive.jpg":     {Components: 3, Samples: 3, Progressive: true},
-		"cmyk.jpg":            {Components: 4, Samples: 4},
-		"quarters-rgb.jpg":    {Components: 3, Samples: 3, RGB: true},
+		"gradient.jpg":        {Components: 3, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}}, Interleaved: true},
+		"photo-420.jpg":       {Components: 3, Sampling: [4][2]int{{2, 2}, {1, 1}, {1, 1}}, Progressive: true, Interleaved: true},
+		"photo-422.jpg":       {Components: 3, Sampling: [4][2]int{{2, 1}, {1, 1}, {1, 1}}, Interleaved: true},
+		"photo-444.jpg":       {Components: 3, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}}, Progressive: true, Interleaved: true},
+		"progressive.jpg":     {Components: 3, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}}, Progressive: true, Interleaved: true},
+		"cmyk.jpg":            {Components: 4, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, Interleaved: true},
+		"quarters-rgb.jpg":    {Components: 3, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}}, RGB: true, Interleaved: true},
 		"gradient.png":        {Depth: 8},
 		"grey16.png":          {Depth: 16},
 		"palette.png":         {Depth: 8, Palette: true},
@@ -50,17 +50,18 @@ func TestFrameQuirks(t *testing.T) {
 	}
 	rgb := components("R\x11\x00G\x11\x00B\x11\x00")
 	ycc := components("\x01\x42\x00\x02\x11\x00\x03\x11\x00")
+	subsampled := [4][2]int{{4, 2}, {1, 1}, {1, 1}}
 	for name, c := range map[string]struct {
 		content string
 		want    format.Frame
 	}{
-		"subsampled by 8":             {jpeg(ycc, sos), format.Frame{Components: 3, Samples: 1.25}},
-		"RGB by name":                 {jpeg(rgb, sos), format.Frame{Components: 3, Samples: 3, RGB: true}},
-		"RGB by an Adobe segment":     {jpeg(adobe("\x00"), ycc, sos), format.Frame{Components: 3, Samples: 1.25, RGB: true}},
-		"an Adobe segment at the end": {jpeg(ycc, adobe("\x00"), sos), format.Frame{Components: 3, Samples: 1.25, RGB: true}},
-		"YCbCr by an Adobe segment":   {jpeg(adobe("\x01"), ycc, sos), format.Frame{Components: 3, Samples: 1.25}},
-		"a short Adobe segment":       {jpeg(adobe(""), ycc, sos), format.Frame{Components: 3, Samples: 1.25}},
-		"a lone marker":               {jpeg("\xff\xd0", ycc, sos), format.Frame{Components: 3, Samples: 1.25}},
+		"subsampled by 8":             {jpeg(ycc, sos), format.Frame{Components: 3, Sampling: subsampled}},
+		"RGB by name":                 {jpeg(rgb, sos), format.Frame{Components: 3, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}}, RGB: true}},
+		"RGB by an Adobe segment":     {jpeg(adobe("\x00"), ycc, sos), format.Frame{Components: 3, Sampling: subsampled, RGB: true}},
+		"an Adobe segment at the end": {jpeg(ycc, adobe("\x00"), sos), format.Frame{Components: 3, Sampling: subsampled, RGB: true}},
+		"YCbCr by an Adobe segment":   {jpeg(adobe("\x01"), ycc, sos), format.Frame{Components: 3, Sampling: subsampled}},
+		"a short Adobe segment":       {jpeg(adobe(""), ycc, sos), format.Frame{Components: 3, Sampling: subsampled}},
+		"a lone marker":               {jpeg("\xff\xd0", ycc, sos), format.Frame{Components: 3, Sampling: subsampled}},
 	} {
 		if got, err := frame([]byte(c.content)); got != c.want || err != nil {
 			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, c.want)

@@ -35,7 +35,7 @@ func measureJPEG(file section) (view, error) {
 
 func frameJPEG(file section) (Frame, error) {
 	h, err := readJPEG(file)
-	if err == nil && h.Samples == 0 {
+	if err == nil && h.Sampling == ([4][2]int{}) {
 		err = errors.New("has components without samples")
 	}
 	return h.Frame, err
@@ -75,6 +75,8 @@ func readJPEG(file section) (jpegHeader, error) {
 		case marker == jpegAPP14:
 			h.RGB = h.RGB || isAdobeRGB(p.section)
 		case marker == jpegSOS && framed:
+			b, err := p.bytes(0, 1)
+			h.Interleaved = err == nil && int(b[0]) == h.Components
 			return h, nil
 		case marker == jpegSOS, marker == jpegEOI:
 			return jpegHeader{}, errors.New("has no picture in it")
@@ -133,15 +135,14 @@ func (h *jpegHeader) readFrame(p part) error {
 	if b, err = p.bytes(6, 3*components); err != nil {
 		return err
 	}
-	names, sum, most := "", 0, 0
-	for ; len(b) > 0; b = b[3:] {
-		samples := int(b[1]>>4) * int(b[1]&15) // in a block of the picture
-		names, sum, most = names+string(b[:1]), sum+samples, max(most, samples)
+	names := ""
+	for i := range components {
+		names += string(b[3*i : 3*i+1])
+		if i < len(h.Sampling) {
+			h.Sampling[i] = [2]int{int(b[3*i+1] >> 4), int(b[3*i+1] & 15)}
+		}
 	}
 	h.RGB = h.RGB || names == "RGB"
-	if most > 0 {
-		h.Samples = float64(sum) / float64(most)
-	}
 	return nil
 }
 

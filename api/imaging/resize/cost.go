@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/jpeg"
 )
 
 // Cost returns the largest number of bytes that Make needs to make the variant p of
@@ -11,12 +12,9 @@ import (
 // for each pixel of the picture, and that of the variant before and after encoding.
 // It is never negative, whatever the header says. Errors are those of s.
 //
-// Cost does not see an Adobe segment after the first scan. Such a segment makes a JPEG RGB,
-// which then needs 4 bytes more for each pixel.
-//
 // TestCost compares Cost with the memory that Make allocates.
 func Cost(s Source, p Plan) (int64, error) {
-	decoded, err := s.decoded()
+	decoded, err := s.decoded(p)
 	if err != nil {
 		return 0, err
 	}
@@ -31,22 +29,21 @@ func Cost(s Source, p Plan) (int64, error) {
 
 // worst is the Frame of the picture that needs the most memory, whatever its
 // type. It is used for a file whose header is damaged.
-var worst = format.Frame{Progressive: true, Components: 4, Samples: 4, Depth: 16, Interlaced: true, Lossless: true, Block: 1 << 62}
+var worst = format.Frame{Progressive: true, Components: 4, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, Depth: 16, Interlaced: true, Lossless: true, Block: 1 << 62}
 
 // trees is the largest memory of the Huffman trees of a lossless WebP, in bytes.
 const trees = 140e6
 
 // decoded returns the number of bytes that the decoder needs.
-func (s Source) decoded() (float64, error) {
+func (s Source) decoded(p Plan) (float64, error) {
 	f, err := format.ReadFrame(s, s.Size, s.Type)
 	if errors.Is(err, format.ErrMalformed) {
 		f, err = worst, nil
 	}
 	pixels := float64(s.Width) * float64(s.Height)
 	switch s.Type {
-	case format.JPEG: // the decoder rounds up to blocks of at most 32 × 16 pixels
-		w, h := s.stored()
-		return jpegPerPixel(f) * float64(32*cells(w, 32)) * float64(16*cells(h, 16)), err
+	case format.JPEG:
+		return s.jpegMemory(f, p), err
 	case format.PNG:
 		return pngPerPixel(f) * pixels, err
 	case format.GIF:
@@ -67,19 +64,12 @@ func (s Source) decoded() (float64, error) {
 	return pixels * 8, err // BMP: if the first decoder refuses a damaged file, a second one needs the same memory again
 }
 
-// jpegPerPixel returns how many bytes image/jpeg keeps for each pixel. It keeps 1 byte for
-// each sample. For a progressive JPEG it also keeps a coefficient of 4 bytes for each sample.
-// For CMYK and RGB it makes a second copy of the pixels, because it does not return them in
-// planes.
-func jpegPerPixel(f format.Frame) float64 {
-	n := f.Samples
-	if f.Progressive {
-		n += 4 * f.Samples
-	}
-	if f.Components == 4 || f.RGB {
-		n += 4
-	}
-	return n
+// jpegMemory returns how many bytes the decoder of JPEG needs for the variant.
+func (s Source) jpegMemory(f format.Frame, p Plan) float64 {
+	frame := jpeg.Frame{Progressive: f.Progressive, Interleaved: f.Interleaved, Sampling: f.Sampling[:min(f.Components, len(f.Sampling))]}
+	frame.Width, frame.Height = s.stored()
+	r := reduce(frame, f.RGB, s.target(p))
+	return frame.Memory(r.sides, r.hold)
 }
 
 // pngPerPixel returns how many bytes image/png keeps for each pixel. The number depends on

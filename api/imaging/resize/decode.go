@@ -9,17 +9,16 @@ import (
 	"fmt"
 	"image"
 	"image/gif"
-	"image/jpeg"
 	"image/png"
 	"io"
 	"runtime"
-	"strings"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
 	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/jpeg"
 	"imageserver/api/imaging/resize/tolerant"
 )
 
@@ -41,35 +40,37 @@ var (
 // a type Make still returns ErrUnsupported.
 func CanDecode(t format.Type) bool { return decoders[t] != nil }
 
+// decoder decodes a picture, or reads its headers.
+type decoder func(f *file) (picture, error)
+
 // decoders has a decoder for each type that can be resized.
-var decoders = map[format.Type]func(f *file) (image.Image, error){
-	format.JPEG: decodeJPEG,
+var decoders = map[format.Type]decoder{
+	format.JPEG: openJPEG,
 	format.PNG:  buffered(png.Decode),
-	format.GIF:  decodeGIF,
-	format.WebP: buffered(webp.Decode),
+	format.GIF:  inMemory(decodeGIF),
+	format.WebP: video(bufferedImage(webp.Decode)),
 	format.BMP:  buffered(bmp.Decode),
-	format.TIFF: decodeTIFF,
+	format.TIFF: inMemory(decodeTIFF),
 }
 
 // tolerantDecoders decode pictures that the decoders refuse as damaged. Browsers show
-// most of these pictures.
-var tolerantDecoders = map[format.Type]func(f *file) (image.Image, error){
-	format.JPEG: func(f *file) (image.Image, error) { return tolerant.JPEG(newShortReads(f)) },
-	format.PNG:  func(f *file) (image.Image, error) { return png.Decode(tolerant.PNG(f)) },
-	format.GIF: func(f *file) (image.Image, error) {
+// most of these pictures. The decoder of JPEG is tolerant itself.
+var tolerantDecoders = map[format.Type]decoder{
+	format.PNG: inMemory(func(f *file) (image.Image, error) { return png.Decode(tolerant.PNG(f)) }),
+	format.GIF: inMemory(func(f *file) (image.Image, error) {
 		m, err := tolerant.GIF(f)
 		if err != nil {
 			return nil, err
 		}
 		return &onScreen{m, image.Rect(0, 0, f.w, f.h)}, nil
-	},
-	format.WebP: func(f *file) (image.Image, error) {
+	}),
+	format.WebP: video(func(f *file) (image.Image, error) {
 		r, err := tolerant.WebP(f, f.size)
 		if err != nil {
 			return nil, err
 		}
 		return webp.Decode(bufio.NewReaderSize(r, readSize))
-	},
+	}),
 	format.BMP: buffered(func(r io.Reader) (image.Image, error) { return bmp.Decode(io.MultiReader(r, blank{})) }),
 }
 
@@ -84,13 +85,30 @@ func (blank) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// decodeJPEG adds an end marker, because some phones write panoramas without one.
-func decodeJPEG(f *file) (image.Image, error) {
-	return jpeg.Decode(io.MultiReader(newShortReads(f), strings.NewReader("\xff\xd9")))
+// inMemory makes a decoder from a function that decodes the whole picture.
+func inMemory(decode func(f *file) (image.Image, error)) decoder {
+	return withLevels(decode, fullRange)
+}
+
+// video does the same for a picture whose levels are those of video.
+func video(decode func(f *file) (image.Image, error)) decoder { return withLevels(decode, videoRange) }
+
+func withLevels(decode func(f *file) (image.Image, error), l [3]levels) decoder {
+	return func(f *file) (picture, error) {
+		m, err := decode(f)
+		if err != nil {
+			return nil, err
+		}
+		return decoded{m, l}, nil
+	}
 }
 
 // buffered makes a decoder that reads the file in blocks of readSize.
-func buffered(decode func(io.Reader) (image.Image, error)) func(f *file) (image.Image, error) {
+func buffered(decode func(io.Reader) (image.Image, error)) decoder {
+	return inMemory(bufferedImage(decode))
+}
+
+func bufferedImage(decode func(io.Reader) (image.Image, error)) func(f *file) (image.Image, error) {
 	return func(f *file) (image.Image, error) { return decode(bufio.NewReaderSize(f, readSize)) }
 }
 
@@ -102,26 +120,27 @@ const readSize = 32 << 10
 // time.
 const largePicture = 8 << 20
 
-// decode returns the picture in f, or the first of several pictures. If the decoder
-// refuses the picture as damaged, the tolerant decoder decodes its intact part.
-func decode(f *file, t format.Type) (image.Image, error) {
-	m, err := try(f, decoders[t])
-	if !errors.Is(err, ErrDamaged) || tolerantDecoders[t] == nil {
+// paint makes the pixels of the variant t from the picture in f, or from the first of
+// several pictures. If the decoder refuses the picture as damaged, the tolerant decoder
+// decodes its intact part.
+func paint(f *file, typ format.Type, t target) (image.Image, error) {
+	m, err := try(f, decoders[typ], t)
+	if !errors.Is(err, ErrDamaged) || tolerantDecoders[typ] == nil {
 		return m, err
 	}
 	f.off = 0
 	if f.w*f.h > largePicture {
 		runtime.GC() // free the memory of the first decoder before the second needs as much
 	}
-	if m, err := try(f, tolerantDecoders[t]); err == nil || f.err != nil {
+	if m, err := try(f, tolerantDecoders[typ], t); err == nil || f.err != nil {
 		return m, err
 	}
 	return nil, err
 }
 
-// try runs a decoder. It turns a panic and any error of the decoder into an error of
+// try decodes and draws. It turns a panic and any error of the decoder into an error of
 // this package.
-func try(f *file, d func(f *file) (image.Image, error)) (m image.Image, err error) {
+func try(f *file, decode decoder, t target) (m image.Image, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			m, err = nil, fmt.Errorf("%w: the decoder failed (%v)", ErrDamaged, r)
@@ -130,10 +149,16 @@ func try(f *file, d func(f *file) (image.Image, error)) (m image.Image, err erro
 			}
 		}
 	}()
-	if d == nil {
+	if decode == nil {
 		return nil, ErrUnsupported
 	}
-	m, err = d(f)
+	p, err := decode(f)
+	if err == nil && f.err == nil {
+		if w, h := p.size(); w != f.w || h != f.h {
+			return nil, fmt.Errorf("%w: it has %d × %d pixels, but its header says %d × %d", ErrDamaged, w, h, f.w, f.h)
+		}
+		m, err = p.draw(t)
+	}
 	switch {
 	case f.err != nil: // some decoders hide an error of the reader
 		return nil, f.err
@@ -148,11 +173,10 @@ func try(f *file, d func(f *file) (image.Image, error)) (m image.Image, err erro
 // unsupported reports whether a decoder does not support the kind of picture.
 func unsupported(err error) bool {
 	var (
-		j jpeg.UnsupportedError
 		p png.UnsupportedError
 		t tiff.UnsupportedError
 	)
-	return errors.Is(err, bmp.ErrUnsupported) || errors.As(err, &j) || errors.As(err, &p) || errors.As(err, &t)
+	return errors.Is(err, jpeg.ErrUnsupported) || errors.Is(err, bmp.ErrUnsupported) || errors.As(err, &p) || errors.As(err, &t)
 }
 
 // decodeTIFF reports a BigTIFF as unsupported. x/image/tiff would report it as
@@ -236,22 +260,4 @@ func (f *file) ended() error {
 		f.err = context.Cause(f.ctx)
 	}
 	return f.err
-}
-
-// shortReads reads a file in small pieces. Before each piece it checks whether the
-// context has ended. A scan of a progressive JPEG can have 20 bytes, and for each
-// scan the decoder visits the whole picture. A buffer of readSize full of such scans
-// takes many seconds.
-type shortReads struct {
-	f *file
-	r *bufio.Reader // reads f
-}
-
-func newShortReads(f *file) shortReads { return shortReads{f, bufio.NewReaderSize(f, readSize)} }
-
-func (s shortReads) Read(p []byte) (int, error) {
-	if err := s.f.ended(); err != nil {
-		return 0, err
-	}
-	return s.r.Read(p[:min(len(p), 512)])
 }

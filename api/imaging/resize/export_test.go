@@ -9,6 +9,6 @@ import (
 // AddDecoder makes decode the decoder of a new type. No other test may run at the same
 // time.
 func AddDecoder(t format.Type, decode func() (image.Image, error)) (remove func()) {
-	decoders[t] = func(*file) (image.Image, error) { return decode() }
+	decoders[t] = inMemory(func(*file) (image.Image, error) { return decode() })
 	return func() { delete(decoders, t) }
 }

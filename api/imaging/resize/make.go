@@ -2,7 +2,6 @@ package resize
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"imageserver/api/imaging/format"
@@ -31,6 +30,12 @@ func (s Source) stored() (w, h int) {
 	return swap(w, h, sideways(s.Orientation))
 }
 
+// target returns what to draw for the variant p.
+func (s Source) target(p Plan) target {
+	w, h := swap(p.Width, p.Height, sideways(s.Orientation))
+	return target{p, w, h, s.Orientation}
+}
+
 // swap swaps w and h if yes is set.
 func swap(w, h int, yes bool) (int, int) {
 	if yes {
@@ -52,19 +57,10 @@ type Result struct {
 func Make(ctx context.Context, s Source, p Plan) (Result, error) {
 	f := &file{ctx: ctx, r: s, size: s.Size}
 	f.w, f.h = s.stored()
-	m, err := decode(f, s.Type)
+	m, err := paint(f, s.Type, s.target(p))
 	if err != nil {
 		return Result{}, err
 	}
-	if b := m.Bounds(); b.Dx() != f.w || b.Dy() != f.h {
-		return Result{}, fmt.Errorf("%w: it has %d × %d pixels, but its header says %d × %d", ErrDamaged, b.Dx(), b.Dy(), f.w, f.h)
-	}
-	levels := fullRange
-	if s.Type == format.WebP {
-		levels = videoRange
-	}
-	w, h := swap(p.Width, p.Height, sideways(s.Orientation))
-	m = render(m, p, w, h, s.Orientation, levels)
 	icc, err := profile(s, m)
 	if err != nil {
 		return Result{}, err

@@ -120,7 +120,7 @@ func readVideo(dst []float32, m *image.NYCbCrA, x0, y int) {
 		x := x0 + i/4
 		c := m.COffset(x, y)
 		a := float32(m.A[m.AOffset(x, y)])
-		r, g, b := rgb(
+		r, g, b := fromYCbCr(
 			videoRange[0].apply(float32(m.Y[m.YOffset(x, y)])),
 			videoRange[1].apply(float32(m.Cb[c])),
 			videoRange[2].apply(float32(m.Cr[c])),
@@ -130,9 +130,9 @@ func readVideo(dst []float32, m *image.NYCbCrA, x0, y int) {
 	}
 }
 
-// rgb converts a colour of JFIF (ITU-T T.871, section 7). It limits the results to 0
+// fromYCbCr converts a colour of JFIF (ITU-T T.871, section 7). It limits the results to 0
 // to 255.
-func rgb(y, cb, cr float32) (r, g, b float32) {
+func fromYCbCr(y, cb, cr float32) (r, g, b float32) {
 	cb, cr = cb-128, cr-128
 	return limit(y + 1.402*cr), limit(y - 0.344136*cb - 0.714136*cr), limit(y + 1.772*cb)
 }

@@ -1,44 +1,133 @@
 package resize
 
-import "image"
+import (
+	"image"
+	"math"
+)
 
-// render makes the pixels of the variant from m, which is not turned yet. w and h are
-// the size of the variant before it is turned.
-func render(m image.Image, p Plan, w, h, orientation int, l [3]levels) image.Image {
-	rect := image.Rect(0, 0, p.Width, p.Height)
-	area := crop(m.Bounds(), p.Cover, w, h)
-	switch m := m.(type) {
-	case *image.Gray:
-		y := renderPlane(plane{m.Pix, m.Stride, m.Rect.Dx(), m.Rect.Dy()}, area, w, h, fine, orientation, l[0])
-		return &image.Gray{Pix: y, Stride: p.Width, Rect: rect}
-	case *image.Gray16:
-		y := renderPlane(newPixels(m), area, w, h, fine, orientation, l[0])
-		return &image.Gray{Pix: y, Stride: p.Width, Rect: rect}
-	case *image.YCbCr:
-		planes := planesOf(m)
-		var out [3][]byte
-		for i, plane := range planes {
-			keep := []float64{fine, coarse, coarse}[i]
-			out[i] = renderPlane(plane.plane, area.scaled(plane.across, plane.down), w, h, keep, orientation, l[i])
-		}
-		return &image.YCbCr{Y: out[0], Cb: out[1], Cr: out[2], YStride: p.Width, CStride: p.Width,
-			SubsampleRatio: image.YCbCrSubsampleRatio444, Rect: rect}
-	}
-	pix := make([]byte, 4*w*h)
-	scale(newPixels(m), area, w, h, fine, func(y int, row []float32) { storePixels(pix[4*w*y:], row) })
-	return &image.NRGBA{Pix: turned(pix, w, h, 4, orientation), Stride: 4 * p.Width, Rect: rect}
+// picture is a picture of a file. It is decoded, or its draw decodes it.
+type picture interface {
+	size() (w, h int) // pixels
+
+	// draw makes the pixels of the variant. The errors are those of Make.
+	draw(t target) (image.Image, error)
 }
 
-// renderPlane scales and turns a raster of one channel.
-func renderPlane(r raster, a area, w, h int, keep float64, orientation int, l levels) []byte {
-	pix := make([]byte, w*h)
-	scale(r, a, w, h, keep, func(y int, row []float32) {
-		out := pix[w*y:]
+// target describes the variant to draw.
+type target struct {
+	Plan
+	w, h        int // pixels of the variant before it is turned
+	orientation int
+}
+
+// area returns the part of a picture of w × h pixels that becomes the variant.
+func (t target) area(w, h int) area { return crop(w, h, t.Cover, t.w, t.h) }
+
+// decoded is a picture in memory.
+type decoded struct {
+	image.Image
+	levels [3]levels
+}
+
+func (d decoded) size() (w, h int) { return d.Bounds().Dx(), d.Bounds().Dy() }
+
+func (d decoded) draw(t target) (image.Image, error) {
+	area := t.area(d.size())
+	switch m := d.Image.(type) {
+	case *image.Gray:
+		y := channel{newPlane(m.Pix, m.Stride, m.Rect.Dx(), m.Rect.Dy()), 1, 1, fine, d.levels[0]}
+		return t.merge(grey, t.renderAll([]channel{y}, area)), nil
+	case *image.Gray16:
+		y := t.render(newPixels(m), area, fine, d.levels[0])
+		y.run()
+		return t.merge(grey, []*rendered{y}), nil
+	case *image.YCbCr:
+		return t.merge(ycbcr, t.renderAll(channelsOf(m, d.levels), area)), nil
+	}
+	return t.pixels(newPixels(d.Image), area), nil
+}
+
+// channel is a plane of a picture.
+type channel struct {
+	plane
+	across, down float64 // samples for each pixel of the picture
+	keep         float64 // fine or coarse
+	levels
+}
+
+// rendered is a channel of the variant while it is made.
+type rendered struct {
+	*scaler
+	pix []byte
+}
+
+// render begins to scale a raster of one channel.
+func (t target) render(r raster, a area, keep float64, l levels) *rendered {
+	pix := make([]byte, t.w*t.h)
+	return &rendered{newScaler(r, a, t.w, t.h, keep, func(y int, row []float32) {
+		out := pix[t.w*y:]
 		for x, v := range row {
 			out[x] = byte(limit(l.apply(v)) + 0.5)
 		}
-	})
-	return turned(pix, w, h, 1, orientation)
+	}), pix}
+}
+
+// renderAll scales channels. The channel that is furthest behind takes the next step, so
+// that a picture that is decoded meanwhile has few rows in memory.
+func (t target) renderAll(channels []channel, a area) []*rendered {
+	all := make([]*rendered, len(channels))
+	for i, c := range channels {
+		all[i] = t.render(c.plane, a.scaled(c.across, c.down), c.keep, c.levels)
+		c.rows(all[i].position(), 0)
+	}
+	for {
+		var behind *rendered
+		least := math.Inf(1)
+		for i, r := range all {
+			if at := float64(r.position()) / channels[i].down; !r.done() && at < least {
+				behind, least = r, at
+			}
+		}
+		if behind == nil {
+			return all
+		}
+		behind.step()
+	}
+}
+
+// The functions of merge.
+const (
+	grey = iota
+	ycbcr
+	rgb
+)
+
+// merge makes a picture from its channels, and turns it.
+func (t target) merge(kind int, channels []*rendered) image.Image {
+	rect := image.Rect(0, 0, t.Width, t.Height)
+	for _, c := range channels {
+		c.pix = turned(c.pix, t.w, t.h, 1, t.orientation)
+	}
+	c := channels
+	switch kind {
+	case grey:
+		return &image.Gray{Pix: c[0].pix, Stride: t.Width, Rect: rect}
+	case ycbcr:
+		return &image.YCbCr{Y: c[0].pix, Cb: c[1].pix, Cr: c[2].pix, YStride: t.Width, CStride: t.Width,
+			SubsampleRatio: image.YCbCrSubsampleRatio444, Rect: rect}
+	}
+	m := image.NewNRGBA(rect)
+	for i := range t.Width * t.Height {
+		m.Pix[4*i], m.Pix[4*i+1], m.Pix[4*i+2], m.Pix[4*i+3] = c[0].pix[i], c[1].pix[i], c[2].pix[i], 255
+	}
+	return m
+}
+
+// pixels scales and turns a raster of four channels.
+func (t target) pixels(r raster, a area) image.Image {
+	pix := make([]byte, 4*t.w*t.h)
+	newScaler(r, a, t.w, t.h, fine, func(y int, row []float32) { storePixels(pix[4*t.w*y:], row) }).run()
+	return &image.NRGBA{Pix: turned(pix, t.w, t.h, 4, t.orientation), Stride: 4 * t.Width, Rect: image.Rect(0, 0, t.Width, t.Height)}
 }
 
 // storePixels stores a row, without the premultiplication of its colours.
@@ -54,9 +143,10 @@ func storePixels(pix []byte, row []float32) {
 	}
 }
 
-// crop returns the part of a picture that becomes the w × h pixels of the variant.
-func crop(b image.Rectangle, cover bool, w, h int) area {
-	bw, bh := float64(b.Dx()), float64(b.Dy())
+// crop returns the part of a picture of pw × ph pixels that becomes the w × h pixels of
+// the variant.
+func crop(pw, ph int, cover bool, w, h int) area {
+	bw, bh := float64(pw), float64(ph)
 	if !cover {
 		return area{0, 0, bw, bh}
 	}
@@ -67,23 +157,18 @@ func crop(b image.Rectangle, cover bool, w, h int) area {
 
 func (a area) scaled(x, y float64) area { return area{a.x0 * x, a.y0 * y, a.x1 * x, a.y1 * y} }
 
-// subsampled is a plane of a picture.
-type subsampled struct {
-	plane
-	across, down float64 // samples for each pixel
-}
-
-// planesOf returns the planes Y, Cb and Cr. A chroma sample is at the centre of the
-// pixels that share it (T.871, section 8), so all planes cover the same area.
-func planesOf(m *image.YCbCr) [3]subsampled {
+// channelsOf returns the channels Y, Cb and Cr. A chroma sample is at the centre of the
+// pixels that share it (T.871, section 8), so all channels cover the same area.
+func channelsOf(m *image.YCbCr, l [3]levels) []channel {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	across, down := chroma(m.SubsampleRatio)
-	cw, ch := (w+across-1)/across, (h+down-1)/down
+	cw, ch := cells(w, across), cells(h, down)
 	fx, fy := 1/float64(across), 1/float64(down)
-	return [3]subsampled{
-		{plane{m.Y[m.YOffset(m.Rect.Min.X, m.Rect.Min.Y):], m.YStride, w, h}, 1, 1},
-		{plane{m.Cb[m.COffset(m.Rect.Min.X, m.Rect.Min.Y):], m.CStride, cw, ch}, fx, fy},
-		{plane{m.Cr[m.COffset(m.Rect.Min.X, m.Rect.Min.Y):], m.CStride, cw, ch}, fx, fy},
+	c := m.COffset(m.Rect.Min.X, m.Rect.Min.Y)
+	return []channel{
+		{newPlane(m.Y[m.YOffset(m.Rect.Min.X, m.Rect.Min.Y):], m.YStride, w, h), 1, 1, fine, l[0]},
+		{newPlane(m.Cb[c:], m.CStride, cw, ch), fx, fy, coarse, l[1]},
+		{newPlane(m.Cr[c:], m.CStride, cw, ch), fx, fy, coarse, l[2]},
 	}
 }
 

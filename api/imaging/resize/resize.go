@@ -120,7 +120,7 @@ func pixelCount(v float64) int { return max(1, int(math.Round(v))) }
 
 // generation must be increased when the same Plan gives a different variant. Then
 // stored variants of the old generation are no longer found.
-const generation = 2
+const generation = 3
 
 // String returns a short name of the plan. Different plans have different names.
 func (p Plan) String() string {

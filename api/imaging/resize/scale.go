@@ -26,15 +26,38 @@ const (
 	coarse = 2
 )
 
-// scale scales an area of r to w × h pixels. It calls emit for each row. The row is
-// valid until emit returns. keep is fine or coarse.
+// density is how many samples a picture has for each pixel of its variant, across and
+// down.
+func (a area) density(w, h int) (across, down float64) {
+	return (a.x1 - a.x0) / float64(w), (a.y1 - a.y0) / float64(h)
+}
+
+// box returns the number of samples, across or down, that are averaged to one. keep is
+// fine or coarse.
+func box(density, keep float64) int { return max(1, min(int(density/keep), maxShrink)) }
+
+// scaler scales an area of a raster to w × h pixels, row by row.
 //
 // Averaging boxes is fast, but its steps are visible. The Catmull-Rom kernel is good,
-// but slow. So scale averages boxes down to keep times the size of the variant or
+// but slow. So a scaler averages boxes down to keep times the size of the variant or
 // more, and then uses the kernel.
-func scale(r raster, a area, w, h int, keep float64, emit func(y int, row []float32)) {
-	kx := max(1, min(int((a.x1-a.x0)/float64(w)/keep), maxShrink))
-	ky := max(1, min(int((a.y1-a.y0)/float64(h)/keep), maxShrink))
+type scaler struct {
+	r            raster
+	across, down *taps
+	ky           int         // rows of the picture in a row of r
+	line         []float32   // a row of r
+	lines        [][]float32 // the last rows, scaled across; row y is at index y modulo their number
+	out          []float32
+	next         int // the next row of r to read
+	made         int // rows of the variant that were made
+	emit         func(y int, row []float32)
+}
+
+// newScaler returns a scaler that calls emit for each row of the variant. The row is
+// valid until emit returns. keep is fine or coarse.
+func newScaler(r raster, a area, w, h int, keep float64, emit func(y int, row []float32)) *scaler {
+	across, down := a.density(w, h)
+	kx, ky := box(across, keep), box(down, keep)
 	if kx > 1 || ky > 1 {
 		if p, ok := r.(plane); ok {
 			r = p.shrink(kx, ky)
@@ -43,36 +66,45 @@ func scale(r raster, a area, w, h int, keep float64, emit func(y int, row []floa
 		}
 		a = area{a.x0 / float64(kx), a.y0 / float64(ky), a.x1 / float64(kx), a.y1 / float64(ky)}
 	}
-	resample(r, a, w, h, emit)
-}
-
-// resample scales with the kernel alone.
-func resample(r raster, a area, w, h int, emit func(y int, row []float32)) {
 	rw, rh := r.size()
 	c := r.channels()
-	across := newTaps(a.x0, a.x1, w, rw)
-	down := newTaps(a.y0, a.y1, h, rh)
-
-	line := make([]float32, rw*c)
-	out := make([]float32, w*c)
-	lines := make([][]float32, down.n) // the last n rows, scaled across; row y is at index y modulo n
-	for i := range lines {
-		lines[i] = make([]float32, w*c)
+	s := &scaler{r: r, across: newTaps(a.x0, a.x1, w, rw), down: newTaps(a.y0, a.y1, h, rh), ky: ky, emit: emit}
+	s.line, s.out = make([]float32, rw*c), make([]float32, w*c)
+	s.lines = make([][]float32, s.down.n)
+	for i := range s.lines {
+		s.lines[i] = make([]float32, w*c)
 	}
-	next := down.first[0] // the next row to read
-	for y := range h {
-		first := down.first[y]
-		for ; next < first+down.n; next++ {
-			r.row(next, line)
-			across.apply(lines[next%down.n], line, c)
-		}
-		clear(out)
-		for i, f := range down.of(y) {
+	s.next = s.down.first[0]
+	return s
+}
+
+func (s *scaler) done() bool { return s.made == len(s.down.first) }
+
+// position returns the number of the next row of the picture to read.
+func (s *scaler) position() int { return s.next * s.ky }
+
+// step reads a row, and makes the rows of the variant for which that was the last.
+func (s *scaler) step() {
+	c, n := s.r.channels(), s.down.n
+	s.r.row(s.next, s.line)
+	s.across.apply(s.lines[s.next%n], s.line, c)
+	s.next++
+	for !s.done() && s.down.first[s.made]+n <= s.next {
+		clear(s.out)
+		for i, f := range s.down.of(s.made) {
 			if f != 0 {
-				addScaled(out, lines[(first+i)%down.n], f)
+				addScaled(s.out, s.lines[(s.down.first[s.made]+i)%n], f)
 			}
 		}
-		emit(y, out)
+		s.emit(s.made, s.out)
+		s.made++
+	}
+}
+
+// run makes all rows.
+func (s *scaler) run() {
+	for !s.done() {
+		s.step()
 	}
 }
 

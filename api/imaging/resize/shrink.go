@@ -8,16 +8,24 @@ const maxShrink = 256
 
 // plane is one channel of a picture, with one byte for each sample.
 type plane struct {
-	pix    []byte
+	w, h   int // samples
 	stride int
-	w, h   int
+
+	// rows returns n rows from row y on. It is called like raster.row. With n = 0, it
+	// announces that no row before y will be requested.
+	rows func(y, n int) []byte
+}
+
+// newPlane returns a plane in memory.
+func newPlane(pix []byte, stride, w, h int) plane {
+	return plane{w, h, stride, func(y, _ int) []byte { return pix[y*stride:] }}
 }
 
 func (p plane) size() (w, h int) { return p.w, p.h }
 func (p plane) channels() int    { return 1 }
 
 func (p plane) row(y int, dst []float32) {
-	for x, v := range p.pix[y*p.stride:][:p.w] {
+	for x, v := range p.rows(y, 1)[:p.w] {
 		dst[x] = float32(v)
 	}
 }
@@ -39,7 +47,7 @@ func (s *shrunkPlane) size() (w, h int) { return cells(s.w, s.kx), cells(s.h, s.
 
 func (s *shrunkPlane) row(y int, dst []float32) {
 	n := min(s.ky, s.h-y*s.ky)
-	s.sumColumns(s.pix[y*s.ky*s.stride:], n)
+	s.sumColumns(s.rows(y*s.ky, n), n)
 	whole := s.w / s.kx // number of boxes that are not cut off at the edge
 	f := 1 / float32(s.kx*n)
 	for x := range whole {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"imageserver/api/imaging/resize/tolerant"
+	decoder "imageserver/api/imaging/jpeg"
 )
 
 // The markers that this package uses, from ITU-T T.81, table B.1.
@@ -32,7 +32,7 @@ const (
 type jpeg struct {
 	in *source
 	steps
-	walker   tolerant.Walker
+	walker   decoder.Walker
 	content  []byte // content of the segment that was read last
 	oriented bool   // an Exif segment was read; only the first counts
 }
@@ -169,9 +169,9 @@ func (j *jpeg) walk(out []byte) ([]byte, error) {
 	switch {
 	case err != nil:
 		return out, errCutOff
-	case end == tolerant.Whole:
+	case end == decoder.Whole:
 		j.step = j.end
-	case end == tolerant.Broken:
+	case end == decoder.Broken:
 		j.step = j.scan
 	}
 	return out, nil

@@ -1,4 +1,4 @@
-package tolerant_test
+package jpeg_test
 
 import (
 	"bufio"
@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"imageserver/api/imaging/resize/tolerant"
+	imaging "imageserver/api/imaging/jpeg"
 )
 
 // TestWalker walks scans that are followed by other data instead of an end marker. Walk
@@ -19,7 +19,7 @@ import (
 func TestWalker(t *testing.T) {
 	samples := make(map[string][]byte)
 	for _, name := range []string{"gradient.jpg", "photo-422.jpg", "photo-cmyk.jpg", "quarters-4x2.jpg", "restarts.jpg"} {
-		b, err := os.ReadFile("../../../../testdata/" + name)
+		b, err := os.ReadFile("../../../testdata/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,8 +36,8 @@ func TestWalker(t *testing.T) {
 		for _, trailer := range []string{"", "\x01\x02\x03", "\x01\xff\x00\xff\x00", "\x01\xff\xff\x00", "\xff\xff\xff\x00\xff\x00"} {
 			for most := 1; most < 9; most++ {
 				got, want, end := walk(t, b, trailer, most)
-				if end != tolerant.Whole || !bytes.Equal(got, want) {
-					t.Fatalf("%s followed by %q, %d bytes a call: got %d bytes and end %d, want %d and %d", name, trailer, most, len(got), end, len(want), tolerant.Whole)
+				if end != imaging.Whole || !bytes.Equal(got, want) {
+					t.Fatalf("%s followed by %q, %d bytes a call: got %d bytes and end %d, want %d and %d", name, trailer, most, len(got), end, len(want), imaging.Whole)
 				}
 			}
 		}
@@ -46,9 +46,9 @@ func TestWalker(t *testing.T) {
 
 // walk walks the scan of a JPEG. A trailer replaces its end marker. want is the data of
 // the scan.
-func walk(t *testing.T, b []byte, trailer string, most int) (got, want []byte, end tolerant.End) {
+func walk(t *testing.T, b []byte, trailer string, most int) (got, want []byte, end imaging.End) {
 	t.Helper()
-	var w tolerant.Walker
+	var w imaging.Walker
 	for b = b[2:]; ; {
 		n := 2 + int(binary.BigEndian.Uint16(b[2:]))
 		marker, content := b[1], b[4:n]
@@ -63,7 +63,7 @@ func walk(t *testing.T, b []byte, trailer string, most int) (got, want []byte, e
 	}
 	want = b[:len(b)-2]
 	r := bufio.NewReader(strings.NewReader(string(want) + trailer))
-	for end == tolerant.More {
+	for end == imaging.More {
 		part, next, err := w.Walk(r, nil, most)
 		if err != nil {
 			t.Fatal(err)
