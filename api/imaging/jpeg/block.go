@@ -14,14 +14,20 @@ var zigzag = [64]byte{
 // block has the coefficients of a block after dequantization, row by row.
 type block [64]int32
 
-// largest is the largest coefficient after dequantization that the transform accepts. A
-// picture of 8 bits has none above 2¹¹ (A.3.3), and such a coefficient alone makes all
-// samples black or white.
-const largest = 1<<15 - 1
+// largest is the largest coefficient after dequantization. A picture of 8 bits has none
+// above 2¹¹ (A.3.3). A larger one is damage, and could overflow in the transform.
+const largest = 1<<12 - 1
 
 // dequantized returns a coefficient after dequantization (A.3.4).
-func dequantized(v, q int32) int32 {
-	return int32(max(-largest, min(largest, int64(v)*int64(q))))
+func (d *decoder) dequantized(v, q int32) int32 {
+	if f := int64(v) * int64(q); -largest <= f && f <= largest {
+		return int32(f)
+	}
+	d.odd = true
+	if (v < 0) != (q < 0) {
+		return -largest
+	}
+	return largest
 }
 
 // difference decodes a DC difference (F.2.2.1) and returns the sum of all of them.
@@ -53,7 +59,7 @@ func (d *decoder) difference(c *component) int32 {
 func (d *decoder) sequential(c *component, b *block, q *[64]int32, kept int) (used int) {
 	dc := d.difference(c)
 	if kept > 0 {
-		b[0] = dequantized(dc, q[0])
+		b[0] = d.dequantized(dc, q[0])
 	}
 	if d.eobRun > 0 {
 		d.eobRun--
@@ -94,7 +100,7 @@ func (d *decoder) sequential(c *component, b *block, q *[64]int32, kept int) (us
 		}
 		acc <<= length & 63
 		n -= length
-		b[zigzag[(after-1)&63]] = dequantized(v, q[(after-1)&63])
+		b[zigzag[(after-1)&63]] = d.dequantized(v, q[(after-1)&63])
 		used = after
 	}
 	d.acc, d.n = acc, n

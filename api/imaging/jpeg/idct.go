@@ -7,9 +7,9 @@ func (c *component) draw(x, y int, b *block, used int) {
 	pix := l.pix[(y*c.n-l.first)*l.Stride+x*c.n:]
 	switch {
 	case c.n == 1:
-		pix[0] = sample(b[0], 3)
+		pix[0] = sample(int(b[0]), 3)
 	case used <= 1:
-		fill(pix, l.Stride, c.n, sample(b[0], 3))
+		fill(pix, l.Stride, c.n, sample(int(b[0]), 3))
 	case c.n == 2:
 		draw2(pix, l.Stride, b)
 	case c.n == 4:
@@ -21,10 +21,10 @@ func (c *component) draw(x, y int, b *block, used int) {
 
 // sample divides v by 2 to the power of shift, shifts the level and limits the result to a
 // byte (A.3.1).
-func sample(v int32, shift uint) byte {
+func sample(v int, shift uint) byte {
 	v = (v+1<<shift>>1)>>shift + 128
-	if uint32(v) > 255 {
-		v = ^(v >> 31) & 255
+	if uint(v) > 255 {
+		v = ^(v >> 63) & 255
 	}
 	return byte(v)
 }
@@ -48,9 +48,9 @@ func fill(pix []byte, stride, n int, v byte) {
 // draw2 does this for n = 2, where all cosines are 1/√2.
 func draw2(pix []byte, stride int, b *block) {
 	top, bottom := pix[:2], pix[stride:][:2]
-	s, t := b[0]+b[8], b[1]+b[9]
+	s, t := int(b[0]+b[8]), int(b[1]+b[9])
 	top[0], top[1] = sample(s+t, 3), sample(s-t, 3)
-	s, t = b[0]-b[8], b[1]-b[9]
+	s, t = int(b[0]-b[8]), int(b[1]-b[9])
 	bottom[0], bottom[1] = sample(s+t, 3), sample(s-t, 3)
 }
 
@@ -70,10 +70,10 @@ const (
 // draw4 transforms columns and then rows. Each pass computes √8 times the sum, so the
 // result is 8 times the samples.
 func draw4(pix []byte, stride int, b *block) {
-	var half [16]int32
+	var half [16]int
 	const shift, round = constBits - extraBits, 1 << (constBits - extraBits - 1)
 	for x := range 4 {
-		s, t, u, v := four(b[x], b[8+x], b[16+x], b[24+x])
+		s, t, u, v := four(int(b[x]), int(b[8+x]), int(b[16+x]), int(b[24+x]))
 		half[x], half[4+x], half[8+x], half[12+x] = (s+round)>>shift, (t+round)>>shift, (u+round)>>shift, (v+round)>>shift
 	}
 	for y := range 4 {
@@ -85,7 +85,7 @@ func draw4(pix []byte, stride int, b *block) {
 }
 
 // four transforms 4 coefficients of one dimension.
-func four(a, b, c, d int32) (s, t, u, v int32) {
+func four(a, b, c, d int) (s, t, u, v int) {
 	even, odd := (a+c)<<constBits, (a-c)<<constBits
 	outer, inner := b*cos2+d*cos6, b*cos6-d*cos2
 	return even + outer, odd + inner, odd - inner, even - outer
@@ -94,7 +94,7 @@ func four(a, b, c, d int32) (s, t, u, v int32) {
 // odd transforms the 4 odd coefficients of 8 of one dimension. It has 9 multiplications
 // instead of 16 (Loeffler, Ligtenberg, Moschytz: "Practical Fast 1-D DCT Algorithms with 11
 // Multiplications", 1989).
-func odd(a, b, c, d int32) (s, t, u, v int32) {
+func odd(a, b, c, d int) (s, t, u, v int) {
 	all := (a + b + c + d) * cos3
 	ad, bc := (a+d)*(cos7-cos3), -(b+c)*(cos1+cos3)
 	bd, ac := all-(b+d)*(cos3+cos5), all+(a+c)*(cos5-cos3)
@@ -107,16 +107,16 @@ func odd(a, b, c, d int32) (s, t, u, v int32) {
 
 // draw8 does the same as draw4 for 8 × 8 samples.
 func draw8(pix []byte, stride int, b *block) {
-	var half block
+	var half [64]int
 	for x := range 8 {
 		const shift, round = constBits - extraBits, 1 << (constBits - extraBits - 1)
 		if b[8+x]|b[16+x]|b[24+x]|b[32+x]|b[40+x]|b[48+x]|b[56+x] == 0 {
-			v := b[x] << extraBits
+			v := int(b[x]) << extraBits
 			half[x], half[8+x], half[16+x], half[24+x], half[32+x], half[40+x], half[48+x], half[56+x] = v, v, v, v, v, v, v, v
 			continue
 		}
-		e, f, g, h := four(b[x], b[16+x], b[32+x], b[48+x])
-		s, t, u, v := odd(b[8+x], b[24+x], b[40+x], b[56+x])
+		e, f, g, h := four(int(b[x]), int(b[16+x]), int(b[32+x]), int(b[48+x]))
+		s, t, u, v := odd(int(b[8+x]), int(b[24+x]), int(b[40+x]), int(b[56+x]))
 		e, f, g, h = e+round, f+round, g+round, h+round
 		half[x], half[8+x], half[16+x], half[24+x] = (e+s)>>shift, (f+t)>>shift, (g+u)>>shift, (h+v)>>shift
 		half[32+x], half[40+x], half[48+x], half[56+x] = (h-v)>>shift, (g-u)>>shift, (f-t)>>shift, (e-s)>>shift

@@ -140,6 +140,7 @@ type decoder struct {
 	scanned bool // a scan has begun
 	walking bool // for a Walker: nothing is drawn
 	drawn   bool // a block has been decoded
+	odd     bool // a value that no encoder writes was found; image/jpeg can give another picture then
 	eobRun  int  // blocks without further coefficients (G.1.2.2)
 
 	scan     *scan // the only scan of a sequential JPEG, while it is decoded

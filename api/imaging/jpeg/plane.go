@@ -85,7 +85,7 @@ func (p *Picture) advance() {
 	case p.err != nil:
 	case p.Progressive:
 		for i := range p.components {
-			p.components[i].drawRow(p.mcuRow, &p.tables.quant)
+			p.drawRow(&p.components[i], p.mcuRow)
 		}
 	case p.scan != nil:
 		p.decodeRow(p.scan, p.mcuRow)

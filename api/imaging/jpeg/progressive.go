@@ -125,15 +125,15 @@ func (d *decoder) correct(s *scan, coeff []int16, known uint64, k, zeros int) in
 }
 
 // drawRow makes the samples of a row of MCUs from the coefficients of all scans.
-func (c *component) drawRow(row int, quant *[4][64]int32) {
-	q := &quant[c.quant]
+func (d *decoder) drawRow(c *component, row int) {
+	q := &d.tables.quant[c.quant]
 	for y := row * c.v; y < (row+1)*c.v; y++ {
 		for x := range c.blocksX {
 			var b block
 			used := 0
 			for i, v := range c.coeff[(y*c.blocksX+x)*c.kept:][:c.kept] {
 				if v != 0 {
-					b[zigzag[i]] = dequantized(int32(v), q[i])
+					b[zigzag[i]] = d.dequantized(int32(v), q[i])
 					used = i + 1
 				}
 			}

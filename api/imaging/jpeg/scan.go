@@ -32,7 +32,7 @@ func (d *decoder) readHeader(b []byte) (s scanHeader, err error) {
 	if d.frame.Progressive {
 		rest := b[1+2*n:]
 		s.from, s.to, s.high, s.low = int(rest[0]), int(rest[1]), uint(rest[2]>>4), uint(rest[2]&15)
-		if s.from > s.to || s.to > 63 || s.low > 13 || s.from == 0 && s.to != 0 || s.from > 0 && n > 1 {
+		if s.from > s.to || s.to > 63 || s.from == 0 && s.to != 0 || s.from > 0 && n > 1 {
 			return s, damaged
 		}
 	}
@@ -59,6 +59,7 @@ func (d *decoder) decodeScans() error {
 		for row := 0; !s.done() && d.asked() == nil && d.matters(s); row++ {
 			d.decodeRow(s, row)
 		}
+		d.odd = d.odd || d.eobRun > 0
 		if header, err = d.nextScan(); err != nil {
 			return err
 		}

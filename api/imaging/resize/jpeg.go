@@ -53,25 +53,25 @@ func (p jpegPicture) channels(r reduction) []channel {
 type reduction struct {
 	sides [4]int     // samples of a side of a block: 8, 4, 2 or 1
 	hold  [4]int     // rows of samples in memory
-	keep  [4]float64 // samples for each pixel of the variant
+	keep  [4]float64 // samples for each pixel of the variant that boxes leave
 }
 
 // reduce returns the largest reduction with which each component still has enough samples
-// for each pixel of the variant. CMYK is not reduced, because its inks are multiplied
-// before they are averaged.
+// for each pixel of the variant.
 func reduce(f jpeg.Frame, rgb bool, t target) (r reduction) {
 	across, down := t.area(f.Width, f.Height).density(t.w, t.h)
 	most := 0.0 // pixels in a column of a box
 	for i := range f.Sampling {
-		r.sides[i], r.keep[i] = 8, coarse
+		keep := float64(coarse)
 		if i == 0 || rgb {
-			r.keep[i] = fine
+			keep = fine
 		}
-		for n := 1; n < 8 && len(f.Sampling) < 4; n *= 2 {
-			if x, y := f.Density(i, n); min(x*across, y*down) >= r.keep[i] {
-				r.sides[i] = n
-				break
-			}
+		r.sides[i], r.keep[i] = 8, keep+1
+		if len(f.Sampling) < 4 { // the inks of CMYK are multiplied before they are averaged
+			r.sides[i] = side(keep, func(n int) float64 {
+				x, y := f.Density(i, n)
+				return min(x*across, y*down)
+			})
 		}
 		_, y := f.Density(i, r.sides[i])
 		r.hold[i] = box(y*down, r.keep[i])
@@ -82,6 +82,22 @@ func reduce(f jpeg.Frame, rgb bool, t target) (r reduction) {
 		r.hold[i] += int(math.Ceil(most*y)) + 1
 	}
 	return r
+}
+
+// side returns the smallest number of samples on a side of a block that leaves keep samples
+// for each pixel of the variant. One sample must leave one more, because it averages the
+// block and thus keeps more of the frequencies that are too high. samples returns how many
+// samples n leaves.
+func side(keep float64, samples func(n int) float64) int {
+	if samples(1) >= keep+1 {
+		return 1
+	}
+	for n := 2; n < 8; n *= 2 {
+		if samples(n) >= keep {
+			return n
+		}
+	}
+	return 8
 }
 
 // inks is a raster of a JPEG in CMYK or YCCK. Its colours are those of readCMYK.
