@@ -56,8 +56,12 @@ func (d *decoder) decodeScans() error {
 		if err != nil {
 			return err
 		}
-		for row := 0; !s.done() && d.asked() == nil && d.matters(s); row++ {
-			d.decodeRow(s, row)
+		if d.matters(s) {
+			for row := 0; !s.done() && d.err == nil; row++ {
+				d.decodeRow(s, row)
+			}
+		} else {
+			d.drawn = true // it counts as decoded, so that the size of the samples has no influence
 		}
 		d.odd = d.odd || d.eobRun > 0
 		if header, err = d.nextScan(); err != nil {
