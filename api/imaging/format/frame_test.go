@@ -67,9 +67,11 @@ func TestFrameQuirks(t *testing.T) {
 			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, c.want)
 		}
 	}
-	empty := jpeg(components("\x01\x00\x00"), sos)
-	if got, err := format.ReadFrame(strings.NewReader(empty), int64(len(empty)), format.JPEG); !errors.Is(err, format.ErrMalformed) {
-		t.Errorf("components without samples: got %+v, %v, want ErrMalformed", got, err)
+	for _, spec := range []string{"\x01\x00\x00", "\x01\x11\x00\x02\x01\x00\x03\x11\x00"} {
+		empty := jpeg(components(spec), sos)
+		if got, err := format.ReadFrame(strings.NewReader(empty), int64(len(empty)), format.JPEG); !errors.Is(err, format.ErrMalformed) {
+			t.Errorf("components without samples: got %+v, %v, want ErrMalformed", got, err)
+		}
 	}
 }
 

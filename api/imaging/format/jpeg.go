@@ -35,8 +35,10 @@ func measureJPEG(file section) (view, error) {
 
 func frameJPEG(file section) (Frame, error) {
 	h, err := readJPEG(file)
-	if err == nil && h.Sampling == ([4][2]int{}) {
-		err = errors.New("has components without samples")
+	for _, s := range h.Sampling[:min(h.Components, len(h.Sampling))] {
+		if s[0] == 0 || s[1] == 0 {
+			return Frame{}, errors.New("has components without samples")
+		}
 	}
 	return h.Frame, err
 }

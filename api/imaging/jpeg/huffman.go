@@ -73,6 +73,8 @@ type huffman struct {
 	strict  bool // bits that are not a code end the data
 	dc      bool // a table for DC
 	defined bool
+
+	overfull bool // there are more codes than numbers of their lengths
 }
 
 // code is what the next bits of a scan mean. The zero code means that they are not in
@@ -134,7 +136,7 @@ func extend(v int32, size int) int32 {
 func (h *huffman) set(counts, values []byte, strict bool) {
 	clear(h.look[:])
 	h.count, h.defined = copy(h.values[:], values), true
-	h.strict = strict
+	h.strict, h.overfull = strict, false
 	next, k := 0, 0 // the next code and the index of its value
 	for length := 1; length <= 16; length++ {
 		h.delta[length] = int32(k - next)
@@ -147,6 +149,7 @@ func (h *huffman) set(counts, values []byte, strict bool) {
 			}
 			next, k = next+1, k+1
 		}
+		h.overfull = h.overfull || next > 1<<length
 		h.max[length] = int32(next - 1)
 		next <<= 1
 	}

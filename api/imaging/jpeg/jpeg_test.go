@@ -2,6 +2,7 @@ package jpeg_test
 
 import (
 	"bytes"
+	"errors"
 	"image"
 	"image/jpeg"
 	"math"
@@ -139,6 +140,38 @@ func TestWhole(t *testing.T) {
 				t.Errorf("got a difference of %d, want 1 and less", most)
 			}
 		})
+	}
+}
+
+// TestCheck: the check is called for every 1024 MCUs, and its error ends the decoding. A scan
+// of a progressive JPEG can have a few bytes for as many blocks.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	const side = 2048
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, side, side)), nil); err != nil {
+		t.Fatal(err)
+	}
+	asked, last := 0, side*side/64/1024/2
+	stop := errors.New("stop")
+	p, err := imaging.Open(&b, func() error {
+		if asked++; asked > last {
+			return stop
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, y := p.Planes[0], 0
+	for ; y < side && p.Err() == nil; y++ {
+		l.Rows(y, 1)
+	}
+	if !errors.Is(p.Err(), stop) || y > side/2 {
+		t.Errorf("got %v after %d of %d rows, want %v after half of them", p.Err(), y, side, stop)
+	}
+	if row := l.Rows(side-1, 1); row[0] != 128 {
+		t.Errorf("got samples of %d after the error, want 128", row[0])
 	}
 }
 

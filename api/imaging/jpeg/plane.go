@@ -82,7 +82,7 @@ func (p *Picture) advance() {
 		l.extend(l.c.v * l.c.n)
 	}
 	switch {
-	case p.err != nil:
+	case p.asked() != nil:
 	case p.Progressive:
 		for i := range p.components {
 			p.drawRow(&p.components[i], p.mcuRow)

@@ -27,6 +27,7 @@ func (d *decoder) readHeader(b []byte) (s scanHeader, err error) {
 		tables := b[2+2*i]
 		c.dc, c.ac = &d.tables.dc[tables>>4&3], &d.tables.ac[tables&3]
 		s.components = append(s.components, c)
+		d.odd = d.odd || c.dc.overfull || c.ac.overfull
 	}
 	s.from, s.to = 0, 63
 	if d.frame.Progressive {
@@ -108,15 +109,14 @@ func (d *decoder) start(b []byte) (*scan, error) {
 }
 
 // askEvery is the number of MCUs after which the check of the caller is called. They take
-// less than a millisecond.
-const askEvery = 4096
+// some milliseconds at most.
+const askEvery = 1024
 
 // decodeRow decodes a row of MCUs.
 func (d *decoder) decodeRow(s *scan, row int) {
-	d.asked()
 	for s.next < min((row+1)*s.across, s.total) && d.err == nil {
-		if s.next%askEvery == 0 {
-			d.asked()
+		if s.next%askEvery == 0 && d.asked() != nil {
+			return
 		}
 		d.step(s)
 	}
