@@ -4,7 +4,8 @@
 // picture is blank.
 //
 // Use it only for pictures that the decoders of the standard library have refused. It
-// is slower than those and supports fewer kinds of pictures.
+// is slower than those and supports fewer kinds of pictures. The decoder of JPEG, which
+// is tolerant itself, is in package jpeg.
 package tolerant
 
 import "errors"
