@@ -19,6 +19,7 @@ func TestFrame(t *testing.T) {
 		"photo-422.jpg":       {Components: 3, Sampling: [4][2]int{{2, 1}, {1, 1}, {1, 1}}, Interleaved: true},
 		"photo-444.jpg":       {Components: 3, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}}, Progressive: true, Interleaved: true},
 		"progressive.jpg":     {Components: 3, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}}, Progressive: true, Interleaved: true},
+		"scans.jpg":           {Components: 3, Sampling: [4][2]int{{2, 2}, {1, 1}, {1, 1}}},
 		"cmyk.jpg":            {Components: 4, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}, {1, 1}}, Interleaved: true},
 		"quarters-rgb.jpg":    {Components: 3, Sampling: [4][2]int{{1, 1}, {1, 1}, {1, 1}}, RGB: true, Interleaved: true},
 		"gradient.png":        {Depth: 8},

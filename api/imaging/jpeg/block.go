@@ -2,8 +2,7 @@ package jpeg
 
 import "math/bits"
 
-// zigzag gives the position in a block of each coefficient (figure A.6). Positions from 64
-// on do not exist.
+// zigzag gives the position in a block of each coefficient (figure A.6).
 var zigzag = [64]byte{
 	0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
 	12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,

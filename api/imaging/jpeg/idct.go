@@ -24,7 +24,10 @@ func (c *component) draw(x, y int, b *block, used int) {
 func sample(v int, shift uint) byte {
 	v = (v+1<<shift>>1)>>shift + 128
 	if uint(v) > 255 {
-		v = ^(v >> 63) & 255
+		if v < 0 {
+			return 0
+		}
+		return 255
 	}
 	return byte(v)
 }

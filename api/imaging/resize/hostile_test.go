@@ -242,8 +242,8 @@ func emptyScans(w, h, n int) []byte {
 	return b.Bytes()
 }
 
-// TestDeadline: Make asks its context for every 512 bytes of a JPEG, and not only
-// when it reads a block of the store. A block full of empty scans can take minutes.
+// TestDeadline: Make asks its context for each scan of a JPEG, and not only when it
+// reads a block of the store. A block full of empty scans can take minutes.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	const block = 32 << 10
