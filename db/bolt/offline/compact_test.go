@@ -311,3 +311,24 @@ func TestCompactGrowsOn(t *testing.T) {
 		t.Error(found)
 	}
 }
+
+// TestCompactFills checks that Compact fills the pages of a bucket in which nothing will be
+// inserted between the keys.
+func TestCompactFills(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, bolt.Options{NoSync: true})
+	for i := range 300 {
+		mustPut(t, s, fmt.Sprintf("%d.png", i), content(byte(i), 100+i))
+	}
+	must(t, s.Close())
+	_, _, err := Compact(ctx, path, Watch{})
+	must(t, err)
+	edit(t, path, func(tx *bbolt.Tx) error {
+		stats := tx.Bucket(layout.ChunksBucket).Stats()
+		if used := float64(stats.LeafInuse) / float64(stats.LeafAlloc); used < 0.8 {
+			t.Errorf("the pages of the chunks are %.0f %% full, want at least 80 %%", 100*used)
+		}
+		return nil
+	})
+}

@@ -187,7 +187,7 @@ func FillPercent(bucket []byte) float64 {
 		rising = rising || ix.Rising && bytes.Equal(ix.Bucket, bucket)
 	}
 	if rising {
-		return bbolt.DefaultFillPercent
+		return 1
 	}
 	return 0.8
 }
