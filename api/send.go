@@ -67,6 +67,7 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	w := senders.Get().(*sender)
 	defer w.done()
 	*w = sender{w: c.Response(), to: transport.Receiver(c.Response().Writer)}
+	w.direct, _ = w.to.(db.DirectReceiver)
 	if unconditional(r.Header) {
 		w.whole(r.Method, body)
 	} else {
@@ -113,7 +114,8 @@ func oneRange(h http.Header, size int64) {
 // damaged there.
 type sender struct {
 	w      *echo.Response
-	to     db.DirectReceiver // the connection
+	to     db.Receiver       // the connection
+	direct db.DirectReceiver // the same, or nil if it takes only copies
 	status int
 	damage error // of the store
 	gone   error // of the client's connection
@@ -158,10 +160,10 @@ func (s *sender) Room(limit int) (int, error) {
 	return n, err
 }
 
-// WriteNow gives verified bytes to the connection; see db.DirectReceiver.
+// WriteNow gives verified bytes to the connection, if that is direct; see db.DirectReceiver.
 func (s *sender) WriteNow(buffers [][]byte) (int, error) {
 	s.commit()
-	n, err := s.to.WriteNow(buffers)
+	n, err := s.direct.WriteNow(buffers)
 	s.w.Size += int64(n)
 	// EFAULT means that the kernel could not read the buffers: a fault of the store.
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EFAULT) {
@@ -178,7 +180,11 @@ func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
 	if l, ok := r.(*io.LimitedReader); ok {
 		r, limit = l.R, l.N
 	}
-	n, err = r.(db.Body).WriteN(s, limit) // the Body that ServeContent was given
+	var w io.Writer = s
+	if s.direct == nil {
+		w = struct{ db.Receiver }{s} // without WriteNow
+	}
+	n, err = r.(db.Body).WriteN(w, limit) // the Body that ServeContent was given
 	if s.gone == nil {
 		s.damage = err
 	}

@@ -69,13 +69,13 @@ func Pace(stall time.Duration, client func(echo.Context) string) echo.Middleware
 			if conn != nil {
 				paced = &conn.writer
 			}
-			*paced = pacedWriter{ResponseWriter: w.Writer, control: deadlines(w.Writer), stall: stall, conn: conn, carrier: carrier(r.Context())}
+			*paced = pacedWriter{ResponseWriter: w.Writer, control: deadlines(w.Writer), stall: stall, conn: conn, carrier: carrier(r.Context()), body: r.Body != http.NoBody}
 			step := int64(stride)
 			w.Writer = paced
 			if r.ProtoMajor > 1 {
 				w.Writer, step = streamWriter{paced}, streamStride
 			}
-			if r.Body != http.NoBody {
+			if paced.body {
 				body := &pacedBody{ReadCloser: r.Body, control: paced.control, stall: stall, stride: step, size: r.ContentLength, client: func() string { return client(c) }, began: time.Now()}
 				body.extend() // net/http reads the body that a handler does not read
 				r.Body = body
@@ -113,6 +113,7 @@ type pacedWriter struct {
 	until   time.Time   // the write deadline
 	conn    *gatherConn // gathers what is written; nil where there is none
 	carrier *gatherConn // says how much it takes; nil where there is none
+	body    bool        // the request has a body
 }
 
 func (w *pacedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"errors"
 	"net/http"
 
 	"imageserver/db"
@@ -9,10 +8,20 @@ import (
 
 // Receiver returns the receiver of the response's body: the connection, which says how many
 // bytes it can take. If w is not from Pace, the receiver always has room.
-func Receiver(w http.ResponseWriter) db.DirectReceiver {
+//
+// The receiver is a [db.DirectReceiver] only if the response can be sent without a copy and
+// without a wait. It needs HTTP/1.1 without TLS: all other responses are changed before they
+// are sent. And the request must have no body: net/http waits for the rest of the body before
+// it sends the head of the response.
+func Receiver(w http.ResponseWriter) db.Receiver {
 	for v := w; ; {
 		switch is := v.(type) {
-		case db.DirectReceiver:
+		case *pacedWriter:
+			if canSendVector && is.conn != nil && !is.body {
+				return directWriter{is}
+			}
+			return is
+		case db.Receiver:
 			return is
 		case interface{ Unwrap() http.ResponseWriter }:
 			v = is.Unwrap()
@@ -25,8 +34,7 @@ func Receiver(w http.ResponseWriter) db.DirectReceiver {
 // roomy is a receiver for a ResponseWriter of which nothing is known.
 type roomy struct{ http.ResponseWriter }
 
-func (roomy) Room(limit int) (int, error)    { return limit, nil }
-func (roomy) WriteNow([][]byte) (int, error) { return 0, errors.ErrUnsupported }
+func (roomy) Room(limit int) (int, error) { return limit, nil }
 
 // Room waits until the connection can take bytes; see db.Receiver. The deadline of a write
 // ends the wait.
@@ -38,18 +46,14 @@ func (w *pacedWriter) Room(limit int) (int, error) {
 	return w.carrier.room(limit)
 }
 
-// WriteNow writes without a wait and without a copy; see db.DirectReceiver. It needs an
-// HTTP/1.1 connection without TLS: all other responses are changed before they are sent.
-func (w *pacedWriter) WriteNow(buffers [][]byte) (int, error) {
-	if w.conn == nil {
-		return 0, errors.ErrUnsupported
-	}
-	return w.conn.writeNow(w.ResponseWriter, buffers)
-}
-
 // Room returns the size of a frame: streams share a connection, so the room of the
 // connection is not that of a stream.
 func (w streamWriter) Room(limit int) (int, error) { return min(limit, streamStride), nil }
 
-// WriteNow is not supported: HTTP/2 sends frames.
-func (w streamWriter) WriteNow([][]byte) (int, error) { return 0, errors.ErrUnsupported }
+// directWriter is a pacedWriter whose connection can take bytes without a copy.
+type directWriter struct{ *pacedWriter }
+
+// WriteNow writes without a wait and without a copy; see db.DirectReceiver.
+func (w directWriter) WriteNow(buffers [][]byte) (int, error) {
+	return w.conn.writeNow(w.ResponseWriter, buffers)
+}

@@ -34,7 +34,7 @@ func (c *gatherConn) writeNow(w http.ResponseWriter, buffers [][]byte) (int, err
 		io.ReaderFrom
 		FlushError() error
 	})
-	if !ok || !canSendVector {
+	if !ok {
 		return 0, errors.ErrUnsupported
 	}
 	c.gather()
