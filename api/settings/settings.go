@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -104,19 +105,24 @@ const otherMemory = 128 << 20
 
 // LimitMemory gives the garbage collector a limit that follows from the flags. Without a
 // limit the heap grows to twice the memory in use, and resizing one picture can take half
-// a gigabyte. If the operator has set GOMEMLIMIT, Go already uses that limit.
+// a gigabyte. If the operator has set GOMEMLIMIT, that is the limit.
 //
 // LimitMemory also makes garbage collections rarer. The heap of the server is small, so Go
 // would collect it twenty times a second under load. The caller must keep the returned bytes
 // until the server ends. They count as a part of the heap, so the next collection begins
 // after at least so many new bytes. Nothing is ever written to these bytes, so the system
-// gives them no memory. If the operator has set GOGC, the result is nil.
+// gives them no memory. But Go counts them when it compares the heap with the limit, so
+// LimitMemory adds them to the limit. If the operator has set GOGC, the result is nil.
 func (s *Server) LimitMemory() (reserve []byte) {
 	if os.Getenv("GOGC") == "" {
 		reserve = make([]byte, heapReserve)
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(s.UploadMemory) + int64(s.ResizeMemory) + otherMemory + int64(len(reserve)))
+	limit := int64(s.UploadMemory) + int64(s.ResizeMemory) + otherMemory
+	if os.Getenv("GOMEMLIMIT") != "" {
+		limit = debug.SetMemoryLimit(-1) // Go has read the variable
+	}
+	if limit < math.MaxInt64-heapReserve { // otherwise there is no limit
+		debug.SetMemoryLimit(limit + int64(len(reserve)))
 	}
 	return reserve
 }
