@@ -55,8 +55,10 @@ func (f *found) places(first, end int) [][]byte {
 	return f.where[first:end]
 }
 
-// fill finds the chunks that are nil in `where`.
-func (f *found) fill(tx *bbolt.Tx, where [][]byte, first int) error {
+// fill finds the chunks that are nil in `where`. If pages with chunks are damaged, it returns
+// db.ErrDamaged.
+func (f *found) fill(tx *bbolt.Tx, where [][]byte, first int) (err error) {
+	defer datafile.RecoverDamage(&err)
 	for i := range where {
 		if where[i] != nil {
 			continue

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	bbolt "go.etcd.io/bbolt"
+
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
 )
@@ -296,5 +298,29 @@ func TestClosedWhileSent(t *testing.T) {
 	w := &direct{most: 10_000, wait: func() { must(t, s.Close()) }}
 	if n, err := body.WriteTo(w); !errors.Is(err, db.ErrClosed) || n != 10_000 {
 		t.Errorf("got %d bytes and %v, want 10,000 and ErrClosed", n, err)
+	}
+}
+
+// TestGetDamagedPage: Get returns the image although the page with its only chunk cannot be
+// read. Only a read of the bytes returns the error.
+func TestGetDamagedPage(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	mustPut(t, s, "a.png", content(1, 20_000))
+	key := layout.ChunkKey(recordOf(t, s, "a.png").Blob, 0)
+	var at int64
+	must(t, s.view(func(tx *bbolt.Tx) error {
+		at = int64(tx.Bucket(layout.ChunksBucket).Bucket(key[:]).Root()) * s.pageSize
+		return nil
+	}))
+	overwrite(t, path, at, bytes.Repeat([]byte{0xff}, 100))
+	_, body, err := s.Get(ctx, "a.png")
+	if err != nil {
+		t.Fatalf("Get: %v", err)
+	}
+	defer body.Close()
+	if n, err := body.WriteTo(newDirect()); n != 0 || !errors.Is(err, db.ErrDamaged) {
+		t.Errorf("got %d bytes and %v, want ErrDamaged", n, err)
 	}
 }

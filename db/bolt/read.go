@@ -78,7 +78,7 @@ func (s *Store) find(key lookupKey) (*found, error) {
 			return err
 		}
 		if f.record.Size <= int64(f.record.ChunkSize) { // most images: find the only chunk in the same transaction
-			_ = f.fill(tx, f.places(0, int(min(1, f.record.Size))), 0) // if it is missing, the read returns the error
+			_ = f.fill(tx, f.places(0, int(min(1, f.record.Size))), 0) // if it is missing or damaged, the read returns the error
 		}
 		s.lookups.put(key, uint64(tx.ID()), f)
 		return nil
