@@ -32,7 +32,7 @@ type Writer struct {
 // Flush before the process ends.
 func NewWriter(w io.Writer, atOnce bool) *Writer { return &Writer{w: w, atOnce: atOnce} }
 
-// Write adds a line. Its error is that of an earlier line.
+// Write adds a line. If it writes the lines that wait, it returns the error of that.
 func (b *Writer) Write(line []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -7,7 +7,9 @@ import (
 )
 
 // vector has the buffers of one sendVector. It is an io.Reader only because net/http
-// passes the source of a ReadFrom to the connection. Nothing reads from it.
+// passes the source of a ReadFrom to the connection. net/http reads from it only if it must
+// change the body, for example to send it in chunks. Then the error makes writeNow fail before
+// it sends any byte of the body.
 type vector [][]byte
 
 func (*vector) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }

@@ -177,7 +177,7 @@ func (s *Store) gather(group []*change) []*change {
 // wait for them, half of the clients would be in each commit, and each upload would wait
 // for two commits. The disk needs almost as long for half of the changes.
 //
-// A caller that is alone never waits.
+// A caller that was also alone in the last commit never waits.
 func (s *Store) patience(n int) (most int, wait time.Duration) {
 	if n >= s.last.callers {
 		return n, 0
@@ -265,7 +265,7 @@ func (s *Store) commit(group []*change) error {
 		s.fail(err)
 		return s.failure()
 	}
-	s.lastTx.Store(id)
+	s.lastTx.Store(id) // before settle: from now on, no reader uses a lookup from before the commit
 	s.space.unlisted = s.db.NoFreelistSync
 	if tx.orphaned {
 		s.orphanBytes.Store(tx.orphanBytes)

@@ -5,20 +5,20 @@ import "sync"
 // pins keeps blobs from being deleted while they are read or uploaded. A blob is the
 // bytes of an image or a variant. Each reader and each upload adds a pin to its blob.
 //
-// A reader finds the id of a blob in a transaction, and pins the blob before this
-// transaction ends. Before a commit deletes a blob, it calls doom. doom fails if the
-// blob is pinned. Between doom and settle, the blob cannot be pinned. A reader that
-// needs the blob then waits until settle is called, and looks up the name of the image
-// again.
+// A reader finds the id of a blob in a transaction, or remembers it since the last
+// commit (see lookups), and pins the blob while `lookup` is locked for reading. Before a
+// commit deletes a blob, it calls doom. doom fails if the blob is pinned. Between doom
+// and settle, the blob cannot be pinned. A reader that needs the blob then waits until
+// settle is called, and looks up the name of the image again.
 type pins struct {
 	mu     sync.Mutex
 	count  map[uint64]int
 	doomed map[uint64]chan struct{} // the channel is closed when the commit has ended
 	left   map[uint64]bool          // orphans: the sweeper is woken when their last pin is removed
 
-	// lookup is locked for reading from the start of a transaction that looks up a blob
-	// until the blob is pinned. So when lookup is locked for writing, no reader has an
-	// older view of the file and a blob that it has not yet pinned.
+	// lookup is locked for reading from the start of a lookup until the blob is pinned.
+	// So when lookup is locked for writing, no reader has found a blob that it has not
+	// yet pinned.
 	lookup sync.RWMutex
 }
 
@@ -101,9 +101,9 @@ func (p *pins) leave(id uint64) (pinned bool) {
 // added image expires before the time at which the sweeper would wake.
 func (s *Store) settle(tx *txn, committed bool) {
 	if len(tx.doom) > 0 {
-		// Some readers have a view from before the commit. When this lock is granted,
-		// they have pinned the blob or seen that it is doomed. Later readers see the
-		// commit.
+		// Some readers have a view or a remembered lookup from before the commit. When
+		// this lock is granted, they have pinned the blob or seen that it is doomed.
+		// Later readers see the commit.
 		s.pins.lookup.Lock()
 		//lint:ignore SA2001 the only purpose is to wait until the lock is granted
 		s.pins.lookup.Unlock()
