@@ -102,6 +102,7 @@ func TestStoreErrors(t *testing.T) {
 	}{
 		{db.ErrFull, 507, "full", ""},
 		{db.ErrBusy, 503, "busy", "5"},
+		{db.ErrUnavailable, 503, "unavailable", "5"},
 		{db.ErrReadOnly, 503, "read_only", "5"},
 		{db.ErrClosed, 503, "draining", "5"},
 		{db.ErrDamaged, 500, "damaged", ""},

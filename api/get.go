@@ -43,7 +43,7 @@ func (s *Server) getImage(c echo.Context) error {
 	if errors.Is(err, variants.ErrReplaced) {
 		err = s.sendImage(c, want)
 	}
-	if (errors.Is(err, db.ErrDamaged) || errors.Is(err, variants.ErrTakenBack)) && c.Response().Committed {
+	if (errors.Is(err, db.ErrDamaged) || errors.Is(err, db.ErrUnavailable) || errors.Is(err, variants.ErrTakenBack)) && c.Response().Committed {
 		s.o.Log.Error("image cut off", "image", imageName(c), "err", err)
 		panic(http.ErrAbortHandler) // the client must see that bytes are missing
 	}

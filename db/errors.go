@@ -25,6 +25,10 @@ var (
 	ErrBusy = errors.New("too many uploads at once")
 	// ErrDamaged: stored bytes do not match their checksum.
 	ErrDamaged = errors.New("stored image is damaged")
+	// ErrUnavailable: a part of the store, such as its database, cannot be reached at
+	// the moment. Everything that was acknowledged is still stored. The caller can try
+	// again in a few seconds.
+	ErrUnavailable = errors.New("store is unavailable")
 	// ErrReadOnly: the storage has failed, and the store has stopped writing.
 	ErrReadOnly = errors.New("store has stopped writing")
 	// ErrClosed: the store has been closed.
