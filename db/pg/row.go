@@ -1,0 +1,68 @@
+package pg
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"imageserver/db"
+)
+
+// row is a row of the table images.
+type row struct {
+	id int64
+	db.Image
+}
+
+// imageColumns are the columns that scanImage reads.
+const imageColumns = `i.id, i.name, i.sha256, i.size, i.type, i.width, i.height, i.orientation, i.uploaded, i.expires, i.delete_key, i.deleted, i.kept`
+
+// scanImage reads imageColumns, and then more columns into `more`.
+func scanImage(r pgx.Row, more ...any) (*row, error) {
+	var (
+		out                    row
+		digest, key            []byte
+		uploaded, deleted      int64
+		expires, kept          *int64
+		width, height, turning int64
+	)
+	err := r.Scan(append([]any{&out.id, &out.Name, &digest, &out.Size, &out.ContentType, &width, &height, &turning,
+		&uploaded, &expires, &key, &deleted, &kept}, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	copy(out.SHA256[:], digest)
+	copy(out.DeleteKeyHash[:], key)
+	out.Width, out.Height, out.Orientation = int(width), int(height), int(turning)
+	out.Uploaded, out.Expires, out.TrashExpires = fromNano(uploaded), fromNull(expires), fromNull(kept)
+	if deleted != 0 {
+		out.Deleted = fromNano(deleted)
+	}
+	return &out, nil
+}
+
+// fromNano converts nanoseconds since 1970 to a time.
+func fromNano(n int64) time.Time { return time.Unix(0, n).UTC() }
+
+func fromNull(n *int64) time.Time {
+	if n == nil {
+		return time.Time{}
+	}
+	return fromNano(*n)
+}
+
+// toNull converts a time to nanoseconds since 1970. The zero time becomes nil.
+func toNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixNano()
+}
+
+// hashOrNull returns the bytes of a delete key hash, or nil for the zero hash.
+func hashOrNull(d db.Digest) any {
+	if d == (db.Digest{}) {
+		return nil
+	}
+	return d[:]
+}
