@@ -1,7 +1,8 @@
 // Package dbtest tests that an engine does what [db.Store] says. Every engine must pass
 // the same tests. The test of an engine calls [Run]. If images are still stored after
-// the process has ended, it also calls [RunReopen]. If the engine is a db.Backuper, it
-// also calls [RunBackup].
+// the process has ended, it also calls [RunReopen]. If a store can be open several
+// times at once, it also calls [RunShared]. If the engine is a db.Backuper, it also
+// calls [RunBackup].
 package dbtest
 
 import (

@@ -33,6 +33,7 @@ func TestMemory(t *testing.T) {
 			return s
 		}
 	})
+	dbtest.RunShared(t, func(*testing.T) func() db.Store { return newHandles(fault, clock) })
 }
 
 // TestFaults shows that the suite can fail: each wrong engine fails the test that is
@@ -187,6 +188,17 @@ func TestFaults(t *testing.T) {
 		{"forgets the expiry", "Reopen/Fields"},
 		{"forgets delete keys", "Reopen/Fields"},
 		{"forgets the trash", "Reopen/Fields"},
+		{"a handle remembers images", "Shared/Visible"},
+		{"claims in two steps", "Shared/Claims"},
+		{"a handle restores only its own", "Shared/Trash"},
+		{"expired images of a closed handle stay", "Shared/Expiry"},
+		{"a budget for each handle", "Shared/Budget"},
+		{"body follows the name", "Shared/Body"},
+		{"close closes all handles", "Shared/Close"},
+		{"allow before the transaction", "Shared/Allow/CompareAndSwap"},
+		{"variants without a budget", "Shared/Variants/Race"},
+		{"restored stays in the trash", "Shared/Restore/Race"},
+		{"retry makes a copy", "Shared/Model"},
 	} {
 		t.Run(c.test+" "+c.fault, func(t *testing.T) {
 			t.Parallel()

@@ -75,6 +75,16 @@ func TestReopenWithBucket(t *testing.T) {
 	})
 }
 
+// TestShared opens three handles on each store, as three servers do.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	pgtest.Shared(t)
+	dbtest.RunShared(t, func(t *testing.T) func() db.Store {
+		endpoint, url := newBucket(t)
+		return func() db.Store { return openWith(t, url, pg.Options{Endpoint: endpoint}) }
+	})
+}
+
 // The stores of these tests have their bytes in the database.
 
 func TestStore(t *testing.T) {
