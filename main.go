@@ -17,6 +17,7 @@ import (
 	"path"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +38,7 @@ import (
 	"imageserver/db"
 	"imageserver/db/bolt"
 	"imageserver/db/bolt/offline"
+	"imageserver/db/open"
 	"imageserver/ui"
 )
 
@@ -84,11 +86,15 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Vars{
 			"types":         fmt.Sprint(format.Types()),
 			"max_upload":    units.Size(api.DefaultMaxUpload).String(),
-			"upload_memory": units.Size(bolt.DefaultUploadMemory).String(),
+			"upload_memory": units.Size(open.DefaultUploadMemory).String(),
 			"resize_memory": units.Size(api.DefaultResizeMemory).String(),
 			"max_pixels":    strconv.Itoa(api.DefaultMaxPixels),
 		},
 	)
+	if slices.ContainsFunc(args, showsPassword) {
+		fmt.Fprintln(stderr, "imageserver: other users of this machine can read a password on the command line; put the URL in the environment variable IMAGESERVER_DB, or the password in PGPASSWORD or ~/.pgpass")
+		return exitUsage
+	}
 	line, err := parser.Parse(args)
 	switch {
 	case exit >= 0:
@@ -112,6 +118,11 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// showsPassword reports whether an argument is a URL with the password of a database.
+func showsPassword(arg string) bool {
+	return open.HasPassword(arg[strings.Index(arg, "=postgres")+1:])
 }
 
 // meant returns the command whose --help the user should read after a wrong command line.
@@ -302,6 +313,9 @@ The server stores new images in the space of deleted images, but only this comma
 }
 
 func (cmd *compact) Run(ctx context.Context, t *terminal) error {
+	if err := open.FileOnly(cmd.DB, "compact", "PostgreSQL and the bucket give space back by themselves"); err != nil {
+		return units.UsageError{Err: err}
+	}
 	if err := existing(cmd.DB); err != nil {
 		return err
 	}
@@ -340,13 +354,18 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	defer listener.Close()
+	if len(cmd.TLS.Hosts) > 0 {
+		if err := open.FileOnly(cmd.DB, "--autocert", "several servers cannot share its certificates: let the load balancer do TLS"); err != nil {
+			return units.UsageError{Err: err}
+		}
+	}
 	acme := cmd.TLS.ACME(cmd.DB+".certs", log) // the certificates are stored beside the data file
 	https, err := cmd.TLS.Config(acme, log)
 	if err != nil {
 		return err
 	}
 	metrics := api.NewMetrics()
-	store, err := bolt.Open(cmd.DB, bolt.Options{
+	store, err := open.Store(ctx, cmd.DB, open.Options{
 		UploadMemory: int64(cmd.UploadMemory),
 		MaxSize:      int64(cmd.MaxDBSize),
 		Committed:    metrics.Commit,
@@ -361,10 +380,10 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		go trim(ctx, store, max(0, int64(cmd.CopiesBudget)), log)
 	}
 	go acme.Fetch(https)
-	status := fmt.Sprintf("Images at %s in the data file %s", cmd.Origin(listener.Addr()), cmd.DB)
+	status := fmt.Sprintf("Images at %s in %s", cmd.Origin(listener.Addr()), open.Title(cmd.DB))
 	fmt.Fprintln(t.stdout, status)
 	listen.Ready(status, log)
-	go listen.Watch(ctx, store.Ready, log)
+	go listen.Watch(ctx, func(ctx context.Context) error { return open.Alive(ctx, store) }, log)
 	err = listen.Serve(ctx, &http.Server{
 		Handler:     handler,
 		ConnContext: transport.ConnContext,
@@ -383,10 +402,14 @@ func trim(ctx context.Context, store db.Variants, budget int64, log *slog.Logger
 	}
 }
 
-// existing returns an error if no data file exists at path.
+// existing returns an error if no data file exists at path. A database need not exist:
+// opening it reports more.
 func existing(path string) error {
 	if path == "" {
 		return settings.ErrNoPath
+	}
+	if open.IsURL(path) {
+		return nil
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("the data file %s does not exist; give its path with --db", path)
@@ -396,14 +419,14 @@ func existing(path string) error {
 
 // source is the store that import or export works on: a data file or a server.
 type source struct {
-	DB     string   `name:"db" default:"images.db" help:"The data file. Stop the server that uses this file, or use --server."`
+	DB     string   `name:"db" default:"images.db" help:"The data file, or the URL of a database. Stop the server that uses the file, or use --server."`
 	Server *url.URL `help:"Use the running server at this address instead of the data file, such as http://127.0.0.1:5000."`
 	Token  string   `help:"The access token of that server."`
 }
 
-// use calls do with the images of the server or of the data file. If the data file does
+// use calls do with the images of the server or of the store. If the data file does
 // not exist, use creates it only if mayCreate is set.
-func (p *source) use(t *terminal, rules intake.Rules, mayCreate bool, do func(transfer.Images, transfer.Output) error) error {
+func (p *source) use(ctx context.Context, t *terminal, rules intake.Rules, mayCreate bool, do func(transfer.Images, transfer.Output) error) error {
 	o := transfer.Output{Out: t.stdout, Progress: t.stderr}
 	if p.Server != nil {
 		if !settings.WebAddress(p.Server) {
@@ -416,8 +439,8 @@ func (p *source) use(t *terminal, rules intake.Rules, mayCreate bool, do func(tr
 	if err := existing(p.DB); err != nil && (errors.Is(err, settings.ErrNoPath) || !mayCreate) {
 		return err
 	}
-	store, err := bolt.Open(p.DB, bolt.Options{Fatal: t.fatal(p.DB), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
-	if errors.Is(err, bolt.ErrInUse) {
+	store, err := open.Store(ctx, p.DB, open.Options{Fatal: t.fatal(p.DB), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
+	if errors.Is(err, open.ErrInUse) {
 		return fmt.Errorf("data file %s: another process is using it. If the process is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
 	}
 	if err != nil {
@@ -449,7 +472,7 @@ func (cmd *imports) Run(ctx context.Context, t *terminal) error {
 		return units.UsageError{Err: errors.New("--max-upload must be more than 0, such as 64MiB")}
 	}
 	rules := intake.Rules{MaxSize: int64(cmd.MaxUpload), Allow: cmd.Allow, Strip: cmd.Strip}
-	return cmd.use(t, rules, true, func(to transfer.Images, o transfer.Output) error {
+	return cmd.use(ctx, t, rules, true, func(to transfer.Images, o transfer.Output) error {
 		return transfer.Import(ctx, to, cmd.Paths, o)
 	})
 }
@@ -474,7 +497,7 @@ func (cmd *exports) Run(ctx context.Context, t *terminal) error {
 	if cmd.Dir == "" { // for example "$DIR" in a shell script in which DIR is not set
 		return units.UsageError{Err: errors.New("the folder to write to is empty")}
 	}
-	return cmd.use(t, intake.Rules{}, false, func(from transfer.Images, o transfer.Output) error {
+	return cmd.use(ctx, t, intake.Rules{}, false, func(from transfer.Images, o transfer.Output) error {
 		return transfer.Export(ctx, from, cmd.Dir, cmd.Overwrite, o)
 	})
 }

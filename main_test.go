@@ -25,6 +25,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"imageserver/db/bolt"
+	"imageserver/db/pg/pgtest"
 )
 
 // asProgram is a variable of the environment with which the test executable runs main.
@@ -34,11 +35,11 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	pgtest.Main(m)
 }
 
 // started finds the address in the line that a server starts with.
-var started = regexp.MustCompile(`^Images at (http://\S+)/ in the data file (.+)\n$`)
+var started = regexp.MustCompile(`^Images at (http://\S+)/ in (?:the data file )?(.+)\n$`)
 
 // instance is a server that runs in this process.
 type instance struct {
@@ -127,6 +128,66 @@ func TestServe(t *testing.T) {
 	second.Do(t, "DELETE", "/images/my%20cat.png", "", "").Want(t, 204)
 	if code := second.stop(); code != 0 {
 		t.Errorf("stopped with %d: %s", code, second.stderr)
+	}
+}
+
+// TestServeDatabase starts two servers on one database. What one stores, the other
+// serves.
+func TestServeDatabase(t *testing.T) {
+	t.Parallel()
+	db, cat := pgtest.URL(t, ""), apitest.Sample(t, "gradient.png")
+	first := start(t, "--addr=127.0.0.1:0", "--db="+db)
+	second := start(t, "--addr=127.0.0.1:0", "--db="+db)
+	if want := "postgres://" + pgtest.User + "@" + pgtest.Shared(t).Addr; !strings.HasPrefix(first.file, want) {
+		t.Errorf("the server reports the store %s, want %s…", first.file, want)
+	}
+	if page := first.Do(t, "GET", "/", "", "").Want(t, 200).Body; !strings.Contains(page, "<title>") {
+		t.Errorf("the page is %.80q", page)
+	}
+	first.Upload(t, apitest.File("file", "cat.png", cat)).Success(t, 201)
+	if got := second.Do(t, "GET", "/images/cat.png", "", "").Want(t, 200).Body; got != cat {
+		t.Errorf("got %d bytes back, want the %d sent", len(got), len(cat))
+	}
+	second.Do(t, "GET", "/images/cat.png", "Range: bytes=10-19", "").Want(t, 206)
+	second.Do(t, "GET", "/images/cat.png?width=16", "", "").Want(t, 200)
+	if list := second.Do(t, "GET", "/images", "", "").Want(t, 200).Body; !strings.Contains(list, "cat.png") {
+		t.Errorf("the list is %s", list)
+	}
+	for _, s := range []*instance{first, second} {
+		s.Do(t, "GET", "/readyz", "", "").Want(t, 200)
+		s.Do(t, "GET", "/metrics", "", "").Want(t, 200)
+		s.Do(t, "GET", "/backup", "", "").Want(t, 501)
+	}
+	first.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, 204)
+	second.Do(t, "GET", "/images/cat.png", "", "").Want(t, 404)
+	for _, s := range []*instance{first, second} {
+		if code := s.stop(); code != 0 {
+			t.Errorf("stopped with %d: %s", code, s.stderr)
+		}
+	}
+}
+
+// TestDatabaseUsage: what cannot be done with a database is refused in words. A password
+// on the command line is refused, because other users of the machine can see it.
+func TestDatabaseUsage(t *testing.T) {
+	t.Parallel()
+	const db = "postgres://images@db.invalid/images"
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"compact", "--db", db}, "compact works on a data file"},
+		{[]string{"serve", "--addr=127.0.0.1:0", "--open", "--autocert=img.example.com", "--db=" + db}, "load balancer"},
+		{[]string{"--db=postgres://images:hunter2@db.invalid/images"}, "IMAGESERVER_DB"},
+		{[]string{"check", "--db", "postgres://images@db.invalid/images?password=hunter2"}, "IMAGESERVER_DB"},
+	} {
+		code, _, stderr := try(t, c.args...)
+		if code != exitUsage || !strings.Contains(stderr, c.says) || strings.Contains(stderr, "hunter2") || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("%q: got %d and %q, want %d and a line with %q", c.args, code, stderr, exitUsage, c.says)
+		}
+	}
+	if code, _, stderr := try(t, "serve", "--addr=127.0.0.1:0", "--db=postgres://images@127.0.0.1:1/images"); code != exitFailed || !strings.Contains(stderr, "database 127.0.0.1:1: ") || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("a database that does not answer: got %d and %q", code, stderr)
 	}
 }
 

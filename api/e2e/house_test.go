@@ -30,12 +30,13 @@ const root = "../.."
 //
 // Tests may import more.
 var mayImport = map[string]string{
-	".": "api api/imaging/format api/intake api/listen api/printable api/progress api/settings api/transfer api/transport api/units db db/bolt db/bolt/offline ui github.com/alecthomas/kong github.com/dustin/go-humanize net/http",
+	".": "api api/imaging/format api/intake api/listen api/printable api/progress api/settings api/transfer api/transport api/units db db/bolt db/bolt/offline db/open ui github.com/alecthomas/kong github.com/dustin/go-humanize net/http",
 
 	"db":         "golang.org/x/text",
 	"db/chunk":   "db",
 	"db/dbtest":  "db",
 	"db/fair":    "db",
+	"db/open":    "db db/bolt db/pg",
 	"db/order":   "db golang.org/x/text",
 	"db/receive": "db db/chunk db/fair",
 	"db/resolve": "db",

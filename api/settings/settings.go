@@ -32,10 +32,10 @@ import (
 type Server struct {
 	Addr         string         `default:"127.0.0.1:5000" help:"The address to listen on: HOST:PORT, or unix:PATH for a unix socket. With port 0 the system chooses a free port."`
 	SocketMode   units.Mode     `default:"0660" help:"The permissions of the unix socket. A client needs permission to write."`
-	DB           string         `name:"db" default:"images.db" help:"The data file. It is created if it does not exist."`
+	DB           string         `name:"db" default:"images.db" help:"The data file. It is created if it does not exist. Or the URL of a PostgreSQL database, such as postgres://images@db.internal/images?bucket=pictures."`
 	MaxUpload    units.Size     `default:"${max_upload}" help:"The largest image that can be uploaded."`
 	UploadMemory units.Size     `default:"${upload_memory}" help:"Memory for uploads in progress. When this memory is used up, other uploads wait, and stalled uploads are ended."`
-	MaxDBSize    units.Size     `name:"max-db-size" default:"0" help:"The largest size of the data file, such as 10GiB. With 0 the disk is the limit."`
+	MaxDBSize    units.Size     `name:"max-db-size" default:"0" help:"The largest size of the data file, or of all images in a database, such as 10GiB. With 0 the disk is the limit."`
 	Trash        units.Lifetime `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d. With 0 they are deleted at once."`
 	Rate         units.Rate     `default:"0" help:"How many images a client may upload in a time, such as 60/m or 10/s. A client may send this number at once. 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
 	Strip        bool           `help:"Remove metadata, such as the location of a photo, from every upload. With this flag the server accepts only JPEG, PNG and WebP."`

@@ -154,8 +154,9 @@ func (b *bucket) get(ctx context.Context, key string, off, size int64) (io.ReadC
 	body, _, _, err := b.client.GetObject(ctx, b.name, b.prefix+key, o)
 	r.idle.Stop()
 	if err != nil {
+		err = r.fault(err)
 		cancel()
-		return nil, r.fault(err)
+		return nil, err
 	}
 	r.body = body
 	return r, nil
@@ -271,9 +272,5 @@ func (b *bucket) fault(ctx context.Context, err error) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
 	}
-	var request *url.Error
-	if errors.As(err, &request) {
-		err = request.Err // without the URL, which is long
-	}
-	return &bucketFault{b, err}
+	return &bucketFault{b, cause(err)}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -63,7 +65,7 @@ func (s *Store) fault(ctx context.Context, err error) error {
 	case errors.As(err, &pg):
 		return s.sqlFault(pg)
 	}
-	return fmt.Errorf("%w: %s: %s", db.ErrUnavailable, s.database(), oneLine(err))
+	return fmt.Errorf("%w: %s: %s", db.ErrUnavailable, s.database(), oneLine(cause(err)))
 }
 
 func (s *Store) sqlFault(err *pgconn.PgError) error {
@@ -88,6 +90,28 @@ func (s *Store) sqlFault(err *pgconn.PgError) error {
 
 // database names the database in errors.
 func (s *Store) database() string { return "database " + s.place.server() }
+
+// cause returns the part of an error that says what happened, without the addresses that
+// the errors around it repeat.
+func cause(err error) error {
+	var (
+		pg      *pgconn.PgError
+		network *net.OpError
+		lookup  *net.DNSError
+		request *url.Error
+	)
+	switch {
+	case errors.As(err, &pg):
+		return fmt.Errorf("%s (SQLSTATE %s)", pg.Message, pg.Code)
+	case errors.As(err, &lookup):
+		return fmt.Errorf("no address for %s: %s", lookup.Name, lookup.Err)
+	case errors.As(err, &network):
+		return network.Err
+	case errors.As(err, &request):
+		return request.Err
+	}
+	return err
+}
 
 // oneLine returns the text of an error in one line.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -200,11 +200,11 @@ func (s *Store) advice(err error) error {
 	switch codeOf(err) {
 	case codeNoRight:
 		user, schema := s.place.pool.ConnConfig.User, s.place.schema
-		return fmt.Errorf("%w; an administrator can create the schema with: create schema %s authorization %q", err, schema, user)
+		return fmt.Errorf("%w; an administrator can create the schema with: create schema %s authorization %q", cause(err), schema, user)
 	case codeReadOnly:
-		return fmt.Errorf("%w; the store must be writable", err)
+		return fmt.Errorf("%w; the store must be writable", cause(err))
 	}
-	return err
+	return cause(err)
 }
 
 // Close waits until the calls that have begun return, and then closes all connections.

@@ -88,11 +88,11 @@ func (s *Store) startSweeper() {
 				garbage = time.Now().Add(min(max(s.o.Grace/4, 100*time.Millisecond), time.Minute))
 				err = s.sweepGarbage(ctx)
 			}
+			d = min(next, max(time.Until(garbage), 0))
 			if err != nil && ctx.Err() == nil && !errors.Is(err, db.ErrClosed) {
 				s.log.Error("could not delete data that no image uses", "err", oneLine(err))
-				next = s.o.Poll
+				d = s.o.Poll
 			}
-			d = min(next, s.o.Poll, max(time.Until(garbage), 0))
 		}
 	})
 }

@@ -3,8 +3,10 @@ package pg
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -66,7 +68,10 @@ func parseURL(target string) (*place, error) {
 	if err != nil || !IsURL(target) {
 		return nil, ErrURL // the error of url.Parse would contain the password
 	}
-	q := u.Query()
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, ErrURL
+	}
 	p := &place{schema: DefaultSchema}
 	if q.Has("schema") {
 		p.schema = q.Get("schema")
@@ -122,5 +127,5 @@ func (p *place) server() string {
 	if strings.HasPrefix(c.Host, "/") {
 		return "localhost"
 	}
-	return fmt.Sprintf("%s:%d", c.Host, c.Port)
+	return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
 }

@@ -29,8 +29,10 @@ type Server struct {
 	end chan struct{} // closed when the process has ended
 }
 
-// User is the user of the database, who has all rights.
-const User = "imageserver"
+const (
+	User       = "imageserver" // the user of the database, who has all rights
+	LockedUser = "locked"      // a user who needs a password; a test creates this user
+)
 
 var shared struct {
 	sync.Mutex
@@ -83,8 +85,11 @@ func URL(t testing.TB, query string) string {
 func (s *Server) URL(query string) string { return URLAt(s.Addr, query) }
 
 // URLAt is URL for another address, such as that of a proxy in front of the server.
-func URLAt(addr, query string) string {
-	u := url.URL{Scheme: "postgres", User: url.User(User), Host: addr, Path: "/postgres", RawQuery: "sslmode=disable&" + query}
+func URLAt(addr, query string) string { return URLAs(url.User(User), addr, query) }
+
+// URLAs is URLAt for another user.
+func URLAs(user *url.Userinfo, addr, query string) string {
+	u := url.URL{Scheme: "postgres", User: user, Host: addr, Path: "/postgres", RawQuery: "sslmode=disable&" + query}
 	return u.String()
 }
 
@@ -115,10 +120,33 @@ func Start() (*Server, error) {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
 	}
+	if err := s.lock(LockedUser); err != nil {
+		return nil, err
+	}
 	if s.Addr, err = freeAddr(); err != nil {
 		return nil, err
 	}
 	return s, s.Start()
+}
+
+// lock makes the server require a password from a user.
+func (s *Server) lock(user string) error {
+	path := filepath.Join(s.Dir, "pg_hba.conf")
+	rules, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append([]byte("host all "+user+" 127.0.0.1/32 scram-sha-256\n"), rules...), 0o600)
+}
+
+// MakeStandby turns a stopped server into a standby without a primary: it can only be
+// read.
+func (s *Server) MakeStandby() error {
+	path := filepath.Join(s.Dir, "standby.signal")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		return err
+	}
+	return give(path)
 }
 
 // freeAddr returns an address that no program listens on.
