@@ -36,11 +36,18 @@ func (s *Store) read(ctx context.Context, do func(ctx context.Context, c *pgxpoo
 		return err
 	}
 	defer s.gate.leave()
-	err := s.readOnce(ctx, do)
-	if ctx.Err() == nil && lostConnection(err) {
-		err = s.readOnce(ctx, do)
+	return s.storeError(ctx, s.again(ctx, func() error { return s.readOnce(ctx, do) }))
+}
+
+// again calls `do`. If `do` loses its connection, again calls it once more with a new
+// connection: the others in the pool may be from before a restart of the database, too.
+func (s *Store) again(ctx context.Context, do func() error) error {
+	err := do()
+	if lostConnection(err) && ctx.Err() == nil {
+		s.pool.Reset()
+		err = do()
 	}
-	return s.storeError(ctx, err)
+	return err
 }
 
 func (s *Store) readOnce(ctx context.Context, do func(ctx context.Context, c *pgxpool.Conn) error) error {

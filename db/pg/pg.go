@@ -161,6 +161,9 @@ func (s *Store) defaults() {
 func (s *Store) open(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, changeTime)
 	defer cancel()
+	// A connection that was lost while it was idle is found by its next use; see again.
+	// A ping before each use would be one more round trip.
+	s.place.pool.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	if s.pool, err = pgxpool.NewWithConfig(s.ctx, s.place.pool); err != nil {
 		return fmt.Errorf("%s: %s", s.database(), oneLine(err))
 	}

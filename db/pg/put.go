@@ -119,7 +119,7 @@ func (s *Store) record(ctx context.Context, key string) error {
 
 // asyncQuery runs a statement whose commit does not wait for the disk.
 func (s *Store) asyncQuery(ctx context.Context, sql string, args []any, scan func(rows pgx.Rows) error) error {
-	run := func() error {
+	return s.again(ctx, func() error { // these statements may run twice
 		c, err := s.acquire(ctx)
 		if err != nil {
 			return err
@@ -138,12 +138,7 @@ func (s *Store) asyncQuery(ctx context.Context, sql string, args []any, scan fun
 			return rows.Err()
 		})
 		return c.SendBatch(ctx, b).Close()
-	}
-	err := run()
-	if lostConnection(err) && ctx.Err() == nil {
-		err = run() // these statements may run twice
-	}
-	return err
+	})
 }
 
 // write writes the bytes of an upload to the object `key`, which must be in the garbage.

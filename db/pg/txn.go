@@ -106,6 +106,7 @@ func (s *Store) changeInside(n needs, do func(tx *txn) error) error {
 			time.Sleep(time.Duration(rand.IntN(i+1)) * time.Millisecond)
 		case lostConnection(err) && !tx.ending && !lost && ctx.Err() == nil:
 			lost = true // the connection may be from before a restart of the database
+			s.pool.Reset()
 		case ctx.Err() != nil:
 			return fmt.Errorf("%w: %s: no answer within %v", db.ErrUnavailable, s.database(), changeTime)
 		default:
