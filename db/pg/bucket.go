@@ -21,12 +21,8 @@ import (
 	"imageserver/db"
 )
 
-const (
-	putTime   = 60 * time.Second // the longest time of a PUT, plus a second for each MiB
-	idleTime  = 20 * time.Second // the longest time in which a GET sends nothing
-	shortTime = 10 * time.Second // the longest time of a HEAD or DELETE
-	s3Tries   = 3                // how often a request is sent if the answer is 409, 500 or 503
-)
+// s3Tries is how often a request is sent if the answer is 409, 500 or 503.
+const s3Tries = 3
 
 // bucket keeps objects in a bucket of an S3 server. Its requests are PUT, GET, HEAD and
 // DELETE of one object. The key of an object is never used again.
@@ -36,11 +32,12 @@ type bucket struct {
 	name      string
 	prefix    string
 	host      string // for errors
+	times     times
 }
 
 // openBucket finds the S3 server in the standard variables of AWS, and checks that the
 // bucket can be used. `id` is the random id of the store.
-func openBucket(ctx context.Context, endpoint, name, prefix, id string) (*bucket, error) {
+func openBucket(ctx context.Context, endpoint, name, prefix, id string, times times) (*bucket, error) {
 	endpoint = cmp.Or(endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
 	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	if endpoint == "" {
@@ -52,7 +49,7 @@ func openBucket(ctx context.Context, endpoint, name, prefix, id string) (*bucket
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" {
 		return nil, errors.New("AWS_ENDPOINT_URL is not a URL such as https://s3.example.com")
 	}
-	b := &bucket{name: name, prefix: prefix, host: u.Host, transport: newTransport()}
+	b := &bucket{name: name, prefix: prefix, host: u.Host, transport: newTransport(), times: times}
 	client, err := minio.New(u.Host, &minio.Options{
 		Creds: credentials.NewChainCredentials([]credentials.Provider{
 			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{}, &credentials.IAM{Client: &http.Client{Timeout: 5 * time.Second}},
@@ -92,7 +89,7 @@ const marker = "imageserver-store"
 
 // check returns why the bucket cannot be used, or nil. It reads, writes and deletes.
 func (b *bucket) check(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*shortTime)
+	ctx, cancel := context.WithTimeout(ctx, 3*b.times.short)
 	defer cancel()
 	found, err := b.read(ctx, marker)
 	if errors.Is(err, errNoObject) {
@@ -129,21 +126,28 @@ func (b *bucket) read(ctx context.Context, key string) ([]byte, error) {
 
 // put writes an object in one request.
 func (b *bucket) put(ctx context.Context, o object) error {
-	ctx, cancel := context.WithTimeout(ctx, putTime+time.Duration(o.size>>20)*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, b.times.put+time.Duration(o.size>>20)*time.Second)
 	defer cancel()
 	meta := map[string]string{"sha256": o.digest.String()}
 	if o.name != "" {
 		meta["name"] = url.PathEscape(o.name) // header fields are ASCII
 	}
-	_, err := b.client.Client.PutObject(ctx, b.name, b.prefix+o.key, io.NewSectionReader(o.bytes, 0, o.size), o.size,
-		minio.PutObjectOptions{ContentType: o.kind, UserMetadata: meta, DisableMultipart: true})
-	return b.fault(ctx, err)
+	for i := 1; ; i++ {
+		_, err := b.client.Client.PutObject(ctx, b.name, b.prefix+o.key, io.NewSectionReader(o.bytes, 0, o.size), o.size,
+			minio.PutObjectOptions{ContentType: o.kind, UserMetadata: meta, DisableMultipart: true})
+		// minio-go does not repeat a request after 409, with which some servers answer
+		// while they are busy.
+		if i == s3Tries || minio.ToErrorResponse(err).StatusCode != http.StatusConflict {
+			return b.fault(ctx, err)
+		}
+		time.Sleep(time.Duration(i) * 100 * time.Millisecond)
+	}
 }
 
 func (b *bucket) get(ctx context.Context, key string, off, size int64) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &bucketReader{b: b, ctx: ctx, cancel: cancel}
-	r.idle = time.AfterFunc(idleTime, r.stalled)
+	r.idle = time.AfterFunc(b.times.idle, r.stalled)
 	var o minio.GetObjectOptions
 	if off > 0 {
 		if err := o.SetRange(off, size-1); err != nil {
@@ -178,7 +182,7 @@ func (r *bucketReader) stalled() {
 }
 
 func (r *bucketReader) Read(p []byte) (int, error) {
-	r.idle.Reset(idleTime)
+	r.idle.Reset(r.b.times.idle)
 	n, err := r.body.Read(p)
 	r.idle.Stop()
 	if err != nil && err != io.EOF {
@@ -189,7 +193,7 @@ func (r *bucketReader) Read(p []byte) (int, error) {
 
 func (r *bucketReader) fault(err error) error {
 	if r.stopped.Load() {
-		return &bucketFault{r.b, fmt.Errorf("no data for %v", idleTime)}
+		return &bucketFault{r.b, fmt.Errorf("no data for %v", r.b.times.idle)}
 	}
 	return r.b.fault(r.ctx, err)
 }
@@ -201,14 +205,14 @@ func (r *bucketReader) Close() error {
 }
 
 func (b *bucket) stat(ctx context.Context, key string) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, shortTime)
+	ctx, cancel := context.WithTimeout(ctx, b.times.short)
 	defer cancel()
 	info, err := b.client.StatObject(ctx, b.name, b.prefix+key, minio.StatObjectOptions{})
 	return info.Size, b.fault(ctx, err)
 }
 
 func (b *bucket) remove(ctx context.Context, key string) error {
-	ctx, cancel := context.WithTimeout(ctx, shortTime)
+	ctx, cancel := context.WithTimeout(ctx, b.times.short)
 	defer cancel()
 	err := b.fault(ctx, b.client.RemoveObject(ctx, b.name, b.prefix+key, minio.RemoveObjectOptions{}))
 	if errors.Is(err, errNoObject) {

@@ -17,7 +17,7 @@ import (
 // acquire returns a connection of the pool. If all connections are in use for a long
 // time, it returns db.ErrBusy.
 func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, acquireTime)
+	ctx, cancel := context.WithTimeout(ctx, s.o.times.acquire)
 	defer cancel()
 	c, err := s.pool.Acquire(ctx)
 	if err != nil && errors.Is(err, context.DeadlineExceeded) {
@@ -56,7 +56,7 @@ func (s *Store) readOnce(ctx context.Context, do func(ctx context.Context, c *pg
 		return err
 	}
 	defer c.Release()
-	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	ctx, cancel := context.WithTimeout(ctx, s.o.times.query)
 	defer cancel()
 	return do(ctx, c)
 }

@@ -73,7 +73,7 @@ func (t *tableObjects) send(ctx context.Context, some []statement) error {
 		return err
 	}
 	defer c.Release()
-	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	ctx, cancel := context.WithTimeout(ctx, t.s.o.times.query)
 	defer cancel()
 	return t.s.send(ctx, c, some)
 }

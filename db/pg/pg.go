@@ -53,11 +53,6 @@ const (
 
 	defaultConns = 16 // connections to the database; see pool_max_conns of pgxpool
 	defaultPoll  = 10 * time.Second
-
-	acquireTime = 5 * time.Second  // the longest wait for a free connection
-	queryTime   = 10 * time.Second // the longest time of a query
-	changeTime  = 30 * time.Second // the longest time of a transaction, with its waits for locks
-	lockTime    = 5 * time.Second  // the longest wait for one lock
 )
 
 // Options tunes a Store. The zero value is ready to use.
@@ -86,6 +81,8 @@ type Options struct {
 	// If Committed is not nil, it is called after each transaction of a change. `took`
 	// is how long the transaction took. Committed must return quickly.
 	Committed func(took time.Duration, changes int)
+
+	times times // zero means defaultTimes; for tests
 
 	Log *slog.Logger // for events that no caller gets as an error; nil means slog.Default
 }
@@ -149,6 +146,9 @@ func (s *Store) defaults() {
 	if o.Poll == 0 {
 		o.Poll = defaultPoll
 	}
+	if o.times == (times{}) {
+		o.times = defaultTimes
+	}
 	if o.Committed == nil {
 		o.Committed = func(time.Duration, int) {}
 	}
@@ -159,7 +159,7 @@ func (s *Store) defaults() {
 
 // open connects to the database and to the bucket, and checks both.
 func (s *Store) open(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, changeTime)
+	ctx, cancel := context.WithTimeout(ctx, s.o.times.change)
 	defer cancel()
 	// A connection that was lost while it was idle is found by its next use; see again.
 	// A ping before each use would be one more round trip.
@@ -175,7 +175,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	}
 	s.objects = &tableObjects{s}
 	if s.place.bucket != "" {
-		s.objects, err = openBucket(ctx, s.o.Endpoint, s.place.bucket, s.place.prefix, s.id)
+		s.objects, err = openBucket(ctx, s.o.Endpoint, s.place.bucket, s.place.prefix, s.id, s.o.times)
 	}
 	return err
 }

@@ -98,7 +98,7 @@ func (s *Store) ensureStored(ctx context.Context, u *upload, img db.Image) (bad 
 // record does not wait for the disk.
 func (s *Store) intend(ctx context.Context, key string, digest db.Digest) (known string, damaged bool, err error) {
 	err = s.asyncQuery(ctx, `with known as (select object, damaged from @contents where sha256 = $1),
-		intent as (insert into @garbage (object, since) select $2::text, `+now+` where not exists (select from known))
+		intent as (insert into @garbage (object, since) select $2::text, `+now+` where not exists (select from known) on conflict (object) do nothing)
 		select object, damaged from known`, []any{digest[:], key}, func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := rows.Scan(&known, &damaged); err != nil {
@@ -125,7 +125,7 @@ func (s *Store) asyncQuery(ctx context.Context, sql string, args []any, scan fun
 			return err
 		}
 		defer c.Release()
-		ctx, cancel := context.WithTimeout(ctx, queryTime)
+		ctx, cancel := context.WithTimeout(ctx, s.o.times.query)
 		defer cancel()
 		b := &pgx.Batch{}
 		b.Queue(`select set_config('synchronous_commit', 'off', true)`)
@@ -158,7 +158,7 @@ func (s *Store) write(ctx context.Context, u *upload, key string, img db.Image) 
 		bytes:  u,
 	})
 	if err != nil {
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTime)
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.times.query)
 		defer cancel()
 		if again := s.record(after, key); again != nil {
 			s.log.Warn("could not record an object whose write failed", "object", key, "err", oneLine(again))
@@ -255,7 +255,7 @@ func newKey() string {
 // markDamaged notes that the bytes of a content are damaged, so that the next upload of
 // these bytes replaces them.
 func (s *Store) markDamaged(object string) {
-	ctx, cancel := context.WithTimeout(s.ctx, queryTime)
+	ctx, cancel := context.WithTimeout(s.ctx, s.o.times.query)
 	defer cancel()
 	err := s.read(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
 		_, err := c.Exec(ctx, s.sql(`update @contents set damaged = true where object = $1`), object)

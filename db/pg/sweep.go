@@ -152,7 +152,7 @@ func (s *Store) sweepSome(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	defer s.gate.leave()
-	ctx, cancel := context.WithTimeout(ctx, 2*changeTime)
+	ctx, cancel := context.WithTimeout(ctx, 2*s.o.times.change)
 	defer cancel()
 	var objects []string
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {

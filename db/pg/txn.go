@@ -89,7 +89,7 @@ func (s *Store) change(ctx context.Context, n needs, do func(tx *txn) error) err
 // changeInside is change for a caller that is inside the gate.
 func (s *Store) changeInside(n needs, do func(tx *txn) error) error {
 	begun := time.Now()
-	ctx, cancel := context.WithTimeout(s.ctx, changeTime)
+	ctx, cancel := context.WithTimeout(s.ctx, s.o.times.change)
 	defer cancel()
 	lost := false
 	for i := 1; ; i++ {
@@ -108,7 +108,7 @@ func (s *Store) changeInside(n needs, do func(tx *txn) error) error {
 			lost = true // the connection may be from before a restart of the database
 			s.pool.Reset()
 		case ctx.Err() != nil:
-			return fmt.Errorf("%w: %s: no answer within %v", db.ErrUnavailable, s.database(), changeTime)
+			return fmt.Errorf("%w: %s: no answer within %v", db.ErrUnavailable, s.database(), s.o.times.change)
 		default:
 			return tx.callerError(err)
 		}
@@ -194,7 +194,7 @@ func (tx *txn) load(n needs) error {
 func (tx *txn) queueBegin(b *pgx.Batch) {
 	b.Queue(`begin isolation level read committed read write`)
 	b.Queue(`select set_config('lock_timeout', $1, true), set_config('idle_in_transaction_session_timeout', $2, true)`,
-		fmt.Sprint(lockTime.Milliseconds()), fmt.Sprint((2 * changeTime).Milliseconds()))
+		fmt.Sprint(tx.s.o.times.lock.Milliseconds()), fmt.Sprint((2 * tx.s.o.times.change).Milliseconds()))
 }
 
 func (tx *txn) queueNow(b *pgx.Batch) {

@@ -85,7 +85,11 @@ func (p *Proxy) pass(client net.Conn) {
 	both.Go(func() {
 		p.copy(client, server, func(n int) bool {
 			answered.Store(true)
-			return p.left.Add(-int64(n)) >= 0
+			if p.left.Add(-int64(n)) >= 0 {
+				return true
+			}
+			p.left.Store(noCut)
+			return false
 		})
 	})
 	both.Wait()
@@ -139,7 +143,8 @@ func (p *Proxy) Stall() {
 	p.mu.Unlock()
 }
 
-// CutAfter makes the proxy close a connection after it has sent n more bytes to clients.
+// CutAfter makes the proxy close one connection, after it has sent n more bytes to
+// clients.
 func (p *Proxy) CutAfter(n int64) { p.left.Store(n) }
 
 // CutAll closes all connections.
