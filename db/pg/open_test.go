@@ -15,8 +15,8 @@ import (
 	"imageserver/db/pg/pgtest"
 )
 
-// exec runs a statement in the shared database.
-func exec(t testing.TB, sql string) {
+// execSQL runs a statement in the shared database.
+func execSQL(t testing.TB, sql string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), pgtest.Shared(t).URL(""))
 	if err != nil {
@@ -65,8 +65,8 @@ func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Shared(t)
 	password := url.UserPassword(pgtest.LockedUser, "hunter2")
-	exec(t, "create user locked password 'another'")
-	exec(t, "create user poor")
+	execSQL(t, "create user locked password 'another'")
+	execSQL(t, "create user poor")
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	deny := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -92,7 +92,7 @@ func TestOpenErrors(t *testing.T) {
 	t.Run("a newer schema", func(t *testing.T) {
 		target := pgtest.URL(t, "")
 		openWith(t, target, pg.Options{}).Close()
-		exec(t, "update "+schemaOf(t, target)+".store set version = 99")
+		execSQL(t, "update "+schemaOf(t, target)+".store set version = 99")
 		wantOpenError(t, target, pg.Options{}, pg.ErrNewer.Error())
 	})
 	t.Run("no S3 server", func(t *testing.T) {

@@ -17,8 +17,14 @@ import (
 func TestMain(m *testing.M) {
 	os.Setenv("AWS_ACCESS_KEY_ID", "test")
 	os.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	if os.Getenv("PG_TEST_STORE") != "" {
+		asServer()
+	}
 	pgtest.Main(m)
 }
+
+// asServer runs the test executable as a server; see servers_unix_test.go.
+var asServer func()
 
 // openStore opens the store at a URL and closes it when the test ends.
 func openStore(t testing.TB, url string) *pg.Store {

@@ -54,6 +54,9 @@ func (s *Store) store(ctx context.Context, u *upload, img db.Image, o db.PutOpti
 		out, outcome, err = s.publish(u, img, o, bad)
 		switch {
 		case errors.Is(err, errNotStored):
+		case errors.Is(err, errForgotten):
+			s.giveUp(ctx, u.key)
+			return db.Image{}, 0, err
 		case errors.Is(err, db.ErrFull) && s.makeSpace(ctx, u.Size()):
 		default:
 			return out, outcome, err
@@ -158,15 +161,21 @@ func (s *Store) write(ctx context.Context, u *upload, key string, img db.Image) 
 		bytes:  u,
 	})
 	if err != nil {
-		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.times.query)
-		defer cancel()
-		if again := s.record(after, key); again != nil {
-			s.log.Warn("could not record an object whose write failed", "object", key, "err", oneLine(again))
-		}
+		s.giveUp(ctx, key)
 		return err
 	}
 	u.key = key
 	return nil
+}
+
+// giveUp records an object again that was not published. The first record may be lost
+// although the object exists, or will exist.
+func (s *Store) giveUp(ctx context.Context, key string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.times.query)
+	defer cancel()
+	if err := s.record(ctx, key); err != nil {
+		s.log.Warn("could not record an object that was not published", "object", key, "err", oneLine(err))
+	}
 }
 
 // publish makes the uploaded content an image, in one transaction.

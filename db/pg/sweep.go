@@ -81,11 +81,12 @@ func (s *Store) startSweeper() {
 		cancel()
 	})
 	s.sweep.done.Go(func() {
-		garbage := time.Now()
+		every := max(s.o.Poll, min(s.o.Grace/4, time.Minute))
+		garbage := time.Now().Add(every)
 		for d := time.Duration(0); s.sweep.sleep(d); {
 			next, err := s.sweepExpired(ctx)
 			if err == nil && !time.Now().Before(garbage) {
-				garbage = time.Now().Add(min(max(s.o.Grace/4, 100*time.Millisecond), time.Minute))
+				garbage = time.Now().Add(every)
 				err = s.sweepGarbage(ctx)
 			}
 			d = min(next, max(time.Until(garbage), 0))

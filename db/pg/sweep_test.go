@@ -50,9 +50,13 @@ func wantNoGarbage(t *testing.T, r *rig, target string) {
 		t.Errorf("after a sweep, the table garbage has %q", garbage)
 	}
 	want := column(t, target, "select object from @contents where size > 0 union all select object from @variants where size > 0 order by 1")
-	if got := r.keys(t); !slices.Equal(got, want) {
-		t.Errorf("after a sweep, the bucket has the objects %q, want %q", got, want)
+	got := r.keys(t)
+	if slices.Equal(got, want) {
+		return
 	}
+	unknown := slices.DeleteFunc(slices.Clone(got), func(key string) bool { return slices.Contains(want, key) })
+	missing := slices.DeleteFunc(want, func(key string) bool { return slices.Contains(got, key) })
+	t.Errorf("after a sweep, the bucket has the unknown objects %q, and the objects %q are missing", unknown, missing)
 }
 
 // newSweepRig returns a rig whose garbage may be swept at once.
@@ -146,7 +150,7 @@ func TestGarbageWaits(t *testing.T) {
 // if PostgreSQL forgets the record of the object in a crash.
 func TestSweptUpload(t *testing.T) {
 	t.Parallel()
-	r, _ := newSweepRig(t)
+	r, target := newSweepRig(t)
 	swept := false
 	next := r.s3.next
 	r.s3.next = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -169,6 +173,7 @@ func TestSweptUpload(t *testing.T) {
 		t.Errorf("Put again: %v", err)
 	}
 	wantContent(t, r, "cat.png", []byte("cat"))
+	wantNoGarbage(t, r, target) // not even the object of the first upload
 }
 
 // TestMaxSize: all contents and variants together have at most MaxSize bytes. Variants and

@@ -206,6 +206,11 @@ func (tx *txn) queueNow(b *pgx.Batch) {
 	})
 }
 
+// errForgotten means that the object of an upload is not in the table garbage: PostgreSQL
+// forgot the row in a crash, or the upload took so long that a sweep deleted the object.
+// Nothing was published.
+var errForgotten = fmt.Errorf("%w: the upload must be repeated", db.ErrUnavailable)
+
 // queueObject locks the row of an object in the table garbage, so that no sweep deletes
 // the object.
 func (tx *txn) queueObject(b *pgx.Batch, object string) {
@@ -216,7 +221,7 @@ func (tx *txn) queueObject(b *pgx.Batch, object string) {
 			return err
 		}
 		if !known {
-			return fmt.Errorf("%w: %s: it has lost the record of the object %s, perhaps in a crash", db.ErrUnavailable, tx.s.database(), object)
+			return fmt.Errorf("%w: %s: it has no record of the object %s any more", errForgotten, tx.s.database(), object)
 		}
 		return nil
 	})

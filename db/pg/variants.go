@@ -82,6 +82,9 @@ func (s *Store) publishVariant(u *upload, source db.Digest, key string, img db.I
 		v.add, v.addBytes = v.add+1, v.addBytes+img.Size
 		return nil
 	})
+	if errors.Is(err, errForgotten) {
+		s.giveUp(context.Background(), u.key)
+	}
 	if err != nil {
 		return db.Image{}, err
 	}
