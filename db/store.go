@@ -53,6 +53,7 @@ package db
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // Store stores images and variants of images. All methods are safe for concurrent use.
@@ -160,4 +161,19 @@ type Trash interface {
 	// block other calls. If ctx ends, EmptyTrash stops early, and some images may still
 	// be in the trash.
 	EmptyTrash(ctx context.Context) (n int, err error)
+}
+
+// TrashCopier is a Store whose trash can be copied to another store.
+type TrashCopier interface {
+	// GetTrashed returns an image in the trash and its bytes, or ErrNotFound. `deleted`
+	// is the Deleted of the image. The Body works as the Body that Get returns.
+	GetTrashed(ctx context.Context, name string, deleted time.Time) (Image, Body, error)
+
+	// PutTrashed reads body to its end and stores the bytes as an image in the trash.
+	// The image gets the fields of `img`, but Size and SHA256 are those of the bytes.
+	// img.Deleted and img.TrashExpires must not be zero. If this image is in the trash
+	// already, the Outcome is Unchanged, and otherwise Created. If the trash has another
+	// image with this name and this time, PutTrashed returns ErrExists. The errors of
+	// body and of ctx are returned as by Put.
+	PutTrashed(ctx context.Context, img Image, body io.Reader) (Outcome, error)
 }

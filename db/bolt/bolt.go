@@ -120,6 +120,7 @@ var _ interface {
 	db.Store
 	db.Backuper
 	db.Measured
+	db.TrashCopier
 } = (*Store)(nil)
 
 // Open opens the data file at path. If there is no file, it creates one. An error is

@@ -129,6 +129,7 @@ var suite = []struct {
 	{"Trash/Variants", testTrashVariants},
 	{"Trash/Empty", testEmptyTrash},
 	{"Trash/Race", testTrashRace},
+	{"Trash/Copy", testCopyTrash},
 
 	{"Restore/Whole", testRestore},
 	{"Restore/Newest", testRestoreNewest},

@@ -158,6 +158,8 @@ func TestFaults(t *testing.T) {
 		{"variants of an image in the trash", "Trash/Variants"},
 		{"empties one", "Trash/Empty"},
 		{"empties one", "Model"},
+		{"finds any in the trash", "Trash/Copy"},
+		{"copies the trash twice", "Trash/Copy"},
 		{"restores the oldest", "Restore/Newest"},
 		{"restores the oldest", "Model"},
 		{"restore replaces", "Restore/Taken"},

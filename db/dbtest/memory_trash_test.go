@@ -1,9 +1,12 @@
 package dbtest_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"time"
@@ -272,4 +275,44 @@ func (m *memory) EmptyTrash(context.Context) (int, error) {
 		first = false
 		return all
 	}), nil
+}
+
+func (m *memory) GetTrashed(_ context.Context, name string, deleted time.Time) (db.Image, db.Body, error) {
+	m.lock()
+	defer m.mu.Unlock()
+	if m.fault == "finds any in the trash" && len(m.trash) > 0 {
+		e := m.trash[0]
+		return e.Image, &body{r: bytes.NewReader(e.data), store: m, name: e.Name}, nil
+	}
+	if i := m.trashedAt(name, deleted); i >= 0 {
+		return m.trash[i].Image, &body{r: bytes.NewReader(m.trash[i].data), store: m, name: name}, nil
+	}
+	return db.Image{}, nil, db.ErrNotFound
+}
+
+func (m *memory) trashedAt(name string, deleted time.Time) int {
+	return slices.IndexFunc(m.trash, func(e stored) bool { return e.Name == name && e.Deleted.Equal(deleted) })
+}
+
+func (m *memory) PutTrashed(ctx context.Context, img db.Image, r io.Reader) (db.Outcome, error) {
+	data, err := m.read(ctx, img.Name, r)
+	if err != nil {
+		return 0, err
+	}
+	img.Size, img.SHA256 = int64(len(data)), sha256.Sum256(data)
+	m.lock()
+	defer m.mu.Unlock()
+	var current *db.Image
+	if i := m.trashedAt(img.Name, img.Deleted); i >= 0 && m.fault != "copies the trash twice" {
+		current = &m.trash[i].Image
+	}
+	outcome, err := resolve.PutTrashed(current, img.Name, img.SHA256)
+	if err != nil || outcome == db.Unchanged {
+		return outcome, err
+	}
+	e := stored{img, data}
+	m.keep(e)
+	m.trash = append(m.trash, e)
+	slices.SortStableFunc(m.trash, func(a, b stored) int { return a.Deleted.Compare(b.Deleted) })
+	return outcome, nil
 }

@@ -108,6 +108,7 @@ type Store struct {
 var _ interface {
 	db.Store
 	db.Measured
+	db.TrashCopier
 } = (*Store)(nil)
 
 // Open opens the store at a URL; see the README of this package. It creates the tables

@@ -38,28 +38,35 @@ func (s *Store) Put(ctx context.Context, name string, body io.Reader, o db.PutOp
 		return db.Image{}, 0, err
 	}
 	defer s.gate.leave()
-	return s.store(ctx, u, img, o)
+	var out db.Image
+	var outcome db.Outcome
+	err = s.store(ctx, u, img, func(bad string) (err error) {
+		out, outcome, err = s.publish(u, img, o, bad)
+		return err
+	})
+	return out, outcome, err
 }
 
 // errNotStored means that the bytes were deleted after the upload found them stored.
 var errNotStored = errors.New("the bytes are not stored any more")
 
-// store makes the bytes an object unless they are stored already, and publishes them.
-func (s *Store) store(ctx context.Context, u *upload, img db.Image, o db.PutOptions) (out db.Image, outcome db.Outcome, err error) {
+// store makes the bytes an object unless they are stored already, and calls `publish`.
+// `bad` is what ensureStored returns.
+func (s *Store) store(ctx context.Context, u *upload, img db.Image, publish func(bad string) error) error {
 	for {
 		bad, err := s.ensureStored(ctx, u, img)
 		if err != nil {
-			return db.Image{}, 0, s.storeError(ctx, err)
+			return s.storeError(ctx, err)
 		}
-		out, outcome, err = s.publish(u, img, o, bad)
+		err = publish(bad)
 		switch {
 		case errors.Is(err, errNotStored):
 		case errors.Is(err, errForgotten):
 			s.giveUp(ctx, u.key)
-			return db.Image{}, 0, err
+			return err
 		case errors.Is(err, db.ErrFull) && s.makeSpace(ctx, u.Size()):
 		default:
-			return out, outcome, err
+			return err
 		}
 	}
 }

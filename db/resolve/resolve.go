@@ -128,6 +128,19 @@ func (r Resolution) Moved(img db.Image) db.Image {
 	return img
 }
 
+// PutTrashed resolves a db.TrashCopier.PutTrashed. `current` is the image in the trash that has the name
+// and the time of deletion, or nil. `digest` is the digest of the new image. If `current`
+// is another image, it returns an error that wraps db.ErrExists.
+func PutTrashed(current *db.Image, name string, digest db.Digest) (db.Outcome, error) {
+	switch {
+	case current == nil:
+		return db.Created, nil
+	case current.SHA256 == digest:
+		return db.Unchanged, nil
+	}
+	return 0, fmt.Errorf("%w: %q in the trash", db.ErrExists, name)
+}
+
 // numberedTwin returns an image with this digest whose name is `name` with a number,
 // such as cat-2.png. If there is no such image, it returns nil.
 func numberedTwin(names Names, name string, digest db.Digest) (*db.Image, error) {
