@@ -57,3 +57,22 @@ type Gauge struct {
 	Help  string // one sentence for an operator
 	Value int64
 }
+
+// Checker is a Store that can check itself while it is in use.
+type Checker interface {
+	// Check compares the counters with the records, and reads every content and every
+	// variant. It calls found for each problem, one call at a time, and changes nothing.
+	// It returns how many problems there were. What changes during the check may be left
+	// out. If ctx ends, Check returns the error of ctx.
+	Check(ctx context.Context, o CheckOptions) (problems int64, err error)
+}
+
+// CheckOptions says how to check a store. With the zero value, Check reads everything and
+// reports only the number of problems.
+type CheckOptions struct {
+	Quick   bool                 // only ask whether the bytes exist, and how many there are
+	Unknown bool                 // also look for stored bytes that no record knows; needs memory for a list of all keys
+	Begin   func(bytes int64)    // if not nil, called once with the number of bytes to check
+	Read    func(bytes int64)    // if not nil, called after so many more bytes were checked; safe for concurrent use
+	Found   func(problem string) // if not nil, called with each problem
+}

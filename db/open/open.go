@@ -26,12 +26,18 @@ type Options struct {
 	Log          *slog.Logger
 }
 
+// Copyable is a store whose whole content can be copied. All engines have these methods.
+type Copyable interface {
+	db.Store
+	db.TrashCopier
+}
+
 // ErrInUse means that another process has the data file open.
 var ErrInUse = bolt.ErrInUse
 
 // Store opens the store with this name. If it does not exist, Store creates it. An error
 // is one line of text without a password.
-func Store(ctx context.Context, name string, o Options) (db.Store, error) {
+func Store(ctx context.Context, name string, o Options) (Copyable, error) {
 	if IsURL(name) {
 		s, err := pg.Open(ctx, name, pg.Options{UploadMemory: o.UploadMemory, MaxSize: o.MaxSize, Committed: o.Committed, Log: o.Log})
 		if err != nil {

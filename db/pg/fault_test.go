@@ -31,6 +31,7 @@ type rig struct {
 	s3               *trouble
 	objects          *s3mem.Backend
 	server           *apitest.Server
+	schema           string
 }
 
 // trouble is an S3 server that can answer with an error.
@@ -65,7 +66,8 @@ func newRig(t *testing.T) *rig {
 	r.bucket = pgtest.NewProxy(t, strings.TrimPrefix(s3.URL, "http://"))
 	o := pg.Options{Endpoint: "http://" + r.bucket.Addr, Poll: time.Hour}
 	o.Impatient()
-	r.Store = openWith(t, pgtest.URLAt(r.database.Addr, "bucket=pictures&schema="+schemaOf(t, pgtest.URL(t, ""))), o)
+	r.schema = schemaOf(t, pgtest.URL(t, ""))
+	r.Store = openWith(t, pgtest.URLAt(r.database.Addr, "bucket=pictures&schema="+r.schema), o)
 	r.server = apitest.Serve(t, r.Store, api.Options{})
 	return r
 }

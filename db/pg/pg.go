@@ -109,6 +109,7 @@ var _ interface {
 	db.Store
 	db.Measured
 	db.TrashCopier
+	db.Checker
 } = (*Store)(nil)
 
 // Open opens the store at a URL; see the README of this package. It creates the tables
