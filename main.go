@@ -69,6 +69,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Serve   serve   `cmd:"" default:"withargs" help:"Serve images over HTTP. This is the default command."`
 		Import  imports `cmd:"" help:"Store the images in folders and files."`
 		Export  exports `cmd:"" help:"Write all images into a folder."`
+		Migrate migrate `cmd:"" help:"Copy all images to another store, such as from a data file to a database."`
 		Check   check   `cmd:"" help:"Read the whole data file and report damage."`
 		Compact compact `cmd:"" help:"Shrink the data file to the size of its images."`
 		Help    manual  `cmd:"" help:"Print a page of the manual."`
@@ -148,6 +149,11 @@ func (t *terminal) fatal(path string) func(error) {
 		fmt.Fprintf(t.stderr, "imageserver: data file %s: %v\n", path, err)
 		os.Exit(exitFailed)
 	}
+}
+
+// open opens a store for a command that is not the server.
+func (t *terminal) open(ctx context.Context, name string) (open.Copyable, error) {
+	return open.Store(ctx, name, open.Options{Fatal: t.fatal(name), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
 }
 
 // watch shows the progress of work on the data file, and the problems that are found.
@@ -244,8 +250,10 @@ func (version) Run(t *terminal) error {
 
 // check is the command check.
 type check struct {
-	DB     string `name:"db" default:"images.db" help:"The data file."`
-	Repair bool   `help:"Repair what can be repaired."`
+	DB      string `name:"db" default:"images.db" help:"The data file, or the URL of a database."`
+	Repair  bool   `help:"Repair what can be repaired in a data file."`
+	Quick   bool   `help:"With a database: only ask the bucket whether the bytes of each image exist."`
+	Unknown bool   `help:"With a database: also list the objects in the bucket that belong to nothing."`
 }
 
 // Help is shown by --help.
@@ -258,10 +266,18 @@ Stop the server first. The command reads every page, verifies every checksum and
 
 With --repair the command rebuilds indexes, totals and lost records, and deletes bytes that belong to no image. It never changes an image that is not damaged. A damaged image stays in the file; upload the same bytes again to repair the image.
 
+With the URL of a database, the servers can run meanwhile. The command compares the counters with the images, and reads all bytes from the bucket. An image that is damaged is repaired by uploading the same bytes again.
+
 If pages of the file are damaged, --repair writes everything that it can read to a new file, and keeps the damaged file. The disk must have space for both files. You can interrupt the command at any moment and run it again.`
 }
 
 func (cmd *check) Run(ctx context.Context, t *terminal) error {
+	if open.IsURL(cmd.DB) {
+		return cmd.runDatabase(ctx, t)
+	}
+	if cmd.Quick || cmd.Unknown {
+		return units.UsageError{Err: errors.New("--quick and --unknown need the URL of a database")}
+	}
 	if err := existing(cmd.DB); err != nil {
 		return err
 	}
@@ -283,6 +299,45 @@ func (cmd *check) Run(ctx context.Context, t *terminal) error {
 		fmt.Fprintf(t.stdout, "%s has been repaired\n", cmd.DB)
 	}
 	return t.verdict(cmd.DB, done.After, "these problems could not be repaired")
+}
+
+// runDatabase checks a store in a database.
+func (cmd *check) runDatabase(ctx context.Context, t *terminal) error {
+	if cmd.Repair {
+		return units.UsageError{Err: open.FileOnly(cmd.DB, "check --repair", "upload the same bytes again to repair an image")}
+	}
+	store, err := t.open(ctx, cmd.DB)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	checker, ok := store.(db.Checker)
+	if !ok {
+		return fmt.Errorf("%s cannot be checked", open.Title(cmd.DB))
+	}
+	var shown *progress.Display
+	problems, err := checker.Check(ctx, db.CheckOptions{
+		Quick:   cmd.Quick,
+		Unknown: cmd.Unknown,
+		Begin:   func(bytes int64) { shown = progress.NewBytes(t.stderr, "Checking", bytes) },
+		Read:    func(bytes int64) { shown.Add(bytes) },
+		Found:   func(problem string) { shown.Printf(t.stdout, "%s", problem) },
+	})
+	if shown != nil {
+		shown.Close()
+	}
+	if err != nil {
+		return err
+	}
+	if problems > 0 {
+		return fmt.Errorf("%s: %s", open.Title(cmd.DB), progress.Count(problems, "problem", ""))
+	}
+	u, err := store.Usage(ctx)
+	if err == nil {
+		_, err = fmt.Fprintf(t.stdout, "%s is sound: %s of %s, %s in the trash, %s\n", open.Title(cmd.DB), progress.Count(u.Images, "image", ""),
+			progress.Bytes(u.Bytes), humanize.Comma(u.Trash), progress.Count(u.Variants, "resized copy", "resized copies"))
+	}
+	return err
 }
 
 // verdict prints the result of a check. If the report has problems, verdict returns an
@@ -439,7 +494,7 @@ func (p *source) use(ctx context.Context, t *terminal, rules intake.Rules, mayCr
 	if err := existing(p.DB); err != nil && (errors.Is(err, settings.ErrNoPath) || !mayCreate) {
 		return err
 	}
-	store, err := open.Store(ctx, p.DB, open.Options{Fatal: t.fatal(p.DB), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
+	store, err := t.open(ctx, p.DB)
 	if errors.Is(err, open.ErrInUse) {
 		return fmt.Errorf("data file %s: another process is using it. If the process is a server, give its address, such as --server=http://127.0.0.1:5000", p.DB)
 	}
@@ -500,4 +555,38 @@ func (cmd *exports) Run(ctx context.Context, t *terminal) error {
 	return cmd.use(ctx, t, intake.Rules{}, false, func(from transfer.Images, o transfer.Output) error {
 		return transfer.Export(ctx, from, cmd.Dir, cmd.Overwrite, o)
 	})
+}
+
+// migrate is the command migrate.
+type migrate struct {
+	From string `arg:"" help:"The store to read: a data file, or the URL of a database."`
+	To   string `arg:"" help:"The store to write: a data file, or the URL of a database. It is created if it does not exist."`
+}
+
+// Help is the text of migrate --help below its first line.
+func (*migrate) Help() string {
+	return `Example:
+
+    imageserver migrate images.db 'postgres://images@db.internal/images?bucket=pictures'
+
+All images keep their names, times and delete keys. The trash is copied, too, but resized copies are not: they are made again. The command only reads the first store, and skips images that are already there, so you can interrupt it and run it again. To move without a long pause, run it once while the server of a database works, stop the server, and run it again. At the end the command compares both stores. The exit code is 1 if they differ.`
+}
+
+func (cmd *migrate) Run(ctx context.Context, t *terminal) error {
+	if cmd.From == cmd.To {
+		return units.UsageError{Err: errors.New("the two stores are the same")}
+	}
+	if err := existing(cmd.From); err != nil {
+		return err
+	}
+	from, err := t.open(ctx, cmd.From)
+	if err != nil {
+		return err
+	}
+	to, err := t.open(ctx, cmd.To)
+	if err != nil {
+		return errors.Join(err, from.Close())
+	}
+	err = transfer.Migrate(ctx, from, to, transfer.Output{Out: t.stdout, Progress: t.stderr})
+	return errors.Join(err, to.Close(), from.Close())
 }

@@ -167,6 +167,38 @@ func TestServeDatabase(t *testing.T) {
 	}
 }
 
+// TestMigrateDatabase moves a data file to a database and back, and uses the other
+// commands on the database.
+func TestMigrateDatabase(t *testing.T) {
+	t.Parallel()
+	first, second, db := newPath(t), newPath(t), pgtest.URL(t, "")
+	s := start(t, "--addr=127.0.0.1:0", "--db="+first)
+	for i := range 5 {
+		s.Put(t, fmt.Sprintf("/images/%d.png", i), apitest.Picture(t, uint64(i), 3000))
+	}
+	s.Do(t, "DELETE", "/images/0.png", "", "").Want(t, 204)
+	s.stop()
+	run := func(want int, says string, args ...string) {
+		t.Helper()
+		if code, stdout, stderr := try(t, args...); code != want || !strings.Contains(stdout+stderr, says) {
+			t.Errorf("%q: got %d, %q and %q, want %d and %q", args, code, stdout, stderr, want, says)
+		}
+	}
+	run(0, "5 copied, 0 already there.", "migrate", first, db)
+	run(0, "Both stores have the same images.", "migrate", first, db)
+	run(0, "5 copied, 0 already there.", "migrate", db, second)
+	run(0, "is sound: 4 images", "check", "--db", second)
+	run(0, "is sound: 4 images", "check", "--db", db)
+	run(0, "is sound: 4 images", "check", "--db", db, "--quick", "--unknown")
+	run(exitUsage, "upload the same bytes again", "check", "--db", db, "--repair")
+	run(exitUsage, "need the URL", "check", "--db", second, "--quick")
+	run(exitUsage, "are the same", "migrate", first, first)
+	run(exitFailed, "does not exist", "migrate", filepath.Join(t.TempDir(), "none.db"), db)
+	dir := t.TempDir()
+	run(0, "4 written", "export", "--db", db, dir)
+	run(0, "0 stored, 4 already there", "import", "--db", db, dir)
+}
+
 // TestDatabaseUsage: what cannot be done with a database is refused in words. A password
 // on the command line is refused, because other users of the machine can see it.
 func TestDatabaseUsage(t *testing.T) {
