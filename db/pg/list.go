@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"imageserver/db"
 	"imageserver/db/order"
 )
-
-// scanRows is how many images a page of a search looks at. So a search never takes long,
-// but its page may have fewer images than asked for, or none.
-const scanRows = 20_000
 
 // List returns a page of images; see db.Images. Each order is the order of an index. A
 // cursor has the last key of the previous page.
@@ -34,80 +31,93 @@ func (s *Store) List(ctx context.Context, o db.ListOptions) (images []db.Image, 
 	case !isText([]byte(o.Match)):
 		return nil, "", nil // no name has such bytes
 	}
-	q := listQuery(o, after)
+	l := listOf(o, after)
 	err = s.read(ctx, func(ctx context.Context, c *pgxpool.Conn) error {
-		images, next, err = s.page(ctx, c, q, o)
+		if o.Match == "" {
+			images, next, err = s.page(ctx, c, l.page(), o)
+		} else {
+			images, next, err = s.search(ctx, c, l, o)
+		}
 		return err
 	})
 	return images, next, err
 }
 
-// listQuery returns the query for a page and one more image. Each row also says whether
-// the image belongs to the list. In a search, each row has the number of the image among
-// those that the query looks at. The row with the number scanRows is always returned.
-func listQuery(o db.ListOptions, after []byte) statement {
-	number, which := "", `deleted = 0`
+// list is a list in one order, from one place on.
+type list struct {
+	which   string // the condition for the images of the list
+	after   string // the condition for the images after the place, or "true"
+	columns string // of the order
+	args    []any  // $1 is the largest number of rows; more belong to after
+}
+
+func listOf(o db.ListOptions, after []byte) list {
+	l := list{which: `deleted = 0`, after: `true`, args: []any{int64(o.Limit) + 1}}
+	number := ""
 	switch {
 	case o.Trash:
-		number, which = "(~deleted)", `deleted <> 0`
+		number, l.which = "(~deleted)", `deleted <> 0`
 	case o.Sort == db.BySize:
 		number = "(~size)"
 	case o.Sort == db.ByUploaded:
 		number = "(~uploaded)"
 	}
-	ascending, beyond := "", ">"
+	descending, beyond := "", ">"
 	if o.Reverse {
-		ascending, beyond = " desc", "<"
+		descending, beyond = " desc", "<"
 	}
-	columns := "name" + ascending
+	l.columns = "name" + descending
 	if number != "" {
-		columns = number + ascending + ", " + columns
+		l.columns = number + descending + ", " + l.columns
 	}
-	st := statement{args: []any{int64(o.Limit) + 1}}
 	switch {
 	case after == nil:
 	case number == "":
-		st.args = append(st.args, string(after))
-		which += ` and name ` + beyond + ` $2`
+		l.args = append(l.args, string(after))
+		l.after = `name ` + beyond + ` $2`
 	default:
 		key := order.KeyTime(after).UnixNano()
 		if o.Sort == db.BySize && !o.Trash {
 			key = order.KeySize(after)
 		}
-		st.args = append(st.args, ^key, string(order.KeyName(after)))
-		which += ` and (` + number + `, name) ` + beyond + ` ($2::bigint, $3)`
+		l.args = append(l.args, ^key, string(order.KeyName(after)))
+		l.after = `(` + number + `, name) ` + beyond + ` ($2::bigint, $3)`
 	}
-	const listed = `coalesce(due > ` + now + `, true)` // an expired image counts as looked at, but is not listed
-	if o.Match == "" {
-		st.sql = `select ` + imageColumns + `, ` + listed + `, 0 from @images i where ` + which + ` order by ` + columns + ` limit $1`
-		return st
-	}
-	st.args = append(st.args, o.Match)
-	match := fmt.Sprintf("strpos(folded, $%d) > 0", len(st.args))
-	st.sql = `select ` + imageColumns + `, ` + match + ` and ` + listed + `, n from (
-		select *, row_number() over (order by ` + columns + `) as n
-		from (select * from @images where ` + which + ` order by ` + columns + fmt.Sprintf(` limit %d) x) i where `, scanRows) +
-		match + fmt.Sprintf(` or n = %d order by n limit $1`, scanRows)
-	return st
+	return l
 }
 
-// page reads the rows of a page.
+// listed is the condition for an image that has not expired. An expired image is a row of
+// a page, but is not listed.
+const listed = `coalesce(due > ` + now + `, true)`
+
+// page returns the query for a page and one more image.
+func (l list) page() statement {
+	return statement{`select ` + imageColumns + `, ` + listed + `, 0::bigint from @images i where ` + l.which + ` and ` + l.after +
+		` order by ` + l.columns + ` limit $1`, l.args}
+}
+
+// page reads a page.
 func (s *Store) page(ctx context.Context, c *pgxpool.Conn, q statement, o db.ListOptions) (images []db.Image, next string, err error) {
 	rows, err := c.Query(ctx, s.sql(q.sql), q.args...)
 	if err != nil {
 		return nil, "", err
 	}
+	return readPage(rows, o)
+}
+
+// readPage reads the rows of a page. After imageColumns, each row says whether the image
+// belongs to the list, and has a number for a search; see search.
+func readPage(rows pgx.Rows, o db.ListOptions) (images []db.Image, next string, err error) {
 	defer rows.Close()
 	var last *row
-	seen := 0
-	for rows.Next() {
+	for seen := 0; rows.Next(); seen++ {
 		var listed bool
 		var n int64
 		r, err := scanImage(rows, &listed, &n)
 		if err != nil {
 			return nil, "", err
 		}
-		if seen++; seen > o.Limit {
+		if seen == o.Limit {
 			return images, cursor(o, last), nil // there is at least one more image
 		}
 		last = r

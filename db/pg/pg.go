@@ -37,6 +37,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -97,9 +98,10 @@ type Store struct {
 	memory  *receive.Memory
 	id      string // of the store; random
 
-	gate    gate
-	sweep   sweeper
-	queries sync.Map // text with @ → text with the name of the schema
+	gate     gate
+	sweep    sweeper
+	trigrams atomic.Bool // whether the names have an index of trigrams
+	queries  sync.Map    // text with @ → text with the name of the schema
 
 	ctx  context.Context // ends when the store is closed
 	stop context.CancelFunc
@@ -175,6 +177,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.id, err = s.migrate(ctx); err != nil {
 		return fmt.Errorf("%s: %s", s.database(), oneLine(s.advice(err)))
 	}
+	s.indexNames(ctx)
 	s.objects = &tableObjects{s}
 	if s.place.bucket != "" {
 		s.objects, err = openBucket(ctx, s.o.Endpoint, s.place.bucket, s.place.prefix, s.id, s.o.times)

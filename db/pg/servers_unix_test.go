@@ -200,7 +200,6 @@ func (h *history) record(client int, call time.Duration, events ...event) {
 type servers struct {
 	history
 	children []*child
-	pictures []string
 	next     func() string // an unused picture
 	client   http.Client
 	stored   sync.Map // digest → true for each image that was acknowledged
