@@ -174,7 +174,7 @@ func (t *terminal) watch() offline.Watch {
 	}
 }
 
-//go:embed README.md api/README.md api/listen/README.md api/listen/systemd db/bolt/README.md
+//go:embed README.md api/README.md api/listen/README.md api/listen/systemd db/bolt/README.md db/pg/README.md
 var docs embed.FS
 
 // topics are the pages of the manual. Each page has the name that "imageserver help"
@@ -188,11 +188,12 @@ var topics = []struct {
 	{"deploy", []string{"api/listen/README.md"}},
 	{"systemd", []string{"api/listen/systemd/imageserver.socket", "api/listen/systemd/imageserver.service"}},
 	{"datafile", []string{"db/bolt/README.md"}},
+	{"database", []string{"db/pg/README.md"}},
 }
 
 // manual is the command help.
 type manual struct {
-	Topic string `arg:"" optional:"" default:"start" help:"The page: start, api, deploy, systemd or datafile."`
+	Topic string `arg:"" optional:"" default:"start" help:"The page: start, api, deploy, systemd, datafile or database."`
 }
 
 func (cmd *manual) Run(t *terminal) error {

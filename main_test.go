@@ -453,6 +453,7 @@ func TestHelp(t *testing.T) {
 		"help deploy":   {"--trusted-proxy"},
 		"help systemd":  {"ListenStream=127.0.0.1:5000", "ExecStart="},
 		"help datafile": {"imageserver check"},
+		"help database": {"imageserver migrate"},
 	} {
 		code, stdout, stderr := try(t, strings.Fields(args)...)
 		if code != 0 || stderr != "" {
