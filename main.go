@@ -425,6 +425,7 @@ func (cmd *serve) Run(ctx context.Context, t *terminal) error {
 		UploadMemory: int64(cmd.UploadMemory),
 		MaxSize:      int64(cmd.MaxDBSize),
 		Committed:    metrics.Commit,
+		Settings:     cmd.Common(),
 		Fatal:        func(err error) { flush(); t.fatal(cmd.DB)(err) },
 		Log:          log,
 	})

@@ -90,6 +90,9 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		o.Log = slog.Default()
 	}
 	o.Access.Shared, o.Access.Keyed = shared, keyed
+	if meter, ok := store.(db.Meter); ok {
+		o.Access.Meter = meter
+	}
 	s := &Server{
 		echo:   echo.New(),
 		store:  store,

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"io"
+	"time"
 )
 
 // Status reports what is stored, and whether the store works.
@@ -75,4 +76,12 @@ type CheckOptions struct {
 	Begin   func(bytes int64)    // if not nil, called once with the number of bytes to check
 	Read    func(bytes int64)    // if not nil, called after so many more bytes were checked; safe for concurrent use
 	Found   func(problem string) // if not nil, called with each problem
+}
+
+// Meter is a Store that limits clients together with all servers that use it.
+type Meter interface {
+	// Take counts one action of the client `key`. A client may do `count` actions within
+	// `per`, also all at once. If the client must wait, Take counts nothing, and returns
+	// how long.
+	Take(ctx context.Context, key string, count int, per time.Duration) (wait time.Duration, err error)
 }

@@ -41,8 +41,10 @@ type Options struct {
 	TrustUnix      bool           // whether the headers of clients of a unix socket count
 
 	// Rate is how often a client may upload, with or without the token. A client is an
-	// IPv4 address or an IPv6 /64.
-	Rate units.Rate
+	// IPv4 address or an IPv6 /64. If Meter is not nil, it counts for several servers
+	// together.
+	Rate  units.Rate
+	Meter Meter
 
 	// Shared reports whether pages of other origins may use a path without the token.
 	// Keyed reports whether a path has a delete key, which is checked instead of the

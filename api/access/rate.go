@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"net/netip"
@@ -89,7 +90,7 @@ func (p *Policy) CountUpload(c echo.Context) error {
 	if p.o.Rate.Count == 0 {
 		return nil
 	}
-	wait := p.uploads.take(Network(c.RealIP()))
+	wait := p.takeUpload(c.Request().Context(), Network(c.RealIP()))
 	if wait == 0 {
 		return nil
 	}
@@ -107,4 +108,21 @@ func (p *Policy) LimitUploads(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// Meter counts the uploads of all servers of a store; see db.Meter.
+type Meter interface {
+	Take(ctx context.Context, key string, count int, per time.Duration) (wait time.Duration, err error)
+}
+
+// takeUpload counts an upload of a client. It returns how long the client must wait. If the
+// meter fails, only this server counts.
+func (p *Policy) takeUpload(ctx context.Context, client netip.Prefix) time.Duration {
+	if p.o.Meter != nil {
+		wait, err := p.o.Meter.Take(ctx, client.String(), p.o.Rate.Count, p.o.Rate.Per)
+		if err == nil {
+			return wait
+		}
+	}
+	return p.uploads.take(client)
 }

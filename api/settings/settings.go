@@ -78,6 +78,22 @@ func (s *Server) API(listener net.Listener, metrics *api.Metrics, log *slog.Logg
 	}
 }
 
+// Common returns the flags that all servers of one store should have in common, as text by
+// their names. The access token is left out, because it is a secret.
+func (s *Server) Common() map[string]string {
+	return map[string]string{
+		"--max-upload":    s.MaxUpload.String(),
+		"--max-db-size":   s.MaxDBSize.String(),
+		"--trash":         time.Duration(s.Trash).String(),
+		"--rate":          fmt.Sprint(s.Rate),
+		"--strip":         fmt.Sprint(s.Strip),
+		"--copies-budget": fmt.Sprint(s.CopiesBudget),
+		"--max-pixels":    fmt.Sprint(s.MaxPixels),
+		"--allow":         fmt.Sprint(s.Allow),
+		"--token":         map[bool]string{true: "set", false: "not set"}[s.Token != ""],
+	}
+}
+
 // Origin returns the address of the page, for people. addr is the address on which the
 // server listens. If addr is a unix socket, people open the page at --base-url, so Origin
 // returns --base-url and the path of the socket. Without --base-url it returns only the

@@ -22,7 +22,8 @@ type Options struct {
 	UploadMemory int64
 	MaxSize      int64
 	Committed    func(took time.Duration, changes int)
-	Fatal        func(err error) // only for a data file
+	Fatal        func(err error)   // only for a data file
+	Settings     map[string]string // only for a database
 	Log          *slog.Logger
 }
 
@@ -39,7 +40,7 @@ var ErrInUse = bolt.ErrInUse
 // is one line of text without a password.
 func Store(ctx context.Context, name string, o Options) (Copyable, error) {
 	if IsURL(name) {
-		s, err := pg.Open(ctx, name, pg.Options{UploadMemory: o.UploadMemory, MaxSize: o.MaxSize, Committed: o.Committed, Log: o.Log})
+		s, err := pg.Open(ctx, name, pg.Options{UploadMemory: o.UploadMemory, MaxSize: o.MaxSize, Committed: o.Committed, Settings: o.Settings, Log: o.Log})
 		if err != nil {
 			return nil, err // not s: a nil *pg.Store in an interface is not nil
 		}

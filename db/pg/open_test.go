@@ -7,10 +7,12 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"imageserver/db"
 	"imageserver/db/pg"
 	"imageserver/db/pg/pgtest"
 )
@@ -161,4 +163,32 @@ func TestURL(t *testing.T) {
 			t.Errorf("HasPassword(%q): got true", target)
 		}
 	}
+}
+
+// TestUpgrade: a store with older tables gets the missing ones, also if several servers
+// start at the same time. Its images stay.
+func TestUpgrade(t *testing.T) {
+	t.Parallel()
+	target := pgtest.URL(t, "")
+	s := openWith(t, target, pg.Options{})
+	if _, _, err := s.Put(t.Context(), "cat.png", strings.NewReader("cat"), db.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	schema := schemaOf(t, target)
+	execSQL(t, "drop table "+schema+".settings, "+schema+".meters")
+	execSQL(t, "update "+schema+".store set version = 1")
+	var starts sync.WaitGroup
+	for range 4 {
+		starts.Go(func() {
+			s, err := pg.Open(t.Context(), target, pg.Options{Settings: map[string]string{"--trash": "24h"}})
+			if err != nil {
+				t.Errorf("Open: %v", err)
+				return
+			}
+			defer s.Close()
+			wantContent(t, s, "cat.png", []byte("cat"))
+		})
+	}
+	starts.Wait()
 }

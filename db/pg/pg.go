@@ -83,6 +83,10 @@ type Options struct {
 	// is how long the transaction took. Committed must return quickly.
 	Committed func(took time.Duration, changes int)
 
+	// Settings are the flags that all servers of a store should have in common, by their
+	// names. Open warns if they differ from those of the server that started last.
+	Settings map[string]string
+
 	times times // zero means defaultTimes; for tests
 
 	Log *slog.Logger // for events that no caller gets as an error; nil means slog.Default
@@ -112,6 +116,7 @@ var _ interface {
 	db.Measured
 	db.TrashCopier
 	db.Checker
+	db.Meter
 } = (*Store)(nil)
 
 // Open opens the store at a URL; see the README of this package. It creates the tables
@@ -175,6 +180,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return fmt.Errorf("%s: %s", s.database(), oneLine(s.advice(err)))
 	}
 	if s.id, err = s.migrate(ctx); err != nil {
+		return fmt.Errorf("%s: %s", s.database(), oneLine(s.advice(err)))
+	}
+	if err := s.compareSettings(ctx, s.o.Settings); err != nil {
 		return fmt.Errorf("%s: %s", s.database(), oneLine(s.advice(err)))
 	}
 	s.indexNames(ctx)

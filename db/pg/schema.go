@@ -23,6 +23,8 @@ import (
 //	          rarely wait for each other.
 //	bytes     the bytes of objects, if the store has no bucket
 //	store     one row about the store
+//	settings  the flags of the server that started last
+//	meters    what clients have used of a rate; see Take. A crash of the database empties it.
 //
 // All times are in nanoseconds since 1970. A missing time is null, but deleted is 0.
 // Sort keys are inverted (~) where a list begins with the largest value. So one
@@ -115,6 +117,15 @@ alter table @bytes alter column data set storage external;
 create table @store (
 	id      text not null,
 	version integer not null
+);
+`, `
+create table @settings (
+	name  text primary key,
+	value text not null
+);
+create unlogged table @meters (
+	key  text primary key,
+	next bigint not null
 );
 `}
 

@@ -87,7 +87,7 @@ func (s *Store) startSweeper() {
 			next, err := s.sweepExpired(ctx)
 			if err == nil && !time.Now().Before(garbage) {
 				garbage = time.Now().Add(every)
-				err = s.sweepGarbage(ctx)
+				err = errors.Join(s.sweepGarbage(ctx), s.sweepMeters(ctx))
 			}
 			d = min(next, max(time.Until(garbage), 0))
 			if err != nil && ctx.Err() == nil && !errors.Is(err, db.ErrClosed) {
