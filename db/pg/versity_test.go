@@ -1,0 +1,79 @@
+package pg_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"imageserver/db"
+	"imageserver/db/dbtest"
+	"imageserver/db/pg"
+	"imageserver/db/pg/pgtest"
+)
+
+// startVersity starts versitygw, an S3 server that stores objects as files, with the
+// bucket pictures. Without versitygw it skips the test; with the environment variable CI
+// set, the test fails.
+func startVersity(t *testing.T) (endpoint string) {
+	t.Helper()
+	program, err := exec.LookPath("versitygw")
+	if err != nil {
+		const missing = "versitygw is not installed (go install github.com/versity/versitygw/cmd/versitygw@v1.8.0)"
+		if os.Getenv("CI") != "" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "pictures"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close() // versitygw cannot choose a port
+	cmd := exec.Command(program, "--port", addr, "--quiet", "posix", dir)
+	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=test", "ROOT_SECRET_KEY=secret")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-ended
+	})
+	for {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+			return "http://" + addr
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("versitygw ended: %v", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// TestStoreWithVersity runs the suite with an S3 server that is a process of its own.
+func TestStoreWithVersity(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestStoreWithBucket runs the same tests")
+	}
+	pgtest.Shared(t)
+	endpoint := startVersity(t)
+	dbtest.Run(t, func(t *testing.T) db.Store {
+		url := pgtest.URL(t, "")
+		return openWith(t, url+"&bucket=pictures/"+schemaOf(t, url), pg.Options{Endpoint: endpoint})
+	})
+}
