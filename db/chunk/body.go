@@ -39,6 +39,15 @@ type DirectSource interface {
 	WriteNow(w db.DirectReceiver, from, end int64) (int, error)
 }
 
+// AheadSource is a Source that reads ahead, for example over a network.
+type AheadSource interface {
+	Source
+
+	// The Body calls Until before it reads up to the offset `end` of the content. Bytes
+	// after `end` are not needed now.
+	Until(end int64)
+}
+
 // Body is a db.Body that reads the chunks of a Source. It has at most one chunk in
 // memory. Before its first use it has no chunk in memory.
 type Body struct {
@@ -135,6 +144,9 @@ func (b *Body) WriteN(w io.Writer, limit int64) (n int64, err error) {
 	b.drop()
 	end := b.off + max(0, min(limit, b.size-b.off))
 	begin := b.off
+	if source, ok := b.source.(AheadSource); ok {
+		source.Until(end)
+	}
 	if to, ok := w.(db.DirectReceiver); ok {
 		err := b.writeDirect(to, end)
 		if !errors.Is(err, errors.ErrUnsupported) {

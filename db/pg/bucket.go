@@ -116,7 +116,7 @@ func bare(err error) error {
 }
 
 func (b *bucket) read(ctx context.Context, key string) ([]byte, error) {
-	r, err := b.get(ctx, key, 0, 1<<10)
+	r, err := b.get(ctx, key, 0, 0, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -144,13 +144,13 @@ func (b *bucket) put(ctx context.Context, o object) error {
 	}
 }
 
-func (b *bucket) get(ctx context.Context, key string, off, size int64) (io.ReadCloser, error) {
+func (b *bucket) get(ctx context.Context, key string, off, end, size int64) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &bucketReader{b: b, ctx: ctx, cancel: cancel}
 	r.idle = time.AfterFunc(b.times.idle, r.stalled)
 	var o minio.GetObjectOptions
-	if off > 0 {
-		if err := o.SetRange(off, size-1); err != nil {
+	if off > 0 || end < size {
+		if err := o.SetRange(off, end-1); err != nil {
 			cancel()
 			return nil, err
 		}

@@ -17,9 +17,9 @@ import (
 type objects interface {
 	// put writes an object. After an error, the object may still appear later.
 	put(ctx context.Context, o object) error
-	// get reads an object of `size` bytes from offset `off` to its end. If the object
-	// does not exist, get or the first Read returns errNoObject.
-	get(ctx context.Context, key string, off, size int64) (io.ReadCloser, error)
+	// get reads an object of `size` bytes from offset `off` to offset `end`. If the
+	// object does not exist, get or the first Read returns errNoObject.
+	get(ctx context.Context, key string, off, end, size int64) (io.ReadCloser, error)
 	// stat returns the size of an object, or errNoObject.
 	stat(ctx context.Context, key string) (int64, error)
 	// remove deletes an object. If the object does not exist, it returns nil.
@@ -78,22 +78,22 @@ func (t *tableObjects) send(ctx context.Context, some []statement) error {
 	return t.s.send(ctx, c, some)
 }
 
-func (t *tableObjects) get(ctx context.Context, key string, off, size int64) (io.ReadCloser, error) {
-	return &tableReader{t: t, ctx: ctx, key: key, off: off, size: size}, nil
+func (t *tableObjects) get(ctx context.Context, key string, off, end, _ int64) (io.ReadCloser, error) {
+	return &tableReader{t: t, ctx: ctx, key: key, off: off, end: end}, nil
 }
 
-// tableReader reads an object, one row at a time.
+// tableReader reads an object, one row at a time, or less at the end.
 type tableReader struct {
-	t         *tableObjects
-	ctx       context.Context
-	key       string
-	off, size int64
-	unread    []byte
+	t        *tableObjects
+	ctx      context.Context
+	key      string
+	off, end int64
+	unread   []byte
 }
 
 func (r *tableReader) Read(p []byte) (int, error) {
 	if len(r.unread) == 0 {
-		if r.off >= r.size {
+		if r.off >= r.end {
 			return 0, io.EOF
 		}
 		if err := r.fetch(); err != nil {
@@ -108,8 +108,8 @@ func (r *tableReader) Read(p []byte) (int, error) {
 // fetch reads the rest of the row that has the next byte.
 func (r *tableReader) fetch() error {
 	err := r.t.s.read(r.ctx, func(ctx context.Context, c *pgxpool.Conn) error {
-		err := c.QueryRow(ctx, r.t.s.sql(`select substring(data from $3) from @bytes where object = $1 and number = $2`),
-			r.key, int32(r.off/chunkSize), int32(r.off%chunkSize)+1).Scan(&r.unread)
+		err := c.QueryRow(ctx, r.t.s.sql(`select substring(data from $3 for $4) from @bytes where object = $1 and number = $2`),
+			r.key, int32(r.off/chunkSize), int32(r.off%chunkSize)+1, int32(min(r.end-r.off, chunkSize))).Scan(&r.unread)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("%w: %w", db.ErrDamaged, errNoObject)
 		}

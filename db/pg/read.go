@@ -86,8 +86,10 @@ type blob struct {
 	object string
 	sums   []byte // 4 bytes for each piece
 	size   int64
+	until  int64         // see Until
 	stream io.ReadCloser // nil before the first read
 	at     int64         // the offset of the next byte of the stream
+	end    int64         // the offset at which the stream ends
 }
 
 // open returns the Body. It reads nothing.
@@ -152,13 +154,16 @@ func (b *blob) fault(err error) error {
 // fill reads a piece into c.
 func (b *blob) fill(c *chunk.Chunk, number, size int) (err error) {
 	off := int64(number) * pieceSize
-	if b.stream == nil || b.at != off {
+	if b.stream == nil || b.at != off || b.at == b.end {
 		b.drop()
-		if b.stream, err = b.s.objects.get(b.s.ctx, b.object, off, b.size); err != nil {
+		b.at, b.end = off, b.size
+		if off < b.until {
+			b.end = min(b.size, (b.until+pieceSize-1)/pieceSize*pieceSize)
+		}
+		if b.stream, err = b.s.objects.get(b.s.ctx, b.object, off, b.end, b.size); err != nil {
 			b.stream = nil
 			return err
 		}
-		b.at = off
 	}
 	c.Reset()
 	err = c.Fill(io.LimitReader(b.stream, int64(size)))
@@ -190,6 +195,11 @@ func (b *blob) ReadPart(number, size, from, end int) (*chunk.Chunk, error) {
 	c.Append(whole.Data()[from:end])
 	return c, nil
 }
+
+// Until limits the next stream to the pieces that are needed up to the offset `end`. So a
+// range is one request, which returns only these pieces, and its connection can be used
+// again.
+func (b *blob) Until(end int64) { b.until = end }
 
 // Err returns db.ErrClosed after the store was closed.
 func (b *blob) Err() error {

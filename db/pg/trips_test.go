@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,14 +19,16 @@ import (
 
 // counter counts the requests to an S3 server by their methods.
 type counter struct {
-	next http.Handler
-	mu   sync.Mutex
-	all  string // such as "HEAD PUT "
+	next  http.Handler
+	mu    sync.Mutex
+	all   string          // such as "HEAD PUT GET bytes=0-99 "
+	conns map[string]bool // the addresses of the clients
 }
 
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
-	c.all += r.Method + " "
+	c.all += strings.TrimSpace(r.Method+" "+r.Header.Get("Range")) + " "
+	c.conns[r.RemoteAddr] = true
 	c.mu.Unlock()
 	c.next.ServeHTTP(w, r)
 }
@@ -45,7 +48,7 @@ func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	proxy := pgtest.NewProxy(t, pgtest.Shared(t).Addr)
 	_, backend := fakeS3(t)
-	count := &counter{next: gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()}
+	count := &counter{next: gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server(), conns: map[string]bool{}}
 	bucket := httptest.NewServer(count)
 	defer bucket.Close()
 	target := pgtest.URLAt(proxy.Addr, "bucket=pictures&pool_max_conns=1&schema="+schemaOf(t, pgtest.URL(t, "")))
@@ -59,6 +62,7 @@ func TestRoundTrips(t *testing.T) {
 	put := func(name, content string) func() {
 		return func() { s.Send(t, "PUT", "/images/"+name, "", apitest.Chunked(content)) }
 	}
+	put("whole.png", long())()
 	send := func(method, path, header string, status int) func() {
 		return func() { s.Do(t, method, path, header, "").Want(t, status) }
 	}
@@ -75,6 +79,7 @@ func TestRoundTrips(t *testing.T) {
 		{"an unchanged upload", func() func() { return put("known.png", known) }, 3, "HEAD "},
 		{"GET", func() func() { return send("GET", "/images/known.png", "", 200) }, 1, "GET "},
 		{"a range", func() func() { return send("GET", "/images/known.png", "Range: bytes=1000-1999", 206) }, 1, "GET "},
+		{"a range of a long image", func() func() { return send("GET", "/images/whole.png", "Range: bytes=1000000-1099999", 206) }, 1, "GET bytes=983040-1114111 "},
 		{"HEAD", func() func() { return send("HEAD", "/images/known.png", "", 200) }, 1, ""},
 		{"304", func() func() { return send("GET", "/images/known.png", "If-None-Match: "+apitest.ETag(known), 304) }, 1, ""},
 		{"a page of the list", func() func() { return send("GET", "/images?limit=10", "", 200) }, 1, ""},
@@ -102,5 +107,8 @@ func TestRoundTrips(t *testing.T) {
 		if got, bucket := proxy.Trips()-before, count.take(); got > c.trips || bucket != c.bucket {
 			t.Errorf("%s: got %d round trips to the database and %q to the bucket, want %d and %q", c.what, got, bucket, c.trips, c.bucket)
 		}
+	}
+	if n := len(count.conns); n > 1 {
+		t.Errorf("the requests to the bucket used %d connections, want one that is used again", n)
 	}
 }
