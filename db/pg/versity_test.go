@@ -17,7 +17,7 @@ import (
 // startVersity starts versitygw, an S3 server that stores objects as files, with the
 // bucket pictures. Without versitygw it skips the test; with the environment variable CI
 // set, the test fails.
-func startVersity(t *testing.T) (endpoint string) {
+func startVersity(t testing.TB) (endpoint string) {
 	t.Helper()
 	program, err := exec.LookPath("versitygw")
 	if err != nil {
