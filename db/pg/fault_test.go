@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
@@ -401,4 +403,51 @@ func TestCrash(t *testing.T) {
 		t.Error("no upload was acknowledged")
 	}
 	wantRecount(t, s)
+}
+
+// TestBusy: a change that waits too long for a lock gives up with db.ErrBusy. So does a call
+// that waits too long for a connection. Both work again afterwards.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if _, _, err := r.Put(t.Context(), "cat.png", strings.NewReader("cat"), db.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	o := pg.Options{Endpoint: "http://" + r.bucket.Addr, Poll: time.Hour}
+	o.Impatient()
+	one := openWith(t, pgtest.URLAt(r.database.Addr, "bucket=pictures&pool_max_conns=1&schema="+r.schema), o)
+	c, err := pgx.Connect(t.Context(), pgtest.Shared(t).URL(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	tx, err := c.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "select from "+r.schema+".images for update"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Delete(t.Context(), "cat.png", db.DeleteOptions{}); !errors.Is(err, db.ErrBusy) {
+		t.Errorf("Delete of a locked image: got %v, want %v", err, db.ErrBusy)
+	}
+	if _, err := r.Stat(t.Context(), "cat.png"); err != nil {
+		t.Errorf("Stat of a locked image: %v", err) // a read needs no lock
+	}
+
+	var waiting sync.WaitGroup
+	for range 8 { // one has the only connection and waits for the lock; the others wait for the connection
+		waiting.Go(func() {
+			if err := one.Delete(t.Context(), "cat.png", db.DeleteOptions{}); !errors.Is(err, db.ErrBusy) {
+				t.Errorf("Delete: got %v, want %v", err, db.ErrBusy)
+			}
+		})
+	}
+	waiting.Wait()
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := one.Delete(t.Context(), "cat.png", db.DeleteOptions{}); err != nil {
+		t.Errorf("Delete after the lock was released: %v", err)
+	}
 }

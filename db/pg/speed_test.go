@@ -23,6 +23,13 @@ import (
 // folder with versitygw: gofakes3 in this process would cost more than everything else.
 func BenchmarkBesideS3(b *testing.B) {
 	endpoint := startVersity(b)
+	b.Run("near", func(b *testing.B) { benchmarkBesideS3(b, endpoint) })
+	far := pgtest.NewProxy(b, strings.TrimPrefix(endpoint, "http://"))
+	far.Delay(25 * time.Millisecond)
+	b.Run("25 ms away", func(b *testing.B) { benchmarkBesideS3(b, "http://"+far.Addr) })
+}
+
+func benchmarkBesideS3(b *testing.B, endpoint string) {
 	url := pgtest.URL(b, "")
 	store := openWith(b, url+"&bucket=pictures/"+schemaOf(b, url), pg.Options{Endpoint: endpoint})
 	raw, err := minio.New(strings.TrimPrefix(endpoint, "http://"), &minio.Options{Creds: credentials.NewStaticV4("test", "secret", ""), Region: "us-east-1"})

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Proxy passes connections on to a server. It counts round trips, and it can break
@@ -15,6 +16,7 @@ type Proxy struct {
 	target   string
 	listener net.Listener
 	trips    atomic.Int64
+	delay    atomic.Int64 // in nanoseconds; see Delay
 	left     atomic.Int64 // how many bytes may still go to the client; see CutAfter
 
 	mu      sync.Mutex
@@ -78,6 +80,7 @@ func (p *Proxy) pass(client net.Conn) {
 		p.copy(server, client, func(int) bool {
 			if answered.Swap(false) {
 				p.trips.Add(1)
+				time.Sleep(time.Duration(p.delay.Load()))
 			}
 			return true
 		})
@@ -128,6 +131,9 @@ func (p *Proxy) copy(to, from net.Conn, seen func(n int) bool) {
 // Trips returns how many round trips there were: how often the client has sent something
 // after an answer. The start of a connection has several.
 func (p *Proxy) Trips() int64 { return p.trips.Load() }
+
+// Delay makes each round trip longer, as if the server were far away.
+func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
 
 // Refuse makes the proxy reset new connections.
 func (p *Proxy) Refuse() {
