@@ -13,7 +13,8 @@ import (
 // Take counts an action of a client for all servers; see db.Meter. The table has for each
 // client the time at which it may do the next action if it does one in each interval
 // per/count; a client may be ahead of this time by `per`. This is the generic cell rate
-// algorithm.
+// algorithm. The select may see an older row than the insert, or none. Then the wait is only
+// an estimate, but it is never zero.
 func (s *Store) Take(ctx context.Context, key string, count int, per time.Duration) (wait time.Duration, err error) {
 	if err := s.gate.enter(); err != nil {
 		return 0, err
@@ -24,7 +25,7 @@ func (s *Store) Take(ctx context.Context, key string, count int, per time.Durati
 			on conflict (key) do update set next = greatest(m.next, `+now+`) + $2::bigint
 			where greatest(m.next, `+now+`) + $2::bigint - `+now+` <= $3::bigint returning next)
 		select case when exists (select from taken) then 0
-			else coalesce((select next + $2::bigint - `+now+` - $3::bigint from @meters where key = $1), 0) end`,
+			else greatest(1, coalesce((select next + $2::bigint - `+now+` - $3::bigint from @meters where key = $1), $2::bigint)) end`,
 		[]any{key, per.Nanoseconds() / int64(count), per.Nanoseconds()}, func(rows pgx.Rows) error {
 			for rows.Next() {
 				var n int64
