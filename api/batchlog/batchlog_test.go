@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,19 +15,30 @@ import (
 	"imageserver/api/batchlog"
 )
 
-// calls keeps what each Write was called with.
+// calls keeps what each Write was called with. A timer calls Write in another goroutine.
 type calls struct {
+	mu    sync.Mutex
 	texts []string
 	err   error
 }
 
 func (c *calls) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.texts = append(c.texts, string(p))
 	return len(p), c.err
 }
 
+func (c *calls) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.texts = nil
+}
+
 func (c *calls) want(t *testing.T, after string, texts ...string) {
 	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if strings.Join(c.texts, "|") != strings.Join(texts, "|") {
 		t.Errorf("after %s: written %q, want %q", after, c.texts, texts)
 	}
@@ -38,7 +50,7 @@ func TestWriter(t *testing.T) {
 		var got calls
 		w := batchlog.NewWriter(&got, false)
 		for range 2 {
-			got.texts = nil
+			got.forget()
 			w.Write([]byte("a\n"))
 			time.Sleep(150 * time.Millisecond)
 			w.Write([]byte("b\n"))
