@@ -231,7 +231,7 @@ func TestAbortedUpload(t *testing.T) {
 // Uploads must continue, and the other orphans must be deleted.
 func TestDamagedOrphan(t *testing.T) {
 	t.Parallel()
-	const n, size = 40, 300_000
+	const n, size = 120, 300_000 // so many that most of them are still orphans
 	path := filepath.Join(t.TempDir(), "images.db")
 	s := openStore(t, path, Options{NoSync: true})
 	putMany(t, s, 0, n, size)
@@ -239,11 +239,14 @@ func TestDamagedOrphan(t *testing.T) {
 	var root uint64
 	must(t, s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(layout.OrphansBucket).Cursor()
-		c.First() // some chunks of the first may have been deleted
-		k, _ := c.Next()
-		key := layout.ChunkKey(binary.BigEndian.Uint64(k), 1)
-		root = uint64(tx.Bucket(layout.ChunksBucket).Bucket(key[:]).Root())
-		return nil
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			key := layout.ChunkKey(binary.BigEndian.Uint64(k), 1)
+			if b := tx.Bucket(layout.ChunksBucket).Bucket(key[:]); b != nil { // some chunks of the first may have been deleted
+				root = uint64(b.Root())
+				return nil
+			}
+		}
+		return errors.New("no orphan is left")
 	}))
 	must(t, s.Close())
 	overwrite(t, path, int64(root)*int64(os.Getpagesize()), make([]byte, 32))
