@@ -67,6 +67,7 @@ func TestOpenErrors(t *testing.T) {
 	t.Parallel()
 	server := pgtest.Shared(t)
 	password := url.UserPassword(pgtest.LockedUser, "hunter2")
+	execSQL(t, "drop user if exists locked, poor") // of an earlier run with -count
 	execSQL(t, "create user locked password 'another'")
 	execSQL(t, "create user poor")
 	closed := httptest.NewServer(nil)
