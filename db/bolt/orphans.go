@@ -6,6 +6,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
 )
 
@@ -24,10 +25,20 @@ func (s *Store) unpin(id uint64) {
 	}
 }
 
-// drop deletes a blob of `size` bytes. It deletes only as many chunks as tx.room
-// allows, and nothing of a pinned blob. If some chunks remain, the blob becomes an
-// orphan. drop can also continue to delete an orphan.
+// drop deletes a blob of `size` bytes; see dropNow. If a chunk is so damaged that it cannot
+// be deleted, the blob becomes an orphan, because the image must still be replaced or deleted.
 func (tx *txn) drop(id uint64, size int64) error {
+	err := tx.dropNow(id, size)
+	if errors.Is(err, db.ErrDamaged) {
+		return tx.setOrphan(id, binary.BigEndian.AppendUint64(nil, uint64(size)))
+	}
+	return err
+}
+
+// dropNow deletes only as many chunks as tx.room allows, and nothing of a pinned blob. If
+// some chunks remain, the blob becomes an orphan. dropNow can also continue to delete an
+// orphan. If a chunk cannot be deleted, the error wraps db.ErrDamaged.
+func (tx *txn) dropNow(id uint64, size int64) error {
 	n := tx.mayDelete()
 	if n > 0 && !tx.pins.doom(id) {
 		tx.left = append(tx.left, id)

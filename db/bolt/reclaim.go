@@ -166,7 +166,7 @@ func (s *Store) reclaimOne(tx *txn, id uint64) (err error) {
 			s.log.Error("the bytes of a deleted image stay in the data file, because they are damaged", "blob", id)
 		}
 	}()
-	err = tx.drop(id, orphanSize(tx.Tx, id))
+	err = tx.dropNow(id, orphanSize(tx.Tx, id))
 	done = err == nil
 	return err
 }

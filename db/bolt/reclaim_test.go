@@ -261,3 +261,34 @@ func TestDamagedOrphan(t *testing.T) {
 		}
 	}
 }
+
+// TestReplaceUndeletable replaces and deletes images with a chunk that cannot be deleted. Its
+// bytes stay in the file, but the names must be free.
+func TestReplaceUndeletable(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "images.db")
+	s := openStore(t, path, Options{})
+	var roots []uint64
+	for i, name := range []string{"a.png", "b.png"} {
+		mustPut(t, s, name, content(byte(i), 300_000))
+		key := layout.ChunkKey(recordOf(t, s, name).Blob, 1)
+		must(t, s.view(func(tx *bbolt.Tx) error {
+			roots = append(roots, uint64(tx.Bucket(layout.ChunksBucket).Bucket(key[:]).Root()))
+			return nil
+		}))
+	}
+	must(t, s.Close())
+	for _, root := range roots {
+		overwrite(t, path, int64(root)*int64(os.Getpagesize())+32, []byte("d")) // the key of the chunk, after the headers of the page and of the element
+	}
+	s = openStore(t, path, Options{})
+	mustPutWith(t, s, "a.png", content(7, 1000), db.PutOptions{Conflict: db.Replace})
+	must(t, s.Delete(ctx, "b.png", db.DeleteOptions{}))
+	if got := mustRead(t, s, "a.png"); !bytes.Equal(got, content(7, 1000)) {
+		t.Errorf("got %d other bytes", len(got))
+	}
+	if _, err := s.Stat(ctx, "b.png"); !errors.Is(err, db.ErrNotFound) {
+		t.Errorf("the deleted image: got %v, want ErrNotFound", err)
+	}
+	putMany(t, s, 0, 40, 300_000) // these need pages, so the orphans are tried
+}
