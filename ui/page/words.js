@@ -148,6 +148,7 @@ export const helpTopics = {
   deploy: "HTTPS, reverse proxies, containers, systemd",
   systemd: "the unit files",
   datafile: "backup, check, repair, full disk",
+  database: "several servers on PostgreSQL and S3",
 };
 export const helpOpenAPI = "API description for programs (OpenAPI)";
 export const helpKeys = "Keys";
