@@ -16,8 +16,8 @@
 //
 // The database decides: all servers of a store are equal, and no server knows the others.
 // A transaction takes its locks in this order: names (advisory locks, sorted), rows of
-// images, contents (sorted), slot 0 of the table usage, another slot. If a transaction
-// loses a race, PostgreSQL reports a unique or foreign key violation or a deadlock. Then
+// images, contents (sorted), slot 0 of the table usage, other slots (sorted). If a
+// transaction loses a race, PostgreSQL reports a unique or foreign key violation or a deadlock. Then
 // the transaction runs again.
 //
 // No transaction is open while the store waits for a client. A transaction of a change
@@ -102,10 +102,11 @@ type Store struct {
 	memory  *receive.Memory
 	id      string // of the store; random
 
-	gate     gate
-	sweep    sweeper
-	trigrams atomic.Bool // whether the names have an index of trigrams
-	queries  sync.Map    // text with @ → text with the name of the schema
+	gate      gate
+	sweep     sweeper
+	nearLimit atomic.Bool // whether the last upload found the store near Options.MaxSize; see fits
+	trigrams  atomic.Bool // whether the names have an index of trigrams
+	queries   sync.Map    // text with @ → text with the name of the schema
 
 	ctx  context.Context // ends when the store is closed
 	stop context.CancelFunc

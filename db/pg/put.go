@@ -246,21 +246,6 @@ func (tx *txn) adopt(u *upload, img db.Image, bad string) error {
 	return nil
 }
 
-// fits returns db.ErrFull if the change makes the store larger than Options.MaxSize.
-func (s *Store) fits(tx *txn) error {
-	if s.o.MaxSize == 0 || tx.usage.Stored <= 0 {
-		return nil
-	}
-	u, err := s.readUsage(tx.ctx, tx.conn)
-	if err != nil {
-		return queryError(err)
-	}
-	if u.Stored+u.VariantBytes+tx.usage.Stored > s.o.MaxSize {
-		return &db.LimitError{Limit: s.o.MaxSize}
-	}
-	return nil
-}
-
 // newKey returns the key of a new object. The first characters divide the objects of a
 // bucket evenly.
 func newKey() string {

@@ -34,6 +34,7 @@ type txn struct {
 	before   []statement            // run before those in todo: new contents
 	todo     []statement
 	usage    db.Usage  // what the change adds to the counters, without variants
+	slot     int16     // of the table usage, for these counters
 	due      time.Time // when the first of the changed images expires, or zero
 	ending   bool      // whether the commit was sent
 }
@@ -90,7 +91,7 @@ func (s *Store) changeInside(n needs, do func(tx *txn) error) error {
 	defer cancel()
 	lost := false
 	for i := 1; ; i++ {
-		tx := &txn{s: s}
+		tx := &txn{s: s, slot: anySlot()}
 		err := tx.run(ctx, n, do)
 		switch {
 		case err == nil:
@@ -170,7 +171,7 @@ func (tx *txn) commit() error {
 		u := tx.usage
 		all = append(all, statement{`update @usage set images = images + $2, image_bytes = image_bytes + $3, blobs = blobs + $4, stored = stored + $5,
 			trash = trash + $6, trash_bytes = trash_bytes + $7 where slot = $1`,
-			[]any{int16(1 + rand.IntN(slots)), u.Images, u.Bytes, u.Blobs, u.Stored, u.Trash, u.TrashBytes}})
+			[]any{tx.slot, u.Images, u.Bytes, u.Blobs, u.Stored, u.Trash, u.TrashBytes}})
 	}
 	all = append(all, statement{sql: `commit`})
 	tx.ending = true
@@ -180,19 +181,8 @@ func (tx *txn) commit() error {
 // dropUnused deletes the variants of contents that no image outside the trash has any
 // more, and the contents that no image has any more.
 func (tx *txn) dropUnused() {
-	var digests []db.Digest
-	for d, c := range tx.contents {
-		if c.addLive != 0 || c.addAll != 0 {
-			digests = append(digests, d)
-		}
-	}
-	slices.SortFunc(digests, func(a, b db.Digest) int { return bytes.Compare(a[:], b[:]) })
-	var without []db.Digest
-	for _, d := range digests {
+	for _, d := range tx.changedContents() {
 		c := tx.contents[d]
-		if c.variants && c.live+c.addLive <= 0 {
-			without = append(without, d)
-		}
 		if c.all+c.addAll <= 0 && !c.isNew {
 			tx.usage.Blobs--
 			tx.usage.Stored -= c.size
@@ -200,6 +190,7 @@ func (tx *txn) dropUnused() {
 			tx.discard(c.object)
 		}
 	}
+	without := tx.withoutVariants()
 	if len(without) > 0 {
 		tx.do(`select from @usage where slot = 0 for update`)
 	}
@@ -209,6 +200,28 @@ func (tx *txn) dropUnused() {
 			update @usage set variants = variants - (select count(*) from gone),
 				variant_bytes = variant_bytes - (select coalesce(sum(size), 0) from gone)::bigint where slot = 0`, d[:])
 	}
+}
+
+// withoutVariants returns the contents that have variants, and that no image outside the
+// trash has any more after the change.
+func (tx *txn) withoutVariants() (digests []db.Digest) {
+	for _, d := range tx.changedContents() {
+		if c := tx.contents[d]; c.variants && c.live+c.addLive <= 0 {
+			digests = append(digests, d)
+		}
+	}
+	return digests
+}
+
+// changedContents returns the contents that get or lose images, in order.
+func (tx *txn) changedContents() (digests []db.Digest) {
+	for d, c := range tx.contents {
+		if c.addLive != 0 || c.addAll != 0 {
+			digests = append(digests, d)
+		}
+	}
+	slices.SortFunc(digests, func(a, b db.Digest) int { return bytes.Compare(a[:], b[:]) })
+	return digests
 }
 
 // discard adds an object to the garbage.

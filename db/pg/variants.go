@@ -67,14 +67,8 @@ func (s *Store) publishVariant(u *upload, source db.Digest, key string, img db.I
 		if err := tx.evict(room); err != nil {
 			return err
 		}
-		if s.o.MaxSize > 0 {
-			usage, err := s.readUsage(tx.ctx, tx.conn)
-			if err != nil {
-				return queryError(err)
-			}
-			if usage.Stored+usage.VariantBytes+v.addBytes+img.Size > s.o.MaxSize {
-				return &db.LimitError{Limit: s.o.MaxSize}
-			}
+		if err := s.variantFits(tx, v.addBytes+img.Size); err != nil {
+			return err
 		}
 		tx.do(`delete from @garbage where object = $1`, u.key)
 		tx.do(`insert into @variants (source, key, sha256, size, type, width, height, uploaded, object, sums) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
