@@ -153,8 +153,10 @@ func (t *terminal) fatal(path string) func(error) {
 
 // open opens a store for a command that is not the server.
 func (t *terminal) open(ctx context.Context, name string) (open.Copyable, error) {
-	return open.Store(ctx, name, open.Options{Fatal: t.fatal(name), Log: slog.New(slog.NewTextHandler(t.stderr, nil))})
+	return open.Store(ctx, name, open.Options{Fatal: t.fatal(name), Log: t.log()})
 }
+
+func (t *terminal) log() *slog.Logger { return slog.New(slog.NewTextHandler(t.stderr, nil)) }
 
 // watch shows the progress of work on the data file, and the problems that are found.
 func (t *terminal) watch() offline.Watch {
@@ -581,7 +583,7 @@ func (cmd *migrate) Run(ctx context.Context, t *terminal) error {
 	if err := existing(cmd.From); err != nil {
 		return err
 	}
-	from, err := t.open(ctx, cmd.From)
+	from, err := open.Store(ctx, cmd.From, open.Options{ReadOnly: true, Fatal: t.fatal(cmd.From), Log: t.log()})
 	if err != nil {
 		return err
 	}

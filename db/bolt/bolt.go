@@ -77,6 +77,10 @@ type Options struct {
 	// The acknowledged images are as safe as after a crash. nil means to panic.
 	Fatal func(err error)
 
+	// ReadOnly opens an existing file without changing a byte of it: nothing is upgraded or
+	// swept, and all changes return db.ErrReadOnly. A list by size needs the newest format.
+	ReadOnly bool
+
 	Now func() time.Time // the clock; nil means time.Now
 	Log *slog.Logger     // for events that no caller gets as an error; nil means slog.Default
 
@@ -103,6 +107,7 @@ type Store struct {
 	now func() time.Time
 	log *slog.Logger
 
+	readOnly bool // see Options.ReadOnly
 	committer
 	lastBlob atomic.Uint64 // the highest id that a blob has had
 	pins     pins
@@ -144,7 +149,7 @@ func Open(path string, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	bdb, file, err := datafile.OpenOrCreate(path, o.NoSync, layout.Upgrade)
+	bdb, file, err := openFile(path, o)
 	if err != nil {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
@@ -157,6 +162,7 @@ func Open(path string, o Options) (*Store, error) {
 		fatal:     o.Fatal,
 		now:       o.Now,
 		log:       o.Log,
+		readOnly:  o.ReadOnly,
 	}
 	s.limitSize(o.MaxSize)
 	if err := s.prepare(); err != nil {
@@ -165,7 +171,9 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("data file %s: %w", path, err)
 	}
 	s.head = datafile.MapHead(file.File, 2*bdb.Info().PageSize)
-	removeSpooled(path)
+	if !o.ReadOnly {
+		removeSpooled(path)
+	}
 	s.memory = receive.NewMemory(o.UploadMemory, o.UploadWait, layout.ChunkSize)
 	s.pins.init()
 	s.mapped.size = file.MapSize
@@ -174,7 +182,14 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// prepare upgrades the file to the newest format. It also reads the last ids of blobs
+func openFile(path string, o Options) (*bbolt.DB, *datafile.File, error) {
+	if o.ReadOnly {
+		return datafile.OpenToRead(path)
+	}
+	return datafile.OpenOrCreate(path, o.NoSync, layout.Upgrade)
+}
+
+// prepare upgrades the file to the newest format, unless it is only read. It also reads the last ids of blobs
 // and transactions from the file, and begins to inspect the file.
 func (s *Store) prepare() (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -184,7 +199,12 @@ func (s *Store) prepare() (err error) {
 		}
 	}()
 	before := s.txID()
-	if err := layout.Upgrade(s.db); err != nil {
+	if s.readOnly {
+		err = s.db.View(layout.CheckReadable)
+	} else {
+		err = layout.Upgrade(s.db)
+	}
+	if err != nil {
 		return err
 	}
 	s.space.unlisted = s.txID() != before // the upgrade must succeed on a full disk

@@ -118,6 +118,9 @@ func (s *Store) stopCommitter() {
 // submit waits until c is committed or refused. The wait cannot be cancelled, because
 // the committer uses variables of the caller.
 func (s *Store) submit(c *change) error {
+	if s.readOnly {
+		return fmt.Errorf("%w: it was opened only to be read", db.ErrReadOnly)
+	}
 	if err := s.failure(); err != nil {
 		return err
 	}

@@ -78,6 +78,9 @@ func (w *sweeper) sleep(d time.Duration) bool {
 func (s *Store) startSweeper() {
 	s.sweep.bell = make(chan struct{}, 1)
 	s.sweep.quit = make(chan struct{})
+	if s.readOnly {
+		return
+	}
 	s.sweep.wake()
 	s.sweep.done.Go(func() {
 		for d := time.Duration(0); s.sweep.sleep(d); {

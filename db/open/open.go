@@ -24,6 +24,7 @@ type Options struct {
 	Committed    func(took time.Duration, changes int)
 	Fatal        func(err error)   // only for a data file
 	Settings     map[string]string // only for a database
+	ReadOnly     bool              // open an existing store, and change nothing in it
 	Log          *slog.Logger
 }
 
@@ -36,17 +37,18 @@ type Copyable interface {
 // ErrInUse means that another process has the data file open.
 var ErrInUse = bolt.ErrInUse
 
-// Store opens the store with this name. If it does not exist, Store creates it. An error
+// Store opens the store with this name. If it does not exist, Store creates it, except
+// with Options.ReadOnly. An error
 // is one line of text without a password.
 func Store(ctx context.Context, name string, o Options) (Copyable, error) {
 	if IsURL(name) {
-		s, err := pg.Open(ctx, name, pg.Options{UploadMemory: o.UploadMemory, MaxSize: o.MaxSize, Committed: o.Committed, Settings: o.Settings, Log: o.Log})
+		s, err := pg.Open(ctx, name, pg.Options{UploadMemory: o.UploadMemory, MaxSize: o.MaxSize, Committed: o.Committed, Settings: o.Settings, ReadOnly: o.ReadOnly, Log: o.Log})
 		if err != nil {
 			return nil, err // not s: a nil *pg.Store in an interface is not nil
 		}
 		return s, nil
 	}
-	s, err := bolt.Open(name, bolt.Options{UploadMemory: o.UploadMemory, MaxSize: o.MaxSize, Committed: o.Committed, Fatal: o.Fatal, Log: o.Log})
+	s, err := bolt.Open(name, bolt.Options{UploadMemory: o.UploadMemory, MaxSize: o.MaxSize, Committed: o.Committed, Fatal: o.Fatal, ReadOnly: o.ReadOnly, Log: o.Log})
 	if err != nil {
 		return nil, err
 	}

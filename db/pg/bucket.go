@@ -37,7 +37,7 @@ type bucket struct {
 
 // openBucket finds the S3 server in the standard variables of AWS, and checks that the
 // bucket can be used. `id` is the random id of the store.
-func openBucket(ctx context.Context, endpoint, name, prefix, id string, times times) (*bucket, error) {
+func openBucket(ctx context.Context, endpoint, name, prefix, id string, readOnly bool, times times) (*bucket, error) {
 	endpoint = cmp.Or(endpoint, os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
 	region := cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))
 	if endpoint == "" {
@@ -63,7 +63,11 @@ func openBucket(ctx context.Context, endpoint, name, prefix, id string, times ti
 		return nil, fmt.Errorf("bucket %s: %s", name, oneLine(err))
 	}
 	b.client.Client = client
-	if err := b.check(ctx, id); err != nil {
+	check := b.check
+	if readOnly {
+		check = b.checkMarker
+	}
+	if err := check(ctx, id); err != nil {
 		return nil, fmt.Errorf("%s: %s", b, oneLine(err))
 	}
 	return b, nil
@@ -96,14 +100,31 @@ func (b *bucket) check(ctx context.Context, id string) error {
 		found = []byte(id)
 		err = b.put(ctx, object{key: marker, kind: "text/plain", size: int64(len(id)), bytes: bytes.NewReader(found)})
 	}
-	switch {
-	case err != nil:
-		return bare(err)
-	case string(found) != id:
-		return fmt.Errorf("another store has its bytes there; give each store its own bucket or prefix, such as bucket=%s/second", b.name)
+	if err := b.ownedBy(id, string(found), err); err != nil {
+		return err
 	}
 	// Deleting an object that does not exist needs the same right as deleting an image.
 	return bare(b.remove(ctx, newKey()))
+}
+
+// checkMarker is check for a store that is only read.
+func (b *bucket) checkMarker(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*b.times.short)
+	defer cancel()
+	found, err := b.read(ctx, marker)
+	return b.ownedBy(id, string(found), err)
+}
+
+// ownedBy returns an error unless the marker, which was read with the result `err`, has
+// the id of the store.
+func (b *bucket) ownedBy(id, found string, err error) error {
+	switch {
+	case err != nil:
+		return bare(err)
+	case found != id:
+		return fmt.Errorf("another store has its bytes there; give each store its own bucket or prefix, such as bucket=%s/second", b.name)
+	}
+	return nil
 }
 
 // bare returns the cause of an error of this bucket, without the name of the bucket.

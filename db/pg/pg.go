@@ -17,8 +17,8 @@
 // The database decides: all servers of a store are equal, and no server knows the others.
 // A transaction takes its locks in this order: names (advisory locks, sorted), rows of
 // images, contents (sorted), slot 0 of the table usage, other slots (sorted). If a
-// transaction loses a race, PostgreSQL reports a unique or foreign key violation or a deadlock. Then
-// the transaction runs again.
+// transaction loses a race, PostgreSQL reports a unique or foreign key violation or a
+// deadlock. Then the transaction runs again.
 //
 // No transaction is open while the store waits for a client. A transaction of a change
 // needs two round trips: the first takes the locks and reads, the second writes and
@@ -67,6 +67,11 @@ type Options struct {
 	// MaxSize is how many bytes all contents and variants may have together; 0 means
 	// that there is no limit. All servers of a store should have the same limit.
 	MaxSize int64
+
+	// ReadOnly opens an existing store only to read it: Open creates no tables, and this
+	// process sweeps nothing. The servers of the store go on with that. All changes
+	// return db.ErrReadOnly.
+	ReadOnly bool
 
 	// Grace is how long an object without an owner is kept; 0 means 6 hours. A body
 	// that is read for a longer time may end with an error.
@@ -138,7 +143,9 @@ func Open(ctx context.Context, target string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s.memory = receive.NewMemory(s.o.UploadMemory, s.o.UploadWait, chunkSize)
-	s.startSweeper()
+	if s.sweep.init(); !o.ReadOnly {
+		s.startSweeper()
+	}
 	return s, nil
 }
 
@@ -183,13 +190,15 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.id, err = s.migrate(ctx); err != nil {
 		return fmt.Errorf("%s: %s", s.database(), oneLine(s.advice(err)))
 	}
-	if err := s.compareSettings(ctx, s.o.Settings); err != nil {
-		return fmt.Errorf("%s: %s", s.database(), oneLine(s.advice(err)))
+	if !s.o.ReadOnly {
+		if err := s.compareSettings(ctx, s.o.Settings); err != nil {
+			return fmt.Errorf("%s: %s", s.database(), oneLine(s.advice(err)))
+		}
+		s.indexNames(ctx)
 	}
-	s.indexNames(ctx)
 	s.objects = &tableObjects{s}
 	if s.place.bucket != "" {
-		s.objects, err = openBucket(ctx, s.o.Endpoint, s.place.bucket, s.place.prefix, s.id, s.o.times)
+		s.objects, err = openBucket(ctx, s.o.Endpoint, s.place.bucket, s.place.prefix, s.id, s.o.ReadOnly, s.o.times)
 	}
 	return err
 }

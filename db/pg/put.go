@@ -53,6 +53,9 @@ var errNotStored = errors.New("the bytes are not stored any more")
 // store makes the bytes an object unless they are stored already, and calls `publish`.
 // `bad` is what ensureStored returns.
 func (s *Store) store(ctx context.Context, u *upload, img db.Image, publish func(bad string) error) error {
+	if s.o.ReadOnly {
+		return errOnlyRead // before any object is written
+	}
 	for {
 		bad, err := s.ensureStored(ctx, u, img)
 		if err != nil {
@@ -256,6 +259,9 @@ func newKey() string {
 // markDamaged notes that the bytes of a content are damaged, so that the next upload of
 // these bytes replaces them.
 func (s *Store) markDamaged(object string) {
+	if s.o.ReadOnly {
+		return
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, s.o.times.query)
 	defer cancel()
 	err := s.read(ctx, func(ctx context.Context, c *pgxpool.Conn) error {

@@ -144,12 +144,16 @@ var ErrNewer = errors.New("a newer version of this program uses this store; upda
 func (s *Store) migrate(ctx context.Context) (id string, err error) {
 	id, version, err := s.readVersion(ctx, s.pool)
 	switch {
+	case err != nil && s.o.ReadOnly && (codeOf(err) == codeNoTable || codeOf(err) == codeNoSchema):
+		return "", fmt.Errorf("there is no store in the schema %s", s.place.schema)
 	case err != nil && codeOf(err) != codeNoTable && codeOf(err) != codeNoSchema:
 		return "", err
 	case err == nil && version == len(migrations):
 		return id, nil
 	case err == nil && version > len(migrations):
 		return "", ErrNewer
+	case s.o.ReadOnly: // an older version: a migration only adds, so the tables can be read
+		return id, nil
 	}
 	tx, err := s.pool.Begin(ctx)
 	if err != nil {

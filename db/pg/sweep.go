@@ -72,9 +72,12 @@ func (w *sweeper) sleep(d time.Duration) bool {
 	return true
 }
 
+func (w *sweeper) init() {
+	w.bell = make(chan struct{}, 1)
+	w.quit = make(chan struct{})
+}
+
 func (s *Store) startSweeper() {
-	s.sweep.bell = make(chan struct{}, 1)
-	s.sweep.quit = make(chan struct{})
 	ctx, cancel := context.WithCancel(s.ctx)
 	s.sweep.done.Go(func() {
 		<-s.sweep.quit

@@ -84,8 +84,13 @@ func (s *Store) change(ctx context.Context, n needs, do func(tx *txn) error) err
 	return s.changeInside(n, do)
 }
 
+var errOnlyRead = fmt.Errorf("%w: it was opened only to be read", db.ErrReadOnly)
+
 // changeInside is change for a caller that is inside the gate.
 func (s *Store) changeInside(n needs, do func(tx *txn) error) error {
+	if s.o.ReadOnly {
+		return errOnlyRead
+	}
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(s.ctx, s.o.times.change)
 	defer cancel()

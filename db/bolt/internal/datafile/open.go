@@ -37,6 +37,14 @@ func OpenOrCreate(path string, noSync bool, init func(*bbolt.DB) error) (*bbolt.
 	return OpenExisting(path, noSync)
 }
 
+// OpenToRead opens an existing bbolt file for reading. It does not change the file.
+func OpenToRead(path string) (*bbolt.DB, *File, error) {
+	if err := look(path); err != nil {
+		return nil, nil, err
+	}
+	return openExisting(path, bbolt.Options{ReadOnly: true})
+}
+
 // File is the file that a bbolt.DB has open.
 type File struct {
 	*os.File
@@ -125,8 +133,12 @@ func create(path string, init func(*bbolt.DB) error) error {
 // allows. If a file becomes larger than its memory map, bbolt must map the file again.
 // For that, it waits for all readers and blocks new readers.
 func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *File, err error) {
+	return openExisting(path, bbolt.Options{NoSync: noSync})
+}
+
+func openExisting(path string, o bbolt.Options) (bdb *bbolt.DB, file *File, err error) {
 	for _, size := range mapSizes() {
-		bdb, file, err = openBolt(path, size, noSync)
+		bdb, file, err = openBolt(path, size, o)
 		if err == nil || !errors.Is(err, errMap) {
 			break
 		}
@@ -135,7 +147,7 @@ func OpenExisting(path string, noSync bool) (bdb *bbolt.DB, file *File, err erro
 		// Compact replaced the file while this call waited for the lock.
 		err = bdb.Close()
 		if err == nil {
-			return OpenExisting(path, noSync)
+			return openExisting(path, o)
 		}
 	}
 	return bdb, file, explain(err)
@@ -188,7 +200,7 @@ func mapSizes() []int {
 
 var errMap = errors.New("cannot be mapped into memory")
 
-func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *File, err error) {
+func openBolt(path string, mapSize int, o bbolt.Options) (bdb *bbolt.DB, _ *File, err error) {
 	var file *os.File // the file that bbolt opened
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -201,30 +213,28 @@ func openBolt(path string, mapSize int, noSync bool) (bdb *bbolt.DB, _ *File, er
 			bdb, err = nil, fmt.Errorf("%w (%v)", ErrDamaged, r)
 		}
 	}()
-	bdb, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         LockTimeout,
-		NoSync:          noSync,
-		InitialMmapSize: mapSize,
-		FreelistType:    bbolt.FreelistArrayType, // it uses the first free pages that fit; the map uses any
-		NoFreelistSync:  true,                    // opening must succeed on a full disk
-		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			if file != nil { // bbolt opens the file a second time, for a backup
-				return os.OpenFile(name, flag, mode)
-			}
-			// Without O_CREATE: if the file was deleted meanwhile, bbolt must not
-			// create an empty store at this path.
-			f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
-			if err != nil {
-				return nil, err
-			}
-			if err := inspectLocked(f); err != nil {
-				f.Close()
-				return nil, err
-			}
-			file = f
-			return f, nil
-		},
-	})
+	o.Timeout = LockTimeout
+	o.InitialMmapSize = mapSize
+	o.FreelistType = bbolt.FreelistArrayType // it uses the first free pages that fit; the map uses any
+	o.NoFreelistSync = true                  // opening must succeed on a full disk
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		if file != nil { // bbolt opens the file a second time, for a backup
+			return os.OpenFile(name, flag, mode)
+		}
+		// Without O_CREATE: if the file was deleted meanwhile, bbolt must not
+		// create an empty store at this path.
+		f, err := os.OpenFile(name, flag&^os.O_CREATE, mode)
+		if err != nil {
+			return nil, err
+		}
+		if err := inspectLocked(f); err != nil {
+			f.Close()
+			return nil, err
+		}
+		file = f
+		return f, nil
+	}
+	bdb, err = bbolt.Open(path, 0o600, &o)
 	if err != nil {
 		if mapSize > 0 && isMapError(err) {
 			err = fmt.Errorf("%w: %w", errMap, err)

@@ -166,6 +166,23 @@ func run(tx *bbolt.Tx, steps []func(*bbolt.Tx) error, have int) error {
 // Upgrade converts the file to the newest format; see upgrade.
 func Upgrade(bdb *bbolt.DB) error { return upgrade(bdb, upgrades) }
 
+// oldestRead is the oldest format that can be read without an upgrade. A later format
+// added only the index of sizes, so a list by size needs an upgrade.
+const oldestRead = OldestChecked
+
+// CheckReadable returns an error if the file cannot be read without an upgrade.
+func CheckReadable(tx *bbolt.Tx) error {
+	meta := tx.Bucket(MetaBucket)
+	if meta == nil {
+		return errors.New("is not a data file of this program; choose another path")
+	}
+	have, err := ParseFormat(meta.Get(FormatKey))
+	if err == nil && have < oldestRead {
+		err = fmt.Errorf("has the format %d, which this version must upgrade first; make a copy of the file, start and stop a server with the copy, and use the copy", have)
+	}
+	return err
+}
+
 // upgrade converts the file to the newest format that `steps` lead to. If the file has
 // a newer format or belongs to another program, it returns an error. On a full disk it
 // returns an error that wraps db.ErrFull.
