@@ -15,6 +15,7 @@ import (
 
 	"imageserver/api"
 	"imageserver/db/bolt"
+	"imageserver/db/pg/pgtest"
 )
 
 // Environment variables that make the test binary a server; see serveChild.
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	os.RemoveAll(built.dir)
+	pgtest.End()
 	os.Exit(code)
 }
 

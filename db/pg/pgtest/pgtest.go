@@ -45,12 +45,18 @@ var shared struct {
 // TestMain.
 func Main(m *testing.M) {
 	code := m.Run()
+	End()
+	os.Exit(code)
+}
+
+// End ends the server that Shared has started, for a TestMain that does more than Main.
+func End() {
 	shared.Lock()
+	defer shared.Unlock()
 	if shared.server != nil {
 		shared.server.Stop()
 		os.RemoveAll(shared.server.Dir)
 	}
-	os.Exit(code)
 }
 
 // Shared returns the server that all tests of a process use. Without PostgreSQL it skips
