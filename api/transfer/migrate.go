@@ -57,7 +57,7 @@ func differ(n int) error {
 	if n == 0 {
 		return nil
 	}
-	return fmt.Errorf("the stores differ in %s; run the command again to copy what has changed meanwhile", progress.Count(int64(n), "image", "images"))
+	return fmt.Errorf("the stores differ in %s; run the command again to copy what is missing, and delete what is only in the second store if it was deleted in the first", progress.Count(int64(n), "image", "images"))
 }
 
 // migration is one run of Migrate.
