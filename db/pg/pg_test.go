@@ -107,3 +107,12 @@ func TestReopen(t *testing.T) {
 		return func() db.Store { return openStore(t, url) }
 	})
 }
+
+func TestSharedInDatabase(t *testing.T) {
+	t.Parallel()
+	pgtest.Shared(t)
+	dbtest.RunShared(t, func(t *testing.T) func() db.Store {
+		url := pgtest.URL(t, "pool_max_conns=8")
+		return func() db.Store { return openStore(t, url) }
+	})
+}

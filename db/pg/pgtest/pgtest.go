@@ -192,6 +192,14 @@ func (s *Server) Start() error {
 	}
 }
 
+// Tool makes a run of a program of PostgreSQL, such as pg_dump, on the database.
+func (s *Server) Tool(name string, args ...string) *exec.Cmd {
+	host, port, _ := net.SplitHostPort(s.Addr)
+	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	cmd.Env = append(os.Environ(), "PGHOST="+host, "PGPORT="+port, "PGUSER="+User, "PGDATABASE=postgres")
+	return cmd
+}
+
 // Stop ends the server. It ends all connections.
 func (s *Server) Stop() {
 	s.cmd.Process.Signal(os.Interrupt) // PostgreSQL's fast shutdown
