@@ -20,7 +20,7 @@
 //  3. Add a line to TestTypes, a fuzz target, a row to endless in hostile_test.go,
 //     and a folder of the corpus to corpus_test.go.
 //  4. If there is a decoder in Go, add it to the decoders of package resize and its
-//     memory to Cost; otherwise add the type to the types that package's test
+//     memory to Cost. If there is one in WebAssembly, add it to package codec. Otherwise add the type to the types that package's test
 //     expects to be refused.
 //  5. If its metadata can be removed, add it to strip.Reader; otherwise add it to
 //     the test of package strip in the same way.

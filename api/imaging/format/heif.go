@@ -2,6 +2,7 @@ package format
 
 import (
 	"errors"
+	"image"
 	"slices"
 )
 
@@ -35,9 +36,19 @@ func heifType(head []byte) Type {
 // is that of a sequence. If the file has only the other of the two, it returns the
 // size of that.
 func measureHEIF(file section) (extent, error) {
-	major, err := file.bytes(8, 4)
+	pic, err := readHEIF(file)
 	if err != nil {
 		return extent{}, err
+	}
+	return pic.shown(), nil
+}
+
+// readHEIF returns the properties of the picture whose size measureHEIF returns.
+func readHEIF(file section) (heifPicture, error) {
+	var none heifPicture
+	major, err := file.bytes(8, 4)
+	if err != nil {
+		return none, err
 	}
 	wanted, spare := "meta", "moov"
 	if isSequence(major) {
@@ -47,14 +58,14 @@ func measureHEIF(file section) (extent, error) {
 	for p, err := range file.parts(0, box) {
 		switch {
 		case err != nil:
-			return extent{}, err
+			return none, err
 		case p.kind == wanted:
-			return measureBox(p)
+			return readBox(p)
 		case p.kind == spare:
 			other = p
 		}
 	}
-	return measureBox(other)
+	return readBox(other)
 }
 
 // isSequence reports whether the brand is that of a sequence (AVIF specification, 6;
@@ -64,66 +75,68 @@ func isSequence(brand []byte) bool {
 }
 
 // animatedHEIF uses the major brand, like measureHEIF. It does not count the pictures,
-// because these types are not resized.
+// because browsers play such a file even if it has one.
 func animatedHEIF(file section) bool {
 	major, err := file.bytes(8, 4)
 	return err == nil && isSequence(major)
 }
 
-// measureBox returns the size of the picture that a meta or moov box describes.
-func measureBox(p part) (extent, error) {
+// readBox returns the properties of the picture that a meta or moov box describes.
+func readBox(p part) (heifPicture, error) {
 	switch p.kind {
 	case "meta":
-		return measureItem(p.section)
+		return readItem(p.section)
 	case "moov":
-		return measureTrack(p.section)
+		return readTrack(p.section)
 	}
-	return extent{}, errors.New("has no picture in it")
+	return heifPicture{}, errors.New("has no picture in it")
 }
 
-// measureItem reads all properties in the file (14496-12, 8.11.14) and applies those of
+// readItem reads all properties in the file (14496-12, 8.11.14) and applies those of
 // the primary item.
-func measureItem(meta section) (extent, error) {
-	meta, err := meta.from(fullBox)
-	if err != nil {
-		return extent{}, err
+func readItem(meta section) (pic heifPicture, err error) {
+	if meta, err = meta.from(fullBox); err != nil {
+		return pic, err
 	}
 	own, err := primaryProperties(meta)
 	if err != nil {
-		return extent{}, err
+		return pic, err
 	}
 	ipco, err := find(meta, "iprp", "ipco")
 	if err != nil {
-		return extent{}, err
+		return pic, err
 	}
-	var pic heifPicture
 	var index int64
 	for p, err := range ipco.parts(0, box) {
 		if index++; err == nil && own[index] {
 			err = pic.apply(p)
 		}
+		if err == nil {
+			err = pic.applyCodec(p)
+		}
 		if err != nil {
-			return extent{}, err
+			return pic, err
 		}
 	}
-	return pic.shown(), nil
+	return pic, nil
 }
 
 // primaryProperties returns the indexes of the properties of the primary item
 // (14496-12, 8.11.4). The first property has the index 1.
 func primaryProperties(meta section) (map[int64]bool, error) {
-	pitm, err := find(meta, "pitm")
+	pitm, err := primaryItem(meta)
 	if err != nil {
 		return nil, err
 	}
-	b, err := pitm.bytes(0, fullBox+2)
-	if err == nil && b[0] > 0 { // the version
-		b, err = pitm.bytes(0, fullBox+4)
-	}
+	b, err := pitm.bytes(0, int(pitm.size))
 	if err != nil {
 		return nil, err
 	}
-	id := be(b[fullBox:])
+	return itemProperties(meta, be(b))
+}
+
+// itemProperties returns the indexes of the properties of an item.
+func itemProperties(meta section, id int64) (map[int64]bool, error) {
 	iprp, err := find(meta, "iprp")
 	if err != nil {
 		return nil, err
@@ -138,6 +151,22 @@ func primaryProperties(meta section) (map[int64]bool, error) {
 		}
 	}
 	return own, nil
+}
+
+// primaryItem returns the number in the pitm box: 2 bytes, or 4 in a later version.
+func primaryItem(meta section) (section, error) {
+	pitm, err := find(meta, "pitm")
+	if err != nil {
+		return section{}, err
+	}
+	b, err := pitm.bytes(0, fullBox)
+	if err == nil && b[0] > 0 { // the version
+		return pitm.sub(fullBox, 4)
+	}
+	if err != nil {
+		return section{}, err
+	}
+	return pitm.sub(fullBox, 2)
 }
 
 // addAssociated adds to own the properties of an item in an ipma box.
@@ -182,26 +211,25 @@ func addAssociated(own map[int64]bool, ipma section, item int64) error {
 	return nil
 }
 
-// measureTrack returns the size of the first track that has a size: a sound track has
-// none. It reads the track header (14496-12, 8.3.2) and applies the properties in the
-// sample entry.
-func measureTrack(moov section) (extent, error) {
+// readTrack returns the properties of the first track that has a size: a sound track
+// has none. It reads the track header (14496-12, 8.3.2) and applies the properties in
+// the sample entry.
+func readTrack(moov section) (pic heifPicture, err error) {
 	for p, err := range moov.parts(0, box) {
 		if err != nil {
-			return extent{}, err
+			return pic, err
 		}
 		if p.kind != "trak" {
 			continue
 		}
-		size, err := trackSize(p.section)
-		if err != nil {
-			return extent{}, err
+		if pic.size, err = trackSize(p.section); err != nil {
+			return pic, err
 		}
-		if size != (extent{}) {
-			return measureSample(p.section, size)
+		if pic.size != (extent{}) {
+			return pic, pic.applySample(p.section)
 		}
 	}
-	return extent{}, errors.New("has no picture in it")
+	return pic, errors.New("has no picture in it")
 }
 
 // trackSize reads the last two fields of a track header. They are fixed-point numbers
@@ -222,35 +250,44 @@ func trackSize(trak section) (extent, error) {
 // picture (14496-12, 8.5.2 and 12.1.3).
 const visualSampleEntry = 78
 
-// measureSample applies the properties in the sample entry of a track to its size.
-func measureSample(trak section, size extent) (extent, error) {
+// applySample applies the properties in the sample entry of a track.
+func (p *heifPicture) applySample(trak section) error {
 	stsd, err := find(trak, "mdia", "minf", "stbl", "stsd")
 	if err != nil {
-		return extent{}, err
+		return err
 	}
 	entry, _, err := box(stsd, fullBox+4) // after the number of entries
 	if err != nil {
-		return extent{}, err
+		return err
 	}
-	pic := heifPicture{size: size}
-	for p, err := range entry.parts(visualSampleEntry, box) {
+	for property, err := range entry.parts(visualSampleEntry, box) {
 		if err == nil {
-			err = pic.apply(p)
+			err = p.apply(property)
 		}
 		if err != nil {
-			return extent{}, err
+			return err
 		}
 	}
-	return pic.shown(), nil
+	return nil
 }
 
-// heifPicture collects the properties of a picture that change its size.
+// heifPicture collects the properties of a picture.
 type heifPicture struct {
-	size, crop extent
-	turned     bool
+	size     extent
+	clap     []byte // the content of the box, or nil
+	turns    int    // of 90°, anticlockwise
+	mirrored byte   // 'v' if top and bottom are swapped, 'h' if left and right are, or 0
+	colour   heifColour
+	codec    heifCodec
 }
 
-// apply adds a property (23008-12, 6.5.3, 6.5.9 and 6.5.10).
+// heifColour is the content of the colr boxes (14496-12, 12.1.5).
+type heifColour struct {
+	nclx    []byte // the numbers of H.273 and the range, or nil
+	profile part   // the ICC profile
+}
+
+// apply adds a property (23008-12, 6.5.3, 6.5.5, 6.5.9, 6.5.10 and 6.5.12).
 func (p *heifPicture) apply(property part) error {
 	switch property.kind {
 	case "ispe":
@@ -260,31 +297,82 @@ func (p *heifPicture) apply(property part) error {
 		}
 		p.size = extent{be32(b), be32(b[4:])}
 	case "clap":
-		b, err := property.bytes(0, 16)
+		b, err := property.bytes(0, int(max(16, min(property.size, clapSize)))) // the offsets may be cut off
 		if err != nil {
 			return err
 		}
-		if w, h := be32(b[4:]), be32(b[12:]); w > 0 && h > 0 {
-			p.crop = extent{be32(b) / w, be32(b[8:]) / h}
-		}
+		p.clap = make([]byte, clapSize)
+		copy(p.clap, b)
 	case "irot":
 		b, err := property.bytes(0, 1)
 		if err != nil {
 			return err
 		}
-		p.turned = b[0]&1 == 1 // the number counts turns of 90°
+		p.turns = int(b[0] & 3)
+	case "imir":
+		if b, err := property.bytes(0, 1); err == nil {
+			p.mirrored = "vh"[b[0]&1]
+		}
+	case "colr":
+		p.colour.apply(property)
 	}
 	return nil
 }
 
-// shown returns the size after the crop and then the turn. The order of the properties
-// in the file has no meaning (MIAF, ISO/IEC 23000-22, 7.3.6.7). A crop that is larger
-// than the picture is ignored. If a crop removes the upper left corner, Chromium 156
-// ignores it, but libheif crops.
-func (p heifPicture) shown() extent {
-	e := p.size
-	if c := p.crop; 0 < c.w && c.w <= e.w && 0 < c.h && c.h <= e.h {
-		e = c
+// apply adds a colr box. A broken one is ignored.
+func (c *heifColour) apply(property part) {
+	b, err := property.bytes(0, 4)
+	if err != nil {
+		return
 	}
-	return e.turn(p.turned)
+	switch kind := string(b); kind {
+	case "nclx":
+		if b, err := property.bytes(4, 7); err == nil && c.nclx == nil {
+			c.nclx = slices.Clone(b)
+		}
+	case "prof", "rICC":
+		if s, err := property.from(4); err == nil {
+			c.profile = part{kind, s}
+		}
+	}
 }
+
+// shown returns the size after the crop and then the turn. The order of the properties
+// in the file has no meaning (MIAF, ISO/IEC 23000-22, 7.3.6.7).
+func (p heifPicture) shown() extent {
+	c := p.crop()
+	return extent{int64(c.Dx()), int64(c.Dy())}.turn(p.turns&1 == 1)
+}
+
+// crop returns the part of the stored pixels that is shown (14496-12, 12.1.4). A crop
+// that is larger than the picture is ignored. If a crop removes the upper left corner,
+// Chromium 156 ignores it, but libheif crops.
+func (p heifPicture) crop() image.Rectangle {
+	all := image.Rect(0, 0, int(p.size.w), int(p.size.h))
+	if p.clap == nil {
+		return all
+	}
+	w, h := p.clapNumber(0), p.clapNumber(8)
+	if w <= 0 || w > p.size.w || h <= 0 || h > p.size.h {
+		return all
+	}
+	x, y := offset(p.size.w-w, p.clapNumber(16)), offset(p.size.h-h, p.clapNumber(24))
+	return image.Rect(int(x), int(y), int(x+w), int(y+h))
+}
+
+// clapSize is the size of a clap box: the numerators and denominators of the width and the
+// height, and of the distance between the centres of the picture and the crop.
+const clapSize = 32
+
+// clapNumber returns a fraction of a clap box, rounded to 0. It returns 0 for a division by 0.
+func (p heifPicture) clapNumber(off int) int64 {
+	n, d := int64(int32(be32(p.clap[off:]))), be32(p.clap[off+4:])
+	if d == 0 {
+		return 0
+	}
+	return n / d
+}
+
+// offset returns where a crop begins. rest is the difference of the sizes, and centre the
+// distance of the centres.
+func offset(rest, centre int64) int64 { return max(0, min(rest/2+centre, rest)) }

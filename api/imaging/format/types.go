@@ -112,12 +112,12 @@ var formats = [...]format{
 	{
 		Type: AVIF, mime: "image/avif", exts: []string{"avif"},
 		begins: beginsAVIF, measure: noExif(measureHEIF),
-		animated: animatedHEIF,
+		animated: animatedHEIF, profile: heifProfile,
 	},
 	{
 		Type: HEIC, mime: "image/heic", exts: []string{"heic", "heif", "hif"},
 		begins: beginsHEIC, measure: noExif(measureHEIF),
-		animated: animatedHEIF,
+		animated: animatedHEIF, profile: heifProfile,
 	},
 	{
 		Type: JXL, mime: "image/jxl", exts: []string{"jxl"},
