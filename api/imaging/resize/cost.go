@@ -18,13 +18,18 @@ func Cost(s Source, p Plan) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return int64(min(decoded+float64(DrawCost(s, p)), 1<<62)), nil
+}
+
+// DrawCost is Cost without the memory of the decoder: the memory that Draw needs.
+func DrawCost(s Source, p Plan) int64 {
 	const (
 		variant = 20      // bytes for each pixel of the variant: scaled, turned, and encoded in a buffer that doubles its size when it is full
 		line    = 96      // bytes for each pixel of the width and of the height: one row as numbers, the weights of the filter, the positions of strips
 		fixed   = 4 << 20 // tables and buffers
 	)
-	cost := decoded + variant*float64(p.Width)*float64(p.Height) + line*(float64(s.Width)+float64(s.Height)) + fixed
-	return int64(min(cost, 1<<62)), nil
+	cost := variant*float64(p.Width)*float64(p.Height) + line*(float64(s.Width)+float64(s.Height)) + fixed
+	return int64(min(cost, 1<<62))
 }
 
 // worst is the Frame of the picture that needs the most memory, whatever its

@@ -107,11 +107,11 @@ func (r Request) Plan(w, h int) Plan {
 }
 
 // IsOriginal reports whether s is already the planned variant: Make would not scale
-// it, turn it or convert it. A TIFF is always converted, because hardly any browser
-// shows it.
+// it, turn it or convert it. A TIFF or a HEIC is always converted, because hardly any
+// browser shows it.
 func (p Plan) IsOriginal(s Source) bool {
 	w, h := s.Upright()
-	same := p.Format == s.Type || p.Format == "" && s.Type != format.TIFF
+	same := p.Format == s.Type || p.Format == "" && s.Type != format.TIFF && s.Type != format.HEIC
 	return p.Width == w && p.Height == h && s.Orientation == 1 && same
 }
 
