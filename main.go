@@ -27,7 +27,9 @@ import (
 
 	"imageserver/api"
 	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/worker"
 	"imageserver/api/intake"
+	"imageserver/api/licenses"
 	"imageserver/api/listen"
 	"imageserver/api/printable"
 	"imageserver/api/progress"
@@ -74,6 +76,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Compact compact `cmd:"" help:"Shrink the data file to the size of its images."`
 		Help    manual  `cmd:"" help:"Print a page of the manual."`
 		Version version `cmd:"" help:"Print the version, the commit and the formats of the data file."`
+		Decode  decode  `cmd:"" hidden:""`
 	}
 	// The log, errors and lists contain names that clients chose.
 	stdout, stderr = printable.Writer{W: stdout}, printable.Writer{W: stderr}
@@ -228,11 +231,27 @@ func (t *terminal) print(files []string) error {
 	return nil
 }
 
-type version struct{}
+// decode is the command with which the server starts a process that decodes pictures. It
+// uses the streams of the process, because they carry pictures.
+type decode struct {
+	Type  format.Type `arg:""`
+	Cache string      `arg:"" optional:""`
+}
+
+func (cmd *decode) Run(ctx context.Context) error {
+	return worker.Run(ctx, cmd.Type, cmd.Cache, os.Stdin, os.Stdout)
+}
+
+type version struct {
+	Licenses bool `help:"Print the licences of the software that the program contains."`
+}
 
 // Run prints the version, the formats of the data file, and the commit and its date if
 // Go recorded them.
-func (version) Run(t *terminal) error {
+func (cmd version) Run(t *terminal) error {
+	if cmd.Licenses {
+		return licenses.Write(t.stdout)
+	}
 	v := "(unknown)"
 	about := map[string]string{} // see debug.BuildSetting
 	if info, ok := debug.ReadBuildInfo(); ok {

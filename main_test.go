@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
+	// The compiled decoders are kept there, as under systemd, and not in the folder of the user.
+	os.Setenv("CACHE_DIRECTORY", filepath.Join(os.TempDir(), "imageserver-test-codecs"))
 	pgtest.Main(m)
 }
 
@@ -563,6 +565,15 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// TestLicenses checks that version --licenses prints the licences.
+func TestLicenses(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := try(t, "version", "--licenses")
+	if code != 0 || !strings.Contains(stdout, "GNU LESSER GENERAL PUBLIC LICENSE") || stderr != "" {
+		t.Errorf("got exit code %d, %.200q, %q", code, stdout, stderr)
+	}
+}
+
 // TestNoSuchPage checks that help lists the pages of the manual.
 func TestNoSuchPage(t *testing.T) {
 	t.Parallel()
@@ -592,6 +603,21 @@ func TestOptions(t *testing.T) {
 		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--max-pixels=2399") // the image has 60 × 40
 		s.Do(t, "PUT", "/images/a.png", "", png).Want(t, 201)
 		s.Do(t, "GET", "/images/a.png?w=16", "", "").Want(t, 422)
+	})
+	t.Run("heic", func(t *testing.T) {
+		t.Parallel()
+		heic := apitest.Sample(t, "gradient.heic")
+		for value, want := range map[string]string{"on": "image/jpeg", "off": "image/heic"} {
+			s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--heic="+value)
+			s.Do(t, "PUT", "/images/a.heic", "", heic).Want(t, 201)
+			s.Do(t, "GET", "/images/a.heic?w=16", "", "").WantHeader(t, "Content-Type", want)
+		}
+	})
+	t.Run("avif", func(t *testing.T) {
+		t.Parallel()
+		s := start(t, "--addr=127.0.0.1:0", "--db="+newPath(t), "--avif=off", "--heic=off")
+		s.Do(t, "PUT", "/images/a.avif", "", apitest.Sample(t, "gradient.avif")).Want(t, 201)
+		s.Do(t, "GET", "/images/a.avif?w=16", "", "").WantHeader(t, "Content-Type", "image/avif")
 	})
 	t.Run("resize-memory", func(t *testing.T) {
 		t.Parallel()

@@ -51,6 +51,10 @@ type Options struct {
 	ResizeMemory  int64 // bytes for making resized copies; 0 means DefaultResizeMemory
 	MaxPixels     int64 // the largest picture that is resized; 0 means DefaultMaxPixels
 
+	// Decoders makes resized copies of more types; nil means that the response for them is
+	// the original. Drain closes it.
+	Decoders variants.Decoders
+
 	// Stall is how long a client may take for the next 64 KiB of an upload, or for a
 	// chunk of a response; 0 means a minute.
 	Stall time.Duration
@@ -101,7 +105,7 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		access: access.New(o.Access),
 	}
 	s.variants = variants.New(store, variants.Options{
-		Budget: o.VariantBudget, Memory: o.ResizeMemory, MaxPixels: o.MaxPixels, Made: o.Metrics.resized, Log: o.Log,
+		Budget: o.VariantBudget, Memory: o.ResizeMemory, MaxPixels: o.MaxPixels, Decoders: o.Decoders, Made: o.Metrics.resized, Log: o.Log,
 	})
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.IPExtractor = s.access.ClientAddress

@@ -83,7 +83,7 @@ func (s *Server) sendImage(c echo.Context, want imageQuery) error {
 	if want.variant == nil {
 		return s.send(c, img, body, want)
 	}
-	v, err := variants.Plan(img, body, *want.variant, access.Network(c.RealIP()))
+	v, err := s.variants.Plan(img, body, *want.variant, access.Network(c.RealIP()))
 	if err == nil {
 		body.Close() // the client may wait long for the variant
 		err = s.sendVariant(c, v, want)

@@ -30,7 +30,7 @@ const root = "../.."
 //
 // Tests may import more.
 var mayImport = map[string]string{
-	".": "api api/imaging/format api/intake api/listen api/printable api/progress api/settings api/transfer api/transport api/units db db/bolt db/bolt/offline db/open ui github.com/alecthomas/kong github.com/dustin/go-humanize net/http",
+	".": "api api/imaging/format api/imaging/worker api/intake api/licenses api/listen api/printable api/progress api/settings api/transfer api/transport api/units db db/bolt db/bolt/offline db/open ui github.com/alecthomas/kong github.com/dustin/go-humanize net/http",
 
 	"db":         "golang.org/x/text",
 	"db/chunk":   "db",
@@ -52,12 +52,13 @@ var mayImport = map[string]string{
 	"db/pg/pgtest": "",
 
 	"api":                   "api/access api/imaging/format api/imaging/resize api/imaging/strip api/intake api/multipart api/portable api/refusal api/transport api/units api/variants db github.com/dustin/go-humanize github.com/labstack/echo/v4 github.com/prometheus/client_golang net/http",
-	"api/apitest":           "api api/transport db db/bolt ui github.com/getkin/kin-openapi net/http",
+	"api/apitest":           "api api/imaging/codec api/imaging/format api/imaging/worker api/transport db db/bolt ui github.com/getkin/kin-openapi net/http",
 	"api/access":            "api/listen api/refusal api/units github.com/labstack/echo/v4 golang.org/x/time net/http",
 	"api/batchlog":          "",
 	"api/e2e":               "",
 	"api/e2e/compare":       "github.com/dustin/go-humanize golang.org/x/net golang.org/x/sys net/http",
 	"api/intake":            "api/imaging/format api/imaging/strip db db/fair github.com/dustin/go-humanize",
+	"api/licenses":          "",
 	"api/listen":            "github.com/coreos/go-systemd/v22 golang.org/x/crypto golang.org/x/net net/http",
 	"api/listen/listentest": "",
 	"api/multipart":         "golang.org/x/text",
@@ -65,17 +66,20 @@ var mayImport = map[string]string{
 	"api/printable":         "github.com/mattn/go-isatty",
 	"api/progress":          "api/printable github.com/dustin/go-humanize github.com/schollz/progressbar/v3",
 	"api/refusal":           "",
-	"api/settings":          "api api/access api/batchlog api/imaging/format api/imaging/strip api/listen api/printable api/units net/http",
+	"api/settings":          "api api/access api/batchlog api/imaging/format api/imaging/strip api/imaging/worker api/listen api/printable api/units api/variants net/http",
 	"api/transfer":          "api/imaging/format api/imaging/strip api/intake api/portable api/printable api/progress db github.com/dustin/go-humanize github.com/hashicorp/go-retryablehttp golang.org/x/sync golang.org/x/text net/http",
 	"api/transport":         "api/refusal db github.com/labstack/echo/v4 golang.org/x/sys net/http",
 	"api/units":             "github.com/dustin/go-humanize",
-	"api/variants":          "api/imaging/format api/imaging/resize db github.com/dustin/go-humanize golang.org/x/sys",
+	"api/variants":          "api/imaging/format api/imaging/resize api/imaging/worker db github.com/dustin/go-humanize golang.org/x/sys",
 
+	"api/imaging/codec":           "api/imaging/format github.com/gen2brain/avif github.com/gen2brain/heic github.com/tetratelabs/wazero golang.org/x/sys",
+	"api/imaging/codec/purego":    "",
 	"api/imaging/format":          "github.com/h2non/filetype golang.org/x/text",
 	"api/imaging/jpeg":            "",
 	"api/imaging/resize":          "api/imaging/format api/imaging/jpeg api/imaging/resize/tolerant golang.org/x/image",
 	"api/imaging/resize/tolerant": "",
 	"api/imaging/strip":           "api/imaging/format api/imaging/jpeg",
+	"api/imaging/worker":          "api/imaging/codec api/imaging/format api/imaging/resize golang.org/x/sys",
 
 	"ui": "github.com/evanw/esbuild net/http",
 }

@@ -42,6 +42,8 @@ type Server struct {
 	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies in the data file. auto means a tenth of the size of all images, but at least 1GiB. With 0 the server keeps no resized copies."`
 	ResizeMemory units.Size     `default:"${resize_memory}" help:"Memory for making resized copies, and for sending copies that the data file does not keep. When this memory is used up, other requests wait."`
 	MaxPixels    int64          `default:"${max_pixels}" help:"The largest picture that is resized, in pixels. Larger pictures can still be stored and shown."`
+	HEIC         string         `name:"heic" enum:"on,off" default:"on" help:"on makes resized copies of HEIC, off responds with the original."`
+	AVIF         string         `name:"avif" enum:"on,off" default:"on" help:"on makes resized copies of AVIF, off responds with the original."`
 	Token        string         `help:"Require this access token (a bearer token) to upload, list and delete. Viewing images stays public."`
 	Open         bool           `help:"Let everyone who can reach the server upload, list and delete."`
 	BaseURL      *url.URL       `name:"base-url" placeholder:"URL" help:"The beginning of the URLs in responses, such as https://img.example.com or https://www.example.com/img."`
@@ -72,6 +74,7 @@ func (s *Server) API(listener net.Listener, metrics *api.Metrics, log *slog.Logg
 		VariantBudget: int64(s.CopiesBudget),
 		ResizeMemory:  int64(s.ResizeMemory),
 		MaxPixels:     s.MaxPixels,
+		Decoders:      s.decoders(log),
 		Allow:         s.Allow,
 		Metrics:       metrics,
 		Log:           log,

@@ -6,7 +6,9 @@ import (
 	"runtime"
 	"time"
 
+	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/resize"
+	"imageserver/api/imaging/worker"
 	"imageserver/db"
 )
 
@@ -30,7 +32,8 @@ const (
 // resizer makes variants, a few at a time and in a limited amount of memory.
 type resizer struct {
 	failures failures
-	memory   int64 // bytes for all variants that are being made
+	decoders Decoders // or nil
+	memory   int64    // bytes for all variants that are being made
 	queue    *queue
 	lender   lender
 	made     func(took time.Duration) // or nil
@@ -39,11 +42,11 @@ type resizer struct {
 
 // newResizer returns a resizer that makes at most n variants at a time, and a small one
 // beside them.
-func newResizer(n int, memory int64, made func(took time.Duration)) *resizer {
+func newResizer(n int, memory int64, made func(took time.Duration), decoders Decoders) *resizer {
 	small := memory / smallPart
 	lent := 3 * small
 	memory -= small + lent
-	return &resizer{memory: memory, queue: newQueue(n, memory, small), lender: lender{budget: lent}, made: made, used: processorTime}
+	return &resizer{decoders: decoders, memory: memory, queue: newQueue(n, memory, small), lender: lender{budget: lent}, made: made, used: processorTime}
 }
 
 // make waits for a turn and makes a variant of the picture with the digest d. It
@@ -64,15 +67,25 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 		// allocates as much again.
 		defer runtime.GC()
 	}
-	limit := decodeTime + time.Duration(s.Width*s.Height/1e6)*decodeMegapixel
 	began := time.Now()
-	c, err := inBackground(func() (resize.Result, error) {
-		return resize.Make(&limited{Context: ctx, used: r.used, end: r.used() + limit}, s, p)
-	})
+	c, err := inBackground(func() (resize.Result, error) { return r.run(ctx, s, p) })
 	if r.made != nil {
 		r.made(time.Since(began))
 	}
 	return c, r.remember(d, err)
+}
+
+// elsewhere reports whether other processes decode a type.
+func (r *resizer) elsewhere(t format.Type) bool { return r.decoders != nil && r.decoders.Can(t) }
+
+// run makes a variant on the calling thread, or in another process. The priority of that
+// process is that of the thread that starts it.
+func (r *resizer) run(ctx context.Context, s resize.Source, p resize.Plan) (resize.Result, error) {
+	if r.elsewhere(s.Type) {
+		return r.decoders.Make(ctx, s, p)
+	}
+	limit := decodeTime + time.Duration(s.Width*s.Height/1e6)*decodeMegapixel
+	return resize.Make(&limited{Context: ctx, used: r.used, end: r.used() + limit}, s, p)
 }
 
 // limited is a context that ends when the thread that decodes has used a certain
@@ -100,7 +113,11 @@ func (l *limited) Err() error {
 // cost returns the memory that making a variant needs, in bytes. It returns ErrMemory
 // if that is more than the server allows.
 func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
-	n, err := resize.Cost(s, p)
+	cost := resize.Cost
+	if r.elsewhere(s.Type) {
+		cost = r.decoders.Cost
+	}
+	n, err := cost(s, p)
 	if err == nil && n > r.memory {
 		err = ErrMemory
 	}
@@ -111,6 +128,16 @@ func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 // error to respond with.
 func (r *resizer) remember(d db.Digest, err error) error {
 	switch {
+	case errors.Is(err, worker.ErrStarting):
+		return ErrBusy
+	case errors.Is(err, worker.ErrMemory):
+		r.failures.add(d, ErrMemory)
+		return ErrMemory
+	case errors.Is(err, worker.ErrTooSlow):
+		r.failures.add(d, ErrTooSlow)
+		return ErrTooSlow
+	case errors.Is(err, worker.ErrUnavailable): // the log has the reason
+		return ErrOriginal
 	case errors.Is(err, ErrTooSlow):
 		r.failures.add(d, err)
 	case errors.Is(err, resize.ErrDamaged), errors.Is(err, resize.ErrUnsupported):

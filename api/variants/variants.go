@@ -29,8 +29,21 @@ type Options struct {
 	Memory    int64 // bytes for making variants, and for sending those that are not kept
 	MaxPixels int64 // of an image that variants are made of
 
+	// Decoders makes the variants of the types that package resize cannot decode; may be
+	// nil.
+	Decoders Decoders
+
 	Made func(took time.Duration) // called after each variant is made; may be nil
 	Log  *slog.Logger
+}
+
+// Decoders makes variants in other processes, see package worker, which also describes the
+// errors.
+type Decoders interface {
+	Can(format.Type) bool
+	Cost(resize.Source, resize.Plan) (int64, error)
+	Make(context.Context, resize.Source, resize.Plan) (resize.Result, error)
+	Close()
 }
 
 // Store is the part of a store that variants need.
@@ -51,7 +64,7 @@ type Variants struct {
 
 // New returns the Variants of the images in a store.
 func New(store Store, o Options) *Variants {
-	return &Variants{store: store, o: o, resizer: newResizer(resizers(), o.Memory, o.Made)}
+	return &Variants{store: store, o: o, resizer: newResizer(resizers(), o.Memory, o.Made, o.Decoders)}
 }
 
 // Variant is a variant of an image that a client asks for.
@@ -93,9 +106,9 @@ var (
 
 // Plan decides which variant of img a client gets when it asks for want. It may read from
 // body, which has the bytes of img. It returns ErrOriginal if there is no variant.
-func Plan(img db.Image, body io.ReaderAt, want resize.Request, client netip.Prefix) (*Variant, error) {
+func (s *Variants) Plan(img db.Image, body io.ReaderAt, want resize.Request, client netip.Prefix) (*Variant, error) {
 	info := format.Info{Type: format.ByMIME(img.ContentType), Width: img.Width, Height: img.Height, Orientation: img.Orientation}
-	if !resize.CanDecode(info.Type) {
+	if !resize.CanDecode(info.Type) && !s.resizer.elsewhere(info.Type) {
 		return nil, ErrOriginal
 	}
 	if info.Orientation == 0 { // stored by an early version, which did not keep it
@@ -119,7 +132,21 @@ func Plan(img db.Image, body io.ReaderAt, want resize.Request, client netip.Pref
 func (s *Variants) Queued() int { return s.resizer.queue.length() }
 
 // Close makes all waiting and later requests for missing variants return err.
-func (s *Variants) Close(err error) { s.resizer.queue.close(err) }
+func (s *Variants) Close(err error) {
+	s.resizer.queue.close(err)
+	if s.o.Decoders != nil {
+		go s.closeDecoders()
+	}
+}
+
+// closeDecoders ends the processes of the decoders when the last variant is made. The processes
+// of a server that ends itself also end.
+func (s *Variants) closeDecoders() {
+	for s.Queued() > 0 {
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.o.Decoders.Close()
+}
 
 // Get returns a variant and its bytes. It makes the variant if the store does not have it.
 // The caller closes the body.

@@ -1,0 +1,70 @@
+package api_test
+
+import (
+	"testing"
+
+	"imageserver/api"
+	"imageserver/api/apitest"
+	"imageserver/api/imaging/format"
+)
+
+// TestDecodedVariants checks the copies of AVIF and HEIC.
+func TestDecodedVariants(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{Decoders: apitest.Decoders(t)})
+	for _, c := range []struct {
+		name, query string
+		typ         format.Type // of the copy, or empty for the original
+		w, h        int
+	}{
+		{"gradient.heic", "w=16", "jpeg", 16, 11},
+		{"gradient.heic", "w=64", "jpeg", 60, 40}, // it fits, but few browsers show a HEIC
+		{"gradient.heic", "format=jpeg", "jpeg", 60, 40},
+		{"gradient.heic", "w=32&h=32&fit=cover&format=png", "png", 32, 32},
+		{"alpha.heic", "w=32", "png", 32, 21},
+		{"alpha.heic", "w=32&format=jpeg", "jpeg", 32, 21},
+		{"gradient.avif", "w=16", "jpeg", 16, 11},
+		{"gradient.avif", "w=64", "", 0, 0},
+		{"gradient.avif", "w=64&format=png", "png", 60, 40},
+		{"rotated.avif", "w=16", "jpeg", 16, 24},
+		{"cropped.avif", "format=jpeg", "jpeg", 50, 30},
+		{"grid.avif", "w=64", "jpeg", 64, 32},
+		{"animated.avif", "w=16", "", 0, 0},
+	} {
+		t.Run(c.name+"?"+c.query, func(t *testing.T) {
+			t.Parallel()
+			content := apitest.Sample(t, c.name)
+			path := s.Path(t, s.Do(t, "POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", c.query+" "+c.name, content))).Reply(t).URL)
+			s.Do(t, "GET", path, "", "").WantImage(t, content)
+			a := s.Do(t, "GET", path+"?"+c.query, "", "")
+			if c.typ == "" {
+				a.WantImage(t, content)
+				return
+			}
+			wantVariant(t, a, string(c.typ), c.w, c.h)
+		})
+	}
+}
+
+// TestUndecodable: if a HEIC cannot be decoded, the response is the original.
+func TestUndecodable(t *testing.T) {
+	t.Parallel()
+	content := apitest.Sample(t, "gradient.heic")
+	for what, c := range map[string]struct {
+		options api.Options
+		content string
+	}{
+		"cut off":       {api.Options{Decoders: apitest.Decoders(t)}, content[:len(content)-100]},
+		"turned off":    {api.Options{Decoders: apitest.Decoders(t, format.AVIF)}, content},
+		"no decoders":   {api.Options{}, content},
+		"little memory": {api.Options{Decoders: apitest.Decoders(t), ResizeMemory: 16 << 20}, content},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := apitest.NewServer(t, c.options)
+			s.Put(t, "/images/a.heic", c.content)
+			a := s.Do(t, "GET", "/images/a.heic?w=16", "Sec-Fetch-Dest: image", "")
+			a.WantImage(t, c.content)
+		})
+	}
+}

@@ -1,0 +1,220 @@
+// Package codec decodes AVIF and HEIC. The decoders are libavif with libaom, and libheif
+// with libde265, as WebAssembly: they run without cgo, and a damaged file cannot make them
+// write outside of their own memory.
+//
+// A decoder cannot be stopped while it runs, so a process that must continue to respond
+// runs them in another process: see package worker.
+package codec
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"runtime/debug"
+	"slices"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+
+	"imageserver/api/imaging/format"
+)
+
+// The errors of Decode.
+var (
+	// ErrDamaged means that the decoder refused the file, or failed.
+	ErrDamaged = errors.New("damaged picture")
+
+	// ErrUnsupported means that a copy would not look like the picture.
+	ErrUnsupported = errors.New("this kind of picture cannot be decoded")
+
+	// ErrMemory means that the decoder needed more memory than it was allowed.
+	ErrMemory = errors.New("decoding this picture needs too much memory")
+)
+
+// Available reports whether this process can run decoders: see ErrForbidden.
+func Available() bool { return executable() }
+
+// ErrForbidden means that the system does not let this process run code that it has
+// compiled. Without that a decoder would be 29 times slower.
+var ErrForbidden = errors.New("the system forbids memory that is executable")
+
+// Picture is a decoded picture. It is not cropped and not turned. The pixels are in memory of
+// the decoder, until Close.
+type Picture struct {
+	// Image is an *image.YCbCr, an *image.Gray, an *image.NRGBA, an *image.RGBA, or an
+	// *image.RGBA64.
+	image.Image
+
+	// Alpha is the transparency of a YCbCr or a Gray, or nil. It can have another size.
+	Alpha *image.Gray
+
+	// Applied is set if the decoder has cropped and turned the picture.
+	Applied bool
+
+	instances []*instance
+}
+
+// Close frees the memory of the picture.
+func (p *Picture) Close() {
+	for _, i := range p.instances {
+		i.close()
+	}
+}
+
+// codec is what differs between the decoders.
+type codec struct {
+	wasm   *[]byte // compressed with gzip
+	decode func(i *instance, h format.HEIF, file []byte) (image.Image, error)
+	// applies is set if the decoder crops and turns the picture.
+	applies bool
+	// fixed is the memory that the decoder needs for any picture, in bytes: its tables, its
+	// stack, and the borders of its pictures. perPixel is what it needs for each pixel.
+	fixed    float64
+	perPixel func(h format.HEIF) float64
+}
+
+var codecs = map[format.Type]codec{
+	format.AVIF: {wasm: &avifWASM, decode: decodeAVIF, fixed: 12 << 20, perPixel: avifPerPixel},
+	format.HEIC: {wasm: &heicWASM, decode: decodeHEIC, fixed: 2 << 20, perPixel: heicPerPixel, applies: true},
+}
+
+// Types returns the types that can be decoded.
+func Types() []format.Type { return []format.Type{format.HEIC, format.AVIF} }
+
+// Memory returns how many bytes Decode may use for a picture, and for its transparency, of a
+// file of size bytes.
+func Memory(t format.Type, h format.HEIF, size int64) int64 {
+	pixels := float64(h.Width) * float64(h.Height)
+	return int64(min(codecs[t].perPixel(h)*pixels+codecs[t].fixed+2*float64(size), 1<<62))
+}
+
+// Decoder decodes pictures of one type, one at a time.
+type Decoder struct {
+	codec
+	runtime wazero.Runtime
+	module  wazero.CompiledModule
+}
+
+// Open compiles the decoder of a type, which takes one to three seconds. If cache is not
+// empty, it is a folder with the result of earlier compilations, and Open takes 0.1 seconds
+// from the second time on. No one else may be able to write to that folder.
+func Open(ctx context.Context, t format.Type, cache string) (*Decoder, error) {
+	d := &Decoder{codec: codecs[t]}
+	if d.wasm == nil {
+		return nil, fmt.Errorf("%w: %s", ErrUnsupported, t)
+	}
+	if !Available() {
+		return nil, ErrForbidden
+	}
+	config := wazero.NewRuntimeConfigCompiler()
+	if cache != "" {
+		if files, err := wazero.NewCompilationCacheWithDir(cache); err == nil {
+			config = config.WithCompilationCache(files)
+		}
+	}
+	d.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	code, err := unpack(*d.wasm)
+	if err == nil {
+		d.module, err = d.runtime.CompileModule(ctx, code)
+	}
+	if err == nil {
+		_, err = wasi_snapshot_preview1.Instantiate(ctx, d.runtime)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("compile the decoder of %s: %w", t, err)
+	}
+	return d, nil
+}
+
+func unpack(packed []byte) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// Close frees the compiled decoder.
+func (d *Decoder) Close(ctx context.Context) error { return d.runtime.Close(ctx) }
+
+// Decode decodes the picture of a file with the properties h. It needs at most `memory` bytes
+// for each of the picture and its transparency. The caller closes the picture.
+func (d *Decoder) Decode(ctx context.Context, h format.HEIF, file []byte, memory int64) (*Picture, error) {
+	// A collection would have to wait until the decoder returns, and all other
+	// goroutines with it.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	p := &Picture{Applied: d.applies}
+	edits := h.Grey
+	if !d.applies {
+		edits = nil
+	}
+	m, err := d.run(ctx, p, h, edited(file, edits), memory)
+	if err != nil {
+		return nil, err
+	}
+	p.Image = m
+	if d.applies && len(h.Alpha) > 0 {
+		if p.Alpha, err = d.alpha(ctx, p, h, edited(file, edits, h.Alpha), memory); err != nil {
+			p.Close()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// edited returns a file with changes.
+func edited(file []byte, all ...[]format.Edit) []byte {
+	edits := slices.Concat(all...)
+	if len(edits) > 0 {
+		file = bytes.Clone(file)
+	}
+	for _, e := range edits {
+		copy(file[e.Off:], e.New)
+	}
+	return file
+}
+
+// alpha decodes the transparency, whose luma alone matters.
+func (d *Decoder) alpha(ctx context.Context, p *Picture, h format.HEIF, file []byte, memory int64) (*image.Gray, error) {
+	m, err := d.run(ctx, p, h, file, memory)
+	if err != nil {
+		return nil, err
+	}
+	switch m := m.(type) {
+	case *image.Gray:
+		return m, nil
+	case *image.YCbCr:
+		return &image.Gray{Pix: m.Y, Stride: m.YStride, Rect: m.Rect}, nil
+	}
+	return nil, fmt.Errorf("%w: its transparency is a %T", ErrUnsupported, m)
+}
+
+// run decodes in a new instance, whose memory belongs to the picture.
+func (d *Decoder) run(ctx context.Context, p *Picture, h format.HEIF, file []byte, memory int64) (image.Image, error) {
+	i, err := d.start(ctx, memory)
+	if err != nil {
+		return nil, err
+	}
+	m, err := d.decode(i, h, file)
+	if err != nil {
+		i.close()
+		if i.memory.refused {
+			err = ErrMemory
+		}
+		return nil, err
+	}
+	p.instances = append(p.instances, i)
+	return m, nil
+}
+
+// instance is a decoder in memory of its own.
+type instance struct {
+	ctx    context.Context
+	module api.Module
+	memory *memory
+}

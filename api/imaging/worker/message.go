@@ -1,0 +1,90 @@
+package worker
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+)
+
+// A message is the length of a JSON text (4 bytes, big-endian), the text, and the bytes of a
+// file. The text has the size of the file. The process writes an empty answer when it is
+// ready, and then one answer for each request.
+
+// request asks for a variant of the file after it.
+type request struct {
+	Info   format.Info
+	Plan   plan
+	Memory int64 // bytes that the decoder may use for one picture
+	Size   int64 // bytes of the file
+}
+
+// plan is a resize.Plan. A format.Type that is empty cannot be received.
+type plan struct {
+	Width, Height int
+	Cover         bool
+	Format        string
+	Quality       int
+}
+
+func (p plan) of() resize.Plan {
+	return resize.Plan{Width: p.Width, Height: p.Height, Cover: p.Cover, Format: format.Type(p.Format), Quality: p.Quality}
+}
+
+func planOf(p resize.Plan) plan {
+	return plan{p.Width, p.Height, p.Cover, string(p.Format), p.Quality}
+}
+
+// answer says whether the variant after it was made.
+type answer struct {
+	Failure       failure
+	Text          string // of the error, for the log
+	Type          string // a format.Type, or empty
+	Width, Height int    // pixels
+	Size          int64  // bytes of the variant
+}
+
+// failure is the kind of an error in an answer.
+type failure string
+
+const (
+	none        failure = ""
+	damaged     failure = "damaged"
+	unsupported failure = "unsupported"
+	memory      failure = "memory"
+	tooLong     failure = "too long"
+	forbidden   failure = "forbidden"
+)
+
+// maxText limits the JSON text of a message, in bytes.
+const maxText = 64 << 10
+
+// send writes the text of a message.
+func send(w io.Writer, message any) error {
+	text, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...))
+	return err
+}
+
+// receive reads the text of a message.
+func receive(r io.Reader, message any) error {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n > maxText {
+		return fmt.Errorf("a message of %d bytes", n)
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(r, text); err != nil {
+		return err
+	}
+	return json.Unmarshal(text, message)
+}

@@ -1,0 +1,289 @@
+// Package worker makes variants of AVIF and HEIC in other processes. Package codec decodes
+// them, and its decoders cannot be stopped: only the end of their process stops them. A
+// process runs the same executable. It starts with the first picture and stays for the next.
+// It has no environment and no open files except its pipes, and on Linux the kernel refuses
+// it files, sockets and other programs.
+//
+// The server and a process exchange messages, see message.go. The process has read no byte
+// of a picture before it has given up its rights.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"imageserver/api/imaging/codec"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+)
+
+// The errors of Make. It also returns ErrDamaged, ErrUnsupported and ErrTooLong of package
+// resize, errors of the source, and the cause of the end of its context.
+var (
+	// ErrTooSlow means that the decoder used too much processor time.
+	ErrTooSlow = errors.New("decoding takes too long")
+
+	// ErrMemory means that the decoder used more memory than its header promised.
+	ErrMemory = errors.New("decoding needs too much memory")
+
+	// ErrStarting means that the decoder is not ready yet. A later try can succeed.
+	ErrStarting = errors.New("the decoder is not ready yet")
+
+	// ErrUnavailable means that no process can be started.
+	ErrUnavailable = errors.New("the decoder is not available")
+)
+
+const (
+	// startTime is how long a request waits for a process that starts. The first start
+	// compiles the decoder.
+	startTime = 3 * time.Second
+
+	// idleTime is how long a process without work is kept.
+	idleTime = time.Minute
+
+	// maxIdle is how many processes of a type are kept.
+	maxIdle = 4
+
+	// A picture may take decodeTime of processor time, and decodeMegapixel more for each
+	// megapixel.
+	decodeTime      = 10 * time.Second
+	decodeMegapixel = 500 * time.Millisecond
+
+	// ownMemory is what a process needs beside the decoder and the variant, in bytes: the
+	// program and the compiled decoder.
+	ownMemory = 24 << 20
+)
+
+// Options are the options of a Pool.
+type Options struct {
+	Types []format.Type // to decode
+
+	// Command is the program and its arguments that call Run. A type and the result of
+	// Cache are appended.
+	Command []string
+	Cache   func() string // see Run; called before each start
+
+	Log *slog.Logger
+}
+
+// Pool has the processes. It is safe for concurrent use. Its caller limits how many pictures
+// are made at a time.
+type Pool struct {
+	o     Options
+	types map[format.Type]*starter
+}
+
+// Available reports whether the system lets processes run the decoders.
+func Available() bool { return codec.Available() }
+
+// New returns a Pool. It starts no process.
+func New(o Options) *Pool {
+	p := &Pool{o, make(map[format.Type]*starter)}
+	for _, t := range o.Types {
+		p.types[t] = newStarter(func() (*process, error) {
+			arguments := append(slices.Clone(o.Command[1:]), string(t), o.Cache())
+			return start(exec.Command(o.Command[0], arguments...))
+		})
+	}
+	return p
+}
+
+// Can reports whether the pool decodes a type.
+func (p *Pool) Can(t format.Type) bool { return p.types[t] != nil }
+
+// Close ends all processes. A Make in progress fails.
+func (p *Pool) Close() {
+	for _, s := range p.types {
+		s.close()
+	}
+}
+
+// Cost returns the largest number of bytes that Make needs, see resize.Cost.
+func (p *Pool) Cost(s resize.Source, plan resize.Plan) (int64, error) {
+	_, all, err := decoding(s)
+	return all + resize.DrawCost(s, plan) + ownMemory, err
+}
+
+// decoding returns the memory of the decoder for a picture, and for all pictures of a file
+// that are in memory at the same time, with the file.
+func decoding(s resize.Source) (one, all int64, err error) {
+	h, err := format.ReadHEIF(s, s.Size)
+	if errors.Is(err, format.ErrMalformed) { // the process will refuse it
+		return 0, 0, nil
+	}
+	one = codec.Memory(s.Type, h, s.Size)
+	all = one + 2*s.Size
+	if s.Type == format.HEIC && h.Alpha != nil {
+		all += one
+	}
+	return one, all, err
+}
+
+// Make makes the variant p of s. The end of ctx ends it at any time.
+func (p *Pool) Make(ctx context.Context, s resize.Source, plan resize.Plan) (resize.Result, error) {
+	types := p.types[s.Type]
+	if types == nil {
+		return resize.Result{}, resize.ErrUnsupported
+	}
+	one, all, err := decoding(s)
+	if err != nil {
+		return resize.Result{}, err
+	}
+	proc, err := types.acquire(ctx)
+	if err != nil {
+		if !errors.Is(err, ErrStarting) && ctx.Err() == nil {
+			p.o.Log.Warn("a decoder did not start", "type", s.Type, "err", err)
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return resize.Result{}, err
+	}
+	l := limits{processor: decodeTime + time.Duration(float64(s.Width)*float64(s.Height)/1e6*float64(decodeMegapixel)), memory: all + resize.DrawCost(s, plan) + ownMemory}
+	made, err := proc.make(ctx, s, request{s.Info, planOf(plan), one, s.Size}, l)
+	types.release(proc)
+	return made, p.failed(err)
+}
+
+// failed logs the end of a process, which is a fault of the file or of the decoder.
+func (p *Pool) failed(err error) error {
+	var died *deathError
+	if errors.As(err, &died) {
+		p.o.Log.Warn("a decoder ended", "err", err)
+		return fmt.Errorf("%w: %w", resize.ErrDamaged, err)
+	}
+	return err
+}
+
+// starter starts processes of one type, one at a time, and keeps those that are idle.
+type starter struct {
+	start  func() (*process, error)
+	idle   chan *process
+	turn   chan struct{} // has a value while a process starts
+	failed chan error    // why a process did not start
+
+	mu     sync.Mutex
+	all    map[*process]bool
+	used   int // how often a process became idle
+	closed bool
+}
+
+func newStarter(start func() (*process, error)) *starter {
+	return &starter{
+		start: start, all: make(map[*process]bool),
+		idle: make(chan *process, maxIdle), turn: make(chan struct{}, 1), failed: make(chan error),
+	}
+}
+
+// acquire returns an idle process, or starts one. If the start takes too long, it goes on for
+// the next caller.
+func (s *starter) acquire(ctx context.Context) (*process, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, ErrStarting)
+	defer cancel()
+	for {
+		select {
+		case p := <-s.idle: // rather than start another one
+			return p, nil
+		default:
+		}
+		select {
+		case p := <-s.idle:
+			return p, nil
+		case s.turn <- struct{}{}:
+			go s.begin()
+		case err := <-s.failed:
+			return nil, err
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// begin starts a process. The process inherits the low priority of the thread that starts it,
+// and the thread ends with this goroutine.
+func (s *starter) begin() {
+	defer func() { <-s.turn }()
+	runtime.LockOSThread()
+	lowerPriority()
+	p, err := s.start()
+	if err == nil {
+		err = s.add(p)
+	}
+	if err == nil {
+		s.release(p)
+		return
+	}
+	select {
+	case s.failed <- err:
+	case <-time.After(startTime): // no one waits for it any longer
+	}
+}
+
+func (s *starter) add(p *process) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		p.kill()
+		return errors.New("the server is shutting down")
+	}
+	s.all[p] = true
+	return nil
+}
+
+// release takes a process back. It ends the process if it is dead already, or if enough others
+// are idle.
+func (s *starter) release(p *process) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !p.dead && !s.closed {
+		select {
+		case s.idle <- p:
+			s.used++
+			used := s.used
+			time.AfterFunc(idleTime, func() { s.rest(used) })
+			return
+		default:
+		}
+	}
+	s.end(p)
+}
+
+// rest ends all idle processes if none has become idle since.
+func (s *starter) rest(used int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used == used {
+		s.drain()
+	}
+}
+
+func (s *starter) drain() {
+	for {
+		select {
+		case p := <-s.idle:
+			s.end(p)
+		default:
+			return
+		}
+	}
+}
+
+func (s *starter) end(p *process) {
+	delete(s.all, p)
+	p.kill()
+}
+
+func (s *starter) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.drain()
+	for p := range s.all {
+		p.kill()
+	}
+}

@@ -1,0 +1,293 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+)
+
+// TestMain lets the executable of the tests be the program that a Pool starts: the real one,
+// or one with a fault.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && strings.HasPrefix(os.Args[1], "decode") {
+		err := Run(context.Background(), format.Type(os.Args[2]), os.Args[3], os.Stdin, os.Stdout)
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	if len(os.Args) == 4 && faults[os.Args[1]] != nil {
+		_ = send(os.Stdout, answer{})
+		faults[os.Args[1]]()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// faults are programs that say they are ready, and then do what a decoder must not do.
+var faults = map[string]func(){
+	"loop": func() {
+		for {
+		}
+	},
+	"allocate": func() {
+		for all := [][]byte(nil); ; {
+			all = append(all, bytes.Repeat([]byte{1}, 8<<20))
+			time.Sleep(time.Millisecond)
+		}
+	},
+	"die":      func() { fmt.Fprint(os.Stderr, "panic: a fault") },
+	"sleep":    func() { _, _ = io.Copy(io.Discard, neverEnds{}) },
+	"babble":   func() { fmt.Print("hello, this is not a message") },
+	"gigantic": func() { _ = send(os.Stdout, answer{Size: 1 << 40}); time.Sleep(time.Hour) },
+	"report": func() { // what it inherited
+		text := fmt.Sprint(os.Environ())
+		for fd := 3; fd < 200; fd++ {
+			f := os.NewFile(uintptr(fd), "")
+			if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() == secretSize {
+				text += " the secret"
+			}
+		}
+		_ = send(os.Stdout, answer{Failure: damaged, Text: text})
+		time.Sleep(time.Hour)
+	},
+	"escape": func() { // what it can reach after confine
+		text := fmt.Sprint(confine())
+		if _, err := os.Open("/etc/passwd"); err == nil {
+			text += " opened a file"
+		}
+		if _, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+			text += " opened a socket"
+		}
+		if err := exec.Command("/bin/true").Run(); err == nil {
+			text += " started a program"
+		}
+		if p, err := os.FindProcess(os.Getppid()); err == nil && p.Signal(nil) == nil {
+			text += " sent a signal"
+		}
+		_ = send(os.Stdout, answer{Failure: damaged, Text: text})
+		time.Sleep(time.Hour)
+	},
+}
+
+// secretSize is the size of a file that no process may inherit.
+const secretSize = 12345
+
+// neverEnds blocks until the process is killed.
+type neverEnds struct{}
+
+func (neverEnds) Read([]byte) (int, error) { time.Sleep(time.Hour); return 0, io.EOF }
+
+func program(t testing.TB, fault string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exec.Command(self, fault, "heic", "")
+}
+
+// tiny is a picture for a process that does not look at it.
+var tiny = resize.Source{ReaderAt: strings.NewReader("picture"), Size: 7, Info: format.Info{Type: format.HEIC, Width: 1, Height: 1}}
+
+// TestFaults: whatever a process does, its request ends with an error, and the process ends.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	var died *deathError
+	for fault, want := range map[string]func(error) bool{
+		"loop":     func(err error) bool { return errors.Is(err, ErrTooSlow) },
+		"allocate": func(err error) bool { return errors.Is(err, ErrMemory) },
+		"die":      func(err error) bool { return errors.As(err, &died) && strings.Contains(err.Error(), "a fault") },
+		"babble":   func(err error) bool { return errors.As(err, &died) },
+		"gigantic": func(err error) bool { return errors.As(err, &died) },
+	} {
+		t.Run(fault, func(t *testing.T) {
+			if fault == "allocate" && runtime.GOOS != "linux" {
+				t.Skip("only Linux says how much memory a process has")
+			}
+			p, err := start(program(t, fault))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = p.make(t.Context(), tiny, request{Size: tiny.Size}, limits{200 * time.Millisecond, 64 << 20})
+			if !want(err) {
+				t.Errorf("got %v", err)
+			}
+			if <-p.ended; !p.dead {
+				t.Error("the process can be used again")
+			}
+		})
+	}
+}
+
+// TestCancel: the process of a request that is cancelled ends.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	p, err := start(program(t, "sleep"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.make(ctx, tiny, request{Size: tiny.Size}, limits{time.Hour, 1 << 40}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	<-p.ended
+}
+
+// TestInherits: a process has no environment, and no file that the server has open.
+func TestInherits(t *testing.T) {
+	t.Parallel()
+	said := ask(t, "report")
+	if strings.Contains(said, "PATH=") || strings.Contains(said, "the secret") {
+		t.Errorf("the process has %s", said)
+	}
+}
+
+// TestConfine: a process opens no file and no socket, and starts no program.
+func TestConfine(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("needs Linux")
+	}
+	if said := ask(t, "escape"); said != "<nil>" {
+		t.Errorf("the process: %s", said)
+	}
+}
+
+// ask returns the text that a process answers.
+func ask(t *testing.T, fault string) string {
+	t.Helper()
+	leakFile(t)
+	p, err := start(program(t, fault))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.kill()
+	_, err = p.make(t.Context(), tiny, request{Size: tiny.Size}, limits{time.Hour, 1 << 40})
+	said, ok := strings.CutPrefix(fmt.Sprint(err), resize.ErrDamaged.Error()+": ")
+	if !ok {
+		t.Fatal(err)
+	}
+	return said
+}
+
+// TestSourceError: an error of the store is returned as it is, and the next picture gets a new
+// process.
+func TestSourceError(t *testing.T) {
+	t.Parallel()
+	p, err := start(program(t, "sleep"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := tiny
+	broken.ReaderAt = badReader{}
+	if _, err := p.make(t.Context(), broken, request{Size: broken.Size}, limits{time.Hour, 1 << 40}); !errors.Is(err, errBad) || !p.dead {
+		t.Errorf("got %v, and dead is %v", err, p.dead)
+	}
+}
+
+var errBad = errors.New("a damaged chunk")
+
+type badReader struct{}
+
+func (badReader) ReadAt([]byte, int64) (int, error) { return 0, errBad }
+
+// newFaulty returns a pool whose processes have a fault.
+func newFaulty(t *testing.T, fault string) *Pool {
+	p := New(Options{Types: []format.Type{format.HEIC}, Command: program(t, fault).Args[:2], Cache: func() string { return "" }, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(p.Close)
+	return p
+}
+
+// TestDeath: the death of a process is the error of one request.
+func TestDeath(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../../testdata/gradient.heic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := resize.Source{ReaderAt: bytes.NewReader(data), Size: int64(len(data)), Info: format.Info{Type: format.HEIC, Width: 60, Height: 40, Orientation: 1}}
+	pool := newFaulty(t, "die")
+	for range 3 {
+		if _, err := pool.Make(t.Context(), s, resize.Plan{Width: 60, Height: 40}); !errors.Is(err, resize.ErrDamaged) {
+			t.Errorf("got %v, want %v", err, resize.ErrDamaged)
+		}
+	}
+}
+
+// TestNoProgram: a program that does not exist is an error of each request.
+func TestNoProgram(t *testing.T) {
+	t.Parallel()
+	pool := New(Options{Types: []format.Type{format.HEIC}, Command: []string{"/nowhere/program"}, Cache: func() string { return "" }, Log: slog.New(slog.DiscardHandler)})
+	for range 2 {
+		if _, err := pool.types[format.HEIC].acquire(t.Context()); err == nil || errors.Is(err, ErrStarting) {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+// TestKept: a process is used again, and an idle one ends.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	s := newFaulty(t, "sleep").types[format.HEIC]
+	first, err := s.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.release(first)
+	second, err := s.acquire(t.Context())
+	if err != nil || second != first {
+		t.Errorf("got another process, %v", err)
+	}
+	s.release(second)
+	s.rest(s.used - 1) // since then it was used
+	if len(s.idle) != 1 {
+		t.Error("a process that was used ended")
+	}
+	s.rest(s.used)
+	<-first.ended
+}
+
+// TestClose: a process that works ends with the pool.
+func TestClose(t *testing.T) {
+	t.Parallel()
+	pool := newFaulty(t, "sleep")
+	p, err := pool.types[format.HEIC].acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Close()
+	<-p.ended
+	if _, err := pool.types[format.HEIC].acquire(t.Context()); err == nil {
+		t.Error("a closed pool started a process")
+	}
+}
+
+// TestServerEnds: a process ends when the server closes its pipe, also while it decodes.
+func TestServerEnds(t *testing.T) {
+	t.Parallel()
+	cmd := program(t, "decode")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}

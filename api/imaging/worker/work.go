@@ -1,0 +1,137 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"imageserver/api/imaging/codec"
+	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/resize"
+)
+
+// Run is the whole work of a process: it makes the variants that the server asks for on in,
+// and answers on out. It ends when in ends, which is when the server closes it or ends itself.
+// cache is the folder for codec.Open, or empty.
+func Run(ctx context.Context, t format.Type, cache string, in io.Reader, out io.Writer) error {
+	d, err := codec.Open(ctx, t, cache)
+	if err == nil {
+		debug.FreeOSMemory() // the memory of the compiler
+		err = confine()
+	}
+	if err := send(out, answerFor(err)); err != nil {
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	requests := make(chan request)
+	files := make(chan []byte)
+	go read(in, requests, files)
+	for r := range requests {
+		made, err := draw(ctx, d, r, <-files)
+		a := answerFor(err)
+		a.Type, a.Width, a.Height, a.Size = string(made.Type), made.Width, made.Height, int64(len(made.Data))
+		if err := send(out, a); err != nil {
+			return err
+		}
+		if _, err := out.Write(made.Data); err != nil {
+			return err
+		}
+		made.Data = nil
+		debug.FreeOSMemory() // the next picture gets as much again
+	}
+	return nil
+}
+
+// read reads requests and their files. When in ends, it ends the process at once: the
+// decoder cannot be stopped, and no one waits for its answer.
+func read(in io.Reader, requests chan<- request, files chan<- []byte) {
+	for {
+		var r request
+		err := receive(in, &r)
+		if err == io.EOF {
+			os.Exit(0)
+		}
+		var file []byte
+		if err == nil {
+			file = make([]byte, r.Size)
+			_, err = io.ReadFull(in, file)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "read a request:", err)
+			os.Exit(1)
+		}
+		requests <- r
+		files <- file
+	}
+}
+
+// draw makes a variant. A panic of this program is an error of the file.
+func draw(ctx context.Context, d *codec.Decoder, r request, file []byte) (made resize.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: panic: %v\n%s", codec.ErrDamaged, p, debug.Stack())
+		}
+	}()
+	h, err := format.ReadHEIF(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		return made, err
+	}
+	if h.HDR() {
+		return made, fmt.Errorf("%w: it is HDR", codec.ErrUnsupported)
+	}
+	p, err := d.Decode(ctx, h, file, r.Memory)
+	if err != nil {
+		return made, err
+	}
+	defer p.Close()
+	s := resize.Source{ReaderAt: bytes.NewReader(file), Size: int64(len(file)), Info: r.Info}
+	m := resize.Decoded{Image: p.Image, Alpha: p.Alpha, Premultiplied: h.Premultiplied, Matrix: h.Matrix, Limited: h.Limited}
+	if !p.Applied {
+		m.Image = p.Image.(interface {
+			SubImage(image.Rectangle) image.Image
+		}).SubImage(h.Crop)
+		s.Orientation = h.Orientation
+	}
+	return resize.Draw(s, m, r.Plan.of())
+}
+
+// failures has the errors of a file, with their kinds.
+var failures = []struct {
+	kind failure
+	err  error
+}{
+	{damaged, codec.ErrDamaged},
+	{damaged, resize.ErrDamaged},
+	{damaged, format.ErrMalformed},
+	{unsupported, codec.ErrUnsupported},
+	{unsupported, resize.ErrUnsupported},
+	{memory, codec.ErrMemory},
+	{tooLong, resize.ErrTooLong},
+	{forbidden, codec.ErrForbidden},
+}
+
+// answerFor returns the answer with an error, which may be nil.
+func answerFor(err error) answer {
+	if err == nil {
+		return answer{}
+	}
+	a := answer{Failure: damaged, Text: err.Error()}
+	a.Text = a.Text[:min(len(a.Text), maxError)]
+	for _, f := range failures {
+		if errors.Is(err, f.err) {
+			a.Failure = f.kind
+			break
+		}
+	}
+	return a
+}
+
+// maxError limits the text of an error, in bytes.
+const maxError = 4 << 10
