@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"imageserver/api"
-
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
+
+	"imageserver/api"
+	"imageserver/api/apitest"
 )
 
 // press presses keys, one after the other, as a keyboard does. If the page handles a key
@@ -56,17 +57,18 @@ func (p *page) focusIn(selector string) {
 // TestThumbnails: the page loads resized copies.
 func TestThumbnails(t *testing.T) {
 	t.Parallel()
-	url := newServer(t, "")
+	url := newServerWith(t, api.Options{Decoders: apitest.Decoders(t)})
 	upload(t, url, "photo.png", picture(1000, 600))
 	scan, err := os.ReadFile("../testdata/little.tif") // browsers do not show TIFF
 	if err != nil {
 		t.Fatal(err)
 	}
 	upload(t, url, "scan.tif", scan)
+	upload(t, url, "phone.heic", []byte(apitest.Sample(t, "gradient.heic"))) // Chromium does not show HEIC
 	upload(t, url, "cut.png", picture(1000, 600)[:300_000])
 	p := newPage(t, url)
 	// 240: for an image with a srcset naturalWidth is the width in sizes, 15rem.
-	for name, width := range map[string]int{"photo.png": 240, "scan.tif": 60} {
+	for name, width := range map[string]int{"photo.png": 240, "scan.tif": 60, "phone.heic": 60} {
 		img := fmt.Sprintf(`document.querySelector('#gallery img[alt="%s"]')`, name)
 		p.await(img + "?.naturalWidth > 0")
 		if got := eval[int](p, img+".naturalWidth"); got != width {

@@ -31,10 +31,10 @@ export function resizedURL(image, pixels) {
   return `${imageURL(image)}&w=${pixels}&h=${pixels}`;
 }
 
-// fullSizeURL returns the URL of an image in its full size. Few browsers show TIFF,
-// so for TIFF the URL is that of the largest resized copy that the server makes.
+// fullSizeURL returns the URL of an image in its full size. Few browsers show TIFF and
+// HEIC, so for these the URL is that of the largest resized copy that the server makes.
 export function fullSizeURL(image) {
-  return image.content_type === "image/tiff" ? resizedURL(image, 4096) : imageURL(image);
+  return ["image/tiff", "image/heic"].includes(image.content_type) ? resizedURL(image, 4096) : imageURL(image);
 }
 
 // viewURL returns the URL of the page in which the image is open.
