@@ -38,13 +38,15 @@ func TestMain(m *testing.M) {
 // faults are programs that say they are ready, and then do what a decoder must not do.
 var faults = map[string]func(){
 	"loop": func() {
-		for {
+		for n := 0; ; n++ { // uses the processor, and never ends
+			if n < 0 {
+				n = 0
+			}
 		}
 	},
 	"allocate": func() {
-		for all := [][]byte(nil); ; {
-			all = append(all, bytes.Repeat([]byte{1}, 8<<20))
-			time.Sleep(time.Millisecond)
+		for b := []byte{1}; ; b = bytes.Repeat(b, 2) {
+			time.Sleep(time.Millisecond * time.Duration(len(b)>>20)) // long enough to be seen
 		}
 	},
 	"die":      func() { fmt.Fprint(os.Stderr, "panic: a fault") },
@@ -116,11 +118,18 @@ func TestFaults(t *testing.T) {
 			if fault == "allocate" && runtime.GOOS != "linux" {
 				t.Skip("only Linux says how much memory a process has")
 			}
+			l := limits{time.Hour, 1 << 40}
+			switch fault {
+			case "loop":
+				l.processor = 200 * time.Millisecond
+			case "allocate", "gigantic":
+				l.memory = 64 << 20
+			}
 			p, err := start(program(t, fault))
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = p.make(t.Context(), tiny, request{Size: tiny.Size}, limits{200 * time.Millisecond, 64 << 20})
+			_, err = p.make(t.Context(), tiny, request{Size: tiny.Size}, l)
 			if !want(err) {
 				t.Errorf("got %v", err)
 			}
