@@ -4,6 +4,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+
+	"imageserver/api/apitest"
 )
 
 // TestCopyLink copies links in every format, for a name with all characters that could
@@ -59,4 +64,46 @@ func TestCopyLink(t *testing.T) {
 	p.focusIn("#gallery li .copy")
 	p.choose(file(t, "later.png", picture(5, 5))) // the page still works
 	p.see("#announcements", "1 uploaded")
+}
+
+// TestCopyLinkHEIC: a link that shows a HEIC is that of a JPEG copy.
+func TestCopyLinkHEIC(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	link := upload(t, url, "phone.heic", []byte(apitest.Sample(t, "gradient.heic")))
+	p := newPage(t, url)
+	p.allowClipboard()
+	for form, want := range map[string]string{
+		"URL":      link,
+		"Markdown": "![phone.heic](" + link + "?format=jpeg)",
+		"HTML":     `<img src="` + link + `?format=jpeg" alt="phone.heic" width="60" height="40">`,
+	} {
+		p.await(`document.querySelector("#gallery li .copy")`)
+		eval[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector(".tools select:last-child"); s.value = %q; return s.dispatchEvent(new Event("change")); })()`, strings.ToLower(form)))
+		p.click("#gallery li", "", "Copy "+form)
+		p.see("#gallery li button", "Copied")
+		if got := eval[string](p, `navigator.clipboard.readText()`); got != want {
+			t.Errorf("copied as %s: got %s, want %s", form, got, want)
+		}
+		p.reload()
+	}
+}
+
+// TestOfferedTypes: the file input offers HEIC, except on an iPhone, which then converts photos.
+func TestOfferedTypes(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServer(t, ""))
+	const accept = `document.querySelector("#file").accept`
+	p.await(accept + `.includes(".heic")`)
+	_, err := chromedp.Call(p.ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
+		UserAgent: "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.reload()
+	p.await(accept + `.includes(".jpeg")`)
+	if got := eval[string](p, accept); strings.Contains(got, "heic") {
+		t.Errorf("an iPhone is offered %s", got)
+	}
 }

@@ -22,7 +22,21 @@ async function fetchInto(input, signal) {
   } catch {
     return;
   }
-  input.accept = limits.types.flatMap((type) => [type.content_type, ...type.extensions.map((e) => `.${e}`)]).join();
+  input.accept = offeredTypes().flatMap((type) => [type.content_type, ...type.extensions.map((e) => `.${e}`)]).join();
+}
+
+// offeredTypes returns the types that the file input offers. If it does not offer HEIC, an
+// iPhone or iPad converts each photo to JPEG, which every browser shows.
+function offeredTypes() {
+  const converts = appleMobile() && limits.types.some((type) => type.name === "jpeg");
+  return limits.types.filter((type) => !converts || type.name !== "heic");
+}
+
+// appleMobile reports whether the device is an iPhone or iPad. An iPad pretends to be a Mac,
+// but no Mac has a touch screen.
+function appleMobile() {
+  const agent = navigator.userAgent;
+  return /iPhone|iPad|iPod/.test(agent) || agent.includes("Macintosh") && navigator.maxTouchPoints > 1;
 }
 
 // refusalReason returns the reason why the server would refuse the file, for people. If the

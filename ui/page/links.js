@@ -13,14 +13,20 @@ linkFormat.subscribe(() => document.querySelectorAll("button.copy").forEach((cop
 
 const formatters = {
   url: (image) => image.url,
+  // Markdown and HTML show the picture, and few browsers show HEIC, so they get a JPEG copy.
   // In CommonMark, brackets end the text of a link, and parentheses end its address. Code,
   // tags and entities have priority over links.
-  markdown: (image) => `![${image.filename.replace(/[\\`[\]<&]/g, "\\$&")}](${image.url.replace(/\(/g, "%28").replace(/\)/g, "%29")})`,
+  markdown: (image) => `![${image.filename.replace(/[\\`[\]<&]/g, "\\$&")}](${pictureURL(image).replace(/\(/g, "%28").replace(/\)/g, "%29")})`,
   html: (image) => {
     const size = image.width > 0 && image.height > 0 ? ` width="${image.width}" height="${image.height}"` : "";
-    return `<img src="${escape(image.url)}" alt="${escape(image.filename)}"${size}>`;
+    return `<img src="${escape(pictureURL(image))}" alt="${escape(image.filename)}"${size}>`;
   },
 };
+
+// pictureURL returns the URL of a picture that every browser shows.
+function pictureURL(image) {
+  return image.content_type === "image/heic" ? `${image.url}?format=jpeg` : image.url;
+}
 
 function escape(text) {
   return text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
