@@ -35,7 +35,7 @@ func TestPutBudget(t *testing.T) {
 		{"8 MB", 8_000_000, 1, 8, 111, 49 * page},
 	} {
 		clock := time.Unix(1e9, 0)
-		s := newStore(t, Options{NoSync: true, Now: func() time.Time { clock = clock.Add(time.Second); return clock }})
+		s := withoutSweeper(newStore(t, Options{NoSync: true, Now: func() time.Time { clock = clock.Add(time.Second); return clock }}))
 		for i := range 100 {
 			budgetPut(t, s, "old", i, 100)
 		}
@@ -56,7 +56,7 @@ func TestPutBudget(t *testing.T) {
 func TestDuplicateBudget(t *testing.T) {
 	t.Parallel()
 	for size, chunks := range map[int]int{20_000: 1, 1_000_000: 8} {
-		s := newStore(t, Options{NoSync: true})
+		s := withoutSweeper(newStore(t, Options{NoSync: true}))
 		budgetPut(t, s, "cat", 0, size)
 		before := costs(s)
 		budgetPut(t, s, "cat", 0, size)

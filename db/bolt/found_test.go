@@ -54,11 +54,18 @@ func transactions(s *Store, do func()) int {
 	return s.db.Stats().TxN - before
 }
 
+// withoutSweeper ends the sweeper of s, so that a test does not count its transactions.
+func withoutSweeper(s *Store) *Store {
+	s.sweep.stop()
+	s.sweep.quit = make(chan struct{}) // for Close
+	return s
+}
+
 // TestReadTransactions holds down the transactions of a read: one for an image of one chunk,
 // three for an image of 1 MB, and none if the image was read before.
 func TestReadTransactions(t *testing.T) {
 	t.Parallel()
-	s := newStore(t, Options{})
+	s := withoutSweeper(newStore(t, Options{}))
 	for _, test := range []struct{ size, first int }{{1, 1}, {20_000, 1}, {100_000, 1}, {1_000_000, 3}, {9_000_000, 15}} {
 		name, data := fmt.Sprintf("%d.png", test.size), content(byte(test.size), test.size)
 		img := mustPut(t, s, name, data)

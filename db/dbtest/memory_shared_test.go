@@ -3,6 +3,7 @@ package dbtest_test
 import (
 	"context"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,10 +14,12 @@ import (
 // several servers use at the same time.
 type handle struct {
 	*memory
+	closed atomic.Bool
+
+	hm      sync.Mutex          // guards the fields below
 	seen    map[string]db.Image // what Stat returned before, for one of the faults
 	trashed map[string]bool     // the names that this handle moved to the trash, for one of the faults
 	leaves  int64               // how many images with an expiry this handle stored, for one of the faults
-	closed  atomic.Bool
 }
 
 // newHandles returns a function that opens handles on a new memory.
@@ -29,7 +32,9 @@ func newHandles(fault string, clock time.Duration) func() db.Store {
 
 func (h *handle) Put(ctx context.Context, name string, body io.Reader, o db.PutOptions) (db.Image, db.Outcome, error) {
 	if !o.Expires.IsZero() {
+		h.hm.Lock()
 		h.leaves++
+		h.hm.Unlock()
 	}
 	if h.fault == "claims in two steps" && o.Conflict == db.Fail {
 		if _, err := h.memory.Stat(ctx, name); err == nil {
@@ -45,6 +50,8 @@ func (h *handle) Stat(ctx context.Context, name string) (db.Image, error) {
 	if h.closed.Load() {
 		return db.Image{}, db.ErrClosed
 	}
+	h.hm.Lock()
+	defer h.hm.Unlock()
 	if img, ok := h.seen[name]; ok {
 		return img, nil
 	}
@@ -56,14 +63,19 @@ func (h *handle) Stat(ctx context.Context, name string) (db.Image, error) {
 }
 
 func (h *handle) Delete(ctx context.Context, name string, o db.DeleteOptions) error {
+	h.hm.Lock()
 	if h.fault == "a handle restores only its own" {
 		h.trashed[name] = true
 	}
+	h.hm.Unlock()
 	return h.memory.Delete(ctx, name, o)
 }
 
 func (h *handle) Restore(ctx context.Context, name string, o db.RestoreOptions) (db.Image, db.Outcome, error) {
-	if h.fault == "a handle restores only its own" && !h.trashed[name] {
+	h.hm.Lock()
+	own := h.trashed[name]
+	h.hm.Unlock()
+	if h.fault == "a handle restores only its own" && !own {
 		return db.Image{}, 0, db.ErrNotFound
 	}
 	return h.memory.Restore(ctx, name, o)
@@ -81,6 +93,8 @@ func (h *handle) Close() error {
 		return nil
 	}
 	if h.fault == "expired images of a closed handle stay" {
+		h.hm.Lock()
+		defer h.hm.Unlock()
 		h.memory.mu.Lock()
 		h.usage.Images += h.leaves
 		h.memory.mu.Unlock()
