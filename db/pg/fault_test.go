@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -347,13 +346,7 @@ func (r *rig) overwrite(t *testing.T, key string, data []byte) {
 // server goes on by itself, and every acknowledged image is there.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	pgtest.Shared(t) // skips without PostgreSQL
-	server, err := pgtest.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(server.Dir)
-	defer func() { server.Stop() }()
+	server := ownServer(t)
 	endpoint, _ := fakeS3(t)
 	o := pg.Options{Endpoint: endpoint, Poll: time.Hour}
 	s := openWith(t, server.URL("bucket=pictures"), o)

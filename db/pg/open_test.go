@@ -119,17 +119,26 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// TestOpenStandby: a standby cannot be written, so the store does not open. A server
-// whose database becomes a standby is not ready.
-func TestOpenStandby(t *testing.T) {
-	t.Parallel()
+// ownServer starts a PostgreSQL for a test that stops it. It is removed when the test ends.
+func ownServer(t *testing.T) *pgtest.Server {
+	t.Helper()
 	pgtest.Shared(t) // skips without PostgreSQL
 	server, err := pgtest.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer os.RemoveAll(server.Dir)
-	defer func() { server.Stop() }()
+	t.Cleanup(func() {
+		server.Stop()
+		os.RemoveAll(server.Dir)
+	})
+	return server
+}
+
+// TestOpenStandby: a standby cannot be written, so the store does not open. A server
+// whose database becomes a standby is not ready.
+func TestOpenStandby(t *testing.T) {
+	t.Parallel()
+	server := ownServer(t)
 	s := openWith(t, server.URL(""), pg.Options{})
 	server.Stop()
 	if err := server.MakeStandby(); err != nil {

@@ -34,7 +34,7 @@ import (
 // adds. It must not change what an earlier version reads.
 
 // migrations has the statements that bring a schema from version i to version i+1. The
-// character @ stands for the name of the schema and a dot.
+// character @ is replaced by the name of the schema and a dot.
 var migrations = []string{`
 create table @contents (
 	sha256  bytea primary key,

@@ -139,9 +139,6 @@ func unpack(packed []byte) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// Close frees the compiled decoder.
-func (d *Decoder) Close(ctx context.Context) error { return d.runtime.Close(ctx) }
-
 // Decode decodes the picture of a file with the properties h. It needs at most `memory` bytes
 // for each of the picture and its transparency. The caller closes the picture.
 func (d *Decoder) Decode(ctx context.Context, h format.HEIF, file []byte, memory int64) (*Picture, error) {

@@ -101,7 +101,7 @@ func (c code) value() int32 { return int32(c) >> 16 }
 func (c code) alone() int   { return int(c >> 16 & 31) } // bits of the code without its value
 func (c code) size() int    { return int(c >> 21 & 31) } // bits of the value
 
-// newCode returns the code of length bits that stands for v. In a table for AC, v has a
+// newCode returns the code that has `length` bits and means v. In a table for AC, v has a
 // number of zeros in its high half and the size of the value after them in its low half
 // (F.1.2.2.1). In a table for DC, v is the size of the difference (F.1.2.1.1).
 func (h *huffman) newCode(length int, v byte) code {
@@ -123,7 +123,8 @@ func (h *huffman) newCode(length int, v byte) code {
 	return code(length) | code(advance)<<6 | special | code(length)<<16 // the end of a band (G.1.2.2)
 }
 
-// extend returns the value that size bits stand for (F.2.2.1, EXTEND).
+// extend converts the `size` bits v of the data to the signed value that they mean (F.2.2.1,
+// EXTEND).
 func extend(v int32, size int) int32 {
 	if size > 0 && v < 1<<(size-1) {
 		v += -1<<size + 1
