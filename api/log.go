@@ -33,7 +33,7 @@ func (s *Server) logRequests() echo.MiddlewareFunc {
 			switch {
 			case v.Status == http.StatusServiceUnavailable:
 				level = slog.LevelWarn // load, or a fault that is logged already
-			case v.Status >= 500:
+			case v.Status >= 500 && v.Status != http.StatusNotImplemented: // 501 is the answer of a store without this function
 				level = slog.LevelError
 			}
 			h, ctx := s.o.Log.Handler(), context.Background()
