@@ -15,7 +15,8 @@ import (
 func bundle(files fs.FS, entry string) ([]byte, error) {
 	source := api.Plugin{Name: "files", Setup: func(build api.PluginBuild) {
 		build.OnResolve(api.OnResolveOptions{Filter: ".*"}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-			return api.OnResolveResult{Path: path.Clean(a.Path), Namespace: "files"}, nil
+			// The importer of the entry is empty, so the entry is relative to the root.
+			return api.OnResolveResult{Path: path.Join(path.Dir(a.Importer), a.Path), Namespace: "files"}, nil
 		})
 		build.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "files"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) {
 			content, err := fs.ReadFile(files, a.Path)

@@ -44,7 +44,10 @@ func TestBundle(t *testing.T) {
 		"intl.js":   {Data: []byte("export const size = (n) => `${n} bytes`;\nexport const unused = \"unused\";\n")},
 		"gone.js":   {Data: []byte("import { a } from \"./nothing.js\";\na();\n")},
 		"wrong.js":  {Data: []byte("import { missing } from \"./intl.js\";\nmissing();\n")},
-		"style.css": {Data: []byte("/* Top. */\np { color: red }\n")},
+		"style.css": {Data: []byte("/* Top. */\n@import \"./styles/text.css\";\n")},
+
+		"styles/text.css": {Data: []byte("@import \"./red.css\";\n")},
+		"styles/red.css":  {Data: []byte("p { color: red }\n")},
 	}
 	for name, want := range map[string]string{"main.js": "alert(", "style.css": "p{color:red}"} {
 		got, err := bundle(modules, name)
