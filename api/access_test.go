@@ -35,6 +35,7 @@ func requests(t testing.TB) map[string]request {
 		"head":    {"HEAD", "/images/cat.png", "", ""},
 		"archive": {"POST", "/archive", namesType, namesForm("cat.png")},
 		"limits":  {"GET", "/limits", "", ""},
+		"usage":   {"GET", "/usage", "", ""},
 		"page":    {"GET", "/", "", ""},
 		"livez":   {"GET", "/livez", "", ""},
 		"readyz":  {"GET", "/readyz", "", ""},
@@ -292,10 +293,10 @@ func TestCrossOrigin(t *testing.T) {
 		{"Origin: http://localhost:3000\nHost: localhost:5000", refused},
 		{"Origin: null", refused},
 	} {
-		for _, which := range []string{"replace", "put", "delete", "list", "archive", "upload", "get", "limits", "page"} {
+		for _, which := range []string{"replace", "put", "delete", "list", "archive", "upload", "get", "limits", "usage", "page"} {
 			t.Run(which+" "+c.header, func(t *testing.T) {
 				t.Parallel()
-				want := map[string]int{"put": 201, "delete": 204, "list": 200, "archive": 200, "upload": 201, "replace": 201, "get": 200, "limits": 200, "page": 200}[which]
+				want := map[string]int{"put": 201, "delete": 204, "list": 200, "archive": 200, "upload": 201, "replace": 201, "get": 200, "limits": 200, "usage": 200, "page": 200}[which]
 				if status, ok := c.status[which]; ok {
 					want = status
 				}
@@ -310,13 +311,13 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-var refused = map[string]int{"replace": 403, "put": 403, "delete": 403, "list": 403, "archive": 403}
+var refused = map[string]int{"replace": 403, "put": 403, "delete": 403, "list": 403, "usage": 403, "archive": 403}
 
 // TestToken checks that everything except viewing images needs the access token.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	o := api.Options{Access: access.Options{Token: "s3cret"}}
-	guarded := map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200}
+	guarded := map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200, "usage": 200}
 	public := []string{"get", "head", "archive", "limits", "page", "livez", "readyz", "healthz"}
 	for _, header := range []string{
 		"Authorization: Bearer s3cret",
@@ -371,7 +372,7 @@ func TestToken(t *testing.T) {
 func TestTokenFromOtherOrigins(t *testing.T) {
 	t.Parallel()
 	const page = "Origin: https://app.example\nSec-Fetch-Site: cross-site"
-	for which, status := range map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200} {
+	for which, status := range map[string]int{"upload": 201, "replace": 201, "put": 201, "delete": 204, "list": 200, "usage": 200} {
 		t.Run(which, func(t *testing.T) {
 			t.Parallel()
 			_, a := try(t, api.Options{Access: access.Options{Token: "s3cret"}}, which, page+"\nAuthorization: Bearer s3cret")

@@ -152,6 +152,7 @@ func (s *Server) routes(page http.Handler) {
 	e.POST(deletePath+"*", s.deleteByKey)
 	e.DELETE(deletePath+"*", s.deleteByKey)
 
+	e.Match(get, "/usage", s.getUsage, own, token)
 	e.GET("/metrics", s.getMetrics, own, token)
 	e.GET("/backup", s.getBackup, own, token)
 

@@ -123,6 +123,7 @@ func TestExamples(t *testing.T) {
 	}
 	two := apitest.NewServer(t, api.Options{Trash: 24 * time.Hour, Allow: []format.Type{format.JPEG, format.PNG}})
 	answers["Limits"] = two.Do(t, "GET", "/limits", "", "")
+	answers["Usage"] = s.Do(t, "GET", "/usage", "", "")
 	answers["Page"] = s.Do(t, "GET", "/images", "", "")
 	s.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, http.StatusNoContent)
 	answers["Uploaded"] = s.Upload(t, apitest.File("file", "cat.png", cat))
