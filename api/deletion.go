@@ -3,16 +3,15 @@ package api
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	_ "embed"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
-	"html/template"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/refusal"
@@ -72,7 +71,11 @@ func (s *Server) deleteByKey(c echo.Context) error {
 	if err == nil && c.Request().Method == http.MethodDelete {
 		return c.NoContent(http.StatusNoContent)
 	}
-	return s.deletePage(c, deletion{Name: name, Done: true, Kept: s.o.Trash > 0}, err)
+	done := page{Title: isolated(name) + " was deleted"}
+	if s.o.Trash > 0 {
+		done.Text = "The person who runs this server can restore it for " + strings.TrimSpace(humanize.RelTime(time.Time{}, time.Time{}.Add(s.o.Trash), "", "")) + "."
+	}
+	return s.deletePage(c, done, err)
 }
 
 // errRenamed means that the image has another name by now.
@@ -101,51 +104,35 @@ func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
 // askToDelete responds with the page that has the button.
 func (s *Server) askToDelete(c echo.Context) error {
 	img, err := s.keyed(c)
-	return s.deletePage(c, deletion{Name: img.Name, Image: "../images/" + url.PathEscape(img.Name) + "?w=640&h=640"}, err)
+	return s.deletePage(c, page{
+		Title:  "Delete " + isolated(img.Name) + "?",
+		Text:   "Links to this image will stop working.",
+		Image:  "../images/" + url.PathEscape(img.Name) + "?w=640&h=640",
+		Button: "Delete",
+	}, err)
 }
-
-// deletion is what the page shows.
-type deletion struct {
-	Name    string
-	Image   string // URL of the picture
-	Done    bool
-	Kept    bool   // whether the deleted image is in the trash
-	Title   string // of a problem
-	Problem string
-}
-
-//go:embed deletion.html
-var deletionHTML string
-
-var deletionPage = template.Must(template.New("deletion").Parse(deletionHTML))
 
 // deletePage writes the page, or a page with the message of err, and returns err for
 // the log. No cache may store the page, and its address must not leak. A client that
 // does not accept HTML gets the usual error.
-func (s *Server) deletePage(c echo.Context, d deletion, err error) error {
+func (s *Server) deletePage(c echo.Context, p page, err error) error {
 	h := c.Response().Header()
-	h.Set("Cache-Control", "no-store")
+	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Robots-Tag", "noindex")
-	if err != nil && !strings.Contains(c.Request().Header.Get(echo.HeaderAccept), echo.MIMETextHTML) {
+	if err != nil && !acceptsHTML(c.Request()) {
 		return err
 	}
 	status := http.StatusOK
 	if err != nil {
 		e := refusalOf(err)
-		status, d = e.Status, deletion{Title: "That did not work", Problem: e.Message}
+		status, p = e.Status, page{Title: failed, Text: e.Message}
 		switch e.Status {
 		case http.StatusNotFound:
-			d.Title = "Nothing to delete"
+			p.Title = "Nothing to delete"
 		case http.StatusServiceUnavailable:
 			h.Set(echo.HeaderRetryAfter, "5")
 		}
 	}
-	h.Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
-	var text strings.Builder
-	if err := deletionPage.Execute(&text, d); err != nil {
-		return err
-	}
-	return errors.Join(err, c.HTML(status, text.String()))
+	return errors.Join(err, c.HTMLBlob(status, p.html(h)))
 }

@@ -132,6 +132,10 @@ func (s *Server) writeError(err error, c echo.Context) {
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="images"`)
 	}
+	if navigates(c.Request()) {
+		_ = c.HTMLBlob(e.Status, s.errorPage(c, e).html(h)) // an error of the connection, which is closed then
+		return
+	}
 	body := failure{Message: e.Message, Error: failureCode{e.Code, e.Message}}
 	var partly *partlyStored
 	if errors.As(err, &partly) {
@@ -140,4 +144,19 @@ func (s *Server) writeError(err error, c echo.Context) {
 	}
 	text, _ := json.Marshal(body)
 	transport.RespondEarly(c, e.Status, text, max(4*s.o.MaxUpload, 64<<20))
+}
+
+// failed is the title of a page about an error that has no better title.
+const failed = "That did not work"
+
+// errorPage returns the page about e for a person who opened a link.
+func (s *Server) errorPage(c echo.Context, e *refusal.Error) page {
+	p := page{Title: failed, Text: e.Message, Home: s.access.BaseURL(c) + "/"}
+	switch e.Code {
+	case "not_found":
+		p.Title, p.Text = "This image does not exist", "It was deleted or renamed, or the link is incomplete."
+	case "http_404":
+		p.Title, p.Text = "This page does not exist", "Check the address."
+	}
+	return p
 }

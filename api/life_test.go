@@ -191,7 +191,7 @@ func TestDeleteURL(t *testing.T) {
 	}
 
 	page := s.Do(t, "GET", path, "Accept: text/html", "").Want(t, http.StatusOK)
-	for _, want := range []string{"<form method=\"post\">", "<bdi>cat.png</bdi>", "/images/cat.png?w="} {
+	for _, want := range []string{"<form method=\"post\">", "Delete \u2068cat.png\u2069?", "/images/cat.png?w="} {
 		if !strings.Contains(page.Body, want) {
 			t.Errorf("the page does not have %q:\n%s", want, page.Body)
 		}
@@ -226,8 +226,8 @@ func TestDeleteURL(t *testing.T) {
 		t.Errorf("the page has the name unescaped:\n%s", page.Body)
 	}
 	done := s.Do(t, "POST", path, "Accept: text/html\nContent-Type: application/x-www-form-urlencoded", "")
-	if done.Status != http.StatusOK || !strings.Contains(done.Body, "is deleted") {
-		t.Errorf("got %s, want a page that says it is deleted", done)
+	if done.Status != http.StatusOK || !strings.Contains(done.Body, "was deleted") {
+		t.Errorf("got %s, want a page that says that it was deleted", done)
 	}
 	if got := s.Do(t, "GET", "/images?trash", token, ""); !strings.Contains(got.Body, "cat.png") {
 		t.Errorf("the trash is %s, want cat.png in it", got)

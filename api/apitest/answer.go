@@ -33,8 +33,8 @@ func ReadAnswer(t testing.TB, res *http.Response) (Answer, error) {
 	if a.method == http.MethodHead {
 		return a, nil
 	}
-	if a.Status >= 400 && strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") {
-		return a, nil // a page for a person
+	if a.Status >= 400 && a.isPage() {
+		return a, nil
 	}
 	if a.Status >= 400 {
 		r := a.Reply(t)
@@ -53,6 +53,9 @@ func ReadAnswer(t testing.TB, res *http.Response) (Answer, error) {
 	}
 	return a, nil
 }
+
+// isPage reports whether the response is a page for a person.
+func (a Answer) isPage() bool { return strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") }
 
 func (a Answer) String() string {
 	body := a.Body

@@ -1,0 +1,48 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+
+	"imageserver/api/apitest"
+
+	"imageserver/api"
+)
+
+// TestErrorPage checks that a person who opens a wrong link in a browser gets a page, and
+// that everyone else gets JSON.
+func TestErrorPage(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{})
+	const accept = "Accept: text/html,application/xhtml+xml,image/avif,image/webp,*/*;q=0.8"
+	for _, c := range []struct {
+		path   string
+		status int
+		want   string
+	}{
+		{"/images/missing.png", 404, "This image does not exist"},
+		{"/images/missing.png?w=320", 404, "This image does not exist"},
+		{"/nothing", 404, "This page does not exist"},
+		{"/images/a.png?w=x", 400, "w=x"},
+		{"/images/%3Cscript%3E?w=%3Cscript%3E", 400, "&lt;script&gt;"},
+	} {
+		a := s.Do(t, "GET", c.path, accept+"\nSec-Fetch-Mode: navigate\nSec-Fetch-Dest: document", "")
+		if a.Status != c.status || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || !strings.Contains(a.Body, c.want) {
+			t.Errorf("%s: got %s, want a page with %q and status %d", c.path, a, c.want, c.status)
+		}
+		if strings.Contains(a.Body, "<script") || !strings.Contains(a.Body, `<a href="`+s.URL+`/">`) {
+			t.Errorf("%s: got %s, want a link to the list and no script", c.path, a)
+		}
+		a.WantHeader(t, "Cache-Control", "no-store")
+		for _, header := range []string{
+			accept, // a program with the header of a browser
+			accept + "\nSec-Fetch-Mode: cors\nSec-Fetch-Dest: empty",
+			"Accept: image/avif,*/*\nSec-Fetch-Mode: no-cors\nSec-Fetch-Dest: image",
+			"",
+		} {
+			if a := s.Do(t, "GET", c.path, header, ""); a.Status != c.status || a.Reply(t).Message == "" {
+				t.Errorf("%s with %q: got %s, want JSON", c.path, header, a)
+			}
+		}
+	}
+}
