@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -48,4 +49,34 @@ func TestContentEncoding(t *testing.T) {
 	a := s.Do(t, "PUT", "/images/text.png", "", "no image")
 	a.Refusal(t, 415, "not_an_image")
 	a.WantHeader(t, "Accept-Encoding", "")
+}
+
+// TestCompressedList checks that a long list is compressed for clients that accept gzip, and
+// only for them.
+func TestCompressedList(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{})
+	list := func(accept string) (coding, body string) {
+		a := s.Do(t, "GET", "/images", "Accept-Encoding: "+accept, "").Want(t, 200)
+		a.WantHeader(t, "Vary", "Accept-Encoding")
+		return a.Header.Get("Content-Encoding"), a.Body
+	}
+	if coding, _ := list("gzip"); coding != "" {
+		t.Errorf("a list without images: got Content-Encoding %q, want none", coding)
+	}
+	for i := range uint64(20) {
+		s.Put(t, fmt.Sprintf("/images/%d.png", i), apitest.Picture(t, i, 0))
+	}
+	_, plain := list("identity")
+	for _, accept := range []string{"identity", "br", "x-gzip", "gzip;q=0", "*"} {
+		if coding, body := list(accept); coding != "" || body != plain {
+			t.Errorf("Accept-Encoding: %s: got Content-Encoding %q, want the plain list", accept, coding)
+		}
+	}
+	for _, accept := range []string{"gzip", "GZIP", "br, gzip, zstd"} {
+		coding, body := list(accept)
+		if coding != "gzip" || body != plain {
+			t.Errorf("Accept-Encoding: %s: got Content-Encoding %q, want gzip and the same list", accept, coding)
+		}
+	}
 }

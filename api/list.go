@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -71,7 +72,11 @@ func (s *Server) respondPage(c echo.Context, images []db.Image, next string) err
 	}
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
-	return c.JSON(http.StatusOK, page)
+	text, err := json.Marshal(page)
+	if err != nil {
+		return err
+	}
+	return sendCompressed(c, echo.MIMEApplicationJSON, text)
 }
 
 // listOptions reads the parameters of a list.

@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -24,7 +25,7 @@ type Answer struct {
 func ReadAnswer(t testing.TB, res *http.Response) (Answer, error) {
 	t.Helper()
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	body, err := readBody(res)
 	if err != nil {
 		return Answer{}, fmt.Errorf("read the %s: %w", res.Status, err)
 	}
@@ -52,6 +53,18 @@ func ReadAnswer(t testing.TB, res *http.Response) (Answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// readBody reads the body and decompresses it.
+func readBody(res *http.Response) ([]byte, error) {
+	if res.Header.Get("Content-Encoding") != "gzip" || res.Request.Method == http.MethodHead {
+		return io.ReadAll(res.Body)
+	}
+	r, err := gzip.NewReader(res.Body)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
 }
 
 // isPage reports whether the response is a page for a person.
