@@ -147,7 +147,7 @@ func TestSimpleCORS(t *testing.T) {
 	s.Do(t, "GET", "/images/cat.png", "", "").WantImage(t, cat)
 
 	// Other origins may not read the list, the page or the health.
-	for _, path := range []string{"/images", "/images?q=cat", "/", "/ui/main.js", "/livez", "/readyz", "/nowhere"} {
+	for _, path := range []string{"/images", "/images?q=cat", "/", "/ui/main.en.js", "/livez", "/readyz", "/nowhere"} {
 		s.Do(t, "GET", path, page, "").WantHeader(t, "Access-Control-Allow-Origin", "")
 	}
 }

@@ -156,7 +156,7 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s %s: a 405 without Allow", c.method, c.path)
 		}
 	}
-	for _, path := range []string{"/", "/favicon.ico", "/ui/main.js"} {
+	for _, path := range []string{"/", "/favicon.ico", "/ui/main.en.js"} {
 		s.Do(t, "GET", path, "", "").Want(t, http.StatusOK)
 		s.Do(t, "HEAD", path, "", "").Want(t, http.StatusOK)
 	}

@@ -103,7 +103,7 @@ func TestServiceDesc(t *testing.T) {
 	if want := `<link rel="service-desc" href="openapi.json" type="application/json">`; !strings.Contains(a.Body, want) {
 		t.Errorf("the page lacks %s", want)
 	}
-	s.Do(t, "GET", "/ui/main.js", "", "").WantHeader(t, "Link", "")
+	s.Do(t, "GET", "/ui/main.en.js", "", "").WantHeader(t, "Link", "")
 }
 
 // TestExamples checks that the examples in the description are responses of the server.

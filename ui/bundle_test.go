@@ -1,40 +1,74 @@
 package ui
 
 import (
-	"io/fs"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
 
-// TestBrokenPage: if a file of the page is broken, the server does not start. The error
-// names the file and the fault.
-func TestBrokenPage(t *testing.T) {
-	page := fstest.MapFS{}
-	for _, name := range served {
-		page[name] = &fstest.MapFile{}
-	}
-	if _, err := loadFrom(page); err != nil {
-		t.Fatalf("empty files: %v", err)
-	}
-	page["main.js"] = &fstest.MapFile{Data: []byte(`import { a } from "./nothing.js"; a();`)}
-	if _, err := loadFrom(page); err == nil || !strings.Contains(err.Error(), "main.js") || !strings.Contains(err.Error(), "nothing.js") {
-		t.Errorf("got %v, want an error that names main.js and nothing.js", err)
+// TestEveryFile: the program can make every file that browsers request.
+func TestEveryFile(t *testing.T) {
+	for name, content := range contents(os.DirFS("page")) {
+		if got, err := content(); err != nil || len(got) == 0 {
+			t.Errorf("%s: %d bytes, %v", name, len(got), err)
+		}
 	}
 }
 
-// BenchmarkBundle measures the time that the bundle adds to the start of the server.
+// TestBrokenPage: an error of the page names the file and the fault.
+func TestBrokenPage(t *testing.T) {
+	page := fstest.MapFS{
+		"main.js":    {Data: []byte(`import { a } from "./nothing.js"; a();`)},
+		"index.html": {Data: []byte(`<p>{{.nothing}}`)},
+	}
+	for _, language := range languages {
+		page["words/"+language+".json"] = &fstest.MapFile{Data: []byte(`{"languageName": "x"}`)}
+	}
+	page["words/fr.json"] = &fstest.MapFile{Data: []byte(`{`)}
+	for name, want := range map[string]string{
+		"main.en.js": "nothing.js", "style.css": "style.css", "early.js": "early.js", "favicon.svg": "favicon.svg",
+		"index.en.html": "nothing", "index.fr.html": "words/fr.json",
+	} {
+		if _, err := contents(page)[name](); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error that contains %q", name, err, want)
+		}
+	}
+}
+
+// BenchmarkBundle measures the work for the first reader, which the server does after its
+// start.
 func BenchmarkBundle(b *testing.B) {
-	files, err := fs.Sub(embedded, "page")
+	for b.Loop() {
+		made := contents(os.DirFS("page"))
+		for _, name := range []string{"index.en.html", "style.css", "early.js", "main.en.js"} {
+			content, err := made[name]()
+			if err != nil {
+				b.Fatal(err)
+			}
+			newAsset(content)
+		}
+	}
+}
+
+// BenchmarkTranslate measures the work for the first reader of another language.
+func BenchmarkTranslate(b *testing.B) {
+	files := os.DirFS("page")
+	script, err := bundle(files, "main.js")
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		for _, name := range []string{"style.css", "early.js", "main.js"} {
-			if _, err := bundle(files, name); err != nil {
-				b.Fatal(err)
-			}
+		page, err := markup(files, "de")
+		if err != nil {
+			b.Fatal(err)
 		}
+		newAsset(page)
+		translated, err := translate(files, "de", func() ([]byte, error) { return script, nil })
+		if err != nil {
+			b.Fatal(err)
+		}
+		newAsset(translated)
 	}
 }
 

@@ -162,7 +162,7 @@ func TestColours(t *testing.T) {
 		t.Errorf("with light chosen the background is %s, want %s", got, light)
 	}
 	// Without main.js only early.js runs, before the first paint.
-	p.block("*://*:*/ui/main.js")
+	p.block("*://*:*/ui/main.en.js")
 	p.reload()
 	if got := eval[string](p, background); got != light {
 		t.Errorf("after a reload with light chosen the background is %s, want %s", got, light)

@@ -1,5 +1,6 @@
 // Package ui has the page that the server shows to people. The program contains the
-// page: one HTML file, its style sheet and its JavaScript modules.
+// page: one HTML template, its style sheet, its JavaScript modules, and a table of texts
+// for each language.
 package ui
 
 import (
@@ -8,7 +9,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
@@ -27,27 +27,23 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 	"frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-// served are the files that browsers request. main.js and early.js contain the other
-// modules.
-var served = []string{"index.html", "style.css", "early.js", "main.js", "favicon.svg"}
-
 // Handler serves the page at / and its files under /ui/. It also serves the icon at
 // /favicon.ico, because browsers request that URL when they show a single image.
 // Browsers revalidate every file each time, so after an update of the program they
 // show the new page.
 //
-// The first call bundles and compresses the files. It panics if this fails, because
-// then the program was built from a broken page.
+// The first call starts to bundle and compress the files that the first reader needs.
+// The server does not wait for that, but a request for such a file does. The program
+// panics if the bundle fails, because then it was built from a broken page.
 func Handler() http.Handler {
-	assets, err := load()
-	if err != nil {
-		panic("ui: the page cannot be bundled: " + err.Error())
-	}
+	assets := prepare()
 	mux := http.NewServeMux()
-	mux.Handle("GET /{$}", serve("index.html", assets["index.html"]))
+	mux.Handle("GET /{$}", servePage(assets))
 	mux.Handle("GET /favicon.ico", serve("favicon.svg", assets["favicon.svg"]))
-	for _, name := range served[1:] {
-		mux.Handle("GET /ui/"+name, serve(name, assets[name]))
+	for name, get := range assets {
+		if path.Ext(name) != ".html" {
+			mux.Handle("GET /ui/"+name, serve(name, get))
+		}
 	}
 	return secure(mux)
 }
@@ -64,13 +60,26 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-// serve responds with one file. The file is compressed if the client accepts gzip.
-func serve(name string, a asset) http.Handler {
+// servePage responds with the page in the language of the reader.
+func servePage(assets map[string]func() asset) http.Handler {
+	choose := newLanguageChooser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		language := choose(r)
+		name := "index." + language + ".html"
+		w.Header().Add("Vary", "Accept-Language, Cookie")
+		w.Header().Set("Content-Language", language)
+		serve(name, assets[name]).ServeHTTP(w, r)
+	})
+}
+
+// serve responds with one file. The file is compressed if the client accepts gzip.
+func serve(name string, get func() asset) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a := get()
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache")
 		h.Set("Content-Type", contentType(name))
-		h.Set("Vary", "Accept-Encoding")
+		h.Add("Vary", "Accept-Encoding")
 		body, etag := a.plain, `"`+a.tag+`"`
 		if acceptsGzip(r) {
 			// The compressed file has other bytes, so it needs another strong ETag (RFC
@@ -90,35 +99,47 @@ type asset struct {
 	tag         string // a digest of plain, because embedded files have no date
 }
 
-// load returns the served files by name. All handlers share them, because
-// embedded files never change.
-var load = sync.OnceValues(func() (map[string]asset, error) {
+// prepare returns the served files by name, and starts to make those that the first reader
+// needs. All handlers share the files, because embedded files never change.
+var prepare = sync.OnceValue(func() map[string]func() asset {
 	files, err := fs.Sub(embedded, "page")
 	if err != nil {
-		return nil, err
+		panic("ui: " + err.Error()) // the name of the folder is valid
 	}
-	return loadFrom(files)
+	contents := contents(files)
+	assets := map[string]func() asset{}
+	for name, content := range contents {
+		assets[name] = sync.OnceValue(func() asset {
+			plain, err := content()
+			if err != nil {
+				panic("ui: the page cannot be bundled: " + err.Error())
+			}
+			return newAsset(plain)
+		})
+	}
+	go func() {
+		for _, name := range []string{"index.en.html", "style.css", "early.js", "main.en.js"} {
+			assets[name]()
+		}
+	}()
+	return assets
 })
 
-func loadFrom(files fs.FS) (map[string]asset, error) {
-	assets := map[string]asset{}
-	for _, name := range served {
-		content, err := sent(files, name)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		assets[name] = newAsset(content)
+// contents returns a function for each file that browsers request, by name. The function
+// makes the content of the file. main.js and early.js contain the other modules. Each
+// language has its own index.html and its own main.js.
+func contents(files fs.FS) map[string]func() ([]byte, error) {
+	script := sync.OnceValues(func() ([]byte, error) { return bundle(files, "main.js") })
+	contents := map[string]func() ([]byte, error){
+		"style.css":   func() ([]byte, error) { return bundle(files, "style.css") },
+		"early.js":    func() ([]byte, error) { return bundle(files, "early.js") },
+		"favicon.svg": func() ([]byte, error) { return fs.ReadFile(files, "favicon.svg") },
 	}
-	return assets, nil
-}
-
-// sent returns the content of a file in the form in which browsers get it.
-func sent(files fs.FS, name string) ([]byte, error) {
-	switch path.Ext(name) {
-	case ".js", ".css":
-		return bundle(files, name)
+	for _, language := range languages {
+		contents["index."+language+".html"] = func() ([]byte, error) { return markup(files, language) }
+		contents["main."+language+".js"] = func() ([]byte, error) { return translate(files, language, script) }
 	}
-	return fs.ReadFile(files, name)
+	return contents
 }
 
 func newAsset(plain []byte) asset {

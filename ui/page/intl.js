@@ -1,12 +1,22 @@
-// Writes numbers, sizes, times and dates in the reader's language.
+// Writes numbers, sizes, times and dates in the language of the page.
 
-const percentage = new Intl.NumberFormat(undefined, { style: "percent" });
-const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const whole = new Intl.NumberFormat();
+export const language = document.documentElement.lang;
+
+// The reader's own variant of the language, such as en-GB, has its own form of dates.
+const locale = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
+
+const percentage = new Intl.NumberFormat(locale, { style: "percent" });
+const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const whole = new Intl.NumberFormat(locale);
+const pluralRules = new Intl.PluralRules(language);
 
 export const percent = (share) => percentage.format(share);
 export const date = (iso) => dateAndTime.format(new Date(iso));
 export const number = (n) => whole.format(n);
+
+// plural returns the plural form of the language for n of something, such as "one" (Unicode
+// CLDR).
+export const plural = (n) => pluralRules.select(n);
 
 // size writes a number of bytes in decimal units, as most file managers do.
 export function size(bytes) {
@@ -30,7 +40,7 @@ const formats = new Map(); // making a format takes longer than using it
 function unit(n, name, display, digits) {
   const key = `${name} ${digits}`;
   if (!formats.has(key)) {
-    formats.set(key, new Intl.NumberFormat(undefined, {
+    formats.set(key, new Intl.NumberFormat(locale, {
       style: "unit", unit: name, unitDisplay: display, maximumFractionDigits: digits,
     }));
   }

@@ -9,6 +9,7 @@ import { Gallery } from "./gallery.js";
 import { help } from "./help.js";
 import { watchIntake } from "./intake.js";
 import { handleKeys } from "./keys.js";
+import { languageChooser } from "./language.js";
 import { fetchLimits, refusalReason } from "./limits.js";
 import { Queue } from "./queue.js";
 import { Selection } from "./selection.js";
@@ -91,7 +92,7 @@ watchIntake([byID("file"), byID("folder"), byID("camera")], async (files) => {
   uploads.add(added);
 });
 
-byID("tools").append(coloursChooser(), button(words.help, help));
+byID("tools").append(coloursChooser(), languageChooser(), button(words.help, help));
 
 handleKeys({
   page: { "/": () => gallery.focusSearch(), "?": help },

@@ -1,174 +1,181 @@
-// All the text that the scripts show. index.html has the text that people see before the
-// scripts run.
+// All the text that the scripts show, in the language of the page. The tables in words/ have
+// the texts. For the script of each language, the server writes the table of the language
+// into the constant TABLE (language.go).
 
-import { duration, number, percent, size } from "./intl.js";
+import { duration, number, percent, plural, size } from "./intl.js";
 
-export const page = "Image server";
+export const page = text("page");
 
 // Uploading
 
-export const drop = "Drop to upload";
-export const uploads = "Uploads";
-export const waiting = "Waiting";
-export const sending = (share) => `Uploading, ${percent(share)}`;
-export const saving = "Saving…";
-export const locked = "Waiting for the access token";
-export const cancelled = "Cancelled";
-export const cancelledLate = "Cancelled while the server was saving the image. The gallery shows whether the image was stored.";
-export const renamed = (sent, stored) => `Saved as ${isolate(stored)} instead of ${isolate(sent)}`;
-export const duplicate = "The server already has this image";
-export const progress = (name) => `Upload of ${isolate(name)}`;
-export const overall = "All uploads";
-export const count = (finished, total) => `${number(finished)} of ${number(total)}`;
-export const done = (stored, notStored) => notStored > 0 ? `${uploaded(stored)}, ${number(notStored)} not uploaded` : uploaded(stored);
-export const speed = (bytes, seconds) => `${size(bytes)}/s, ${duration(seconds)} left`;
-export const offline = "Can’t reach the server. Uploads will continue when the server is back.";
-export const busy = (reason, seconds) => `${reason} Uploads will continue in ${duration(seconds)}.`;
-export const cancel = "Cancel";
-export const cancelAll = "Cancel all";
-export const retry = "Retry";
-export const retryFailed = "Retry failed";
-export const clear = "Clear finished";
+export const drop = text("drop");
+export const uploads = text("uploads");
+export const waiting = text("waiting");
+export const sending = (share) => text("sending", { share: percent(share) });
+export const saving = text("saving");
+export const locked = text("locked");
+export const cancelled = text("cancelled");
+export const cancelledLate = text("cancelledLate");
+export const renamed = (sent, stored) => text("renamed", { sent: isolate(sent), stored: isolate(stored) });
+export const duplicate = text("duplicate");
+export const progress = (name) => text("progress", { name: isolate(name) });
+export const overall = text("overall");
+export const count = (finished, total) => text("count", { finished, total });
+export const done = (stored, notStored) => (notStored > 0 ? text("doneSome", { stored: uploaded(stored), n: notStored }) : uploaded(stored));
+export const speed = (bytes, seconds) => text("speed", { rate: size(bytes), time: duration(seconds) });
+export const offline = text("offline");
+export const busy = (reason, seconds) => text("busy", { reason: isolate(reason), time: duration(seconds) });
+export const cancel = text("cancel");
+export const cancelAll = text("cancelAll");
+export const retry = text("retry");
+export const retryFailed = text("retryFailed");
+export const clear = text("clear");
 
-export const tooLarge = (bytes, limit) => `This file is ${size(bytes - limit)} too large. The limit is ${size(limit)}.`;
-export const emptyFile = "The file is empty.";
-export const notAnImage = (types) => `This kind of file can’t be uploaded. Use ${alternatives(types.map((t) => t.toUpperCase()))}.`;
-export const unreadable = "The file can’t be read. It was changed, moved or deleted.";
-export const unreadableFolder = "The folder can’t be read.";
-export const emptyFolder = "This folder has no files.";
-export const unreachable = "Can’t reach the server. Check that the server is running, and try again.";
-export const connectionLost = "The connection was lost. Try again.";
-export const unexplained = (status) => `The server responded with error ${status} and no explanation.`;
+export const tooLarge = (bytes, limit) => text("tooLarge", { excess: size(bytes - limit), limit: size(limit) });
+export const emptyFile = text("emptyFile");
+export const notAnImage = (types) => text("notAnImage", { types: alternatives(types.map((t) => t.toUpperCase())) });
+export const unreadable = text("unreadable");
+export const unreadableFolder = text("unreadableFolder");
+export const emptyFolder = text("emptyFolder");
+export const unreachable = text("unreachable");
+export const connectionLost = text("connectionLost");
+export const unexplained = (status) => text("unexplained", { status: String(status) });
 
-export const started = (n) => `Uploading ${files(n)}`;
-export const quarter = (share) => `${percent(share)} uploaded`;
-export const failed = (name, reason) => (reason.includes(name) ? reason : `${isolate(name)}: ${reason}`);
-export const failures = (n) => `${files(n)} could not be uploaded`;
+export const started = (n) => text("started", { n });
+export const quarter = (share) => text("quarter", { share: percent(share) });
+export const failed = (name, reason) => (reason.includes(name) ? reason : text("failed", { name: isolate(name), reason: isolate(reason) }));
+export const failures = (n) => text("failures", { n });
 // reasonAlone returns the reason without the name of the image, for a place that already
 // shows the name. Some messages of the server begin with the name.
 export const reasonAlone = (name, reason) => (reason.startsWith(`${name}: `) ? reason.slice(name.length + 2) : reason);
 
 // Links
 
-export const copyForm = "Copy links as";
-export const forms = { url: "Copy as URL", markdown: "Copy as Markdown", html: "Copy as HTML" };
-export const copies = { url: "Copy URL", markdown: "Copy Markdown", html: "Copy HTML" };
-export const copyAll = "Copy all";
-export const copied = "Copied";
-export const copiedMany = (n) => `${links(n)} copied`;
-export const copyByHand = "The browser did not allow the page to copy the links. Copy them from here:";
+export const copyForm = text("copyForm");
+export const forms = TABLE.forms;
+export const copies = TABLE.copies;
+export const copyAll = text("copyAll");
+export const copied = text("copied");
+export const copiedMany = (n) => text("copiedMany", { n });
+export const copyByHand = text("copyByHand");
 
 // Gallery
 
-export const gallery = "Images";
-export const search = "Search by name";
-export const sort = "Sort";
-export const orders = {
-  newest: "Newest first", oldest: "Oldest first", name: "Name, A to Z", "name-desc": "Name, Z to A",
-  largest: "Largest first", smallest: "Smallest first",
-};
-export const loading = "Loading…";
-export const empty = "No images yet. Drop images anywhere on this page, paste an image, or choose files.";
-export const noMatch = (query) => `No images match “${isolate(query)}”.`;
-export const found = (n, more) => (more ? `The first ${images(n)}` : images(n));
-export const more = "Load more";
-export const fromStart = "Back to the first images";
-export const listed = (n) => (n === 1 ? "1 more image" : `${number(n)} more images`);
-export const noPreview = (name) => `, no preview of ${isolate(name)}`;
+export const gallery = text("gallery");
+export const search = text("search");
+export const sort = text("sort");
+export const orders = TABLE.orders;
+export const loading = text("loading");
+export const empty = text("empty");
+export const noMatch = (query) => text("noMatch", { query: isolate(query) });
+export const found = (n, more) => (more ? text("foundFirst", { n }) : text("found", { n }));
+export const more = text("more");
+export const fromStart = text("fromStart");
+export const listed = (n) => text("listed", { n });
+export const noPreview = (name) => text("noPreview", { name: isolate(name) });
 
 // Selection
 
-export const select = (name) => `Select ${isolate(name)}`;
-export const selected = (n) => `${number(n)} selected`;
-export const selection = "Selected images";
-export const copyLinks = "Copy links";
-export const download = "Download";
-export const remove = "Delete";
-export const unselect = "Clear selection";
-export const archiveFailed = "The images could not be downloaded.";
+export const select = (name) => text("select", { name: isolate(name) });
+export const selected = (n) => text("selected", { n });
+export const selection = text("selection");
+export const copyLinks = text("copyLinks");
+export const download = text("download");
+export const remove = text("remove");
+export const unselect = text("unselect");
+export const archiveFailed = text("archiveFailed");
 
 // Deleting
 
-export const removed = (names) => (names.length === 1 ? `${isolate(names[0])} deleted.` : `${images(names.length)} deleted.`);
-export const undo = "Undo";
-export const canUndo = (text) => `${text} Press Ctrl+Z to undo.`;
-export const restored = (names) => (names.length === 1 ? `${isolate(names[0])} restored.` : `${images(names.length)} restored.`);
-export const notRemoved = (name, reason) => `${isolate(name)} was not deleted. ${reason}`;
-export const notAllRemoved = (first, others) => `${first} ${listed(others)} could not be deleted either.`;
-export const changedMeanwhile = "Another image has this name now.";
-export const dismiss = "Dismiss";
+export const removed = (names) => (names.length === 1 ? text("removed", { name: isolate(names[0]) }) : text("removedMany", { n: names.length }));
+export const undo = text("undo");
+export const canUndo = (what) => text("canUndo", { what });
+export const restored = (names) => (names.length === 1 ? text("restored", { name: isolate(names[0]) }) : text("restoredMany", { n: names.length }));
+export const notRemoved = (name, reason) => text("notRemoved", { name: isolate(name), reason: isolate(reason) });
+export const notAllRemoved = (first, others) => text("notAllRemoved", { first, n: others });
+export const changedMeanwhile = text("changedMeanwhile");
+export const dismiss = text("dismiss");
 
 // One image
 
-export const close = "Close";
-export const previous = "Previous image";
-export const next = "Next image";
-export const zoomIn = "Full size";
-export const zoomOut = "Fit to window";
-export const gone = (name) => `There is no image called ${isolate(name)}.`;
-export const facts = { type: "Type", dimensions: "Dimensions", size: "Size", uploaded: "Uploaded", expires: "Expires", digest: "SHA-256" };
+export const close = text("close");
+export const previous = text("previous");
+export const next = text("next");
+export const zoomIn = text("zoomIn");
+export const zoomOut = text("zoomOut");
+export const gone = (name) => text("gone", { name: isolate(name) });
+export const facts = TABLE.facts;
 export const dimensions = (width, height) => `${width} × ${height}`;
 export const format = (type) => type.replace(/^image\/(x-|vnd\.)?/, "").replace(/\+.*/, "").toUpperCase();
-export const rename = "Rename";
-export const newName = "New name";
-export const save = "Save";
-export const renamedTo = (name) => `Renamed to ${isolate(name)}`;
+export const rename = text("rename");
+export const newName = text("newName");
+export const save = text("save");
+export const renamedTo = (name) => text("renamedTo", { name: isolate(name) });
 
 // Token
 
-export const tokenTitle = "This server requires an access token";
-export const tokenLabel = "Access token";
-export const tokenHint = "The person who runs this server has the token.";
-export const tokenCharacters = "Letters, digits and symbols, without spaces";
-export const tokenWrong = "That token is wrong. Check it and try again.";
-export const tokenKeep = "Remember on this device";
-export const tokenSubmit = "Continue";
-export const tokenForget = "Sign out";
+export const tokenTitle = text("tokenTitle");
+export const tokenLabel = text("tokenLabel");
+export const tokenHint = text("tokenHint");
+export const tokenCharacters = text("tokenCharacters");
+export const tokenWrong = text("tokenWrong");
+export const tokenKeep = text("tokenKeep");
+export const tokenSubmit = text("tokenSubmit");
+export const tokenForget = text("tokenForget");
+
+// Settings
+
+export const colours = text("colours");
+export const schemes = TABLE.schemes;
+export const language = text("language");
+export const languages = TABLE.languages; // the name of each language in that language
 
 // Help
 
-export const help = "Help";
-export const colours = "Colours";
-export const schemes = { system: "System", light: "Light", dark: "Dark" };
-export const helpTerminal = "From a terminal";
-export const helpUpload = "Upload";
-export const helpRetrieve = "Download";
-export const helpExact = "Store under exactly this name";
-export const helpList = "List the images";
-export const helpSmall = "Download a resized copy";
-export const helpPage = "From any web page";
-export const helpShareX = "From ShareX";
-export const helpShareXFile = "Download the uploader for this server";
-export const helpShareXThen = "Open the file. Then ShareX uploads its pictures to this server.";
-export const helpShareXToken = "Replace YOUR-TOKEN with the access token under Custom uploader settings.";
-export const helpOperator = "For the person who runs this server";
-export const helpManual = "The program contains the manual. The first command prints the start page. The other commands print the other pages:";
-export const helpTopics = {
-  api: "requests, responses, and all flags of the server",
-  deploy: "HTTPS, reverse proxies, containers, systemd",
-  systemd: "the unit files",
-  datafile: "backup, check, repair, full disk",
-  database: "several servers on PostgreSQL and S3",
-};
-export const helpOpenAPI = "API description for programs (OpenAPI)";
-export const helpKeys = "Keys";
-export const keysOn = "Single-key shortcuts";
-export const keys = {
-  "?": "This help", "/": "Search", "← →": "Previous and next image", Z: "Full size, or fit to window",
-  "Ctrl V": "Paste an image", "Ctrl Z": "Undo a deletion", "Del": "Delete the image that is open", "Esc": "Close",
-  "Shift + click": "Select all images between this image and the last click",
-};
+export const help = text("help");
+export const helpTerminal = text("helpTerminal");
+export const helpUpload = text("helpUpload");
+export const helpRetrieve = text("helpRetrieve");
+export const helpExact = text("helpExact");
+export const helpList = text("helpList");
+export const helpSmall = text("helpSmall");
+export const helpPage = text("helpPage");
+export const helpShareX = text("helpShareX");
+export const helpShareXFile = text("helpShareXFile");
+export const helpShareXThen = text("helpShareXThen");
+export const helpShareXToken = text("helpShareXToken");
+export const helpOperator = text("helpOperator");
+export const helpManual = text("helpManual");
+export const helpTopics = TABLE.helpTopics;
+export const helpOpenAPI = text("helpOpenAPI");
+export const helpKeys = text("helpKeys");
+export const keysOn = text("keysOn");
+export const keys = Object.fromEntries(Object.entries(TABLE.keys).map(([key, what]) => [keyLabel(key), what]));
 
 // about is added to the end of a label, such as "Delete". With the name of
 // the image, people with a screen reader can distinguish the same controls of two images.
 export const about = (name) => ` ${isolate(name)}`;
 
-const files = (n) => (n === 1 ? "1 file" : `${number(n)} files`);
-const images = (n) => (n === 1 ? "1 image" : `${number(n)} images`);
-const links = (n) => (n === 1 ? "1 link" : `${number(n)} links`);
-const uploaded = (n) => `${number(n)} uploaded`;
-const disjunction = new Intl.ListFormat(undefined, { type: "disjunction" });
-const alternatives = (items) => disjunction.format(items);
+function uploaded(n) {
+  return text("uploaded", { n });
+}
+
+function alternatives(items) {
+  return new Intl.ListFormat(document.documentElement.lang, { type: "disjunction" }).format(items);
+}
+
+// keyLabel returns what is written on a key, such as "Strg V" for "Ctrl V" in German.
+function keyLabel(key) {
+  return key.split(" ").map((part) => TABLE.keyNames[part] ?? part).join(" ");
+}
+
+// text returns a text of the table, with values in place of the {placeholders}. If the text
+// has plural forms, values.n chooses the form.
+function text(key, values = {}) {
+  const entry = TABLE[key];
+  const template = entry.other ? entry[plural(values.n)] ?? entry.other : entry;
+  return template.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : values[name]));
+}
 
 // isolate returns the name between two invisible characters. Without them, a name that is
 // written from right to left changes the order of the words before and after the name

@@ -1,0 +1,121 @@
+package ui
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"golang.org/x/text/language"
+)
+
+// languages are the languages of the page, as BCP 47 tags, in the order of the page's list.
+// The first one is the default. The file words/<language>.json has the texts.
+var languages = []string{"en", "de", "fr", "es", "ja", "ar"}
+
+// languageCookie has the language that the reader chose on the page (language.js).
+const languageCookie = "lang"
+
+// newLanguageChooser returns a function that chooses the language of a response: the
+// language in the cookie, or the language that fits Accept-Language best (RFC 9110, section
+// 12.5.4), or English.
+func newLanguageChooser() func(*http.Request) string {
+	var tags []language.Tag
+	for _, name := range languages {
+		tags = append(tags, language.MustParse(name))
+	}
+	matcher := language.NewMatcher(tags)
+	return func(r *http.Request) string {
+		chosen := ""
+		if cookie, err := r.Cookie(languageCookie); err == nil {
+			chosen = cookie.Value
+		}
+		_, i := language.MatchStrings(matcher, chosen, strings.Join(r.Header.Values("Accept-Language"), ","))
+		return languages[i]
+	}
+}
+
+// table has the texts of one language by key. A text is a string. An object with the member
+// "other" has the plural forms of a text (Unicode CLDR). Any other object is a group of
+// texts.
+type table map[string]json.RawMessage
+
+func readTable(files fs.FS, language string) (table, error) {
+	name := "words/" + language + ".json"
+	content, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, err
+	}
+	var words table
+	if err := json.Unmarshal(content, &words); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return words, nil
+}
+
+// markup returns index.html in one language. If the table lacks a text that the template
+// needs, the result is an error.
+func markup(files fs.FS, language string) ([]byte, error) {
+	words, err := readTable(files, language)
+	if err != nil {
+		return nil, err
+	}
+	texts := map[string]any{"tag": language}
+	for key, raw := range words {
+		var text any
+		if err := json.Unmarshal(raw, &text); err != nil {
+			return nil, err // unreachable: the table was decoded
+		}
+		texts[key] = text
+	}
+	page, err := template.New("index.html").Option("missingkey=error").ParseFS(files, "index.html")
+	if err != nil {
+		return nil, err
+	}
+	var content bytes.Buffer
+	if err := page.Execute(&content, texts); err != nil {
+		return nil, fmt.Errorf("%s: %w", language, err)
+	}
+	return content.Bytes(), nil
+}
+
+// translate returns the script of one language. words.js reads the texts from the constant
+// TABLE, which translate writes before the bundled modules. So all languages share one
+// bundle, and the page needs no second request for its texts.
+func translate(files fs.FS, language string, script func() ([]byte, error)) ([]byte, error) {
+	modules, err := script()
+	if err != nil {
+		return nil, err
+	}
+	words, err := readTable(files, language)
+	if err != nil {
+		return nil, err
+	}
+	if words["languages"], err = languageNames(files); err != nil {
+		return nil, err
+	}
+	for _, key := range []string{"html", "direction", "languageName"} { // only the server needs these
+		delete(words, key)
+	}
+	texts, err := json.Marshal(words)
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(nil, "const TABLE=%s;%s", texts, modules), nil
+}
+
+// languageNames returns a JSON object with the name of each language in that language.
+func languageNames(files fs.FS) (json.RawMessage, error) {
+	var members [][]byte
+	for _, language := range languages {
+		words, err := readTable(files, language)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, fmt.Appendf(nil, "%q:%s", language, words["languageName"]))
+	}
+	return fmt.Appendf(nil, "{%s}", bytes.Join(members, []byte(","))), nil
+}

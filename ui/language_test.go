@@ -1,0 +1,245 @@
+package ui_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// pluralForms are the plural forms of each language (Unicode CLDR). In French and Spanish,
+// millions have the form "many", which is written as "other" after digits.
+var pluralForms = map[string][]string{
+	"en": {"one", "other"}, "de": {"one", "other"}, "fr": {"one", "other"}, "es": {"one", "other"},
+	"ja": {"other"}, "ar": {"zero", "one", "two", "few", "many", "other"},
+}
+
+// tables returns the texts of each language.
+func tables(t *testing.T) map[string]map[string]any {
+	t.Helper()
+	names, err := filepath.Glob("page/words/*.json")
+	if err != nil || len(names) != len(pluralForms) {
+		t.Fatalf("the tables are %q: %v", names, err)
+	}
+	all := map[string]map[string]any{}
+	for _, name := range names {
+		var table map[string]any
+		if err := json.Unmarshal([]byte(read(t, "words/"+filepath.Base(name))), &table); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all[strings.TrimSuffix(filepath.Base(name), ".json")] = table
+	}
+	return all
+}
+
+// TestTables: each language has the texts of the English table with the same placeholders, and
+// all its plural forms.
+func TestTables(t *testing.T) {
+	all := tables(t)
+	for language, table := range all {
+		compareTexts(t, language, "", all["en"], table)
+	}
+}
+
+// compareTexts compares the texts of a language with the English ones.
+func compareTexts(t *testing.T, language, at string, english, texts map[string]any) {
+	t.Helper()
+	for key := range texts {
+		if _, ok := english[key]; !ok {
+			t.Errorf("%s: %s%s is not in the English table", language, at, key)
+		}
+	}
+	for key, want := range english {
+		switch got := texts[key].(type) {
+		case string:
+			compareText(t, language, at+key, want, got)
+		case map[string]any:
+			group, _ := want.(map[string]any)
+			if _, plural := group["other"]; !plural {
+				compareTexts(t, language, at+key+".", group, got)
+				continue
+			}
+			if forms, need := slices.Sorted(maps.Keys(got)), slices.Sorted(slices.Values(pluralForms[language])); !slices.Equal(forms, need) {
+				t.Errorf("%s: %s%s has the forms %q, want %q", language, at, key, forms, need)
+			}
+			for form, text := range got {
+				text, _ := text.(string)
+				compareText(t, language, at+key+"."+form, group["other"], text)
+			}
+		default:
+			t.Errorf("%s: %s%s is missing", language, at, key)
+		}
+	}
+}
+
+var placeholder = regexp.MustCompile(`\{\w+\}`)
+
+// compareText compares one text with the English one. A plural form may write the number as
+// a word.
+func compareText(t *testing.T, language, key string, english any, text string) {
+	t.Helper()
+	want, _ := english.(string)
+	if strings.TrimSpace(text) == "" || want == "" {
+		t.Errorf("%s: %s is %q, and in English %q", language, key, text, want)
+	}
+	placeholders := func(text string) []string {
+		found := slices.DeleteFunc(placeholder.FindAllString(text, -1), func(name string) bool { return name == "{n}" })
+		slices.Sort(found)
+		return found
+	}
+	if got, want := placeholders(text), placeholders(want); !slices.Equal(got, want) {
+		t.Errorf("%s: %s has the placeholders %q, want %q", language, key, got, want)
+	}
+	if strings.Contains(text, "{n}") && !strings.Contains(want, "{n}") {
+		t.Errorf("%s: %s has no value for {n}", language, key)
+	}
+	if strings.HasSuffix(key, ".other") && strings.Contains(want, "{n}") && !strings.Contains(text, "{n}") {
+		t.Errorf("%s: %s does not say the number", language, key)
+	}
+}
+
+// TestEveryTextIsUsed: words.js and index.html use every text, and no text that does not
+// exist. words.js has a value for every placeholder.
+func TestEveryTextIsUsed(t *testing.T) {
+	english := tables(t)["en"]
+	markup, script := read(t, "index.html"), read(t, "words.js")
+	used := map[string]bool{}
+	for _, m := range regexp.MustCompile(`text\("([^"]+)"(?:, \{([^}"]*)\})?|TABLE\.(\w+)|\{\{\.(\w+)`).FindAllStringSubmatch(script+markup, -1) {
+		key := m[1] + m[3] + m[4]
+		used[key] = true
+		if _, ok := english[key]; !ok && key != "tag" && key != "languages" { // language.go adds these
+			t.Errorf("no table has %s", key)
+		}
+		if text, err := json.Marshal(english[key]); m[1] != "" && err == nil {
+			for _, name := range placeholder.FindAllString(string(text), -1) {
+				if name := strings.Trim(name, "{}"); !regexp.MustCompile(`(?:^|,) ` + name + `\b`).MatchString(m[2]) {
+					t.Errorf("words.js has no value for {%s} in %s", name, key)
+				}
+			}
+		}
+	}
+	for key := range english {
+		if !used[key] && key != "languageName" {
+			t.Errorf("nothing uses the text %s", key)
+		}
+	}
+	for key := range english["html"].(map[string]any) {
+		if !strings.Contains(markup, "{{.html."+key+"}}") {
+			t.Errorf("index.html does not use the text html.%s", key)
+		}
+	}
+}
+
+// TestLanguage: the page is in the language that the reader chose, else in the one that the
+// browser prefers, else in English.
+func TestLanguage(t *testing.T) {
+	seen := map[string]string{}
+	for _, tt := range []struct{ cookie, accept, want string }{
+		{"", "", "en"},
+		{"", "de", "de"},
+		{"", "de-AT,de;q=0.9,en;q=0.8", "de"},
+		{"", "en-US,en;q=0.9,de;q=0.8", "en"},
+		{"", "fr-CA", "fr"},
+		{"", "es-419,es;q=0.9", "es"},
+		{"", "ja-JP", "ja"},
+		{"", "ar-EG,ar;q=0.9,en;q=0.5", "ar"},
+		{"", "en;q=0.5, fr;q=0.9", "fr"},
+		{"", "de;q=0, fr", "fr"},
+		{"", "ko, *;q=0.1", "en"},
+		{"", "*", "en"},
+		{"", "not a language!", "en"},
+		{"", strings.Repeat("a-", 5000), "en"},
+		{"ja", "de", "ja"},
+		{"xx", "de", "de"},
+		{"../de", "fr", "fr"},
+		{"de", "", "de"},
+	} {
+		header := http.Header{"Accept-Language": {tt.accept}}
+		if tt.cookie != "" {
+			header.Set("Cookie", "lang="+tt.cookie)
+		}
+		res := get(t, "GET", "/", header)
+		page := body(t, res)
+		if got := res.Header.Get("Content-Language"); got != tt.want {
+			t.Errorf("cookie %q, Accept-Language %q: the page is in %s, want %s", tt.cookie, tt.accept, got, tt.want)
+			continue
+		}
+		direction := "ltr"
+		if tt.want == "ar" {
+			direction = "rtl"
+		}
+		for _, want := range []string{`<html lang="` + tt.want + `" dir="` + direction + `">`, `src="ui/main.` + tt.want + `.js"`} {
+			if !strings.Contains(page, want) {
+				t.Errorf("the page in %s lacks %s", tt.want, want)
+			}
+		}
+		if got := strings.Join(res.Header.Values("Vary"), ", "); got != "Accept-Language, Cookie, Accept-Encoding" {
+			t.Errorf("Vary %q", got)
+		}
+		etag := res.Header.Get("ETag")
+		if other, ok := seen[etag]; ok && other != tt.want {
+			t.Errorf("the pages in %s and %s have the same ETag", tt.want, other)
+		}
+		seen[etag] = tt.want
+	}
+	if len(seen) != len(pluralForms) {
+		t.Errorf("the test saw %d pages, want one of each language", len(seen))
+	}
+}
+
+// TestLanguages: the page works in German and in Arabic, which is written from right to
+// left.
+func TestLanguages(t *testing.T) {
+	t.Parallel()
+	axe := axeSource(t)
+	url := newServer(t, "")
+	upload(t, url, "photo 1.png", picture(700, 300))
+	upload(t, url, "صورة.png", picture(300, 700))
+	p := newPage(t, url)
+	p.gallery("صورة.png", "photo 1.png")
+	for _, language := range []struct{ tag, direction, title, choose, help string }{
+		{"de", "ltr", "Bildserver", "Bilder auswählen", "Hilfe"},
+		{"ar", "rtl", "خادم الصور", "اختيار صور", "المساعدة"},
+	} {
+		eval[*string](p, `(() => {
+			const select = [...document.querySelectorAll("select")].find(s => [...s.options].some(o => o.value === "ja" && o.text === "日本語"));
+			select.value = "`+language.tag+`";
+			select.dispatchEvent(new Event("change"));
+		})()`)
+		p.await(`document.readyState === "complete" && document.documentElement.lang === "` + language.tag + `" && document.dir === "` + language.direction + `"`)
+		p.gallery("صورة.png", "photo 1.png")
+		p.await(`document.title === "` + language.title + `" && document.body.innerText.includes("` + language.choose + `")`)
+		check := func(state string) {
+			if axe != "" {
+				checkAxe(p, language.tag+", "+state, axe)
+			}
+			checkReflow(p, language.tag+", "+state)
+			p.size(1280, 900)
+		}
+		check("gallery")
+		p.press("?")
+		p.see("#help", language.help)
+		check("help")
+		p.press(kb.Escape)
+		p.await(`!document.querySelector("#help")`)
+		p.choose(file(t, language.tag+".png", picture(20, 20)), file(t, "notes.txt", []byte("text")))
+		p.await(`document.querySelectorAll("#uploads .stored, #uploads .refused").length === 2`)
+		check("uploads")
+		eval[*string](p, `document.querySelector("#gallery li [type=checkbox]").click()`)
+		p.await(`!document.querySelector("#selection").hidden`)
+		check("selection")
+		p.click("#selection", "", eval[string](p, `document.querySelector("#selection .danger").innerText`))
+		p.await(`document.querySelector(".toast")`)
+		p.gallery("صورة.png", "photo 1.png")
+		p.visit(url + "/?image=photo+1.png")
+		p.viewing("photo 1.png")
+		check("viewer")
+		p.visit(url)
+	}
+}
