@@ -106,10 +106,10 @@ func limitOf(c echo.Context) (int, error) {
 		return defaultLimit, nil
 	}
 	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
+	if err != nil || n < 1 || n > maxLimit {
 		return 0, refusal.New(http.StatusBadRequest, "bad_limit", "limit=%.40s is not valid. Use a number from 1 to %d.", v, maxLimit)
 	}
-	return min(n, maxLimit), nil
+	return n, nil
 }
 
 func sortOf(c echo.Context) (db.Sort, error) {
