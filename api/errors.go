@@ -62,6 +62,8 @@ var refusals = []struct {
 	{variants.ErrTooManyPixels, http.StatusUnprocessableEntity, "too_many_pixels", ""},
 	{variants.ErrMemory, http.StatusUnprocessableEntity, "too_many_pixels", "Resizing this picture needs more memory than this server allows. The original can be shown."},
 	{variants.ErrTooSlow, http.StatusUnprocessableEntity, "damaged_picture", "Decoding this picture takes too long, so it cannot be resized. The original can be shown."},
+	{db.ErrDatabase, http.StatusServiceUnavailable, "unavailable", "The database cannot be reached. No stored image was lost. Try again in a few seconds."},
+	{db.ErrBucket, http.StatusServiceUnavailable, "unavailable", "The bucket cannot be reached. No stored image was lost. Try again in a few seconds."},
 	{db.ErrUnavailable, http.StatusServiceUnavailable, "unavailable", "The server cannot reach its storage at the moment. No stored image was lost. Try again in a few seconds."},
 	{db.ErrReadOnly, http.StatusServiceUnavailable, "read_only", "The server's storage has failed, so it accepts no uploads. Its operator must repair it."},
 	{db.ErrClosed, http.StatusServiceUnavailable, "draining", "The server is shutting down. Try again in a moment."},

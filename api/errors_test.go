@@ -170,12 +170,25 @@ func TestHealth(t *testing.T) {
 		s.Do(t, "GET", path, "", "").Success(t, http.StatusOK)
 	}
 
-	broken := apitest.Serve(t, unready{s.Store}, api.Options{Access: access.Options{Token: "secret"}})
-	broken.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK)
-	for _, path := range paths[1:] {
-		a := broken.Do(t, "GET", path, "", "")
-		a.Refusal(t, http.StatusServiceUnavailable, "not_ready")
-		a.WantHeader(t, "Retry-After", "5")
+	for err, says := range map[error]string{
+		db.ErrReadOnly:                  "storage has failed",
+		db.ErrUnavailable:               "cannot reach its storage",
+		db.ErrDatabase:                  "The database cannot be reached.",
+		db.ErrBucket:                    "The bucket cannot be reached.",
+		errors.New("read the file"):     "The store is not ready.",
+		fmt.Errorf("%w", db.ErrDamaged): "The store is not ready.",
+	} {
+		broken := apitest.Serve(t, unready{s.Store, fmt.Errorf("%w: host db.internal", err)}, api.Options{Access: access.Options{Token: "secret"}})
+		broken.Do(t, "GET", "/livez", "", "").Want(t, http.StatusOK)
+		for _, path := range paths[1:] {
+			a := broken.Do(t, "GET", path, "", "")
+			got := a.Refusal(t, http.StatusServiceUnavailable, "not_ready")
+			if !strings.Contains(got.Message, says) || strings.Contains(a.Body, "db.internal") {
+				t.Errorf("%v: the message is %q, want it to say %q", err, got.Message, says)
+			}
+			a.WantHeader(t, "Retry-After", "5")
+			broken.Log.Wait(t, "not ready", "db.internal")
+		}
 	}
 
 	handler := api.New(s.Store, http.NotFoundHandler(), api.Options{Log: slog.New(slog.DiscardHandler)})
@@ -189,9 +202,12 @@ func TestHealth(t *testing.T) {
 	draining.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0)) // requests are still served
 }
 
-type unready struct{ db.Store }
+type unready struct {
+	db.Store
+	err error
+}
 
-func (unready) Ready(context.Context) error { return db.ErrReadOnly }
+func (s unready) Ready(context.Context) error { return s.err }
 
 // TestLog checks that every request has a line in the log, except health checks.
 func TestLog(t *testing.T) {

@@ -15,7 +15,8 @@ func (s *Server) livez(c echo.Context) error {
 }
 
 // readyz responds whether the server can serve: it reads from the store, and checks
-// that the store can be written and that the server is not shutting down.
+// that the store can be written and that the server is not shutting down. Everyone can read
+// the response, so the details are only in the log.
 func (s *Server) readyz(c echo.Context) error {
 	if err := s.unready(c.Request().Context()); err != nil {
 		return err
@@ -30,7 +31,11 @@ func (s *Server) unready(ctx context.Context) error {
 	}
 	if err := s.store.Ready(ctx); err != nil {
 		s.o.Log.Error("not ready", "err", err)
-		return refusal.New(http.StatusServiceUnavailable, "not_ready", "The store is not ready: %v.", err)
+		message := "The store is not ready. The log of the server says why."
+		if e := refusalOf(err); e.Status != http.StatusInternalServerError { // everyone may read it
+			message = e.Message
+		}
+		return refusal.New(http.StatusServiceUnavailable, "not_ready", "%s", message)
 	}
 	return nil
 }

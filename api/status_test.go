@@ -44,6 +44,8 @@ var rows = []struct {
 	{"db.LimitError", &db.LimitError{Limit: 10 << 30}, 507, "full", "full: the limit is 10 GiB"},
 	{"db.ErrBusy", db.ErrBusy, 503, "busy", "Try again"},
 	{"db.ErrDamaged", db.ErrDamaged, 500, "damaged", "damaged"},
+	{"db.ErrDatabase", db.ErrDatabase, 503, "unavailable", "The database cannot be reached"},
+	{"db.ErrBucket", db.ErrBucket, 503, "unavailable", "The bucket cannot be reached"},
 	{"db.ErrUnavailable", db.ErrUnavailable, 503, "unavailable", "Try again"},
 	{"db.ErrReadOnly", db.ErrReadOnly, 503, "read_only", "accepts no uploads"},
 	{"db.ErrClosed", db.ErrClosed, 503, "draining", "shutting down"},

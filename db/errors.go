@@ -29,6 +29,10 @@ var (
 	// the moment. Everything that was acknowledged is still stored. The caller can try
 	// again in a few seconds.
 	ErrUnavailable = errors.New("store is unavailable")
+	// ErrDatabase and ErrBucket are the ErrUnavailable of one part of the store. The rest
+	// of the text has the names of machines, so it is for the log only.
+	ErrDatabase = fmt.Errorf("%w", ErrUnavailable)
+	ErrBucket   = fmt.Errorf("%w", ErrUnavailable)
 	// ErrReadOnly: the storage has failed, and the store has stopped writing.
 	ErrReadOnly = errors.New("store has stopped writing")
 	// ErrClosed: the store has been closed.

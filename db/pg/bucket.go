@@ -269,16 +269,16 @@ func (b *bucket) ready(ctx context.Context) error {
 
 func (b *bucket) close() { b.transport.CloseIdleConnections() }
 
-// bucketFault is a db.ErrUnavailable because of a bucket.
+// bucketFault is a db.ErrBucket.
 type bucketFault struct {
 	b     *bucket
 	cause error
 }
 
 func (f *bucketFault) Error() string {
-	return fmt.Sprintf("%v: %s: %s", db.ErrUnavailable, f.b, oneLine(f.cause))
+	return fmt.Sprintf("%v: %s: %s", db.ErrBucket, f.b, oneLine(f.cause))
 }
-func (f *bucketFault) Unwrap() error { return db.ErrUnavailable }
+func (f *bucketFault) Unwrap() error { return db.ErrBucket }
 
 // fault turns an error of the S3 server into an error of package db.
 func (b *bucket) fault(ctx context.Context, err error) error {

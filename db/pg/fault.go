@@ -65,11 +65,11 @@ func (s *Store) fault(ctx context.Context, err error) error {
 	case errors.As(err, &pg):
 		return s.sqlFault(pg)
 	}
-	return fmt.Errorf("%w: %s: %s", db.ErrUnavailable, s.database(), oneLine(cause(err)))
+	return fmt.Errorf("%w: %s: %s", db.ErrDatabase, s.database(), oneLine(cause(err)))
 }
 
 func (s *Store) sqlFault(err *pgconn.PgError) error {
-	kind := db.ErrUnavailable
+	kind := db.ErrDatabase
 	switch err.Code {
 	case codeLockTimeout:
 		kind = db.ErrBusy

@@ -252,7 +252,7 @@ func (s *Store) Ready(ctx context.Context) error {
 		var version int
 		err := c.QueryRow(ctx, s.sql(`select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean, version from @store`)).Scan(&standby, &version)
 		if err == nil && standby {
-			return fmt.Errorf("%w: %s: %w", db.ErrUnavailable, s.database(), errStandby)
+			return fmt.Errorf("%w: %s: %w", db.ErrDatabase, s.database(), errStandby)
 		}
 		return err
 	})

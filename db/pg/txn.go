@@ -111,7 +111,7 @@ func (s *Store) changeInside(n needs, do func(tx *txn) error) error {
 			lost = true // the connection may be from before a restart of the database
 			s.pool.Reset()
 		case ctx.Err() != nil:
-			return fmt.Errorf("%w: %s: no answer within %v", db.ErrUnavailable, s.database(), s.o.times.change)
+			return fmt.Errorf("%w: %s: no answer within %v", db.ErrDatabase, s.database(), s.o.times.change)
 		default:
 			return tx.callerError(err)
 		}
