@@ -1,11 +1,16 @@
 package api_test
 
 import (
+	"log/slog"
+	"net/http"
 	"testing"
+	"time"
 
 	"imageserver/api"
 	"imageserver/api/apitest"
+	"imageserver/api/imaging/codec"
 	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/worker"
 )
 
 // TestDecodedVariants checks the copies of AVIF and HEIC.
@@ -46,10 +51,16 @@ func TestDecodedVariants(t *testing.T) {
 	}
 }
 
-// TestUndecodable: if a HEIC cannot be decoded, the response is the original.
+// TestUndecodable: if a HEIC cannot be decoded, the response is the original. No cache may keep
+// it in place of the copy.
 func TestUndecodable(t *testing.T) {
 	t.Parallel()
 	content := apitest.Sample(t, "gradient.heic")
+	program := func(name string) *worker.Pool {
+		p := worker.New(worker.Options{Types: codec.Types(), Command: []string{name}, Cache: func() string { return "" }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		t.Cleanup(p.Close)
+		return p
+	}
 	for what, c := range map[string]struct {
 		options api.Options
 		content string
@@ -58,13 +69,39 @@ func TestUndecodable(t *testing.T) {
 		"turned off":    {api.Options{Decoders: apitest.Decoders(t, format.AVIF)}, content},
 		"no decoders":   {api.Options{}, content},
 		"little memory": {api.Options{Decoders: apitest.Decoders(t), ResizeMemory: 16 << 20}, content},
+		"few pixels":    {api.Options{Decoders: apitest.Decoders(t), MaxPixels: 100}, content},
+		"no program":    {api.Options{Decoders: program("/nowhere/program")}, content},
+		"no answer":     {api.Options{Decoders: program("/bin/false")}, content},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			s := apitest.NewServer(t, c.options)
-			s.Put(t, "/images/a.heic", c.content)
-			a := s.Do(t, "GET", "/images/a.heic?w=16", "Sec-Fetch-Dest: image", "")
-			a.WantImage(t, c.content)
+			stored := s.Put(t, "/images/a.heic", c.content)
+			for _, path := range []string{"/images/a.heic?w=16", "/images/a.heic?w=16&v=" + stored.SHA256} {
+				const img = "Sec-Fetch-Dest: image\n"
+				a := s.Do(t, "GET", path, img, "")
+				a.WantImage(t, c.content)
+				a.WantHeader(t, "Cache-Control", "no-cache")
+				s.Do(t, "GET", path, img+"If-None-Match: "+apitest.ETag(c.content), "").Want(t, http.StatusNotModified).WantHeader(t, "Cache-Control", "no-cache")
+
+				// The copy has the same time.
+				a.WantHeader(t, "Last-Modified", "")
+				s.Do(t, "GET", path, img+"If-Modified-Since: "+time.Now().UTC().Format(http.TimeFormat), "").WantImage(t, c.content)
+			}
 		})
+	}
+}
+
+// TestNeverCopied: if there is never a copy of an image, caches can keep the original.
+func TestNeverCopied(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{Decoders: apitest.Decoders(t)})
+	for _, name := range []string{"gradient.svg", "gradient.avif", "animated.avif", "animated.gif", "bigtiff.tif"} {
+		content := apitest.Sample(t, name)
+		stored := s.Put(t, "/images/"+name, content)
+		a := s.Do(t, "GET", "/images/"+name+"?w=64&v="+stored.SHA256, "", "")
+		a.WantImage(t, content)
+		a.WantHeader(t, "Cache-Control", "public, max-age=31536000, immutable")
+		a.WantHeader(t, "Last-Modified", stored.UploadedAt.Format(http.TimeFormat))
 	}
 }

@@ -55,6 +55,7 @@ type imageQuery struct {
 	version  string          // the digest that the image must have, or empty
 	download bool            // send it as an attachment
 	variant  *resize.Request // nil for the image itself
+	instead  bool            // the image itself is sent because its variant cannot be made now
 }
 
 func parseImageQuery(raw string) (want imageQuery, err error) {
@@ -92,10 +93,10 @@ func (s *Server) sendImage(c echo.Context, want imageQuery) error {
 		h := c.Response().Header()
 		h.Set(echo.HeaderVary, "Accept, Sec-Fetch-Dest")
 		if showsPicture(c.Request()) {
-			want.version, err = "", variants.ErrOriginal // a cache must not send the original to a program that should get the error
+			err = variants.ErrNotNow // a cache must not send the original to a program that should get the error
 		}
 	}
-	if errors.Is(err, variants.ErrOriginal) {
+	if want.instead = errors.Is(err, variants.ErrNotNow); want.instead || errors.Is(err, variants.ErrOriginal) {
 		want.variant = nil
 		return s.sendImage(c, want)
 	}

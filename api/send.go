@@ -25,7 +25,7 @@ import (
 func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	setDescription(h, img)
 	switch {
-	case want.version == "":
+	case want.version == "" || want.instead:
 	case img.Expires.IsZero():
 		h.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
 	default: // a cache must not keep the image for longer than the store
@@ -62,6 +62,11 @@ func setDescription(h http.Header, img db.Image) {
 func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
 	r := c.Request()
 	h := c.Response().Header()
+	if want.instead {
+		// The variant has the same time, so a cache that asks only by the time would keep the
+		// image in place of the variant.
+		img.Uploaded = time.Time{}
+	}
 	setImageHeader(h, img, want)
 	oneRange(r.Header, img.Size)
 	w := senders.Get().(*sender)

@@ -70,7 +70,7 @@ var mayImport = map[string]string{
 	"api/transfer":          "api/imaging/format api/imaging/strip api/intake api/portable api/printable api/progress db github.com/dustin/go-humanize github.com/hashicorp/go-retryablehttp golang.org/x/sync golang.org/x/text net/http",
 	"api/transport":         "api/refusal db github.com/labstack/echo/v4 golang.org/x/sys net/http",
 	"api/units":             "github.com/dustin/go-humanize",
-	"api/variants":          "api/imaging/format api/imaging/resize api/imaging/worker db github.com/dustin/go-humanize golang.org/x/sys",
+	"api/variants":          "api/imaging/codec api/imaging/format api/imaging/resize api/imaging/worker db github.com/dustin/go-humanize golang.org/x/sys",
 
 	"api/imaging/codec":           "api/imaging/format github.com/gen2brain/avif github.com/gen2brain/heic github.com/tetratelabs/wazero golang.org/x/sys",
 	"api/imaging/codec/purego":    "",

@@ -137,13 +137,17 @@ func (r *resizer) remember(d db.Digest, err error) error {
 		r.failures.add(d, ErrTooSlow)
 		return ErrTooSlow
 	case errors.Is(err, worker.ErrUnavailable): // the log has the reason
-		return ErrOriginal
+		return ErrNotNow
 	case errors.Is(err, ErrTooSlow):
 		r.failures.add(d, err)
-	case errors.Is(err, resize.ErrDamaged), errors.Is(err, resize.ErrUnsupported):
-		// A browser may be able to show a picture that no decoder here can read.
+	case errors.Is(err, resize.ErrUnsupported):
 		r.failures.add(d, ErrOriginal)
 		return ErrOriginal
+	case errors.Is(err, resize.ErrDamaged):
+		// A browser may be able to show the picture. A decoder in another process may have
+		// ended for a reason that is not in the picture.
+		r.failures.add(d, ErrNotNow)
+		return ErrNotNow
 	}
 	return err
 }

@@ -13,11 +13,13 @@ import (
 	"log/slog"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
+	"imageserver/api/imaging/codec"
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/resize"
 	"imageserver/db"
@@ -84,6 +86,10 @@ var (
 	// ErrOriginal means that the response to the request is the image itself.
 	ErrOriginal = errors.New("no resized copy is made of this image")
 
+	// ErrNotNow is like ErrOriginal, but a later request can get a variant. So no cache may
+	// keep the image in place of the variant.
+	ErrNotNow = errors.New("no resized copy can be made of this image now")
+
 	// ErrReplaced means that the image was replaced or deleted while the variant was made.
 	ErrReplaced = errors.New("the image was replaced or deleted while a resized copy was made")
 
@@ -105,10 +111,14 @@ var (
 )
 
 // Plan decides which variant of img a client gets when it asks for want. It may read from
-// body, which has the bytes of img. It returns ErrOriginal if there is no variant.
+// body, which has the bytes of img. It returns ErrOriginal if there is no variant, and
+// ErrNotNow if the decoder of the type is turned off.
 func (s *Variants) Plan(img db.Image, body io.ReaderAt, want resize.Request, client netip.Prefix) (*Variant, error) {
 	info := format.Info{Type: format.ByMIME(img.ContentType), Width: img.Width, Height: img.Height, Orientation: img.Orientation}
 	if !resize.CanDecode(info.Type) && !s.resizer.elsewhere(info.Type) {
+		if slices.Contains(codec.Types(), info.Type) {
+			return nil, ErrNotNow
+		}
 		return nil, ErrOriginal
 	}
 	if info.Orientation == 0 { // stored by an early version, which did not keep it
