@@ -208,6 +208,7 @@ func (s *Server) receive(c echo.Context, body io.Reader, in incoming) (received,
 		return received{}, err
 	}
 	defer content.Close()
+	s.variants.Prepare(content.Type)
 	key := newDeleteKey(time.Now())
 	name := in.name(content.Type)
 	img, outcome, err := s.store.Put(ctx, name, content, db.PutOptions{

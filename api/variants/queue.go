@@ -22,7 +22,7 @@ const (
 	// Sometimes the next job does not fit into the free memory. maxPassed is how many
 	// smaller jobs may then start before it.
 	maxPassed = 64
-	// queueTime is the longest wait.
+	// queueTime is the longest wait for the decoder and for a turn together.
 	queueTime = 30 * time.Second
 )
 
@@ -67,6 +67,13 @@ type job struct {
 	passed  int   // jobs that started although it was the turn of this job
 	small   bool  // the job has the turn for small jobs
 	answer  chan error
+	cancel  context.CancelFunc // ends the wait
+}
+
+// refuse answers a job that was removed from the queue.
+func (j *job) refuse(err error) {
+	j.answer <- err
+	j.cancel()
 }
 
 // newQueue returns a queue. Its `turns` share `memory` bytes. One more turn, for small jobs,
@@ -117,20 +124,22 @@ func (q *queue) ask(network netip.Prefix, id string) (done func()) {
 
 // wait returns when the job can start, or with an error. The caller calls `leave` when the
 // job has ended. wait calls the function `cost` only after the job got a place in the queue,
-// because that function reads a part of the picture.
-func (q *queue) wait(ctx context.Context, j *job, cost func() (int64, error)) (leave func(), err error) {
-	j.answer = make(chan error, 1)
+// because that function reads a part of the picture and may wait. The job can start after it.
+func (q *queue) wait(ctx context.Context, j *job, cost func(context.Context) (int64, error)) (leave func(), err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, queueTime, ErrBusy)
+	defer cancel()
+	j.answer, j.cancel = make(chan error, 1), cancel
 	if err := q.enter(j); err != nil {
 		return nil, err
 	}
-	n, err := cost()
+	n, err := cost(ctx)
 	if err != nil {
-		q.giveUp(j)
+		if !q.giveUp(j) {
+			err = <-j.answer // it was refused meanwhile
+		}
 		return nil, err
 	}
 	q.ready(j, n)
-	ctx, cancel := context.WithTimeoutCause(ctx, queueTime, ErrBusy)
-	defer cancel()
 	select {
 	case err = <-j.answer:
 	case <-ctx.Done():
@@ -202,7 +211,7 @@ func (q *queue) displace(waiting []*job, j *job) bool {
 		return false
 	}
 	q.remove(heaviest)
-	heaviest.answer <- ErrBusy
+	heaviest.refuse(ErrBusy)
 	return true
 }
 
@@ -322,7 +331,7 @@ func (q *queue) close(err error) {
 	defer q.mu.Unlock()
 	q.closed = err
 	for _, j := range q.waiting {
-		j.answer <- err
+		j.refuse(err)
 	}
 	q.waiting = nil
 }

@@ -46,7 +46,7 @@ func (q *queueTest) addOf(picture db.Digest, name string, cost int64, clients ..
 	ctx, cancel := context.WithCancel(q.Context())
 	q.cancels = append(q.cancels, cancel)
 	go func() {
-		leave, err := q.q.wait(ctx, &job{id: name, picture: picture}, func() (int64, error) { return cost, nil })
+		leave, err := q.q.wait(ctx, &job{id: name, picture: picture}, func(context.Context) (int64, error) { return cost, nil })
 		q.at <- struct{}{}
 		if err != nil {
 			q.refused[name] = err
@@ -187,7 +187,7 @@ func TestQueueTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueueTest(t, 2, 1000)
 		q.add("a", 800, 1)
-		if _, err := q.q.wait(t.Context(), &job{id: "b", picture: db.Digest{9}}, func() (int64, error) { return 900, nil }); !errors.Is(err, ErrBusy) {
+		if _, err := q.q.wait(t.Context(), &job{id: "b", picture: db.Digest{9}}, func(context.Context) (int64, error) { return 900, nil }); !errors.Is(err, ErrBusy) {
 			t.Errorf("got %v, want %v", err, ErrBusy)
 		}
 		if n := q.q.length(); n != 1 {

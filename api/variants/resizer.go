@@ -54,9 +54,9 @@ func newResizer(n int, memory int64, made func(took time.Duration), decoders Dec
 // is in the list of failures.
 func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resize.Plan) (resize.Result, error) {
 	j := &job{id: variantID(d, p), picture: d}
-	leave, err := r.queue.wait(ctx, j, func() (int64, error) { return r.cost(s, p) })
+	leave, err := r.queue.wait(ctx, j, func(ctx context.Context) (int64, error) { return r.ready(ctx, s, p) })
 	if err != nil {
-		return resize.Result{}, err
+		return resize.Result{}, r.remember(d, err)
 	}
 	defer leave()
 	if err := r.failures.of(d); err != nil { // of a job that ran while this one waited
@@ -108,6 +108,16 @@ func (l *limited) Err() error {
 		return ErrTooSlow
 	}
 	return nil
+}
+
+// ready returns the memory that making a variant needs, in bytes. It waits until the decoder is
+// ready: a job that waits for it has no turn, so other pictures are made meanwhile.
+func (r *resizer) ready(ctx context.Context, s resize.Source, p resize.Plan) (int64, error) {
+	n, err := r.cost(s, p)
+	if err == nil && r.elsewhere(s.Type) {
+		err = r.decoders.Ready(ctx, s.Type)
+	}
+	return n, err
 }
 
 // cost returns the memory that making a variant needs, in bytes. It returns ErrMemory

@@ -43,6 +43,8 @@ type Options struct {
 // errors.
 type Decoders interface {
 	Can(format.Type) bool
+	Prepare(format.Type)
+	Ready(context.Context, format.Type) error
 	Cost(resize.Source, resize.Plan) (int64, error)
 	Make(context.Context, resize.Source, resize.Plan) (resize.Result, error)
 	Close()
@@ -136,6 +138,14 @@ func (s *Variants) Plan(img db.Image, body io.ReaderAt, want resize.Request, cli
 		return nil, ErrOriginal
 	}
 	return &Variant{image: img, source: info, Plan: p, client: client}, nil
+}
+
+// Prepare lets the decoder of a type start, if it is in another process. The first picture of
+// that type then waits for less.
+func (s *Variants) Prepare(t format.Type) {
+	if s.resizer.elsewhere(t) {
+		s.o.Decoders.Prepare(t)
+	}
 }
 
 // Queued returns how many variants are being made or wait for their turn.

@@ -41,9 +41,9 @@ var (
 )
 
 const (
-	// startTime is how long a request waits for a process that starts. The first start
-	// compiles the decoder.
-	startTime = 3 * time.Second
+	// startTime is the longest wait for a process that starts. The first start compiles the
+	// decoder.
+	startTime = 30 * time.Second
 
 	// idleTime is how long a process without work is kept.
 	idleTime = time.Minute
@@ -98,6 +98,29 @@ func New(o Options) *Pool {
 // Can reports whether the pool decodes a type.
 func (p *Pool) Can(t format.Type) bool { return p.types[t] != nil }
 
+// Prepare starts the first process of a type and does not wait for it. Later calls do nothing.
+// After it, no picture waits for the compilation of the decoder.
+func (p *Pool) Prepare(t format.Type) {
+	if s := p.types[t]; s != nil {
+		s.prepare.Do(func() { go func() { _ = p.Ready(context.Background(), t) }() }) // Ready logs the error
+	}
+}
+
+// Ready returns when there is a process of a type, which may be at work. It starts one if there
+// is none. The end of ctx ends the wait, but not the start.
+func (p *Pool) Ready(ctx context.Context, t format.Type) error {
+	return p.started(ctx, t, p.types[t].ready(ctx))
+}
+
+// started returns the error of a start. It logs why a process did not start.
+func (p *Pool) started(ctx context.Context, t format.Type, err error) error {
+	if err == nil || errors.Is(err, ErrStarting) || ctx.Err() != nil {
+		return err
+	}
+	p.o.Log.Warn("a decoder did not start", "type", t, "err", err)
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
+
 // Close ends all processes. A Make in progress fails.
 func (p *Pool) Close() {
 	for _, s := range p.types {
@@ -137,11 +160,7 @@ func (p *Pool) Make(ctx context.Context, s resize.Source, plan resize.Plan) (res
 		return resize.Result{}, err
 	}
 	proc, err := types.acquire(ctx)
-	if err != nil {
-		if !errors.Is(err, ErrStarting) && ctx.Err() == nil {
-			p.o.Log.Warn("a decoder did not start", "type", s.Type, "err", err)
-			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
+	if err := p.started(ctx, s.Type, err); err != nil {
 		return resize.Result{}, err
 	}
 	l := limits{processor: decodeTime + time.Duration(float64(s.Width)*float64(s.Height)/1e6*float64(decodeMegapixel)), memory: all + resize.DrawCost(s, plan) + ownMemory}
@@ -166,6 +185,8 @@ type starter struct {
 	idle   chan *process
 	turn   chan struct{} // has a value while a process starts
 	failed chan error    // why a process did not start
+
+	prepare sync.Once
 
 	mu     sync.Mutex
 	all    map[*process]bool
@@ -202,6 +223,34 @@ func (s *starter) acquire(ctx context.Context) (*process, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// ready returns when there is a process. It starts one if there is none.
+func (s *starter) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, ErrStarting)
+	defer cancel()
+	for !s.running() {
+		select {
+		case s.turn <- struct{}{}:
+			if s.running() { // since a moment ago
+				<-s.turn
+				return nil
+			}
+			go s.begin()
+		case err := <-s.failed:
+			return err
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// running reports whether there is a process.
+func (s *starter) running() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.all) > 0
 }
 
 // begin starts a process. The process inherits the low priority of the thread that starts it,

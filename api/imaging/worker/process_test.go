@@ -10,8 +10,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +28,14 @@ func TestMain(m *testing.M) {
 		err := Run(context.Background(), format.Type(os.Args[2]), os.Args[3], os.Stdin, os.Stdout)
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if len(os.Args) == 4 && os.Args[1] == "late" { // it is ready when a file exists
+		for _, err := os.Stat(os.Args[3]); err != nil; _, err = os.Stat(os.Args[3]) {
+			time.Sleep(time.Millisecond)
+		}
+		_ = send(os.Stdout, answer{})
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
 	}
 	if len(os.Args) == 4 && faults[os.Args[1]] != nil {
 		_ = send(os.Stdout, answer{})
@@ -267,6 +277,56 @@ func TestKept(t *testing.T) {
 	}
 	s.rest(s.used)
 	<-first.ended
+}
+
+// TestReady: a caller can wait until a process is ready, and all callers wait for the same one.
+func TestReady(t *testing.T) {
+	t.Parallel()
+	signal := filepath.Join(t.TempDir(), "ready")
+	pool := New(Options{Types: []format.Type{format.HEIC}, Command: program(t, "late").Args[:2], Cache: func() string { return signal }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	t.Cleanup(pool.Close)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if err := pool.Ready(gone, format.HEIC); !errors.Is(err, context.Canceled) {
+		t.Errorf("a client that has gone: got %v, want %v", err, context.Canceled)
+	}
+	var waiting sync.WaitGroup
+	for range 10 {
+		waiting.Go(func() {
+			if err := pool.Ready(t.Context(), format.HEIC); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err := os.WriteFile(signal, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	waiting.Wait()
+	s := pool.types[format.HEIC]
+	p, err := s.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.release(p)
+	if err := pool.Ready(t.Context(), format.HEIC); err != nil { // although it is at work
+		t.Error(err)
+	}
+	if len(s.all) != 1 {
+		t.Errorf("there are %d processes, want 1", len(s.all))
+	}
+}
+
+// TestPrepare: a new pool has no process, and Prepare starts one.
+func TestPrepare(t *testing.T) {
+	t.Parallel()
+	pool := newFaulty(t, "sleep")
+	s := pool.types[format.HEIC]
+	if s.running() {
+		t.Error("a new pool has a process")
+	}
+	pool.Prepare(format.AVIF) // there are no decoders of it
+	pool.Prepare(format.HEIC)
+	s.release(<-s.idle)
 }
 
 // TestClose: a process that works ends with the pool.
