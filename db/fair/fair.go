@@ -28,6 +28,7 @@ type Memory struct {
 	clients map[string]*client
 	waiting []*waiter
 	watched bool   // true if watch will run again within a tick
+	looks   uint64 // how often watch has run
 	opened  uint64 // the number of the newest share
 }
 
@@ -79,6 +80,7 @@ type Share struct {
 	number  uint64    // a later share has a higher number
 	held    int64     // bytes
 	leaving bool
+	suspect uint64 // the look after one at which its client had stalled
 }
 
 // Share returns an empty share for an upload. `sender` is the client that sends the

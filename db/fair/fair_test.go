@@ -95,6 +95,25 @@ func TestLeftAlone(t *testing.T) {
 	})
 }
 
+// TestLateLook: if the process did not run for a while, each client seems to have stalled at
+// first. It does not give way if it has sent more.
+func TestLateLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New(100, 1, wait)
+		u := hold(t, m, "a", 90, time.Second)
+		for range 3 {
+			u.stalled = time.Second
+			done := make(chan error)
+			go func() { done <- open(m, "b").Get(t.Context(), 20) }()
+			synctest.Wait()
+			u.stalled = 0
+			if err := <-done; !errors.Is(err, db.ErrBusy) || u.gone {
+				t.Errorf("got %v, and gone is %t", err, u.gone)
+			}
+		}
+	})
+}
+
 // TestClients: a client with many uploads takes neither a turn nor memory from a client
 // with few.
 func TestClients(t *testing.T) {

@@ -45,7 +45,11 @@ func (m *Memory) remove(w *waiter) {
 
 // watch calls makeRoom now, and again at every tick until no upload waits.
 func (m *Memory) watch() {
-	if m.watched || len(m.waiting) == 0 {
+	if m.watched {
+		return
+	}
+	m.looks++
+	if len(m.waiting) == 0 {
 		return
 	}
 	m.makeRoom()
@@ -98,16 +102,23 @@ func (m *Memory) lack() (bytes int64, least *client) {
 }
 
 // idle returns the shares whose clients have stalled. For each share it returns how
-// long the client has stalled.
+// long the client has stalled. A client must have stalled at the look before, too: if this
+// process did not run for a while, all clients seem to have stalled, until their uploads have
+// read what has arrived meanwhile.
 func (m *Memory) idle() map[*Share]time.Duration {
 	idle := make(map[*Share]time.Duration)
 	for s := range m.shares {
 		if s.held == 0 || s.leaving || s.sender == nil {
 			continue
 		}
-		if d := s.sender.Stalled(); d > 0 {
+		d := s.sender.Stalled()
+		if d == 0 {
+			continue
+		}
+		if s.suspect == m.looks {
 			idle[s] = d
 		}
+		s.suspect = m.looks + 1
 	}
 	return idle
 }
