@@ -241,6 +241,13 @@ func (p *page) click(selector, beside, text string) {
 	p.do(chromedp.Click(chromedp.JSPath(button), chromedp.NodeVisible))
 }
 
+// menu opens the menu of the page and clicks a button in it.
+func (p *page) menu(item string) {
+	p.t.Helper()
+	p.do(chromedp.Click(chromedp.CSS("#menu-button")))
+	p.click("#menu", "", item)
+}
+
 // choose chooses files in the page's file input.
 func (p *page) choose(paths ...string) {
 	p.t.Helper()

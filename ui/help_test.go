@@ -82,7 +82,7 @@ func TestHelp(t *testing.T) {
 	})
 	t.Run("ShareX", func(t *testing.T) {
 		p := p.in(t)
-		p.click("#tools", "", "Help")
+		p.menu("Help")
 		res, err := http.Get(eval[string](p, `[...document.querySelectorAll("#help a")].find(a => a.innerText.includes("Download")).href`))
 		if err != nil {
 			t.Fatal(err)
@@ -128,7 +128,7 @@ func TestHelp(t *testing.T) {
 		p.press("/")
 		p.settle()
 		p.await(`!document.querySelector("#help") && document.activeElement === document.body`)
-		p.click("#tools", "", "Help")
+		p.menu("Help")
 		eval[*string](p, `document.querySelector("#help input[type=checkbox]").click()`)
 		p.press(kb.Escape)
 		p.await(`!document.querySelector("#help")`)

@@ -66,7 +66,7 @@ func TestDrop(t *testing.T) {
 
 	// People can also drop files on a dialog. The page closes the dialog, because it
 	// covers the uploads.
-	p.click("#tools", "", "Help")
+	p.menu("Help")
 	p.await(`document.querySelector("#help[open]")`)
 	late := []string{file(t, "late.png", picture(16, 16))}
 	p.drag(late, enter, over)

@@ -45,7 +45,7 @@ func TestCopyLink(t *testing.T) {
 		"Markdown": "![a \\[b\\](c) \\`d\\` \"e\" \\<f>\\&amp;.png](" + strings.NewReplacer("(", "%28", ")", "%29").Replace(link) + ")",
 		"HTML":     `<img src="` + strings.ReplaceAll(link, "&", "&amp;") + `" alt="a [b](c) ` + "`d`" + ` &quot;e&quot; &lt;f&gt;&amp;amp;.png" width="10" height="20">`,
 	} {
-		eval[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector(".tools select:last-child"); s.value = %q; return s.dispatchEvent(new Event("change")); })()`, strings.ToLower(form)))
+		eval[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector("#link-format"); s.value = %q; return s.dispatchEvent(new Event("change")); })()`, strings.ToLower(form)))
 		p.reload() // the choice stays
 		p.click("#gallery li", "", "Copy "+form)
 		p.see("#gallery li button", "Copied")
@@ -79,7 +79,7 @@ func TestCopyLinkHEIC(t *testing.T) {
 		"HTML":     `<img src="` + link + `?format=jpeg" alt="phone.heic" width="60" height="40">`,
 	} {
 		p.await(`document.querySelector("#gallery li .copy")`)
-		eval[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector(".tools select:last-child"); s.value = %q; return s.dispatchEvent(new Event("change")); })()`, strings.ToLower(form)))
+		eval[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector("#link-format"); s.value = %q; return s.dispatchEvent(new Event("change")); })()`, strings.ToLower(form)))
 		p.click("#gallery li", "", "Copy "+form)
 		p.see("#gallery li button", "Copied")
 		if got := eval[string](p, `navigator.clipboard.readText()`); got != want {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -89,6 +90,9 @@ func TestLighthouse(t *testing.T) {
 	checkRequests(t, url, found.requests(t, "network-requests"))
 }
 
+// thumbnailSize matches the sizes of thumbnails that the page requests.
+var thumbnailSize = regexp.MustCompile(`&w=(160|320|640|1280)&`)
+
 // checkRequests limits the requests and bytes of the first view of the page.
 func checkRequests(t *testing.T, url string, all []request) {
 	t.Helper()
@@ -102,7 +106,7 @@ func checkRequests(t *testing.T, url string, all []request) {
 			continue
 		}
 		pictures = append(pictures, path)
-		if !strings.Contains(path, "&w=320&") && !strings.Contains(path, "&w=640&") {
+		if !thumbnailSize.MatchString(path) {
 			t.Errorf("the page loads %s, want a resized copy", path)
 		}
 	}

@@ -129,7 +129,7 @@ func testUnderPath(t *testing.T, base string) {
 	if got := p.shown("#gallery"); !strings.Contains(got, "a b.png") || !strings.Contains(got, "d.png") {
 		t.Errorf("the gallery shows %s", got)
 	}
-	p.await(`document.documentElement.matches(".scripted") && getComputedStyle(document.querySelector("header img")).width === "32px"`)
+	p.await(`document.documentElement.matches(".scripted") && getComputedStyle(document.querySelector("header img")).width === "28px"`)
 	p.await(`document.querySelector("header img").naturalWidth > 0`)
 	for _, link := range eval[[]string](p, `[...document.querySelectorAll("link, script, a, form, img")].map(e => e.action || e.currentSrc || e.href || e.src)`) {
 		within("a link", link)
@@ -160,7 +160,7 @@ func testUnderPath(t *testing.T, base string) {
 		t.Error("the ZIP file does not have c.png")
 	}
 
-	p.click("#tools", "", "Help")
+	p.menu("Help")
 	p.see("#help", "From a terminal")
 	for _, text := range eval[[]string](p, `[...document.querySelectorAll("#help code")].map(e => e.innerText)`) {
 		for _, address := range regexp.MustCompile(`http://[^ ']*`).FindAllString(text, -1) {

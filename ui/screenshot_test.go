@@ -55,16 +55,16 @@ func TestScreenshot(t *testing.T) {
 		p.size(1440, 900)
 	}
 	look("full")
-	eval[*string](p, `document.querySelectorAll("#gallery .select input").forEach((box, i) => i % 3 === 1 && box.click())`)
+	eval[*string](p, `document.querySelectorAll("#gallery li .select input").forEach((box, i) => i % 3 === 1 && box.click())`)
 	look("selection")
-	eval[*string](p, `document.querySelector("#gallery li .actions button:last-child").click()`)
+	eval[*string](p, `document.querySelector("#selection .danger").click()`)
 	look("toast")
 	eval[*string](p, `document.querySelectorAll("#gallery .picture")[6].click()`)
 	p.await(`document.querySelector("#view[open] .stage img")?.naturalWidth > 0`)
 	look("view")
 	eval[*string](p, `history.back()`)
 	p.await(`!document.querySelector("dialog[open]")`)
-	eval[*string](p, `document.querySelector("#tools button").click()`)
+	p.menu("Help")
 	look("help")
 	states(t, func(page *page, state string) {
 		switch state {

@@ -93,7 +93,7 @@ func TestSelection(t *testing.T) {
 	click(3, true) // deselects 2 and 3
 	selected("3 selected")
 	p.await(`getSelection().isCollapsed`) // Shift must not select text
-	p.do(chromedp.Focus(chromedp.CSS(box(0) + " input")))
+	p.do(chromedp.Focus(chromedp.CSS(card("image 0.png") + " .picture")))
 	p.press(" ", chromedp.ModifierShift) // by keyboard as well
 	selected("7 selected")
 	p.click("#selection", "", "Clear selection")

@@ -117,7 +117,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 	click("#gallery li:nth-child(2) .select input")
 	click("#gallery li:nth-child(4) .select input")
 	see(p, "selection")
-	p.click("#gallery li", "city.jpg", "Delete")
+	p.remove("city.jpg")
 	p.await(`document.querySelector(".toast")`)
 	eval[bool](p, `document.querySelector(".toast").dispatchEvent(new PointerEvent("pointerenter"))`) // so that the message stays
 	p.await(`document.getAnimations().length === 0`)
@@ -136,7 +136,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 	eval[*string](p, "history.back()")
 	p.await(`!document.querySelector("dialog[open]")`)
 
-	click("#tools button")
+	p.menu("Help")
 	p.see("#help", "From a terminal")
 	see(p, "help")
 	eval[*string](p, `document.getElementById("help").close()`)

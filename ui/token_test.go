@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"imageserver/api"
 	"imageserver/api/access"
@@ -47,13 +48,14 @@ func TestToken(t *testing.T) {
 		t.Error("the token is stored on the device although nobody ticked the box")
 	}
 
-	p.click("#gallery li", "dog.png", "Delete") // this request has the token
+	p.remove("dog.png") // this request has the token
 	p.click(".toast", "dog.png", "Dismiss")
 	p.await(`document.querySelectorAll("#gallery li").length === 1 && !document.querySelector(".toast")`)
-	p.click("#tools", "", "Help")
+	p.menu("Help")
 	p.see("#help", "Authorization: Bearer YOUR-TOKEN")
 	p.see("#help", "Replace YOUR-TOKEN with the access token")
-	p.click("#help", "", "Sign out")
+	p.press(kb.Escape)
+	p.menu("Sign out")
 	p.see("#token", "requires an access token")
 	eval[*string](p, `document.querySelector("#token [type=checkbox]").click()`)
 	enter("s3cret")
@@ -89,7 +91,7 @@ func TestTokenChanged(t *testing.T) {
 	p.see("#uploads .stored", "dog.png")
 
 	change(api.Options{Access: access.Options{Token: "two"}})
-	p.click("#gallery li", "dog.png", "Delete")
+	p.remove("dog.png")
 	p.click(".toast", "dog.png", "Dismiss")
 	p.see("#token .error", "That token is wrong")
 	enter("two")

@@ -75,7 +75,7 @@ func TestStored(t *testing.T) {
 	p.await(`!document.querySelector("#view[open]")`)
 
 	// An image that is uploaded again while its deletion can be undone stays.
-	p.click("#gallery li", "cat-2.png", "Delete")
+	p.remove("cat-2.png")
 	p.see("#toasts", "cat-2.png deleted")
 	p.choose(file(t, "cat-2.png", other))
 	p.await(`[...document.querySelectorAll("#gallery li")].some(e => e.checkVisibility() && e.innerText.includes("cat-2.png"))`)
@@ -84,7 +84,7 @@ func TestStored(t *testing.T) {
 
 	p.click("#uploads", "", "Clear finished")
 	p.await(`!document.querySelector("#uploads").checkVisibility()`)
-	p.await(`document.activeElement.id === "file"`)
+	p.await(`document.activeElement.id === "upload"`)
 	p.reload()
 	p.await(`document.querySelectorAll("#gallery li").length === 3`)
 }

@@ -239,7 +239,7 @@ func TestRename(t *testing.T) {
 	p.viewing("twin.png")
 	p.press(kb.Escape)
 	p.closed()
-	p.gallery("twin.png", "taken.png")
+	p.gallery("taken.png", "twin.png") // the image has the time of the first upload
 	p.focusIn(card("twin.png"))
 	p.see("#selection", "1 selected")
 	if got, want := strings.Join(list(t, url), ", "), "taken.png, twin.png"; got != want {

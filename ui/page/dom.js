@@ -39,6 +39,26 @@ export function ignoreDoubleClick(action) {
   return (event) => event.detail < 2 && action();
 }
 
+// patch makes the elements the children of parent, in this order. It does not touch an
+// element that is in its place already. If it moves the element with the focus, the element
+// keeps the focus.
+export function patch(parent, elements) {
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  const staying = new Set(elements);
+  [...parent.children].filter((child) => !staying.has(child)).forEach((child) => child.remove());
+  let next = parent.firstElementChild;
+  for (const element of elements) {
+    if (element === next) {
+      next = next.nextElementSibling;
+    } else {
+      parent.insertBefore(element, next);
+    }
+  }
+  if (focused?.isConnected && focused !== document.activeElement) {
+    focused.focus({ preventScroll: true });
+  }
+}
+
 // screenReaderText makes text that only screen readers show.
 export function screenReaderText(text) {
   return el("span", { class: "visually-hidden" }, text);

@@ -15,11 +15,7 @@ export function help() {
     section(words.helpPage, code(snippet())),
     section(words.helpShareX, ...sharex()),
     section(words.helpOperator, ...manual()),
-    section(words.helpKeys, keyList(), keySwitch()),
-    token.current() !== "" && button(words.tokenForget, () => {
-      token.forget();
-      location.reload();
-    }));
+    section(words.helpKeys, keyList(), keySwitch()));
   showSheet(dialog);
 }
 

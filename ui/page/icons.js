@@ -7,6 +7,7 @@ const paths = {
   close: "M6 6l12 12M18 6L6 18",
   copy: "M9 9h10v10H9zM15 9V5H5v10h4",
   download: "M12 4v11m-4.5-4.5L12 15l4.5-4.5M5 19.5h14",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
   next: "M9.5 5l7 7-7 7",
   previous: "M14.5 5l-7 7 7 7",
   remove: "M5 7h14M10 7V4.5h4V7M7 7l.8 12.5h8.4L17 7M10.3 10.5v5.5M13.7 10.5v5.5",

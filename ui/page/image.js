@@ -1,17 +1,20 @@
 // What a stored image looks like on the page: its URLs, its picture and its facts.
 
+import { serverBack } from "./back.js";
 import { el, screenReaderText } from "./dom.js";
 import { size } from "./intl.js";
 import { isResizable } from "./limits.js";
+import { isCut } from "./rowlayout.js";
 import * as words from "./words.js";
 
-const THUMBNAIL = 320; // pixels on the longer side
-const THUMBNAIL_LARGE = 640; // the same for screens with small pixels
+// STEPS are the lengths of the longer side of thumbnails, in pixels. The page uses few
+// lengths, so that the server makes few resized copies of an image.
+const STEPS = [160, 320, 640, 1280];
 
-// THUMBNAIL_SIZES is the largest width of a picture in a card (style.css). A narrow window
-// is usually a phone. With this value, a phone that has 1.75 pixels per CSS pixel loads the
-// small thumbnail, which has a third of the bytes.
-const THUMBNAIL_SIZES = "(max-width: 30rem) 11.4rem, 15rem";
+const ENOUGH = 0.85; // share of the pixels of the screen that a thumbnail must have
+
+// Types of pictures that may be transparent.
+const TRANSPARENT = /png|gif|webp|avif|svg|icon|jxl|heic|tiff/;
 
 // RETRY_DELAY is the time between the first and the second request for a picture, in
 // milliseconds. The first request can fail because the server is making too many resized
@@ -42,35 +45,48 @@ export function viewURL(image) {
   return `?${new URLSearchParams({ image: image.filename })}`;
 }
 
-// thumbnailLink makes a small picture that links to the view of the image. A plain
-// click calls onOpen(image) instead. If eager is set, the browser loads the picture at once.
-export function thumbnailLink(image, onOpen, { eager } = {}) {
+// thumbnailURL returns the URL of a resized copy that fills a box of this width and height,
+// in CSS pixels. If the box shows only a part of the picture, the server cuts it off.
+export function thumbnailURL(image, { width, height }) {
+  const scale = Math.max(width / (image.width || width), height / (image.height || height));
+  const cut = isCut(image, width / height);
+  const longest = cut ? Math.max(width, height) : scale * Math.max(image.width || width, image.height || height);
+  const pixels = STEPS.find((step) => step >= ENOUGH * longest * devicePixelRatio) ?? STEPS.at(-1);
+  if (!cut) {
+    return resizedURL(image, pixels);
+  }
+  const side = (length) => 64 * Math.ceil((pixels * length) / longest / 64);
+  return `${imageURL(image)}&w=${side(width)}&h=${side(height)}&fit=cover`;
+}
+
+// thumbnailLink makes a small picture that links to the view of the image. It fills a box
+// of this width and height, in CSS pixels. A plain click calls onOpen(image) instead.
+export function thumbnailLink(image, onOpen, box = { width: 48, height: 48 }) {
   const onclick = (event) => {
     if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
       event.preventDefault();
       onOpen(image);
     }
   };
-  const content = isResizable(image)
-    ? [pictureElement(image, {
-      src: resizedURL(image, THUMBNAIL), srcset: thumbnailSrcset(image), sizes: THUMBNAIL_SIZES, loading: eager ? "eager" : "lazy",
-    })]
-    : placeholder(image);
-  return el("a", { class: "picture", href: viewURL(image), onclick }, ...content);
-}
-
-// thumbnailSrcset lets the browser choose between two sizes. A small image has only one
-// size.
-function thumbnailSrcset(image) {
-  const longest = Math.max(image.width, image.height);
-  const candidate = (pixels) => `${resizedURL(image, pixels)} ${Math.max(1, Math.round(image.width * Math.min(1, pixels / longest)))}w`;
-  return longest > THUMBNAIL && `${candidate(THUMBNAIL)}, ${candidate(THUMBNAIL_LARGE)}`;
+  const link = el("a", { class: "picture", href: viewURL(image), onclick });
+  if (isResizable(image)) {
+    const img = pictureElement(image, { src: thumbnailURL(image, box) });
+    img.addEventListener("load", () => {
+      link.classList.add("loaded");
+      link.classList.toggle("transparent", TRANSPARENT.test(image.content_type));
+    });
+    link.append(img);
+  } else {
+    link.append(...placeholder(image));
+  }
+  return link;
 }
 
 // pictureElement makes the img element of an image. If the browser cannot load the URL,
-// the element requests the same URL again, then the original, and then shows the
-// placeholder. A browser may show a part of a damaged image that the server cannot resize.
-// The placeholder is necessary because not every browser shows every format.
+// the element waits until the server responds, and requests the same URL again, then the
+// original, and then shows the placeholder. A browser may show a part of a damaged image
+// that the server cannot resize. The placeholder is necessary because not every browser
+// shows every format.
 export function pictureElement(image, attributes) {
   let failures = 0;
   const img = el("img", {
@@ -79,17 +95,21 @@ export function pictureElement(image, attributes) {
     decoding: "async",
     width: image.width || null,
     height: image.height || null,
-    onerror: () => {
-      failures += 1;
-      if (failures === 1) {
-        setTimeout(() => {
-          img.removeAttribute("srcset");
-          img.src = attributes.src;
-        }, RETRY_DELAY);
+    onerror: async () => {
+      if (!img.hasAttribute("src")) {
+        return; // the card was removed
+      }
+      const wasAway = await serverBack();
+      failures += wasAway ? 0 : 1;
+      if (failures > 2) {
+        img.replaceWith(...placeholder(image));
       } else if (failures === 2) {
         img.src = imageURL(image);
       } else {
-        img.replaceWith(...placeholder(image));
+        setTimeout(() => {
+          img.removeAttribute("srcset");
+          img.src = attributes.src;
+        }, wasAway ? 0 : RETRY_DELAY);
       }
     },
   });

@@ -7,6 +7,9 @@ const locale = navigator.languages.find((tag) => tag.split("-")[0] === language)
 
 const percentage = new Intl.NumberFormat(locale, { style: "percent" });
 const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const dayOfYear = new Intl.DateTimeFormat(locale, { weekday: "long", month: "long", day: "numeric" });
+const fullDay = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 const whole = new Intl.NumberFormat(locale);
 const pluralRules = new Intl.PluralRules(language);
 
@@ -17,6 +20,15 @@ export const number = (n) => whole.format(n);
 // plural returns the plural form of the language for n of something, such as "one" (Unicode
 // CLDR).
 export const plural = (n) => pluralRules.select(n);
+
+// day writes a day, as today, yesterday or a date. start is when it begins.
+export function day(start) {
+  const today = new Date().setHours(0, 0, 0, 0);
+  const ago = Math.round((today - start) / 864e5); // a day may have 23 or 25 hours
+  const sameYear = new Date(start).getFullYear() === new Date(today).getFullYear();
+  const text = ago === 0 || ago === 1 ? relative.format(-ago, "day") : (sameYear ? dayOfYear : fullDay).format(start);
+  return text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
+}
 
 // size writes a number of bytes in decimal units, as most file managers do.
 export function size(bytes) {

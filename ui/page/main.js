@@ -2,17 +2,15 @@
 
 import * as api from "./api.js";
 import { download } from "./archive.js";
-import { coloursChooser } from "./colours.js";
 import { Deletions } from "./deletion.js";
-import { button } from "./dom.js";
 import { Gallery } from "./gallery.js";
 import { help } from "./help.js";
 import { watchIntake } from "./intake.js";
 import { handleKeys } from "./keys.js";
 import { languageChooser } from "./language.js";
 import { fetchLimits, refusalReason } from "./limits.js";
+import { Menu, row } from "./menu.js";
 import { Queue } from "./queue.js";
-import { Selection } from "./selection.js";
 import { forEachSlice } from "./slices.js";
 import { Upload } from "./upload.js";
 import { Uploads } from "./uploads.js";
@@ -39,26 +37,6 @@ const deletions = new Deletions({
   uploadAgain: (image) => queue.retry(queue.uploads.filter((upload) => upload.image?.filename === image.filename).slice(-1)),
 });
 
-const gallery = new Gallery(byID("gallery"), {
-  onOpen,
-  onDelete: (image) => onDelete([image]),
-  onSelect: (card, range) => selection.clicked(card, range),
-  onRestart: () => selection.clear(),
-  onChange: () => {
-    selection.render();
-    viewer.render();
-  },
-  isHidden,
-});
-
-const selection = new Selection({
-  getCards: () => gallery.cards,
-  onDownload: download,
-  onDelete,
-  onEmpty: (card) => gallery.focus(card),
-});
-byID("gallery").append(selection.element);
-
 const viewer = new Viewer({
   neighbour: (image, step) => gallery.neighbour(image, step),
   isHidden,
@@ -69,6 +47,14 @@ const viewer = new Viewer({
     uploads.replace(old, image);
   },
   onClose: (image) => gallery.focusImage(image),
+});
+
+const gallery = new Gallery(byID("gallery"), {
+  onOpen,
+  onDelete,
+  onDownload: download,
+  onChange: () => viewer.render(),
+  isHidden,
 });
 
 const queue = new Queue({ send: api.upload, isReachable: api.isReachable });
@@ -92,10 +78,16 @@ watchIntake([byID("file"), byID("folder"), byID("camera")], async (files) => {
   uploads.add(added);
 });
 
-byID("tools").append(coloursChooser(), languageChooser(), button(words.help, help));
+const menu = new Menu(gallery);
+menu.add("settings", row(words.language, languageChooser()));
+byID("upload").addEventListener("click", () => byID("file").click());
+byID("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  gallery.focusImages();
+});
 
 handleKeys({
-  page: { "/": () => gallery.focusSearch(), "?": help },
+  page: { "/": () => gallery.focusSearch(), "?": help, escape: () => !document.querySelector(":popover-open") && gallery.clearSelection() },
   viewer: {
     arrowleft: () => viewer.arrowKey(-1),
     arrowright: () => viewer.arrowKey(1),

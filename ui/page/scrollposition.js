@@ -5,13 +5,13 @@ import { replaceURL } from "./url.js";
 
 const DELAY = 300; // milliseconds; Safari allows 100 changes of the URL in 30 seconds
 
-// ScrollPosition follows how far the reader scrolls in a VirtualGrid.
+// ScrollPosition follows how far the reader scrolls in a RowView.
 export class ScrollPosition {
-  #grid;
+  #view;
   #timer = 0;
 
-  constructor(grid) {
-    this.#grid = grid;
+  constructor(view) {
+    this.#view = view;
     history.scrollRestoration = "manual"; // the browser would restore the position before the images are loaded
     addEventListener("scroll", () => {
       clearTimeout(this.#timer);
@@ -19,19 +19,19 @@ export class ScrollPosition {
     }, { passive: true });
   }
 
-  // restore scrolls to the card that was at the top of the window.
-  restore(cards) {
+  // restore scrolls to the entry that was at the top of the window.
+  restore(entries) {
     const { top } = history.state ?? {};
-    const card = top && cards.find((c) => c.image.filename === top);
-    if (card) {
-      this.#grid.scrollTo(card);
+    const entry = top && entries.find(({ image }) => image.filename === top);
+    if (entry) {
+      this.#view.scrollTo(entry);
     }
   }
 
   #save() {
-    const card = this.#grid.firstVisible;
-    if (card) {
-      replaceURL({ from: card.cursor }, { ...history.state, top: scrollY > 0 ? card.image.filename : undefined });
+    const entry = this.#view.firstVisible;
+    if (entry) {
+      replaceURL({ from: entry.cursor }, { ...history.state, top: scrollY > 0 ? entry.image.filename : undefined });
     }
   }
 }

@@ -1,63 +1,66 @@
-// The selected images, and the bar with the actions for the selected images.
+// The bar with the actions for the selected images.
 
 import { announce, button, el } from "./dom.js";
-import { copyLinks, linkFormatChooser } from "./links.js";
+import { copyLinks } from "./links.js";
 import * as words from "./words.js";
 
-// Selection shows the bar while at least one card is selected. getCards() returns the
-// cards that are shown, in the order of the list. The bar calls onDownload(images) and
-// onDelete(images). If the bar has the focus when it is hidden, Selection calls
-// onEmpty(card) with the card that was clicked last.
+// Selection shows the bar while at least one image of an ImageList is selected. The bar
+// calls onDownload(images) and onDelete(images). If the bar has the focus when it is hidden,
+// Selection calls onEmpty(entry) with the entry that was selected last.
 export class Selection {
-  #getCards;
+  #list;
   #onEmpty;
-  #lastClicked = null; // one end of a range
+  #last = null; // the entry that was selected or deselected last, one end of a range
   #count = el("p", {});
   element;
 
-  constructor({ getCards, onDownload, onDelete, onEmpty }) {
-    this.#getCards = getCards;
+  constructor(list, { onDownload, onDelete, onEmpty }) {
+    this.#list = list;
     this.#onEmpty = onEmpty;
     this.element = el("div", { id: "selection", role: "group", "aria-label": words.selection, hidden: true },
+      button(words.unselect, () => this.clear(), { icon: "close" }),
       this.#count,
       el("div", { class: "actions" },
         button(words.copyLinks, () => copyLinks(this.images)),
-        linkFormatChooser(),
         button(words.download, () => onDownload(this.images)),
-        button(words.remove, () => onDelete(this.images), { kind: "danger" }),
-        button(words.unselect, () => this.clear())));
+        button(words.remove, () => onDelete(this.images), { kind: "danger" })));
+    ["change", "select"].forEach((event) => list.addEventListener(event, () => this.#render()));
   }
 
   get images() {
-    return this.#getCards().filter((card) => card.selected).map((card) => card.image);
+    return this.#list.selected.map(({ image }) => image);
   }
 
-  // clicked handles a click on the checkbox of a card. If range is set, all cards from the
-  // last clicked card to this card become selected or not selected, like this card.
-  clicked(card, range) {
-    const cards = this.#getCards();
-    const [from, to] = [cards.indexOf(this.#lastClicked), cards.indexOf(card)].sort((a, b) => a - b);
-    const { selected } = card;
-    const affected = range && from >= 0 ? cards.slice(from, to + 1) : [card];
-    affected.forEach((c) => { c.selected = selected; });
-    this.#lastClicked = card;
-    this.render();
-    announce(words.selected(this.images.length));
+  // toggle selects an entry, or deselects it. If range is set, it does the same with all
+  // entries from the last entry to this one.
+  toggle(entry, range) {
+    const { entries } = this.#list;
+    const last = this.#last ? this.#list.indexOf(this.#last) : -1;
+    const [from, to] = [last, this.#list.indexOf(entry)].sort((a, b) => a - b);
+    const affected = range && from >= 0 ? entries.slice(from, to + 1) : [entry];
+    this.#last = entry;
+    this.select(affected, !this.#list.isSelected(entry));
   }
 
+  select(entries, selected) {
+    this.#list.select(entries, selected);
+    announce(words.selected(this.#list.selectedCount));
+  }
+
+  // clear deselects all entries. It returns false if none is selected.
   clear() {
-    this.#getCards().forEach((card) => { card.selected = false; });
-    this.render();
+    const { selected } = this.#list;
+    this.#list.select(selected, false);
+    return selected.length > 0;
   }
 
-  // render shows the bar, or hides it when nothing is selected.
-  render() {
-    const n = this.images.length;
+  #render() {
+    const n = this.#list.selectedCount;
     const focused = this.element.contains(document.activeElement);
     this.#count.textContent = words.selected(n);
     this.element.hidden = n === 0;
     if (n === 0 && focused) {
-      this.#onEmpty(this.#lastClicked);
+      this.#onEmpty(this.#last);
     }
   }
 }

@@ -204,7 +204,7 @@ export class Uploads {
 
   // restoreFocus moves the focus into the page when the element with the focus is removed.
   #restoreFocus() {
-    (this.#section.hidden ? document.getElementById("file") : this.#list.parentElement).focus();
+    (this.#section.hidden ? document.getElementById("upload") : this.#list.parentElement).focus();
   }
 
   #clear() {

@@ -1,0 +1,362 @@
+// Shows entries in rows. Only the rows near the window are in the page, because every change
+// of a page with thousands of elements is slow.
+
+import { el, patch } from "./dom.js";
+import { layOut } from "./rowlayout.js";
+
+const AHEAD = 0.75; // share of the window above and below it whose rows are in the page
+const MOVING = 300; // milliseconds; longer than the animation of moving cards (gallery.css)
+
+// RowView shows entries. Its callbacks are:
+// - makeCard(entry, box) returns a Card;
+// - updateCard(card, index) shows the state of a card;
+// - makeHeading(day) returns the element with the heading of a day;
+// - updateHeading(element, day) shows the state of a heading.
+// show must be called before the other methods.
+export class RowView {
+  element = el("div", { class: "pictures" });
+  #callbacks;
+  #entries = [];
+  #options = {};
+  #layout = { days: [], rows: [], height: 0 };
+  #cards = new Map(); // entry → Card, for the entries in the page
+  #sections = new Map(); // start of the day → { section, heading, list }
+  #indexes = null; // entry → index, made when it is needed
+  #current = null; // the entry that is the tab stop
+  #breakAt = null; // an entry that begins a row, so that its row stays as it is
+  #frame = 0;
+  #movingTimer = 0;
+  #shownRows = ""; // the rows in the page, to find out whether they change
+
+  constructor(callbacks) {
+    this.#callbacks = callbacks;
+    addEventListener("scroll", () => this.#scheduleUpdate(), { passive: true });
+    new ResizeObserver(() => this.#resized()).observe(this.element);
+    addEventListener("resize", () => this.#scheduleUpdate());
+    this.element.addEventListener("focusin", (event) => {
+      const card = [...this.#cards.values()].find((c) => c.element.contains(event.target));
+      if (card) {
+        this.#setCurrent(card.entry);
+      }
+    });
+  }
+
+  // show replaces all entries. options are those of layOut without width and breakAt. What is
+  // under the pointer, or has the focus, or is at the top of the window, stays in its place.
+  show(entries, options) {
+    const anchors = this.#anchors();
+    const before = this.#entries;
+    const restyled = ["kind", "heading", "target", "columns"].some((name) => options[name] !== this.#options[name]);
+    this.#entries = [...entries];
+    this.#indexes = null;
+    this.#options = options;
+    const anchor = anchors.find(({ entry }) => this.indexOf(entry) >= 0);
+    if (restyled) {
+      this.#breakAt = null;
+      this.#discardAll();
+    } else if (anchor && this.indexOf(anchor.entry) > before.indexOf(anchor.entry)) {
+      const start = before[anchor.row.from];
+      this.#breakAt = this.indexOf(start) >= 0 ? start : null;
+    } else if (!anchor) {
+      this.#breakAt = null;
+    }
+    this.#moveSmoothly(before.length > 0 && !restyled);
+    this.#layOut();
+    if (anchor) {
+      this.#scrollBy(this.#rowOf(this.indexOf(anchor.entry)).top - anchor.row.top);
+    }
+    this.#update();
+  }
+
+  // refresh shows the state of all cards and headings in the page.
+  refresh() {
+    for (const card of this.#cards.values()) {
+      this.#callbacks.updateCard(card, this.indexOf(card.entry));
+    }
+    for (const { heading, day } of this.#sections.values()) {
+      if (heading) {
+        this.#callbacks.updateHeading(heading, day);
+      }
+    }
+  }
+
+  indexOf(entry) {
+    this.#indexes ??= new Map(this.#entries.map((e, i) => [e, i]));
+    return this.#indexes.get(entry) ?? -1;
+  }
+
+  // current is the entry that Tab reaches, or null.
+  get current() {
+    return this.#current;
+  }
+
+  get focused() {
+    return [...this.#cards.values()].find((card) => card.element.contains(document.activeElement))?.entry;
+  }
+
+  // cardOf returns the card of an entry in the page.
+  cardOf(entry) {
+    return this.#cards.get(entry);
+  }
+
+  // scrollTo puts the row of an entry at the top of the window.
+  scrollTo(entry) {
+    const row = this.#rowOf(this.indexOf(entry));
+    if (row) {
+      this.#scrollBy(this.#topInWindow(row) - this.#covered());
+      this.#update();
+    }
+  }
+
+  // focus moves the focus to an entry, and scrolls as far as necessary.
+  focus(entry) {
+    const row = this.#rowOf(this.indexOf(entry));
+    if (!row) {
+      return;
+    }
+    this.#setCurrent(entry);
+    const top = this.#topInWindow(row);
+    const bottomEdge = innerHeight - parseFloat(getComputedStyle(document.documentElement).scrollPaddingBottom || 0);
+    if (top < this.#covered()) {
+      this.#scrollBy(top - this.#covered());
+    } else if (top + row.height > bottomEdge) {
+      this.#scrollBy(Math.min(top - this.#covered(), top + row.height - bottomEdge));
+    }
+    this.#update(row);
+    this.#cards.get(entry)?.focus();
+  }
+
+  // firstVisible is the first entry in the window.
+  get firstVisible() {
+    const row = this.#firstVisibleRow();
+    return row && this.#entries[row.from];
+  }
+
+  // neighbour returns the entry that is this number of rows above or below an entry.
+  neighbour(entry, rows) {
+    const at = this.indexOf(entry);
+    const number = this.#rowNumber(at);
+    const row = this.#layout.rows[number];
+    const other = this.#layout.rows[Math.max(0, Math.min(this.#layout.rows.length - 1, number + rows))];
+    if (!row || other === row) {
+      return entry;
+    }
+    const centre = row.lefts[at - row.from] + row.widths[at - row.from] / 2;
+    const distance = (i) => Math.abs(other.lefts[i] + other.widths[i] / 2 - centre);
+    const best = other.lefts.reduce((nearest, _, i) => (distance(i) < distance(nearest) ? i : nearest), 0);
+    return this.#entries[other.from + best];
+  }
+
+  // pageOfRows is the number of rows that fit in the window.
+  get pageOfRows() {
+    return Math.max(1, Math.floor((innerHeight - this.#covered()) / (this.#options.target + this.#options.gap)));
+  }
+
+  #layOut() {
+    const width = this.element.clientWidth;
+    this.#layout = { ...layOut(this.#entries, { ...this.#options, width, breakAt: this.#breakAt }), width };
+    this.#shownRows = "";
+    this.element.style.height = `${this.#layout.height}px`;
+  }
+
+  // resized lays out the rows again when the width has changed.
+  #resized() {
+    if (this.element.clientWidth !== this.#layout.width) {
+      const first = scrollY > 0 && this.firstVisible;
+      this.#breakAt = null;
+      this.#layOut();
+      if (first) {
+        this.scrollTo(first);
+      }
+      this.#update();
+    }
+  }
+
+  #scheduleUpdate() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#update();
+    });
+  }
+
+  // update puts the rows near the window into the page, and the row of the focus.
+  #update(extraRow) {
+    const { rows } = this.#layout;
+    const { top } = this.element.getBoundingClientRect();
+    const margin = AHEAD * innerHeight;
+    const from = this.#firstRowBelow(-top - margin);
+    let to = from;
+    while (to < rows.length && rows[to].top < innerHeight - top + margin) {
+      to++;
+    }
+    const focusedRow = extraRow ?? (this.focused && this.#rowOf(this.indexOf(this.focused)));
+    const shown = `${from} ${to} ${focusedRow?.from}`;
+    if (shown === this.#shownRows) {
+      return;
+    }
+    this.#shownRows = shown;
+    const near = rows.slice(from, to);
+    if (focusedRow && !near.includes(focusedRow)) {
+      near.push(focusedRow);
+      near.sort((a, b) => a.top - b.top);
+    }
+    this.#render(near);
+  }
+
+  #render(rows) {
+    const cards = new Map();
+    const days = new Map(); // day → elements of its cards
+    for (const row of rows) {
+      const elements = days.get(row.day) ?? [];
+      days.set(row.day, elements);
+      for (let i = row.from; i < row.to; i++) {
+        const card = this.#card(i, row);
+        cards.set(card.entry, card);
+        elements.push(card.element);
+      }
+    }
+    for (const [entry, card] of this.#cards) {
+      if (!cards.has(entry)) {
+        card.discard();
+      }
+    }
+    this.#cards = cards;
+    const sections = new Map();
+    for (const [day, elements] of days) {
+      const section = this.#section(day);
+      sections.set(day.day, section);
+      patch(section.list, elements);
+    }
+    this.#sections = sections;
+    patch(this.element, [...sections.values()].map(({ element }) => element));
+    if (!this.#cards.has(this.#current)) {
+      this.#current = null;
+      const first = this.firstVisible;
+      this.#setCurrent(this.#cards.has(first) ? first : this.#entries[rows[0]?.from]);
+    }
+  }
+
+  #card(index, row) {
+    const entry = this.#entries[index];
+    const width = row.widths[index - row.from];
+    const fromStart = row.lefts[index - row.from];
+    const left = document.dir === "rtl" ? this.#layout.width - fromStart - width : fromStart;
+    const { heading, kind } = this.#options;
+    const facts = kind === "lines";
+    const picture = facts ? { width: row.height, height: row.height } : { width, height: row.height };
+    const box = { left, top: row.top - row.day.top - heading, width, height: row.height, picture, facts };
+    const card = this.#cards.get(entry) ?? this.#callbacks.makeCard(entry, box);
+    card.place(box);
+    card.tabStop = entry === this.#current;
+    this.#callbacks.updateCard(card, index);
+    return card;
+  }
+
+  #section(day) {
+    const name = day.day;
+    let section = this.#sections.get(name);
+    if (!section) {
+      const heading = this.#options.heading > 0 && this.#callbacks.makeHeading(day);
+      const list = el("ul", { role: "list" }); // in Safari, a list without bullets otherwise loses its role
+      section = { element: el("section", {}, heading, list), heading, list };
+    }
+    section.day = day;
+    section.element.style.top = `${day.top}px`;
+    section.element.style.height = `${day.height}px`;
+    if (section.heading) {
+      this.#callbacks.updateHeading(section.heading, day);
+    }
+    return section;
+  }
+
+  #discardAll() {
+    this.#cards.forEach((card) => card.discard());
+    this.#cards = new Map();
+    this.#sections = new Map();
+    this.element.replaceChildren();
+  }
+
+  #setCurrent(entry) {
+    const [old, card] = [this.#cards.get(this.#current), this.#cards.get(entry)];
+    if (old) {
+      old.tabStop = false;
+    }
+    if (card) {
+      card.tabStop = true;
+    }
+    this.#current = entry ?? null;
+  }
+
+  // anchors returns what must stay in its place, the most important first. At the top of the
+  // page, the first row may move, so that people see new images.
+  #anchors() {
+    const hovered = [...this.#cards.values()].find((card) => card.element.matches(":hover"))?.entry;
+    const first = this.element.getBoundingClientRect().top < headerHeight() ? this.firstVisible : null;
+    return [hovered, this.focused, first].filter(Boolean)
+      .map((entry) => ({ entry, row: this.#rowOf(this.indexOf(entry)) }))
+      .filter(({ row }) => row && this.#topInWindow(row) < innerHeight && this.#topInWindow(row) + row.height > 0);
+  }
+
+  // moveSmoothly animates the cards that get another place, for a short time. Otherwise
+  // cards would also be animated while the reader scrolls.
+  #moveSmoothly(smoothly) {
+    clearTimeout(this.#movingTimer);
+    this.element.classList.toggle("moving", smoothly);
+    this.#movingTimer = setTimeout(() => this.element.classList.remove("moving"), MOVING);
+  }
+
+  #scrollBy(pixels) {
+    if (pixels !== 0) {
+      scrollBy({ top: pixels, behavior: "instant" });
+    }
+  }
+
+  // covered is the height of the header and of the heading of a day, which cover the top of
+  // the window.
+  #covered() {
+    return headerHeight() + (this.#options.heading ?? 0);
+  }
+
+  #topInWindow(row) {
+    return this.element.getBoundingClientRect().top + row.top;
+  }
+
+  #rowOf(index) {
+    return index < 0 ? undefined : this.#layout.rows[this.#rowNumber(index)];
+  }
+
+  #rowNumber(index) {
+    const { rows } = this.#layout;
+    return lowest(rows.length, (i) => rows[i].to > index);
+  }
+
+  #firstRowBelow(y) {
+    const { rows } = this.#layout;
+    return lowest(rows.length, (i) => rows[i].top + rows[i].height > y);
+  }
+
+  #firstVisibleRow() {
+    const at = this.#firstRowBelow(this.#covered() - this.element.getBoundingClientRect().top);
+    return this.#layout.rows[at];
+  }
+}
+
+// headerHeight is how much of the window the header covers, in pixels (base.css).
+function headerHeight() {
+  return parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop);
+}
+
+// lowest returns the lowest number below length for which test is true, or length. test is
+// false up to some number, and true from there on.
+function lowest(length, test) {
+  let [low, high] = [0, length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (test(middle)) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
