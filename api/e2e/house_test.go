@@ -76,6 +76,7 @@ var mayImport = map[string]string{
 	"api/imaging/codec/purego":    "",
 	"api/imaging/format":          "github.com/h2non/filetype golang.org/x/text",
 	"api/imaging/jpeg":            "",
+	"api/imaging/placeholder":     "",
 	"api/imaging/resize":          "api/imaging/format api/imaging/jpeg api/imaging/resize/tolerant golang.org/x/image",
 	"api/imaging/resize/tolerant": "",
 	"api/imaging/strip":           "api/imaging/format api/imaging/jpeg",
