@@ -21,6 +21,12 @@ type Image struct {
 	Expires       time.Time // when the image expires; zero for never
 	DeleteKeyHash Digest    // see PutOptions.DeleteKeyHash; zero for none
 
+	// Placeholder describes the picture in a few bytes, so that a page can show something
+	// until the image is loaded. It is empty if it is not known yet, and for a variant.
+	// The caller chooses the bytes, and the store does not read them. Images with the same
+	// content have the same Placeholder; see VariantOptions.Placeholder.
+	Placeholder string
+
 	// Deleted and TrashExpires are zero if the image is not in the trash. Deleted is
 	// the time at which the image was deleted. In the trash, two images with the same
 	// name never have the same Deleted. TrashExpires is the time at which the image

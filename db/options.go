@@ -16,7 +16,8 @@ type PutOptions struct {
 	// Put calls Inspect, if it is not nil, when all bytes have arrived. At that time no
 	// other call can see the image. `r` has the bytes. `img` has the Name, Size and
 	// SHA256 of the image, and the Expires of these options. Inspect sets ContentType,
-	// Width, Height and Orientation, and may change Expires. If Inspect returns an
+	// Width, Height and Orientation. It may change Expires, and may set Placeholder,
+	// which counts only if no image with this content has one. If Inspect returns an
 	// error, Put refuses the image and returns that error. Inspect must not use `r`
 	// after it returns.
 	Inspect func(r io.ReaderAt, img *Image) error

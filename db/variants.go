@@ -52,6 +52,13 @@ type VariantOptions struct {
 	ContentType   string
 	Width, Height int // pixels
 
+	// Placeholder is not for the variant, but for the images that have the content
+	// `source`, also those in the trash. PutVariant gives it to each of them that has
+	// none, in the transaction of the variant, and changes nothing else of them. If
+	// PutVariant returns an error, no image gets it. If several hundred images have the
+	// content, a store may leave out some. If Placeholder is empty, no image is changed.
+	Placeholder string
+
 	// Budget is how many bytes all variants of the store may have together, including
 	// this variant. The store does not remember the Budget of an earlier call. With a
 	// smaller Budget than before, PutVariant deletes more variants.

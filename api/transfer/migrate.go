@@ -136,6 +136,7 @@ func (m *migration) copyImage(ctx context.Context, img db.Image) error {
 			return fmt.Errorf("%w: its bytes do not match its SHA-256", db.ErrDamaged)
 		}
 		copied.ContentType, copied.Width, copied.Height, copied.Orientation = img.ContentType, img.Width, img.Height, img.Orientation
+		copied.Placeholder = img.Placeholder
 		return nil
 	}
 	return whileBusy(ctx, body, func() error {
@@ -236,7 +237,8 @@ func listed(ctx context.Context, s db.Images, o db.ListOptions) iter.Seq2[db.Ima
 	}
 }
 
-// walk goes through two lists in the same order, and calls `differ` for each difference.
+// walk goes through two lists in the same order, and calls `differ` for each difference. A
+// different placeholder is none: each store gets it with its first resized copy.
 func walk(a, b iter.Seq2[db.Image, error], differ func(a, b *db.Image)) error {
 	nextA, stopA := iter.Pull2(a)
 	defer stopA()
@@ -255,7 +257,7 @@ func walk(a, b iter.Seq2[db.Image, error], differ func(a, b *db.Image)) error {
 			differ(&imgA, nil)
 		case onlyB && !imgB.Expired(time.Now()):
 			differ(nil, &imgB)
-		case !onlyA && !onlyB && imgA != imgB:
+		case !onlyA && !onlyB && !equal(imgA, imgB):
 			differ(&imgA, &imgB)
 		}
 		if !onlyB {
@@ -266,6 +268,12 @@ func walk(a, b iter.Seq2[db.Image, error], differ func(a, b *db.Image)) error {
 		}
 	}
 	return nil
+}
+
+// equal reports whether two images are equal except for their placeholders.
+func equal(a, b db.Image) bool {
+	a.Placeholder = b.Placeholder
+	return a == b
 }
 
 // compareKeys compares two images in the order of their list: by name, or in the trash

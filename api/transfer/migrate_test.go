@@ -98,6 +98,36 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// TestMigratePlaceholders: placeholders are copied. A store that has got one meanwhile does
+// not differ from the other store.
+func TestMigratePlaceholders(t *testing.T) {
+	t.Parallel()
+	from, to := newMigrant(t), newMigrant(t)
+	for name, p := range map[string]string{"cat.png": "red", "dog.png": ""} {
+		put(t, from, name, []byte(name), db.PutOptions{Inspect: func(_ io.ReaderAt, img *db.Image) error {
+			img.Placeholder = p
+			return nil
+		}})
+	}
+	if said, err := migrate(t, from, to); err != nil {
+		t.Errorf("Migrate: got %v and %q", err, said)
+	}
+	cat, err := to.Stat(t.Context(), "cat.png")
+	if err != nil || cat.Placeholder != "red" {
+		t.Errorf("got %+v and %v, want the placeholder red", cat, err)
+	}
+	dog, err := to.Stat(t.Context(), "dog.png")
+	if err == nil {
+		_, err = to.PutVariant(t.Context(), dog.SHA256, "w=1", strings.NewReader("small"), db.VariantOptions{Budget: 1000, Placeholder: "blue"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said, err := migrate(t, from, to); err != nil || !strings.Contains(said, "0 copied, 2 already there.") {
+		t.Errorf("Migrate to a store with another placeholder: got %v and %q", err, said)
+	}
+}
+
 // TestMigrateDamaged: an image whose bytes are damaged is reported, and the others are
 // copied.
 func TestMigrateDamaged(t *testing.T) {

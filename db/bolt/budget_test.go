@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +65,53 @@ func TestDuplicateBudget(t *testing.T) {
 		if got := costs(s).minus(before); got.reads > 1+chunks || got.commits > 0 || got.writes > 0 {
 			t.Errorf("%d bytes again: %+v, want at most %d read transactions, and no commit", size, got, 1+chunks)
 		}
+	}
+}
+
+// TestPlaceholderBudget checks what a placeholder adds to a PutVariant: the pages of the
+// record, if the image has none yet, and never another commit. However many images have the
+// content, a commit changes a limited number of them.
+func TestPlaceholderBudget(t *testing.T) {
+	t.Parallel()
+	const page = 4096
+	s := withoutSweeper(newStore(t, Options{NoSync: true}))
+	for i := range 100 {
+		budgetPut(t, s, "old", i, 100)
+	}
+	img, err := s.Stat(ctx, "old-50.png")
+	must(t, err)
+	variant := func(key, placeholder string) cost {
+		before := costs(s)
+		_, err := s.PutVariant(ctx, img.SHA256, key, strings.NewReader(key), db.VariantOptions{Budget: 1 << 20, Placeholder: placeholder})
+		must(t, err)
+		return costs(s).minus(before)
+	}
+	variant("first", "")
+	plain := variant("plain", "")
+	given, again := variant("given", strings.Repeat("p", 28)), variant("again", strings.Repeat("q", 28))
+	if given.reads != plain.reads || given.commits != 1 || given.bytes > plain.bytes+3*page {
+		t.Errorf("a PutVariant with a placeholder costs %+v, and without %+v: want at most three pages more", given, plain)
+	}
+	if again.commits != 1 || again.bytes > plain.bytes {
+		t.Errorf("a PutVariant for an image that has a placeholder costs %+v, and without %+v: want no more", again, plain)
+	}
+
+	data := []byte("many images have these bytes")
+	for i := range maxPlaceholders + 10 {
+		img, _, err = s.Put(ctx, fmt.Sprintf("many-%d.png", i), bytes.NewReader(data), db.PutOptions{})
+		must(t, err)
+	}
+	variant("many", "red")
+	images, _, err := s.List(ctx, db.ListOptions{Limit: 1000, Match: "many-"})
+	must(t, err)
+	n := 0
+	for _, img := range images {
+		if img.Placeholder == "red" {
+			n++
+		}
+	}
+	if n != maxPlaceholders {
+		t.Errorf("%d of %d images got the placeholder, want %d", n, len(images), maxPlaceholders)
 	}
 }
 

@@ -148,6 +148,11 @@ func (p *publication) add(tx *txn, img db.Image) (*layout.Record, error) {
 	r := &layout.Record{Image: img, Blob: p.id, ChunkSize: layout.ChunkSize}
 	if twin != nil {
 		r.Blob, r.ChunkSize = twin.Blob, twin.ChunkSize
+		if twin.Placeholder != "" {
+			r.Placeholder = twin.Placeholder
+		} else if err := tx.addPlaceholder(img.SHA256, img.Placeholder); err != nil {
+			return nil, err
+		}
 	} else if err := p.adoptContent(tx); err != nil {
 		return nil, err
 	}

@@ -98,6 +98,9 @@ func (u *upload) publishVariant(source db.Digest, key string, o db.VariantOption
 			if err := u.adopt(tx); err != nil {
 				return err
 			}
+			if err := tx.addPlaceholder(source, o.Placeholder); err != nil {
+				return err
+			}
 			return bind(tx, r)
 		},
 	})
@@ -117,6 +120,33 @@ func (tx *txn) requireContent(content db.Digest) error {
 		}
 	}
 	return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, content)
+}
+
+// maxPlaceholders is how many images get a placeholder in one commit at most. So the commit
+// stays short, however many images have the same content.
+const maxPlaceholders = 256
+
+// addPlaceholder gives a placeholder to the images that have the content and no placeholder.
+// It leaves out a record that cannot be read.
+func (tx *txn) addPlaceholder(content db.Digest, placeholder string) error {
+	if placeholder == "" {
+		return nil
+	}
+	c := tx.Bucket(layout.DigestsBucket).Cursor()
+	k, _ := c.Seek(content[:])
+	for n := 0; n < maxPlaceholders && bytes.HasPrefix(k, content[:]); n++ {
+		_, owner := layout.DigestOwner(k, nil)
+		r, err := layout.MustRecord(tx.Tx, owner)
+		if err == nil && r.Placeholder == "" {
+			r.Placeholder = placeholder
+			err = tx.Bucket(r.Bucket()).Put(r.Key(), r.Marshal())
+		}
+		if err != nil && !errors.Is(err, layout.ErrRecord) {
+			return err
+		}
+		k, _ = c.Next()
+	}
+	return nil
 }
 
 // dropVariant deletes the variant with the key k, if there is one.

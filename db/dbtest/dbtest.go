@@ -102,6 +102,13 @@ var suite = []struct {
 	{"Variants/RaceSameKey", testVariantRace},
 	{"Variants/Race", testVariantsRace},
 
+	{"Placeholder/Given", testPlaceholder},
+	{"Placeholder/Order", testPlaceholderOrder},
+	{"Placeholder/Content", testPlaceholderOfContent},
+	{"Placeholder/Inspected", testPlaceholderInspected},
+	{"Placeholder/Refused", testPlaceholderRefused},
+	{"Placeholder/Replaced", testPlaceholderReplaced},
+
 	{"Expiry/Kept", testExpiryKept},
 	{"Expiry/Inspected", testExpiryInspected},
 	{"Expiry/Gone", testExpired},

@@ -74,6 +74,8 @@ func (m *memory) reopen() *memory {
 			e.DeleteKeyHash = db.Digest{}
 			m.images[name] = e
 		}
+	case "forgets placeholders":
+		again.eachWith(nil, func(img *db.Image) { img.Placeholder = "" })
 	case "forgets the trash":
 		again.trash = nil
 	}
@@ -143,6 +145,7 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 		m.remove(held, o.TrashTTL)
 	}
 	e.Name, e.Uploaded = name, m.uploaded(o.Uploaded)
+	e.Placeholder = m.shared(e.SHA256, e.Placeholder)
 	if outcome == db.Replaced && m.fault == "replaced keeps its place" {
 		e.Uploaded = held.Uploaded
 	}

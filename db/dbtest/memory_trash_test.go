@@ -208,6 +208,8 @@ func (m *memory) move(e stored, name string, outcome db.Outcome, ttl time.Durati
 		e.Expires = time.Time{}
 	case "moved has no delete key":
 		e.DeleteKeyHash = db.Digest{}
+	case "moved has no placeholder":
+		e.Placeholder = ""
 	}
 	m.bind(e)
 	return e.Image
@@ -310,6 +312,7 @@ func (m *memory) PutTrashed(ctx context.Context, img db.Image, r io.Reader) (db.
 	if err != nil || outcome == db.Unchanged {
 		return outcome, err
 	}
+	img.Placeholder = m.shared(img.SHA256, img.Placeholder)
 	e := stored{img, data}
 	m.keep(e)
 	m.trash = append(m.trash, e)

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"imageserver/db"
@@ -26,6 +27,7 @@ func (m *memory) PutVariant(ctx context.Context, source db.Digest, key string, b
 	if m.fault == "asks for the source before" && !m.holds(source) {
 		return img, db.ErrNotFound
 	}
+	names := m.withContent(source)
 	data, err := m.read(ctx, key, body)
 	if err != nil && m.fault != "keeps a part of a variant" {
 		return img, err
@@ -40,7 +42,66 @@ func (m *memory) PutVariant(ctx context.Context, source db.Digest, key string, b
 	}
 	m.lock()
 	defer m.mu.Unlock()
-	return img, m.commitVariant(variant{stored{img, data}, source, key}, o.Budget)
+	err = m.commitVariant(variant{stored{img, data}, source, key}, o.Budget)
+	if o.Placeholder != "" && (err == nil || m.fault == "a placeholder without its variant") {
+		m.shared(source, o.Placeholder)
+	}
+	if m.fault == "a placeholder for the names of before" && o.Placeholder != "" {
+		for _, name := range names {
+			e := m.images[name]
+			e.Placeholder = o.Placeholder
+			m.images[name] = e
+		}
+	}
+	return img, err
+}
+
+// withContent returns the names of the images with a content.
+func (m *memory) withContent(content db.Digest) (names []string) {
+	m.lock()
+	defer m.mu.Unlock()
+	for name, e := range m.images {
+		if e.SHA256 == content {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// shared gives a placeholder to all images with a content that have none. It returns the
+// placeholder that they have then.
+func (m *memory) shared(content db.Digest, placeholder string) string {
+	first := true
+	m.eachWith(&content, func(img *db.Image) {
+		switch {
+		case m.fault == "a placeholder for one image" && !first:
+			return
+		case img.Placeholder == "" || m.fault == "the last placeholder counts" && placeholder != "":
+			img.Placeholder = placeholder
+			if m.fault == "a placeholder is a change" && placeholder != "" {
+				img.Uploaded = img.Uploaded.Add(1)
+			}
+		case m.fault != "equal bytes, other placeholder":
+			placeholder = img.Placeholder
+		}
+		first = false
+	})
+	return placeholder
+}
+
+// eachWith calls `do` for all images with a content, or for all images if content is nil.
+func (m *memory) eachWith(content *db.Digest, do func(img *db.Image)) {
+	for _, name := range slices.Sorted(maps.Keys(m.images)) {
+		if e := m.images[name]; content == nil || e.SHA256 == *content {
+			do(&e.Image)
+			m.images[name] = e
+		}
+	}
+	for i := range m.trash {
+		if content == nil || m.trash[i].SHA256 == *content && m.fault != "no placeholder in the trash" {
+			do(&m.trash[i].Image)
+		}
+	}
 }
 
 // commitVariant is the transaction of PutVariant.

@@ -201,6 +201,8 @@ func testReopenFields(t *testing.T, open func() db.Store) {
 	dog := discard(t, s, "dog.png", time.Hour)
 	create(t, s, "cat-2.png", content(1, 2<<20))
 	trash := []db.Image{dog, discard(t, s, "cat-2.png", time.Hour)}
+	putPlaceholder(t, s, cat.SHA256, "red")
+	cat.Placeholder, trash[1].Placeholder = "red", "red"
 	create(t, s, "gone.png", content(4, 2<<20))
 	if err := s.Delete(t.Context(), "gone.png", db.DeleteOptions{TrashTTL: time.Until(end)}); err != nil {
 		t.Fatal(err)
@@ -216,7 +218,7 @@ func testReopenFields(t *testing.T, open func() db.Store) {
 		wantDeleteKey(t, s, cat)
 		wantNoDeleteKey(t, s, db.Digest{3})
 		wantTrash(t, s, trash...)
-		wantUsageSoon(t, s, sumWith([]db.Image{cat}, trash))
+		wantUsageSoon(t, s, withVariants(sumWith([]db.Image{cat}, trash), 1, 3))
 	}
 	wantImage(t, "Restore", restore(t, s, "dog.png", "dog.png", db.Created), untrashed(dog))
 	wantStored(t, s, untrashed(dog), content(3, 2<<20))
@@ -231,5 +233,5 @@ func testReopenFields(t *testing.T, open func() db.Store) {
 	emptyTrash(t, s, 2)
 	closeStore(t, s)
 	s = open()
-	wantUsage(t, s, sum([]db.Image{moved}))
+	wantUsage(t, s, withVariants(sum([]db.Image{moved}), 1, 3))
 }

@@ -38,8 +38,16 @@ func (tx *txn) count(img *db.Image, sign int64) {
 	}
 }
 
-// insert adds an image. Its name must be free, and its content must be loaded or new.
+// insert adds an image. Its name must be free, and its content must be loaded or new. The
+// image gets the placeholder of its content. If the content has none, it gets that of the
+// image.
 func (tx *txn) insert(img *db.Image) error {
+	switch c := tx.contents[img.SHA256]; {
+	case c.placeholder != "":
+		img.Placeholder = c.placeholder
+	case img.Placeholder != "":
+		tx.addPlaceholder(img.SHA256, img.Placeholder)
+	}
 	tx.count(img, 1)
 	live := 1
 	if !img.Deleted.IsZero() {
@@ -54,6 +62,11 @@ func (tx *txn) insert(img *db.Image) error {
 		img.Name, order.Fold(img.Name), img.SHA256[:], img.Size, img.ContentType, int64(img.Width), int64(img.Height), int16(img.Orientation),
 		img.Uploaded.UnixNano(), toNull(img.Expires), hashOrNull(img.DeleteKeyHash), deleted, toNull(img.TrashExpires))
 	return tx.refer(img.SHA256, live, 1)
+}
+
+// addPlaceholder gives a placeholder to a content that has none.
+func (tx *txn) addPlaceholder(content db.Digest, placeholder string) {
+	tx.do(`update @contents set placeholder = $2 where sha256 = $1 and placeholder is null`, content[:], []byte(placeholder))
 }
 
 // delete deletes an image, which may be in the trash.

@@ -111,12 +111,13 @@ func (tx *txn) queueContents(b *pgx.Batch, digests []db.Digest, names []string) 
 	if names == nil {
 		names = []string{}
 	}
-	b.Queue(tx.s.sql(`select sha256, size, object, damaged from @contents where sha256`+which+` order by sha256 for update`), keys, names).
+	b.Queue(tx.s.sql(`select sha256, size, object, damaged, coalesce(placeholder, '') from @contents where sha256`+which+` order by sha256 for update`), keys, names).
 		Query(func(rows pgx.Rows) error {
-			var d []byte
+			var d, placeholder []byte
 			var c content
-			_, err := pgx.ForEachRow(rows, []any{&d, &c.size, &c.object, &c.damaged}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&d, &c.size, &c.object, &c.damaged, &placeholder}, func() error {
 				locked := c
+				locked.placeholder = string(placeholder)
 				tx.contents[db.Digest(d)] = &locked
 				return nil
 			})

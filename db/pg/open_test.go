@@ -187,7 +187,14 @@ func TestUpgrade(t *testing.T) {
 	s.Close()
 	schema := schemaOf(t, target)
 	execSQL(t, "drop table "+schema+".settings, "+schema+".meters")
+	execSQL(t, "alter table "+schema+".contents drop column placeholder")
 	execSQL(t, "update "+schema+".store set version = 1")
+	old := openWith(t, target, pg.Options{ReadOnly: true}) // reads it as it is
+	wantContent(t, old, "cat.png", []byte("cat"))
+	if images, _, err := old.List(t.Context(), db.ListOptions{Limit: 10}); err != nil || len(images) != 1 {
+		t.Errorf("List of an old store: got %d images and %v, want 1", len(images), err)
+	}
+	must(t, old.Close())
 	var starts sync.WaitGroup
 	for range 4 {
 		starts.Go(func() {

@@ -113,6 +113,8 @@ type Store struct {
 	trigrams  atomic.Bool // whether the names have an index of trigrams
 	queries   sync.Map    // text with @ → text with the name of the schema
 
+	noPlaceholders bool // the tables are from before placeholders; only with Options.ReadOnly
+
 	ctx  context.Context // ends when the store is closed
 	stop context.CancelFunc
 }
@@ -288,7 +290,11 @@ func (s *Store) sql(text string) string {
 	if q, ok := s.queries.Load(text); ok {
 		return q.(string)
 	}
-	q := strings.ReplaceAll(text, "@", s.place.schema+".")
+	q := text
+	if s.noPlaceholders {
+		q = strings.ReplaceAll(q, placeholderColumn, "null::bytea")
+	}
+	q = strings.ReplaceAll(q, "@", s.place.schema+".")
 	s.queries.Store(text, q)
 	return q
 }

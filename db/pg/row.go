@@ -15,24 +15,29 @@ type row struct {
 }
 
 // imageColumns are the columns that scanImage reads.
-const imageColumns = `i.id, i.name, i.sha256, i.size, i.type, i.width, i.height, i.orientation, i.uploaded, i.expires, i.delete_key, i.deleted, i.kept`
+const imageColumns = `i.id, i.name, i.sha256, i.size, i.type, i.width, i.height, i.orientation, i.uploaded, i.expires, i.delete_key, i.deleted, i.kept, ` + placeholderColumn
+
+// placeholderColumn is the placeholder of the content of an image. Version 2 of the schema
+// does not have it.
+const placeholderColumn = `(select p.placeholder from @contents p where p.sha256 = i.sha256)`
 
 // scanImage reads imageColumns, and then more columns into `more`.
 func scanImage(r pgx.Row, more ...any) (*row, error) {
 	var (
-		out                    row
-		digest, key            []byte
-		uploaded, deleted      int64
-		expires, kept          *int64
-		width, height, turning int64
+		out                      row
+		digest, key, placeholder []byte
+		uploaded, deleted        int64
+		expires, kept            *int64
+		width, height, turning   int64
 	)
 	err := r.Scan(append([]any{&out.id, &out.Name, &digest, &out.Size, &out.ContentType, &width, &height, &turning,
-		&uploaded, &expires, &key, &deleted, &kept}, more...)...)
+		&uploaded, &expires, &key, &deleted, &kept, &placeholder}, more...)...)
 	if err != nil {
 		return nil, err
 	}
 	copy(out.SHA256[:], digest)
 	copy(out.DeleteKeyHash[:], key)
+	out.Placeholder = string(placeholder)
 	out.Width, out.Height, out.Orientation = int(width), int(height), int(turning)
 	out.Uploaded, out.Expires, out.TrashExpires = fromNano(uploaded), fromNull(expires), fromNull(kept)
 	if deleted != 0 {

@@ -14,6 +14,7 @@ import (
 //
 //	contents  the bytes of images: equal bytes once. object is the key of the bytes in
 //	          the bucket, or in the table bytes. sums has a CRC-32C of each 32 KiB.
+//	          placeholder is that of all images with this content, or null.
 //	images    the images, also those in the trash. deleted is 0 for an image that is not
 //	          in the trash.
 //	variants  the variants, in the order in which they were made.
@@ -127,6 +128,8 @@ create unlogged table @meters (
 	key  text primary key,
 	next bigint not null
 );
+`, `
+alter table @contents add column placeholder bytea;
 `}
 
 // slots is the number of slots of the table usage, without slot 0.
@@ -153,6 +156,7 @@ func (s *Store) migrate(ctx context.Context) (id string, err error) {
 	case err == nil && version > len(migrations):
 		return "", ErrNewer
 	case s.o.ReadOnly: // an older version: a migration only adds, so the tables can be read
+		s.noPlaceholders = version < 3
 		return id, nil
 	}
 	tx, err := s.pool.Begin(ctx)

@@ -41,13 +41,14 @@ type txn struct {
 
 // content is a locked row of the table contents, and what the transaction changes.
 type content struct {
-	size     int64
-	object   string
-	damaged  bool
-	live     int  // images outside the trash with this content; at most manyRefs are counted
-	all      int  // all images with this content; at most manyRefs are counted
-	variants bool // whether it has variants
-	isNew    bool // the row is not inserted yet
+	size        int64
+	object      string
+	damaged     bool
+	placeholder string
+	live        int  // images outside the trash with this content; at most manyRefs are counted
+	all         int  // all images with this content; at most manyRefs are counted
+	variants    bool // whether it has variants
+	isNew       bool // the row is not inserted yet
 
 	addLive, addAll int // what the change adds
 }

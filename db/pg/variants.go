@@ -54,7 +54,7 @@ type variantRow struct {
 // publishVariant makes the uploaded content a variant, in one transaction.
 func (s *Store) publishVariant(u *upload, source db.Digest, key string, img db.Image, o db.VariantOptions) (db.Image, error) {
 	var room int64 // what the variants may have without this variant
-	err := s.changeInside(needs{object: u.key, variant: &variantID{source, key}}, func(tx *txn) error {
+	err := s.changeInside(needs{object: u.key, variant: &variantID{source, key, o.Placeholder != ""}}, func(tx *txn) error {
 		v := tx.variants
 		if !v.sourceLives {
 			return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, source)
@@ -74,6 +74,9 @@ func (s *Store) publishVariant(u *upload, source db.Digest, key string, img db.I
 		tx.do(`insert into @variants (source, key, sha256, size, type, width, height, uploaded, object, sums) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			source[:], []byte(key), img.SHA256[:], img.Size, img.ContentType, int64(img.Width), int64(img.Height), img.Uploaded.UnixNano(), u.key, u.allSums())
 		v.add, v.addBytes = v.add+1, v.addBytes+img.Size
+		if o.Placeholder != "" {
+			tx.addPlaceholder(source, o.Placeholder)
+		}
 		return nil
 	})
 	if errors.Is(err, errForgotten) {
@@ -88,6 +91,8 @@ func (s *Store) publishVariant(u *upload, source db.Digest, key string, img db.I
 type variantID struct {
 	source db.Digest
 	key    string
+
+	placeholder bool // the change gives the source a placeholder
 }
 
 // variantChange is what a transaction knows of the variants while it has the lock of
@@ -105,7 +110,12 @@ func (tx *txn) queueVariants(b *pgx.Batch, id *variantID) {
 	v := &variantChange{dropped: map[int64]bool{}}
 	tx.variants = v
 	if id.key != "" {
-		b.Queue(tx.s.sql(`select from @contents where sha256 = $1 for share`), id.source[:])
+		lock := `select from @contents where sha256 = $1 for share`
+		if id.placeholder {
+			// Two changes with a share lock would wait for each other.
+			lock = `select from @contents where sha256 = $1 for no key update`
+		}
+		b.Queue(tx.s.sql(lock), id.source[:])
 		b.Queue(tx.s.sql(`select exists (select from @images where sha256 = $1 and deleted = 0 and `+alive+`)`), id.source[:]).
 			QueryRow(func(r pgx.Row) error { return r.Scan(&v.sourceLives) })
 	}

@@ -48,13 +48,14 @@ const (
 	fieldDeleteKeyHash = 11 // bytes; missing for none
 	fieldDeleted       = 12 // sfixed64
 	fieldTrashExpires  = 13 // sfixed64
+	fieldPlaceholder   = 15 // bytes; missing for none. It depends only on the content, which an older program never changes, so it needs no new format.
 	fieldChecksum      = 14 // fixed32, CRC-32C of all bytes before this field; the last field; missing in records from before format 4
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (r *Record) Marshal() []byte {
-	b := make([]byte, 0, 160) // enough for all fields but an unusual content type
+	b := make([]byte, 0, 192) // enough for all fields but an unusual content type
 	varint := func(n protowire.Number, v uint64) {
 		b = protowire.AppendVarint(protowire.AppendTag(b, n, protowire.VarintType), v)
 	}
@@ -80,6 +81,9 @@ func (r *Record) Marshal() []byte {
 	at(fieldExpires, r.Expires)
 	at(fieldDeleted, r.Deleted)
 	at(fieldTrashExpires, r.TrashExpires)
+	if r.Placeholder != "" {
+		b = protowire.AppendString(protowire.AppendTag(b, fieldPlaceholder, protowire.BytesType), r.Placeholder)
+	}
 	b = append(b, r.unknown...)
 	sum := crc32.Checksum(b, castagnoli)
 	return protowire.AppendFixed32(protowire.AppendTag(b, fieldChecksum, protowire.Fixed32Type), sum)
@@ -118,6 +122,9 @@ func unmarshalRecord(name string, b []byte) (*Record, error) {
 		case number == fieldContentType && kind == protowire.BytesType:
 			v, _ := protowire.ConsumeBytes(value)
 			r.ContentType = contentType(v)
+		case number == fieldPlaceholder && kind == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(value)
+			r.Placeholder = string(v)
 		case kind == protowire.Fixed64Type && r.setTime(number, value):
 		case kind == protowire.VarintType && r.setVarint(number, value):
 		default:

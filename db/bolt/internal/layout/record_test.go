@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +47,7 @@ func TestRecord(t *testing.T) {
 		{"hash", 34, func() { r.DeleteKeyHash = db.Digest{31: 1} }},
 		{"deletion", 9, func() { r.Deleted = time.Unix(0, -1).UTC() }},
 		{"trash expiry", 9, func() { r.TrashExpires = time.Unix(0, 0).UTC() }},
+		{"placeholder", 30, func() { r.Placeholder = "\x00\xff" + strings.Repeat("a", 26) }},
 	} {
 		without := len(r.Marshal())
 		field.set()
@@ -95,7 +97,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(r.Marshal())
 	f.Add([]byte{})
 	r.Image = r.Trashed(time.Unix(2, 0), time.Hour)
-	r.Expires, r.DeleteKeyHash = time.Unix(1, 0), db.Digest{1}
+	r.Expires, r.DeleteKeyHash, r.Placeholder = time.Unix(1, 0), db.Digest{1}, "red"
 	f.Add(r.Marshal())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := unmarshalRecord("a.png", b)
