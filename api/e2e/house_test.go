@@ -77,10 +77,10 @@ var mayImport = map[string]string{
 	"api/imaging/format":          "github.com/h2non/filetype golang.org/x/text",
 	"api/imaging/jpeg":            "",
 	"api/imaging/placeholder":     "",
-	"api/imaging/resize":          "api/imaging/format api/imaging/jpeg api/imaging/resize/tolerant golang.org/x/image",
+	"api/imaging/resize":          "api/imaging/format api/imaging/jpeg api/imaging/placeholder api/imaging/resize/tolerant golang.org/x/image",
 	"api/imaging/resize/tolerant": "",
 	"api/imaging/strip":           "api/imaging/format api/imaging/jpeg",
-	"api/imaging/worker":          "api/imaging/codec api/imaging/format api/imaging/resize golang.org/x/sys",
+	"api/imaging/worker":          "api/imaging/codec api/imaging/format api/imaging/placeholder api/imaging/resize golang.org/x/sys",
 
 	"ui": "github.com/evanw/esbuild golang.org/x/text net/http",
 }

@@ -13,6 +13,10 @@ import (
 // of ThumbHash. A ThumbHash has only very low frequencies, so more pixels add nothing.
 const MaxSide = 100
 
+// MaxBytes is the length of the longest placeholder: a colour, and the ThumbHash of a square
+// picture with transparency.
+const MaxBytes = 3 + 25
+
 // Make returns the placeholder of a picture: the red, green and blue of its dominant
 // colour, and then its ThumbHash. The meaning of these bytes never changes, because stores
 // keep them. The placeholder is empty if no pixel of the picture is visible. Make panics if

@@ -51,7 +51,7 @@ func Draw(s Source, d Decoded, p Plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return encode(m, p, icc)
+	return s.encode(m, p, icc)
 }
 
 // colours converts samples to RGB.

@@ -14,6 +14,15 @@ import (
 // maxJPEG is the longest side of a JPEG (ITU-T T.81, B.2.2).
 const maxJPEG = 1<<16 - 1
 
+// encode writes the variant m of s, and makes the placeholder.
+func (s Source) encode(m image.Image, p Plan, icc []byte) (Result, error) {
+	c, err := encode(m, p, icc)
+	if err == nil {
+		c.Placeholder, err = s.placeholder(m, p)
+	}
+	return c, err
+}
+
 // encode writes m in the format and quality of p, with an ICC profile if icc is not
 // nil.
 func encode(m image.Image, p Plan, icc []byte) (Result, error) {

@@ -12,6 +12,7 @@ type Source struct {
 	io.ReaderAt
 	Size int64 // bytes
 	format.Info
+	Placeholder bool // the caller wants Result.Placeholder
 }
 
 // Upright returns the width and height in pixels after the orientation is applied.
@@ -49,6 +50,10 @@ type Result struct {
 	Data          []byte
 	Type          format.Type // JPEG or PNG
 	Width, Height int         // pixels
+
+	// Placeholder is that of the whole picture, see package placeholder. It is empty if the
+	// variant shows only a part, or if no pixel is visible.
+	Placeholder string
 }
 
 // Make makes the variant p of s. It uses one core, and at most the memory that Cost
@@ -65,5 +70,5 @@ func Make(ctx context.Context, s Source, p Plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return encode(m, p, icc)
+	return s.encode(m, p, icc)
 }

@@ -20,6 +20,8 @@ type request struct {
 	Plan   plan
 	Memory int64 // bytes that the decoder may use for one picture
 	Size   int64 // bytes of the file
+
+	Placeholder bool // see resize.Source
 }
 
 // plan is a resize.Plan. A format.Type that is empty cannot be received.
@@ -45,6 +47,7 @@ type answer struct {
 	Type          string // a format.Type, or empty
 	Width, Height int    // pixels
 	Size          int64  // bytes of the variant
+	Placeholder   []byte // not a string, because JSON replaces bytes that are not UTF-8
 }
 
 // failure is the kind of an error in an answer.

@@ -164,7 +164,7 @@ func (p *Pool) Make(ctx context.Context, s resize.Source, plan resize.Plan) (res
 		return resize.Result{}, err
 	}
 	l := limits{processor: decodeTime + time.Duration(float64(s.Width)*float64(s.Height)/1e6*float64(decodeMegapixel)), memory: all + resize.DrawCost(s, plan) + ownMemory}
-	made, err := proc.make(ctx, s, request{s.Info, planOf(plan), one, s.Size}, l)
+	made, err := proc.make(ctx, s, request{s.Info, planOf(plan), one, s.Size, s.Placeholder}, l)
 	types.release(proc)
 	return made, p.failed(err)
 }

@@ -13,6 +13,7 @@ import (
 
 	"imageserver/api/imaging/codec"
 	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/placeholder"
 	"imageserver/api/imaging/resize"
 )
 
@@ -128,7 +129,8 @@ func (p *process) exchange(s resize.Source, r request, l limits) (made resize.Re
 	if a.Size < 0 || a.Size > l.memory {
 		return made, a, p.died(errors.New("a message that is too long"))
 	}
-	made = resize.Result{Data: make([]byte, a.Size), Type: format.Type(a.Type), Width: a.Width, Height: a.Height}
+	made = resize.Result{Data: make([]byte, a.Size), Type: format.Type(a.Type), Width: a.Width, Height: a.Height,
+		Placeholder: string(a.Placeholder[:min(len(a.Placeholder), placeholder.MaxBytes)])}
 	if _, err := io.ReadFull(p.out, made.Data); err != nil {
 		return made, a, p.died(err)
 	}

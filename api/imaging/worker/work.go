@@ -37,6 +37,7 @@ func Run(ctx context.Context, t format.Type, cache string, in io.Reader, out io.
 		made, err := draw(ctx, d, r, <-files)
 		a := answerFor(err)
 		a.Type, a.Width, a.Height, a.Size = string(made.Type), made.Width, made.Height, int64(len(made.Data))
+		a.Placeholder = []byte(made.Placeholder)
 		if err := send(out, a); err != nil {
 			return err
 		}
@@ -91,7 +92,7 @@ func draw(ctx context.Context, d *codec.Decoder, r request, file []byte) (made r
 		return made, err
 	}
 	defer p.Close()
-	s := resize.Source{ReaderAt: bytes.NewReader(file), Size: int64(len(file)), Info: r.Info}
+	s := resize.Source{ReaderAt: bytes.NewReader(file), Size: int64(len(file)), Info: r.Info, Placeholder: r.Placeholder}
 	m := resize.Decoded{Image: p.Image, Alpha: p.Alpha, Premultiplied: h.Premultiplied, Matrix: h.Matrix, Limited: h.Limited}
 	if !p.Applied {
 		m.Image = p.Image.(interface {

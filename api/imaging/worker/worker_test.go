@@ -123,6 +123,9 @@ func compare(t *testing.T, pool *worker.Pool, file string) {
 	if err != nil {
 		return
 	}
+	if made.Placeholder != "" {
+		t.Errorf("got the placeholder %x, which was not wanted", made.Placeholder)
+	}
 	got := half(t, decodePNG(t, made.Data))
 	var all []float64
 	for _, m := range references(t, file, h) {
