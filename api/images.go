@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/imaging/format"
+	"imageserver/api/imaging/placeholder"
 	"imageserver/api/refusal"
 	"imageserver/db"
 )
@@ -24,6 +25,9 @@ type image struct {
 	Height      int       `json:"height"`
 	SHA256      string    `json:"sha256"`
 	UploadedAt  time.Time `json:"uploaded_at"`
+
+	DominantColor string `json:"dominant_color,omitempty"` // as CSS writes it; known from the first resized copy on
+	ThumbHash     string `json:"thumbhash,omitempty"`      // base64; known from the first resized copy on
 
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // when it expires
 	DeletedAt time.Time `json:"deleted_at,omitzero"` // in the trash
@@ -50,6 +54,7 @@ func (s *Server) describe(c echo.Context, img db.Image) image {
 
 // describe returns the JSON of an image. base is the server's URL.
 func describe(base string, img db.Image) image {
+	colour, thumbHash := placeholder.Parse(img.Placeholder)
 	return image{
 		Filename:    img.Name,
 		URL:         base + "/images/" + url.PathEscape(img.Name),
@@ -59,9 +64,13 @@ func describe(base string, img db.Image) image {
 		Height:      img.Height,
 		SHA256:      img.SHA256.String(),
 		UploadedAt:  img.Uploaded,
-		ExpiresAt:   img.Expires,
-		DeletedAt:   img.Deleted,
-		KeptUntil:   img.TrashExpires,
+
+		DominantColor: colour,
+		ThumbHash:     thumbHash,
+
+		ExpiresAt: img.Expires,
+		DeletedAt: img.Deleted,
+		KeptUntil: img.TrashExpires,
 	}
 }
 

@@ -151,6 +151,8 @@ type Image struct {
 	Height      int
 	SHA256      string
 	UploadedAt  time.Time `json:"uploaded_at"`
+	Color       string    `json:"dominant_color"`
+	ThumbHash   string
 	ExpiresAt   time.Time `json:"expires_at"`
 	DeletedAt   time.Time `json:"deleted_at"`
 	KeptUntil   time.Time `json:"kept_until"`

@@ -51,7 +51,7 @@ var mayImport = map[string]string{
 	"db/pg":        "db db/chunk db/order db/receive db/resolve github.com/jackc/pgx/v5 github.com/minio/minio-go/v7 golang.org/x/sync net/http",
 	"db/pg/pgtest": "",
 
-	"api":                   "api/access api/imaging/format api/imaging/resize api/imaging/strip api/intake api/multipart api/portable api/refusal api/transport api/units api/variants db github.com/dustin/go-humanize github.com/labstack/echo/v4 github.com/prometheus/client_golang net/http",
+	"api":                   "api/access api/imaging/format api/imaging/placeholder api/imaging/resize api/imaging/strip api/intake api/multipart api/portable api/refusal api/transport api/units api/variants db github.com/dustin/go-humanize github.com/labstack/echo/v4 github.com/prometheus/client_golang net/http",
 	"api/apitest":           "api api/imaging/codec api/imaging/format api/imaging/worker api/transport db db/bolt ui github.com/getkin/kin-openapi net/http",
 	"api/access":            "api/listen api/refusal api/units github.com/labstack/echo/v4 golang.org/x/time net/http",
 	"api/batchlog":          "",

@@ -271,7 +271,7 @@ func (s *Variants) make(ctx context.Context, v *Variant) (resize.Result, error) 
 		return resize.Result{}, err
 	}
 	defer body.Close()
-	source := resize.Source{ReaderAt: body, Size: img.Size, Info: v.source}
+	source := resize.Source{ReaderAt: body, Size: img.Size, Info: v.source, Placeholder: img.Placeholder == ""}
 	animated, err := format.Animated(body, img.Size, source.Type)
 	if animated && err == nil {
 		err = ErrOriginal
@@ -304,7 +304,7 @@ func (s *Variants) keep(ctx context.Context, v *Variant, made resize.Result) {
 	budget, err := s.room(ctx)
 	if err == nil && budget > 0 {
 		_, err = s.store.PutVariant(ctx, v.image.SHA256, v.key(), bytes.NewReader(made.Data), db.VariantOptions{
-			ContentType: made.Type.MIME(), Width: made.Width, Height: made.Height, Budget: budget,
+			ContentType: made.Type.MIME(), Width: made.Width, Height: made.Height, Budget: budget, Placeholder: made.Placeholder,
 		})
 	}
 	level := slog.LevelWarn
