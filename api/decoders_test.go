@@ -26,6 +26,8 @@ func TestDecodedVariants(t *testing.T) {
 		{"gradient.heic", "w=64", "jpeg", 60, 40}, // it fits, but few browsers show a HEIC
 		{"gradient.heic", "format=jpeg", "jpeg", 60, 40},
 		{"gradient.heic", "w=32&h=32&fit=cover&format=png", "png", 32, 32},
+		{"gradient.heic", "w=16&h=32&fit=cover&focus=0.1,1", "jpeg", 16, 32},
+		{"rotated.avif", "w=32&h=16&fit=cover&focus=1,0.8", "jpeg", 32, 16},
 		{"alpha.heic", "w=32", "png", 32, 21},
 		{"alpha.heic", "w=32&format=jpeg", "jpeg", 32, 21},
 		{"gradient.avif", "w=16", "jpeg", 16, 11},

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/resize"
@@ -13,7 +14,7 @@ import (
 // variantRequest reads the parameters of a resized copy. It returns nil if there are none.
 func variantRequest(q url.Values) (*resize.Request, error) {
 	asked := false
-	for _, name := range []string{"w", "h", "fit", "format", "q"} {
+	for _, name := range []string{"w", "h", "fit", "focus", "format", "q"} {
 		asked = asked || q.Has(name)
 	}
 	if !asked {
@@ -28,6 +29,9 @@ func variantRequest(q url.Values) (*resize.Request, error) {
 		return nil, err
 	}
 	if want.Cover, err = fitOf(q); err != nil {
+		return nil, err
+	}
+	if want.Focus, err = focusOf(q, want.Cover); err != nil {
 		return nil, err
 	}
 	if want.Format, err = formatOf(q); err != nil {
@@ -81,6 +85,29 @@ func fitOf(q url.Values) (cover bool, err error) {
 	default:
 		return false, refusal.New(http.StatusBadRequest, "bad_fit", "fit=%.40s is not valid. Use contain or cover.", fit)
 	}
+}
+
+// focusOf reads the point that a crop keeps in view.
+func focusOf(q url.Values, cover bool) (resize.Focus, error) {
+	if !q.Has("focus") {
+		return resize.Focus{}, nil
+	}
+	left, top, _ := strings.Cut(q.Get("focus"), ",")
+	x, okX := share(left)
+	y, okY := share(top)
+	switch {
+	case !okX || !okY:
+		return resize.Focus{}, refusal.New(http.StatusBadRequest, "bad_focus", "focus=%.40s is not a valid point. Use two numbers from 0 to 1, such as 0.5,0.25.", q.Get("focus"))
+	case !cover:
+		return resize.Focus{}, refusal.New(http.StatusBadRequest, "bad_focus", "focus chooses the part of the picture that fit=cover shows, so it needs fit=cover.")
+	}
+	return resize.FocusOn(x, y), nil
+}
+
+// share reads a decimal number from 0 to 1. strconv alone would also accept 1e-2 and 0x1p-2.
+func share(text string) (float64, bool) {
+	n, err := strconv.ParseFloat(text, 64)
+	return n, err == nil && n <= 1 && strings.Trim(text, "0123456789.") == ""
 }
 
 func formatOf(q url.Values) (format.Type, error) {

@@ -111,6 +111,38 @@ func TestQuality(t *testing.T) {
 	}
 }
 
+// TestFocus checks that a focus has a copy of its own only if it changes the picture.
+func TestFocus(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{})
+	s.Put(t, "/images/photo.jpg", apitest.Photo(t, 1, 900, 600))
+	get := func(query string) string {
+		t.Helper()
+		a := s.Do(t, "GET", "/images/photo.jpg?w=64&h=64&fit=cover"+query, "", "")
+		wantVariant(t, a, "jpeg", 64, 64)
+		return a.Body
+	}
+	centre, left, right := get(""), get("&focus=0,0"), get("&focus=1,1.0")
+	wantVariants(t, s, 3)
+	if centre == left || centre == right || left == right {
+		t.Error("two copies with different focuses are equal")
+	}
+	for query, want := range map[string]string{
+		"&focus=0.5,0.5":  centre,
+		"&focus=.51,0.9":  centre, // rounded, and the picture has nothing more above or below
+		"&focus=0.32,0.5": left,   // as near to the edge
+		"&focus=0.70,0":   right,
+	} {
+		if get(query) != want {
+			t.Errorf("%s: got another copy", query)
+		}
+	}
+	wantVariants(t, s, 3)
+	if get("&focus=0.6,0.5") == centre {
+		t.Error("a focus of 0.6 has no effect")
+	}
+}
+
 // TestVariantIsOriginal checks which requests for a variant get the original.
 func TestVariantIsOriginal(t *testing.T) {
 	t.Parallel()
@@ -174,6 +206,17 @@ func TestBadVariantParameters(t *testing.T) {
 		{"w=320&fit=", "bad_fit", "contain or cover"},
 		{"w=320&fit=cover", "bad_fit", "both w and h"},
 		{"fit=cover", "bad_fit", "both w and h"},
+		{"w=32&h=32&fit=cover&focus=0.5", "bad_focus", "focus=0.5 is not a valid point. Use two numbers from 0 to 1, such as 0.5,0.25."},
+		{"w=32&h=32&fit=cover&focus=", "bad_focus", "two numbers"},
+		{"w=32&h=32&fit=cover&focus=0.5,", "bad_focus", "two numbers"},
+		{"w=32&h=32&fit=cover&focus=0.5,0.5,0.5", "bad_focus", "two numbers"},
+		{"w=32&h=32&fit=cover&focus=-0.1,0.5", "bad_focus", "from 0 to 1"},
+		{"w=32&h=32&fit=cover&focus=0.5,1.01", "bad_focus", "from 0 to 1"},
+		{"w=32&h=32&fit=cover&focus=NaN,0", "bad_focus", "focus=NaN,0"},
+		{"w=32&h=32&fit=cover&focus=1e-1,0", "bad_focus", "focus=1e-1,0"},
+		{"w=32&h=32&fit=cover&focus=.,0", "bad_focus", "focus=.,0"},
+		{"w=32&h=32&focus=0.1,0.1", "bad_focus", "needs fit=cover"},
+		{"focus=0.5,0.5", "bad_focus", "needs fit=cover"},
 		{"w=320&format=webp", "bad_format", "format=webp is not valid. Use jpeg or png"},
 		{"format=gif", "bad_format", "format=gif"},
 		{"format=", "bad_format", "jpeg or png"},

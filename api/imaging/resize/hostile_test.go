@@ -32,7 +32,7 @@ func check(t *testing.T, data []byte) {
 		return
 	}
 	s := resize.Source{ReaderAt: r, Size: r.Size(), Info: info}
-	p := resize.Request{Width: 16, Height: 24, Cover: len(data)%2 == 0, Quality: 80}.Plan(s.Upright())
+	p := resize.Request{Width: 16, Height: 24, Cover: len(data)%2 == 0, Focus: resize.Focus{X: len(data)%21 - 10, Y: len(data)%21 - 10}, Quality: 80}.Plan(s.Upright())
 	if cost, err := resize.Cost(s, p); err != nil || cost < 4<<20 {
 		t.Errorf("%v: got a cost of %d, %v", info, cost, err)
 	}

@@ -34,7 +34,8 @@ func (s Source) stored() (w, h int) {
 // target returns what to draw for the variant p.
 func (s Source) target(p Plan) target {
 	w, h := swap(p.Width, p.Height, sideways(s.Orientation))
-	return target{p, w, h, s.Orientation}
+	x, y := source(p.Focus.X, p.Focus.Y, 1, 1, s.Orientation) // a picture of one pixel turns around its centre
+	return target{p, w, h, Focus{x, y}, s.Orientation}
 }
 
 // swap swaps w and h if yes is set.

@@ -133,11 +133,13 @@ func TestPlanNames(t *testing.T) {
 			for _, cover := range []bool{false, true} {
 				for _, f := range []format.Type{"", format.JPEG, format.PNG} {
 					for _, q := range []int{0, 1, 80, 100} {
-						p := resize.Plan{Width: w, Height: h, Cover: cover, Format: f, Quality: q}
-						if other, ok := names[p.String()]; ok {
-							t.Errorf("%+v and %+v have the same string %q", p, other, p)
+						for _, focus := range []resize.Focus{{}, {X: 1}, {Y: 1}, {X: -1}, {X: 10, Y: -10}} {
+							p := resize.Plan{Width: w, Height: h, Cover: cover, Format: f, Quality: q, Focus: focus}
+							if other, ok := names[p.String()]; ok {
+								t.Errorf("%+v and %+v have the same string %q", p, other, p)
+							}
+							names[p.String()] = p
 						}
-						names[p.String()] = p
 					}
 				}
 			}
@@ -148,6 +150,72 @@ func TestPlanNames(t *testing.T) {
 	}
 	if same(60) != same(80) {
 		t.Errorf("two qualities of a PNG: got %v and %v, want equal plans", same(60), same(80))
+	}
+}
+
+// TestPlanNamesStay: the variants in data files of earlier versions are found again.
+func TestPlanNamesStay(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		r    resize.Request
+		want string
+	}{
+		{resize.Request{Width: 320, Quality: 80}, "3 320x240 contain auto 80"},
+		{resize.Request{Width: 320, Height: 320, Cover: true, Format: format.JPEG, Quality: 60}, "3 320x320 cover jpeg 60"},
+		{resize.Request{Format: format.PNG, Quality: 60}, "3 4000x3000 contain png 0"},
+	} {
+		if got := test.r.Plan(4000, 3000).String(); got != test.want {
+			t.Errorf("%+v: got %q, want %q", test.r, got, test.want)
+		}
+	}
+}
+
+// TestFocusOn: points are rounded to steps of 0.05.
+func TestFocusOn(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		x, y float64
+		want resize.Focus
+	}{
+		{0.5, 0.5, resize.Focus{}}, {0, 1, resize.Focus{X: -10, Y: 10}}, {0.524, 0.476, resize.Focus{}}, {0.526, 0.474, resize.Focus{X: 1, Y: -1}}, {0.98, 0.01, resize.Focus{X: 10, Y: -10}},
+	} {
+		if got := resize.FocusOn(test.x, test.y); got != test.want {
+			t.Errorf("%v, %v: got %v, want %v", test.x, test.y, got, test.want)
+		}
+	}
+}
+
+// TestPlanFocus: a plan has a focus only if that changes the crop.
+func TestPlanFocus(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		w, h, boxW, boxH int
+		cover            bool
+		focus, want      resize.Focus
+	}{
+		{4000, 3000, 320, 320, true, resize.Focus{X: 1, Y: 1}, resize.Focus{X: 1}},
+		{4000, 3000, 320, 320, true, resize.Focus{X: 10, Y: 1}, resize.Focus{X: 3}}, // from 2.5 on, the right edge stops the crop
+		{3000, 4000, 320, 320, true, resize.Focus{X: 10, Y: -9}, resize.Focus{Y: -3}},
+		{4000, 3000, 64, 1280, true, resize.Focus{X: -10}, resize.Focus{X: -10}},
+		{4000, 3000, 640, 512, false, resize.Focus{X: -10}, resize.Focus{}},
+		{4000, 3000, 320, 0, true, resize.Focus{X: -10}, resize.Focus{}},
+		{4096, 2048, 400, 200, true, resize.Focus{X: -10, Y: 10}, resize.Focus{}},
+		{1, 1, 16, 16, true, resize.Focus{X: -10, Y: 10}, resize.Focus{}},
+		{math.MaxInt32, 1, 16, 4096, true, resize.Focus{X: -10, Y: 10}, resize.Focus{X: -10}},
+	} {
+		r := resize.Request{Width: test.boxW, Height: test.boxH, Cover: test.cover, Focus: test.focus}
+		if got := r.Plan(test.w, test.h).Focus; got != test.want {
+			t.Errorf("%+v of %d × %d: got %v, want %v", r, test.w, test.h, got, test.want)
+		}
+	}
+	different := make(map[resize.Plan]bool)
+	for x := -10; x <= 10; x++ {
+		for y := -10; y <= 10; y++ {
+			different[resize.Request{Width: 16, Height: 4096, Cover: true, Focus: resize.Focus{X: x, Y: y}}.Plan(4000, 3000)] = true
+		}
+	}
+	if len(different) != 21 {
+		t.Errorf("got %d plans for one box, want 21", len(different))
 	}
 }
 

@@ -1,6 +1,7 @@
 package resize
 
 import (
+	"cmp"
 	"image"
 	"math"
 )
@@ -16,12 +17,13 @@ type picture interface {
 // target describes the variant to draw.
 type target struct {
 	Plan
-	w, h        int // pixels of the variant before it is turned
+	w, h        int   // pixels of the variant before it is turned
+	focus       Focus // before the variant is turned
 	orientation int
 }
 
 // area returns the part of a picture of w × h pixels that becomes the variant.
-func (t target) area(w, h int) area { return crop(w, h, t.Cover, t.w, t.h) }
+func (t target) area(w, h int) area { return crop(w, h, t.Cover, t.focus, t.w, t.h) }
 
 // decoded is a picture in memory.
 type decoded struct {
@@ -145,14 +147,42 @@ func storePixels(pix []byte, row []float32) {
 
 // crop returns the part of a picture of pw × ph pixels that becomes the w × h pixels of
 // the variant.
-func crop(pw, ph int, cover bool, w, h int) area {
+func crop(pw, ph int, cover bool, focus Focus, w, h int) area {
 	bw, bh := float64(pw), float64(ph)
 	if !cover {
 		return area{0, 0, bw, bh}
 	}
-	f := min(bw/float64(w), bh/float64(h))
-	x, y := (bw-f*float64(w))/2, (bh-f*float64(h))/2
-	return area{x, y, bw - x, bh - y}
+	across, down := bw/float64(w), bh/float64(h)
+	f := min(across, down)
+	x0, x1 := around(focus.X, bw, bw-f*float64(w), across > f)
+	y0, y1 := around(focus.Y, bh, bh-f*float64(h), down > f)
+	return area{x0, y0, x1, y1}
+}
+
+// around returns the ends of the part of a side that is kept. rest is the length that is
+// cut off.
+func around(focus int, side, rest float64, cut bool) (begin, end float64) {
+	if !cut {
+		return 0, side
+	}
+	begin = min(max(rest/2+side*float64(focus)/(2*focusSteps), 0), rest)
+	return begin, side - (rest - begin)
+}
+
+// nearest returns the focus nearest to the centre that has the same crop as f.
+func (f Focus) nearest(pw, ph, w, h int) Focus {
+	all := crop(pw, ph, true, f, w, h)
+	for next := f; f.X != 0; f = next {
+		if next.X -= cmp.Compare(f.X, 0); crop(pw, ph, true, next, w, h) != all {
+			break
+		}
+	}
+	for next := f; f.Y != 0; f = next {
+		if next.Y -= cmp.Compare(f.Y, 0); crop(pw, ph, true, next, w, h) != all {
+			break
+		}
+	}
+	return f
 }
 
 func (a area) scaled(x, y float64) area { return area{a.x0 * x, a.y0 * y, a.x1 * x, a.y1 * y} }

@@ -58,10 +58,10 @@ type Request struct {
 	// no limit.
 	Width, Height int
 
-	// Cover fills the whole box and crops the picture, by the same amount on both
-	// sides. Without Cover, or if a side has no limit, the whole picture is fitted
-	// into the box.
+	// Cover fills the whole box and crops the picture around Focus. Without Cover, or
+	// if a side has no limit, the whole picture is fitted into the box.
 	Cover bool
+	Focus Focus
 
 	// Format is JPEG or PNG. "" makes a PNG if a pixel is transparent, and otherwise
 	// a JPEG.
@@ -71,19 +71,37 @@ type Request struct {
 	Quality int
 }
 
+// Focus is a point of the upright picture, as its distance from the centre. The numbers
+// are from -focusSteps to focusSteps, which are the edges. The zero value is the centre.
+// Cover crops so that this point is as near to the centre of the variant as the edges
+// of the picture allow.
+type Focus struct{ X, Y int }
+
+// focusSteps is the number of steps from the centre to an edge. So a request has at most
+// 21 variants along a side: Plan makes all those equal that have the same pixels.
+const focusSteps = 10
+
+// FocusOn returns the Focus that is nearest to a point. The edges of the picture are 0
+// and 1.
+func FocusOn(x, y float64) Focus {
+	step := func(v float64) int { return int(math.Round(v*2*focusSteps)) - focusSteps }
+	return Focus{step(x), step(y)}
+}
+
 // Plan is a Request for a picture of known size.
 type Plan struct {
 	Width, Height int // of the upright variant, in pixels
 	Cover         bool
 	Format        format.Type
 	Quality       int
+	Focus         Focus // with Cover
 }
 
 // Plan calculates the size of the variant of an upright picture of w × h pixels. The
 // variant is never larger than the picture: a larger box is reduced and keeps its
 // aspect ratio.
 func (r Request) Plan(w, h int) Plan {
-	p := Plan{w, h, false, r.Format, r.Quality}
+	p := Plan{Width: w, Height: h, Format: r.Format, Quality: r.Quality}
 	if p.Format == format.PNG {
 		p.Quality = 0 // PNG has no quality
 	}
@@ -98,6 +116,7 @@ func (r Request) Plan(w, h int) Plan {
 		p.Cover = true
 		f := max(across, down, 1) // the box is divided by f
 		p.Width, p.Height = pixelCount(float64(r.Width)/f), pixelCount(float64(r.Height)/f)
+		p.Focus = r.Focus.nearest(w, h, p.Width, p.Height)
 		return p
 	}
 	if f := min(across, down); f < 1 {
@@ -119,7 +138,8 @@ func (p Plan) IsOriginal(s Source) bool {
 func pixelCount(v float64) int { return max(1, int(math.Round(v))) }
 
 // generation must be increased when the same Plan gives a different variant. Then
-// stored variants of the old generation are no longer found.
+// stored variants of the old generation are no longer found. A new property of a Plan
+// only adds to the names of the plans that have it.
 const generation = 3
 
 // String returns a short name of the plan. Different plans have different names.
@@ -131,5 +151,9 @@ func (p Plan) String() string {
 	if kind == "" {
 		kind = "auto"
 	}
-	return fmt.Sprintf("%d %dx%d %s %s %d", generation, p.Width, p.Height, fit, kind, p.Quality)
+	name := fmt.Sprintf("%d %dx%d %s %s %d", generation, p.Width, p.Height, fit, kind, p.Quality)
+	if p.Focus != (Focus{}) {
+		name += fmt.Sprintf(" focus %d,%d", p.Focus.X, p.Focus.Y)
+	}
+	return name
 }

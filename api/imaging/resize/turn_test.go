@@ -30,6 +30,7 @@ func TestTurn(t *testing.T) {
 				wantColours(t, pixelsOf(t, data, fullSize(s)), upright, 0)
 				for _, r := range []resize.Request{
 					{Width: 32}, {Height: 16}, {Width: 24, Height: 24}, {Width: 32, Height: 16, Cover: true}, {Width: 16, Height: 32, Cover: true}, {Width: 16, Height: 16, Cover: true},
+					{Width: 16, Height: 32, Cover: true, Focus: resize.Focus{X: -7, Y: 2}}, {Width: 32, Height: 16, Cover: true, Focus: resize.Focus{X: -7, Y: 3}}, {Width: 16, Height: 16, Cover: true, Focus: resize.Focus{X: 10, Y: 10}},
 				} {
 					p := r.Plan(s.Upright())
 					got, want := pixelsOf(t, data, p), pixelsOf(t, encodePNG(t, upright), p)
@@ -136,6 +137,34 @@ func TestLandscapes(t *testing.T) {
 		}
 		if psnr := psnr(m, first); psnr < 28 {
 			t.Errorf("orientation %d: got %.1f dB, want 28 and more", o, psnr)
+		}
+	}
+}
+
+// TestFocus: the focus is in the middle of the variant, or as near as the edges allow, for
+// each orientation.
+func TestFocus(t *testing.T) {
+	t.Parallel()
+	ramp := painted(200, 20, func(x, _ int) color.NRGBA { return color.NRGBA{uint8(x), uint8(x), uint8(x), 255} })
+	for o := 1; o <= 8; o++ {
+		for focus := -10; focus <= 10; focus++ {
+			along := resize.Focus{X: focus} // before the turn
+			switch o {
+			case 2, 3:
+				along.X = -focus
+			case 5, 6:
+				along = resize.Focus{Y: focus}
+			case 7, 8:
+				along = resize.Focus{Y: -focus}
+			}
+			s := newSource(t, afterIHDR(encodePNG(t, ramp), chunk("eXIf", exif(o))))
+			p := resize.Request{Width: 16, Height: 16, Cover: true, Format: format.PNG, Focus: along}.Plan(s.Upright())
+			m := premultiplied(decode(t, makeVariant(t, s, p).Data))
+			got := (int(m.RGBAAt(7, 7).R) + int(m.RGBAAt(8, 8).R) + 1) / 2
+			want := min(max(100+10*focus, 10), 190)
+			if got < want-1 || got > want+1 {
+				t.Errorf("orientation %d, focus %+v: column %d is in the middle, want %d", o, along, got, want)
+			}
 		}
 	}
 }

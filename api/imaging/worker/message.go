@@ -30,14 +30,15 @@ type plan struct {
 	Cover         bool
 	Format        string
 	Quality       int
+	Focus         resize.Focus
 }
 
 func (p plan) of() resize.Plan {
-	return resize.Plan{Width: p.Width, Height: p.Height, Cover: p.Cover, Format: format.Type(p.Format), Quality: p.Quality}
+	return resize.Plan{Width: p.Width, Height: p.Height, Cover: p.Cover, Format: format.Type(p.Format), Quality: p.Quality, Focus: p.Focus}
 }
 
 func planOf(p resize.Plan) plan {
-	return plan{p.Width, p.Height, p.Cover, string(p.Format), p.Quality}
+	return plan{p.Width, p.Height, p.Cover, string(p.Format), p.Quality, p.Focus}
 }
 
 // answer says whether the variant after it was made.

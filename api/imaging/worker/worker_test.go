@@ -143,6 +143,38 @@ func compare(t *testing.T, pool *worker.Pool, file string) {
 	}
 }
 
+// TestFocus: a crop of a picture that another process decodes has the focus of the upright
+// picture.
+func TestFocus(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t, format.HEIC, format.AVIF)
+	for _, name := range []string{"gradient.heic", "gradient.avif", "rotated.avif", "cropped.avif"} {
+		data, err := os.ReadFile("../../../testdata/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newSource(t, data)
+		whole, err := pool.Make(t.Context(), s, fullSize(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, box := range [][2]int{{16, 32}, {32, 16}} {
+			p := resize.Request{Width: box[0], Height: box[1], Cover: true, Format: format.PNG, Focus: resize.Focus{X: -3, Y: 2}}.Plan(s.Upright())
+			got, err := pool.Make(t.Context(), s, p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := resize.Make(t.Context(), newSource(t, whole.Data), p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if psnr := psnr(decodePNG(t, got.Data), decodePNG(t, want.Data)); psnr < 40 {
+				t.Errorf("%s: %v: got %.1f dB, want 40 and more", name, p, psnr)
+			}
+		}
+	}
+}
+
 // encode makes files with different depths, samples, colours and turns. It makes none if
 // heif-enc and avifenc are missing.
 func encode(t *testing.T) (files []string) {
