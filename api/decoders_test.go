@@ -37,6 +37,9 @@ func TestDecodedVariants(t *testing.T) {
 		{"cropped.avif", "format=jpeg", "jpeg", 50, 30},
 		{"grid.avif", "w=64", "jpeg", 64, 32},
 		{"animated.avif", "w=16", "", 0, 0},
+		{"animated.avif", "w=16&still", "jpeg", 16, 11},
+		{"rotated-animated.avif", "still", "jpeg", 40, 60},
+		{"gradient.avif", "still", "", 0, 0},
 	} {
 		t.Run(c.name+"?"+c.query, func(t *testing.T) {
 			t.Parallel()

@@ -13,15 +13,18 @@ import (
 
 // variantRequest reads the parameters of a resized copy. It returns nil if there are none.
 func variantRequest(q url.Values) (*resize.Request, error) {
-	asked := false
+	still, err := flag(q, "still")
+	if err != nil {
+		return nil, err
+	}
+	asked := still
 	for _, name := range []string{"w", "h", "fit", "focus", "format", "q"} {
 		asked = asked || q.Has(name)
 	}
 	if !asked {
 		return nil, nil
 	}
-	var want resize.Request
-	var err error
+	want := resize.Request{Still: still}
 	if want.Width, err = pixelsOf(q, "w", "width"); err != nil {
 		return nil, err
 	}

@@ -143,6 +143,81 @@ func TestFocus(t *testing.T) {
 	}
 }
 
+// TestStill checks the copies of the first frames of animations.
+func TestStill(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{})
+	for _, c := range []struct {
+		name, query, kind string
+		w, h              int
+	}{
+		{"animated.gif", "w=16", "jpeg", 16, 11},
+		{"animated.gif", "", "jpeg", 60, 40},
+		{"animated.gif", "w=24&h=24&fit=cover&focus=0,0&format=png", "png", 24, 24},
+		{"animated.png", "w=4096", "jpeg", 60, 40},
+		{"animated.webp", "h=16&q=40", "jpeg", 24, 16},
+	} {
+		t.Run(c.name+"?"+c.query, func(t *testing.T) {
+			t.Parallel()
+			content := apitest.Sample(t, c.name)
+			name := strings.ReplaceAll(c.query, "&", " ") + " " + c.name
+			path := s.Path(t, s.Do(t, "POST", "/upload", apitest.FormType, apitest.Form(apitest.File("file", name, content))).Reply(t).URL) + "?" + c.query
+			for range 2 { // the copy is made, and then found
+				s.Do(t, "GET", path, "", "").WantImage(t, content)
+				wantVariant(t, s.Do(t, "GET", path+"&still", "", ""), c.kind, c.w, c.h)
+				wantVariant(t, s.Do(t, "GET", path+"&still=1", "", ""), c.kind, c.w, c.h)
+				s.Do(t, "GET", path+"&still=0", "", "").WantImage(t, content)
+			}
+		})
+	}
+}
+
+// TestStillOfStill checks that still changes nothing for an image that is not an animation.
+func TestStillOfStill(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{})
+	for _, name := range []string{"gradient.jpg", "gradient.png", "gradient.gif", "lossy.webp", "rotated.jpg", "little.tif", "alpha.png", "animated.jxl", "gradient.svg"} {
+		content := apitest.Sample(t, name)
+		s.Put(t, "/images/"+name, content)
+		for i, query := range []string{"w=16", "h=24", "fit=contain", "w=4096"} {
+			first, second := "?"+query, "?still&"+query
+			if i%2 == 1 {
+				first, second = second, first
+			}
+			a := s.Do(t, "GET", "/images/"+name+first, "", "").Want(t, http.StatusOK)
+			if b := s.Do(t, "GET", "/images/"+name+second, "", "").Want(t, http.StatusOK); a.Body != b.Body {
+				t.Errorf("%s: %s and %s differ", name, first, second)
+			}
+		}
+		if a, b := s.Do(t, "GET", "/images/"+name+"?still", "", ""), s.Do(t, "GET", "/images/"+name+"?fit=contain", "", ""); a.Body != b.Body {
+			t.Errorf("%s: still alone is not a copy of the same size", name)
+		}
+	}
+	// w=16 and h=24 of each of the seven images that can be decoded, which are equal for the
+	// turned JPEG. The TIFF and the turned JPEG also have a copy in full size.
+	wantVariants(t, s, 7*2-1+2)
+}
+
+// TestBrokenStill checks that the response is the original if the first frame is damaged, and
+// an error if the canvas is too large.
+func TestBrokenStill(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{MaxPixels: 60 * 40})
+	animation := apitest.Sample(t, "animated.webp")
+	frame := strings.Index(animation, "ANMF")
+	broken := animation[:frame+8] + "\xff" + animation[frame+9:] // far to the right
+	s.Put(t, "/images/broken.webp", broken)
+	s.Do(t, "GET", "/images/broken.webp?w=16&still", "", "").WantImage(t, broken)
+	s.Do(t, "GET", "/images/broken.webp?w=16", "", "").WantImage(t, broken)
+
+	gif := apitest.Sample(t, "animated.gif")
+	large := gif[:6] + "\x3d" + gif[7:] // 61 pixels wide
+	s.Put(t, "/images/large.gif", large)
+	s.Do(t, "GET", "/images/large.gif?w=16&still", "", "").Refusal(t, http.StatusUnprocessableEntity, "too_many_pixels")
+	s.Do(t, "GET", "/images/large.gif?w=16", "", "").WantImage(t, large)
+	s.Do(t, "GET", "/images/large.gif?w=16&still", "Accept: image/avif,image/*", "").WantImage(t, large)
+}
+
 // TestVariantIsOriginal checks which requests for a variant get the original.
 func TestVariantIsOriginal(t *testing.T) {
 	t.Parallel()
@@ -217,6 +292,8 @@ func TestBadVariantParameters(t *testing.T) {
 		{"w=32&h=32&fit=cover&focus=.,0", "bad_focus", "focus=.,0"},
 		{"w=32&h=32&focus=0.1,0.1", "bad_focus", "needs fit=cover"},
 		{"focus=0.5,0.5", "bad_focus", "needs fit=cover"},
+		{"w=320&still=x", "bad_flag", "still=x is not valid"},
+		{"still=x", "bad_flag", "or use still, still=1 or still=0"},
 		{"w=320&format=webp", "bad_format", "format=webp is not valid. Use jpeg or png"},
 		{"format=gif", "bad_format", "format=gif"},
 		{"format=", "bad_format", "jpeg or png"},

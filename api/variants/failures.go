@@ -20,7 +20,13 @@ const (
 // requests. The zero value is ready to use.
 type failures struct {
 	mu  sync.Mutex
-	all map[db.Digest]failed
+	all map[picture]failed
+}
+
+// picture is the image with a digest, or the first frame of that animation.
+type picture struct {
+	db.Digest
+	still bool
 }
 
 type failed struct {
@@ -29,10 +35,10 @@ type failed struct {
 }
 
 // of returns why the picture could not be resized, or nil.
-func (f *failures) of(d db.Digest) error {
+func (f *failures) of(p picture) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if e := f.all[d]; time.Now().Before(e.until) {
+	if e := f.all[p]; time.Now().Before(e.until) {
 		return e.err
 	}
 	return nil
@@ -40,15 +46,15 @@ func (f *failures) of(d db.Digest) error {
 
 // add remembers that the picture could not be resized because of err. If the
 // list is full, it deletes expired failures or, if none has expired, any other failure.
-func (f *failures) add(d db.Digest, err error) {
+func (f *failures) add(p picture, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.all == nil {
-		f.all = make(map[db.Digest]failed)
+		f.all = make(map[picture]failed)
 	}
-	if _, known := f.all[d]; !known && len(f.all) >= maxFailures {
+	if _, known := f.all[p]; !known && len(f.all) >= maxFailures {
 		now := time.Now()
-		maps.DeleteFunc(f.all, func(_ db.Digest, e failed) bool { return now.After(e.until) })
+		maps.DeleteFunc(f.all, func(_ picture, e failed) bool { return now.After(e.until) })
 		for other := range f.all {
 			if len(f.all) < maxFailures {
 				break
@@ -56,5 +62,5 @@ func (f *failures) add(d db.Digest, err error) {
 			delete(f.all, other)
 		}
 	}
-	f.all[d] = failed{err, time.Now().Add(failureKept)}
+	f.all[p] = failed{err, time.Now().Add(failureKept)}
 }

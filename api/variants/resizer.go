@@ -56,10 +56,10 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 	j := &job{id: variantID(d, p), picture: d}
 	leave, err := r.queue.wait(ctx, j, func(ctx context.Context) (int64, error) { return r.ready(ctx, s, p) })
 	if err != nil {
-		return resize.Result{}, r.remember(d, err)
+		return resize.Result{}, r.remember(picture{d, p.Still}, err)
 	}
 	defer leave()
-	if err := r.failures.of(d); err != nil { // of a job that ran while this one waited
+	if err := r.failures.of(picture{d, p.Still}); err != nil { // of a job that ran while this one waited
 		return resize.Result{}, err
 	}
 	if j.cost > largeCost {
@@ -72,7 +72,7 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 	if r.made != nil {
 		r.made(time.Since(began))
 	}
-	return c, r.remember(d, err)
+	return c, r.remember(picture{d, p.Still}, err)
 }
 
 // elsewhere reports whether other processes decode a type.
@@ -136,27 +136,27 @@ func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 
 // remember adds a picture that cannot be resized to the failures. It returns the
 // error to respond with.
-func (r *resizer) remember(d db.Digest, err error) error {
+func (r *resizer) remember(p picture, err error) error {
 	switch {
 	case errors.Is(err, worker.ErrStarting):
 		return ErrBusy
 	case errors.Is(err, worker.ErrMemory):
-		r.failures.add(d, ErrMemory)
+		r.failures.add(p, ErrMemory)
 		return ErrMemory
 	case errors.Is(err, worker.ErrTooSlow):
-		r.failures.add(d, ErrTooSlow)
+		r.failures.add(p, ErrTooSlow)
 		return ErrTooSlow
 	case errors.Is(err, worker.ErrUnavailable): // the log has the reason
 		return ErrNotNow
 	case errors.Is(err, ErrTooSlow):
-		r.failures.add(d, err)
+		r.failures.add(p, err)
 	case errors.Is(err, resize.ErrUnsupported):
-		r.failures.add(d, ErrOriginal)
+		r.failures.add(p, ErrOriginal)
 		return ErrOriginal
 	case errors.Is(err, resize.ErrDamaged):
 		// A browser may be able to show the picture. A decoder in another process may have
 		// ended for a reason that is not in the picture.
-		r.failures.add(d, ErrNotNow)
+		r.failures.add(p, ErrNotNow)
 		return ErrNotNow
 	}
 	return err

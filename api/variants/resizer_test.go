@@ -235,21 +235,21 @@ func (d delayed) ReadAt(p []byte, off int64) (int, error) {
 func TestFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f failures
-		digest := func(i int) db.Digest { return db.Digest{byte(i), byte(i >> 8)} }
+		number := func(i int) picture { return picture{Digest: db.Digest{byte(i), byte(i >> 8)}} }
 		for i := range maxFailures / 2 {
-			f.add(digest(i), ErrTooSlow)
+			f.add(number(i), ErrTooSlow)
 		}
 		time.Sleep(failureKept / 2)
 		for i := maxFailures / 2; i < maxFailures; i++ {
-			f.add(digest(i), ErrTooSlow)
+			f.add(number(i), ErrTooSlow)
 		}
 		time.Sleep(failureKept/2 + time.Second)
-		f.add(digest(maxFailures), ErrTooSlow)
-		if len(f.all) != maxFailures/2+1 || f.of(digest(maxFailures-1)) == nil || f.of(digest(0)) != nil {
+		f.add(number(maxFailures), ErrTooSlow)
+		if len(f.all) != maxFailures/2+1 || f.of(number(maxFailures-1)) == nil || f.of(number(0)) != nil {
 			t.Errorf("got %d failures, want the younger half and one", len(f.all))
 		}
 		for i := range 2 * maxFailures {
-			f.add(digest(i), ErrTooSlow)
+			f.add(number(i), ErrTooSlow)
 		}
 		if len(f.all) != maxFailures {
 			t.Errorf("got %d failures, want %d", len(f.all), maxFailures)

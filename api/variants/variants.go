@@ -79,7 +79,6 @@ type Variant struct {
 	client netip.Prefix
 }
 
-func (v *Variant) key() string    { return v.Plan.String() }
 func (v *Variant) id() string     { return variantID(v.image.SHA256, v.Plan) }
 func (v *Variant) String() string { return fmt.Sprintf("%q %s", v.image.Name, v.Plan) }
 
@@ -133,7 +132,20 @@ func (s *Variants) Plan(img db.Image, body io.ReaderAt, want resize.Request, cli
 		want.Format = format.JPEG // a JPEG has no transparency
 	}
 	source := resize.Source{Info: info}
+	want.Still = want.Still && format.CanBeAnimated(info.Type)
 	p := want.Plan(source.Upright())
+	if still := p; p.Still {
+		// A variant of a still image has no Still. To find out whether the image is
+		// one, the file must be read, perhaps to its end. So that is done here only if the
+		// response to a still image is the whole file, and otherwise in make.
+		still.Still = false
+		if still.IsOriginal(source) {
+			var err error
+			if p.Still, err = format.Animated(body, img.Size, info.Type); err != nil {
+				return nil, err
+			}
+		}
+	}
 	if p.IsOriginal(source) {
 		return nil, ErrOriginal
 	}
@@ -187,7 +199,7 @@ func (s *Variants) Remake(ctx context.Context, v *Variant, damage error) (db.Ima
 // join makes the variant once for all callers that ask for it at the same time. If `again`
 // is true, it makes the variant even if the store has it.
 func (s *Variants) join(ctx context.Context, v *Variant, again bool) (db.Image, db.Body, error) {
-	if err := s.resizer.failures.of(v.image.SHA256); err != nil {
+	if err := s.resizer.failures.of(picture{v.image.SHA256, v.Still}); err != nil {
 		return db.Image{}, nil, err
 	}
 	done := s.resizer.queue.ask(v.client, v.id())
@@ -222,9 +234,21 @@ func (s *Variants) join(ctx context.Context, v *Variant, again bool) (db.Image, 
 }
 
 // find returns the variant from the store. It returns db.ErrNotFound if the store does not
-// have it, or if the stored variant is damaged.
+// have it, or if the stored variant is damaged. The variant of a still image has the same
+// key with and without Still: the store has it only if the image is not an animation.
 func (s *Variants) find(ctx context.Context, v *Variant) (db.Image, db.Body, error) {
-	img, content, err := s.store.GetVariant(ctx, v.image.SHA256, v.key())
+	img, content, err := s.load(ctx, v, v.Plan)
+	if v.Still && errors.Is(err, db.ErrNotFound) {
+		still := v.Plan
+		still.Still = false
+		return s.load(ctx, v, still)
+	}
+	return img, content, err
+}
+
+// load returns the variant p of the image of v from the store. The errors are those of find.
+func (s *Variants) load(ctx context.Context, v *Variant, p resize.Plan) (db.Image, db.Body, error) {
+	img, content, err := s.store.GetVariant(ctx, v.image.SHA256, p.String())
 	if errors.Is(err, db.ErrDamaged) {
 		s.damaged(v, err)
 		err = db.ErrNotFound
@@ -272,20 +296,22 @@ func (s *Variants) make(ctx context.Context, v *Variant) (resize.Result, error) 
 	}
 	defer body.Close()
 	source := resize.Source{ReaderAt: body, Size: img.Size, Info: v.source, Placeholder: img.Placeholder == ""}
+	p := v.Plan
 	animated, err := format.Animated(body, img.Size, source.Type)
-	if animated && err == nil {
+	if animated && err == nil && !p.Still {
 		err = ErrOriginal
-		s.resizer.failures.add(img.SHA256, err)
+		s.resizer.failures.add(picture{img.SHA256, false}, err)
 	}
+	p.Still = animated
 	if err == nil {
 		err = s.check(source)
 	}
 	if err != nil {
 		return resize.Result{}, err
 	}
-	made, err := s.resizer.make(ctx, img.SHA256, source, v.Plan)
+	made, err := s.resizer.make(ctx, img.SHA256, source, p)
 	if err == nil {
-		s.keep(ctx, v, made)
+		s.keep(ctx, v, p, made)
 	}
 	return made, err
 }
@@ -299,11 +325,11 @@ func (s *Variants) check(source resize.Source) error {
 	return nil
 }
 
-// keep stores a variant. An error is only logged, because the variant can still be sent.
-func (s *Variants) keep(ctx context.Context, v *Variant, made resize.Result) {
+// keep stores the variant p of the image of v. An error is only logged, because the variant can still be sent.
+func (s *Variants) keep(ctx context.Context, v *Variant, p resize.Plan, made resize.Result) {
 	budget, err := s.room(ctx)
 	if err == nil && budget > 0 {
-		_, err = s.store.PutVariant(ctx, v.image.SHA256, v.key(), bytes.NewReader(made.Data), db.VariantOptions{
+		_, err = s.store.PutVariant(ctx, v.image.SHA256, p.String(), bytes.NewReader(made.Data), db.VariantOptions{
 			ContentType: made.Type.MIME(), Width: made.Width, Height: made.Height, Budget: budget, Placeholder: made.Placeholder,
 		})
 	}

@@ -154,6 +154,9 @@ func detect(file section) (Info, error) {
 	return Info{Type: t, Width: int(v.w), Height: int(v.h), Orientation: int(v.orientation)}, nil
 }
 
+// CanBeAnimated reports whether there are animations of type t.
+func CanBeAnimated(t Type) bool { return t.format().animated != nil }
+
 // Animated reports whether an image of type t, which [Detect] has returned for
 // it, is an animation: a GIF or WebP with a second frame, an APNG that counts two
 // frames or more, an AVIF or HEIC whose major brand is that of a sequence, or a

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"image"
 	"math"
 	"testing"
 	"unicode/utf8"
@@ -93,12 +94,29 @@ func check(t *testing.T, content []byte) {
 	}
 	if err == nil {
 		checkFrame(t, content, info.Type)
+		checkFirstFrame(t, content, info)
 	}
 	if err != nil && (len(err.Error()) > 200 || !utf8.ValidString(err.Error()) || info != format.Info{}) {
 		t.Errorf("got %v with the error %q, want no Info and a short text", info, err)
 	}
 	if r.reads > maxReads || r.read > maxRead {
 		t.Errorf("read %d bytes in %d calls, want at most %d in %d", r.read, r.reads, maxRead, maxReads)
+	}
+}
+
+// checkFirstFrame checks what is true of ReadFirstFrame for any image that Detect accepts.
+func checkFirstFrame(t *testing.T, content []byte, info format.Info) {
+	size := int64(len(content))
+	f, err := format.ReadFirstFrame(bytes.NewReader(content), size, info.Type)
+	if err != nil && (!errors.Is(err, format.ErrMalformed) || f != format.FirstFrame{}) {
+		t.Errorf("ReadFirstFrame returns %+v, %v, want no FirstFrame and ErrMalformed", f, err)
+	}
+	canvas := image.Rect(0, 0, info.Width, info.Height)
+	if info.Type == format.PNG && info.Orientation > 4 {
+		canvas = image.Rect(0, 0, info.Height, info.Width)
+	}
+	if f != (format.FirstFrame{}) && (!f.Place.In(canvas) || f.Place.Empty() || f.Off < 0 || f.Size < 0 || f.Off > size-f.Size) {
+		t.Errorf("ReadFirstFrame returns %+v of %d bytes and %v", f, size, canvas)
 	}
 }
 

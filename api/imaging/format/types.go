@@ -54,6 +54,11 @@ type format struct {
 	// The text of its errors continues a sentence that begins with "the PNG".
 	frame func(file section) (Frame, error)
 
+	// firstFrame implements [ReadFirstFrame]. It is nil for types whose decoders always
+	// decode the first frame. The text of its errors continues a sentence that begins
+	// with "the PNG".
+	firstFrame func(file section) (FirstFrame, error)
+
 	// profile implements [ICCProfile], which checks the result. It is nil for types
 	// whose profiles are not read.
 	profile func(file section, grey bool) []byte
@@ -97,7 +102,7 @@ var formats = [...]format{
 	{
 		Type: PNG, mime: "image/png", exts: []string{"png", "apng"},
 		known: matchers.Png, begins: beginsPNG, measure: measurePNG,
-		animated: animatedPNG, frame: framePNG, profile: pngProfile,
+		animated: animatedPNG, firstFrame: firstPNG, frame: framePNG, profile: pngProfile,
 	},
 	{
 		Type: GIF, mime: "image/gif", exts: []string{"gif"},
@@ -107,7 +112,7 @@ var formats = [...]format{
 	{
 		Type: WebP, mime: "image/webp", exts: []string{"webp"},
 		known: matchers.Webp, begins: beginsWebP, measure: measureWebP,
-		animated: animatedWebP, frame: frameWebP, profile: webpProfile,
+		animated: animatedWebP, firstFrame: firstWebP, frame: frameWebP, profile: webpProfile,
 	},
 	{
 		Type: AVIF, mime: "image/avif", exts: []string{"avif"},

@@ -58,8 +58,8 @@ func webpSize(riff section) (extent, error) {
 // the name that Exif has in a JPEG, because some programs write it. A broken chunk
 // counts as upright.
 //
-// The search in an animation ends at the first frame: each further frame could cost
-// a read, and animations are not resized.
+// The search in an animation ends at the first frame, because each further frame could
+// cost a read.
 func webpOrientation(riff section) orientation {
 	for p, err := range riff.parts(riffName, riffChunk) {
 		switch {
@@ -98,17 +98,25 @@ func animatedWebP(file section) bool {
 	return false
 }
 
-// frameWebP looks at the first chunk of a picture or of its transparency.
+// frameWebP looks at the first chunk of a picture or of its transparency, also in the first
+// frame of an animation.
 func frameWebP(file section) (Frame, error) {
 	riff, err := openRIFF(file)
 	if err != nil {
 		return Frame{}, err
 	}
-	for p, err := range riff.parts(riffName, riffChunk) {
+	return webpChunk(riff, riffName)
+}
+
+// webpChunk looks for that chunk in s, from off on.
+func webpChunk(s section, off int64) (Frame, error) {
+	for p, err := range s.parts(off, riffChunk) {
 		if err != nil {
 			return Frame{}, err
 		}
 		switch p.kind {
+		case "ANMF":
+			return webpChunk(p.section, webpFrame)
 		case "VP8 ":
 			return Frame{}, nil
 		case "VP8L", "ALPH":

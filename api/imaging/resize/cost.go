@@ -54,11 +54,17 @@ func (s Source) decoded(p Plan) (float64, error) {
 	case format.GIF:
 		return pixels * 2, err
 	case format.WebP: // the decoder reads the whole file before it unpacks the picture
-		memory := pixels*2 + float64(s.Size)
+		size := float64(s.Size)
+		if p.Still {
+			if first, err := format.ReadFirstFrame(s, s.Size, s.Type); err == nil {
+				size = float64(first.Size)
+			}
+		}
+		memory := pixels*2 + size
 		if f.Lossless {
 			// A lossless picture needs 4 bytes a pixel before its transforms
 			// and 4 more after them. The planes of a lossy picture need 1.5.
-			memory += pixels*10 + min(trees, 256*float64(s.Size))
+			memory += pixels*10 + min(trees, 256*size)
 		}
 		return memory, err
 	case format.TIFF:

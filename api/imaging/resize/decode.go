@@ -62,7 +62,7 @@ var tolerantDecoders = map[format.Type]decoder{
 		if err != nil {
 			return nil, err
 		}
-		return &onScreen{m, image.Rect(0, 0, f.w, f.h)}, nil
+		return &onScreen{m, m.Rect, image.Rect(0, 0, f.w, f.h)}, nil
 	}),
 	format.WebP: video(func(f *file) (image.Image, error) {
 		r, err := tolerant.WebP(f, f.size)
@@ -124,15 +124,30 @@ const largePicture = 8 << 20
 // several pictures. If the decoder refuses the picture as damaged, the tolerant decoder
 // decodes its intact part.
 func paint(f *file, typ format.Type, t target) (image.Image, error) {
-	m, err := try(f, decoders[typ], t)
-	if !errors.Is(err, ErrDamaged) || tolerantDecoders[typ] == nil {
+	strict, lenient := decoders[typ], tolerantDecoders[typ]
+	if t.Still {
+		first, err := format.ReadFirstFrame(f, f.size, typ)
+		switch {
+		case errors.Is(err, format.ErrMalformed):
+			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		case err != nil:
+			return nil, err
+		case first != format.FirstFrame{}:
+			strict = frameDecoder(typ, first)
+			if first.Off > 0 {
+				lenient = nil // it would decode another picture
+			}
+		}
+	}
+	m, err := try(f, strict, t)
+	if !errors.Is(err, ErrDamaged) || lenient == nil {
 		return m, err
 	}
 	f.off = 0
 	if f.w*f.h > largePicture {
 		runtime.GC() // free the memory of the first decoder before the second needs as much
 	}
-	if m, err := try(f, tolerantDecoders[typ], t); err == nil || f.err != nil {
+	if m, err := try(f, lenient, t); err == nil || f.err != nil {
 		return m, err
 	}
 	return nil, err
@@ -207,16 +222,8 @@ func decodeGIF(f *file) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &onScreen{m.(*image.Paletted), image.Rect(0, 0, f.w, f.h)}, nil // image/gif returns no other type
+	return &onScreen{m, m.Bounds(), image.Rect(0, 0, f.w, f.h)}, nil
 }
-
-// onScreen is a picture on a larger screen. The screen is transparent around it.
-type onScreen struct {
-	*image.Paletted
-	screen image.Rectangle
-}
-
-func (m *onScreen) Bounds() image.Rectangle { return m.screen }
 
 // file is the image to decode. It remembers the first error of the store. Its reads
 // fail after ctx ends: there is no other way to stop a decoder, and a file can be

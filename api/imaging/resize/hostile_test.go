@@ -33,6 +33,7 @@ func check(t *testing.T, data []byte) {
 	}
 	s := resize.Source{ReaderAt: r, Size: r.Size(), Info: info}
 	p := resize.Request{Width: 16, Height: 24, Cover: len(data)%2 == 0, Focus: resize.Focus{X: len(data)%21 - 10, Y: len(data)%21 - 10}, Quality: 80}.Plan(s.Upright())
+	p.Still, _ = format.Animated(r, r.Size(), info.Type)
 	if cost, err := resize.Cost(s, p); err != nil || cost < 4<<20 {
 		t.Errorf("%v: got a cost of %d, %v", info, cost, err)
 	}
@@ -61,6 +62,9 @@ func small(t testing.TB) map[string][]byte {
 		"turned PNG":          afterIHDR(readSample(t, "palette.png"), chunk("eXIf", exif(7))),
 		"WebP with a profile": webpProfile(readSample(t, "lossy.webp"), newProfile("RGB ", "tiny", 0)),
 		"TIFF with a profile": rgbTIFF(field{tag: 34675, bytes: newProfile("RGB ", "tiny", 0)}),
+	}
+	for name, a := range animations(t) {
+		all[name] = a.data
 	}
 	for _, name := range samples(t) {
 		if data := readSample(t, name); len(data) < 8<<10 && resize.CanDecode(newSource(t, data).Type) {

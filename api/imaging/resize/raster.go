@@ -45,8 +45,7 @@ func newPixels(m image.Image) *pixels {
 			}
 		}
 	case *onScreen:
-		colours := palette(m.Palette)
-		p.read = func(y int, dst []float32) { m.readRow(y, dst, &colours) }
+		p.read = m.raster()
 	case *image.CMYK:
 		p.read = func(y int, dst []float32) { readCMYK(dst, m.Pix[m.PixOffset(x0, y0+y):]) }
 	case *image.NYCbCrA:
@@ -89,18 +88,6 @@ func readNRGBA64(dst []float32, pix []byte) {
 		a := deep(s[6:])
 		f := a / 255
 		d[0], d[1], d[2], d[3] = deep(s)*f, deep(s[2:])*f, deep(s[4:])*f, a
-	}
-}
-
-// readRow reads a row of the screen.
-func (m *onScreen) readRow(y int, dst []float32, colours *[256][4]float32) {
-	clear(dst)
-	if y < m.Rect.Min.Y || y >= m.Rect.Max.Y {
-		return
-	}
-	dst = dst[4*m.Rect.Min.X:]
-	for i, v := range m.Pix[m.PixOffset(m.Rect.Min.X, y):][:m.Rect.Dx()] {
-		copy(dst[4*i:], colours[v][:])
 	}
 }
 

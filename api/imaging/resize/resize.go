@@ -69,6 +69,10 @@ type Request struct {
 
 	// Quality of a JPEG, 1 to 100.
 	Quality int
+
+	// Still makes a variant of the first frame of an animation. It must not be set for
+	// any other image.
+	Still bool
 }
 
 // Focus is a point of the upright picture, as its distance from the centre. The numbers
@@ -95,13 +99,14 @@ type Plan struct {
 	Format        format.Type
 	Quality       int
 	Focus         Focus // with Cover
+	Still         bool
 }
 
 // Plan calculates the size of the variant of an upright picture of w × h pixels. The
 // variant is never larger than the picture: a larger box is reduced and keeps its
 // aspect ratio.
 func (r Request) Plan(w, h int) Plan {
-	p := Plan{Width: w, Height: h, Format: r.Format, Quality: r.Quality}
+	p := Plan{Width: w, Height: h, Format: r.Format, Quality: r.Quality, Still: r.Still}
 	if p.Format == format.PNG {
 		p.Quality = 0 // PNG has no quality
 	}
@@ -126,12 +131,12 @@ func (r Request) Plan(w, h int) Plan {
 }
 
 // IsOriginal reports whether s is already the planned variant: Make would not scale
-// it, turn it or convert it. A TIFF or a HEIC is always converted, because hardly any
+// it, turn it or convert it, and it is not one frame of several. A TIFF or a HEIC is always converted, because hardly any
 // browser shows it.
 func (p Plan) IsOriginal(s Source) bool {
 	w, h := s.Upright()
 	same := p.Format == s.Type || p.Format == "" && s.Type != format.TIFF && s.Type != format.HEIC
-	return p.Width == w && p.Height == h && s.Orientation == 1 && same
+	return p.Width == w && p.Height == h && s.Orientation == 1 && same && !p.Still
 }
 
 // pixelCount rounds a length to 1 pixel or more.
@@ -154,6 +159,9 @@ func (p Plan) String() string {
 	name := fmt.Sprintf("%d %dx%d %s %s %d", generation, p.Width, p.Height, fit, kind, p.Quality)
 	if p.Focus != (Focus{}) {
 		name += fmt.Sprintf(" focus %d,%d", p.Focus.X, p.Focus.Y)
+	}
+	if p.Still {
+		name += " still"
 	}
 	return name
 }

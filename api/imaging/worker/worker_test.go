@@ -65,7 +65,7 @@ func fullSize(s resize.Source) resize.Plan {
 // originals are files of the corpus for which the response is the original, because a copy
 // would not look like the picture, or because no decoder here can read them.
 var originals = map[string]error{
-	"animated.avif": nil, "rotated-animated.avif": nil, // copies of the first picture, which the server does not ask for
+	"animated.avif": nil, "rotated-animated.avif": nil, // copies of the first frame
 	"color_grid_alpha_grid_tile_shared_in_dimg.avif": resize.ErrDamaged,
 	"colors-animated-8bpc-audio.avif":                resize.ErrDamaged,
 	"sofa_grid1x5_420_dimg_repeat.avif":              resize.ErrDamaged,

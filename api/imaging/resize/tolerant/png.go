@@ -15,8 +15,19 @@ import (
 // picture, the first colour of a palette, and transparent otherwise. An interlaced
 // picture that lacks data gives ErrUnsupported, because browsers fill its gaps from
 // other passes. Section numbers are those of the PNG specification, third edition.
-func PNG(r io.Reader) io.Reader {
-	p := &pngReader{in: bufio.NewReaderSize(r, 32<<10)}
+func PNG(r io.Reader) io.Reader { return newPNG(r) }
+
+// PNGFrame is PNG for a frame of an animation that is not the picture of the file. The frame
+// has w × h pixels. r begins with the file, and frame with the fdAT chunks of the frame (PNG
+// third edition, 11.3.6.3).
+func PNGFrame(r, frame io.Reader, w, h int) io.Reader {
+	p := newPNG(r)
+	p.frame, p.w, p.h = frame, w, h
+	return p
+}
+
+func newPNG(r io.Reader) *pngReader {
+	p := &pngReader{in: bufio.NewReaderSize(r, 32<<10), dataKind: "IDAT"}
 	p.data = &idat{p: p}
 	p.next = p.head
 	return p
@@ -36,6 +47,10 @@ type pngReader struct {
 	adler   uint32
 	missing int64 // offset of the first missing byte of the pixels, if pixels is nil
 	pending int64 // bytes of the current chunk that were not read yet
+
+	dataKind string    // the type of the chunks with the pixels
+	frame    io.Reader // the chunks of a frame, or nil
+	w, h     int       // the size of the frame
 }
 
 func (p *pngReader) Read(b []byte) (int, error) {
@@ -90,7 +105,16 @@ func (p *pngReader) head() error {
 			return err
 		}
 		switch {
-		case kind == "IDAT" && p.pixels != nil:
+		case kind == "IDAT" && p.frame != nil:
+			p.in.Reset(p.frame)
+			p.frame, p.dataKind = nil, "fdAT"
+			continue
+		case p.dataKind == "fdAT" && kind == "fcTL":
+			return ErrUnsupported // this frame has no data
+		case kind == p.dataKind && p.pixels != nil:
+			if length, err = p.content(length); err != nil {
+				return err
+			}
 			p.pending = length
 			p.emit("IDAT", []byte{0x78, 0x01}) // RFC 1950 section 2.2
 			p.next = p.rows
@@ -101,6 +125,10 @@ func (p *pngReader) head() error {
 				return err
 			}
 			if kind == "IHDR" && length == 13 {
+				if p.frame != nil {
+					binary.BigEndian.PutUint32(content, uint32(p.w))
+					binary.BigEndian.PutUint32(content[4:], uint32(p.h))
+				}
 				p.measure(content)
 				p.adler = 1
 				p.pixels = flate.NewReader(p.data)
@@ -112,6 +140,18 @@ func (p *pngReader) head() error {
 			return err
 		}
 	}
+}
+
+// content skips the sequence number at the beginning of an fdAT chunk. It returns the length
+// of the data after it.
+func (p *pngReader) content(length int64) (int64, error) {
+	if p.dataKind != "fdAT" {
+		return length, nil
+	}
+	if length < 4 {
+		return 0, ErrUnsupported
+	}
+	return length - 4, p.skip(4)
 }
 
 // rows appends some rows to the output, in a block that is not compressed (RFC 1951
@@ -216,10 +256,12 @@ func (d *idat) Read(b []byte) (int, error) {
 		if err != nil {
 			return 0, d.fail(err)
 		}
-		if kind != "IDAT" {
+		if kind != d.p.dataKind {
 			return 0, io.EOF
 		}
-		d.p.pending = length
+		if d.p.pending, err = d.p.content(length); err != nil {
+			return 0, d.fail(err)
+		}
 	}
 	n, err := d.p.in.Read(b[:min(int64(len(b)), d.p.pending)])
 	d.p.pending -= int64(n)
