@@ -101,7 +101,7 @@ func ispe(w, h int64) string { return box("ispe", "\x00\x00\x00\x00", be(w, 4), 
 func irot(quarters int64) string { return box("irot", be(quarters, 1)) }
 
 func clap(w, h int64) string {
-	return box("clap", be(2*w, 4), be(2, 4), be(h, 4), be(1, 4), be(0, 4), be(1, 4), be(0, 4), be(1, 4))
+	return box("clap", be(2*w, 4), be(2, 4), be(h, 4), be(1, 4), be(w-60, 4), be(2, 4), be(h-40, 4), be(2, 4))
 }
 
 func track(w, h int64, properties ...string) string {

@@ -45,6 +45,17 @@ func measureHEIF(file section) (extent, error) {
 
 // readHEIF returns the properties of the picture whose size measureHEIF returns.
 func readHEIF(file section) (heifPicture, error) {
+	head, err := file.bytes(0, int(min(file.size, SniffLen)))
+	if err != nil {
+		return heifPicture{}, err
+	}
+	avif := heifType(head) == AVIF
+	pic, err := readShown(file)
+	pic.avif = avif
+	return pic, err
+}
+
+func readShown(file section) (heifPicture, error) {
 	var none heifPicture
 	major, err := file.bytes(8, 4)
 	if err != nil {
@@ -273,6 +284,7 @@ func (p *heifPicture) applySample(trak section) error {
 
 // heifPicture collects the properties of a picture.
 type heifPicture struct {
+	avif     bool
 	size     extent
 	clap     []byte // the content of the box, or nil
 	turns    int    // of 90°, anticlockwise
@@ -345,11 +357,11 @@ func (p heifPicture) shown() extent {
 }
 
 // crop returns the part of the stored pixels that is shown (14496-12, 12.1.4). A crop
-// that is larger than the picture is ignored. If a crop removes the upper left corner,
-// Chromium 156 ignores it, but libheif crops.
+// that is larger than the picture is ignored. The crop of an AVIF is that of Chromium 156,
+// and the crop of a HEIC that of libheif.
 func (p heifPicture) crop() image.Rectangle {
 	all := image.Rect(0, 0, int(p.size.w), int(p.size.h))
-	if p.clap == nil {
+	if p.clap == nil || p.avif && !p.cropsCorner() {
 		return all
 	}
 	w, h := p.clapNumber(0), p.clapNumber(8)
@@ -360,17 +372,35 @@ func (p heifPicture) crop() image.Rectangle {
 	return image.Rect(int(x), int(y), int(x+w), int(y+h))
 }
 
+// cropsCorner reports whether the crop consists of whole pixels from the upper left corner
+// on, and its box has no number that libavif refuses. Chromium 156 ignores any other crop.
+func (p heifPicture) cropsCorner() bool {
+	for i, size := range []int64{p.size.w, p.size.h} {
+		n, d := p.clapFraction(8 * i)
+		centre, centreD := p.clapFraction(16 + 8*i)
+		if d <= 0 || centreD <= 0 || n%d != 0 || (size-n/d)*centreD+2*centre != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // clapSize is the size of a clap box: the numerators and denominators of the width and the
 // height, and of the distance between the centres of the picture and the crop.
 const clapSize = 32
 
+// clapFraction returns a fraction of a clap box.
+func (p heifPicture) clapFraction(off int) (n, d int64) {
+	return int64(int32(be32(p.clap[off:]))), int64(int32(be32(p.clap[off+4:])))
+}
+
 // clapNumber returns a fraction of a clap box, rounded to 0. It returns 0 for a division by 0.
 func (p heifPicture) clapNumber(off int) int64 {
-	n, d := int64(int32(be32(p.clap[off:]))), be32(p.clap[off+4:])
+	n, d := p.clapFraction(off)
 	if d == 0 {
 		return 0
 	}
-	return n / d
+	return n / int64(uint32(d))
 }
 
 // offset returns where a crop begins. rest is the difference of the sizes, and centre the

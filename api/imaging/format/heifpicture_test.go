@@ -93,3 +93,49 @@ func FuzzReadHEIF(f *testing.F) {
 		}
 	})
 }
+
+// TestCrop compares the crop of an AVIF with the size that Chromium 156 shows (naturalWidth
+// and naturalHeight) of the same box in a file of avifenc --crop, with 4:2:0 and 4:4:4. The
+// crop of a HEIC is that of libheif.
+func TestCrop(t *testing.T) {
+	t.Parallel()
+	whole := image.Rect(0, 0, 60, 40)
+	for name, c := range map[string]struct {
+		numbers    []int64 // of the width, the height, and the two distances from the centre
+		avif, heic image.Rectangle
+	}{
+		"the corner":                  {[]int64{30, 1, 20, 1, -15, 1, -10, 1}, image.Rect(0, 0, 30, 20), image.Rect(0, 0, 30, 20)},
+		"the corner in halves":        {[]int64{60, 2, 40, 2, -30, 2, -20, 2}, image.Rect(0, 0, 30, 20), image.Rect(0, 0, 30, 20)},
+		"the corner in large numbers": {[]int64{3e8, 1e7, 20, 1, -15, 1, -10, 1}, image.Rect(0, 0, 30, 20), image.Rect(0, 0, 30, 20)},
+		"an odd corner":               {[]int64{31, 1, 21, 1, -29, 2, -19, 2}, image.Rect(0, 0, 31, 21), image.Rect(0, 0, 31, 21)},
+		"a pixel":                     {[]int64{1, 1, 1, 1, -59, 2, -39, 2}, image.Rect(0, 0, 1, 1), image.Rect(0, 0, 1, 1)},
+		"everything":                  {[]int64{60, 1, 40, 1, 0, 1, 0, 1}, whole, whole},
+		"the centre":                  {[]int64{30, 1, 20, 1, 0, 1, 0, 1}, whole, image.Rect(15, 10, 45, 30)},
+		"an odd centre":               {[]int64{31, 1, 21, 1, 0, 1, 0, 1}, whole, image.Rect(14, 9, 45, 30)},
+		"an offset":                   {[]int64{30, 1, 20, 1, -11, 1, -4, 1}, whole, image.Rect(4, 6, 34, 26)},
+		"an offset below":             {[]int64{30, 1, 20, 1, -15, 1, 0, 1}, whole, image.Rect(0, 10, 30, 30)},
+		"half a pixel":                {[]int64{61, 2, 41, 2, -59, 4, -39, 4}, whole, image.Rect(1, 1, 31, 21)},
+		"half a pixel of offset":      {[]int64{30, 1, 20, 1, -29, 2, -19, 2}, whole, image.Rect(1, 1, 31, 21)},
+		"outside":                     {[]int64{30, 1, 20, 1, 30, 1, 0, 1}, whole, image.Rect(30, 10, 60, 30)},
+		"before the corner":           {[]int64{30, 1, 20, 1, -16, 1, -10, 1}, whole, image.Rect(0, 0, 30, 20)},
+		"an offset divided by 0":      {[]int64{30, 1, 20, 1, -15, 0, -10, 1}, whole, image.Rect(15, 0, 45, 20)},
+		"a size divided by 0":         {[]int64{30, 0, 20, 1, -15, 1, -10, 1}, whole, whole},
+		"a negative size":             {[]int64{-30, 1, 20, 1, -45, 1, -10, 1}, whole, whole},
+		"two negative numbers":        {[]int64{-30, -1, 20, 1, -15, 1, -10, 1}, whole, whole},
+		"nothing":                     {[]int64{0, 1, 20, 1, -30, 1, -10, 1}, whole, whole},
+		"too large":                   {[]int64{62, 1, 40, 1, 1, 1, 0, 1}, whole, whole},
+	} {
+		var numbers string
+		for _, n := range c.numbers {
+			numbers += be(n, 4)
+		}
+		properties := heif(box("ipco", ispe(60, 40), box("clap", numbers)), ipma(1, 1, 2))
+		for brand, want := range map[string]image.Rectangle{"avif": c.avif, "heic": c.heic} {
+			content := ftyp(brand) + properties
+			got, err := format.ReadHEIF(strings.NewReader(content), int64(len(content)))
+			if err != nil || got.Crop != want {
+				t.Errorf("%s: %s: got %v, %v, want %v", brand, name, got.Crop, err, want)
+			}
+		}
+	}
+}
