@@ -84,9 +84,38 @@ func decodeHEIC(i *instance, h format.HEIF, file []byte) (image.Image, error) {
 	m, err := l.image(pix, premultiplied)
 	if video, ok := m.(*image.YCbCr); ok && h.Chroma == 0 {
 		return &image.Gray{Pix: video.Y, Stride: video.YStride, Rect: video.Rect}, nil
+	} else if ok {
+		repairEdges(video)
 	}
 	return m, err
 }
+
+// repairEdges replaces the chroma samples at the edges of a picture by a continuation of their
+// neighbours.
+// libheif 1.18.2 mixes each of them with a sample from elsewhere along the edge, if the ratio
+// is 4:2:0 and both sides are even. The mean square error of these samples was 200 to 600.
+// All other samples have an error below 1.
+func repairEdges(m *image.YCbCr) {
+	w, h := m.Rect.Dx(), m.Rect.Dy()
+	if m.SubsampleRatio != image.YCbCrSubsampleRatio420 || w%2+h%2 > 0 || w < 6 || h < 6 {
+		return
+	}
+	w, h = w/2, h/2
+	for _, p := range [][]byte{m.Cb, m.Cr} {
+		for y := 1; y < h-1; y++ {
+			row := p[y*m.CStride:][:w]
+			row[0], row[w-1] = continued(row[1], row[2]), continued(row[w-2], row[w-3])
+		}
+		for x := range w {
+			column := p[x:]
+			column[0] = continued(column[m.CStride], column[2*m.CStride])
+			column[(h-1)*m.CStride] = continued(column[(h-2)*m.CStride], column[(h-3)*m.CStride])
+		}
+	}
+}
+
+// continued returns the sample before a and b if the samples change evenly.
+func continued(a, b byte) byte { return byte(min(max(2*int(a)-int(b), 0), 255)) }
 
 // layout is where libheif writes the planes of a picture.
 type layout struct {
