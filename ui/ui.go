@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"path"
@@ -22,10 +23,11 @@ var embedded embed.FS
 
 // policy lets the page load its own files and nothing else. It requires Trusted Types,
 // so the browser reports an error if a script turns a string into markup or code. A
-// file name can only be text.
+// file name can only be text. The one policy for Trusted Types, "worker", can make only the
+// URL of the service worker (install.js).
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
-	"require-trusted-types-for 'script'; trusted-types 'none'"
+	"frame-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types worker"
 
 // Handler serves the page at / and its files under /ui/. It also serves the icon at
 // /favicon.ico, because browsers request that URL when they show a single image.
@@ -79,6 +81,10 @@ func serve(name string, get func() asset) http.Handler {
 		h := w.Header()
 		h.Set("Cache-Control", "no-cache")
 		h.Set("Content-Type", contentType(name))
+		if name == "worker.js" {
+			// Without this header, the worker could only receive requests for /ui/.
+			h.Set("Service-Worker-Allowed", "../")
+		}
 		h.Add("Vary", "Accept-Encoding")
 		body, etag := a.plain, `"`+a.tag+`"`
 		if acceptsGzip(r) {
@@ -131,9 +137,15 @@ var prepare = sync.OnceValue(func() map[string]func() asset {
 func contents(files fs.FS) map[string]func() ([]byte, error) {
 	script := sync.OnceValues(func() ([]byte, error) { return bundle(files, "main.js") })
 	contents := map[string]func() ([]byte, error){
-		"style.css":   func() ([]byte, error) { return bundle(files, "style.css") },
-		"early.js":    func() ([]byte, error) { return bundle(files, "early.js") },
-		"favicon.svg": func() ([]byte, error) { return fs.ReadFile(files, "favicon.svg") },
+		"style.css": func() ([]byte, error) { return bundle(files, "style.css") },
+		"early.js":  func() ([]byte, error) { return bundle(files, "early.js") },
+		"worker.js": func() ([]byte, error) { return bundle(files, "worker.js") },
+	}
+	for _, name := range []string{"favicon.svg", "manifest.webmanifest"} {
+		contents[name] = func() ([]byte, error) { return fs.ReadFile(files, name) }
+	}
+	for _, size := range []int{180, 192, 512} {
+		contents[fmt.Sprintf("icon-%d.png", size)] = func() ([]byte, error) { return drawIcon(size), nil }
 	}
 	for _, language := range languages {
 		contents["index."+language+".html"] = func() ([]byte, error) { return markup(files, language) }
@@ -176,6 +188,10 @@ func contentType(name string) string {
 		return "text/javascript; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".png":
+		return "image/png"
+	case ".webmanifest":
+		return "application/manifest+json"
 	}
 	panic("ui: no content type for " + name)
 }

@@ -50,6 +50,9 @@ func TestHandler(t *testing.T) {
 		{"GET", "/ui/style.css", 200, "text/css; charset=utf-8"},
 		{"GET", "/ui/favicon.svg", 200, "image/svg+xml"},
 		{"GET", "/favicon.ico", 200, "image/svg+xml"},
+		{"GET", "/ui/worker.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/ui/manifest.webmanifest", 200, "application/manifest+json"},
+		{"GET", "/ui/icon-512.png", 200, "image/png"},
 		{"GET", "/ui", 404, "text/plain; charset=utf-8"},
 		{"GET", "/ui/", 404, "text/plain; charset=utf-8"},
 		{"GET", "/ui/ui.go", 404, "text/plain; charset=utf-8"},
@@ -100,7 +103,7 @@ func TestContentSecurityPolicy(t *testing.T) {
 	policy := get(t, "GET", "/", nil).Header.Get("Content-Security-Policy")
 	for _, want := range []string{
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'",
-		"form-action 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'",
+		"form-action 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types worker",
 	} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("policy %q lacks %q", policy, want)
@@ -238,7 +241,7 @@ func TestEveryModuleIsImported(t *testing.T) {
 		sources.WriteString(read(t, name))
 	}
 	for _, name := range files(t, "*.js") {
-		if !strings.Contains(sources.String(), `from "./`+name+`"`) && !strings.Contains(sources.String(), `src="ui/`+strings.TrimSuffix(name, "js")) {
+		if !strings.Contains(sources.String(), `from "./`+name+`"`) && !strings.Contains(sources.String(), `"ui/`+strings.TrimSuffix(name, "js")) {
 			t.Errorf("no module imports %s", name)
 		}
 	}

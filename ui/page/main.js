@@ -5,12 +5,14 @@ import { download } from "./archive.js";
 import { Deletions } from "./deletion.js";
 import { Gallery } from "./gallery.js";
 import { help } from "./help.js";
+import { registerWorker } from "./install.js";
 import { watchIntake } from "./intake.js";
 import { handleKeys } from "./keys.js";
 import { languageChooser } from "./language.js";
 import { fetchLimits, refusalReason } from "./limits.js";
 import { Menu, row } from "./menu.js";
 import { Queue } from "./queue.js";
+import { takeShared } from "./sharedfiles.js";
 import { forEachSlice } from "./slices.js";
 import { Upload } from "./upload.js";
 import { Uploads } from "./uploads.js";
@@ -65,7 +67,7 @@ queue.subscribe((upload) => {
 });
 const uploads = new Uploads(byID("uploads"), queue, { onOpen, onStored: (image) => gallery.add(image) });
 
-watchIntake([byID("file"), byID("folder"), byID("camera")], async (files) => {
+const intake = async (files) => {
   const added = [];
   if (files.some(refusalReason)) {
     // The server may have restarted with other limits.
@@ -76,7 +78,8 @@ watchIntake([byID("file"), byID("folder"), byID("camera")], async (files) => {
   });
   queue.add(added);
   uploads.add(added);
-});
+};
+watchIntake([byID("file"), byID("folder"), byID("camera")], intake);
 
 const menu = new Menu(gallery);
 menu.add("settings", row(words.language, languageChooser()));
@@ -98,5 +101,6 @@ handleKeys({
   undo: () => deletions.undo(),
 });
 
-fetchLimits(byID("file"));
+fetchLimits(byID("file")).then(takeShared).then((files) => files.length > 0 && intake(files));
+registerWorker();
 gallery.load().then(() => viewer.showFromURL());
