@@ -66,6 +66,26 @@ export async function remove(image) {
   }
 }
 
+// listTrash returns a page of the images that can be restored, as { images, next }.
+export function listTrash(cursor) {
+  return request("GET", `images?${new URLSearchParams({ trash: "", limit: PAGE, ...(cursor && { cursor }) })}`);
+}
+
+// restore takes an image out of the trash and returns it. It may have got another name.
+export function restore(image) {
+  return request("POST", `${path(image.filename)}/restore`);
+}
+
+// emptyTrash deletes all images in the trash for good.
+export function emptyTrash() {
+  return request("DELETE", "images?trash");
+}
+
+// usage returns how much is stored: { image_count, image_bytes, trash_count, trash_bytes }.
+export function usage() {
+  return request("GET", "usage");
+}
+
 // rename gives the image another name and returns the renamed image.
 export function rename(image, filename) {
   return request("POST", `${path(image.filename)}/rename?conflict=error`, {

@@ -58,3 +58,22 @@ function unit(n, name, display, digits) {
   }
   return formats.get(key).format(n);
 }
+
+// timeAgo writes how long ago a time was, such as "3 minutes ago".
+export function timeAgo(iso) {
+  const { n, name } = inUnit((Date.now() - new Date(iso)) / 1000, Math.floor);
+  return relative.format(-n, name);
+}
+
+// timeLeft writes how long it is until a time, such as "23 hours".
+export function timeLeft(iso) {
+  const { n, name } = inUnit(Math.max(0, new Date(iso) - Date.now()) / 1000, Math.ceil);
+  return unit(n, name, "long", 0);
+}
+
+// inUnit returns the seconds in the largest unit of which there is at least one.
+function inUnit(seconds, round) {
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const [name, length] = units.find(([, length]) => seconds >= length) ?? units.at(-1);
+  return { n: round(seconds / length), name };
+}

@@ -16,7 +16,9 @@ import { takeShared } from "./sharedfiles.js";
 import { forEachSlice } from "./slices.js";
 import { Upload } from "./upload.js";
 import { Uploads } from "./uploads.js";
+import { Usage } from "./usage.js";
 import { Viewer } from "./viewer.js";
+import { showTrash } from "./trash.js";
 import * as words from "./words.js";
 
 const LIMITS_TIMEOUT = 3000; // milliseconds
@@ -83,6 +85,10 @@ watchIntake([byID("file"), byID("folder"), byID("camera")], intake);
 
 const menu = new Menu(gallery);
 menu.add("settings", row(words.language, languageChooser()));
+menu.add("places", menu.item(words.trash, () => showTrash((image) => gallery.add(image))));
+const usage = new Usage((count) => gallery.setTotal(count));
+menu.add("places", usage.element);
+menu.onOpen(() => usage.refresh());
 byID("upload").addEventListener("click", () => byID("file").click());
 byID("skip").addEventListener("click", (event) => {
   event.preventDefault();
@@ -103,4 +109,9 @@ handleKeys({
 
 fetchLimits(byID("file")).then(takeShared).then((files) => files.length > 0 && intake(files));
 registerWorker();
-gallery.load().then(() => viewer.showFromURL());
+gallery.load().then((loaded) => {
+  viewer.showFromURL();
+  if (loaded) {
+    usage.refresh();
+  }
+});

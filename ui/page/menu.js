@@ -52,6 +52,11 @@ export class Menu {
     this.#parts[part].append(element);
   }
 
+  // onOpen calls the listener each time before the menu opens.
+  onOpen(listener) {
+    this.#element.addEventListener("beforetoggle", (event) => event.newState === "open" && listener());
+  }
+
   // item makes a button for the part "places". It closes the menu, and calls action.
   item(text, action) {
     return el("button", {

@@ -107,6 +107,19 @@ export const notAllRemoved = (first, others) => text("notAllRemoved", { first, n
 export const changedMeanwhile = text("changedMeanwhile");
 export const dismiss = text("dismiss");
 
+// Trash
+
+export const trash = text("trash");
+export const trashHint = text("trashHint");
+export const trashEmpty = text("trashEmpty");
+export const inTrash = (bytes, ago, left) => text("inTrash", { size: bytes, ago, left });
+export const restore = text("restore");
+export const emptyTrash = text("emptyTrash");
+export const emptyTrashQuestion = text("emptyTrashQuestion");
+export const keepTrash = text("keepTrash");
+export const stored = (n, bytes) => text("stored", { n, size: size(bytes) });
+export const inTrashCount = (n) => text("inTrashCount", { n });
+
 // One image
 
 export const close = text("close");

@@ -1,0 +1,126 @@
+// The trash: the images that were deleted or replaced and can still be restored.
+
+import * as api from "./api.js";
+import { announce, button, el, showSheet } from "./dom.js";
+import { size, timeAgo, timeLeft } from "./intl.js";
+import { drawThumbHash } from "./thumbhash.js";
+import * as words from "./words.js";
+
+// showTrash shows the trash in a dialog. It calls onRestored with each image that the
+// reader restores.
+export function showTrash(onRestored) {
+  new Trash(onRestored).show();
+}
+
+class Trash {
+  #onRestored;
+  #rows = el("ul", { class: "trash-rows" });
+  #note = el("p", { class: "hint" }, words.loading);
+  #more = button(words.more, () => this.#load());
+  #empty = button(words.emptyTrash, () => this.#confirm(), { kind: "danger" });
+  #question = el("div", { class: "trash-question", role: "group", "aria-label": words.emptyTrash },
+    el("p", {}, words.emptyTrashQuestion),
+    el("div", { class: "actions" },
+      button(words.emptyTrash, () => this.#emptyNow(), { kind: "danger" }),
+      button(words.keepTrash, () => this.#endQuestion())));
+  #dialog;
+  #title = el("h2", { id: "trash-title", tabindex: -1, autofocus: true }, words.trash);
+  #cursor = "";
+
+  constructor(onRestored) {
+    this.#onRestored = onRestored;
+    this.#dialog = el("dialog", { class: "sheet", id: "trash", "aria-labelledby": "trash-title" },
+      el("div", { class: "head" }, this.#title, this.#empty, button(words.close, () => this.#dialog.close(), { icon: "close" })),
+      this.#question, this.#note, this.#rows, this.#more);
+    this.#question.hidden = true;
+    this.#empty.hidden = true;
+    this.#more.hidden = true;
+  }
+
+  show() {
+    showSheet(this.#dialog);
+    this.#load();
+  }
+
+  // load shows the next page of the trash.
+  async #load() {
+    this.#more.disabled = true;
+    try {
+      const { images, next } = await api.listTrash(this.#cursor);
+      this.#cursor = next ?? "";
+      this.#rows.append(...images.map((image) => this.#row(image)));
+      this.#showState("");
+    } catch (error) {
+      this.#showState(error.message);
+    }
+    this.#more.disabled = false;
+  }
+
+  #showState(error) {
+    const filled = this.#rows.childElementCount > 0;
+    this.#note.textContent = error || (filled ? words.trashHint : words.trashEmpty);
+    this.#note.classList.toggle("error", error !== "");
+    this.#empty.hidden = !filled || !this.#question.hidden;
+    this.#more.hidden = this.#cursor === "";
+    if (error) {
+      announce(error);
+    }
+  }
+
+  #row(image) {
+    const restore = button(words.restore, () => this.#restore(image, row, restore), { about: image.filename });
+    // Nobody can load a deleted image, so the row shows its placeholder.
+    const picture = el("div", { class: "picture" });
+    const canvas = el("canvas", { "aria-hidden": "true" });
+    if (image.thumbhash && drawThumbHash(canvas, image.thumbhash)) {
+      picture.append(canvas);
+    }
+    const row = el("li", {},
+      picture,
+      el("div", {},
+        el("p", { class: "name", dir: "auto" }, image.filename),
+        el("p", { class: "hint" }, words.inTrash(size(image.size), timeAgo(image.deleted_at), timeLeft(image.kept_until)))),
+      restore);
+    return row;
+  }
+
+  async #restore(image, row, restore) {
+    restore.disabled = true;
+    try {
+      const restored = await api.restore(image);
+      const next = row.nextElementSibling ?? row.previousElementSibling;
+      row.remove();
+      this.#onRestored(restored);
+      announce(words.restored([restored.filename]));
+      this.#showState("");
+      (next?.querySelector("button") ?? this.#title).focus();
+    } catch (error) {
+      restore.disabled = false;
+      this.#showState(error.message);
+    }
+  }
+
+  #confirm() {
+    this.#question.hidden = false;
+    this.#empty.hidden = true;
+    this.#question.querySelector("button:last-child").focus();
+  }
+
+  #endQuestion() {
+    this.#question.hidden = true;
+    this.#showState("");
+    this.#title.focus();
+  }
+
+  async #emptyNow() {
+    try {
+      await api.emptyTrash();
+      this.#rows.replaceChildren();
+      this.#cursor = "";
+      this.#endQuestion();
+      announce(words.trashEmpty);
+    } catch (error) {
+      this.#showState(error.message);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package ui_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"imageserver/api"
+)
+
+// remove deletes an image through the API.
+func remove(t *testing.T, url, name string) {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodDelete, url+"/images/"+name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusNoContent {
+		t.Fatalf("DELETE %s: status %d", name, res.StatusCode)
+	}
+}
+
+// TestTrashView: the reader restores a deleted image, which appears in the gallery at its
+// place at once, and empties the trash after a question.
+func TestTrashView(t *testing.T) {
+	t.Parallel()
+	url := newServerWith(t, api.Options{Trash: time.Hour})
+	for _, name := range []string{"d.png", "c.png", "b.png", "a.png"} {
+		upload(t, url, name, picture(20, 20))
+	}
+	for _, name := range []string{"c.png", "b.png", "d.png"} {
+		remove(t, url, name)
+	}
+	p := newPage(t, url)
+	p.gallery("a.png")
+	p.do(chromedp.Click(chromedp.CSS("#menu-button")))
+	p.see("#menu", "3 in the trash")
+	p.click("#menu", "", "Trash")
+	p.see("#trash li:nth-child(1)", "d.png")
+	p.see("#trash li:nth-child(3)", "c.png")
+
+	p.click("#trash li", "b.png", "Restore")
+	p.await(`document.querySelectorAll("#trash li").length === 2`)
+	p.see("#announcements", "b.png restored.")
+	p.gallery("a.png", "b.png")
+	p.focusIn("#trash li:nth-child(2)") // the next row
+
+	p.click("#trash .head", "", "Empty trash")
+	p.see("#trash", "This can’t be undone.")
+	p.click("#trash .trash-question", "", "Keep")
+	p.await(`document.querySelectorAll("#trash li").length === 2`)
+	p.click("#trash .head", "", "Empty trash")
+	p.click("#trash .trash-question", "", "Empty trash")
+	p.see("#trash", "The trash is empty.")
+	p.await(`document.querySelectorAll("#trash li").length === 0`)
+	if got := list(t, url); len(got) != 2 {
+		t.Errorf("the server has %q, want two images", got)
+	}
+}
