@@ -38,7 +38,7 @@ var rows = []struct {
 }{
 	{"db.ErrNotFound", db.ErrNotFound, 404, "not_found", "No such image"},
 	{"db.ErrExists", db.ErrExists, 409, "exists", "this name"},
-	{"db.ErrName", db.ErrName, 400, "bad_name", "Bad image name"},
+	{"db.ErrName", db.ErrName, 400, "bad_name", "This name cannot be used"},
 	{"db.ErrCursor", db.ErrCursor, 400, "bad_cursor", "cursor"},
 	{"db.ErrFull", db.ErrFull, 507, "full", "no space left"},
 	{"db.LimitError", &db.LimitError{Limit: 10 << 30}, 507, "full", "full: the limit is 10 GiB"},

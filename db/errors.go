@@ -10,7 +10,7 @@ import (
 var (
 	ErrNotFound = errors.New("no such image")
 	ErrExists   = errors.New("another image has this name")
-	ErrName     = errors.New("bad image name")
+	ErrName     = errors.New("this name cannot be used")
 	ErrCursor   = errors.New("bad list cursor")
 	ErrKey      = errors.New("bad variant key")
 

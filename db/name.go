@@ -34,13 +34,13 @@ func CheckName(name string) (string, error) {
 	case name == "":
 		return "", fmt.Errorf("%w: it is empty", ErrName)
 	case len(name) > MaxNameBytes:
-		return "", fmt.Errorf("%w: it has %d bytes, the limit is %d", ErrName, len(name), MaxNameBytes)
+		return "", fmt.Errorf("%w: it is too long (%d bytes, the limit is %d)", ErrName, len(name), MaxNameBytes)
 	}
 	if i := strings.IndexAny(name, `/\`); i >= 0 {
-		return "", fmt.Errorf("%w: %q contains %q, which a name cannot contain", ErrName, name, name[i])
+		return "", fmt.Errorf("%w: %q contains \"%c\"", ErrName, name, name[i])
 	}
 	if visible := dropInvisible(name); visible != name {
-		return "", fmt.Errorf("%w: %q contains %U, which shows nothing there", ErrName, name, firstDropped(name, visible))
+		return "", fmt.Errorf("%w: %q contains the invisible character %U", ErrName, name, firstDropped(name, visible))
 	}
 	if strings.TrimFunc(name, trimmed) != name {
 		return "", fmt.Errorf("%w: %q begins or ends with a dot or a space", ErrName, name)

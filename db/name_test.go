@@ -221,6 +221,25 @@ func FuzzName(f *testing.F) {
 	})
 }
 
+// TestNameErrors: the error says what is wrong in words. It shows a visible character, and
+// the code point of an invisible character.
+func TestNameErrors(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"a/b.png":                `this name cannot be used: "a/b.png" contains "/"`,
+		`a\b.png`:                `this name cannot be used: "a\\b.png" contains "\"`,
+		"a\u200bb":               `this name cannot be used: "a\u200bb" contains the invisible character U+200B`,
+		".x":                     `this name cannot be used: ".x" begins or ends with a dot or a space`,
+		"":                       `this name cannot be used: it is empty`,
+		strings.Repeat("n", 256): `this name cannot be used: it is too long (256 bytes, the limit is 255)`,
+		"caf\xe9":                `this name cannot be used: "caf\xe9" is not valid UTF-8`,
+	} {
+		if _, err := db.CheckName(name); err == nil || err.Error() != want {
+			t.Errorf("CheckName(%+q): got %v, want %s", name, err, want)
+		}
+	}
+}
+
 // TestInvisible: a character that shows nothing is dropped by CleanName and
 // refused by CheckName, unless a word or an emoji is written with it.
 func TestInvisible(t *testing.T) {
