@@ -72,7 +72,7 @@ func checkReflow(p *page, state string) {
 			if (root.scrollWidth > root.clientWidth) say("the page scrolls sideways", root);
 			const within = document.querySelector("dialog[open]") ?? document.body;
 			for (const e of within.querySelectorAll("*")) {
-				if (!e.checkVisibility() || e.closest(".visually-hidden, #announcements, .stage.zoomed, pre, svg")) continue;
+				if (!e.checkVisibility() || e.closest(".visually-hidden, #announcements, .stage, .filmstrip, pre, svg")) continue;
 				const {left, right, width, height} = e.getBoundingClientRect();
 				if (width <= 1) continue; // hidden like .visually-hidden; people see the label beside the element
 				if (left < -0.5 || right > innerWidth + 0.5) say("sticks out", e);

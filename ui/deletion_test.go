@@ -114,7 +114,11 @@ func TestDelete(t *testing.T) {
 	p.press(kb.Delete)
 	p.viewing("d.png")
 	p.see("#view .toast", "c.png deleted.") // inside the view, where people can reach the message
-	p.click("#view", "", "Delete")
+	p.press("z", chromedp.ModifierCtrl)
+	p.viewing("c.png") // Undo shows the image again
+	p.press(kb.Delete)
+	p.viewing("d.png")
+	p.click("#view .actions", "", "Delete")
 	p.viewing("e.png")
 	p.focusIn("#view .actions")
 	p.click("#view", "", "Delete")

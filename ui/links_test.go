@@ -44,6 +44,7 @@ func TestCopyLink(t *testing.T) {
 	for form, want := range map[string]string{
 		"Markdown": "![a \\[b\\](c) \\`d\\` \"e\" \\<f>\\&amp;.png](" + strings.NewReplacer("(", "%28", ")", "%29").Replace(link) + ")",
 		"HTML":     `<img src="` + strings.ReplaceAll(link, "&", "&amp;") + `" alt="a [b](c) ` + "`d`" + ` &quot;e&quot; &lt;f&gt;&amp;amp;.png" width="10" height="20">`,
+		"BBCode":   "[img]" + link + "[/img]",
 	} {
 		eval[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector("#link-format"); s.value = %q; return s.dispatchEvent(new Event("change")); })()`, strings.ToLower(form)))
 		p.reload() // the choice stays

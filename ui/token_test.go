@@ -101,6 +101,7 @@ func TestTokenChanged(t *testing.T) {
 	change(api.Options{Access: access.Options{Token: "three"}})
 	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .picture")))
 	p.viewing("cat.png")
+	p.press("i")
 	p.click("#view", "", "Rename")
 	p.do(chromedp.SendKeys(chromedp.CSS("#view .rename input"), "lion"))
 	p.click("#view .rename", "", "Save")

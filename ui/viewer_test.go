@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
@@ -55,8 +54,10 @@ func TestView(t *testing.T) {
 	p.gallery("a.png", "b.png", "c.png")
 	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
 	p.viewing("b.png")
+	p.await(`!document.querySelector(".drawer").checkVisibility()`)
+	p.press("i")
 	for _, fact := range []string{"PNG", "40 × 30", "3.", "Uploaded", "SHA-256"} {
-		p.see("#view dl", fact)
+		p.see("#view .drawer", fact)
 	}
 	p.press(kb.ArrowRight)
 	p.viewing("c.png")
@@ -124,7 +125,8 @@ func TestView(t *testing.T) {
 	p.viewing("a.png")
 }
 
-// TestZoom: the full size is the size of the original, and keys scroll it.
+// TestZoom zooms by keys, by the wheel, by a double click and by the button. The pixel under
+// the pointer stays there. When the picture is enlarged, the view loads the original.
 func TestZoom(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -132,35 +134,126 @@ func TestZoom(t *testing.T) {
 	upload(t, url, "large.jpg", gradient(1, 3000, 1400))
 	p := newPage(t, url+"/?image=large.jpg")
 	p.viewing("large.jpg")
-	img := `document.querySelector("#view .stage img")`
-	if got := eval[int](p, img+".naturalWidth"); got != 1280 {
-		t.Errorf("fitted to the window the picture is %d pixels wide, want 1280", got)
+	p.size(1280, 900)
+	const img, stage = `document.querySelector("#view .stage img")`, `document.querySelector("#view .stage")`
+	width := func(want string) {
+		t.Helper()
+		p.await(fmt.Sprintf(`Math.abs(%s.getBoundingClientRect().width - %s) < 1`, img, want))
 	}
-	p.press("z")
-	p.await(img + `.naturalWidth === 3000 && ` + img + `.clientWidth === 3000 && ` + img + `.clientHeight === 1400`)
-	stage := `document.querySelector("#view .stage")`
-	p.await(fmt.Sprintf(`Math.abs(%s.scrollLeft - (3000 - %[1]s.clientWidth) / 2) < 2`, stage)) // the view first shows the centre
-	p.focusIn(".stage")
-	before := eval[float64](p, stage+".scrollLeft")
-	for end := time.Now().Add(patience); eval[float64](p, stage+".scrollLeft") <= before; time.Sleep(100 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the arrow key does not scroll")
-		}
-		p.press(kb.ArrowRight) // press the key again if a busy browser was not ready to scroll
-	}
+	p.await(img + `.naturalWidth === 1280`) // a copy, because the original is larger than the window
+	width("1280")
+	p.press("1")
+	p.await(img + `.naturalWidth === 3000`)
+	width("3000")
+	p.see("#announcements", "100%")
+	p.press(kb.ArrowRight) // shows more of the picture, not the next picture
+	p.await(fmt.Sprintf(`Math.abs(%s.getBoundingClientRect().left - (1280 - 3000) / 2 + 80) < 1`, img))
 	p.viewing("large.jpg")
-	p.click("#view", "", "Fit to window")
-	p.await(img + `.clientWidth <= ` + stage + `.clientWidth`)
+	p.press("0")
+	width("1280")
+	p.press("+")
+	width("1920")
+	p.press("-")
+	width("1280")
+	p.press("-")
+	p.settle()
+	width("1280") // not smaller than the window
+
+	// The wheel zooms around the pointer.
+	under := fmt.Sprintf(`(r => (300 - r.left) / r.width)(%s.getBoundingClientRect())`, img)
+	before := eval[float64](p, under)
+	wheel := func(y float64) {
+		t.Helper()
+		if _, err := chromedp.Call(p.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMouseWheel, X: 300, Y: 450, DeltaX: 1, DeltaY: y}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wheel(-500)
+	width("1280 * Math.E")
+	if after := eval[float64](p, under); after-before > 0.002 || before-after > 0.002 {
+		t.Errorf("the wheel moved the pixel under the pointer from %.3f to %.3f of the width", before, after)
+	}
+	wheel(-5000)
+	width("3000 * 8")
+	wheel(20_000)
+	width("1280")
+
+	p.click("#view .actions", "", "Full size")
+	width("3000")
+	p.click("#view .actions", "", "Fit to window")
+	width("1280")
+
+	// A drag moves the picture.
+	p.press("1")
+	width("3000")
+	left := eval[float64](p, img+`.getBoundingClientRect().left`)
+	for i, typ := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseMoved, input.DispatchMouseEventTypeMouseReleased} {
+		if _, err := chromedp.Call(p.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: typ, X: 600 + 60*float64(min(i, 1)), Y: 450, Button: input.MouseButtonLeft, ClickCount: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.await(fmt.Sprintf(`%s.getBoundingClientRect().left === %g`, img, left+60))
+
+	// The next picture begins as a whole. It is small, so a double click enlarges it.
+	p.press("0")
+	width("1280")
 	p.press(kb.ArrowRight)
 	p.viewing("small.png")
-	p.do(chromedp.Click(chromedp.CSS("#view .stage img")))
-	p.await(fmt.Sprintf(`%s.clientWidth === 100 && Math.abs(%[1]s.getBoundingClientRect().left - %s.getBoundingClientRect().left - (%[2]s.clientWidth - 100) / 2) < 2`, img, stage))
+	width("100")
+	p.doubleClick("#view .stage img")
+	width("250")
+	p.doubleClick("#view .stage img")
+	width("100")
+	p.await(fmt.Sprintf(`Math.abs(%s.getBoundingClientRect().left + 50 - %s.clientWidth / 2) < 1`, img, stage))
 
 	upload(t, url, "icon.svg", []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 90 60"><path d="M0 0h90v60"/></svg>`))
 	p.visit(url + "/?image=icon.svg")
 	p.viewing("icon.svg")
-	p.press("z")
+	p.press("1")
 	p.await(img + `.clientWidth === 90 && ` + img + `.clientHeight === 60`)
+}
+
+// TestPinch: two fingers zoom, two taps zoom, and one tap hides the controls.
+func TestPinch(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	upload(t, url, "large.jpg", gradient(1, 3000, 1400))
+	p := newPage(t, url)
+	if _, err := chromedp.Call(p.ctx, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
+	p.visit(url + "/?image=large.jpg")
+	p.viewing("large.jpg")
+	const width = `document.querySelector("#view .stage img").getBoundingClientRect().width`
+	fitted := eval[float64](p, width)
+	touch := func(typ input.DispatchTouchEventType, points ...*input.TouchPoint) {
+		t.Helper()
+		if points == nil {
+			points = []*input.TouchPoint{}
+		}
+		if _, err := chromedp.Call(p.ctx, input.DispatchTouchEvent, input.DispatchTouchEventParams{Type: typ, TouchPoints: points}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id := func(n float64) *float64 { return &n }
+	fingers := func(distance float64) []*input.TouchPoint {
+		return []*input.TouchPoint{{X: 600 - distance/2, Y: 450, ID: id(0)}, {X: 600 + distance/2, Y: 450, ID: id(1)}}
+	}
+	touch(input.DispatchTouchEventTypeTouchStart, fingers(100)...)
+	touch(input.DispatchTouchEventTypeTouchMove, fingers(150)...)
+	touch(input.DispatchTouchEventTypeTouchMove, fingers(200)...)
+	touch(input.DispatchTouchEventTypeTouchEnd)
+	p.await(fmt.Sprintf("Math.abs(%s - %g) < 2", width, 2*fitted))
+	p.viewing("large.jpg")
+
+	tap := func() {
+		touch(input.DispatchTouchEventTypeTouchStart, &input.TouchPoint{X: 600, Y: 450})
+		touch(input.DispatchTouchEventTypeTouchEnd)
+	}
+	tap()
+	p.await(`getComputedStyle(document.querySelector("#view .bar")).opacity === "0"`)
+	tap()
+	p.await(`getComputedStyle(document.querySelector("#view .bar")).opacity === "1"`)
 }
 
 // TestViewTooLate: an error response for one image is late, and meanwhile the reader has
@@ -214,6 +307,7 @@ func TestRename(t *testing.T) {
 	p.see("#selection", "1 selected")
 	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .picture")))
 	p.viewing("cat.png")
+	p.press("i")
 	rename := func(name string) {
 		t.Helper()
 		p.click("#view", "", "Rename")
@@ -222,19 +316,25 @@ func TestRename(t *testing.T) {
 		p.press(name + "\r")
 	}
 	rename("taken.png")
-	p.see("#view .rename .error", "taken")
+	p.see("#view .rename .error", "Another image is called taken.png.")
 	p.press(kb.Escape) // closes the form, not the view
 	p.viewing("cat.png")
-	p.focusIn("#view .actions")
+	p.focusIn("#view .name-row")
 	rename("a/b.png")
-	p.await(`document.querySelector("#view .rename .error").innerText !== ""`)
+	p.see("#view .rename .error", "A name can’t contain “/”.")
+	p.click("#view", "", "Cancel")
+	rename(".png")
+	p.see("#view .rename .error", "A name can’t start or end with a dot.")
 	p.click("#view", "", "Cancel")
 	rename("cat.png")
 	p.await(`!document.querySelector(".rename")`)
-	rename("dog.png")
+	rename("dog") // keeps the extension
 	p.viewing("dog.png")
 	p.see("#announcements", "Renamed to dog.png")
-	p.focusIn("#view .actions")
+	p.focusIn("#view .name-row")
+	rename("taken.png")
+	p.click("#view .rename", "", "Use ")
+	p.viewing("taken-2.png")
 	rename("twin.png") // the same bytes: the server merges the two
 	p.viewing("twin.png")
 	p.press(kb.Escape)

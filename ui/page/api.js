@@ -93,6 +93,36 @@ export function rename(image, filename) {
   });
 }
 
+// removeMetadata stores the image again without its metadata, under its name, with its
+// upload time and its expiry. It returns the new image. If another image now has the name,
+// removeMetadata fails with status 404 or 412. It fails with status 422 if the server cannot
+// remove the metadata of such an image.
+export async function removeMetadata(image) {
+  const headers = { "If-Match": `"${image.sha256}"`, "Uploaded-At": image.uploaded_at };
+  if (image.expires_at) {
+    headers["Expires-In"] = Math.max(1, Math.round((Date.parse(image.expires_at) - Date.now()) / 1000));
+  }
+  const original = await fetchOriginal(image);
+  return request("PUT", `${path(image.filename)}?strip`, { body: await original.blob(), headers });
+}
+
+// readBytes returns the bytes of the image from from to to, to not included.
+export async function readBytes(image, from, to) {
+  const response = await fetchOriginal(image, { Range: `bytes=${from}-${to - 1}` });
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  return response.status === 206 ? bytes : bytes.subarray(from, to); // a proxy may ignore the range
+}
+
+// fetchOriginal requests the original. It throws a RequestError if it does not get it.
+async function fetchOriginal(image, headers = {}) {
+  const response = await fetch(`${path(image.filename)}?v=${image.sha256}`, { headers })
+    .catch(() => { throw new RequestError(words.unreachable); });
+  if (!response.ok) {
+    throw new RequestError(response.status === 404 ? words.gone(image.filename) : words.unexplained(response.status), response.status);
+  }
+  return response;
+}
+
 // upload sends the file and returns the stored image. If the signal aborts, upload throws
 // the signal's reason. It calls:
 // - callbacks.sending(share) during the upload, with the share of the bytes that is sent;

@@ -1,12 +1,14 @@
 // The menu of one image, for people without a mouse.
 
 import { button, el, ignoreDoubleClick } from "./dom.js";
+import { share } from "./share.js";
 import * as words from "./words.js";
 
 // CardMenu opens beside the button of a card. Its callbacks are copy(entry),
 // onSelect(entry) and onDelete(image).
 export class CardMenu {
   #entry = null;
+  #control = null; // the button of the card
   #element;
 
   constructor({ copy, onSelect, onDelete }) {
@@ -16,6 +18,7 @@ export class CardMenu {
     }), { kind });
     this.#element = el("div", { id: "card-menu", class: "menu", popover: "auto", role: "group", "aria-label": words.actions },
       item(words.copyLink, copy),
+      item(words.share, ({ image }) => share([image], this.#control)),
       item(words.selectOne, onSelect),
       item(words.remove, (entry) => onDelete(entry.image), "danger"));
     document.body.append(this.#element);
@@ -24,6 +27,7 @@ export class CardMenu {
   // open shows the menu beside the button. It stays inside the window.
   open(entry, control) {
     this.#entry = entry;
+    this.#control = control;
     this.#element.showPopover({ source: control });
     const { left, right, top, bottom } = control.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.#element;

@@ -9,6 +9,7 @@ import * as words from "./words.js";
 
 // Deletions deletes images. Its callbacks are:
 // - hide(images) and show(images): hide images in the gallery, and show them again;
+// - onUndone(images): the reader has undone the deletion;
 // - focus(image): move the focus to the image;
 // - replace(old, image): another image now has the name of old, show it instead of old;
 // - onDeleted(image): the server has deleted the image;
@@ -78,6 +79,7 @@ export class Deletions {
     this.#end(deletion);
     this.#callbacks.show(images);
     announce(words.restored(namesOf(images)));
+    this.#callbacks.onUndone(images);
     if (focused) {
       this.#callbacks.focus(images[0]);
     }

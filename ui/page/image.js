@@ -35,9 +35,19 @@ export function resizedURL(image, pixels) {
 }
 
 // fullSizeURL returns the URL of an image in its full size. Few browsers show TIFF and
-// HEIC, so for these the URL is that of the largest resized copy that the server makes.
+// HEIC, so for these the URL is that of a JPEG copy.
 export function fullSizeURL(image) {
-  return ["image/tiff", "image/heic"].includes(image.content_type) ? resizedURL(image, 4096) : imageURL(image);
+  return shownEverywhere(image) ? imageURL(image) : `${imageURL(image)}&format=jpeg`;
+}
+
+// shownEverywhere reports whether all common browsers show images of this type.
+export function shownEverywhere(image) {
+  return !["image/tiff", "image/heic"].includes(image.content_type);
+}
+
+// maybeTransparent reports whether images of this type can be transparent.
+export function maybeTransparent(image) {
+  return TRANSPARENT.test(image.content_type);
 }
 
 // viewURL returns the URL of the page in which the image is open.
@@ -59,6 +69,14 @@ export function thumbnailURL(image, { width, height }) {
   return `${imageURL(image)}&w=${side(width)}&h=${side(height)}&fit=cover`;
 }
 
+// loadedThumbnail returns the URL of a picture of the whole image that the page already
+// shows, such as that of its card. Otherwise it returns an empty text.
+export function loadedThumbnail(image) {
+  const start = new URL(`${imageURL(image)}&w=`, document.baseURI).href;
+  const isWhole = ({ src, complete, naturalWidth }) => src.startsWith(start) && !src.includes("fit=cover") && complete && naturalWidth > 0;
+  return [...document.images].find(isWhole)?.src ?? "";
+}
+
 // thumbnailLink makes a small picture that links to the view of the image. It fills a box
 // of this width and height, in CSS pixels. A plain click calls onOpen(image) instead.
 export function thumbnailLink(image, onOpen, box = { width: 48, height: 48 }) {
@@ -73,7 +91,7 @@ export function thumbnailLink(image, onOpen, box = { width: 48, height: 48 }) {
     const img = pictureElement(image, { src: thumbnailURL(image, box) });
     img.addEventListener("load", () => {
       link.classList.add("loaded");
-      link.classList.toggle("transparent", TRANSPARENT.test(image.content_type));
+      link.classList.toggle("transparent", maybeTransparent(image));
     });
     link.append(img);
   } else {
@@ -86,12 +104,12 @@ export function thumbnailLink(image, onOpen, box = { width: 48, height: 48 }) {
 // the element waits until the server responds, and requests the same URL again, then the
 // original, and then shows the placeholder. A browser may show a part of a damaged image
 // that the server cannot resize. The placeholder is necessary because not every browser
-// shows every format.
-export function pictureElement(image, attributes) {
+// shows every format. When the placeholder is shown, pictureElement calls onFail.
+export function pictureElement(image, attributes, { onFail } = {}) {
   let failures = 0;
   const img = el("img", {
-    ...attributes,
     alt: image.filename,
+    ...attributes,
     decoding: "async",
     width: image.width || null,
     height: image.height || null,
@@ -103,6 +121,7 @@ export function pictureElement(image, attributes) {
       failures += wasAway ? 0 : 1;
       if (failures > 2) {
         img.replaceWith(...placeholder(image));
+        onFail?.();
       } else if (failures === 2) {
         img.src = imageURL(image);
       } else {

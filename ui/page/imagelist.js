@@ -21,6 +21,7 @@ const orders = {
 // image. It is empty for the first page. A hidden entry has its place, but is not shown.
 export class Entry {
   hidden = false;
+  wasSelected = false; // before it was hidden
   #day;
 
   constructor(image, cursor) {
@@ -192,19 +193,22 @@ export class ImageList extends EventTarget {
     this.#send("change");
   }
 
-  // setHidden hides images, or shows them again in their place. A hidden image is no longer
-  // selected.
+  // setHidden hides images, or shows them again in their place. A hidden image is not
+  // selected. When it is shown again, it is selected as before.
   setHidden(images, hidden) {
     images.forEach(({ filename }) => this.#pending.has(filename) && this.#flush());
     for (const entry of images.map((image) => this.find(image.filename))) {
       if (entry && entry.hidden !== hidden) {
         if (hidden) {
           this.entries.splice(this.indexOf(entry), 1);
+          entry.wasSelected = this.#selected.delete(entry);
         } else {
           this.entries.splice(this.#place(entry.image), 0, entry);
+          if (entry.wasSelected) {
+            this.#selected.add(entry);
+          }
         }
         entry.hidden = hidden;
-        this.#selected.delete(entry);
       }
     }
     this.#send("change");

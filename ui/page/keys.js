@@ -27,7 +27,7 @@ export function handleKeys({ viewer, page, undo }) {
       return;
     }
     const dialog = topDialog();
-    const handlers = !dialog ? page : dialog.id === "view" ? viewer : {};
+    const handlers = document.querySelector(".share:popover-open") ? {} : !dialog ? page : dialog.id === "view" ? viewer : {};
     const handler = handlers[event.key.toLowerCase()];
     if (handler && (event.key.length > 1 || singleKeys.value === "on") && handler() !== false) {
       event.preventDefault();

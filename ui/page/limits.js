@@ -58,6 +58,12 @@ export function refusalReason(file) {
   return file.size > limits.max_upload ? words.tooLarge(file.size, limits.max_upload) : "";
 }
 
+// trashTime returns how long the server keeps deleted images, in seconds. It is 0 if the
+// server deletes them at once, or if the page does not know.
+export function trashTime() {
+  return limits?.trash ?? 0;
+}
+
 // isResizable reports whether the server makes resized copies of the image. If an
 // image is too large to resize, the original could use all memory of the browser.
 export function isResizable(image) {

@@ -2,14 +2,17 @@
 
 import { announce, el, moveToTopDialog, screenReaderText, settingChooser, showSheet } from "./dom.js";
 import { icon } from "./icons.js";
+import { shownEverywhere } from "./image.js";
+import { isResizable } from "./limits.js";
 import { Setting } from "./setting.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
 const COPIED = 2000; // milliseconds that a button says "Copied"
+const WIDTHS = [320, 640, 1280, 2560]; // pixels of the copies in a srcset
 
-const linkFormat = new Setting("copy-as", ["url", "markdown", "html"]);
-linkFormat.subscribe(() => document.querySelectorAll("button.copy").forEach((copy) => setLabel(copy)));
+const linkFormat = new Setting("copy-as", ["url", "markdown", "html", "bbcode"]);
+linkFormat.subscribe(() => document.querySelectorAll("button.copy:not(.text)").forEach((copy) => setLabel(copy)));
 
 const formatters = {
   url: (image) => image.url,
@@ -18,14 +21,38 @@ const formatters = {
   // tags and entities have priority over links.
   markdown: (image) => `![${image.filename.replace(/[\\`[\]<&]/g, "\\$&")}](${pictureURL(image).replace(/\(/g, "%28").replace(/\)/g, "%29")})`,
   html: (image) => {
-    const size = image.width > 0 && image.height > 0 ? ` width="${image.width}" height="${image.height}"` : "";
-    return `<img src="${escape(pictureURL(image))}" alt="${escape(image.filename)}"${size}>`;
+    return `<img src="${escape(pictureURL(image))}" ${describing(image)}>`;
   },
+  bbcode: (image) => `[img]${pictureURL(image)}[/img]`,
 };
 
+// formatLinks returns links to the images in this format, one per line.
+export function formatLinks(images, format) {
+  return images.map(formatters[format]).join("\n");
+}
+
+// responsiveHTML returns HTML with which a browser loads a copy that fits the window. It
+// returns an empty text if the server makes no smaller copies of the image.
+export function responsiveHTML(image) {
+  const widths = WIDTHS.filter((width) => width < image.width);
+  const fixed = ["image/svg+xml", "image/x-icon", "image/vnd.microsoft.icon", "image/jxl"].includes(image.content_type);
+  if (widths.length === 0 || fixed || !isResizable(image)) {
+    return "";
+  }
+  const candidates = [...widths.map((width) => `${image.url}?w=${width} ${width}w`), `${pictureURL(image)} ${image.width}w`];
+  const middle = widths.findLast((width) => width <= 1280);
+  return `<img src="${escape(image.url)}?w=${middle}" srcset="${escape(candidates.join(", "))}" sizes="100vw" ${describing(image)}>`;
+}
+
+// describing returns the attributes alt, width and height.
+function describing(image) {
+  const size = image.width > 0 && image.height > 0 ? ` width="${image.width}" height="${image.height}"` : "";
+  return `alt="${escape(image.filename)}"${size}`;
+}
+
 // pictureURL returns the URL of a picture that every browser shows.
-function pictureURL(image) {
-  return image.content_type === "image/heic" ? `${image.url}?format=jpeg` : image.url;
+export function pictureURL(image) {
+  return shownEverywhere(image) ? image.url : `${image.url}?format=jpeg`;
 }
 
 function escape(text) {
@@ -44,13 +71,7 @@ export function copyButton(image, { small } = {}) {
   const copy = el("button", {
     type: "button",
     class: small ? "copy icon-button" : "copy",
-    onclick: async () => {
-      if (await copyOrShow([image])) {
-        setLabel(copy, words.copied);
-        announce(words.copied);
-        setTimeout(() => setLabel(copy), COPIED);
-      }
-    },
+    onclick: () => copyAndSay(copy, formatLinks([image], linkFormat.value), () => setLabel(copy)),
   },
     small && icon("copy"),
     small && icon("check"),
@@ -58,6 +79,27 @@ export function copyButton(image, { small } = {}) {
     screenReaderText(words.about(image.filename)));
   setLabel(copy);
   return copy;
+}
+
+// copyTextButton makes a button with an icon that copies the text. label says what the text
+// is.
+export function copyTextButton(text, label) {
+  const copy = el("button", {
+    type: "button",
+    class: "copy text icon-button",
+    onclick: () => copyAndSay(copy, text, () => setLabel(copy, words.copyText)),
+  }, icon("copy"), icon("check"), el("span", { class: "visually-hidden" }), screenReaderText(words.about(label)));
+  setLabel(copy, words.copyText);
+  return copy;
+}
+
+// copyAndSay copies the text. The button says "Copied" for a moment.
+async function copyAndSay(copy, text, resetLabel) {
+  if (await copyOrShow(text)) {
+    setLabel(copy, words.copied);
+    announce(words.copied);
+    setTimeout(resetLabel, COPIED);
+  }
 }
 
 // setLabel sets the label of a copy button: the format of the link, or "Copied".
@@ -71,19 +113,17 @@ function setLabel(copy, label = words.copies[linkFormat.value]) {
 
 // copyLinks copies links to the images, one per line, and shows a message.
 export async function copyLinks(images) {
-  if (await copyOrShow(images)) {
+  if (await copyOrShow(formatLinks(images, linkFormat.value))) {
     toast(words.copiedMany(images.length));
   }
 }
 
-// copyOrShow copies links to the images and reports whether the browser allowed it.
-// If the browser did not allow it, copyOrShow shows the links in a dialog, where people can
-// copy them.
-async function copyOrShow(images) {
-  const text = images.map(formatters[linkFormat.value]).join("\n");
+// copyOrShow copies the text and reports whether the browser allowed it. If the browser did
+// not allow it, copyOrShow shows the text in a dialog, where people can copy it.
+async function copyOrShow(text) {
   const copied = await writeClipboard(text);
   if (!copied) {
-    const area = el("textarea", { readonly: true, autofocus: true, rows: Math.min(8, images.length + 1), "aria-labelledby": "by-hand" });
+    const area = el("textarea", { readonly: true, autofocus: true, rows: Math.min(8, text.split("\n").length + 1), "aria-labelledby": "by-hand" });
     area.value = text;
     showSheet(el("dialog", { class: "sheet", "aria-labelledby": "by-hand" },
       el("p", { id: "by-hand" }, words.copyByHand),

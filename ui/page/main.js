@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { download } from "./archive.js";
+import { rememberDeleteLink } from "./deletelinks.js";
 import { Deletions } from "./deletion.js";
 import { Gallery } from "./gallery.js";
 import { help } from "./help.js";
@@ -32,6 +33,7 @@ const isHidden = (filename) => deletions.includes(filename);
 const deletions = new Deletions({
   hide: (images) => gallery.hide(images),
   show: (images) => gallery.show(images),
+  onUndone: (images) => viewer.showAgain(images[0]),
   focus: (image) => gallery.focusImage(image),
   replace: (old, image) => gallery.replace(old, image),
   onDeleted: (image) => {
@@ -46,7 +48,7 @@ const viewer = new Viewer({
   isHidden,
   onDownload: download,
   onDelete,
-  onRename: (old, image) => {
+  onChange: (old, image) => {
     gallery.replace(old, image);
     uploads.replace(old, image);
   },
@@ -64,6 +66,7 @@ const gallery = new Gallery(byID("gallery"), {
 const queue = new Queue({ send: api.upload, isReachable: api.isReachable });
 queue.subscribe((upload) => {
   if (upload?.state === "stored") {
+    rememberDeleteLink(upload.image);
     deletions.cancel(upload.image.filename); // at once, because the page may send the request to delete the image at any moment
   }
 });
@@ -100,8 +103,16 @@ handleKeys({
   viewer: {
     arrowleft: () => viewer.arrowKey(-1),
     arrowright: () => viewer.arrowKey(1),
+    arrowup: () => viewer.pan(-1),
+    arrowdown: () => viewer.pan(1),
     delete: () => viewer.delete(),
     z: () => viewer.toggleZoom(),
+    0: () => viewer.zoomKey("zoomToFit"),
+    1: () => viewer.zoomKey("zoomTo", 1),
+    "+": () => viewer.zoomKey("zoomIn"),
+    "=": () => viewer.zoomKey("zoomIn"),
+    "-": () => viewer.zoomKey("zoomOut"),
+    i: () => viewer.toggleDetails(),
     "?": help,
   },
   undo: () => deletions.undo(),

@@ -2,6 +2,7 @@
 
 import { announce, button, el } from "./dom.js";
 import { copyLinks } from "./links.js";
+import { share } from "./share.js";
 import * as words from "./words.js";
 
 // Selection shows the bar while at least one image of an ImageList is selected. The bar
@@ -22,6 +23,7 @@ export class Selection {
       this.#count,
       el("div", { class: "actions" },
         button(words.copyLinks, () => copyLinks(this.images)),
+        button(words.share, (event) => share(this.images, event.currentTarget)),
         button(words.download, () => onDownload(this.images)),
         button(words.remove, () => onDelete(this.images), { kind: "danger" })));
     ["change", "select"].forEach((event) => list.addEventListener(event, () => this.#render()));

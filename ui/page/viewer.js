@@ -1,49 +1,76 @@
-// The view shows one large image with its facts and actions. The view has its own URL, so
-// a link can open it and Back closes it.
+// The view shows one large image with its actions, its details and its neighbours. The view
+// has its own URL, so a link can open it and Back closes it.
 
 import * as api from "./api.js";
+import { Drawer } from "./drawer.js";
 import { announce, button, el, ignoreDoubleClick, openModal } from "./dom.js";
-import { dimensions, fullSizeURL, pictureElement, resizedURL } from "./image.js";
-import { date, size } from "./intl.js";
-import { copyButton, linkFormatChooser } from "./links.js";
+import { Filmstrip } from "./filmstrip.js";
+import { date } from "./intl.js";
+import { copyButton } from "./links.js";
+import { share } from "./share.js";
+import { Stage } from "./stage.js";
 import { setTitle } from "./title.js";
 import { toast } from "./toast.js";
 import { pushURL, replaceURL, urlParameters } from "./url.js";
 import * as words from "./words.js";
 
-const SWIPE = 50; // pixels that a finger must move
-const FITTED = 1280; // pixels of the picture that fits the window
-const FITTED_FINE = 2560; // the same for screens with small pixels
+const IDLE = 2500; // milliseconds without the mouse until the controls fade
+const LEVEL = 900; // milliseconds that the view shows how far it is zoomed
+const FORWARD = document.documentElement.dir === "rtl" ? -1 : 1; // the direction of the next image: 1 is to the right
 const PAGE_LOAD = performance.timeOrigin; // identifies this load of the page in history entries
 
 // Viewer shows images in a dialog. Its callbacks are neighbour(image, step) and
 // isHidden(filename) of the gallery, onDownload(images), onDelete(images),
-// onRename(old, image) and onClose(image). Viewer calls onClose when the focus must move
-// from the closed view to the card of the image.
+// onChange(old, image) and onClose(image). Viewer calls onChange when the image has another
+// name or other bytes. It calls onClose when the focus must move from the closed view to the
+// card of the image.
 export class Viewer {
   #callbacks;
   #image = null; // the open image, or null
   #openedWith = null; // the first image since the dialog was opened
-  #zoomed = false;
   #name = el("h2", { id: "view-name", dir: "auto", tabindex: -1, autofocus: true });
-  #stage = el("div", { class: "stage", role: "group", "aria-labelledby": "view-name" });
-  #picture = null;
-  #zoomButton = button(words.zoomIn, () => this.toggleZoom(), { icon: "zoom" });
-  #previous = button(words.previous, () => this.#step(-1), { icon: "previous", kind: "previous" });
-  #next = button(words.next, () => this.#step(1), { icon: "next", kind: "next" });
-  #facts = el("dl");
+  #date = el("p", { class: "hint" });
+  #stage;
+  #strip;
+  #drawer;
+  #level = el("p", { class: "level", "aria-hidden": "true" });
+  #levelTimer = 0;
+  #idleTimer = 0;
+  #zoomButton = button(words.zoomIn, () => this.toggleZoom(), { icon: "zoom", kind: "zoom" });
+  #detailsButton = button(words.details, () => this.toggleDetails(), { icon: "info" });
+  #shareButton = button(words.share, () => share([this.#image], this.#shareButton), { icon: "share" });
+  #previous = button(words.previous, () => this.#step(-1), { icon: "previous", kind: "side previous" });
+  #next = button(words.next, () => this.#step(1), { icon: "next", kind: "side next" });
   #actions = el("div", { class: "actions" });
   #dialog;
 
   constructor(callbacks) {
     this.#callbacks = callbacks;
+    this.#stage = new Stage({ "aria-labelledby": "view-name" }, {
+      onSwipe: (direction) => this.#step(direction * FORWARD),
+      onTap: () => this.#dialog.classList.toggle("bare"),
+      onChange: () => this.#showLevel(),
+    });
+    this.#strip = new Filmstrip({ neighbour: callbacks.neighbour, onOpen: (image) => this.open(image) });
+    this.#drawer = new Drawer({
+      onChange: (old, image) => this.#changed(old, image),
+      onClose: () => {
+        this.toggleDetails();
+        this.#detailsButton.focus();
+      },
+    });
+    this.#detailsButton.setAttribute("aria-expanded", "false");
+    this.#detailsButton.setAttribute("aria-controls", "details");
+    this.#shareButton.setAttribute("aria-haspopup", "dialog");
     this.#dialog = el("dialog", { id: "view", "aria-labelledby": "view-name" },
-      el("div", { class: "head" },
-        this.#name, this.#zoomButton, button(words.close, () => this.close(), { icon: "close" })),
-      el("div", { class: "frame" }, this.#previous, this.#stage, this.#next),
-      el("div", { class: "foot" }, this.#actions, this.#facts));
+      this.#stage.element,
+      el("div", { class: "bar" },
+        button(words.close, () => this.close(), { icon: "close" }),
+        el("div", { class: "title" }, this.#name, this.#date),
+        this.#actions),
+      this.#previous, this.#next, this.#level, this.#strip.element, this.#drawer.element);
     document.body.append(this.#dialog);
-    this.#handlePointer();
+    this.#fadeControls();
     addEventListener("popstate", () => this.showFromURL());
   }
 
@@ -86,29 +113,45 @@ export class Viewer {
     toast(problem);
   }
 
+  // showAgain opens an image whose deletion was undone, if the view is open.
+  showAgain(image) {
+    if (this.#image) {
+      this.open(image);
+    }
+  }
+
   // close goes back to the gallery, as Back does.
   close() {
     this.#dialog.close();
   }
 
-  // arrowKey opens a neighbour. If the image is larger than the window, arrowKey returns
-  // false, because the arrow keys then scroll the image.
-  arrowKey(step) {
-    return !this.#zoomed && this.#step(step);
+  // arrowKey handles an arrow key to the right (1) or to the left (-1). It opens a
+  // neighbour. If the image is wider than the window, it first shows the rest of the image.
+  arrowKey(direction) {
+    return this.#stage.zoom.pan(direction, 0) || this.#step(direction * FORWARD);
+  }
+
+  // zoomKey runs a method of Zoom, and says how large the image is.
+  zoomKey(method, ...values) {
+    const { zoom } = this.#stage;
+    zoom[method](...values);
+    announce(words.zoomedTo(zoom.scale));
+  }
+
+  pan(step) {
+    return this.#stage.zoom.pan(0, step);
   }
 
   // toggleZoom shows the image in its full size, or fits it to the window.
   toggleZoom() {
-    this.#setZoomed(!this.#zoomed);
-    if (this.#zoomed) {
-      const picture = pictureElement(this.#image, { src: fullSizeURL(this.#image) });
-      picture.addEventListener("load", () => this.#scrollToCentre(), { once: true });
-      this.#picture.replaceWith(picture);
-      this.#picture = picture;
-      if (document.activeElement !== this.#zoomButton) {
-        this.#stage.focus();
-      }
-    }
+    this.#stage.zoom.toggle();
+  }
+
+  // toggleDetails shows or hides the details.
+  toggleDetails() {
+    this.#drawer.open = !this.#drawer.open;
+    this.#detailsButton.setAttribute("aria-expanded", this.#drawer.open);
+    this.#dialog.classList.toggle("detailed", this.#drawer.open);
   }
 
   // delete deletes the image and opens the next image, or the previous image.
@@ -123,12 +166,13 @@ export class Viewer {
     }
   }
 
-  // render shows a button for each neighbour that exists.
+  // render shows a button and a small picture for each neighbour that exists.
   render() {
     if (this.#image) {
       const focused = document.activeElement;
       this.#previous.hidden = !this.#callbacks.neighbour(this.#image, -1);
       this.#next.hidden = !this.#callbacks.neighbour(this.#image, 1);
+      this.#strip.show(this.#image);
       if (focused.hidden) {
         this.#name.focus();
       }
@@ -144,20 +188,28 @@ export class Viewer {
     }
   }
 
+  #changed(old, image) {
+    this.#callbacks.onChange(old, image);
+    if (this.#image === old) {
+      this.open(image);
+    }
+  }
+
   #show(image) {
     this.#image = image;
     setTitle("image", image.filename);
     this.#name.textContent = image.filename;
-    this.#picture = pictureElement(image, { src: resizedURL(image, FITTED), srcset: `${resizedURL(image, FITTED_FINE)} 2x` });
-    this.#stage.replaceChildren(this.#picture);
-    this.#facts.replaceChildren(...facts(image));
+    this.#name.title = image.filename;
+    this.#date.textContent = date(image.uploaded_at);
+    this.#drawer.show(image);
     this.#showActions(image);
-    this.#setZoomed(false);
-    this.render();
     if (!this.#dialog.open) {
       this.#openedWith = image;
+      this.#dialog.classList.remove("bare", "idle");
       openModal(this.#dialog, () => this.#closed());
     }
+    this.#stage.show(image, [1, -1].map((step) => this.#callbacks.neighbour(image, step)).filter(Boolean));
+    this.render();
   }
 
   // closed runs after the dialog is closed, and removes the image from the URL. It calls
@@ -170,7 +222,7 @@ export class Viewer {
     }
     this.#image = null;
     setTitle("image", "");
-    this.#stage.replaceChildren();
+    this.#stage.clear();
     if (urlParameters().image === image.filename) {
       // Back to an entry of an earlier load would load the page again.
       if (history.state?.openedIn === PAGE_LOAD) {
@@ -185,114 +237,48 @@ export class Viewer {
     }
   }
 
-  #setZoomed(zoomed) {
-    this.#zoomed = zoomed;
-    this.#stage.classList.toggle("zoomed", zoomed);
-    this.#stage.tabIndex = zoomed ? 0 : -1; // with a tab stop, people can scroll the image by keyboard
-    const label = zoomed ? words.zoomOut : words.zoomIn;
+  // showActions shows the buttons with the actions for the image. If one of the old buttons
+  // had the focus, the new button in its place gets the focus.
+  #showActions(image) {
+    const focused = [...this.#actions.children].indexOf(document.activeElement);
+    this.#actions.replaceChildren(
+      copyButton(image, { small: true }),
+      this.#shareButton,
+      this.#zoomButton,
+      this.#detailsButton,
+      button(words.download, () => this.#callbacks.onDownload([image]), { icon: "download" }),
+      button(words.remove, ignoreDoubleClick(() => this.delete()), { icon: "remove", kind: "danger" }));
+    this.#actions.children[focused]?.focus();
+  }
+
+  // showLevel shows for a moment how far the view is zoomed.
+  #showLevel() {
+    const { zoom } = this.#stage;
+    const label = zoom.zoomed ? words.zoomOut : words.zoomIn;
     this.#zoomButton.title = label;
     this.#zoomButton.querySelector(".visually-hidden").textContent = label;
+    this.#level.textContent = words.zoomedTo(zoom.scale);
+    this.#level.classList.toggle("seen", this.#dialog.open && zoom.touched);
+    clearTimeout(this.#levelTimer);
+    this.#levelTimer = setTimeout(() => this.#level.classList.remove("seen"), LEVEL);
   }
 
-  #scrollToCentre() {
-    const { scrollWidth, clientWidth, scrollHeight, clientHeight } = this.#stage;
-    this.#stage.scrollTo((scrollWidth - clientWidth) / 2, (scrollHeight - clientHeight) / 2);
-  }
-
-  // showActions shows the buttons with the actions for the image. If one of the old buttons
-  // had the focus, one of the new buttons gets the focus.
-  #showActions(image) {
-    const focused = this.#actions.contains(document.activeElement);
-    this.#actions.replaceChildren(
-      copyButton(image),
-      linkFormatChooser(),
-      button(words.download, () => this.#callbacks.onDownload([image])),
-      button(words.rename, () => this.#showRename(image)),
-      button(words.remove, ignoreDoubleClick(() => this.delete()), { kind: "danger" }));
-    if (focused) {
-      this.#actions.querySelector("button").focus();
-    }
-  }
-
-  // showRename shows a form for the new name instead of the buttons.
-  #showRename(image) {
-    const hide = () => this.#showActions(image);
-    const input = el("input", {
-      value: image.filename, "aria-label": words.newName, required: true, maxlength: 255, spellcheck: "false",
-      onkeydown: (event) => {
-        if (event.key === "Escape") {
-          event.preventDefault(); // otherwise the key would close the dialog
-          hide();
-        }
-      },
-    });
-    const error = el("p", { class: "error", role: "alert" });
-    const onsubmit = async (event) => {
-      event.preventDefault();
-      const name = input.value.trim();
-      if (name === image.filename) {
-        hide();
-        return;
-      }
-      try {
-        await this.#rename(image, name);
-      } catch ({ message }) {
-        error.textContent = message;
-        input.focus();
+  // fadeControls hides the controls while the mouse does not move. They stay while the
+  // pointer or the focus is on them, while the details or the links are open, for people who
+  // use keys, and for people who want reduced motion.
+  #fadeControls() {
+    const dialog = this.#dialog;
+    const stay = () => matchMedia("(prefers-reduced-motion: reduce)").matches || this.#drawer.open ||
+      dialog.querySelector(":popover-open, .toast, :is(button, input):is(:hover, :focus-visible)");
+    const wake = (event) => {
+      clearTimeout(this.#idleTimer);
+      dialog.classList.remove("idle");
+      if (event.pointerType === "mouse") {
+        this.#idleTimer = setTimeout(() => dialog.classList.toggle("idle", !stay()), IDLE);
+      } else if (["keydown", "focusin"].includes(event.type)) {
+        dialog.classList.remove("bare");
       }
     };
-    this.#actions.replaceChildren(el("form", { class: "rename", onsubmit },
-      input,
-      el("button", { class: "primary" }, words.save),
-      button(words.cancel, hide),
-      error));
-    input.focus();
-    const dot = image.filename.lastIndexOf(".");
-    input.setSelectionRange(0, dot > 0 ? dot : image.filename.length);
+    ["pointermove", "pointerdown", "keydown", "focusin"].forEach((type) => dialog.addEventListener(type, wake));
   }
-
-  async #rename(image, name) {
-    const renamed = await api.rename(image, name);
-    this.#callbacks.onRename(image, renamed);
-    if (this.#image === image) {
-      this.open(renamed);
-    }
-    announce(words.renamedTo(renamed.filename));
-  }
-
-  // handlePointer handles swipes and clicks. A swipe opens a neighbour, unless the image is
-  // larger than the window. A click zooms.
-  #handlePointer() {
-    let start = null;
-    this.#stage.addEventListener("touchstart", (event) => {
-      const fitted = event.touches.length === 1 && !this.#zoomed && visualViewport.scale === 1;
-      start = fitted ? event.touches[0] : null;
-    }, { passive: true });
-    this.#stage.addEventListener("touchend", (event) => {
-      const end = event.changedTouches[0];
-      const [x, y] = start ? [end.clientX - start.clientX, end.clientY - start.clientY] : [0, 0];
-      if (Math.abs(x) > SWIPE && Math.abs(x) > 2 * Math.abs(y)) {
-        this.#step(x < 0 ? 1 : -1);
-      }
-    });
-    this.#stage.addEventListener("click", (event) => {
-      if (event.target === this.#picture) {
-        this.toggleZoom();
-      }
-    });
-  }
-}
-
-// facts returns a term and a description for each known fact about an image.
-function facts(image) {
-  const known = {
-    type: words.format(image.content_type),
-    dimensions: dimensions(image),
-    size: size(image.size),
-    uploaded: date(image.uploaded_at),
-    expires: image.expires_at && date(image.expires_at),
-    digest: image.sha256,
-  };
-  return Object.entries(known).filter(([, value]) => value).map(([term, value]) =>
-    el("div", { class: term }, el("dt", {}, words.facts[term]), el("dd", {}, value)));
 }

@@ -55,9 +55,21 @@ export const copyForm = text("copyForm");
 export const forms = TABLE.forms;
 export const copies = TABLE.copies;
 export const copyAll = text("copyAll");
+export const copyText = text("copyText");
 export const copied = text("copied");
 export const copiedMany = (n) => text("copiedMany", { n });
 export const copyByHand = text("copyByHand");
+
+// Sharing
+
+export const share = text("share");
+export const shareMany = (n) => text("shareMany", { n });
+export const responsive = text("responsive");
+export const deleteLink = text("deleteLink");
+export const deleteLinkHint = text("deleteLinkHint");
+export const qrCode = text("qrCode");
+export const scan = text("scan");
+export const shareWithApp = text("shareWithApp");
 
 // Gallery
 
@@ -128,13 +140,31 @@ export const next = text("next");
 export const zoomIn = text("zoomIn");
 export const zoomOut = text("zoomOut");
 export const gone = (name) => text("gone", { name: isolate(name) });
+export const filmstrip = text("filmstrip");
+export const zoomedTo = (scale) => percent(scale);
+export const details = text("details");
+export const closeDetails = text("closeDetails");
 export const facts = TABLE.facts;
+export const exposureTime = (seconds) => text("exposureTime", { seconds });
+export const focalLength = (millimetres) => text("focalLength", { millimetres });
 export const dimensions = (width, height) => `${width} × ${height}`;
 export const format = (type) => type.replace(/^image\/(x-|vnd\.)?/, "").replace(/\+.*/, "").toUpperCase();
 export const rename = text("rename");
 export const newName = text("newName");
 export const save = text("save");
+export const nameTaken = (name) => text("nameTaken", { name: isolate(name) });
+export const useName = (name) => text("useName", { name: isolate(name) });
+export const nameCharacter = (character) => text("nameCharacter", { character });
+export const nameEnds = text("nameEnds");
 export const renamedTo = (name) => text("renamedTo", { name: isolate(name) });
+
+export const showsLocation = text("showsLocation");
+export const openMap = text("openMap");
+export const removeLocation = text("removeLocation");
+export const removeLocationHint = text("removeLocationHint");
+export const removingLocation = text("removingLocation");
+export const locationRemoved = (trash) => (trash > 0 ? text("locationInTrash", { time: duration(trash) }) : text("locationRemoved"));
+export const cannotRemoveLocation = (type) => text("cannotRemoveLocation", { type });
 
 // Token
 

@@ -1,0 +1,52 @@
+// A row of small pictures at the bottom of the viewer: the open image and its neighbours.
+
+import { el } from "./dom.js";
+import { pictureElement, thumbnailURL } from "./image.js";
+import { isResizable } from "./limits.js";
+import * as words from "./words.js";
+
+const FRAME = { width: 48, height: 48 }; // of a picture, in CSS pixels (viewer.css)
+const SIDE = 10; // pictures on each side; more than this does not fit into most windows
+
+// Filmstrip gets its images from neighbour(image, step), and calls onOpen(image). Keys reach
+// the same images with the arrow keys, so the small pictures are no tab stops.
+export class Filmstrip {
+  element = el("div", { class: "filmstrip", role: "group", "aria-label": words.filmstrip });
+  #neighbour;
+  #onOpen;
+  #frames = new Map(); // digest and name → element
+
+  constructor({ neighbour, onOpen }) {
+    this.#neighbour = neighbour;
+    this.#onOpen = onOpen;
+  }
+
+  // show shows the image in the middle, and its neighbours.
+  show(image) {
+    const steps = Array.from({ length: 2 * SIDE + 1 }, (_, i) => i - SIDE);
+    const images = steps.map((step) => (step === 0 ? image : this.#neighbour(image, step)));
+    const alone = images.filter(Boolean).length < 2;
+    const frames = new Map(images.filter(Boolean).map((one) => {
+      const key = `${one.sha256} ${one.filename}`;
+      return [key, this.#frames.get(key) ?? this.#frame(one)];
+    }));
+    this.#frames = frames;
+    this.element.hidden = alone;
+    const found = [...frames.values()];
+    const before = images.slice(0, SIDE).filter((one) => !one).length;
+    const after = images.slice(SIDE + 1).filter((one) => !one).length;
+    const gaps = (n) => Array.from({ length: n }, () => el("span", { class: "gap" }));
+    this.element.replaceChildren(...gaps(before), ...found, ...gaps(after)); // the open image stays in the middle
+    found.forEach((frame, i) => {
+      const current = i === SIDE - before;
+      frame.setAttribute("aria-current", current);
+    });
+  }
+
+  #frame(image) {
+    return el("button", { type: "button", tabindex: -1, title: image.filename, "aria-label": image.filename, onclick: () => this.#onOpen(image) },
+      isResizable(image)
+        ? pictureElement(image, { src: thumbnailURL(image, FRAME), alt: "", draggable: "false" })
+        : words.format(image.content_type));
+  }
+}

@@ -1,0 +1,78 @@
+// The panel with all links to an image.
+
+import { deleteLink } from "./deletelinks.js";
+import { button, el, topDialog } from "./dom.js";
+import { copyTextButton, formatLinks, pictureURL, responsiveHTML } from "./links.js";
+import { qrCode } from "./qr.js";
+import * as words from "./words.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const QUIET = 4; // modules around a QR code that stay light (ISO/IEC 18004)
+const GAP = 8; // pixels between the panel and what is around it
+
+// share shows the links to the images. In a wide window the panel is below anchor, which is
+// the button that was pressed. In a narrow window it is at the bottom.
+export function share(images, anchor) {
+  const [image] = images;
+  const single = images.length === 1;
+  const panel = el("div", { class: "share", popover: "auto", role: "dialog", "aria-labelledby": "share-title" },
+    el("div", { class: "head" },
+      el("h2", { id: "share-title", tabindex: -1, autofocus: true }, single ? words.share : words.shareMany(images.length)),
+      button(words.close, () => panel.hidePopover(), { icon: "close" })),
+    single && opening(image),
+    ...["url", "markdown", "html", "bbcode"].map((format) => row(words.forms[format], formatLinks(images, format))),
+    single && responsiveHTML(image) !== "" && row(words.responsive, responsiveHTML(image)),
+    single && deleteLink(image) !== "" && row(words.deleteLink, deleteLink(image), words.deleteLinkHint));
+  panel.addEventListener("toggle", (event) => {
+    if (event.newState === "closed") {
+      panel.remove();
+    }
+  });
+  (topDialog() ?? document.body).append(panel);
+  panel.showPopover();
+  placeBelow(panel, anchor);
+}
+
+// opening offers to open the link on another device or in another app.
+function opening(image) {
+  const link = pictureURL(image);
+  const code = qrCode(link);
+  return el("div", { class: "opening" },
+    code && drawing(code),
+    el("div", {},
+      el("p", { class: "name", dir: "auto" }, image.filename),
+      code && el("p", { class: "hint" }, words.scan),
+      navigator.share && button(words.shareWithApp, () => navigator.share({ title: image.filename, url: link }).catch(() => {}))));
+}
+
+function row(label, text, hint) {
+  const area = el("textarea", { rows: text.includes("\n") ? 3 : 1, readonly: true, "aria-label": label, spellcheck: "false", onfocus: () => area.select() });
+  area.value = text;
+  return el("div", { class: "link" },
+    el("p", { class: "label" }, label),
+    area,
+    copyTextButton(text, label),
+    hint && el("p", { class: "hint" }, hint));
+}
+
+// drawing makes a picture of a QR code.
+function drawing(rows) {
+  const side = rows.length + 2 * QUIET;
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  const attributes = { class: "qr", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": words.qrCode };
+  Object.entries(attributes).forEach(([name, value]) => svg.setAttribute(name, value));
+  path.setAttribute("d", rows.flatMap((row, y) =>
+    row.map((dark, x) => (dark ? `M${x + QUIET} ${y + QUIET}h1v1h-1z` : ""))).join(""));
+  svg.append(path);
+  return svg;
+}
+
+// placeBelow puts the panel below the anchor, or where it fits into the window.
+function placeBelow(panel, anchor) {
+  const at = anchor.getBoundingClientRect();
+  const { width, height } = panel.getBoundingClientRect();
+  const within = (value, max) => Math.max(GAP, Math.min(value, max - GAP));
+  panel.style.left = `${within(at.right - width, innerWidth - width)}px`;
+  panel.style.top = `${within(at.bottom + GAP, innerHeight - height)}px`;
+}

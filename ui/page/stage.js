@@ -1,0 +1,126 @@
+// The large picture of the viewer. It is first the small picture of the card or a blur, then a resized
+// copy that fits the window, and, when the reader zooms in, the picture in its full size.
+// Each is shown in the same place, so nothing jumps.
+
+import { el } from "./dom.js";
+import { fullSizeURL, loadedThumbnail, maybeTransparent, pictureElement, resizedURL } from "./image.js";
+import { isResizable } from "./limits.js";
+import { drawThumbHash } from "./thumbhash.js";
+import { Zoom } from "./zoom.js";
+
+const FITTED = [1280, 2048, 3200]; // pixels of a copy that fits the window; few sizes, so that the server keeps few copies
+const SLOW = 500; // milliseconds until the page says that the picture is loading
+
+// Stage shows one picture. Its callbacks are those of Zoom.
+export class Stage {
+  element;
+  zoom;
+  #photo = el("div", { class: "photo" });
+  #callbacks;
+  #image = null;
+  #sharp = false; // whether the picture in its full size is shown or requested
+  #slow = 0;
+  #preloaded = []; // the pictures before and after this one
+
+  constructor(attributes, callbacks) {
+    this.#callbacks = callbacks;
+    this.element = el("div", { class: "stage", role: "group", ...attributes }, this.#photo);
+    this.zoom = new Zoom(this.element, this.#photo, { ...callbacks, onChange: () => this.#zoomed() });
+  }
+
+  // show shows an image. neighbours are the images that the reader may look at next.
+  show(image, neighbours) {
+    this.#image = image;
+    this.#sharp = false;
+    const small = placeholder(image);
+    const fitted = this.#picture(image, this.#fittedURL(image));
+    this.#photo.className = "photo";
+    this.#photo.replaceChildren(...[small, fitted].filter(Boolean));
+    this.#size(image.width || 300, image.height || 300);
+    clearTimeout(this.#slow);
+    this.element.classList.remove("slow");
+    this.#slow = setTimeout(() => this.element.classList.add("slow"), SLOW);
+    fitted.addEventListener("load", () => {
+      this.#loaded();
+      if (this.#image === image) {
+        small?.remove(); // otherwise people would see it through a transparent picture
+        this.#photo.classList.toggle("transparent", maybeTransparent(image));
+        if (!image.width || !image.height) {
+          this.#size(fitted.naturalWidth, fitted.naturalHeight);
+        }
+        this.#preload(neighbours);
+      }
+    });
+  }
+
+  clear() {
+    this.#image = null;
+    this.#preloaded = [];
+    clearTimeout(this.#slow);
+    this.#photo.replaceChildren();
+  }
+
+  #size(width, height) {
+    this.zoom.show(width, height);
+  }
+
+  #picture(image, url) {
+    return pictureElement(image, { src: url, draggable: "false" }, {
+      onFail: () => {
+        this.#loaded();
+        this.#photo.querySelector(".small")?.remove();
+      },
+    });
+  }
+
+  #loaded() {
+    clearTimeout(this.#slow);
+    this.element.classList.remove("slow");
+  }
+
+  // fittedURL returns the URL of the smallest copy that is sharp in the window.
+  #fittedURL(image) {
+    const { clientWidth, clientHeight } = this.element;
+    const fit = Math.min(1, clientWidth / image.width, clientHeight / image.height);
+    const needed = Math.max(image.width, image.height) * fit * devicePixelRatio;
+    return resizedURL(image, FITTED.find((pixels) => pixels >= needed) ?? FITTED.at(-1));
+  }
+
+  #preload(neighbours) {
+    this.#preloaded = neighbours.filter(isResizable).map((image) => {
+      const picture = new Image();
+      picture.fetchPriority = "low";
+      picture.src = this.#fittedURL(image);
+      return picture;
+    });
+  }
+
+  // zoomed loads the picture in its full size if the reader sees more than the copy has.
+  async #zoomed() {
+    this.#callbacks.onChange();
+    const image = this.#image;
+    if (!image || this.#sharp || !this.zoom.zoomed) {
+      return;
+    }
+    this.#sharp = true;
+    const sharp = this.#picture(image, fullSizeURL(image));
+    try {
+      await sharp.decode();
+    } catch {
+      return; // the copy stays
+    }
+    if (this.#image === image) {
+      this.#photo.replaceChildren(sharp);
+    }
+  }
+}
+
+// placeholder returns what is shown until a large picture is loaded, or null.
+function placeholder(image) {
+  const src = loadedThumbnail(image);
+  if (src) {
+    return el("img", { src, class: "small", alt: "", decoding: "sync", draggable: "false" });
+  }
+  const canvas = el("canvas", { class: "small" });
+  return image.thumbhash && drawThumbHash(canvas, image.thumbhash) ? canvas : null;
+}
