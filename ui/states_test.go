@@ -134,7 +134,9 @@ func states(t *testing.T, see func(p *page, state string)) {
 	see(p, "rename")
 	p.click("#view", "", "Cancel")
 	p.press("i")
-	p.press("+")
+	for range 5 {
+		p.press("+")
+	}
 	p.await(`document.querySelector(".stage.pannable")`)
 	see(p, "zoomed view")
 	click("#view .actions button:nth-child(2)")

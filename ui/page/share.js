@@ -23,14 +23,17 @@ export function share(images, anchor) {
     ...["url", "markdown", "html", "bbcode"].map((format) => row(words.forms[format], formatLinks(images, format))),
     single && responsiveHTML(image) !== "" && row(words.responsive, responsiveHTML(image)),
     single && deleteLink(image) !== "" && row(words.deleteLink, deleteLink(image), words.deleteLinkHint));
+  const place = () => placeBelow(panel, anchor);
   panel.addEventListener("toggle", (event) => {
     if (event.newState === "closed") {
+      removeEventListener("resize", place);
       panel.remove();
     }
   });
   (topDialog() ?? document.body).append(panel);
   panel.showPopover();
-  placeBelow(panel, anchor);
+  place();
+  addEventListener("resize", place);
 }
 
 // opening offers to open the link on another device or in another app.
