@@ -6,8 +6,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestShare: an app shares images with the installed page. The page uploads them.
-func TestShare(t *testing.T) {
+// TestShareTarget: an app shares images with the installed page. The page uploads them.
+func TestShareTarget(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
 	p := newPage(t, url)
