@@ -72,7 +72,7 @@ var mayImport = map[string]string{
 	"api/units":             "github.com/dustin/go-humanize",
 	"api/variants":          "api/imaging/codec api/imaging/format api/imaging/resize api/imaging/worker db github.com/dustin/go-humanize golang.org/x/sys",
 
-	"api/imaging/codec":           "api/imaging/format github.com/gen2brain/avif github.com/gen2brain/heic github.com/tetratelabs/wazero golang.org/x/sys",
+	"api/imaging/codec":           "api/imaging/format github.com/gen2brain/avif github.com/gen2brain/heic github.com/gen2brain/webp github.com/tetratelabs/wazero golang.org/x/sys",
 	"api/imaging/codec/purego":    "",
 	"api/imaging/format":          "github.com/h2non/filetype golang.org/x/text",
 	"api/imaging/jpeg":            "",

@@ -31,7 +31,7 @@ func TestComplete(t *testing.T) {
 // TestReplaceable: the text has what the LGPL requires for libheif and libde265.
 func TestReplaceable(t *testing.T) {
 	t.Parallel()
-	for _, want := range []string{"libheif", "libde265", "GNU LESSER GENERAL PUBLIC LICENSE", "GNU GENERAL PUBLIC LICENSE", "To use another version", "libavif", "aom"} {
+	for _, want := range []string{"libheif", "libde265", "GNU LESSER GENERAL PUBLIC LICENSE", "GNU GENERAL PUBLIC LICENSE", "To use another version", "libavif", "aom", "libwebp"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text has no %q", want)
 		}

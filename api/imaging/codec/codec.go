@@ -1,9 +1,9 @@
-// Package codec decodes AVIF and HEIC. The decoders are libavif with libaom, and libheif
-// with libde265, as WebAssembly: they run without cgo, and a damaged file cannot make them
-// write outside of their own memory.
+// Package codec decodes AVIF and HEIC, and encodes WebP. The decoders are libavif with libaom,
+// and libheif with libde265, and the encoder is libwebp. All are WebAssembly: they run
+// without cgo, and a damaged file cannot make them write outside of their own memory.
 //
-// A decoder cannot be stopped while it runs, so a process that must continue to respond
-// runs them in another process: see package worker.
+// Neither can be stopped while it runs, so a process that must continue to respond runs
+// them in another process: see package worker.
 package codec
 
 import (
@@ -24,7 +24,7 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// The errors of Decode.
+// The errors of Decode and Encode.
 var (
 	// ErrDamaged means that the decoder refused the file, or failed.
 	ErrDamaged = errors.New("damaged picture")
@@ -32,11 +32,12 @@ var (
 	// ErrUnsupported means that a copy would not look like the picture.
 	ErrUnsupported = errors.New("this kind of picture cannot be decoded")
 
-	// ErrMemory means that the decoder needed more memory than it was allowed.
-	ErrMemory = errors.New("decoding this picture needs too much memory")
+	// ErrMemory means that the decoder or the encoder needed more memory than it was
+	// allowed.
+	ErrMemory = errors.New("this picture needs too much memory")
 )
 
-// Available reports whether this process can run decoders: see ErrForbidden.
+// Available reports whether this process can run decoders and encoders: see ErrForbidden.
 func Available() bool { return executable() }
 
 // ErrForbidden means that the system does not let this process run code that it has
@@ -96,20 +97,34 @@ func Memory(t format.Type, h format.HEIF, size int64) int64 {
 // Decoder decodes pictures of one type, one at a time.
 type Decoder struct {
 	codec
-	runtime wazero.Runtime
-	module  wazero.CompiledModule
+	machine
 }
 
 // Open compiles the decoder of a type, which takes one to three seconds. If cache is not
 // empty, it is a folder with the result of earlier compilations, and Open takes 0.1 seconds
 // from the second time on. No one else may be able to write to that folder.
 func Open(ctx context.Context, t format.Type, cache string) (*Decoder, error) {
-	d := &Decoder{codec: codecs[t]}
-	if d.wasm == nil {
+	c, ok := codecs[t]
+	if !ok {
 		return nil, fmt.Errorf("%w: %s", ErrUnsupported, t)
 	}
+	m, err := compile(ctx, *c.wasm, cache)
+	if err != nil {
+		return nil, fmt.Errorf("compile the decoder of %s: %w", t, err)
+	}
+	return &Decoder{c, m}, nil
+}
+
+// machine is a compiled WebAssembly module.
+type machine struct {
+	runtime wazero.Runtime
+	module  wazero.CompiledModule
+}
+
+// compile compiles a module that is compressed with gzip. For cache see Open.
+func compile(ctx context.Context, wasm []byte, cache string) (m machine, err error) {
 	if !Available() {
-		return nil, ErrForbidden
+		return m, ErrForbidden
 	}
 	config := wazero.NewRuntimeConfigCompiler()
 	if cache != "" {
@@ -117,18 +132,15 @@ func Open(ctx context.Context, t format.Type, cache string) (*Decoder, error) {
 			config = config.WithCompilationCache(files)
 		}
 	}
-	d.runtime = wazero.NewRuntimeWithConfig(ctx, config)
-	code, err := unpack(*d.wasm)
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	code, err := unpack(wasm)
 	if err == nil {
-		d.module, err = d.runtime.CompileModule(ctx, code)
+		m.module, err = m.runtime.CompileModule(ctx, code)
 	}
 	if err == nil {
-		_, err = wasi_snapshot_preview1.Instantiate(ctx, d.runtime)
+		_, err = wasi_snapshot_preview1.Instantiate(ctx, m.runtime)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("compile the decoder of %s: %w", t, err)
-	}
-	return d, nil
+	return m, err
 }
 
 func unpack(packed []byte) ([]byte, error) {
@@ -142,9 +154,7 @@ func unpack(packed []byte) ([]byte, error) {
 // Decode decodes the picture of a file with the properties h. It needs at most `memory` bytes
 // for each of the picture and its transparency. The caller closes the picture.
 func (d *Decoder) Decode(ctx context.Context, h format.HEIF, file []byte, memory int64) (*Picture, error) {
-	// A collection would have to wait until the decoder returns, and all other
-	// goroutines with it.
-	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer pauseCollection()()
 	p := &Picture{Applied: d.applies}
 	edits := h.Grey
 	if !d.applies {
@@ -162,6 +172,14 @@ func (d *Decoder) Decode(ctx context.Context, h format.HEIF, file []byte, memory
 		}
 	}
 	return p, nil
+}
+
+// pauseCollection stops garbage collections until the returned function is called. A
+// collection would have to wait until the code of a module returns, and all other goroutines
+// with it.
+func pauseCollection() (resume func()) {
+	percent := debug.SetGCPercent(-1)
+	return func() { debug.SetGCPercent(percent) }
 }
 
 // edited returns a file with changes.
@@ -209,7 +227,7 @@ func (d *Decoder) run(ctx context.Context, p *Picture, h format.HEIF, file []byt
 	return m, nil
 }
 
-// instance is a decoder in memory of its own.
+// instance is a module in memory of its own.
 type instance struct {
 	ctx    context.Context
 	module api.Module

@@ -11,13 +11,14 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// TestForbidden: under a filter like that of systemd's MemoryDenyWriteExecute, the decoders do not
-// run at all, instead of 29 times slower.
+// TestForbidden: under a filter like that of systemd's MemoryDenyWriteExecute, the decoders and
+// the encoder do not run at all, instead of 29 times slower.
 func TestForbidden(t *testing.T) {
 	t.Parallel()
 	type result struct {
 		available   bool
 		setup, open error
+		encoder     error
 	}
 	results := make(chan result)
 	go func() {
@@ -26,6 +27,7 @@ func TestForbidden(t *testing.T) {
 		if r.setup = forbidExecutable(); r.setup == nil {
 			r.available = Available()
 			_, r.open = Open(t.Context(), format.HEIC, "")
+			_, r.encoder = OpenEncoder(t.Context(), "")
 		}
 		results <- r
 	}()
@@ -33,8 +35,8 @@ func TestForbidden(t *testing.T) {
 	if r.setup != nil {
 		t.Skip(r.setup)
 	}
-	if r.available || !errors.Is(r.open, ErrForbidden) {
-		t.Errorf("available is %v, and Open returned %v", r.available, r.open)
+	if r.available || !errors.Is(r.open, ErrForbidden) || !errors.Is(r.encoder, ErrForbidden) {
+		t.Errorf("available is %v, Open returned %v, and OpenEncoder %v", r.available, r.open, r.encoder)
 	}
 	if !Available() {
 		t.Error("the other threads are forbidden, too")

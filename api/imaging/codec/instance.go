@@ -38,7 +38,7 @@ func (m *memory) Free() {
 const page = 64 << 10
 
 // start makes an instance with at most `limit` bytes of memory.
-func (d *Decoder) start(ctx context.Context, limit int64) (*instance, error) {
+func (m machine) start(ctx context.Context, limit int64) (*instance, error) {
 	const most = 1 << 32
 	limit = (min(limit, most) + page - 1) / page * page
 	b, err := reserve(int(limit))
@@ -47,19 +47,19 @@ func (d *Decoder) start(ctx context.Context, limit int64) (*instance, error) {
 	}
 	i := &instance{ctx: ctx, memory: &memory{bytes: b}}
 	allocate := experimental.MemoryAllocatorFunc(func(_, _ uint64) experimental.LinearMemory { return i.memory })
-	m, err := d.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, allocate), d.module,
+	module, err := m.runtime.InstantiateModule(experimental.WithMemoryAllocator(ctx, allocate), m.module,
 		wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
 	if err != nil {
 		i.memory.Free()
-		return nil, fmt.Errorf("start the decoder: %w", err)
+		return nil, fmt.Errorf("start the module: %w", err)
 	}
-	i.module = m
+	i.module = module
 	return i, nil
 }
 
 func (i *instance) close() { _ = i.module.Close(i.ctx) }
 
-// call calls a function of the decoder. A trap is an error of the file.
+// call calls a function of the module. A trap is an error of the file.
 func (i *instance) call(name string, args ...uint64) (uint64, error) {
 	results, err := i.module.ExportedFunction(name).Call(i.ctx, args...)
 	if err != nil {
@@ -71,7 +71,7 @@ func (i *instance) call(name string, args ...uint64) (uint64, error) {
 	return results[0], nil
 }
 
-// allocate returns n bytes of the memory of the decoder.
+// allocate returns n bytes of the memory of the module.
 func (i *instance) allocate(n int) (uint64, error) {
 	p, err := i.call("malloc", uint64(n))
 	if err == nil && p == 0 {
@@ -80,11 +80,11 @@ func (i *instance) allocate(n int) (uint64, error) {
 	return p, err
 }
 
-// put copies bytes into the memory of the decoder.
+// put copies bytes into the memory of the module.
 func (i *instance) put(b []byte) (uint64, error) {
 	p, err := i.allocate(len(b))
 	if err == nil && !i.module.Memory().Write(uint32(p), b) {
-		err = fmt.Errorf("%w: the decoder returned an address that it does not have", ErrDamaged)
+		err = fmt.Errorf("%w: the module returned an address that it does not have", ErrDamaged)
 	}
 	return p, err
 }
@@ -102,11 +102,11 @@ func (i *instance) numbers(p uint64, n int) ([]int, error) {
 	return all, nil
 }
 
-// view returns n bytes in the memory of the decoder.
+// view returns n bytes in the memory of the module.
 func (i *instance) view(p uint64, n int) ([]byte, error) {
 	b, ok := i.module.Memory().Read(uint32(p), uint32(n))
 	if !ok {
-		return nil, fmt.Errorf("%w: the decoder returned a picture that it does not have", ErrDamaged)
+		return nil, fmt.Errorf("%w: the module returned a picture that it does not have", ErrDamaged)
 	}
 	return b, nil
 }
