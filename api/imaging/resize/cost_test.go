@@ -38,6 +38,9 @@ func TestCost(t *testing.T) {
 				{Width: w, Height: h, Quality: 100},
 				{Width: w, Height: h, Format: format.PNG},
 			}
+			if p := (resize.Plan{Width: w, Height: h, Format: format.WebP, Quality: 80}); p.Check() == nil {
+				plans = append(plans, p)
+			}
 			if !whole && strings.HasPrefix(name, "photo-") {
 				plans = plans[:1] // tests the decoder; the other pictures test the encoders
 			}

@@ -28,9 +28,9 @@ var (
 	// ErrUnsupported means that this package has no decoder for the image.
 	ErrUnsupported = errors.New("this kind of image cannot be resized")
 
-	// ErrTooLong means that a JPEG was requested, and that the variant is longer than
-	// a JPEG can be.
-	ErrTooLong = errors.New("a JPEG has at most 65535 pixels on a side")
+	// ErrTooLong means that the variant is longer than a picture of the requested
+	// format can be.
+	ErrTooLong = errors.New("the variant is too long for its format")
 
 	// ErrDamaged means that the pixels after the header are damaged.
 	ErrDamaged = errors.New("damaged picture")

@@ -47,11 +47,7 @@ func Draw(s Source, d Decoded, p Plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	icc, err := profile(s, m)
-	if err != nil {
-		return Result{}, err
-	}
-	return s.encode(m, p, icc)
+	return finish(s, m, p)
 }
 
 // colours converts samples to RGB.

@@ -11,33 +11,51 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// maxJPEG is the longest side of a JPEG (ITU-T T.81, B.2.2).
-const maxJPEG = 1<<16 - 1
+// The longest sides of a JPEG (ITU-T T.81, B.2.2) and of a WebP (RFC 9649, section 2.6).
+const (
+	maxJPEG = 1<<16 - 1
+	maxWebP = 1<<14 - 1
+)
 
-// encode writes the variant m of s, and makes the placeholder.
-func (s Source) encode(m image.Image, p Plan, icc []byte) (Result, error) {
-	c, err := encode(m, p, icc)
-	if err == nil {
-		c.Placeholder, err = s.placeholder(m, p)
+// Check returns an ErrTooLong if the format of the plan has no room for its size.
+func (p Plan) Check() error {
+	longest := map[format.Type]int{format.JPEG: maxJPEG, format.WebP: maxWebP}[p.Format]
+	if longest > 0 && max(p.Width, p.Height) > longest {
+		return fmt.Errorf("%w: it has %d × %d, and a %s has at most %d on a side", ErrTooLong, p.Width, p.Height, p.Format, longest)
 	}
+	return nil
+}
+
+// finish writes the variant m of s in the format and quality of p, and makes the placeholder.
+func finish(s Source, m image.Image, p Plan) (Result, error) {
+	if err := p.Check(); err != nil {
+		return Result{}, err
+	}
+	_, grey := m.(*image.Gray)
+	icc, err := profile(s, grey && p.Format != format.WebP) // a WebP has colours, even if all are grey
+	if err != nil {
+		return Result{}, err
+	}
+	c := Result{Type: Planes, Width: p.Width, Height: p.Height}
+	if p.Format == format.WebP {
+		c.Data = planesOf(m, icc)
+	} else if c, err = encode(m, p, icc); err != nil {
+		return Result{}, err
+	}
+	c.Placeholder, err = s.placeholder(m, p)
 	return c, err
 }
 
-// encode writes m in the format and quality of p, with an ICC profile if icc is not
-// nil.
+// encode writes m as a JPEG or PNG, with an ICC profile if icc is not nil.
 func encode(m image.Image, p Plan, icc []byte) (Result, error) {
 	c := Result{Type: p.Format, Width: p.Width, Height: p.Height}
 	rgba, layered := m.(*image.NRGBA)
 	opaque := !layered || rgba.Opaque()
-	fits := p.Width <= maxJPEG && p.Height <= maxJPEG
 	if c.Type == "" {
 		c.Type = format.JPEG
-		if !opaque || !fits {
+		if !opaque || max(p.Width, p.Height) > maxJPEG {
 			c.Type = format.PNG
 		}
-	}
-	if c.Type == format.JPEG && !fits {
-		return Result{}, fmt.Errorf("%w, but the variant has %d × %d", ErrTooLong, p.Width, p.Height)
 	}
 	var b bytes.Buffer
 	var err error

@@ -5,7 +5,6 @@ import (
 	"compress/zlib"
 	"encoding/binary"
 	"hash/crc32"
-	"image"
 
 	"imageserver/api/imaging/format"
 )
@@ -15,12 +14,11 @@ import (
 // another profile.
 const sRGB = "desc\x00\x00\x00\x00\x00\x00\x00\x12sRGB IEC61966-2.1\x00"
 
-// profile returns the ICC profile for the variant m: the profile of s, if m has the
-// colour space of that profile. It returns nil for sRGB, because browsers show an
+// profile returns the ICC profile for a variant, which is grey or has colours: the profile of
+// s, if the variant has the colour space of that profile. It returns nil for sRGB, because browsers show an
 // image without a profile as sRGB. That profile would double the size of a small
 // variant.
-func profile(s Source, m image.Image) ([]byte, error) {
-	_, grey := m.(*image.Gray)
+func profile(s Source, grey bool) ([]byte, error) {
 	icc, err := format.ICCProfile(s, s.Size, s.Type, grey)
 	if err != nil || icc == nil {
 		return nil, err

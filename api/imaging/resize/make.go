@@ -2,6 +2,7 @@ package resize
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"imageserver/api/imaging/format"
@@ -22,6 +23,22 @@ func (s Source) Upright() (w, h int) {
 		return s.Height, s.Width
 	}
 	return s.Width, s.Height
+}
+
+// Transparent reports whether the picture can have transparent pixels. It reads only the
+// header.
+func (s Source) Transparent() (bool, error) {
+	switch s.Type {
+	case format.JPEG:
+		return false, nil
+	case format.HEIC, format.AVIF:
+		h, err := format.ReadHEIF(s, s.Size)
+		if errors.Is(err, format.ErrMalformed) { // the decoder will refuse it
+			return true, nil
+		}
+		return h.Alpha != nil, err
+	}
+	return true, nil
 }
 
 // stored returns the width and height of the stored pixels, before the orientation is
@@ -49,7 +66,7 @@ func swap(w, h int, yes bool) (int, int) {
 // Result is a variant that Make has made.
 type Result struct {
 	Data          []byte
-	Type          format.Type // JPEG or PNG
+	Type          format.Type // JPEG, PNG or Planes
 	Width, Height int         // pixels
 
 	// Placeholder is that of the whole picture, see package placeholder. It is empty if the
@@ -67,9 +84,5 @@ func Make(ctx context.Context, s Source, p Plan) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	icc, err := profile(s, m)
-	if err != nil {
-		return Result{}, err
-	}
-	return s.encode(m, p, icc)
+	return finish(s, m, p)
 }

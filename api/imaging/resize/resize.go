@@ -41,7 +41,7 @@ func Steps() []int { return slices.Clone(steps[:]) }
 // Step returns the smallest step that is at least n. n must be at most MaxSide.
 func Step(n int) int { return steps[sort.SearchInts(steps[:], n)] }
 
-// qualities are the JPEG qualities of variants, on the scale of image/jpeg.
+// qualities are the qualities of variants, on the scale of image/jpeg.
 var qualities = [...]int{40, 60, 80, 90, 100}
 
 // DefaultQuality gives a JPEG that is hard to distinguish from the original on a
@@ -63,11 +63,11 @@ type Request struct {
 	Cover bool
 	Focus Focus
 
-	// Format is JPEG or PNG. "" makes a PNG if a pixel is transparent, and otherwise
-	// a JPEG.
+	// Format is JPEG, PNG or WebP. "" makes a PNG if a pixel is transparent, and
+	// otherwise a JPEG. For a WebP the result is Planes.
 	Format format.Type
 
-	// Quality of a JPEG, 1 to 100.
+	// Quality of a JPEG or WebP, 1 to 100.
 	Quality int
 
 	// Still makes a variant of the first frame of an animation. It must not be set for
