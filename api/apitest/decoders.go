@@ -27,7 +27,8 @@ func init() {
 	}
 }
 
-// Decoders returns decoders of types, or of all types. They end with the test.
+// Decoders returns decoders of types, or of all types, and the encoder of WebP. They end with
+// the test.
 func Decoders(t testing.TB, types ...format.Type) *worker.Pool {
 	t.Helper()
 	self, err := os.Executable()

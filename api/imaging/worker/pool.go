@@ -1,6 +1,6 @@
-// Package worker makes variants of AVIF and HEIC in other processes. Package codec decodes
-// them, and its decoders cannot be stopped: only the end of their process stops them. A
-// process runs the same executable. It starts with the first picture and stays for the next.
+// Package worker makes variants of AVIF and HEIC, and encodes WebP, in other processes. Package
+// codec does both, and cannot be stopped: only the end of the process stops it. A process
+// runs the same executable. It starts with the first picture and stays for the next.
 // It has no environment and no open files except its pipes, and on Linux the kernel refuses
 // it files, sockets and other programs.
 //
@@ -9,6 +9,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,14 +25,15 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// The errors of Make. It also returns ErrDamaged, ErrUnsupported and ErrTooLong of package
-// resize, errors of the source, and the cause of the end of its context.
+// The errors of Make and Encode. They also return ErrDamaged, ErrUnsupported and ErrTooLong of
+// package resize, errors of the source, and the cause of the end of their context.
 var (
-	// ErrTooSlow means that the decoder used too much processor time.
-	ErrTooSlow = errors.New("decoding takes too long")
+	// ErrTooSlow means that the process used too much processor time.
+	ErrTooSlow = errors.New("the picture takes too long")
 
-	// ErrMemory means that the decoder used more memory than its header promised.
-	ErrMemory = errors.New("decoding needs too much memory")
+	// ErrMemory means that the process used more memory than the header of the picture
+	// promised.
+	ErrMemory = errors.New("the picture needs too much memory")
 
 	// ErrStarting means that the decoder is not ready yet. A later try can succeed.
 	ErrStarting = errors.New("the decoder is not ready yet")
@@ -56,14 +58,17 @@ const (
 	decodeTime      = 10 * time.Second
 	decodeMegapixel = 500 * time.Millisecond
 
+	// encodeMegapixel takes the place of decodeMegapixel for an encoder.
+	encodeMegapixel = 2 * time.Second
+
 	// ownMemory is what a process needs beside the decoder and the variant, in bytes: the
-	// program and the compiled decoder.
+	// program and the compiled decoder or encoder.
 	ownMemory = 24 << 20
 )
 
 // Options are the options of a Pool.
 type Options struct {
-	Types []format.Type // to decode
+	Types []format.Type // to decode; all pools encode WebP
 
 	// Command is the program and its arguments that call Run. A type and the result of
 	// Cache are appended.
@@ -76,23 +81,28 @@ type Options struct {
 // Pool has the processes. It is safe for concurrent use. Its caller limits how many pictures
 // are made at a time.
 type Pool struct {
-	o     Options
-	types map[format.Type]*starter
+	o       Options
+	types   map[format.Type]*starter // decoders
+	encoder *starter
 }
 
-// Available reports whether the system lets processes run the decoders.
+// Available reports whether the system lets processes run the decoders and the encoder.
 func Available() bool { return codec.Available() }
 
 // New returns a Pool. It starts no process.
 func New(o Options) *Pool {
-	p := &Pool{o, make(map[format.Type]*starter)}
+	p := &Pool{o, make(map[format.Type]*starter), o.starter(format.WebP)}
 	for _, t := range o.Types {
-		p.types[t] = newStarter(func() (*process, error) {
-			arguments := append(slices.Clone(o.Command[1:]), string(t), o.Cache())
-			return start(exec.Command(o.Command[0], arguments...))
-		})
+		p.types[t] = o.starter(t)
 	}
 	return p
+}
+
+func (o Options) starter(t format.Type) *starter {
+	return newStarter(func() (*process, error) {
+		arguments := append(slices.Clone(o.Command[1:]), string(t), o.Cache())
+		return start(exec.Command(o.Command[0], arguments...))
+	})
 }
 
 // Can reports whether the pool decodes a type.
@@ -106,10 +116,15 @@ func (p *Pool) Prepare(t format.Type) {
 	}
 }
 
-// Ready returns when there is a process of a type, which may be at work. It starts one if there
-// is none. The end of ctx ends the wait, but not the start.
+// Ready returns when there is a process that decodes a type, which may be at work. It starts one
+// if there is none. The end of ctx ends the wait, but not the start.
 func (p *Pool) Ready(ctx context.Context, t format.Type) error {
 	return p.started(ctx, t, p.types[t].ready(ctx))
+}
+
+// EncoderReady is Ready for a process that encodes WebP.
+func (p *Pool) EncoderReady(ctx context.Context) error {
+	return p.started(ctx, format.WebP, p.encoder.ready(ctx))
 }
 
 // started returns the error of a start. It logs why a process did not start.
@@ -117,12 +132,13 @@ func (p *Pool) started(ctx context.Context, t format.Type, err error) error {
 	if err == nil || errors.Is(err, ErrStarting) || ctx.Err() != nil {
 		return err
 	}
-	p.o.Log.Warn("a decoder did not start", "type", t, "err", err)
+	p.o.Log.Warn("a codec did not start", "type", t, "err", err)
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// Close ends all processes. A Make in progress fails.
+// Close ends all processes. Calls in progress fail.
 func (p *Pool) Close() {
+	p.encoder.close()
 	for _, s := range p.types {
 		s.close()
 	}
@@ -159,21 +175,59 @@ func (p *Pool) Make(ctx context.Context, s resize.Source, plan resize.Plan) (res
 	if err != nil {
 		return resize.Result{}, err
 	}
-	proc, err := types.acquire(ctx)
+	l := limits{timeFor(s.Width, s.Height, decodeMegapixel), all + resize.DrawCost(s, plan) + ownMemory}
+	return p.run(ctx, types, s, plan, one, l)
+}
+
+// EncodeCost returns the largest number of bytes that Encode needs for a variant of s, with the
+// Planes and the WebP in both processes.
+func (p *Pool) EncodeCost(s resize.Source, plan resize.Plan) (int64, error) {
+	transparent, err := s.Transparent()
+	return encoding(plan, transparent) + ownMemory, err
+}
+
+// encoding returns the memory for encoding a variant without the process itself.
+func encoding(p resize.Plan, transparent bool) int64 {
+	const (
+		perPixel = 2 * (2.5 + 4) // the Planes, and the longest WebP that was measured
+		fixed    = 2 << 20       // an ICC profile
+	)
+	return codec.EncodeMemory(p.Width, p.Height, transparent) + int64(perPixel*float64(p.Width)*float64(p.Height)) + fixed
+}
+
+// Encode makes a WebP from Planes. The end of ctx ends it at any time.
+func (p *Pool) Encode(ctx context.Context, planes resize.Result, quality int) (resize.Result, error) {
+	w, h := planes.Width, planes.Height
+	file := resize.Source{ReaderAt: bytes.NewReader(planes.Data), Size: int64(len(planes.Data)), Info: format.Info{Type: format.WebP, Width: w, Height: h}}
+	plan := resize.Plan{Width: w, Height: h, Format: format.WebP, Quality: quality}
+	l := limits{timeFor(w, h, encodeMegapixel), encoding(plan, true) + ownMemory}
+	made, err := p.run(ctx, p.encoder, file, plan, codec.EncodeMemory(w, h, true), l)
+	made.Placeholder = planes.Placeholder
+	return made, err
+}
+
+// timeFor returns how much processor time a picture may take.
+func timeFor(w, h int, megapixel time.Duration) time.Duration {
+	return decodeTime + time.Duration(float64(w)*float64(h)/1e6*float64(megapixel))
+}
+
+// run lets a process make a variant. It starts the process if necessary. memory is for one
+// picture, in bytes.
+func (p *Pool) run(ctx context.Context, from *starter, s resize.Source, plan resize.Plan, memory int64, l limits) (resize.Result, error) {
+	proc, err := from.acquire(ctx)
 	if err := p.started(ctx, s.Type, err); err != nil {
 		return resize.Result{}, err
 	}
-	l := limits{processor: decodeTime + time.Duration(float64(s.Width)*float64(s.Height)/1e6*float64(decodeMegapixel)), memory: all + resize.DrawCost(s, plan) + ownMemory}
-	made, err := proc.make(ctx, s, request{s.Info, planOf(plan), one, s.Size, s.Placeholder}, l)
-	types.release(proc)
+	made, err := proc.make(ctx, s, request{s.Info, planOf(plan), memory, s.Size, s.Placeholder}, l)
+	from.release(proc)
 	return made, p.failed(err)
 }
 
-// failed logs the end of a process, which is a fault of the file or of the decoder.
+// failed logs the end of a process, which is a fault of the file or of the codec.
 func (p *Pool) failed(err error) error {
 	var died *deathError
 	if errors.As(err, &died) {
-		p.o.Log.Warn("a decoder ended", "err", err)
+		p.o.Log.Warn("a codec ended", "err", err)
 		return fmt.Errorf("%w: %w", resize.ErrDamaged, err)
 	}
 	return err

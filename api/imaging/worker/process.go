@@ -40,7 +40,7 @@ type deathError struct {
 	said string
 }
 
-func (e *deathError) Error() string { return fmt.Sprintf("the decoder ended: %v: %s", e.err, e.said) }
+func (e *deathError) Error() string { return fmt.Sprintf("the process ended: %v: %s", e.err, e.said) }
 func (e *deathError) Unwrap() error { return e.err }
 
 // start starts a process, and returns when it is ready.
@@ -59,7 +59,7 @@ func start(cmd *exec.Cmd) (*process, error) {
 	p.out = bufio.NewReader(out)
 	keepDescriptors()
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the decoder: %w", err)
+		return nil, fmt.Errorf("start the process: %w", err)
 	}
 	var a answer
 	err = receive(p.out, &a)

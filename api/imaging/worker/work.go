@@ -17,9 +17,10 @@ import (
 
 // Run is the whole work of a process: it makes the variants that the server asks for on in,
 // and answers on out. It ends when in ends, which is when the server closes it or ends itself.
-// cache is the folder for codec.Open, or empty.
+// The process decodes pictures of type t. With WebP it encodes them. cache is the folder for
+// codec.Open, or empty.
 func Run(ctx context.Context, t format.Type, cache string, in io.Reader, out io.Writer) error {
-	d, err := codec.Open(ctx, t, cache)
+	work, err := open(ctx, t, cache)
 	if err == nil {
 		debug.FreeOSMemory() // the memory of the compiler
 		err = confine()
@@ -34,7 +35,7 @@ func Run(ctx context.Context, t format.Type, cache string, in io.Reader, out io.
 	files := make(chan []byte)
 	go read(in, requests, files)
 	for r := range requests {
-		made, err := draw(ctx, d, r, <-files)
+		made, err := work.try(r, <-files)
 		a := answerFor(err)
 		a.Type, a.Width, a.Height, a.Size = string(made.Type), made.Width, made.Height, int64(len(made.Data))
 		a.Placeholder = []byte(made.Placeholder)
@@ -45,9 +46,38 @@ func Run(ctx context.Context, t format.Type, cache string, in io.Reader, out io.
 			return err
 		}
 		made.Data = nil
-		debug.FreeOSMemory() // the next picture gets as much again
+		if r.Memory > largeMemory {
+			debug.FreeOSMemory() // the next picture gets as much again
+		}
 	}
 	return nil
+}
+
+// largeMemory is the memory of a picture from which on it is freed at once, in bytes. That
+// takes longer than to encode a small picture.
+const largeMemory = 8 << 20
+
+// work makes the answer to a request from its file.
+type work func(r request, file []byte) (resize.Result, error)
+
+// open compiles what a process for the type t needs.
+func open(ctx context.Context, t format.Type, cache string) (work, error) {
+	if t == format.WebP {
+		e, err := codec.OpenEncoder(ctx, cache)
+		return func(r request, file []byte) (resize.Result, error) { return encode(ctx, e, r, file) }, err
+	}
+	d, err := codec.Open(ctx, t, cache)
+	return func(r request, file []byte) (resize.Result, error) { return draw(ctx, d, r, file) }, err
+}
+
+// try turns a panic of this program into an error of the file.
+func (w work) try(r request, file []byte) (made resize.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: panic: %v\n%s", codec.ErrDamaged, p, debug.Stack())
+		}
+	}()
+	return w(r, file)
 }
 
 // read reads requests and their files. When in ends, it ends the process at once: the
@@ -73,13 +103,22 @@ func read(in io.Reader, requests chan<- request, files chan<- []byte) {
 	}
 }
 
-// draw makes a variant. A panic of this program is an error of the file.
+// encode makes a WebP of resize.Planes.
+func encode(ctx context.Context, e *codec.Encoder, r request, file []byte) (made resize.Result, err error) {
+	w, h := r.Plan.Width, r.Plan.Height
+	planes, icc, ok := resize.SplitPlanes(file, w, h)
+	if !ok {
+		return made, fmt.Errorf("%w: %d bytes for %d × %d pixels", codec.ErrDamaged, len(file), w, h)
+	}
+	data, err := e.Encode(ctx, planes, w, h, r.Plan.Quality)
+	if err != nil {
+		return made, err
+	}
+	return resize.Result{Data: resize.InsertWebP(data, icc, w, h), Type: format.WebP, Width: w, Height: h}, nil
+}
+
+// draw makes a variant.
 func draw(ctx context.Context, d *codec.Decoder, r request, file []byte) (made resize.Result, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: panic: %v\n%s", codec.ErrDamaged, p, debug.Stack())
-		}
-	}()
 	h, err := format.ReadHEIF(bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		return made, err

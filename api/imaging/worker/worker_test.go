@@ -412,7 +412,7 @@ func TestHostile(t *testing.T) {
 		}
 	}
 	t.Logf("%d files: %v", count, results)
-	if strings.Contains(log.String(), "decoder ended") {
+	if strings.Contains(log.String(), "process ended") {
 		t.Errorf("a process ended: %.2000s", log.String())
 	}
 }
