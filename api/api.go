@@ -55,6 +55,10 @@ type Options struct {
 	// the original. Drain closes it.
 	Decoders variants.Decoders
 
+	// Encoder makes resized copies that are WebP; nil means that the response is the original
+	// for format=webp, and another format for format=auto. Drain closes it.
+	Encoder variants.Encoder
+
 	// Stall is how long a client may take for the next 64 KiB of an upload, or for a
 	// chunk of a response; 0 means a minute.
 	Stall time.Duration
@@ -105,11 +109,11 @@ func New(store db.Store, page http.Handler, o Options) *Server {
 		access: access.New(o.Access),
 	}
 	s.variants = variants.New(store, variants.Options{
-		Budget: o.VariantBudget, Memory: o.ResizeMemory, MaxPixels: o.MaxPixels, Decoders: o.Decoders, Made: o.Metrics.resized, Log: o.Log,
+		Budget: o.VariantBudget, Memory: o.ResizeMemory, MaxPixels: o.MaxPixels, Decoders: o.Decoders, Encoder: o.Encoder, Made: o.Metrics.resized, Log: o.Log,
 	})
 	s.echo.HTTPErrorHandler = s.writeError
 	s.echo.IPExtractor = s.access.ClientAddress
-	s.use(s.measure, s.logRequests(), transport.Pace(o.Stall, networkOf), middleware.RecoverWithConfig(recovery(o.Log)), s.access.KnownHost, s.access.CORS())
+	s.use(varyByAccept, s.measure, s.logRequests(), transport.Pace(o.Stall, networkOf), middleware.RecoverWithConfig(recovery(o.Log)), s.access.KnownHost, s.access.CORS())
 	s.routes(page)
 	s.prefix = newPrefix(o.Access.BaseURL, s.echo.Routes())
 	if o.Metrics != nil {

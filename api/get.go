@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/access"
+	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/resize"
 	"imageserver/api/variants"
 	"imageserver/db"
@@ -35,7 +36,7 @@ func (s *Server) getImage(c echo.Context) error {
 	var want imageQuery
 	if q := c.Request().URL.RawQuery; q != "" { // most requests have none
 		var err error
-		if want, err = parseImageQuery(q); err != nil {
+		if want, err = parseImageQuery(q, c.Request().Header.Values(echo.HeaderAccept)); err != nil {
 			return err
 		}
 	}
@@ -55,16 +56,20 @@ type imageQuery struct {
 	version  string          // the digest that the image must have, or empty
 	download bool            // send it as an attachment
 	variant  *resize.Request // nil for the image itself
-	instead  bool            // the image itself is sent because its variant cannot be made now
+	instead  bool            // another picture is sent because the variant cannot be made now
+
+	// negotiated is set if the Accept header decides about the format of the variant.
+	negotiated bool
 }
 
-func parseImageQuery(raw string) (want imageQuery, err error) {
+func parseImageQuery(raw string, accept []string) (want imageQuery, err error) {
 	q, err := parseQuery(raw)
 	if err != nil {
 		return want, err
 	}
 	want.version, want.download = q.Get("v"), q.Has("download")
-	want.variant, err = variantRequest(q)
+	want.negotiated = automatic(q)
+	want.variant, err = variantRequest(q, accept)
 	return want, err
 }
 
@@ -89,6 +94,15 @@ func (s *Server) sendImage(c echo.Context, want imageQuery) error {
 		body.Close() // the client may wait long for the variant
 		err = s.sendVariant(c, v, want)
 	}
+	if want.negotiated && want.variant.Format == format.WebP && (noWebP(err) || tooHard(err)) {
+		other := *want.variant
+		other.Format = ""
+		want.variant, want.instead = &other, true
+		return s.sendImage(c, want)
+	}
+	if errors.Is(err, variants.ErrNoEncoder) {
+		err = variants.ErrNotNow
+	}
 	if tooHard(err) {
 		h := c.Response().Header()
 		h.Set(echo.HeaderVary, "Accept, Sec-Fetch-Dest")
@@ -96,15 +110,20 @@ func (s *Server) sendImage(c echo.Context, want imageQuery) error {
 			err = variants.ErrNotNow // a cache must not send the original to a program that should get the error
 		}
 	}
-	if want.instead = errors.Is(err, variants.ErrNotNow); want.instead || errors.Is(err, variants.ErrOriginal) {
-		want.variant = nil
+	if notNow := errors.Is(err, variants.ErrNotNow); notNow || errors.Is(err, variants.ErrOriginal) {
+		want.variant, want.instead = nil, want.instead || notNow
 		return s.sendImage(c, want)
 	}
 	return err
 }
 
+// noWebP reports whether err means that a WebP cannot be made, but another format could be.
+func noWebP(err error) bool {
+	return errors.Is(err, variants.ErrNoEncoder) || errors.Is(err, variants.ErrEncoder)
+}
+
 // tooHard reports whether err means that a picture is not damaged, but needs too much memory
-// or time, or is too long for a JPEG.
+// or time, or is too long for the format.
 func tooHard(err error) bool {
 	return slices.ContainsFunc([]error{resize.ErrTooLong, variants.ErrTooManyPixels, variants.ErrMemory, variants.ErrTooSlow}, func(hard error) bool { return errors.Is(err, hard) })
 }

@@ -24,13 +24,17 @@ import (
 // it, for JSON that the server made, with an img that has no upload time.
 func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	setDescription(h, img)
+	scope, forever := "public", ", immutable"
+	if want.negotiated { // some shared caches ignore Vary
+		scope, forever = "private", ""
+	}
 	switch {
 	case want.version == "" || want.instead:
 	case img.Expires.IsZero():
-		h.Set(echo.HeaderCacheControl, "public, max-age=31536000, immutable")
+		h.Set(echo.HeaderCacheControl, scope+", max-age=31536000"+forever)
 	default: // a cache must not keep the image for longer than the store
 		left := min(max(0, time.Until(img.Expires)), 365*24*time.Hour)
-		h.Set(echo.HeaderCacheControl, fmt.Sprintf("public, max-age=%d", int(left.Seconds())))
+		h.Set(echo.HeaderCacheControl, fmt.Sprintf("%s, max-age=%d", scope, int(left.Seconds())))
 	}
 	if want.download {
 		h.Set(echo.HeaderContentDisposition, attachment(img.Name))
@@ -62,9 +66,9 @@ func setDescription(h http.Header, img db.Image) {
 func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuery) error {
 	r := c.Request()
 	h := c.Response().Header()
-	if want.instead {
-		// The variant has the same time, so a cache that asks only by the time would keep the
-		// image in place of the variant.
+	if want.instead || want.negotiated {
+		// Another variant has the same time, so a cache that asks only by the time would keep
+		// this one in its place.
 		img.Uploaded = time.Time{}
 	}
 	setImageHeader(h, img, want)

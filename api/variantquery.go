@@ -6,13 +6,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/labstack/echo/v4"
+
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/resize"
 	"imageserver/api/refusal"
 )
 
-// variantRequest reads the parameters of a resized copy. It returns nil if there are none.
-func variantRequest(q url.Values) (*resize.Request, error) {
+// variantRequest reads the parameters of a resized copy. It returns nil if there are none. With
+// format=auto, accept decides: it has the Accept fields of the request.
+func variantRequest(q url.Values, accept []string) (*resize.Request, error) {
 	still, err := flag(q, "still")
 	if err != nil {
 		return nil, err
@@ -37,7 +40,7 @@ func variantRequest(q url.Values) (*resize.Request, error) {
 	if want.Focus, err = focusOf(q, want.Cover); err != nil {
 		return nil, err
 	}
-	if want.Format, err = formatOf(q); err != nil {
+	if want.Format, err = formatOf(q, accept); err != nil {
 		return nil, err
 	}
 	if want.Quality, err = qualityOf(q); err != nil {
@@ -113,13 +116,57 @@ func share(text string) (float64, bool) {
 	return n, err == nil && n <= 1 && strings.Trim(text, "0123456789.") == ""
 }
 
-func formatOf(q url.Values) (format.Type, error) {
-	if !q.Has("format") {
+func formatOf(q url.Values, accept []string) (format.Type, error) {
+	switch {
+	case automatic(q) && acceptsWebP(accept):
+		return format.WebP, nil
+	case automatic(q), !q.Has("format"):
 		return "", nil
 	}
 	t, err := format.Parse(q.Get("format"))
-	if err != nil || t != format.JPEG && t != format.PNG {
-		return "", refusal.New(http.StatusBadRequest, "bad_format", "format=%.40s is not valid. Use jpeg or png.", q.Get("format"))
+	if err != nil || t != format.JPEG && t != format.PNG && t != format.WebP {
+		return "", refusal.New(http.StatusBadRequest, "bad_format", "format=%.40s is not valid. Use jpeg, png, webp or auto.", q.Get("format"))
 	}
 	return t, nil
+}
+
+// automatic reports whether the Accept header decides about the format.
+func automatic(q url.Values) bool { return strings.EqualFold(q.Get("format"), "auto") }
+
+// acceptsWebP reports whether the Accept fields of a request name image/webp (RFC 9110 section
+// 12.5.1). Programs that send */* or image/* may not know WebP.
+func acceptsWebP(accept []string) bool {
+	for _, element := range strings.Split(strings.Join(accept, ","), ",") {
+		kind, parameters, _ := strings.Cut(element, ";")
+		if strings.EqualFold(strings.TrimSpace(kind), "image/webp") && weight(parameters) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// weight returns the parameter q, which is 1 if it is missing, and 0 if it is not a number.
+func weight(parameters string) float64 {
+	for _, p := range strings.Split(parameters, ";") {
+		name, value, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "q") {
+			q, _ := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			return q
+		}
+	}
+	return 1
+}
+
+// varyByAccept adds Vary: Accept to each response to a URL with format=auto, also to errors and
+// to originals. Without it, a cache could send a WebP to a client that did not ask for WebP.
+func varyByAccept(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if raw := c.Request().URL.RawQuery; raw != "" { // most requests have none
+			if q, _ := url.ParseQuery(raw); automatic(q) {
+				w := c.Response()
+				w.Before(func() { w.Header().Add(echo.HeaderVary, echo.HeaderAccept) })
+			}
+		}
+		return next(c)
+	}
 }

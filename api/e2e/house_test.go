@@ -66,7 +66,7 @@ var mayImport = map[string]string{
 	"api/printable":         "github.com/mattn/go-isatty",
 	"api/progress":          "api/printable github.com/dustin/go-humanize github.com/schollz/progressbar/v3",
 	"api/refusal":           "",
-	"api/settings":          "api api/access api/batchlog api/imaging/format api/imaging/strip api/imaging/worker api/listen api/printable api/units api/variants net/http",
+	"api/settings":          "api api/access api/batchlog api/imaging/format api/imaging/strip api/imaging/worker api/listen api/printable api/units net/http",
 	"api/transfer":          "api/imaging/format api/imaging/strip api/intake api/portable api/printable api/progress db github.com/dustin/go-humanize github.com/hashicorp/go-retryablehttp golang.org/x/sync golang.org/x/text net/http",
 	"api/transport":         "api/refusal db github.com/labstack/echo/v4 golang.org/x/sys net/http",
 	"api/units":             "github.com/dustin/go-humanize",

@@ -57,7 +57,7 @@ type Server struct {
 // API returns the options of the API.
 func (s *Server) API(listener net.Listener, metrics *api.Metrics, log *slog.Logger) api.Options {
 	proxies, unix := units.Split(s.TrustedProxy)
-	return api.Options{
+	o := api.Options{
 		Access: access.Options{
 			Rate:           s.Rate,
 			Token:          s.Token,
@@ -74,11 +74,14 @@ func (s *Server) API(listener net.Listener, metrics *api.Metrics, log *slog.Logg
 		VariantBudget: int64(s.CopiesBudget),
 		ResizeMemory:  int64(s.ResizeMemory),
 		MaxPixels:     s.MaxPixels,
-		Decoders:      s.decoders(log),
 		Allow:         s.Allow,
 		Metrics:       metrics,
 		Log:           log,
 	}
+	if pool := s.codecs(log); pool != nil {
+		o.Decoders, o.Encoder = pool, pool
+	}
+	return o
 }
 
 // Common returns the flags that all servers of one store should have in common, as text by

@@ -3,6 +3,7 @@ package variants
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -33,6 +34,7 @@ const (
 type resizer struct {
 	failures failures
 	decoders Decoders // or nil
+	encoder  Encoder  // or nil
 	memory   int64    // bytes for all variants that are being made
 	queue    *queue
 	lender   lender
@@ -42,11 +44,11 @@ type resizer struct {
 
 // newResizer returns a resizer that makes at most n variants at a time, and a small one
 // beside them.
-func newResizer(n int, memory int64, made func(took time.Duration), decoders Decoders) *resizer {
+func newResizer(n int, memory int64, made func(took time.Duration), decoders Decoders, encoder Encoder) *resizer {
 	small := memory / smallPart
 	lent := 3 * small
 	memory -= small + lent
-	return &resizer{decoders: decoders, memory: memory, queue: newQueue(n, memory, small), lender: lender{budget: lent}, made: made, used: processorTime}
+	return &resizer{decoders: decoders, encoder: encoder, memory: memory, queue: newQueue(n, memory, small), lender: lender{budget: lent}, made: made, used: processorTime}
 }
 
 // make waits for a turn and makes a variant of the picture with the digest d. It
@@ -68,7 +70,7 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 		defer runtime.GC()
 	}
 	began := time.Now()
-	c, err := inBackground(func() (resize.Result, error) { return r.run(ctx, s, p) })
+	c, err := inBackground(func() (resize.Result, error) { return r.run(ctx, s, p, j.cost) })
 	if r.made != nil {
 		r.made(time.Since(began))
 	}
@@ -78,9 +80,39 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 // elsewhere reports whether other processes decode a type.
 func (r *resizer) elsewhere(t format.Type) bool { return r.decoders != nil && r.decoders.Can(t) }
 
-// run makes a variant on the calling thread, or in another process. The priority of that
+// run makes a variant. A WebP is drawn first, and then encoded in another process. cost is
+// that of the whole variant, in bytes.
+func (r *resizer) run(ctx context.Context, s resize.Source, p resize.Plan, cost int64) (resize.Result, error) {
+	made, err := r.draw(ctx, s, p)
+	if err != nil || made.Type != resize.Planes {
+		return made, err
+	}
+	if cost > largeCost {
+		runtime.GC() // free the memory of the decoder before the encoder needs as much
+	}
+	made, err = r.encoder.Encode(ctx, made, p.Quality)
+	return made, encodeError(err)
+}
+
+// encodeError returns the error to respond with when encoding fails. Unlike an error of a
+// decoder, it says nothing about the picture, so other variants of the picture can be made.
+func encodeError(err error) error {
+	switch {
+	case errors.Is(err, worker.ErrStarting):
+		return ErrBusy
+	case errors.Is(err, worker.ErrUnavailable): // the log has the reason
+		return ErrNoEncoder
+	case errors.Is(err, worker.ErrMemory):
+		return ErrMemory
+	case errors.Is(err, worker.ErrTooSlow), errors.Is(err, resize.ErrDamaged):
+		return fmt.Errorf("%w: %v", ErrEncoder, err)
+	}
+	return err
+}
+
+// draw makes a variant on the calling thread, or in another process. The priority of that
 // process is that of the thread that starts it.
-func (r *resizer) run(ctx context.Context, s resize.Source, p resize.Plan) (resize.Result, error) {
+func (r *resizer) draw(ctx context.Context, s resize.Source, p resize.Plan) (resize.Result, error) {
 	if r.elsewhere(s.Type) {
 		return r.decoders.Make(ctx, s, p)
 	}
@@ -110,12 +142,16 @@ func (l *limited) Err() error {
 	return nil
 }
 
-// ready returns the memory that making a variant needs, in bytes. It waits until the decoder is
-// ready: a job that waits for it has no turn, so other pictures are made meanwhile.
+// ready returns the memory that making a variant needs, in bytes. It waits until the decoder and
+// the encoder are ready: a job that waits for them has no turn, so other pictures are made
+// meanwhile.
 func (r *resizer) ready(ctx context.Context, s resize.Source, p resize.Plan) (int64, error) {
 	n, err := r.cost(s, p)
 	if err == nil && r.elsewhere(s.Type) {
 		err = r.decoders.Ready(ctx, s.Type)
+	}
+	if err == nil && p.Format == format.WebP {
+		err = encodeError(r.encoder.EncoderReady(ctx))
 	}
 	return n, err
 }
@@ -128,6 +164,11 @@ func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 		cost = r.decoders.Cost
 	}
 	n, err := cost(s, p)
+	if err == nil && p.Format == format.WebP {
+		var encode int64
+		encode, err = r.encoder.EncodeCost(s, p)
+		n = max(n, encode) // one after the other
+	}
 	if err == nil && n > r.memory {
 		err = ErrMemory
 	}

@@ -62,7 +62,7 @@ var small = resize.Plan{Width: 16, Height: 16, Format: format.JPEG, Quality: 80}
 
 // plainResizer returns a resizer without the turn that is for small pictures only.
 func plainResizer(n int, memory int64) *resizer {
-	r := newResizer(n, memory, nil, nil)
+	r := newResizer(n, memory, nil, nil, nil)
 	r.queue.small = 0
 	return r
 }

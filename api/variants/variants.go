@@ -35,6 +35,9 @@ type Options struct {
 	// nil.
 	Decoders Decoders
 
+	// Encoder makes variants that are WebP; nil means that there are none.
+	Encoder Encoder
+
 	Made func(took time.Duration) // called after each variant is made; may be nil
 	Log  *slog.Logger
 }
@@ -47,6 +50,14 @@ type Decoders interface {
 	Ready(context.Context, format.Type) error
 	Cost(resize.Source, resize.Plan) (int64, error)
 	Make(context.Context, resize.Source, resize.Plan) (resize.Result, error)
+	Close()
+}
+
+// Encoder encodes WebP in other processes, see package worker, which also describes the errors.
+type Encoder interface {
+	EncoderReady(context.Context) error
+	EncodeCost(resize.Source, resize.Plan) (int64, error)
+	Encode(ctx context.Context, planes resize.Result, quality int) (resize.Result, error)
 	Close()
 }
 
@@ -68,7 +79,7 @@ type Variants struct {
 
 // New returns the Variants of the images in a store.
 func New(store Store, o Options) *Variants {
-	return &Variants{store: store, o: o, resizer: newResizer(resizers(), o.Memory, o.Made, o.Decoders)}
+	return &Variants{store: store, o: o, resizer: newResizer(resizers(), o.Memory, o.Made, o.Decoders, o.Encoder)}
 }
 
 // Variant is a variant of an image that a client asks for.
@@ -103,6 +114,12 @@ var (
 	// ErrTooSlow is the error of an image that takes too much processor time.
 	ErrTooSlow = errors.New("decoding this picture takes too long")
 
+	// ErrNoEncoder means that WebP cannot be encoded on this system.
+	ErrNoEncoder = errors.New("no WebP can be made on this system")
+
+	// ErrEncoder means that the encoder of WebP failed. A later try can succeed.
+	ErrEncoder = errors.New("the encoder failed")
+
 	// ErrBusy means that too many variants are being made. A later try can succeed.
 	ErrBusy = errors.New("too many pictures are being resized")
 
@@ -113,7 +130,8 @@ var (
 
 // Plan decides which variant of img a client gets when it asks for want. It may read from
 // body, which has the bytes of img. It returns ErrOriginal if there is no variant, and
-// ErrNotNow if the decoder of the type is turned off.
+// ErrNotNow if the decoder of the type is turned off. If there is none in the format that the
+// client wants, it returns ErrNoEncoder or resize.ErrTooLong.
 func (s *Variants) Plan(img db.Image, body io.ReaderAt, want resize.Request, client netip.Prefix) (*Variant, error) {
 	info := format.Info{Type: format.ByMIME(img.ContentType), Width: img.Width, Height: img.Height, Orientation: img.Orientation}
 	if !resize.CanDecode(info.Type) && !s.resizer.elsewhere(info.Type) {
@@ -149,6 +167,12 @@ func (s *Variants) Plan(img db.Image, body io.ReaderAt, want resize.Request, cli
 	if p.IsOriginal(source) {
 		return nil, ErrOriginal
 	}
+	if p.Format == format.WebP && s.o.Encoder == nil {
+		return nil, ErrNoEncoder
+	}
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
 	return &Variant{image: img, source: info, Plan: p, client: client}, nil
 }
 
@@ -166,18 +190,23 @@ func (s *Variants) Queued() int { return s.resizer.queue.length() }
 // Close makes all waiting and later requests for missing variants return err.
 func (s *Variants) Close(err error) {
 	s.resizer.queue.close(err)
-	if s.o.Decoders != nil {
-		go s.closeDecoders()
+	if s.o.Decoders != nil || s.o.Encoder != nil {
+		go s.closeCodecs()
 	}
 }
 
-// closeDecoders ends the processes of the decoders when the last variant is made. The processes
-// of a server that ends itself also end.
-func (s *Variants) closeDecoders() {
+// closeCodecs ends the processes of the decoders and the encoder when the last variant is made.
+// The processes of a server that ends itself also end.
+func (s *Variants) closeCodecs() {
 	for s.Queued() > 0 {
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.o.Decoders.Close()
+	if s.o.Decoders != nil {
+		s.o.Decoders.Close()
+	}
+	if s.o.Encoder != nil {
+		s.o.Encoder.Close()
+	}
 }
 
 // Get returns a variant and its bytes. It makes the variant if the store does not have it.

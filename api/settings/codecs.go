@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,15 +10,14 @@ import (
 
 	"imageserver/api/imaging/format"
 	"imageserver/api/imaging/worker"
-	"imageserver/api/variants"
 )
 
 // DecodeCommand is the command of the program that calls worker.Run.
 const DecodeCommand = "decode"
 
-// decoders returns the decoders of the types that are on. It returns nil if there are none, or
+// codecs returns the encoder of WebP and the decoders of the types that are on. It returns nil
 // if the system does not let them run.
-func (s *Server) decoders(log *slog.Logger) variants.Decoders {
+func (s *Server) codecs(log *slog.Logger) *worker.Pool {
 	var types []format.Type
 	if s.HEIC == "on" {
 		types = append(types, format.HEIC)
@@ -25,16 +25,18 @@ func (s *Server) decoders(log *slog.Logger) variants.Decoders {
 	if s.AVIF == "on" {
 		types = append(types, format.AVIF)
 	}
-	if len(types) == 0 {
-		return nil
+	level := slog.LevelWarn
+	if len(types) == 0 { // the operator expects little
+		level = slog.LevelDebug
 	}
+	const without = "HEIC and AVIF are not resized, and no WebP is made, because "
 	if !worker.Available() {
-		log.Warn("HEIC and AVIF are not resized, because the system forbids executable memory. Under systemd, remove MemoryDenyWriteExecute=yes. To hide this message, use --heic=off --avif=off")
+		log.Log(context.Background(), level, without+"the system forbids executable memory. Under systemd, remove MemoryDenyWriteExecute=yes. To hide this message, use --heic=off --avif=off")
 		return nil
 	}
 	program, err := executable()
 	if err != nil {
-		log.Warn("HEIC and AVIF are not resized, because the server does not find its own executable", "err", err)
+		log.Log(context.Background(), level, without+"the server does not find its own executable", "err", err)
 		return nil
 	}
 	return worker.New(worker.Options{Types: types, Command: []string{program, DecodeCommand}, Cache: sync.OnceValue(func() string { return s.codecCache(log) }), Log: log})
@@ -52,9 +54,9 @@ func executable() (string, error) {
 	return os.Executable()
 }
 
-// codecCache returns the folder for the compiled decoders: that of systemd, that of the user, or
-// one beside the data file. It returns an empty path if none can be made. The decoders are
-// then compiled again for each process.
+// codecCache returns the folder for the compiled decoders and encoder: that of systemd, that of
+// the user, or one beside the data file. It returns an empty path if none can be made. They
+// are then compiled again for each process.
 func (s *Server) codecCache(log *slog.Logger) string {
 	var folders []string
 	if dir := os.Getenv("CACHE_DIRECTORY"); dir != "" { // systemd.exec(5)
@@ -71,7 +73,7 @@ func (s *Server) codecCache(log *slog.Logger) string {
 			return dir
 		}
 	}
-	log.Warn("no folder can be written for the compiled decoders of HEIC and AVIF, so each start of a decoder takes seconds", "folders", folders)
+	log.Warn("no folder can be written for the compiled decoders of HEIC and AVIF and the encoder of WebP, so each start of one takes up to seconds", "folders", folders)
 	return ""
 }
 
