@@ -126,6 +126,7 @@ func testUnderPath(t *testing.T, base string) {
 
 	p.choose(file(t, "a b.png", picture(700, 30)), file(t, "c.png", picture(20, 20)), file(t, "d.png", picture(20, 20)))
 	p.await(`document.querySelectorAll("#uploads .stored").length === 3`)
+	p.await(`document.querySelectorAll("#gallery li").length === 3`)
 	if got := p.shown("#gallery"); !strings.Contains(got, "a b.png") || !strings.Contains(got, "d.png") {
 		t.Errorf("the gallery shows %s", got)
 	}

@@ -181,7 +181,7 @@ func TestNewImagesStay(t *testing.T) {
 		upload(t, url, fmt.Sprintf("%02d.jpg", i), gradient(i, 300, 200+20*(i%5)))
 	}
 	p := newPage(t, url)
-	p.see("#gallery .name", "59.jpg")
+	p.await(`document.querySelector("#gallery .day .hint").textContent === "60"`) // all are loaded
 	eval[bool](p, `(window.shift = 0, new PerformanceObserver(l => l.getEntries().forEach(e => { shift += e.value; })).observe({type: "layout-shift", buffered: true}), true)`)
 	eval[*string](p, `void scrollTo(0, 500)`)
 	p.settle()
@@ -204,6 +204,36 @@ func TestNewImagesStay(t *testing.T) {
 	}
 	eval[*string](p, `void scrollTo(0, 0)`)
 	p.see("#gallery .name", "new 19.jpg")
+}
+
+// TestBatchDoesNotShift: while many images are uploaded, what the reader sees does not jump.
+// The page inserts them at most once a second.
+func TestBatchDoesNotShift(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	for i := range 12 {
+		upload(t, url, fmt.Sprintf("%02d.png", i), picture(30, 20))
+	}
+	p := newPage(t, url)
+	p.see("#gallery .name", "11.png")
+	eval[bool](p, `(window.shift = 0, new PerformanceObserver(l => l.getEntries().forEach(e => { shift += e.value; })).observe({type: "layout-shift", buffered: true}), true)`)
+	eval[bool](p, `window.insertions = [], new MutationObserver((changes) => {
+		if (changes.some(({addedNodes}) => addedNodes.length > 0)) insertions.push(performance.now());
+	}).observe(document.querySelector("#gallery ul"), { childList: true }), true`)
+	var files []string
+	for i := range 100 {
+		files = append(files, file(t, fmt.Sprintf("new %03d.png", i), picture(20+i%17, 20)))
+	}
+	p.choose(files...)
+	p.see("#uploads .summary", "100 uploaded")
+	p.await(`document.querySelector("#gallery .day .hint").textContent === "112"`)
+	p.settle()
+	if got := eval[float64](p, `shift`); got != 0 {
+		t.Errorf("the layout shifted by %g", got)
+	}
+	if got := eval[float64](p, `Math.min(Infinity, ...insertions.map((at, i) => at - insertions[i - 1]).slice(1)) || 1e9`); got < 900 {
+		t.Errorf("the page inserted images twice in %.0f ms, want at most once a second", got)
+	}
 }
 
 // TestSearchWhileAway: a search while the server does not respond keeps the images, says so,

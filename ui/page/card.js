@@ -33,7 +33,7 @@ export class Card {
     this.element = el("li", {},
       this.#link,
       el("label", { class: "select", onclick: clickWithShift(this.#checkbox) }, this.#checkbox),
-      el("div", { class: "foot" }, nameElement(image.filename), ...(box.facts ? factElements(image) : []), copy, more));
+      el("div", { class: "caption" }, nameElement(image.filename), ...(box.facts ? factElements(image) : []), copy, more));
     this.#showPlaceholder(image);
     this.#selectByTouch(callbacks);
     this.place(box);

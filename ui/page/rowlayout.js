@@ -28,8 +28,8 @@ export function isCut({ width, height }, shape) {
 // - heading: the height of the heading of a day, or 0 if there are no days;
 // - columns: of squares;
 // - breakAt: an entry that begins a row, or null;
-// - complete: whether the list has no more entries. If it has more, an unfinished row at the
-//   end is left out, because the next entries would move its pictures.
+// - complete: whether the list has no more entries. If it has more, the row at the end is
+//   left out unless it is closed, because the next entries would move its pictures.
 export function layOut(entries, options) {
   const days = [];
   const rows = [];
@@ -41,7 +41,7 @@ export function layOut(entries, options) {
     top += options.heading;
     for (let at = from; at < to;) {
       const row = nextRow(entries, at, to, options);
-      if (!row.full && row.to === entries.length && !options.complete && rows.length > 0) {
+      if (!row.closed && row.to === entries.length && !options.complete && rows.length > 0) {
         break;
       }
       rows.push(Object.assign(row, { top, day }));
@@ -65,7 +65,7 @@ function endOfDay(entries, from) {
 function nextRow(entries, from, limit, { kind, width, gap, target, columns, breakAt }) {
   switch (kind) {
   case "lines":
-    return { height: target, from, to: from + 1, full: true, lefts: [0], widths: [width] };
+    return { height: target, from, to: from + 1, closed: true, lefts: [0], widths: [width] };
   case "squares":
     return squares(from, Math.min(limit, from + columns), width, gap, columns);
   default:
@@ -76,32 +76,32 @@ function nextRow(entries, from, limit, { kind, width, gap, target, columns, brea
 function squares(from, to, width, gap, columns) {
   const side = (width - gap * (columns - 1)) / columns;
   const edges = Array.from({ length: to - from }, (_, i) => Math.round(i * (side + gap)));
-  return { height: Math.round(side), from, to, full: to - from === columns, lefts: edges, widths: edges.map((left, i) => Math.round(i * (side + gap) + side) - left) };
+  return { height: Math.round(side), from, to, closed: to - from === columns, lefts: edges, widths: edges.map((left, i) => Math.round(i * (side + gap) + side) - left) };
 }
 
 // justified fills a row with as many pictures as bring its height near the target.
 function justified(entries, from, limit, { width, gap, target, breakAt }) {
   let shapes = 0;
   let to = from;
-  let full = false;
+  let closed = false; // whether the next picture is in the next row
   const heightOf = (sum, n) => (width - gap * (n - 1)) / sum;
   while (to < limit && !(to > from && entries[to] === breakAt)) {
     const shape = shapeOf(entries[to].image);
     const n = to - from;
     const [without, withIt] = [n > 0 ? heightOf(shapes, n) : Infinity, heightOf(shapes + shape, n + 1)];
     if (without <= target * STRETCH && target - withIt > without - target) {
-      full = true;
+      closed = true;
       break;
     }
     shapes += shape;
     to++;
     if (withIt <= target) {
-      full = true;
+      closed = true;
       break;
     }
   }
   const exact = heightOf(shapes, to - from);
-  full ||= exact <= target * STRETCH;
+  const full = closed || exact <= target * STRETCH;
   const height = full ? Math.round(exact) : target;
   const lefts = [];
   const widths = [];
@@ -113,5 +113,5 @@ function justified(entries, from, limit, { width, gap, target, breakAt }) {
     widths.push((last ? width : Math.round(left + boxWidth)) - Math.round(left));
     left += boxWidth + gap;
   }
-  return { height, from, to, full, lefts, widths };
+  return { height, from, to, closed, lefts, widths };
 }

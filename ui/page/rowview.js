@@ -44,8 +44,12 @@ export class RowView {
   // show replaces all entries. options are those of layOut without width and breakAt. What is
   // under the pointer, or has the focus, or is at the top of the window, stays in its place.
   show(entries, options) {
-    const anchors = this.#anchors();
     const before = this.#entries;
+    if (entries.length === before.length && entries.every((entry, i) => entry === before[i]) &&
+      Object.keys(options).every((name) => options[name] === this.#options[name])) {
+      return;
+    }
+    const anchors = this.#anchors();
     const restyled = ["kind", "heading", "target", "columns"].some((name) => options[name] !== this.#options[name]);
     this.#entries = [...entries];
     this.#indexes = null;
