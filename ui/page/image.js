@@ -13,7 +13,8 @@ const STEPS = [160, 320, 640, 1280];
 
 const ENOUGH = 0.85; // share of the pixels of the screen that a thumbnail must have
 
-// Types of pictures that may be transparent.
+// Types of pictures that may be animated, and that may be transparent.
+const ANIMATED = /gif|png|webp|avif/;
 const TRANSPARENT = /png|gif|webp|avif|svg|icon|jxl|heic|tiff/;
 
 // RETRY_DELAY is the time between the first and the second request for a picture, in
@@ -56,17 +57,18 @@ export function viewURL(image) {
 }
 
 // thumbnailURL returns the URL of a resized copy that fills a box of this width and height,
-// in CSS pixels. If the box shows only a part of the picture, the server cuts it off.
+// in CSS pixels. An animation stands still. If the box shows only a part of the picture, the server cuts it off.
 export function thumbnailURL(image, { width, height }) {
   const scale = Math.max(width / (image.width || width), height / (image.height || height));
   const cut = isCut(image, width / height);
   const longest = cut ? Math.max(width, height) : scale * Math.max(image.width || width, image.height || height);
   const pixels = STEPS.find((step) => step >= ENOUGH * longest * devicePixelRatio) ?? STEPS.at(-1);
+  const still = ANIMATED.test(image.content_type) ? "&still" : "";
   if (!cut) {
-    return resizedURL(image, pixels);
+    return resizedURL(image, pixels) + still;
   }
   const side = (length) => 64 * Math.ceil((pixels * length) / longest / 64);
-  return `${imageURL(image)}&w=${side(width)}&h=${side(height)}&fit=cover`;
+  return `${imageURL(image)}&w=${side(width)}&h=${side(height)}&fit=cover${still}`;
 }
 
 // loadedThumbnail returns the URL of a picture of the whole image that the page already
