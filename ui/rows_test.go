@@ -39,6 +39,17 @@ func (p *page) focusOn(name string) {
 	p.await(fmt.Sprintf("document.activeElement.matches(%q)", card(name)+" .picture"))
 }
 
+// watchShifts collects the parts of the gallery that move without the reader, in the variable
+// shifts.
+func (p *page) watchShifts() {
+	p.t.Helper()
+	eval[bool](p, `(window.shifts = [], new PerformanceObserver((list) => {
+		for (const { value, sources } of list.getEntries()) {
+			shifts.push(...sources.filter(({ node }) => node?.parentElement?.closest("#gallery")).map(({ node }) => value + " " + node.outerHTML?.slice(0, 120)));
+		}
+	}).observe({ type: "layout-shift", buffered: true }), true)`)
+}
+
 // TestPictureShare: most of the window is pictures.
 func TestPictureShare(t *testing.T) {
 	t.Parallel()
@@ -182,7 +193,7 @@ func TestNewImagesStay(t *testing.T) {
 	}
 	p := newPage(t, url)
 	p.await(`document.querySelector("#gallery .day .hint").textContent === "60"`) // all are loaded
-	eval[bool](p, `(window.shift = 0, new PerformanceObserver(l => l.getEntries().forEach(e => { shift += e.value; })).observe({type: "layout-shift", buffered: true}), true)`)
+	p.watchShifts()
 	eval[*string](p, `void scrollTo(0, 500)`)
 	p.settle()
 	place := `JSON.stringify([...document.querySelectorAll("#gallery li")].map((e) => [e.querySelector("img").alt, e.getBoundingClientRect()])
@@ -199,8 +210,8 @@ func TestNewImagesStay(t *testing.T) {
 	if after := eval[string](p, place); after != before {
 		t.Errorf("the images were at %s, and are at %s", before, after)
 	}
-	if got := eval[float64](p, `shift`); got != 0 {
-		t.Errorf("the layout shifted by %g", got)
+	for _, shift := range eval[[]string](p, `shifts`) {
+		t.Errorf("the layout shifted: %s", shift)
 	}
 	eval[*string](p, `void scrollTo(0, 0)`)
 	p.see("#gallery .name", "new 19.jpg")
@@ -216,7 +227,7 @@ func TestBatchDoesNotShift(t *testing.T) {
 	}
 	p := newPage(t, url)
 	p.see("#gallery .name", "11.png")
-	eval[bool](p, `(window.shift = 0, new PerformanceObserver(l => l.getEntries().forEach(e => { shift += e.value; })).observe({type: "layout-shift", buffered: true}), true)`)
+	p.watchShifts()
 	eval[bool](p, `window.insertions = [], new MutationObserver((changes) => {
 		if (changes.some(({addedNodes}) => addedNodes.length > 0)) insertions.push(performance.now());
 	}).observe(document.querySelector("#gallery ul"), { childList: true }), true`)
@@ -228,11 +239,12 @@ func TestBatchDoesNotShift(t *testing.T) {
 	p.see("#uploads .summary", "100 uploaded")
 	p.await(`document.querySelector("#gallery .day .hint").textContent === "112"`)
 	p.settle()
-	if got := eval[float64](p, `shift`); got != 0 {
-		t.Errorf("the layout shifted by %g", got)
+	for _, shift := range eval[[]string](p, `shifts`) {
+		t.Errorf("the layout shifted: %s", shift)
 	}
-	if got := eval[float64](p, `Math.min(Infinity, ...insertions.map((at, i) => at - insertions[i - 1]).slice(1)) || 1e9`); got < 900 {
-		t.Errorf("the page inserted images twice in %.0f ms, want at most once a second", got)
+	times := eval[[]float64](p, `insertions`)
+	if most := (times[len(times)-1]-times[0])/1000 + 2; float64(len(times)) > most {
+		t.Errorf("the page inserted images %d times in %.0f ms, want at most once a second", len(times), times[len(times)-1]-times[0])
 	}
 }
 
