@@ -198,7 +198,7 @@ func testUnderPath(t *testing.T, base string) {
 	p.visit(answer.Delete)
 	p.await(`document.querySelector("main img").naturalWidth === 9 && document.styleSheets[0].cssRules.length > 0`)
 	p.click("main", "", "Delete")
-	p.see("main", "e.svg is deleted")
+	p.see("main", "e.svg was deleted")
 	p.visit(answer.Delete)
 	p.see("main", "Nothing to delete")
 	p.await(`document.styleSheets[0].cssRules.length > 0`)
