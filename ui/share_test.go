@@ -36,7 +36,7 @@ func TestShare(t *testing.T) {
 	open("other.jpg")
 	link := url + "/images/other.jpg"
 	want := map[string]string{
-		"Link":     link,
+		"URL":      link,
 		"Markdown": "![other.jpg](" + link + ")",
 		"HTML":     `<img src="` + link + `" alt="other.jpg" width="1600" height="900">`,
 		"BBCode":   "[img]" + link + "[/img]",

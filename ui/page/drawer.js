@@ -169,7 +169,7 @@ export class Drawer {
       iso && `ISO ${iso}`,
     ];
     const parts = [
-      factList({ taken: time && date(time), camera, lens, exposure: settings.filter(Boolean).join(" · ") }),
+      factList({ taken: time && date(time), camera, lens, exposure: settings.filter(Boolean).map((setting) => el("span", { class: "setting" }, setting)) }),
       location && this.#location(image, location),
     ];
     this.#photo.replaceChildren(...parts.filter(Boolean));
@@ -207,11 +207,11 @@ export class Drawer {
   }
 }
 
-// factList makes a list of the facts that are known.
+// factList makes a list of the facts that are known. A fact is a text or a list of elements.
 function factList(facts) {
-  const known = Object.entries(facts).filter(([, value]) => value);
+  const known = Object.entries(facts).map(([term, value]) => [term, [value ?? ""].flat()]).filter(([, [first]]) => first);
   return known.length > 0 && el("dl", {}, ...known.map(([term, value]) =>
-    el("div", { class: term }, el("dt", {}, words.facts[term]), el("dd", {}, value))));
+    el("div", { class: term }, el("dt", {}, words.facts[term]), el("dd", {}, ...value))));
 }
 
 // withExtension returns the name with the extension of the old name, if it has none.

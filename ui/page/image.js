@@ -115,10 +115,12 @@ export function pictureElement(image, attributes, { onFail } = {}) {
     decoding: "async",
     width: image.width || null,
     height: image.height || null,
+    onload: () => img.classList.remove("broken"),
     onerror: async () => {
       if (!img.hasAttribute("src")) {
         return; // the card was removed
       }
+      img.classList.add("broken");
       const wasAway = await serverBack();
       failures += wasAway ? 0 : 1;
       if (failures > 2) {

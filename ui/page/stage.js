@@ -40,8 +40,9 @@ export class Stage {
     clearTimeout(this.#slow);
     this.element.classList.remove("slow");
     this.#slow = setTimeout(() => this.element.classList.add("slow"), SLOW);
-    fitted.addEventListener("load", () => {
+    fitted.addEventListener("load", async () => {
       this.#loaded();
+      await fitted.decode().catch(() => {}); // until then the browser may show nothing
       if (this.#image === image) {
         small?.remove(); // otherwise people would see it through a transparent picture
         this.#photo.classList.toggle("transparent", maybeTransparent(image));
