@@ -30,6 +30,9 @@ func TestErrorPage(t *testing.T) {
 		if a.Status != c.status || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") || !strings.Contains(a.Body, c.want) {
 			t.Errorf("%s: got %s, want a page with %q and status %d", c.path, a, c.want, c.status)
 		}
+		if !strings.Contains(a.Body, `<html lang="en" dir="ltr">`) {
+			t.Errorf("%s: got %s, want the language and the direction of the text", c.path, a)
+		}
 		if strings.Contains(a.Body, "<script") || !strings.Contains(a.Body, `<a href="`+s.URL+`/">`) {
 			t.Errorf("%s: got %s, want a link to the list and no script", c.path, a)
 		}
