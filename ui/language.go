@@ -2,11 +2,13 @@ package ui
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -29,13 +31,39 @@ func newLanguageChooser() func(*http.Request) string {
 	}
 	matcher := language.NewMatcher(tags)
 	return func(r *http.Request) string {
-		chosen := ""
-		if cookie, err := r.Cookie(languageCookie); err == nil {
-			chosen = cookie.Value
+		if cookie, err := r.Cookie(languageCookie); err == nil && slices.Contains(languages, cookie.Value) {
+			return cookie.Value
 		}
-		_, i := language.MatchStrings(matcher, chosen, strings.Join(r.Header.Values("Accept-Language"), ","))
+		_, i, _ := matcher.Match(acceptedLanguages(strings.Join(r.Header.Values("Accept-Language"), ","))...)
 		return languages[i]
 	}
+}
+
+// maxAccepted is the number of languages in Accept-Language that the server reads. Browsers
+// send far fewer.
+const maxAccepted = 50
+
+// acceptedLanguages returns the languages of an Accept-Language header, the best first. It
+// leaves out the items that it cannot read. If it gave the whole header to
+// [language.ParseAcceptLanguage], one such item would make all languages invalid.
+func acceptedLanguages(header string) []language.Tag {
+	type accepted struct {
+		language.Tag
+		quality float32 // 0 to 1
+	}
+	var all []accepted
+	for i, item := range strings.SplitN(header, ",", maxAccepted+1) {
+		tags, qualities, err := language.ParseAcceptLanguage(item)
+		if err == nil && len(tags) == 1 && i < maxAccepted {
+			all = append(all, accepted{tags[0], qualities[0]})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b accepted) int { return cmp.Compare(b.quality, a.quality) })
+	var tags []language.Tag
+	for _, a := range all {
+		tags = append(tags, a.Tag)
+	}
+	return tags
 }
 
 // table has the texts of one language by key. A text is a string. An object with the member

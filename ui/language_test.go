@@ -154,6 +154,10 @@ func TestLanguage(t *testing.T) {
 		{"", "ko, *;q=0.1", "en"},
 		{"", "*", "en"},
 		{"", "not a language!", "en"},
+		{"", "unknownlanguage, de-DE;q=0.9, en;q=0.7", "de"},
+		{"", "zz-nonsense-tag!, fr;q=0.5", "fr"},
+		{"", "en;q=0.3, qqq-unknown, fr;q=high, ja;q=0.9", "ja"},
+		{"", strings.Repeat("zz,", 50) + "de", "en"}, // the server reads 50 languages
 		{"", strings.Repeat("a-", 5000), "en"},
 		{"ja", "de", "ja"},
 		{"xx", "de", "de"},
