@@ -56,7 +56,7 @@ func newTree(t *testing.T) tree {
 	write(t, path(filepath.Join(".git", "icon.png")), picture(t, 101, 0), longAgo)
 	write(t, path("notes.txt"), []byte("hello"), longAgo)
 	write(t, path("empty.png"), nil, longAgo)
-	tree.skipped = []string{path("notes.txt") + ": not a known kind of image", path("empty.png") + ": the file is empty"}
+	tree.skipped = []string{path("notes.txt") + ": this does not look like an image: it may be damaged", path("empty.png") + ": the file is empty"}
 	if os.Symlink(path("2024"), path("link")) == nil {
 		tree.skipped = append(tree.skipped, path("link")+": a symbolic link, which import does not follow")
 	}
@@ -205,7 +205,7 @@ func TestImportRules(t *testing.T) {
 		said, err := doImport(t.Context(), p, dir)
 		wantError(t, err, "3 files could not be imported")
 		wantEnd(t, said, "2 stored, 0 already there, 3 failed.")
-		for _, part := range []string{"cut.png: ", "amaged image", "large.png: ", "he limit is 98 KiB", "moving.gif: ", "use PNG or JPEG"} {
+		for _, part := range []string{"cut.png: ", "his image is damaged", "large.png: ", "he limit is 98 KiB", "moving.gif: ", "use PNG or JPEG"} {
 			if !strings.Contains(said, part) {
 				t.Errorf("the output is\n%swant %q in it", said, part)
 			}

@@ -44,11 +44,11 @@ import (
 // reader. The texts are short and written for the person uploading.
 var (
 	// ErrUnknown means that the bytes do not begin like an image of any of the [Types].
-	ErrUnknown = errors.New("not a known kind of image")
+	ErrUnknown = errors.New("this does not look like an image")
 
 	// ErrMalformed means that the bytes begin like an image, but its header is cut
 	// off or contains impossible values.
-	ErrMalformed = errors.New("damaged image")
+	ErrMalformed = errors.New("this image is damaged")
 )
 
 // lookalikes are types of files that people mistake for images. The error of Sniff
@@ -89,7 +89,7 @@ func Sniff(head []byte) (Type, error) {
 			return "", fmt.Errorf("%w: it is %s", ErrUnknown, s.name)
 		}
 	}
-	return "", ErrUnknown
+	return "", fmt.Errorf("%w: it may be damaged", ErrUnknown)
 }
 
 // Info is the result of Detect.
