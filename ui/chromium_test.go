@@ -214,7 +214,7 @@ func (p *page) settle() {
 
 // plain is the text of the element e, without the characters that isolate names in a
 // sentence.
-const plain = `e.innerText.replace(/[\u2068\u2069]/g, "")`
+const plain = `e.innerText.replace(/[\u2066\u2068\u2069]/g, "")`
 
 // see returns when the text is in an element that matches the selector.
 func (p *page) see(selector, text string) {

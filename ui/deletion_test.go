@@ -62,7 +62,7 @@ func TestDelete(t *testing.T) {
 
 	p.remove("b.png")
 	p.see(".toast", "b.png deleted.")
-	p.see("#announcements", "Press Ctrl+Z to undo")
+	p.see("#announcements", "Press Ctrl+Z to undo.")
 	p.gallery("a.png", "c.png", "d.png", "e.png")
 	p.focusIn(card("c.png"))
 	p.click(".toast", "b.png", "Undo")
@@ -176,7 +176,7 @@ func TestDeleteRefused(t *testing.T) {
 		t.Fatal(res, err)
 	}
 	p.click(".toast", "a.png deleted", "Dismiss")
-	p.see(".toast", "a.png was not deleted. Another image has this name now.")
+	p.see(".toast", "a.png wasn’t deleted. Someone replaced it meanwhile, so it was kept.")
 	p.await(`document.querySelector("#gallery [alt='a.png']").naturalWidth === 33`)
 	p.click(".toast", "a.png", "Dismiss")
 
@@ -184,13 +184,13 @@ func TestDeleteRefused(t *testing.T) {
 	p.remove("b.png")
 	p.gallery("a.png", "c.png")
 	p.click(".toast", "b.png deleted", "Dismiss")
-	p.see(".toast", "b.png was not deleted. The storage failed.")
+	p.see(".toast", "b.png wasn’t deleted. The storage failed.")
 	p.gallery("a.png", "b.png", "c.png")
 	p.click(".toast", "b.png", "Dismiss")
 	eval[*string](p, `document.querySelectorAll("#gallery li .select input").forEach(box => box.click())`)
 	p.click("#selection", "", "Delete")
 	p.click(".toast", "3 images deleted", "Dismiss")
-	p.see(".toast", "a.png was not deleted. The storage failed. 2 more images could not be deleted either.")
+	p.see(".toast", "a.png wasn’t deleted. The storage failed. 2 more images couldn’t be deleted either.")
 	p.gallery("a.png", "b.png", "c.png")
 }
 
@@ -266,10 +266,10 @@ func TestUploadedWhileDeleted(t *testing.T) {
 	p.click(".toast", "cat.png", "Dismiss")
 	p.see("#gallery", "No images yet")
 	p.choose(cat)
-	p.see("#uploads .stored", "already has this image")
+	p.see("#uploads .stored", "already have this image")
 	p.gallery("cat.png")
 	close(uploaded)
-	p.await(`![...document.querySelectorAll("#uploads li")].some(e => e.innerText.includes("already has this image"))`)
+	p.await(`![...document.querySelectorAll("#uploads li")].some(e => e.innerText.includes("already have this image"))`)
 	p.await(state("stored") + " === 2")
 	p.gallery("cat.png")
 	if !has(t, url, "cat.png") {

@@ -267,8 +267,8 @@ func TestScrollPosition(t *testing.T) {
 	eval[*string](p, `void scrollTo(0, 0)`)
 	p.await(`history.state.top === undefined`)
 	p.reload()
-	p.see("#gallery", "Back to the first images") // still not the first page
-	p.click("#gallery", "", "Back to the first images")
+	p.see("#gallery", "Back to the start") // still not the first page
+	p.click("#gallery", "", "Back to the start")
 	p.see("#gallery .name", "image 00000.png")
 	p.focusIn("#gallery-title")
 	p.await(`location.search === ""`)

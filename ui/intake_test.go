@@ -104,7 +104,7 @@ func TestFolders(t *testing.T) {
 	if got := eval[[]string](p, rows); !slices.Equal(got[:130], want) {
 		t.Errorf("the rows are %q, want the files in the order of their paths", got)
 	}
-	p.see("#uploads .summary", "130 uploaded, 1 not uploaded")
+	p.see("#uploads .summary", "130 uploaded, 1 failed")
 
 	p.click("#uploads", "", "Clear finished")
 	p.await(`!document.querySelector("#uploads").checkVisibility()`)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -136,6 +137,41 @@ func TestEveryTextIsUsed(t *testing.T) {
 	}
 }
 
+// TestErrorCodes: the tables have texts only for error codes of the server.
+func TestErrorCodes(t *testing.T) {
+	text, err := os.ReadFile("../api/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var description struct {
+		Components struct {
+			Schemas struct {
+				ErrorCode struct{ AnyOf []struct{ Const string } }
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &description); err != nil {
+		t.Fatal(err)
+	}
+	codes := map[string]bool{}
+	for _, code := range description.Components.Schemas.ErrorCode.AnyOf {
+		codes[code.Const] = true
+	}
+	texts, _ := tables(t)["en"]["errors"].(map[string]any) // the other tables have the same keys: TestTables
+	for code := range texts {
+		if !codes[code] {
+			t.Errorf("the server has no error code %s", code)
+		}
+	}
+	if len(texts) == 0 {
+		t.Error("the English table has no texts for error codes")
+	}
+	// The server's message says which character of the name is wrong.
+	if _, ok := texts["bad_name"]; ok {
+		t.Error("a text replaces the details in the message of bad_name")
+	}
+}
+
 // TestLanguage: the page is in the language that the reader chose, else in the one that the
 // browser prefers, else in English.
 func TestLanguage(t *testing.T) {
@@ -207,9 +243,9 @@ func TestLanguages(t *testing.T) {
 	upload(t, url, "صورة.png", picture(300, 700))
 	p := newPage(t, url)
 	p.gallery("صورة.png", "photo 1.png")
-	for _, language := range []struct{ tag, direction, title, search, help string }{
-		{"de", "ltr", "Bildserver", "Bilder suchen", "Hilfe"},
-		{"ar", "rtl", "خادم الصور", "البحث في الصور", "المساعدة"},
+	for _, language := range []struct{ tag, direction, title, search, help, notAnImage string }{
+		{"de", "ltr", "Bildserver", "Bilder suchen", "Hilfe", "Das sieht nicht wie ein Bild aus."},
+		{"ar", "rtl", "خادم الصور", "البحث في الصور", "المساعدة", "لا يبدو هذا الملف صورة"},
 	} {
 		eval[*string](p, `(() => {
 			const select = [...document.querySelectorAll("select")].find(s => [...s.options].some(o => o.value === "ja" && o.text === "日本語"));
@@ -232,8 +268,9 @@ func TestLanguages(t *testing.T) {
 		check("help")
 		p.press(kb.Escape)
 		p.await(`!document.querySelector("#help")`)
-		p.choose(file(t, language.tag+".png", picture(20, 20)), file(t, "notes.txt", []byte("text")))
+		p.choose(file(t, language.tag+".png", picture(20, 20)), file(t, "broken.png", []byte("text")))
 		p.await(`document.querySelectorAll("#uploads .stored, #uploads .refused").length === 2`)
+		p.see("#uploads .refused", language.notAnImage)
 		check("uploads")
 		eval[*string](p, `document.querySelector("#gallery li [type=checkbox]").click()`)
 		p.await(`!document.querySelector("#selection").hidden`)
@@ -244,6 +281,8 @@ func TestLanguages(t *testing.T) {
 		p.visit(url + "/?image=photo+1.png")
 		p.viewing("photo 1.png")
 		check("viewer")
+		p.press("i") // the details
+		p.await(`document.querySelector("#view dl")?.textContent.includes("\u2066700 × 300\u2069")`)
 		p.visit(url)
 	}
 }

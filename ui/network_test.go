@@ -21,7 +21,7 @@ func TestOffline(t *testing.T) {
 	p.see("#gallery", "No images yet")
 	p.connect(network.Conditions{Offline: true, DownloadThroughput: -1, UploadThroughput: -1})
 	p.choose(file(t, "cat.png", picture(10, 10)), file(t, "dog.png", picture(10, 10)))
-	p.see("#uploads .note", "Can’t reach the server. Uploads will continue when the server is back.")
+	p.see("#uploads .note", "Can’t reach the server. Uploads will continue when it’s back.")
 	p.await(state("waiting") + " === 2")
 	p.see("#uploads .summary", "0 of 2")
 	p.throttle(-1)

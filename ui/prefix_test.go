@@ -112,7 +112,7 @@ func testUnderPath(t *testing.T, base string) {
 			t.Errorf("%s is %s, want it under %s/", what, got, base)
 		}
 	}
-	p.see("#token", "requires an access token")
+	p.see("#token", "Enter the access token")
 	within("the page", eval[string](p, `location.href`))
 	p.do(
 		chromedp.Click(chromedp.CSS("#token [type=checkbox]")),

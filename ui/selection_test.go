@@ -130,7 +130,7 @@ func TestSelection(t *testing.T) {
 
 	down.Store(true)
 	p.click("#selection", "", "Download")
-	p.see(".toast", "The images could not be downloaded.")
+	p.see(".toast", "The images couldn’t be downloaded.")
 	down.Store(false)
 	req, err := http.NewRequest("DELETE", behind+"/images/image%206.png", nil)
 	if err != nil {
@@ -158,7 +158,7 @@ func TestSelection(t *testing.T) {
 		gone(t, url, name) // an image that was already deleted is not an error
 	}
 	p.gallery(names[4:]...)
-	p.await(`![...document.querySelectorAll(".toast")].some(e => e.innerText.includes("not deleted"))`)
+	p.await(`![...document.querySelectorAll(".toast")].some(e => e.innerText.includes("wasn’t deleted"))`)
 	click(3, false)
 	p.press("/")
 	p.press("image 2")

@@ -98,7 +98,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 	p.await(`onbeforeunload === null`)
 
 	p.visit(locked)
-	p.see("#token", "requires an access token")
+	p.see("#token", "Enter the access token")
 	see(p, "token asked for")
 	eval[*string](p, `document.getElementById("token-input").value = "wrong"`)
 	click("#token button")
@@ -153,7 +153,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 
 	eval[*string](p, `navigator.clipboard.writeText = () => Promise.reject(), document.execCommand = () => false, null`)
 	click("#gallery li .copy")
-	p.see("dialog[open]", "Copy them from here")
+	p.see("dialog[open]", "Copy the text from here")
 	see(p, "copy by hand")
 	click("dialog[open] button")
 

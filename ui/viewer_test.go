@@ -326,6 +326,10 @@ func TestRename(t *testing.T) {
 	rename(".png")
 	p.see("#view .rename .error", "A name can’t start or end with a dot.")
 	p.click("#view", "", "Cancel")
+	rename(strings.Repeat("é", 150) + ".png") // more bytes than a name may have; only the server counts bytes
+	// The server's sentence has its own direction, because the page may be in Arabic.
+	p.await(`/^\u2068.*\u2069$/.test(document.querySelector("#view .rename .error").textContent)`)
+	p.click("#view", "", "Cancel")
 	rename("cat.png")
 	p.await(`!document.querySelector(".rename")`)
 	rename("dog") // keeps the extension

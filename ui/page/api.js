@@ -14,12 +14,14 @@ const PROBE_TIMEOUT = 5000; // milliseconds
 
 // RequestError is any response that is not a success, or no response at all
 // (status 0). Its message is for people. retryAfter is the number of seconds that the
-// client must wait before it sends the request again, or 0 if the server does not say.
+// client must wait before it sends the request again, or 0 if the server does not say. code
+// is the error code of the server, or empty.
 export class RequestError extends Error {
-  constructor(message, status = 0, retryAfter = 0) {
+  constructor(message, status = 0, retryAfter = 0, code = "") {
     super(message);
     this.status = status;
     this.retryAfter = retryAfter;
+    this.code = code;
   }
 
   // retryable reports whether the same request can succeed later.
@@ -206,7 +208,8 @@ function sendXHR(method, url, { body, headers, callbacks, signal }) {
 }
 
 // parseResponse returns the JSON of a successful response, or null if the response has no
-// body. It throws a RequestError for every other response.
+// body. It throws a RequestError for every other response. The message of the error is in the
+// language of the page, unless only the server knows the details.
 function parseResponse(status, text, retryAfter) {
   const success = status >= 200 && status < 300;
   if (success && text === "") {
@@ -216,7 +219,8 @@ function parseResponse(status, text, retryAfter) {
   if (success && body) {
     return body;
   }
-  throw new RequestError(body?.message || words.unexplained(status), status, retryAfter);
+  const code = body?.error?.code;
+  throw new RequestError(words.serverError(code, body?.message) || words.unexplained(status), status, retryAfter, code);
 }
 
 // parseJSON returns null for text that is not JSON, such as a proxy's error page.

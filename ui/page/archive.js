@@ -40,7 +40,8 @@ function responseFrame() {
 
 function errorMessage(text) {
   try {
-    return JSON.parse(text).message;
+    const { error, message } = JSON.parse(text);
+    return words.serverError(error?.code, message);
   } catch {
     return "";
   }

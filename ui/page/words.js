@@ -4,6 +4,11 @@
 
 import { duration, number, percent, plural, size } from "./intl.js";
 
+// Invisible characters around a part of a text, which has its own direction (Unicode UAX #9).
+const FIRST_STRONG_ISOLATE = "\u2068"; // the part begins, in the direction of its first letter
+const LEFT_TO_RIGHT_ISOLATE = "\u2066";
+const POP_ISOLATE = "\u2069"; // the part ends
+
 export const page = text("page");
 
 // Uploading
@@ -31,7 +36,7 @@ export const retry = text("retry");
 export const retryFailed = text("retryFailed");
 export const clear = text("clear");
 
-export const tooLarge = (bytes, limit) => text("tooLarge", { excess: size(bytes - limit), limit: size(limit) });
+export const tooLarge = (bytes, limit) => text("tooLarge", { size: size(bytes), limit: size(limit) });
 export const emptyFile = text("emptyFile");
 export const notAnImage = (types) => text("notAnImage", { types: alternatives(types.map((t) => t.toUpperCase())) });
 export const unreadable = text("unreadable");
@@ -47,7 +52,13 @@ export const failed = (name, reason) => (reason.includes(name) ? reason : text("
 export const failures = (n) => text("failures", { n });
 // reasonAlone returns the reason without the name of the image, for a place that already
 // shows the name. Some messages of the server begin with the name.
-export const reasonAlone = (name, reason) => (reason.startsWith(`${name}: `) ? reason.slice(name.length + 2) : reason);
+export function reasonAlone(name, reason) {
+  const start = `${FIRST_STRONG_ISOLATE}${name}: `;
+  return reason.startsWith(start) ? FIRST_STRONG_ISOLATE + reason.slice(start.length) : reason;
+}
+// serverError returns what an error of the server means. For a code that is not in the table,
+// it returns the message of the server, which is in English.
+export const serverError = (code, message) => (Object.hasOwn(TABLE.errors, code ?? "") ? TABLE.errors[code] : message && isolate(message));
 
 // Links
 
@@ -147,7 +158,7 @@ export const closeDetails = text("closeDetails");
 export const facts = TABLE.facts;
 export const exposureTime = (seconds) => text("exposureTime", { seconds });
 export const focalLength = (millimetres) => text("focalLength", { millimetres });
-export const dimensions = (width, height) => `${width} × ${height}`;
+export const dimensions = (width, height) => `${LEFT_TO_RIGHT_ISOLATE}${width} × ${height}${POP_ISOLATE}`; // the width is on the left in every language
 export const format = (type) => type.replace(/^image\/(x-|vnd\.)?/, "").replace(/\+.*/, "").toUpperCase();
 export const rename = text("rename");
 export const newName = text("newName");
@@ -235,5 +246,5 @@ function text(key, values = {}) {
 // written from right to left changes the order of the words before and after the name
 // (Unicode UAX #9, first strong isolate).
 function isolate(name) {
-  return `\u2068${name}\u2069`;
+  return FIRST_STRONG_ISOLATE + name + POP_ISOLATE;
 }
