@@ -10,8 +10,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"imageserver/api"
+	"imageserver/api/imaging/format"
 )
 
 // TestHelp runs the commands in the help. They must work on this server.
@@ -21,8 +27,13 @@ func TestHelp(t *testing.T) {
 	p := newPage(t, url)
 	p.see("#gallery", "No images yet")
 	p.press("?")
-	p.see("#help", "From a terminal")
 	p.focusIn("#help-title")
+	p.see("#help section:nth-child(2)", "Share images")
+	if eval[bool](p, `document.querySelector("#help").innerText.includes("curl")`) {
+		t.Error("the help shows the lines for developers before the reader asks for them")
+	}
+	p.do(chromedp.Click("#help summary"))
+	p.see("#help", "From a terminal")
 
 	t.Run("curl", func(t *testing.T) {
 		if _, err := exec.LookPath("curl"); err != nil {
@@ -33,6 +44,13 @@ func TestHelp(t *testing.T) {
 		lines := eval[[]string](p, `[...document.querySelectorAll("#help code")].map(e => e.innerText).filter(text => text.startsWith("curl"))`)
 		if len(lines) != 5 {
 			t.Errorf("the help has %d curl commands, want 5: %q", len(lines), lines)
+		}
+		p.useClipboard()
+		p.allowClipboard()
+		p.click("#help .code", lines[0], "Copy")
+		p.see("#help .code button", "Copied")
+		if got := eval[string](p, `navigator.clipboard.readText()`); got != lines[0] {
+			t.Errorf("the button copied %q, want %q", got, lines[0])
 		}
 		var output []string
 		for _, line := range lines {
@@ -83,6 +101,7 @@ func TestHelp(t *testing.T) {
 	t.Run("ShareX", func(t *testing.T) {
 		p := p.in(t)
 		p.menu("Help")
+		p.do(chromedp.Click("#help summary"))
 		res, err := http.Get(eval[string](p, `[...document.querySelectorAll("#help a")].find(a => a.innerText.includes("Download")).href`))
 		if err != nil {
 			t.Fatal(err)
@@ -137,4 +156,70 @@ func TestHelp(t *testing.T) {
 		p.press("?") // in a field, the key writes a character
 		p.await(`document.querySelector("#search").value === "?" && !document.querySelector("#help")`)
 	})
+}
+
+// TestHelpForEveryone: the help says what people can upload, how long they can restore an
+// image, and who sees the images.
+func TestHelpForEveryone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		options api.Options
+		want    []string
+	}{
+		{
+			api.Options{MaxUpload: 2_000_000, Trash: 24 * time.Hour, Allow: []format.Type{format.PNG, format.JPEG}},
+			[]string{"stays in the trash for 24 hours", "You can upload JPEG and PNG.", "MB", "exactly as you upload it", "Anyone who can open this page can also upload"},
+		},
+		{
+			api.Options{Trash: 7 * 24 * time.Hour, Strip: true},
+			[]string{"stays in the trash for 7 days", "removes location and camera data"},
+		},
+		{api.Options{}, []string{"the image is gone for good"}},
+	} {
+		p := newPage(t, newServerWith(t, c.options))
+		p.see("#gallery", "No images yet")
+		p.press("?")
+		for _, want := range append(c.want, "Every image has its own link", "Anyone who has the link") {
+			p.see("#help", want)
+		}
+	}
+}
+
+// TestKeyNames: the page writes the keys as the reader's keyboard does, and does not speak of
+// keys where there is no keyboard.
+func TestKeyNames(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	upload(t, url, "a.png", picture(20, 20))
+	p := newPage(t, url)
+	for _, c := range []struct{ platform, undo, spoken string }{
+		{"Linux", "Ctrl Z", "Press Ctrl+Z to undo."},
+		{"macOS", "⌘ Z", "Press ⌘Z to undo."},
+	} {
+		if _, err := chromedp.Call(p.ctx, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{
+			UserAgent:         "Mozilla/5.0",
+			UserAgentMetadata: &emulation.UserAgentMetadata{Platform: c.platform},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		p.reload()
+		p.gallery("a.png")
+		p.press("?")
+		p.see("#help kbd", c.undo)
+		p.press(kb.Escape)
+		p.await(`!document.querySelector("#help")`)
+		p.remove("a.png")
+		p.see("#announcements", c.spoken)
+		p.click(".toast", "a.png", "Undo")
+		p.gallery("a.png")
+	}
+	p.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile, chromedp.EmulateTouch))
+	p.reload()
+	p.gallery("a.png")
+	p.remove("a.png")
+	p.see("#announcements", "a.png deleted.")
+	if eval[bool](p, `document.querySelector("#announcements").innerText.includes("Press")`) {
+		t.Error("a phone is told to press keys")
+	}
+	p.click(".toast", "a.png", "Undo")
 }

@@ -147,8 +147,11 @@ func states(t *testing.T, see func(p *page, state string)) {
 	p.await(`!document.querySelector("dialog[open]")`)
 
 	p.menu("Help")
-	p.see("#help", "From a terminal")
+	p.see("#help", "Who can see the images")
 	see(p, "help")
+	click("#help summary")
+	p.see("#help", "From a terminal")
+	see(p, "help for developers")
 	eval[*string](p, `document.getElementById("help").close()`)
 
 	eval[*string](p, `navigator.clipboard.writeText = () => Promise.reject(), document.execCommand = () => false, null`)

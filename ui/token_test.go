@@ -52,6 +52,8 @@ func TestToken(t *testing.T) {
 	p.click(".toast", "dog.png", "Dismiss")
 	p.await(`document.querySelectorAll("#gallery li").length === 1 && !document.querySelector(".toast")`)
 	p.menu("Help")
+	p.see("#help", "Only people with the access token can upload")
+	p.do(chromedp.Click("#help summary"))
 	p.see("#help", "Authorization: Bearer YOUR-TOKEN")
 	p.see("#help", "Replace YOUR-TOKEN with the access token")
 	p.press(kb.Escape)

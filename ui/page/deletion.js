@@ -4,6 +4,7 @@
 
 import * as api from "./api.js";
 import { announce } from "./dom.js";
+import { hasKeyboard } from "./platform.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
 
@@ -40,7 +41,7 @@ export class Deletions {
     this.#callbacks.hide(images);
     deletion.toast = toast(text, {
       action: words.undo,
-      spoken: words.canUndo(text),
+      spoken: hasKeyboard() ? words.canUndo(text) : text,
       onAction: (focused) => this.#undo(deletion, focused),
       onDismiss: () => this.#carryOut(deletion),
     });

@@ -1,31 +1,66 @@
-// The help: how to use this server without the page, and the keys.
+// The help: how to share and delete images, the keys, and how to use this server without the
+// page.
 
 import { button, el, showSheet } from "./dom.js";
 import { singleKeys } from "./keys.js";
+import { currentLimits, limitsKnown } from "./limits.js";
+import { copyTextButton } from "./links.js";
 import * as token from "./token.js";
 import * as words from "./words.js";
 
-// help shows the help in a dialog.
+// help shows the help in a dialog. The dialog has the facts about the server as soon as the
+// page knows them.
 export function help() {
+  const about = el("div", { class: "sections" });
+  limitsKnown().then(() => about.append(...aboutServer(currentLimits())));
   const dialog = el("dialog", { class: "sheet", id: "help", "aria-labelledby": "help-title" },
     el("div", { class: "head" },
       el("h2", { id: "help-title", tabindex: -1, autofocus: true }, words.help),
       button(words.close, () => dialog.close(), { icon: "close" })),
-    section(words.helpTerminal, ...terminal()),
-    section(words.helpPage, code(snippet())),
-    section(words.helpShareX, ...sharex()),
-    section(words.helpOperator, ...manual()),
-    section(words.helpKeys, keyList(), keySwitch()));
+    section(words.helpShare, paragraph(words.helpLinks), paragraph(words.helpManyLinks)),
+    about,
+    section(words.helpKeys, keyList(), keySwitch()),
+    el("details", {},
+      el("summary", {}, el("h3", {}, words.helpDevelopers)),
+      el("div", { class: "sections" },
+        subsection(words.helpTerminal, ...terminal()),
+        subsection(words.helpPage, code(words.helpPage, snippet())),
+        subsection(words.helpShareX, ...sharex()),
+        subsection(words.helpOperator, ...manual()))));
   showSheet(dialog);
+}
+
+// aboutServer makes the sections that depend on the limits of the server. limits is null if
+// the page does not know them.
+function aboutServer(limits) {
+  return [
+    section(words.helpDelete, paragraph(words.helpUndo), limits && paragraph(words.helpTrash(limits.trash))),
+    limits && section(words.helpLimits,
+      paragraph(words.helpTypes(limits.types.map(({ name }) => name.toUpperCase()), limits.max_upload)),
+      paragraph(words.helpBytes(limits.strip))),
+    section(words.helpPrivacy, paragraph(words.helpSeen), limits && paragraph(words.helpAccess(limits.token))),
+  ].filter(Boolean);
 }
 
 function section(title, ...children) {
   return el("section", {}, el("h3", {}, title), ...children);
 }
 
-function code(text) {
-  // With a tab stop, people can scroll the sheet by keyboard.
-  return el("pre", { tabindex: 0 }, el("code", {}, text));
+function subsection(title, ...children) {
+  return el("section", {}, el("h4", {}, title), ...children);
+}
+
+function paragraph(text) {
+  return el("p", {}, text);
+}
+
+// code shows lines for a program, with a button that copies them. label says what the lines
+// do.
+function code(label, text) {
+  // With a tab stop, people can scroll the lines by keyboard.
+  return el("div", { class: "code", dir: "ltr" },
+    el("pre", { tabindex: 0 }, el("code", {}, text)),
+    copyTextButton(text, label));
 }
 
 // serverURL returns the URL of the server, with a slash at the end.
@@ -43,7 +78,7 @@ function terminal() {
     [words.helpExact]: `curl -T cat.png${auth} ${base}images/`,
     [words.helpList]: `curl${auth} ${base}images`,
   };
-  return Object.entries(lines).flatMap(([what, line]) => [el("p", {}, what), code(line)]);
+  return Object.entries(lines).flatMap(([what, line]) => [paragraph(what), code(what, line)]);
 }
 
 function snippet() {
@@ -62,7 +97,7 @@ img.src = '${base}images/' + encodeURIComponent(answer.filename);`;
 function sharex() {
   return [
     el("p", {}, el("a", { href: "sharex.sxcu", download: "" }, words.helpShareXFile), ". ", words.helpShareXThen),
-    token.current() !== "" && el("p", {}, words.helpShareXToken),
+    token.current() !== "" && paragraph(words.helpShareXToken),
   ].filter(Boolean);
 }
 
@@ -71,8 +106,8 @@ function sharex() {
 function manual() {
   const topics = Object.entries(words.helpTopics).map(([topic, about]) => `imageserver help ${topic.padEnd(8)}  # ${about}`);
   return [
-    el("p", {}, words.helpManual),
-    code(["imageserver help", ...topics].join("\n")),
+    paragraph(words.helpManual),
+    code(words.helpOperator, ["imageserver help", ...topics].join("\n")),
     el("p", {}, el("a", { href: "openapi.json" }, words.helpOpenAPI)),
   ];
 }

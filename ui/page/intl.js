@@ -47,10 +47,18 @@ export function duration(seconds) {
   return unit(Math.ceil(n), name, "short", 0);
 }
 
+// period writes a number of seconds as whole days, hours, minutes or seconds, such as
+// "36 hours". From two days on, it writes days.
+export function period(seconds) {
+  const [n, name] = seconds >= 172_800 ? [seconds / 86_400, "day"] : seconds >= 3600 ? [seconds / 3600, "hour"] :
+    seconds >= 60 ? [seconds / 60, "minute"] : [seconds, "second"];
+  return unit(Math.floor(n), name, "long", 0);
+}
+
 const formats = new Map(); // making a format takes longer than using it
 
 function unit(n, name, display, digits) {
-  const key = `${name} ${digits}`;
+  const key = `${name} ${display} ${digits}`;
   if (!formats.has(key)) {
     formats.set(key, new Intl.NumberFormat(locale, {
       style: "unit", unit: name, unitDisplay: display, maximumFractionDigits: digits,

@@ -32,6 +32,10 @@ function offeredTypes() {
   return limits.types.filter((type) => !converts || type.name !== "heic");
 }
 
+// currentLimits returns what the server accepts (limits in api.js), or null if the page does
+// not know it.
+export const currentLimits = () => limits;
+
 // appleMobile reports whether the device is an iPhone or iPad. An iPad pretends to be a Mac,
 // but no Mac has a touch screen.
 function appleMobile() {

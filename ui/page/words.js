@@ -2,7 +2,8 @@
 // the texts. For the script of each language, the server writes the table of the language
 // into the constant TABLE (language.go).
 
-import { duration, number, percent, plural, size } from "./intl.js";
+import { duration, number, percent, period, plural, size } from "./intl.js";
+import { onMac } from "./platform.js";
 
 // Invisible characters around a part of a text, which has its own direction (Unicode UAX #9).
 const FIRST_STRONG_ISOLATE = "\u2068"; // the part begins, in the direction of its first letter
@@ -123,7 +124,7 @@ export const archiveFailed = text("archiveFailed");
 
 export const removed = (names) => (names.length === 1 ? text("removed", { name: isolate(names[0]) }) : text("removedMany", { n: names.length }));
 export const undo = text("undo");
-export const canUndo = (what) => text("canUndo", { what });
+export const canUndo = (what) => text("canUndo", { what, keys: undoKeys() });
 export const restored = (names) => (names.length === 1 ? text("restored", { name: isolate(names[0]) }) : text("restoredMany", { n: names.length }));
 export const notRemoved = (name, reason) => text("notRemoved", { name: isolate(name), reason: isolate(reason) });
 export const notAllRemoved = (first, others) => text("notAllRemoved", { first, n: others });
@@ -198,6 +199,19 @@ export const languages = TABLE.languages; // the name of each language in that l
 // Help
 
 export const help = text("help");
+export const helpShare = text("helpShare");
+export const helpLinks = text("helpLinks");
+export const helpManyLinks = text("helpManyLinks");
+export const helpDelete = text("helpDelete");
+export const helpUndo = text("helpUndo");
+export const helpTrash = (seconds) => (seconds > 0 ? text("helpTrash", { time: period(seconds) }) : text("helpNoTrash"));
+export const helpLimits = text("helpLimits");
+export const helpTypes = (types, limit) => text("helpTypes", { types: list(types), limit: size(limit) });
+export const helpBytes = (strips) => (strips ? text("helpStripped") : text("helpUnchanged"));
+export const helpPrivacy = text("helpPrivacy");
+export const helpSeen = text("helpSeen");
+export const helpAccess = (token) => (token ? text("helpToken") : text("helpNoToken"));
+export const helpDevelopers = text("helpDevelopers");
 export const helpTerminal = text("helpTerminal");
 export const helpUpload = text("helpUpload");
 export const helpRetrieve = text("helpRetrieve");
@@ -225,13 +239,22 @@ function uploaded(n) {
   return text("uploaded", { n });
 }
 
+function list(items) {
+  return new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" }).format(items);
+}
+
 function alternatives(items) {
   return new Intl.ListFormat(document.documentElement.lang, { type: "disjunction" }).format(items);
 }
 
+function undoKeys() {
+  return onMac() ? "⌘Z" : `${keyLabel("Ctrl")}+Z`;
+}
+
 // keyLabel returns what is written on a key, such as "Strg V" for "Ctrl V" in German.
 function keyLabel(key) {
-  return key.split(" ").map((part) => TABLE.keyNames[part] ?? part).join(" ");
+  const names = { ...TABLE.keyNames, ...(onMac() && { Ctrl: "⌘", Shift: "⇧" }) };
+  return key.split(" ").map((part) => names[part] ?? part).join(" ");
 }
 
 // text returns a text of the table, with values in place of the {placeholders}. If the text
