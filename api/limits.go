@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"imageserver/api/imaging/strip"
 )
 
 // limits is the JSON of what the server accepts, for pages and programs that check
@@ -23,6 +25,8 @@ type limitType struct {
 	Name        string   `json:"name"`
 	ContentType string   `json:"content_type"`
 	Extensions  []string `json:"extensions"` // the usual one first
+	Strip       bool     `json:"strip"`      // whether the metadata can be removed
+	Resize      bool     `json:"resize"`     // whether resized copies are made
 }
 
 // getLimits responds with the limits. It needs no access token.
@@ -37,7 +41,7 @@ func (s *Server) getLimits(c echo.Context) error {
 		Types:     []limitType{},
 	}
 	for _, t := range s.intake.Types() {
-		l.Types = append(l.Types, limitType{string(t), t.MIME(), t.Extensions()})
+		l.Types = append(l.Types, limitType{string(t), t.MIME(), t.Extensions(), strip.Supports(t), s.variants.Resizes(t)})
 	}
 	text, err := json.Marshal(l)
 	if err != nil {

@@ -134,7 +134,7 @@ var (
 // client wants, it returns ErrNoEncoder or resize.ErrTooLong.
 func (s *Variants) Plan(img db.Image, body io.ReaderAt, want resize.Request, client netip.Prefix) (*Variant, error) {
 	info := format.Info{Type: format.ByMIME(img.ContentType), Width: img.Width, Height: img.Height, Orientation: img.Orientation}
-	if !resize.CanDecode(info.Type) && !s.resizer.elsewhere(info.Type) {
+	if !s.Resizes(info.Type) {
 		if slices.Contains(codec.Types(), info.Type) {
 			return nil, ErrNotNow
 		}
@@ -194,6 +194,9 @@ func (s *Variants) Close(err error) {
 		go s.closeCodecs()
 	}
 }
+
+// Resizes reports whether variants are made of images of a type.
+func (s *Variants) Resizes(t format.Type) bool { return resize.CanDecode(t) || s.resizer.elsewhere(t) }
 
 // closeCodecs ends the processes of the decoders and the encoder when the last variant is made.
 // The processes of a server that ends itself also end.
