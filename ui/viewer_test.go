@@ -256,6 +256,27 @@ func TestPinch(t *testing.T) {
 	p.await(`getComputedStyle(document.querySelector("#view .bar")).opacity === "1"`)
 }
 
+// TestViewControls: the controls fade when the mouse rests, and a key shows them again. The
+// view loads the neighbours ahead, and small pictures of the neighbours open them.
+func TestViewControls(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	for i, name := range []string{"c.jpg", "b.jpg", "a.jpg"} {
+		upload(t, url, name, gradient(i, 1600, 1200))
+	}
+	p := newPage(t, url+"/?image=b.jpg")
+	p.viewing("b.jpg")
+	p.await(`["a.jpg", "c.jpg"].every((name) => performance.getEntriesByType("resource").some((e) => e.name.includes(name) && e.name.includes("w=1280")))`)
+	const opacity = `getComputedStyle(document.querySelector("#view .bar")).opacity`
+	p.do(chromedp.MouseEvent("mouseMoved", 600, 450))
+	p.await(opacity + ` === "0"`)
+	p.press("+")
+	p.await(opacity + ` === "1"`)
+	p.do(chromedp.Click(chromedp.CSS(`#view .filmstrip button[title="c.jpg"]`)))
+	p.viewing("c.jpg")
+	p.await(`document.querySelector("#view .filmstrip [aria-current=true]").title === "c.jpg"`)
+}
+
 // TestViewTooLate: an error response for one image is late, and meanwhile the reader has
 // opened another image. The response does not close the other image.
 func TestViewTooLate(t *testing.T) {
