@@ -151,6 +151,7 @@ func testUnderPath(t *testing.T, base string) {
 	p.click("#view", "", "Delete")
 	p.click(".toast", "a b.png", "Dismiss")
 	p.await(`!document.querySelector(".toast")`)
+	p.await(`fetch("images/a%20b.png").then((response) => response.status === 404)`)
 	p.visit(base + "/")
 	p.await(`document.querySelectorAll("#gallery li").length === 2`)
 

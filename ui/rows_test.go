@@ -192,7 +192,7 @@ func TestNewImagesStay(t *testing.T) {
 		upload(t, url, fmt.Sprintf("%02d.jpg", i), gradient(i, 300, 200+20*(i%5)))
 	}
 	p := newPage(t, url)
-	p.await(`document.querySelector("#gallery .day .hint").textContent === "60"`) // all are loaded
+	p.await(`document.querySelector("#gallery .day .hint")?.textContent === "60"`) // all are loaded
 	p.watchShifts()
 	eval[*string](p, `void scrollTo(0, 500)`)
 	p.settle()
@@ -205,7 +205,7 @@ func TestNewImagesStay(t *testing.T) {
 	}
 	p.choose(files...)
 	p.see("#uploads .summary", "20 uploaded")
-	p.await(`document.querySelector("#gallery .day .hint").textContent === "80"`)
+	p.await(`document.querySelector("#gallery .day .hint")?.textContent === "80"`)
 	p.settle()
 	if after := eval[string](p, place); after != before {
 		t.Errorf("the images were at %s, and are at %s", before, after)
@@ -237,7 +237,7 @@ func TestBatchDoesNotShift(t *testing.T) {
 	}
 	p.choose(files...)
 	p.see("#uploads .summary", "100 uploaded")
-	p.await(`document.querySelector("#gallery .day .hint").textContent === "112"`)
+	p.await(`document.querySelector("#gallery .day .hint")?.textContent === "112"`)
 	p.settle()
 	for _, shift := range eval[[]string](p, `shifts`) {
 		t.Errorf("the layout shifted: %s", shift)

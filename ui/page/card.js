@@ -49,11 +49,12 @@ export class Card {
     style.transform = `translate(${box.left}px, ${box.top}px)`;
     style.width = `${box.width}px`;
     style.height = `${box.height}px`;
-    const img = this.#link.querySelector("img");
-    if (this.#box && img?.complete && img.naturalWidth < box.picture.width * devicePixelRatio / 2) {
-      img.src = thumbnailURL(this.entry.image, box.picture); // the window has become larger
-    }
     const { image } = this.entry;
+    const img = this.#link.querySelector("img");
+    const url = thumbnailURL(image, box.picture);
+    if (this.#box && img?.complete && img.naturalWidth < (box.picture.width * devicePixelRatio) / 2 && img.getAttribute("src") !== url) {
+      img.src = url; // the card has become much larger
+    }
     this.#link.classList.toggle("small", Math.max(image.width / box.picture.width, image.height / box.picture.height) < 0.5 && image.width > 0);
     this.#box = box;
   }

@@ -64,11 +64,10 @@ export class RowView {
     } else if (!anchor) {
       this.#breakAt = null;
     }
-    this.#moveSmoothly(before.length > 0 && !restyled);
     this.#layOut();
-    if (anchor) {
-      this.#scrollBy(this.#rowOf(this.indexOf(anchor.entry)).top - anchor.row.top);
-    }
+    const moved = anchor ? (this.#rowOf(this.indexOf(anchor.entry))?.top ?? anchor.row.top) - anchor.row.top : 0;
+    this.#moveSmoothly(before.length > 0 && !restyled && moved === 0); // the page scrolls at once, so the cards must move at once, too
+    this.#scrollBy(moved);
     this.#update();
   }
 
