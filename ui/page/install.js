@@ -1,9 +1,10 @@
 // Lets people install the page as an app, which can receive images from other apps.
 
-// registerWorker registers the service worker. Browsers allow this only for https and for
-// this machine. Without it, the page works as usual.
+// registerWorker registers the service worker. Only browsers made from Chromium share images
+// with a page, and only they have userAgentData. Browsers allow workers only for https and for
+// this machine. Without the worker, the page works as usual.
 export function registerWorker() {
-  if (!navigator.serviceWorker) {
+  if (!navigator.serviceWorker || !navigator.userAgentData) {
     return;
   }
   // The policy of the page (ui.go) allows this Trusted Types policy, which can make no other

@@ -4,10 +4,20 @@
 
 import { keepShared } from "./sharedfiles.js";
 
+const SHARE = new URL("share", registration.scope); // manifest.webmanifest has the same URL
+
+// All other requests go to the network without this worker. A request that passes through a
+// worker is lost when the reader leaves the page, and the page then deletes images. A browser
+// that has no such routes removes the worker.
+addEventListener("install", (event) => event.waitUntil(goAround(event).catch(() => registration.unregister())));
+
+async function goAround(event) {
+  await event.addRoutes({ condition: { not: { urlPattern: new URLPattern({ pathname: SHARE.pathname }) } }, source: "network" });
+}
+
 addEventListener("fetch", (event) => {
   const { request } = event;
-  // manifest.webmanifest has the same URL.
-  if (request.method === "POST" && request.url === new URL("share", registration.scope).href) {
+  if (request.method === "POST" && request.url === SHARE.href) {
     event.respondWith(receive(request));
   }
 });
