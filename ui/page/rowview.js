@@ -111,12 +111,14 @@ export class RowView {
     }
   }
 
-  // focus moves the focus to an entry, and scrolls as far as necessary.
-  focus(entry) {
-    const row = this.#rowOf(this.indexOf(entry));
+  // focus moves the focus to an entry, and scrolls as far as necessary. If the row of the entry
+  // is left out (layOut), the last entry before it gets the focus.
+  focus(wanted) {
+    const row = this.#rowOf(this.indexOf(wanted)) ?? this.#layout.rows.at(-1);
     if (!row) {
       return;
     }
+    const entry = this.#entries[Math.min(this.indexOf(wanted), row.to - 1)];
     this.#setCurrent(entry);
     const top = this.#topInWindow(row);
     const bottomEdge = innerHeight - parseFloat(getComputedStyle(document.documentElement).scrollPaddingBottom || 0);
