@@ -23,7 +23,8 @@ func TestOffline(t *testing.T) {
 	p.choose(file(t, "cat.png", picture(10, 10)), file(t, "dog.png", picture(10, 10)))
 	p.see("#uploads .note", "Can’t reach the server. Uploads will continue when it’s back.")
 	p.await(state("waiting") + " === 2")
-	p.see("#uploads .summary", "0 of 2")
+	p.see("#uploads .summary", "Uploading 1 of 2")
+	p.see("#announcements", "Can’t reach the server.")
 	p.throttle(-1)
 	p.await(state("stored") + " === 2")
 	p.await(`!document.querySelector("#uploads .note").checkVisibility()`)
@@ -47,7 +48,7 @@ func TestServerDown(t *testing.T) {
 	})()`)
 	p.throttle(100_000)
 	p.choose(file(t, "large.png", picture(300, 300)), file(t, "small.png", picture(100, 100)), file(t, "gone.png", picture(300, 300)))
-	p.await(`document.querySelector("#uploads .sending progress")?.value > 0.1`)
+	p.await(`document.querySelector("#uploads > progress").value > 0.1`)
 	m.stop()
 	p.see("#uploads .note", "Can’t reach the server.")
 	p.throttle(-1)
@@ -81,16 +82,16 @@ func TestConnectionLost(t *testing.T) {
 	})
 	p := newPage(t, url)
 	p.choose(file(t, "a.png", picture(10, 10)), file(t, "b.png", picture(10, 10)))
-	p.await(state("failed") + " === 2")
-	p.see("#uploads .failed", "The connection was lost. Try again.")
-	p.see("#announcements", "b.png: The connection was lost.")
+	p.see("#uploads .summary", "2 failed")
+	p.see("#uploads .failed", "2 files lost the connection")
+	p.see("#announcements", "2 failed")
 	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.endsWith("/upload")).length`); got != 6 {
 		t.Errorf("%d requests, want three for each upload", got)
 	}
 	broken.Store(false)
 	p.click("#uploads", "", "Retry failed")
 	p.await(state("stored") + " === 2")
-	p.await(`document.activeElement.matches(".rows")`)
+	p.await(`document.activeElement.matches(".summary")`)
 }
 
 // TestBusy: after 429 and 503 the page waits as long as the server asks, and tries again.
@@ -116,8 +117,9 @@ func TestBusy(t *testing.T) {
 	})
 	p := newPage(t, url)
 	p.choose(file(t, "a.png", picture(10, 10)))
-	p.see("#uploads .note", "Too much at once. Uploads will continue in 1 sec.")
+	p.see("#uploads .note", "The server is busy. Uploads will continue in 1 sec.")
 	p.await(state("stored") + " === 1")
+	p.see("#announcements", "The server is busy.")
 	mu.Lock()
 	defer mu.Unlock()
 	if len(came) != 3 {

@@ -58,7 +58,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 	empty, full, locked := newServer(t, ""), newServer(t, ""), newServer(t, "s3cret")
 	p := newPage(t, empty)
 	online := network.Conditions{DownloadThroughput: -1, UploadThroughput: -1}
-	slow := network.Conditions{DownloadThroughput: -1, UploadThroughput: 20_000}
+	slow := network.Conditions{DownloadThroughput: -1, UploadThroughput: 3_000}
 	offline := network.Conditions{Offline: true, DownloadThroughput: -1, UploadThroughput: -1}
 	click := func(selector string) {
 		p.await(fmt.Sprintf("document.querySelector(%q)?.checkVisibility()", selector))
@@ -78,7 +78,7 @@ func states(t *testing.T, see func(p *page, state string)) {
 
 	p.block("*://*:*/upload")
 	p.choose(file(t, "notes.txt", []byte("no image")), file(t, "empty.png", nil), file(t, names[0], picture(30, 20)), file(t, names[1], picture(30, 20)))
-	p.await(`document.querySelectorAll("#uploads .failed").length === 2 && document.querySelectorAll("#uploads .refused").length === 2`)
+	p.await(`document.querySelectorAll("#uploads .failed.group").length === 1 && document.querySelectorAll("#uploads .refused").length === 2`)
 	see(p, "failing rows")
 	p.block()
 

@@ -125,15 +125,16 @@ async function fetchOriginal(image, headers = {}) {
   return response;
 }
 
-// upload sends the file and returns the stored image. If the signal aborts, upload throws
-// the signal's reason. It calls:
+// upload sends the file and returns the stored image. options are parameters of the API, see
+// uploadoptions.js. If the signal aborts, upload throws the signal's reason. It calls:
 // - callbacks.sending(share) during the upload, with the share of the bytes that is sent;
 // - callbacks.saving() when all bytes are sent;
 // - callbacks.locked() when the request waits for the token.
-export function upload(file, callbacks, signal) {
+export function upload(file, options, callbacks, signal) {
   const body = new FormData();
   body.append("file", file, file.name);
-  return request("POST", "upload", { body, callbacks, signal });
+  const query = new URLSearchParams(Object.entries(options).filter(([, value]) => value));
+  return request("POST", query.size > 0 ? `upload?${query}` : "upload", { body, callbacks, signal });
 }
 
 // isReachable reports whether the server itself responds. An error of a proxy is not a

@@ -22,21 +22,28 @@ export function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-// button makes a button. about is the name of the image or file that the button belongs
-// to. Screen readers need the name if many images have the same button. If the button has
-// an icon, the text is its label and its tooltip.
-export function button(text, onclick, { about, kind, icon: symbol } = {}) {
-  const hidden = about && screenReaderText(words.about(about));
-  if (symbol) {
-    return el("button", { type: "button", class: `icon-button ${kind ?? ""}`, title: text, onclick }, icon(symbol), screenReaderText(text), hidden);
+// setText changes the text of an element. It does not touch an element that has the text
+// already, so that a reader's selection and a screen reader's place stay.
+export function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
   }
-  return el("button", { type: "button", class: kind, onclick }, text, hidden);
 }
 
-// ignoreDoubleClick returns a click listener that ignores the second click of a
-// double click. After the first click, the button of another image may be in this place.
-export function ignoreDoubleClick(action) {
-  return (event) => event.detail < 2 && action();
+// swap fills a slot with the element that make() returns. If the slot has the content of
+// this key already, swap does nothing: the reader may be clicking on it. make may return
+// null for no content. If the old content had the focus, the first control of the new
+// content gets the focus. The slot has its key in the attribute data-shows.
+export function swap(slot, key, make) {
+  if (slot.dataset.shows === key) {
+    return;
+  }
+  const focused = slot.contains(document.activeElement);
+  slot.dataset.shows = key;
+  slot.replaceChildren(...[make()].flat().filter(Boolean));
+  if (focused) {
+    (slot.querySelector("a, button") ?? slot.closest("[tabindex]"))?.focus();
+  }
 }
 
 // patch makes the elements the children of parent, in this order. It does not touch an
@@ -57,6 +64,23 @@ export function patch(parent, elements) {
   if (focused?.isConnected && focused !== document.activeElement) {
     focused.focus({ preventScroll: true });
   }
+}
+
+// button makes a button. about is the name of the image or file that the button belongs
+// to. Screen readers need the name if many images have the same button. If the button has
+// an icon, the text is its label and its tooltip.
+export function button(text, onclick, { about, kind, icon: symbol } = {}) {
+  const hidden = about && screenReaderText(words.about(about));
+  if (symbol) {
+    return el("button", { type: "button", class: `icon-button ${kind ?? ""}`, title: text, onclick }, icon(symbol), screenReaderText(text), hidden);
+  }
+  return el("button", { type: "button", class: kind, onclick }, text, hidden);
+}
+
+// ignoreDoubleClick returns a click listener that ignores the second click of a
+// double click. After the first click, the button of another image may be in this place.
+export function ignoreDoubleClick(action) {
+  return (event) => event.detail < 2 && action();
 }
 
 // screenReaderText makes text that only screen readers show.

@@ -5,31 +5,43 @@ import * as words from "./words.js";
 // compareNames sorts names and paths as people read them. 2 comes before 10.
 export const compareNames = new Intl.Collator(undefined, { numeric: true }).compare;
 
-// droppedFiles returns the dropped files, and the files in dropped folders, in the order of
-// their paths. For a file or a folder that cannot be read, it returns an empty File with
-// the property refusalReason. The browser discards the items after the drop event, so
-// droppedFiles uses every item before the first await.
+// isSystemFile reports whether a path in a folder is of a file that people do not see:
+// a hidden file, or a file that a system writes into folders.
+export function isSystemFile(path) {
+  return path.split("/").some((part) => /^(\..*|__MACOSX|Thumbs\.db|ehthumbs\.db|desktop\.ini)$/i.test(part));
+}
+
+// droppedFiles returns { files, skipped }. files are the dropped files and the files in
+// dropped folders, in the order of their paths. skipped is the number of system files in the
+// folders. A file or a folder that cannot be read is an empty File with the property
+// refusal, see Upload. The browser discards the items after the drop event, so droppedFiles
+// uses every item before the first await.
 export async function droppedFiles(items) {
-  const files = items.map((item) => {
+  const found = items.map((item) => {
     const entry = item.webkitGetAsEntry();
-    return entry?.isDirectory ? folderFiles(entry) : item.getAsFile();
+    return entry?.isDirectory ? folderFiles(entry) : { files: [item.getAsFile()].filter(Boolean), skipped: 0 };
   });
-  return (await Promise.all(files)).flat().filter(Boolean);
+  return joined(await Promise.all(found));
 }
 
 async function folderFiles(folder) {
-  const files = await walk(folder);
-  return files.length > 0 ? files : refused(folder, words.emptyFolder);
+  const found = await walk(folder);
+  return found.files.length > 0 ? found : { ...found, files: [refused(folder, "empty_folder", words.emptyFolder)] };
 }
 
 async function walk(folder) {
   try {
     const entries = await readEntries(folder);
-    entries.sort((a, b) => compareNames(a.name, b.name));
-    return (await Promise.all(entries.map((entry) => (entry.isDirectory ? walk(entry) : readFile(entry))))).flat();
+    const shown = entries.filter((entry) => !isSystemFile(entry.name)).sort((a, b) => compareNames(a.name, b.name));
+    const found = await Promise.all(shown.map(async (entry) => (entry.isDirectory ? walk(entry) : { files: [await readFile(entry)], skipped: 0 })));
+    return joined([...found, { files: [], skipped: entries.length - shown.length }]);
   } catch {
-    return [refused(folder, words.unreadableFolder)];
+    return { files: [refused(folder, "unreadable", words.unreadableFolder)], skipped: 0 };
   }
+}
+
+function joined(all) {
+  return { files: all.flatMap(({ files }) => files), skipped: all.reduce((sum, { skipped }) => sum + skipped, 0) };
 }
 
 // readEntries returns all entries of a folder. The browser's reader returns some entries
@@ -48,10 +60,10 @@ async function readEntries(folder) {
 
 function readFile(entry) {
   return new Promise((resolve) => {
-    entry.file(resolve, () => resolve(refused(entry, words.unreadable)));
+    entry.file(resolve, () => resolve(refused(entry, "unreadable", words.unreadable)));
   });
 }
 
-function refused(entry, refusalReason) {
-  return Object.assign(new File([], entry.name), { refusalReason });
+function refused(entry, kind, reason) {
+  return Object.assign(new File([], entry.name), { refusal: { kind, reason } });
 }

@@ -1,30 +1,38 @@
 // Receives files that the reader chooses, drops or pastes.
 
 import { closeDialogs, el, moveToTopDialog } from "./dom.js";
-import { compareNames, droppedFiles } from "./folder.js";
+import { compareNames, droppedFiles, isSystemFile } from "./folder.js";
+import { icon } from "./icons.js";
+import { toast } from "./toast.js";
 import * as words from "./words.js";
 
-// watchIntake calls onFiles with an array of Files each time the reader adds files. A file
-// that cannot be read has a refusalReason, see droppedFiles. watchIntake closes open
-// dialogs, because they cover the list of uploads.
+// watchIntake calls onFiles(files, skipped) each time the reader adds files. files is an
+// array of Files. A file that cannot be read has a refusal, see droppedFiles. skipped is the
+// number of system files in the folders that the reader added. watchIntake closes open
+// dialogs, because they cover the uploads. It returns a function that adds the images on the
+// clipboard, or says why it cannot.
 export function watchIntake(inputs, onFiles) {
-  const receive = (files) => {
+  const receive = ({ files, skipped = 0 }) => {
     if (files.length > 0) {
       closeDialogs();
-      onFiles(files);
+      onFiles(files, skipped);
     }
   };
   inputs.forEach((input) => watchInput(input, receive));
   watchDrop(receive);
   watchPaste(receive);
+  return () => pasteImages(receive);
 }
 
 function watchInput(input, receive) {
   input.addEventListener("change", () => {
+    const chosen = [...input.files];
+    const files = chosen.filter((file) => !isSystemFile(file.webkitRelativePath));
     // The browser returns the files of a folder in any order. Other files have no relative
     // path, so they stay in their order.
-    receive([...input.files].sort((a, b) => compareNames(a.webkitRelativePath, b.webkitRelativePath)));
+    files.sort((a, b) => compareNames(a.webkitRelativePath, b.webkitRelativePath));
     input.value = ""; // so that the same file can be chosen again
+    receive({ files, skipped: chosen.length - files.length });
   });
 }
 
@@ -33,7 +41,8 @@ function watchInput(input, receive) {
 // window, and nothing flickers. If the reader drags a picture of this page, some browsers
 // report a file. The server already has this picture, so watchDrop ignores the file.
 function watchDrop(receive) {
-  const overlay = el("div", { id: "overlay", hidden: true, "aria-hidden": "true" }, el("p", {}, words.drop));
+  const label = el("p");
+  const overlay = el("div", { id: "overlay", hidden: true, "aria-hidden": "true" }, el("div", {}, icon("upload"), label));
   let fromThisPage = false;
   const hasFiles = (event) => !fromThisPage && event.dataTransfer.types.includes("Files");
 
@@ -43,6 +52,7 @@ function watchDrop(receive) {
   ["dragend", "pointermove"].forEach((name) => addEventListener(name, () => { fromThisPage = false; }));
   addEventListener("dragenter", (event) => {
     if (hasFiles(event) && overlay.hidden) {
+      label.textContent = dropText(fileItems(event));
       moveToTopDialog(overlay);
       overlay.hidden = false;
     }
@@ -58,20 +68,62 @@ function watchDrop(receive) {
     overlay.hidden = true;
     if (hasFiles(event)) {
       event.preventDefault();
-      const items = [...event.dataTransfer.items].filter((item) => item.kind === "file");
-      receive(await droppedFiles(items));
+      receive(await droppedFiles(fileItems(event)));
     }
   });
 }
 
+function fileItems(event) {
+  return [...event.dataTransfer.items].filter((item) => item.kind === "file");
+}
+
+// dropText says how many files are dragged. Before the drop, a browser does not say which
+// item is a folder. But a folder has no type, so one item without a type is not counted.
+function dropText(items) {
+  return items.length > 1 || items[0]?.type ? words.dropCount(items.length) : words.drop;
+}
+
+// watchPaste receives pasted files. Text that is pasted into a field stays text, even if
+// the clipboard also has a picture of the text.
 function watchPaste(receive) {
   addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files];
-    if (files.length > 0 && !event.target.closest?.("input:not([type=file], [type=checkbox])")) {
+    const text = event.clipboardData.getData("text/plain").trim();
+    const field = event.target.closest?.("input:not([type=file], [type=checkbox]), textarea, select");
+    if (files.length > 0 && !(field && text)) {
       event.preventDefault();
-      receive(files.map(withName));
+      receive({ files: files.map(withName) });
+    } else if (text && !field) {
+      toast(/^https?:\/\/\S+$/i.test(text) ? words.pastedLink : words.pastedText);
     }
   });
+}
+
+// canPaste reports whether the page may read the clipboard. Browsers allow it only on
+// https and on localhost.
+export function canPaste() {
+  return Boolean(navigator.clipboard?.read);
+}
+
+// pasteImages reads the clipboard after the reader has pressed a button. The browser may ask
+// the reader first.
+async function pasteImages(receive) {
+  const files = [];
+  try {
+    for (const item of await navigator.clipboard.read()) {
+      const type = item.types.find((t) => t.startsWith("image/"));
+      if (type) {
+        files.push(withName(new File([await item.getType(type)], "", { type })));
+      }
+    }
+  } catch {
+    toast(words.pasteForbidden);
+    return;
+  }
+  if (files.length === 0) {
+    toast(words.nothingToPaste);
+  }
+  receive({ files });
 }
 
 // withName gives a pasted picture a new name, because browsers call every pasted picture

@@ -30,12 +30,14 @@ export function day(start) {
   return text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);
 }
 
-// size writes a number of bytes in decimal units, as most file managers do.
+// size writes a number of bytes. A kB has 1024 bytes and an MB has 1024 kB, because the
+// server's limits are powers of two: a limit of 64 MiB is "64 MB", here and in the messages
+// of the server.
 export function size(bytes) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
   let i = 0;
-  while (bytes >= 999.5 && i < units.length - 1) {
-    bytes /= 1000;
+  while (bytes >= 1023.5 && i < units.length - 1) {
+    bytes /= 1024;
     i++;
   }
   return unit(bytes, units[i], i === 0 ? "long" : "short", bytes < 10 ? 1 : 0);

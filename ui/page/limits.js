@@ -3,8 +3,12 @@
 import * as api from "./api.js";
 import * as words from "./words.js";
 
+// The types that people know best. The page names them first.
+const WELL_KNOWN = ["jpeg", "png", "heic", "webp", "gif"];
+
 let limits = null; // the server's response; null before the response
 let fetching = Promise.resolve(); // resolves when the last request has ended
+const listeners = [];
 
 // fetchLimits requests the limits, and makes the file input offer the types that the
 // server accepts. Without a response the page refuses nothing: the server refuses
@@ -16,6 +20,11 @@ export function fetchLimits(input, signal) {
 // limitsKnown resolves when no request for the limits is running.
 export const limitsKnown = () => fetching;
 
+// onLimits calls listener each time the server has sent its limits.
+export function onLimits(listener) {
+  listeners.push(listener);
+}
+
 async function fetchInto(input, signal) {
   try {
     limits = await api.limits(signal);
@@ -23,6 +32,7 @@ async function fetchInto(input, signal) {
     return;
   }
   input.accept = offeredTypes().flatMap((type) => [type.content_type, ...type.extensions.map((e) => `.${e}`)]).join();
+  listeners.forEach((listener) => listener());
 }
 
 // offeredTypes returns the types that the file input offers. If it does not offer HEIC, an
@@ -43,23 +53,64 @@ function appleMobile() {
   return /iPhone|iPad|iPod/.test(agent) || agent.includes("Macintosh") && navigator.maxTouchPoints > 1;
 }
 
-// refusalReason returns the reason why the server would refuse the file, for people. If the
-// server may accept the file, the reason is empty. The server checks the content. The page
-// refuses a file only if the server accepts neither its type nor its extension.
-export function refusalReason(file) {
+// limitsText says what can be uploaded, for people. It is empty before the server's
+// response.
+export function limitsText() {
+  return limits ? words.limits(typeNames(limits.types), limits.max_upload) : "";
+}
+
+// alwaysStrips reports whether the server removes the metadata from every upload.
+export function alwaysStrips() {
+  return Boolean(limits?.strip);
+}
+
+// convertsHEIC reports whether the server makes JPEG copies of HEIC photos.
+export function convertsHEIC() {
+  return Boolean(limits?.types.find((type) => type.name === "heic")?.resize);
+}
+
+// strippableTypes returns the names of the types from which the server can remove the
+// metadata.
+export function strippableTypes() {
+  return typeNames(limits?.types.filter((type) => type.strip) ?? []);
+}
+
+// refusal returns { kind, reason } if the server would refuse the file, otherwise null.
+// kind is the code of the server's error, and reason is for people. sharedReason is the part
+// of the reason that does not depend on the file, if another part does. The server checks the
+// content. The page refuses a file only if the server accepts neither its type nor its
+// extension.
+export function refusal(file, options) {
   if (file.size === 0) {
-    return words.emptyFile;
+    return { kind: "empty", reason: words.emptyFile };
   }
   if (!limits) {
-    return "";
+    return null;
   }
   const extension = file.name.toLowerCase().split(".").at(-1);
-  const accepted = limits.types.some((type) => type.content_type === file.type || type.extensions.includes(extension));
+  const type = limits.types.find((t) => t.content_type === file.type || t.extensions.includes(extension));
   const unknown = file.type === "" && !file.name.includes(".");
-  if (!accepted && !unknown) {
-    return words.notAnImage(limits.types.map((type) => type.name));
+  if (!type && !unknown) {
+    const kind = file.type.startsWith("image/") ? "not_allowed" : "not_an_image";
+    return { kind, reason: words.notAnImage(typeNames(limits.types)) };
   }
-  return file.size > limits.max_upload ? words.tooLarge(file.size, limits.max_upload) : "";
+  if (file.size > limits.max_upload) {
+    return { kind: "too_large", reason: words.tooLarge(file.size, limits.max_upload), sharedReason: words.limit(limits.max_upload) };
+  }
+  if (options.strip && type?.strip === false) {
+    return { kind: "cannot_strip", reason: words.cannotStrip(typeName(type)) };
+  }
+  return null;
+}
+
+// typeNames returns the names of types, for people. The best known types are first.
+function typeNames(types) {
+  const rank = ({ name }) => (WELL_KNOWN.indexOf(name) + WELL_KNOWN.length + 1) % (WELL_KNOWN.length + 1);
+  return [...types].sort((a, b) => rank(a) - rank(b)).map(typeName);
+}
+
+function typeName({ name }) {
+  return { webp: "WebP", jxl: "JPEG XL" }[name] ?? name.toUpperCase();
 }
 
 // trashTime returns how long the server keeps deleted images, in seconds. It is 0 if the

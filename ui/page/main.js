@@ -6,16 +6,18 @@ import { rememberDeleteLink } from "./deletelinks.js";
 import { Deletions } from "./deletion.js";
 import { Gallery } from "./gallery.js";
 import { help } from "./help.js";
+import { Hero } from "./hero.js";
 import { registerWorker } from "./install.js";
 import { watchIntake } from "./intake.js";
 import { handleKeys } from "./keys.js";
 import { languageChooser } from "./language.js";
-import { fetchLimits, refusalReason } from "./limits.js";
+import { fetchLimits, refusal } from "./limits.js";
 import { Menu, row } from "./menu.js";
 import { Queue } from "./queue.js";
 import { takeShared } from "./sharedfiles.js";
 import { forEachSlice } from "./slices.js";
 import { Upload } from "./upload.js";
+import { connectOptionsButton, uploadOptions } from "./uploadoptions.js";
 import { Uploads } from "./uploads.js";
 import { Usage } from "./usage.js";
 import { Viewer } from "./viewer.js";
@@ -40,7 +42,7 @@ const deletions = new Deletions({
     gallery.remove(image);
     uploads.remove(image.filename);
   },
-  uploadAgain: (image) => queue.retry(queue.uploads.filter((upload) => upload.image?.filename === image.filename).slice(-1)),
+  uploadAgain: (image) => queue.retry(queue.uploads.filter((upload) => upload.image?.filename === image.filename).slice(0, 1)),
 });
 
 const viewer = new Viewer({
@@ -55,36 +57,50 @@ const viewer = new Viewer({
   onClose: (image) => gallery.focusImage(image),
 });
 
+const hero = new Hero(byID("zone"), { onPaste: () => pasteImages() });
+
 const gallery = new Gallery(byID("gallery"), {
   onOpen,
   onDelete,
   onDownload: download,
-  onChange: () => viewer.render(),
+  onChange: () => {
+    viewer.render();
+    hero.releaseFocus(byID("upload"));
+  },
   isHidden,
 });
 
-const queue = new Queue({ send: api.upload, isReachable: api.isReachable });
-queue.subscribe((upload) => {
-  if (upload?.state === "stored") {
-    rememberDeleteLink(upload.image);
-    deletions.cancel(upload.image.filename); // at once, because the page may send the request to delete the image at any moment
+const queue = new Queue({
+  send: (upload, callbacks, signal) => api.upload(upload.file, upload.options, callbacks, signal),
+  isReachable: api.isReachable,
+});
+queue.addEventListener("change", ({ detail: uploads }) => {
+  for (const { image } of uploads.filter((upload) => upload.state === "stored")) {
+    rememberDeleteLink(image);
+    deletions.cancel(image.filename); // at once, because the page may send the request to delete the image at any moment
   }
 });
-const uploads = new Uploads(byID("uploads"), queue, { onOpen, onStored: (image) => gallery.add(image) });
+const uploads = new Uploads(byID("uploads"), queue, {
+  onOpen,
+  onStored: (image) => gallery.add(image),
+  onClose: () => byID("upload").focus(),
+});
 
-const intake = async (files) => {
+const intake = async (files, skipped = 0) => {
+  const options = uploadOptions();
   const added = [];
-  if (files.some(refusalReason)) {
+  await forEachSlice(files, 200, (slice) => {
+    added.push(...slice.map((file) => new Upload(file, options, file.refusal ?? refusal(file, options))));
+  });
+  if (added.some((upload) => upload.ended)) {
     // The server may have restarted with other limits.
     await fetchLimits(byID("file"), AbortSignal.timeout(LIMITS_TIMEOUT));
+    added.filter((upload) => upload.ended).forEach((upload) => upload.refuse(upload.file.refusal ?? refusal(upload.file, options)));
   }
-  await forEachSlice(files, 50, (slice) => {
-    added.push(...slice.map((file) => new Upload(file, file.refusalReason || refusalReason(file))));
-  });
+  uploads.addSkipped(skipped);
   queue.add(added);
-  uploads.add(added);
 };
-watchIntake([byID("file"), byID("folder"), byID("camera")], intake);
+const pasteImages = watchIntake([byID("file"), byID("folder"), byID("camera")], intake);
 
 const menu = new Menu(gallery);
 menu.add("settings", row(words.language, languageChooser()));
@@ -92,6 +108,7 @@ menu.add("places", menu.item(words.trash, () => showTrash((image) => gallery.add
 const usage = new Usage((count) => gallery.setTotal(count));
 menu.add("places", usage.element);
 menu.onOpen(() => usage.refresh());
+connectOptionsButton(byID("options-button"));
 byID("upload").addEventListener("click", () => byID("file").click());
 byID("skip").addEventListener("click", (event) => {
   event.preventDefault();

@@ -10,29 +10,25 @@ const PROBE_DELAYS = [1, 2, 4, 8, 15]; // seconds before each check whether the 
 const BUSY = [429, 503]; // statuses of a response with Retry-After
 const LOST = [0, 408, 502, 504]; // no response, or the status of a proxy that got no response
 
-// Queue sends Uploads with send(file, callbacks, signal), which returns the image or
+// Queue sends Uploads with send(upload, callbacks, signal), which returns the image or
 // throws an api.RequestError. isReachable() checks whether the server responds.
-export class Queue {
-  uploads = []; // all uploads, in the order in which they were added
+//
+// After each change, Queue dispatches the event "change". The detail of the event is an
+// array of the uploads that changed. The array is empty if only the queue changed.
+export class Queue extends EventTarget {
+  uploads = []; // all uploads; those that were added last are first
   batch = []; // the uploads that were added since the queue was last empty; "3 of 12" is about these
   offline = false;
   resumesAt = 0; // when the next request to a busy server may be sent, in milliseconds like Date.now
-  busyReason = ""; // the message of the busy server, for people
   #parallel = PARALLEL;
   #send;
   #isReachable;
-  #listeners = [];
   #timer = 0;
 
   constructor({ send, isReachable }) {
+    super();
     this.#send = send;
     this.#isReachable = isReachable;
-  }
-
-  // subscribe calls listener(upload) for each upload that changes, and listener() when
-  // the queue itself changes.
-  subscribe(listener) {
-    this.#listeners.push(listener);
   }
 
   // unfinished reports whether any upload has not ended.
@@ -41,21 +37,27 @@ export class Queue {
   }
 
   add(uploads) {
-    this.uploads.push(...uploads);
+    this.uploads = [...uploads, ...this.uploads];
     this.#enqueue(uploads);
   }
 
-  retry(uploads) {
-    uploads.forEach((upload) => upload.reset());
+  // retry sends uploads again. The options replace the options of the uploads.
+  retry(uploads, options = {}) {
+    uploads.forEach((upload) => upload.reset(options));
     this.#enqueue(uploads);
   }
 
   cancel(uploads) {
-    for (const upload of uploads.filter((u) => !u.ended)) {
+    const cancelled = uploads.filter((upload) => !upload.ended);
+    for (const upload of cancelled) {
+      const { active } = upload;
       upload.cancelledLate = upload.state === "saving";
-      this.#set(upload, { state: "cancelled" });
-      upload.abort.abort();
+      upload.state = "cancelled";
+      if (active) {
+        upload.abort.abort(); // slow, because it makes an error
+      }
     }
+    this.#changed(cancelled);
     this.#next();
   }
 
@@ -63,17 +65,16 @@ export class Queue {
   remove(uploads) {
     const removed = new Set(uploads.filter((upload) => upload.ended));
     this.uploads = this.uploads.filter((upload) => !removed.has(upload));
-    this.#notify();
+    this.#changed([]);
   }
 
   // totals counts the uploads of the batch. count: all uploads. ended: the uploads
-  // that have ended. stored: the uploads that are stored. bytes is the size of all
-  // uploads that are not refused and not cancelled, and sent is how much of it is sent.
+  // that have ended. bytes is the size of all uploads that are not refused and not
+  // cancelled, and sent is how much of it is sent.
   totals() {
-    const totals = { count: this.batch.length, ended: 0, stored: 0, bytes: 0, sent: 0 };
+    const totals = { count: this.batch.length, ended: 0, bytes: 0, sent: 0 };
     for (const upload of this.batch) {
       totals.ended += upload.ended ? 1 : 0;
-      totals.stored += upload.state === "stored" ? 1 : 0;
       if (upload.state !== "refused" && upload.state !== "cancelled") {
         totals.bytes += upload.size;
         totals.sent += upload.size * (upload.ended ? 1 : upload.sent);
@@ -87,8 +88,8 @@ export class Queue {
       this.batch = [];
     }
     const counted = new Set(this.batch);
-    this.batch.push(...uploads.filter((upload) => !counted.has(upload)));
-    uploads.forEach((upload) => this.#notify(upload));
+    this.batch = this.batch.concat(uploads.filter((upload) => !counted.has(upload)));
+    this.#changed(uploads);
     this.#next();
   }
 
@@ -103,7 +104,7 @@ export class Queue {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => this.#next(), wait);
     }
-    this.#notify();
+    this.#changed([]);
   }
 
   async #run(upload) {
@@ -116,7 +117,7 @@ export class Queue {
     };
     this.#set(upload, { state: "sending", sent: 0 });
     try {
-      const image = await this.#send(upload.file, {
+      const image = await this.#send(upload, {
         sending: update((sent) => ({ state: "sending", sent })),
         saving: update(() => ({ state: "saving", sent: 1 })),
         locked: update(() => ({ state: "locked", sent: 0 })),
@@ -139,12 +140,11 @@ export class Queue {
     if (BUSY.includes(error.status) && error.retryAfter > 0) {
       this.#parallel = 1;
       this.resumesAt = Math.max(this.resumesAt, Date.now() + error.retryAfter * 1000);
-      this.busyReason = error.message;
       this.#set(upload, { state: "waiting", sent: 0 });
       return;
     }
     if (!LOST.includes(error.status)) {
-      this.#set(upload, { state: error.retryable ? "failed" : "refused", reason: error.message });
+      this.#set(upload, { state: error.retryable ? "failed" : "refused", kind: error.code, reason: error.message });
       return;
     }
     const readable = await upload.file.slice(0, 1).arrayBuffer().then(() => true, () => false);
@@ -153,14 +153,14 @@ export class Queue {
       return;
     }
     if (!readable) {
-      this.#set(upload, { state: "refused", reason: words.unreadable });
+      this.#set(upload, { state: "refused", kind: "unreadable", reason: words.unreadable });
     } else if (!reachable) {
       this.#set(upload, { state: "waiting", sent: 0 });
       this.#awaitServer();
     } else if (++upload.interruptions < TRIES) {
       this.#set(upload, { state: "waiting", sent: 0 });
     } else {
-      this.#set(upload, { state: "failed", reason: words.connectionLost });
+      this.#set(upload, { state: "failed", kind: "connection_lost", reason: words.connectionLost });
     }
   }
 
@@ -171,7 +171,7 @@ export class Queue {
       return;
     }
     this.offline = true;
-    this.#notify();
+    this.#changed([]);
     for (let probe = 0; this.unfinished; probe++) {
       await delayOrOnline(PROBE_DELAYS[Math.min(probe, PROBE_DELAYS.length - 1)]);
       if (await this.#isReachable()) {
@@ -184,11 +184,11 @@ export class Queue {
 
   #set(upload, changes) {
     Object.assign(upload, changes);
-    this.#notify(upload);
+    this.#changed([upload]);
   }
 
-  #notify(upload) {
-    this.#listeners.forEach((listener) => listener(upload));
+  #changed(uploads) {
+    this.dispatchEvent(new CustomEvent("change", { detail: uploads }));
   }
 }
 

@@ -1,156 +1,200 @@
-// The row of one upload.
+// The rows of the uploads panel.
 
-import { button, el } from "./dom.js";
+import { button, el, setText, swap } from "./dom.js";
 import { facts, thumbnailLink } from "./image.js";
+import { icon } from "./icons.js";
 import { size } from "./intl.js";
 import { copyButton } from "./links.js";
 import * as words from "./words.js";
 
-// The action for an upload that has ended. The reader can cancel the other uploads.
-const actions = { stored: "copy", failed: "retry", cancelled: "retry", refused: "none" };
+const MAX_NAMES = 100; // names that the row of a group shows
 
-// Row shows one Upload. Its element has the state of the upload as its class. Its
-// callbacks are onCancel(upload), onRetry(upload) and onOpen(image).
-export class Row {
-  upload;
+// row makes the row of an Upload or a Group. The callbacks are onCancel(upload),
+// onRetry(uploads, options), onDismiss(uploads), onOpen(image), and onResize() when the
+// height of a row changes.
+export function row(item, previews, callbacks) {
+  return item.uploads ? new GroupRow(item, callbacks) : new Row(item, previews, callbacks);
+}
+
+// Row shows one Upload. Its element has the state of the upload as its class.
+class Row {
+  #upload;
   #callbacks;
   #previews;
   #canvas;
-  #picture = el("div", { class: "picture" });
+  #picture = el("div", { class: "slot" });
   #name = el("p", { class: "name", dir: "auto" });
-  #bar = null;
   #status = el("p", { class: "status" });
   #actions = el("div", { class: "actions" });
-  #renderedState = "";
-  #renderedAction = "";
 
   constructor(upload, previews, callbacks) {
-    this.upload = upload;
+    this.#upload = upload;
     this.#callbacks = callbacks;
     this.#previews = previews;
-    this.#name.textContent = upload.name;
-    this.element = el("li", {},
-      this.#picture,
-      el("div", { class: "about" }, this.#name, this.#status),
-      this.#actions);
     this.#canvas = previews.canvas(upload);
-    this.#picture.append(extension(upload.name), this.#canvas);
+    this.element = el("li", {}, this.#picture, el("div", { class: "about" }, this.#name, this.#status), this.#actions);
     this.render();
   }
 
   // render shows the current state of the upload.
   render() {
-    const { upload } = this;
-    const stateChanged = this.#renderedState !== upload.state;
-    this.#renderedState = upload.state;
-    this.element.className = upload.state;
-    this.#renderProgress();
-    const status = this.#statusText();
-    if (this.#status.textContent !== status) {
-      this.#status.textContent = status;
-    }
-    if (stateChanged) {
-      this.#renderState();
-    }
+    const upload = this.#upload;
+    const { image, state } = upload;
+    this.element.className = state;
+    setText(this.#name, image?.filename ?? upload.name);
+    this.#name.title = this.#name.textContent;
+    setText(this.#status, statusText(upload));
+    swap(this.#picture, image ? `${image.filename} ${image.sha256}` : "preview", () => this.#makePicture());
+    swap(this.#actions, image ? image.filename : actionsOf(upload), () => this.#makeActions());
   }
 
   // release frees the memory of the preview.
   release() {
-    if (this.#canvas) {
-      this.#previews.release(this.#canvas);
-      this.#canvas = null;
-    }
+    this.#previews.release(this.#canvas);
   }
 
-  // renderProgress shows the bar while the upload is active.
-  #renderProgress() {
-    if (this.upload.active && !this.#bar) {
-      this.#bar = el("progress", { max: 1, "aria-label": words.progress(this.upload.name) });
-      this.#name.after(this.#bar);
-    } else if (!this.upload.active && this.#bar) {
-      this.#bar.remove();
-      this.#bar = null;
+  #makePicture() {
+    const { image, name } = this.#upload;
+    if (!image) {
+      return el("div", { class: "picture" }, extension(name), this.#canvas);
     }
-    if (this.#bar) {
-      this.#bar.value = this.upload.sent;
-    }
+    this.release();
+    return thumbnailLink(image, this.#callbacks.onOpen);
   }
 
-  #statusText() {
-    const { upload } = this;
-    const withSize = (text) => `${size(upload.size)} · ${text}`;
-    switch (upload.state) {
-    case "sending":
-      return withSize(words.sending(upload.sent));
-    case "cancelled":
-      return withSize(upload.cancelledLate ? words.cancelledLate : words.cancelled);
-    case "failed":
-    case "refused":
-      return words.reasonAlone(upload.name, upload.reason);
-    case "stored":
-      return this.#storedText();
-    default:
-      return withSize(words[upload.state]);
-    }
-  }
-
-  #storedText() {
-    const { image, name } = this.upload;
-    const parts = [facts(image)];
-    if (image.filename !== name.normalize("NFC")) {
-      parts.push(words.renamed(name, image.filename));
-    }
-    if (image.duplicate) {
-      parts.push(words.duplicate);
-    }
-    return parts.join(". ");
-  }
-
-  // renderState shows the parts that change with the state: the picture of a stored image,
-  // and the action for the upload.
-  #renderState() {
-    const { upload } = this;
-    if (upload.state === "stored") {
-      this.release();
-      this.#name.textContent = upload.image.filename;
-      const stored = thumbnailLink(upload.image, this.#callbacks.onOpen);
-      this.#picture.replaceWith(stored);
-      this.#picture = stored;
-    }
-    this.#renderAction();
-  }
-
-  // renderAction shows the button for the action. If the action is the same, the button
-  // stays in the page, because the reader may be clicking on it. If the old button had the
-  // focus, the new button gets the focus.
-  #renderAction() {
-    const action = actions[this.upload.state] ?? "cancel";
-    if (action === this.#renderedAction) {
-      return;
-    }
-    this.#renderedAction = action;
-    const focused = this.#actions.contains(document.activeElement);
-    const element = this.#actionButton(action);
-    this.#actions.replaceChildren(...(element ? [element] : []));
-    if (focused) {
-      (element ?? this.element.closest("[tabindex]")).focus();
-    }
-  }
-
-  #actionButton(action) {
-    const { upload } = this;
-    const { onCancel, onRetry } = this.#callbacks;
-    switch (action) {
+  #makeActions() {
+    const upload = this.#upload;
+    const about = upload.name;
+    const retry = (options) => () => this.#callbacks.onRetry([upload], options);
+    switch (actionsOf(upload)) {
     case "copy":
-      return copyButton(upload.image);
+      return copyButton(upload.image, { small: true });
     case "cancel":
-      return button(words.cancel, () => onCancel(upload), { about: upload.name });
+      return button(words.cancel, () => this.#callbacks.onCancel(upload), { about, icon: "close" });
     case "retry":
-      return button(words.retry, () => onRetry(upload), { about: upload.name });
+      return button(words.retry, retry(), { about, icon: "retry" });
+    case "name":
+      return nameButtons(retry, about);
     default:
       return null;
     }
   }
+}
+
+// GroupRow shows several uploads that failed for the same reason.
+class GroupRow {
+  #group;
+  #callbacks;
+  #title = el("p", { class: "name" });
+  #status = el("p", { class: "status", dir: "auto" });
+  #actions = el("div", { class: "actions" });
+  #names = el("ul", { role: "list", class: "names", hidden: true });
+  #toggle = button(words.showNames, () => this.#open(!this.#group.opened), { icon: "fold", kind: "fold" });
+
+  constructor(group, callbacks) {
+    this.#group = group;
+    this.#callbacks = callbacks;
+    this.element = el("li", {},
+      el("div", { class: "picture" }, icon("warning")),
+      el("div", { class: "about" }, this.#title, this.#status, this.#names),
+      el("div", { class: "actions" }, this.#toggle, this.#dismissButton()),
+      this.#actions);
+    this.render();
+  }
+
+  render() {
+    const { uploads, opened } = this.#group;
+    const [{ name, state, kind, reason, sharedReason }] = uploads;
+    const names = uploads.slice(0, MAX_NAMES).map((upload) => upload.name);
+    this.element.className = `group ${state}`;
+    setText(this.#title, words.groupTitle(state === "cancelled" ? state : kind, uploads.length));
+    setText(this.#status, opened && reason ? sharedReason || words.reasonAlone(name, reason) : words.someNames(names, uploads.length));
+    swap(this.#actions, actionsOf(uploads[0]), () => this.#makeActions());
+    this.#toggle.setAttribute("aria-expanded", opened);
+    this.#names.hidden = !opened;
+    if (opened && this.#names.childElementCount !== names.length) {
+      this.#names.replaceChildren(...names.map((name) => el("li", { dir: "auto" }, name)));
+    }
+  }
+
+  release() {}
+
+  #open(opened) {
+    this.#group.opened = opened;
+    this.render();
+    this.#callbacks.onResize();
+  }
+
+  #dismissButton() {
+    return button(words.dismiss, () => this.#callbacks.onDismiss(this.#group.uploads), { icon: "close" });
+  }
+
+  #makeActions() {
+    const retry = (options) => () => this.#callbacks.onRetry(this.#group.uploads, options);
+    switch (actionsOf(this.#group.uploads[0])) {
+    case "retry":
+      return button(words.retryAll, retry());
+    case "name":
+      return nameButtons(retry);
+    default:
+      return null;
+    }
+  }
+}
+
+// nameButtons let the reader decide what happens with a name that is taken.
+function nameButtons(retry, about) {
+  return [
+    button(words.keepBoth, retry({ conflict: "rename" }), { about }),
+    button(words.replace, retry({ conflict: "replace" }), { about }),
+  ];
+}
+
+// actionsOf returns the name of the actions for an upload. The reader can cancel an upload
+// that has not ended.
+function actionsOf({ state, kind }) {
+  if (state === "refused") {
+    return kind === "exists" ? "name" : "none";
+  }
+  return { stored: "copy", failed: "retry", cancelled: "retry" }[state] ?? "cancel";
+}
+
+function statusText(upload) {
+  switch (upload.state) {
+  case "sending":
+    return words.sending(upload.sent, upload.size);
+  case "cancelled":
+    return upload.cancelledLate ? words.cancelledLate : words.cancelled;
+  case "failed":
+  case "refused":
+    return words.reasonAlone(upload.name, upload.reason);
+  case "stored":
+    return storedText(upload);
+  case "waiting":
+    return size(upload.size);
+  default:
+    return words[upload.state];
+  }
+}
+
+// storedText says what the reader does not expect about a stored image, or its facts.
+function storedText({ image, name }) {
+  if (image.duplicate) {
+    return words.duplicate;
+  }
+  const sent = name.normalize("NFC");
+  if (image.filename === sent) {
+    return facts(image);
+  }
+  return wasTaken(sent, image.filename) ? words.savedBeside(image.filename, sent) : words.savedAs(image.filename);
+}
+
+// wasTaken reports whether the server added a number to the name because the name was taken.
+// It can also change a name that is not valid.
+function wasTaken(sent, stored) {
+  const dot = sent.lastIndexOf(".");
+  const [stem, extension] = dot > 0 ? [sent.slice(0, dot), sent.slice(dot)] : [sent, ""];
+  return stored.startsWith(`${stem}-`) && stored.endsWith(extension);
 }
 
 // extension returns the text behind the preview. People see the text if there is no

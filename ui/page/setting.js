@@ -1,17 +1,20 @@
-// A choice that the browser remembers.
+// A choice that the browser remembers, on this device or for the session.
 
 import { readItem, writeItem } from "./storage.js";
 
 // Setting has one of several values. The first value is the default.
 export class Setting {
   #key;
+  #area;
   #value;
   #listeners = [];
 
-  constructor(key, choices) {
+  // area is "localStorage" or "sessionStorage", see storage.js.
+  constructor(key, choices, area = "localStorage") {
     this.#key = key;
+    this.#area = area;
     this.choices = choices;
-    const stored = readItem("localStorage", key);
+    const stored = readItem(area, key);
     this.#value = choices.includes(stored) ? stored : choices[0];
   }
 
@@ -21,7 +24,7 @@ export class Setting {
 
   set value(value) {
     this.#value = value;
-    writeItem("localStorage", this.#key, value);
+    writeItem(this.#area, this.#key, value);
     this.#listeners.forEach((listener) => listener(value));
   }
 

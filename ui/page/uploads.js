@@ -1,230 +1,257 @@
-// The list of uploads on the page. It has a row for each upload, and the totals and buttons
-// for all uploads.
+// The uploads panel at the edge of the window: the progress of all uploads, a row for each
+// upload or group of uploads in sight, and the buttons for all.
 
-import { announce, button, el } from "./dom.js";
+import { announce, button, el, setText } from "./dom.js";
 import { percent } from "./intl.js";
-import { copyLinks, linkFormatChooser } from "./links.js";
+import { convertsHEIC } from "./limits.js";
+import { copyLinks } from "./links.js";
 import { Previews } from "./preview.js";
-import { Row } from "./row.js";
-import { forEachSlice } from "./slices.js";
+import { row } from "./row.js";
 import { Speed } from "./speed.js";
 import { setTitle } from "./title.js";
+import { Arrangement } from "./uploadgroups.js";
+import { VirtualList } from "./virtuallist.js";
 import * as words from "./words.js";
 
-const SLICE = 25; // rows made at a time, so that the page stays responsive
 const RENDER_DELAY = 100; // milliseconds; changes within this time are rendered together
 const TICK = 500; // milliseconds between two updates of the time left when nothing changes
 const FAILURE_INTERVAL = 3000; // milliseconds between two announcements of failures
 
-// Uploads shows a queue in the section. Its callbacks are onOpen(image) and
-// onStored(image). It calls onStored for each image that the server has stored.
+// Uploads shows a queue in the section. Its callbacks are onOpen(image), onStored(image) for
+// each image that the server has stored, and onClose() when the panel with the focus is
+// closed.
 export class Uploads {
   #section;
   #queue;
-  #onStored;
-  #rowCallbacks;
-  #rows = new Map(); // Upload → Row
-  #previews = new Previews();
-  #changed = new Set();
+  #callbacks;
+  #arrangement = new Arrangement();
+  #changed = new Set(); // uploads that changed after the last rendering
+  #skipped = 0; // system files that the page did not upload
+  #folded = false;
+  #showStored = null; // whether the list has the stored uploads; null until the reader decides
   #renderTimer = 0;
   #tickTimer = 0;
   #speed = new Speed();
-  #announcedQuarter = 0; // the last quarter of the batch that was announced
-  #failureMessages = []; // failures that are not announced yet
+  #announced = { count: 0, pause: "" }; // the size of the batch, and the pause, that were announced
+  #failures = []; // uploads whose failure is not announced yet
   #nextFailureAt = 0; // when the next failures may be announced, in milliseconds like performance.now
-  #list = el("ul", { role: "list" }); // in Safari, a list without bullets otherwise loses its role
-  #summary = el("p", { class: "summary" });
-  #note = el("p", { class: "note", hidden: true });
+  #summary = el("h2", { class: "summary", tabindex: -1 });
+  #timeLeft = el("p", { class: "hint" });
+  #fold = button(words.foldUploads, () => this.#setFolded(!this.#folded), { icon: "fold", kind: "fold" });
+  #close = button(words.closeUploads, () => this.#clear(), { icon: "close" });
   #bar = el("progress", { max: 1, value: 0, "aria-label": words.overall });
-  #buttons;
+  #note = el("p", { class: "note" });
+  #heic = el("p", { class: "hint heic" }, words.heicCopies);
+  #list;
+  #storedLabel = el("span");
+  #storedToggle = el("button", { type: "button", class: "stored-toggle", onclick: () => this.#toggleStored() }, this.#storedLabel);
+  #copy = button("", () => copyLinks(this.#arrangement.stored.map((upload) => upload.image)), { kind: "link" });
+  #skippedText = el("p", { class: "hint" });
+  #cancel = button(words.cancelAll, () => this.#queue.cancel(this.#queue.batch), { kind: "link" });
+  #retry = button(words.retryFailed, () => this.#queue.retry(this.#arrangement.failed), { kind: "link" });
+  #clearButton = button(words.clear, () => this.#clear(), { kind: "link" });
+  #body;
 
-  constructor(section, queue, { onOpen, onStored }) {
+  constructor(section, queue, callbacks) {
     this.#section = section;
     this.#queue = queue;
-    this.#onStored = onStored;
-    this.#rowCallbacks = {
-      onOpen,
+    this.#callbacks = callbacks;
+    const previews = new Previews();
+    this.#list = new VirtualList((item) => row(item, previews, {
+      onOpen: callbacks.onOpen,
       onCancel: (upload) => queue.cancel([upload]),
-      onRetry: (upload) => queue.retry([upload]),
-    };
-    this.#buttons = {
-      cancel: button(words.cancelAll, () => queue.cancel(queue.batch)),
-      retry: button(words.retryFailed, () => queue.retry(this.#inState("failed"))),
-      copy: button(words.copyAll, () => copyLinks(this.#inRowOrder("stored").map((upload) => upload.image))),
-      clear: button(words.clear, () => this.#clear()),
-    };
+      onRetry: (uploads, options) => queue.retry(uploads, options),
+      onDismiss: (uploads) => this.#remove(uploads),
+      onResize: () => this.#render(),
+    }), { class: "rows", tabindex: 0, role: "group", "aria-label": words.uploads }); // with a tab stop, people can scroll the list by keyboard
+    this.#body = el("div", { id: "uploads-body" },
+      this.#heic,
+      this.#list.element,
+      el("div", { class: "panel-foot" }, this.#storedToggle, this.#copy),
+      el("div", { class: "panel-foot" }, this.#skippedText, this.#retry, this.#cancel, this.#clearButton));
+    this.#fold.setAttribute("aria-controls", "uploads-body");
     section.append(
-      el("div", { class: "heading" }, el("h2", { id: "uploads-title" }, words.uploads), this.#summary),
-      this.#bar,
-      this.#note,
-      el("div", { class: "actions" }, ...Object.values(this.#buttons), linkFormatChooser()),
-      // With a tab stop, people can scroll the list by keyboard.
-      el("div", { class: "rows", tabindex: 0, role: "group", "aria-labelledby": "uploads-title" }, this.#list));
-    queue.subscribe((upload) => this.#scheduleRender(upload));
+      el("div", { class: "panel-head" }, this.#summary, this.#timeLeft, this.#fold, this.#close),
+      this.#bar, this.#note, this.#body);
+    this.#setFolded(false);
+    queue.addEventListener("change", ({ detail }) => this.#scheduleRender(detail));
+    // Other parts of the page stay above the panel.
+    new ResizeObserver(() => {
+      document.documentElement.style.setProperty("--uploads-height", `${section.offsetHeight}px`);
+    }).observe(section);
   }
 
-  // add shows a batch of uploads above the earlier uploads.
-  async add(uploads) {
-    const begun = uploads.filter((upload) => !upload.ended).length;
-    if (begun > 0) {
-      announce(words.started(begun));
-    }
-    this.#section.hidden = false;
-    const end = el("li", { hidden: true }); // marks the end of the batch while its rows are made
-    this.#list.prepend(end);
-    await forEachSlice(uploads, SLICE, (slice) => {
-      const present = slice.filter((upload) => this.#queue.uploads.includes(upload));
-      const rows = present.map((upload) => this.#makeRow(upload));
-      end.before(...rows.map((row) => row.element));
-    });
-    end.remove();
+  // addSkipped counts system files that the page did not upload.
+  addSkipped(count) {
+    this.#skipped += count;
   }
 
   // remove removes the rows of an image that was deleted.
   remove(filename) {
-    this.#removeRows((upload) => upload.image?.filename === filename);
+    this.#remove(this.#queue.uploads.filter((upload) => upload.image?.filename === filename));
   }
 
   // replace shows a renamed image in the rows of the old image.
   replace(old, image) {
     for (const upload of this.#queue.uploads.filter((u) => u.image?.filename === old.filename)) {
       upload.image = { ...upload.image, ...image };
-      const row = this.#rows.get(upload);
-      row?.element.replaceWith(this.#makeRow(upload).element);
     }
+    this.#scheduleRender([]);
   }
 
-  #makeRow(upload) {
-    const row = new Row(upload, this.#previews, this.#rowCallbacks);
-    this.#rows.set(upload, row);
-    return row;
+  // scheduleRender records changed uploads, and renders the panel a little later. It uses a
+  // timer because requestAnimationFrame does not run in a background tab. The title of such
+  // a tab must still show the progress.
+  #scheduleRender(uploads) {
+    uploads.forEach((upload) => this.#changed.add(upload));
+    this.#renderTimer ||= setTimeout(() => this.#renderChanges(), RENDER_DELAY);
   }
 
-  // scheduleRender records a change of an upload or of the whole queue, and renders it a
-  // little later. It uses a timer because requestAnimationFrame does not run in a background
-  // tab. The title of such a tab must still show the progress.
-  #scheduleRender(upload) {
-    if (upload) {
-      this.#changed.add(upload);
-    }
-    this.#renderTimer ||= setTimeout(() => {
-      this.#renderTimer = 0;
-      this.#render();
-    }, RENDER_DELAY);
+  #renderChanges() {
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    clearTimeout(this.#renderTimer);
+    this.#renderTimer = 0;
+    changed.filter((upload) => upload.state === "stored").forEach((upload) => this.#callbacks.onStored(upload.image));
+    this.#render();
+    this.#announce(changed);
   }
 
   #render() {
-    const changed = [...this.#changed];
-    this.#changed.clear();
-    for (const upload of changed) {
-      this.#rows.get(upload)?.render();
-      if (upload.state === "stored") {
-        this.#onStored(upload.image);
-      }
-    }
-    this.#announceChanges(changed);
-    this.#renderTotals();
+    const { unfinished, uploads } = this.#queue;
+    const arrangement = this.#arrangement;
+    arrangement.update(uploads);
+    const { stored, failed, refused } = arrangement;
+    const items = arrangement.items(false);
+    const showStored = this.#showStored ?? !unfinished;
+    this.#section.hidden = uploads.length === 0;
+    this.#renderProgress();
+    this.#heic.hidden = !(convertsHEIC() && uploads.some(isHEIC));
+    this.#list.show(showStored ? arrangement.items(true) : items);
+    setText(this.#storedLabel, words.uploaded(stored.length));
+    setText(this.#copy, words.copyLinksOf(stored.length));
+    this.#storedToggle.setAttribute("aria-expanded", showStored);
+    this.#setVisible(this.#storedToggle, items.length > 0 && stored.length > 0); // otherwise the heading has the number
+    this.#setVisible(this.#copy, stored.length > 0);
+    setText(this.#skippedText, this.#skipped > 0 ? words.skipped(this.#skipped) : "");
+    this.#setVisible(this.#retry, failed.length > 1);
+    this.#setVisible(this.#cancel, unfinished);
+    this.#setVisible(this.#clearButton, unfinished && stored.length + failed.length + refused.length > 0);
+    this.#setVisible(this.#close, !unfinished);
   }
 
-  // announceChanges announces failures, each quarter of the batch, and the end of the
-  // batch. If there are many failures in a short time, it announces only their number.
-  #announceChanges(changed) {
+  // renderProgress shows how far the uploads are, in the panel and in the title of the tab.
+  #renderProgress() {
     const { unfinished } = this.#queue;
-    const failed = changed.filter((upload) => upload.state === "failed" || upload.state === "refused");
-    this.#failureMessages.push(...failed.map((upload) => words.failed(upload.name, upload.reason)));
-    const now = performance.now();
-    if (this.#failureMessages.length > 0 && (!unfinished || now >= this.#nextFailureAt)) {
-      (this.#failureMessages.length > 3 ? [words.failures(this.#failureMessages.length)] : this.#failureMessages).forEach(announce);
-      this.#failureMessages = [];
-      this.#nextFailureAt = now + FAILURE_INTERVAL;
-    }
-    const { count, ended, stored, bytes, sent } = this.#queue.totals();
-    const quarter = unfinished ? Math.floor((4 * sent) / (bytes || 1)) : 0;
-    if (quarter > this.#announcedQuarter && quarter < 4) {
-      announce(words.quarter(quarter / 4));
-    }
-    this.#announcedQuarter = quarter;
-    if (count > 0 && ended === count && changed.length > 0) {
-      announce(words.done(stored, count - stored));
-    }
-  }
-
-  // renderTotals shows the progress of all uploads, and the buttons for all.
-  #renderTotals() {
-    const { unfinished, offline, resumesAt, busyReason } = this.#queue;
-    const { count, ended, stored, bytes, sent } = this.#queue.totals();
-    const wait = Math.ceil((resumesAt - Date.now()) / 1000);
-    const paused = offline || wait > 0;
-    if (!unfinished || paused) {
+    const { stored, failed, refused, cancelled } = this.#arrangement;
+    const { count, ended, bytes, sent } = this.#queue.totals();
+    const pause = this.#pause();
+    if (!unfinished || pause) {
       this.#speed = new Speed();
     }
     onbeforeunload = unfinished ? (event) => event.preventDefault() : null;
     setTitle("progress", unfinished ? percent(sent / (bytes || 1)) : "");
-    this.#bar.value = sent / (bytes || 1);
-    this.#bar.hidden = !unfinished;
-    this.#summary.textContent = unfinished ? this.#withSpeed(words.count(ended, count), bytes, sent) : words.done(stored, count - stored);
-    this.#note.hidden = !unfinished || !paused;
-    this.#note.textContent = offline ? words.offline : words.busy(busyReason, wait);
-    this.#setVisible(this.#buttons.cancel, unfinished);
-    this.#setVisible(this.#buttons.retry, this.#inState("failed").length > 1);
-    this.#setVisible(this.#buttons.copy, this.#inState("stored").length > 1);
-    this.#setVisible(this.#buttons.clear, this.#queue.uploads.some((upload) => upload.ended));
-    this.#section.hidden = this.#rows.size === 0 && this.#queue.uploads.length === 0;
+    this.#bar.value = unfinished ? sent / (bytes || 1) : 1;
+    this.#section.classList.toggle("unfinished", unfinished);
+    setText(this.#summary, unfinished ? words.uploading(Math.min(ended + 1, count), count) : words.done(stored.length, failed.length + refused.length, cancelled.length));
+    setText(this.#timeLeft, unfinished ? this.#timeLeftText(bytes, sent) : "");
+    setText(this.#note, pause);
     clearTimeout(this.#tickTimer);
     if (unfinished) {
-      this.#tickTimer = setTimeout(() => this.#scheduleRender(), TICK);
+      this.#tickTimer = setTimeout(() => this.#scheduleRender([]), TICK);
     }
   }
 
-  #withSpeed(text, bytes, sent) {
+  // pause says why the uploads wait, or nothing if they do not wait.
+  #pause() {
+    const { unfinished, offline, resumesAt } = this.#queue;
+    const wait = Math.ceil((resumesAt - Date.now()) / 1000);
+    if (!unfinished) {
+      return "";
+    }
+    return offline ? words.offline : wait > 0 ? words.busy(wait) : "";
+  }
+
+  #timeLeftText(bytes, sent) {
     this.#speed.add(sent, performance.now());
     const estimate = this.#speed.estimate(bytes - sent);
-    return estimate && bytes > sent ? `${text} · ${words.speed(estimate.rate, estimate.seconds)}` : text;
+    return estimate && bytes > sent ? words.timeLeft(estimate.seconds) : "";
   }
 
-  // setVisible shows or hides a button. If a hidden button had the focus, the list gets the
-  // focus.
-  #setVisible(button, visible) {
-    if (!visible && document.activeElement === button) {
-      this.#list.parentElement.focus();
+  // announce makes screen readers say the start of a batch, why it pauses, failures, and the
+  // end of the batch. If there are many failures in a short time, it says only their number.
+  #announce(changed) {
+    const { batch, unfinished } = this.#queue;
+    const pause = this.#pause();
+    const started = unfinished ? batch.filter((upload) => upload.state !== "refused").length : 0;
+    if (started > this.#announced.count) {
+      announce(words.started(started));
     }
-    button.hidden = !visible;
+    if (pause && !this.#announced.pause) {
+      announce(pause);
+    }
+    this.#announced = { count: started, pause };
+    this.#announceFailures(changed.filter((upload) => upload.state === "failed" || upload.state === "refused"));
+    if (changed.length > 0 && batch.length > 0 && !unfinished) {
+      const count = (...states) => batch.filter((upload) => states.includes(upload.state)).length;
+      announce(words.done(count("stored"), count("failed", "refused"), count("cancelled")));
+    }
   }
 
-  #inState(state) {
-    return this.#queue.uploads.filter((upload) => upload.state === state);
+  #announceFailures(uploads) {
+    this.#failures.push(...uploads);
+    const now = performance.now();
+    if (this.#failures.length > 0 && (now >= this.#nextFailureAt || !this.#queue.unfinished)) {
+      const [{ name, reason }] = this.#failures;
+      announce(this.#failures.length === 1 ? words.failed(name, reason) : words.failures(this.#failures.length));
+      this.#failures = [];
+      this.#nextFailureAt = now + FAILURE_INTERVAL;
+    }
   }
 
-  // inRowOrder returns the uploads that are in this state, in the order of their rows.
-  #inRowOrder(state) {
-    const positions = new Map([...this.#list.children].map((element, i) => [element, i]));
-    const position = (upload) => positions.get(this.#rows.get(upload)?.element);
-    return this.#inState(state).sort((a, b) => position(a) - position(b));
+  #setFolded(folded) {
+    this.#folded = folded;
+    this.#body.hidden = folded;
+    this.#fold.setAttribute("aria-expanded", !folded);
+    this.#fold.title = folded ? words.unfoldUploads : words.foldUploads;
   }
 
-  // restoreFocus moves the focus into the page when the element with the focus is removed.
-  #restoreFocus() {
-    (this.#section.hidden ? document.getElementById("upload") : this.#list.parentElement).focus();
+  #toggleStored() {
+    this.#showStored = this.#storedToggle.getAttribute("aria-expanded") !== "true";
+    this.#render();
+  }
+
+  // setVisible shows or hides a button. If a hidden button had the focus, the heading gets
+  // the focus.
+  #setVisible(element, visible) {
+    if (!visible && document.activeElement === element) {
+      this.#summary.focus();
+    }
+    element.hidden = !visible;
   }
 
   #clear() {
-    this.#removeRows((upload) => upload.ended);
-    this.#restoreFocus();
+    this.#skipped = 0;
+    this.#showStored = null;
+    this.#remove(this.#queue.uploads);
   }
 
-  #removeRows(matches) {
-    const uploads = this.#queue.uploads.filter(matches);
-    const focused = this.#list.contains(document.activeElement);
-    for (const upload of uploads) {
-      const row = this.#rows.get(upload);
-      row?.release();
-      row?.element.remove();
-      this.#rows.delete(upload);
-    }
+  // remove removes uploads that have ended, and their rows.
+  #remove(uploads) {
+    const focused = this.#section.contains(document.activeElement);
     this.#queue.remove(uploads);
-    this.#section.hidden = this.#rows.size === 0;
-    if (focused && document.activeElement === document.body) {
-      this.#restoreFocus();
+    this.#renderChanges();
+    if (this.#section.hidden) {
+      this.#setFolded(false);
+    }
+    if (focused && this.#section.hidden) {
+      this.#callbacks.onClose();
+    } else if (focused && document.activeElement === document.body) {
+      this.#summary.focus();
     }
   }
+}
+
+function isHEIC({ name, image }) {
+  return image ? image.content_type === "image/heic" : /\.hei[cf]$/i.test(name);
 }

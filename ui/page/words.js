@@ -10,36 +10,77 @@ const FIRST_STRONG_ISOLATE = "\u2068"; // the part begins, in the direction of i
 const LEFT_TO_RIGHT_ISOLATE = "\u2066";
 const POP_ISOLATE = "\u2069"; // the part ends
 
+const SOME_TYPES = 5; // the number of types that a sentence names
+
 export const page = text("page");
+
+// Choosing files
+
+export const drop = text("drop");
+export const dropCount = (n) => text("dropCount", { n });
+export const paste = text("paste");
+export const limits = (types, bytes) => text("limits", { types: someTypes(types), limit: size(bytes) });
+export const pastedText = text("pastedText");
+export const pastedLink = text("pastedLink");
+export const pasteForbidden = text("pasteForbidden");
+export const nothingToPaste = text("nothingToPaste");
+
+// Options of uploads
+
+export const options = text("options");
+export const uploadOptions = text("uploadOptions");
+export const keepFor = text("keepFor");
+export const keepForChoices = TABLE.keepForChoices;
+export const ifNameTaken = text("ifNameTaken");
+export const nameTakenChoices = TABLE.nameTakenChoices;
+export const strip = text("strip");
+export const strippable = (types) => text("strippable", { types: list(types) });
+export const alwaysStrips = text("alwaysStrips");
+export const stripped = text("stripped");
 
 // Uploading
 
-export const drop = text("drop");
 export const uploads = text("uploads");
-export const waiting = text("waiting");
-export const sending = (share) => text("sending", { share: percent(share) });
+export const uploading = (i, total) => text("uploading", { i, total });
+export const timeLeft = (seconds) => text("timeLeft", { time: duration(seconds) });
+export const foldUploads = text("foldUploads");
+export const unfoldUploads = text("unfoldUploads");
+export const closeUploads = text("closeUploads");
+export const sending = (share, bytes) => text("sending", { share: percent(share), size: size(bytes) });
 export const saving = text("saving");
 export const locked = text("locked");
 export const cancelled = text("cancelled");
 export const cancelledLate = text("cancelledLate");
-export const renamed = (sent, stored) => text("renamed", { sent: isolate(sent), stored: isolate(stored) });
+export const savedAs = (stored) => text("savedAs", { stored: isolate(stored) });
+export const savedBeside = (stored, taken) => text("savedBeside", { stored: isolate(stored), taken: isolate(taken) });
 export const duplicate = text("duplicate");
-export const progress = (name) => text("progress", { name: isolate(name) });
+export const heicCopies = text("heicCopies");
 export const overall = text("overall");
-export const count = (finished, total) => text("count", { finished, total });
-export const done = (stored, notStored) => (notStored > 0 ? text("doneSome", { stored: uploaded(stored), n: notStored }) : uploaded(stored));
-export const speed = (bytes, seconds) => text("speed", { rate: size(bytes), time: duration(seconds) });
+export const uploaded = (n) => text("uploaded", { n });
+export const done = (stored, failed, cancelled) => commas([
+  (stored > 0 || failed + cancelled === 0) && uploaded(stored),
+  failed > 0 && text("failedCount", { n: failed }),
+  cancelled > 0 && text("cancelledCount", { n: cancelled }),
+].filter(Boolean));
+export const skipped = (n) => text("skipped", { n });
 export const offline = text("offline");
-export const busy = (reason, seconds) => text("busy", { reason: isolate(reason), time: duration(seconds) });
+export const busy = (seconds) => text("busy", { time: duration(seconds) });
 export const cancel = text("cancel");
 export const cancelAll = text("cancelAll");
 export const retry = text("retry");
+export const retryAll = text("retryAll");
 export const retryFailed = text("retryFailed");
 export const clear = text("clear");
+export const copyLinksOf = (n) => text("copyLinksOf", { n });
+export const keepBoth = text("keepBoth");
+export const replace = text("replace");
+export const showNames = text("showNames");
 
-export const tooLarge = (bytes, limit) => text("tooLarge", { size: size(bytes), limit: size(limit) });
+export const tooLarge = (bytes, max) => text("tooLarge", { size: size(bytes), limit: limit(max) });
+export const limit = (max) => text("limit", { limit: size(max) });
 export const emptyFile = text("emptyFile");
-export const notAnImage = (types) => text("notAnImage", { types: alternatives(types.map((t) => t.toUpperCase())) });
+export const notAnImage = (types) => text("notAnImage", { types: usableTypes(types) });
+export const cannotStrip = (type) => text("cannotStrip", { type });
 export const unreadable = text("unreadable");
 export const unreadableFolder = text("unreadableFolder");
 export const emptyFolder = text("emptyFolder");
@@ -47,8 +88,12 @@ export const unreachable = text("unreachable");
 export const connectionLost = text("connectionLost");
 export const unexplained = (status) => text("unexplained", { status: String(status) });
 
+// groupTitle says what n files have in common. kind is the kind of an Upload.
+export const groupTitle = (kind, n) => fill(TABLE.groupTitles[kind] ?? TABLE.groupTitles.failed, { n });
+// someNames names all files, or only two if there are many.
+export const someNames = (names, n) => (n > 3 ? text("someNames", { names: commas(names.slice(0, 2).map(isolate)), n: n - 2 }) : commas(names.map(isolate)));
+
 export const started = (n) => text("started", { n });
-export const quarter = (share) => text("quarter", { share: percent(share) });
 export const failed = (name, reason) => (reason.includes(name) ? reason : text("failed", { name: isolate(name), reason: isolate(reason) }));
 export const failures = (n) => text("failures", { n });
 // reasonAlone returns the reason without the name of the image, for a place that already
@@ -66,7 +111,6 @@ export const serverError = (code, message) => (Object.hasOwn(TABLE.errors, code 
 export const copyForm = text("copyForm");
 export const forms = TABLE.forms;
 export const copies = TABLE.copies;
-export const copyAll = text("copyAll");
 export const copyText = text("copyText");
 export const copied = text("copied");
 export const copiedMany = (n) => text("copiedMany", { n });
@@ -235,8 +279,17 @@ export const keys = Object.fromEntries(Object.entries(TABLE.keys).map(([key, wha
 // the image, people with a screen reader can distinguish the same controls of two images.
 export const about = (name) => ` ${isolate(name)}`;
 
-function uploaded(n) {
-  return text("uploaded", { n });
+function usableTypes(types) {
+  return types.length > SOME_TYPES ? someTypes(types) : alternatives(types);
+}
+
+function someTypes(types) {
+  return types.length > SOME_TYPES ? text("someTypes", { types: commas(types.slice(0, SOME_TYPES)) }) : commas(types);
+}
+
+// commas, list and alternatives join items in the way of the language.
+function commas(items) {
+  return new Intl.ListFormat(document.documentElement.lang, { type: "unit", style: "short" }).format(items);
 }
 
 function list(items) {
@@ -257,10 +310,14 @@ function keyLabel(key) {
   return key.split(" ").map((part) => names[part] ?? part).join(" ");
 }
 
-// text returns a text of the table, with values in place of the {placeholders}. If the text
-// has plural forms, values.n chooses the form.
+// text returns a text of the table, see fill.
 function text(key, values = {}) {
-  const entry = TABLE[key];
+  return fill(TABLE[key], values);
+}
+
+// fill returns a text with values in place of the {placeholders}. If the text has plural
+// forms, values.n chooses the form.
+function fill(entry, values) {
   const template = entry.other ? entry[plural(values.n)] ?? entry.other : entry;
   return template.replace(/\{(\w+)\}/g, (_, name) => (typeof values[name] === "number" ? number(values[name]) : values[name]));
 }

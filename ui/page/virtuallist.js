@@ -1,0 +1,81 @@
+// A list in a box that scrolls. Only the rows in sight, and some above and below them, are
+// in the page, because every change of a page with thousands of elements is slow.
+
+import { el, patch } from "./dom.js";
+
+const ESTIMATE = 60; // pixels; the height of a row that was not in the page yet
+const MARGIN = 240; // pixels above and below the box in which rows are in the page, too
+
+// VirtualList shows items. makeRow(item) makes the row of an item, with the property
+// element and the methods render() and release(). VirtualList calls release() when it
+// removes the row.
+export class VirtualList {
+  #items = [];
+  #rows = new Map(); // item → its row in the page
+  #heights = new WeakMap(); // item → height of its row in pixels
+  #makeRow;
+  #list = el("ul", { role: "list" }); // in Safari, a list without bullets otherwise loses its role
+  element;
+
+  constructor(makeRow, attributes) {
+    this.#makeRow = makeRow;
+    this.element = el("div", { ...attributes, onscroll: () => this.#update() }, this.#list);
+    new ResizeObserver(() => this.#update()).observe(this.element);
+  }
+
+  // show replaces the items and renders the rows in the page.
+  show(items) {
+    this.#items = items;
+    this.#rows.forEach((row) => row.render());
+    this.#update();
+  }
+
+  #update() {
+    const { from, to, above, below } = this.#range();
+    const shown = this.#items.slice(from, to);
+    const staying = new Set(shown);
+    const hadFocus = this.#list.contains(document.activeElement);
+    for (const [item, row] of this.#rows) {
+      if (!staying.has(item)) {
+        row.release();
+        this.#rows.delete(item);
+      }
+    }
+    for (const item of shown.filter((i) => !this.#rows.has(i))) {
+      this.#rows.set(item, this.#makeRow(item));
+    }
+    patch(this.#list, shown.map((item) => this.#rows.get(item).element));
+    Object.assign(this.#list.style, { paddingTop: `${above}px`, paddingBottom: `${below}px` });
+    shown.forEach((item, i) => {
+      const { element } = this.#rows.get(item);
+      element.setAttribute("aria-setsize", this.#items.length);
+      element.setAttribute("aria-posinset", from + i + 1);
+    });
+    for (const item of shown) {
+      this.#heights.set(item, this.#rows.get(item).element.offsetHeight || ESTIMATE);
+    }
+    if (hadFocus && document.activeElement === document.body) {
+      this.element.focus({ preventScroll: true });
+    }
+  }
+
+  // range returns which items are near the box, and the heights of the items above and
+  // below them.
+  #range() {
+    const top = this.element.scrollTop - MARGIN;
+    const bottom = this.element.scrollTop + this.element.clientHeight + MARGIN;
+    let [from, to, above, below, y] = [0, 0, 0, 0, 0];
+    this.#items.forEach((item, i) => {
+      const height = this.#heights.get(item) ?? ESTIMATE;
+      if (y + height < top) {
+        [from, to, above] = [i + 1, i + 1, y + height];
+      } else if (y <= bottom) {
+        to = i + 1;
+      } else {
+        below += height;
+      }
+      y += height;
+    });
+    return { from, to, above, below };
+  }
+}
