@@ -11,8 +11,9 @@ import (
 // bundle returns a script or a style sheet, with everything that it imports, as one
 // minified file. Without the bundle, the browser would need six round trips for the
 // modules, because over HTTP/1.1 it requests at most six files at a time. The bundle
-// is also smaller after compression than separate modules.
-func bundle(files fs.FS, entry string) ([]byte, error) {
+// is also smaller after compression than separate modules. The JavaScript values in
+// constants take the place of their names.
+func bundle(files fs.FS, entry string, constants map[string]string) ([]byte, error) {
 	source := api.Plugin{Name: "files", Setup: func(build api.PluginBuild) {
 		build.OnResolve(api.OnResolveOptions{Filter: ".*"}, func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 			// The importer of the entry is empty, so the entry is relative to the root.
@@ -31,6 +32,8 @@ func bundle(files fs.FS, entry string) ([]byte, error) {
 		EntryPoints:       []string{entry},
 		Plugins:           []api.Plugin{source},
 		Bundle:            true,
+		Define:            constants,
+		Charset:           api.CharsetUTF8,
 		Format:            api.FormatESModule,
 		Target:            api.ESNext,
 		MinifyWhitespace:  true,

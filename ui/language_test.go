@@ -111,13 +111,14 @@ func TestEveryTextIsUsed(t *testing.T) {
 	english := tables(t)["en"]
 	markup, script := read(t, "index.html"), read(t, "words.js")
 	used := map[string]bool{}
-	for _, m := range regexp.MustCompile(`text\("([^"]+)"(?:, \{([^}"]*)\})?|TABLE\.(\w+)|\{\{\.(\w+)`).FindAllStringSubmatch(script+markup, -1) {
+	for _, m := range regexp.MustCompile(`fill\(TABLE\.(\w+), \{([^}"]*)\}|TABLE\.(\w+)|\{\{\.(\w+)`).FindAllStringSubmatch(script+markup, -1) {
 		key := m[1] + m[3] + m[4]
 		used[key] = true
 		if _, ok := english[key]; !ok && key != "tag" && key != "languages" { // language.go adds these
 			t.Errorf("no table has %s", key)
 		}
-		if text, err := json.Marshal(english[key]); m[1] != "" && err == nil {
+		_, plain := english[key].(string)
+		if text, err := json.Marshal(english[key]); (m[1] != "" || plain) && err == nil {
 			for _, name := range placeholder.FindAllString(string(text), -1) {
 				if name := strings.Trim(name, "{}"); !regexp.MustCompile(`(?:^|,) ` + name + `\b`).MatchString(m[2]) {
 					t.Errorf("words.js has no value for {%s} in %s", name, key)

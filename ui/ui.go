@@ -15,7 +15,10 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/andybalholm/brotli"
 )
 
 //go:embed page
@@ -63,7 +66,7 @@ func secure(next http.Handler) http.Handler {
 }
 
 // servePage responds with the page in the language of the reader.
-func servePage(assets map[string]func() asset) http.Handler {
+func servePage(assets map[string]func() *asset) http.Handler {
 	choose := newLanguageChooser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		language := choose(r)
@@ -74,8 +77,8 @@ func servePage(assets map[string]func() asset) http.Handler {
 	})
 }
 
-// serve responds with one file. The file is compressed if the client accepts gzip.
-func serve(name string, get func() asset) http.Handler {
+// serve responds with one file. The file is compressed if the client accepts brotli or gzip.
+func serve(name string, get func() *asset) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := get()
 		h := w.Header()
@@ -86,14 +89,20 @@ func serve(name string, get func() asset) http.Handler {
 			h.Set("Service-Worker-Allowed", "../")
 		}
 		h.Add("Vary", "Accept-Encoding")
-		body, etag := a.plain, `"`+a.tag+`"`
-		if acceptsGzip(r) {
-			// The compressed file has other bytes, so it needs another strong ETag (RFC
-			// 9110, section 8.8.3.3).
-			body, etag = a.gzip, `"`+a.tag+`-gzip"`
-			h.Set("Content-Encoding", "gzip")
+		a.once.Do(func() { go a.compressMore() }) // the first reader does not wait for it
+		body, coding := a.plain, ""
+		if brotli := a.brotli.Load(); brotli != nil && accepts(r, "br") {
+			body, coding = *brotli, "br"
+		} else if accepts(r, "gzip") {
+			body, coding = a.gzip, "gzip"
 		}
-		h.Set("ETag", etag)
+		if coding != "" {
+			h.Set("Content-Encoding", coding)
+			coding = "-" + coding
+		}
+		// The compressed file has other bytes, so it needs another strong ETag (RFC 9110,
+		// section 8.8.3.3).
+		h.Set("ETag", `"`+a.tag+coding+`"`)
 		http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(body))
 	})
 }
@@ -102,20 +111,22 @@ func serve(name string, get func() asset) http.Handler {
 // are bundled and minified.
 type asset struct {
 	plain, gzip []byte
-	tag         string // a digest of plain, because embedded files have no date
+	once        sync.Once
+	brotli      atomic.Pointer[[]byte] // 12 % smaller than gzip; nil until it is made, which takes 0.3 seconds
+	tag         string                 // a digest of plain, because embedded files have no date
 }
 
 // prepare returns the served files by name, and starts to make those that the first reader
 // needs. All handlers share the files, because embedded files never change.
-var prepare = sync.OnceValue(func() map[string]func() asset {
+var prepare = sync.OnceValue(func() map[string]func() *asset {
 	files, err := fs.Sub(embedded, "page")
 	if err != nil {
 		panic("ui: " + err.Error()) // the name of the folder is valid
 	}
 	contents := contents(files)
-	assets := map[string]func() asset{}
+	assets := map[string]func() *asset{}
 	for name, content := range contents {
-		assets[name] = sync.OnceValue(func() asset {
+		assets[name] = sync.OnceValue(func() *asset {
 			plain, err := content()
 			if err != nil {
 				panic("ui: the page cannot be bundled: " + err.Error())
@@ -135,11 +146,10 @@ var prepare = sync.OnceValue(func() map[string]func() asset {
 // makes the content of the file. main.js and early.js contain the other modules. Each
 // language has its own index.html and its own main.js.
 func contents(files fs.FS) map[string]func() ([]byte, error) {
-	script := sync.OnceValues(func() ([]byte, error) { return bundle(files, "main.js") })
 	contents := map[string]func() ([]byte, error){
-		"style.css": func() ([]byte, error) { return bundle(files, "style.css") },
-		"early.js":  func() ([]byte, error) { return bundle(files, "early.js") },
-		"worker.js": func() ([]byte, error) { return bundle(files, "worker.js") },
+		"style.css": func() ([]byte, error) { return bundle(files, "style.css", nil) },
+		"early.js":  func() ([]byte, error) { return bundle(files, "early.js", nil) },
+		"worker.js": func() ([]byte, error) { return bundle(files, "worker.js", nil) },
 	}
 	for _, name := range []string{"favicon.svg", "manifest.webmanifest"} {
 		contents[name] = func() ([]byte, error) { return fs.ReadFile(files, name) }
@@ -149,26 +159,36 @@ func contents(files fs.FS) map[string]func() ([]byte, error) {
 	}
 	for _, language := range languages {
 		contents["index."+language+".html"] = func() ([]byte, error) { return markup(files, language) }
-		contents["main."+language+".js"] = func() ([]byte, error) { return translate(files, language, script) }
+		contents["main."+language+".js"] = func() ([]byte, error) { return script(files, language) }
 	}
 	return contents
 }
 
-func newAsset(plain []byte) asset {
+func newAsset(plain []byte) *asset {
 	var compressed bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&compressed, gzip.BestCompression) // the level is valid
 	w.Write(plain)                                                 // a write to a buffer does not fail
 	w.Close()
 	sum := sha256.Sum256(plain)
-	return asset{plain, compressed.Bytes(), hex.EncodeToString(sum[:16])}
+	return &asset{plain: plain, gzip: compressed.Bytes(), tag: hex.EncodeToString(sum[:16])}
 }
 
-// acceptsGzip reports whether the response may be compressed. It understands only the
-// part of Accept-Encoding (RFC 9110, section 12.5.3) that browsers send, the name gzip.
-// A client that sends a weight for gzip, or requests a range, gets the plain file.
-func acceptsGzip(r *http.Request) bool {
-	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
-		if strings.TrimSpace(coding) == "gzip" {
+// compressMore makes the brotli form of the file.
+func (a *asset) compressMore() {
+	var compressed bytes.Buffer
+	w := brotli.NewWriterLevel(&compressed, brotli.BestCompression)
+	w.Write(a.plain)
+	w.Close()
+	b := compressed.Bytes()
+	a.brotli.Store(&b)
+}
+
+// accepts reports whether the response may have this content coding. It understands only
+// the part of Accept-Encoding (RFC 9110, section 12.5.3) that browsers send, the names. A
+// client that sends a weight, or requests a range, gets the plain file.
+func accepts(r *http.Request, coding string) bool {
+	for name := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		if strings.TrimSpace(name) == coding {
 			return r.Header.Get("Range") == ""
 		}
 	}

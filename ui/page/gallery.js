@@ -323,8 +323,11 @@ export class Gallery {
     if (stale && entries.length > 0) {
       return ""; // the pill says it
     }
-    if (error || waiting) {
-      return error || words[waiting];
+    if (error) {
+      return error;
+    }
+    if (waiting) {
+      return waiting === "locked" ? words.locked : words.loading;
     }
     if (entries.length > 0 || !complete) {
       return "";

@@ -172,8 +172,12 @@ function statusText(upload) {
     return storedText(upload);
   case "waiting":
     return size(upload.size);
+  case "saving":
+    return words.saving;
+  case "locked":
+    return words.locked;
   default:
-    return words[upload.state];
+    return "";
   }
 }
 

@@ -1,6 +1,7 @@
 // All the text that the scripts show, in the language of the page. The tables in words/ have
-// the texts. For the script of each language, the server writes the table of the language
-// into the constant TABLE (language.go).
+// the texts. When the server bundles the script of a language, it replaces TABLE.… by the
+// text of this key (language.go). So other modules must not read words by a name that they
+// compute: the bundle would need the names of all texts.
 
 import { duration, number, percent, period, plural, size } from "./intl.js";
 import { onMac } from "./platform.js";
@@ -12,90 +13,90 @@ const POP_ISOLATE = "\u2069"; // the part ends
 
 const SOME_TYPES = 5; // the number of types that a sentence names
 
-export const page = text("page");
+export const page = TABLE.page;
 
 // Choosing files
 
-export const drop = text("drop");
-export const dropCount = (n) => text("dropCount", { n });
-export const paste = text("paste");
-export const limits = (types, bytes) => text("limits", { types: someTypes(types), limit: size(bytes) });
-export const pastedText = text("pastedText");
-export const pastedLink = text("pastedLink");
-export const pasteForbidden = text("pasteForbidden");
-export const nothingToPaste = text("nothingToPaste");
+export const drop = TABLE.drop;
+export const dropCount = (n) => fill(TABLE.dropCount, { n });
+export const paste = TABLE.paste;
+export const limits = (types, bytes) => fill(TABLE.limits, { types: someTypes(types), limit: size(bytes) });
+export const pastedText = TABLE.pastedText;
+export const pastedLink = TABLE.pastedLink;
+export const pasteForbidden = TABLE.pasteForbidden;
+export const nothingToPaste = TABLE.nothingToPaste;
 
 // Options of uploads
 
-export const options = text("options");
-export const uploadOptions = text("uploadOptions");
-export const keepFor = text("keepFor");
+export const options = TABLE.options;
+export const uploadOptions = TABLE.uploadOptions;
+export const keepFor = TABLE.keepFor;
 export const keepForChoices = TABLE.keepForChoices;
-export const ifNameTaken = text("ifNameTaken");
+export const ifNameTaken = TABLE.ifNameTaken;
 export const nameTakenChoices = TABLE.nameTakenChoices;
-export const strip = text("strip");
-export const strippable = (types) => text("strippable", { types: list(types) });
-export const alwaysStrips = text("alwaysStrips");
-export const stripped = text("stripped");
+export const strip = TABLE.strip;
+export const strippable = (types) => fill(TABLE.strippable, { types: list(types) });
+export const alwaysStrips = TABLE.alwaysStrips;
+export const stripped = TABLE.stripped;
 
 // Uploading
 
-export const uploads = text("uploads");
-export const uploading = (i, total) => text("uploading", { i, total });
-export const timeLeft = (seconds) => text("timeLeft", { time: duration(seconds) });
-export const foldUploads = text("foldUploads");
-export const unfoldUploads = text("unfoldUploads");
-export const closeUploads = text("closeUploads");
-export const sending = (share, bytes) => text("sending", { share: percent(share), size: size(bytes) });
-export const saving = text("saving");
-export const locked = text("locked");
-export const cancelled = text("cancelled");
-export const cancelledLate = text("cancelledLate");
-export const savedAs = (stored) => text("savedAs", { stored: isolate(stored) });
-export const savedBeside = (stored, taken) => text("savedBeside", { stored: isolate(stored), taken: isolate(taken) });
-export const duplicate = text("duplicate");
-export const heicCopies = text("heicCopies");
-export const overall = text("overall");
-export const uploaded = (n) => text("uploaded", { n });
+export const uploads = TABLE.uploads;
+export const uploading = (i, total) => fill(TABLE.uploading, { i, total });
+export const timeLeft = (seconds) => fill(TABLE.timeLeft, { time: duration(seconds) });
+export const foldUploads = TABLE.foldUploads;
+export const unfoldUploads = TABLE.unfoldUploads;
+export const closeUploads = TABLE.closeUploads;
+export const sending = (share, bytes) => fill(TABLE.sending, { share: percent(share), size: size(bytes) });
+export const saving = TABLE.saving;
+export const locked = TABLE.locked;
+export const cancelled = TABLE.cancelled;
+export const cancelledLate = TABLE.cancelledLate;
+export const savedAs = (stored) => fill(TABLE.savedAs, { stored: isolate(stored) });
+export const savedBeside = (stored, taken) => fill(TABLE.savedBeside, { stored: isolate(stored), taken: isolate(taken) });
+export const duplicate = TABLE.duplicate;
+export const heicCopies = TABLE.heicCopies;
+export const overall = TABLE.overall;
+export const uploaded = (n) => fill(TABLE.uploaded, { n });
 export const done = (stored, failed, cancelled) => commas([
   (stored > 0 || failed + cancelled === 0) && uploaded(stored),
-  failed > 0 && text("failedCount", { n: failed }),
-  cancelled > 0 && text("cancelledCount", { n: cancelled }),
+  failed > 0 && fill(TABLE.failedCount, { n: failed }),
+  cancelled > 0 && fill(TABLE.cancelledCount, { n: cancelled }),
 ].filter(Boolean));
-export const skipped = (n) => text("skipped", { n });
-export const offline = text("offline");
-export const busy = (seconds) => text("busy", { time: duration(seconds) });
-export const cancel = text("cancel");
-export const cancelAll = text("cancelAll");
-export const retry = text("retry");
-export const retryAll = text("retryAll");
-export const retryFailed = text("retryFailed");
-export const clear = text("clear");
-export const copyLinksOf = (n) => text("copyLinksOf", { n });
-export const keepBoth = text("keepBoth");
-export const replace = text("replace");
-export const showNames = text("showNames");
+export const skipped = (n) => fill(TABLE.skipped, { n });
+export const offline = TABLE.offline;
+export const busy = (seconds) => fill(TABLE.busy, { time: duration(seconds) });
+export const cancel = TABLE.cancel;
+export const cancelAll = TABLE.cancelAll;
+export const retry = TABLE.retry;
+export const retryAll = TABLE.retryAll;
+export const retryFailed = TABLE.retryFailed;
+export const clear = TABLE.clear;
+export const copyLinksOf = (n) => fill(TABLE.copyLinksOf, { n });
+export const keepBoth = TABLE.keepBoth;
+export const replace = TABLE.replace;
+export const showNames = TABLE.showNames;
 
-export const tooLarge = (bytes, max) => text("tooLarge", { size: size(bytes), limit: limit(max) });
-export const limit = (max) => text("limit", { limit: size(max) });
-export const emptyFile = text("emptyFile");
-export const notAnImage = (types) => text("notAnImage", { types: usableTypes(types) });
-export const cannotStrip = (type) => text("cannotStrip", { type });
-export const unreadable = text("unreadable");
-export const unreadableFolder = text("unreadableFolder");
-export const emptyFolder = text("emptyFolder");
-export const unreachable = text("unreachable");
-export const connectionLost = text("connectionLost");
-export const unexplained = (status) => text("unexplained", { status: String(status) });
+export const tooLarge = (bytes, max) => fill(TABLE.tooLarge, { size: size(bytes), limit: limit(max) });
+export const limit = (max) => fill(TABLE.limit, { limit: size(max) });
+export const emptyFile = TABLE.emptyFile;
+export const notAnImage = (types) => fill(TABLE.notAnImage, { types: usableTypes(types) });
+export const cannotStrip = (type) => fill(TABLE.cannotStrip, { type });
+export const unreadable = TABLE.unreadable;
+export const unreadableFolder = TABLE.unreadableFolder;
+export const emptyFolder = TABLE.emptyFolder;
+export const unreachable = TABLE.unreachable;
+export const connectionLost = TABLE.connectionLost;
+export const unexplained = (status) => fill(TABLE.unexplained, { status: String(status) });
 
 // groupTitle says what n files have in common. kind is the kind of an Upload.
 export const groupTitle = (kind, n) => fill(TABLE.groupTitles[kind] ?? TABLE.groupTitles.failed, { n });
 // someNames names all files, or only two if there are many.
-export const someNames = (names, n) => (n > 3 ? text("someNames", { names: commas(names.slice(0, 2).map(isolate)), n: n - 2 }) : commas(names.map(isolate)));
+export const someNames = (names, n) => (n > 3 ? fill(TABLE.someNames, { names: commas(names.slice(0, 2).map(isolate)), n: n - 2 }) : commas(names.map(isolate)));
 
-export const started = (n) => text("started", { n });
-export const failed = (name, reason) => (reason.includes(name) ? reason : text("failed", { name: isolate(name), reason: isolate(reason) }));
-export const failures = (n) => text("failures", { n });
+export const started = (n) => fill(TABLE.started, { n });
+export const failed = (name, reason) => (reason.includes(name) ? reason : fill(TABLE.failed, { name: isolate(name), reason: isolate(reason) }));
+export const failures = (n) => fill(TABLE.failures, { n });
 // reasonAlone returns the reason without the name of the image, for a place that already
 // shows the name. Some messages of the server begin with the name.
 export function reasonAlone(name, reason) {
@@ -108,171 +109,171 @@ export const serverError = (code, message) => (Object.hasOwn(TABLE.errors, code 
 
 // Links
 
-export const copyForm = text("copyForm");
+export const copyForm = TABLE.copyForm;
 export const forms = TABLE.forms;
 export const copies = TABLE.copies;
-export const copyText = text("copyText");
-export const copied = text("copied");
-export const copiedMany = (n) => text("copiedMany", { n });
-export const copyByHand = text("copyByHand");
+export const copyText = TABLE.copyText;
+export const copied = TABLE.copied;
+export const copiedMany = (n) => fill(TABLE.copiedMany, { n });
+export const copyByHand = TABLE.copyByHand;
 
 // Sharing
 
-export const share = text("share");
-export const shareMany = (n) => text("shareMany", { n });
-export const responsive = text("responsive");
-export const deleteLink = text("deleteLink");
-export const deleteLinkHint = text("deleteLinkHint");
-export const qrCode = text("qrCode");
-export const scan = text("scan");
-export const shareWithApp = text("shareWithApp");
+export const share = TABLE.share;
+export const shareMany = (n) => fill(TABLE.shareMany, { n });
+export const responsive = TABLE.responsive;
+export const deleteLink = TABLE.deleteLink;
+export const deleteLinkHint = TABLE.deleteLinkHint;
+export const qrCode = TABLE.qrCode;
+export const scan = TABLE.scan;
+export const shareWithApp = TABLE.shareWithApp;
 
 // Gallery
 
-export const gallery = text("gallery");
-export const search = text("search");
-export const searchIn = (n) => text("searchIn", { n });
-export const menu = text("menu");
-export const sort = text("sort");
+export const gallery = TABLE.gallery;
+export const search = TABLE.search;
+export const searchIn = (n) => fill(TABLE.searchIn, { n });
+export const menu = TABLE.menu;
+export const sort = TABLE.sort;
 export const orders = TABLE.orders;
-export const loading = text("loading");
-export const empty = text("empty");
-export const noMatch = (query) => text("noMatch", { query: isolate(query) });
-export const found = (n) => text("found", { n });
-export const listLater = (reason) => text("listLater", { reason: isolate(reason) });
-export const pictureSize = text("pictureSize");
+export const loading = TABLE.loading;
+export const empty = TABLE.empty;
+export const noMatch = (query) => fill(TABLE.noMatch, { query: isolate(query) });
+export const found = (n) => fill(TABLE.found, { n });
+export const listLater = (reason) => fill(TABLE.listLater, { reason: isolate(reason) });
+export const pictureSize = TABLE.pictureSize;
 export const pictureSizes = TABLE.pictureSizes;
-export const layout = text("layout");
+export const layout = TABLE.layout;
 export const layouts = TABLE.layouts;
 export const columns = TABLE.columns;
-export const actions = text("actions");
-export const more = text("more");
-export const fromStart = text("fromStart");
-export const listed = (n) => text("listed", { n });
-export const noPreview = (name) => text("noPreview", { name: isolate(name) });
+export const actions = TABLE.actions;
+export const more = TABLE.more;
+export const fromStart = TABLE.fromStart;
+export const listed = (n) => fill(TABLE.listed, { n });
+export const noPreview = (name) => fill(TABLE.noPreview, { name: isolate(name) });
 
 // Selection
 
-export const select = (name) => text("select", { name: isolate(name) });
-export const selected = (n) => text("selected", { n });
-export const selection = text("selection");
-export const copyLink = text("copyLink");
-export const selectOne = text("selectOne");
-export const copyLinks = text("copyLinks");
-export const download = text("download");
-export const remove = text("remove");
-export const unselect = text("unselect");
-export const archiveFailed = text("archiveFailed");
+export const select = (name) => fill(TABLE.select, { name: isolate(name) });
+export const selected = (n) => fill(TABLE.selected, { n });
+export const selection = TABLE.selection;
+export const copyLink = TABLE.copyLink;
+export const selectOne = TABLE.selectOne;
+export const copyLinks = TABLE.copyLinks;
+export const download = TABLE.download;
+export const remove = TABLE.remove;
+export const unselect = TABLE.unselect;
+export const archiveFailed = TABLE.archiveFailed;
 
 // Deleting
 
-export const removed = (names) => (names.length === 1 ? text("removed", { name: isolate(names[0]) }) : text("removedMany", { n: names.length }));
-export const undo = text("undo");
-export const canUndo = (what) => text("canUndo", { what, keys: undoKeys() });
-export const restored = (names) => (names.length === 1 ? text("restored", { name: isolate(names[0]) }) : text("restoredMany", { n: names.length }));
-export const notRemoved = (name, reason) => text("notRemoved", { name: isolate(name), reason: isolate(reason) });
-export const notAllRemoved = (first, others) => text("notAllRemoved", { first, n: others });
-export const changedMeanwhile = text("changedMeanwhile");
-export const dismiss = text("dismiss");
+export const removed = (names) => (names.length === 1 ? fill(TABLE.removed, { name: isolate(names[0]) }) : fill(TABLE.removedMany, { n: names.length }));
+export const undo = TABLE.undo;
+export const canUndo = (what) => fill(TABLE.canUndo, { what, keys: undoKeys() });
+export const restored = (names) => (names.length === 1 ? fill(TABLE.restored, { name: isolate(names[0]) }) : fill(TABLE.restoredMany, { n: names.length }));
+export const notRemoved = (name, reason) => fill(TABLE.notRemoved, { name: isolate(name), reason: isolate(reason) });
+export const notAllRemoved = (first, others) => fill(TABLE.notAllRemoved, { first, n: others });
+export const changedMeanwhile = TABLE.changedMeanwhile;
+export const dismiss = TABLE.dismiss;
 
 // Trash
 
-export const trash = text("trash");
-export const trashHint = text("trashHint");
-export const trashEmpty = text("trashEmpty");
-export const inTrash = (bytes, ago, left) => text("inTrash", { size: bytes, ago, left });
-export const restore = text("restore");
-export const emptyTrash = text("emptyTrash");
-export const emptyTrashQuestion = text("emptyTrashQuestion");
-export const keepTrash = text("keepTrash");
-export const stored = (n, bytes) => text("stored", { n, size: size(bytes) });
-export const inTrashCount = (n) => text("inTrashCount", { n });
+export const trash = TABLE.trash;
+export const trashHint = TABLE.trashHint;
+export const trashEmpty = TABLE.trashEmpty;
+export const inTrash = (bytes, ago, left) => fill(TABLE.inTrash, { size: bytes, ago, left });
+export const restore = TABLE.restore;
+export const emptyTrash = TABLE.emptyTrash;
+export const emptyTrashQuestion = TABLE.emptyTrashQuestion;
+export const keepTrash = TABLE.keepTrash;
+export const stored = (n, bytes) => fill(TABLE.stored, { n, size: size(bytes) });
+export const inTrashCount = (n) => fill(TABLE.inTrashCount, { n });
 
 // One image
 
-export const close = text("close");
-export const previous = text("previous");
-export const next = text("next");
-export const zoomIn = text("zoomIn");
-export const zoomOut = text("zoomOut");
-export const gone = (name) => text("gone", { name: isolate(name) });
-export const filmstrip = text("filmstrip");
+export const close = TABLE.close;
+export const previous = TABLE.previous;
+export const next = TABLE.next;
+export const zoomIn = TABLE.zoomIn;
+export const zoomOut = TABLE.zoomOut;
+export const gone = (name) => fill(TABLE.gone, { name: isolate(name) });
+export const filmstrip = TABLE.filmstrip;
 export const zoomedTo = (scale) => percent(scale);
-export const details = text("details");
-export const closeDetails = text("closeDetails");
+export const details = TABLE.details;
+export const closeDetails = TABLE.closeDetails;
 export const facts = TABLE.facts;
-export const exposureTime = (seconds) => text("exposureTime", { seconds });
-export const focalLength = (millimetres) => text("focalLength", { millimetres });
+export const exposureTime = (seconds) => fill(TABLE.exposureTime, { seconds });
+export const focalLength = (millimetres) => fill(TABLE.focalLength, { millimetres });
 export const dimensions = (width, height) => `${LEFT_TO_RIGHT_ISOLATE}${width} × ${height}${POP_ISOLATE}`; // the width is on the left in every language
 export const format = (type) => type.replace(/^image\/(x-|vnd\.)?/, "").replace(/\+.*/, "").toUpperCase();
-export const rename = text("rename");
-export const newName = text("newName");
-export const save = text("save");
-export const nameTaken = (name) => text("nameTaken", { name: isolate(name) });
-export const useName = (name) => text("useName", { name: isolate(name) });
-export const nameCharacter = (character) => text("nameCharacter", { character });
-export const nameEnds = text("nameEnds");
-export const renamedTo = (name) => text("renamedTo", { name: isolate(name) });
+export const rename = TABLE.rename;
+export const newName = TABLE.newName;
+export const save = TABLE.save;
+export const nameTaken = (name) => fill(TABLE.nameTaken, { name: isolate(name) });
+export const useName = (name) => fill(TABLE.useName, { name: isolate(name) });
+export const nameCharacter = (character) => fill(TABLE.nameCharacter, { character });
+export const nameEnds = TABLE.nameEnds;
+export const renamedTo = (name) => fill(TABLE.renamedTo, { name: isolate(name) });
 
-export const showsLocation = text("showsLocation");
-export const openMap = text("openMap");
-export const removeLocation = text("removeLocation");
-export const removeLocationHint = text("removeLocationHint");
-export const removingLocation = text("removingLocation");
-export const locationRemoved = (trash) => (trash > 0 ? text("locationInTrash", { time: duration(trash) }) : text("locationRemoved"));
-export const cannotRemoveLocation = (type) => text("cannotRemoveLocation", { type });
+export const showsLocation = TABLE.showsLocation;
+export const openMap = TABLE.openMap;
+export const removeLocation = TABLE.removeLocation;
+export const removeLocationHint = TABLE.removeLocationHint;
+export const removingLocation = TABLE.removingLocation;
+export const locationRemoved = (trash) => (trash > 0 ? fill(TABLE.locationInTrash, { time: duration(trash) }) : TABLE.locationRemoved);
+export const cannotRemoveLocation = (type) => fill(TABLE.cannotRemoveLocation, { type });
 
 // Token
 
-export const tokenTitle = text("tokenTitle");
-export const tokenLabel = text("tokenLabel");
-export const tokenHint = text("tokenHint");
-export const tokenCharacters = text("tokenCharacters");
-export const tokenWrong = text("tokenWrong");
-export const tokenKeep = text("tokenKeep");
-export const tokenSubmit = text("tokenSubmit");
-export const tokenForget = text("tokenForget");
+export const tokenTitle = TABLE.tokenTitle;
+export const tokenLabel = TABLE.tokenLabel;
+export const tokenHint = TABLE.tokenHint;
+export const tokenCharacters = TABLE.tokenCharacters;
+export const tokenWrong = TABLE.tokenWrong;
+export const tokenKeep = TABLE.tokenKeep;
+export const tokenSubmit = TABLE.tokenSubmit;
+export const tokenForget = TABLE.tokenForget;
 
 // Settings
 
-export const colours = text("colours");
+export const colours = TABLE.colours;
 export const schemes = TABLE.schemes;
-export const language = text("language");
+export const language = TABLE.language;
 export const languages = TABLE.languages; // the name of each language in that language
 
 // Help
 
-export const help = text("help");
-export const helpShare = text("helpShare");
-export const helpLinks = text("helpLinks");
-export const helpManyLinks = text("helpManyLinks");
-export const helpDelete = text("helpDelete");
-export const helpUndo = text("helpUndo");
-export const helpTrash = (seconds) => (seconds > 0 ? text("helpTrash", { time: period(seconds) }) : text("helpNoTrash"));
-export const helpLimits = text("helpLimits");
-export const helpTypes = (types, limit) => text("helpTypes", { types: list(types), limit: size(limit) });
-export const helpBytes = (strips) => (strips ? text("helpStripped") : text("helpUnchanged"));
-export const helpPrivacy = text("helpPrivacy");
-export const helpSeen = text("helpSeen");
-export const helpAccess = (token) => (token ? text("helpToken") : text("helpNoToken"));
-export const helpDevelopers = text("helpDevelopers");
-export const helpTerminal = text("helpTerminal");
-export const helpUpload = text("helpUpload");
-export const helpRetrieve = text("helpRetrieve");
-export const helpExact = text("helpExact");
-export const helpList = text("helpList");
-export const helpSmall = text("helpSmall");
-export const helpPage = text("helpPage");
-export const helpShareX = text("helpShareX");
-export const helpShareXFile = text("helpShareXFile");
-export const helpShareXThen = text("helpShareXThen");
-export const helpShareXToken = text("helpShareXToken");
-export const helpOperator = text("helpOperator");
-export const helpManual = text("helpManual");
+export const help = TABLE.help;
+export const helpShare = TABLE.helpShare;
+export const helpLinks = TABLE.helpLinks;
+export const helpManyLinks = TABLE.helpManyLinks;
+export const helpDelete = TABLE.helpDelete;
+export const helpUndo = TABLE.helpUndo;
+export const helpTrash = (seconds) => (seconds > 0 ? fill(TABLE.helpTrash, { time: period(seconds) }) : TABLE.helpNoTrash);
+export const helpLimits = TABLE.helpLimits;
+export const helpTypes = (types, limit) => fill(TABLE.helpTypes, { types: list(types), limit: size(limit) });
+export const helpBytes = (strips) => (strips ? TABLE.helpStripped : TABLE.helpUnchanged);
+export const helpPrivacy = TABLE.helpPrivacy;
+export const helpSeen = TABLE.helpSeen;
+export const helpAccess = (token) => (token ? TABLE.helpToken : TABLE.helpNoToken);
+export const helpDevelopers = TABLE.helpDevelopers;
+export const helpTerminal = TABLE.helpTerminal;
+export const helpUpload = TABLE.helpUpload;
+export const helpRetrieve = TABLE.helpRetrieve;
+export const helpExact = TABLE.helpExact;
+export const helpList = TABLE.helpList;
+export const helpSmall = TABLE.helpSmall;
+export const helpPage = TABLE.helpPage;
+export const helpShareX = TABLE.helpShareX;
+export const helpShareXFile = TABLE.helpShareXFile;
+export const helpShareXThen = TABLE.helpShareXThen;
+export const helpShareXToken = TABLE.helpShareXToken;
+export const helpOperator = TABLE.helpOperator;
+export const helpManual = TABLE.helpManual;
 export const helpTopics = TABLE.helpTopics;
-export const helpOpenAPI = text("helpOpenAPI");
-export const helpKeys = text("helpKeys");
-export const keysOn = text("keysOn");
+export const helpOpenAPI = TABLE.helpOpenAPI;
+export const helpKeys = TABLE.helpKeys;
+export const keysOn = TABLE.keysOn;
 export const keys = Object.fromEntries(Object.entries(TABLE.keys).map(([key, what]) => [keyLabel(key), what]));
 
 // about is added to the end of a label, such as "Delete". With the name of
@@ -284,7 +285,7 @@ function usableTypes(types) {
 }
 
 function someTypes(types) {
-  return types.length > SOME_TYPES ? text("someTypes", { types: commas(types.slice(0, SOME_TYPES)) }) : commas(types);
+  return types.length > SOME_TYPES ? fill(TABLE.someTypes, { types: commas(types.slice(0, SOME_TYPES)) }) : commas(types);
 }
 
 // commas, list and alternatives join items in the way of the language.
@@ -308,11 +309,6 @@ function undoKeys() {
 function keyLabel(key) {
   const names = { ...TABLE.keyNames, ...(onMac() && { Ctrl: "⌘", Shift: "⇧" }) };
   return key.split(" ").map((part) => names[part] ?? part).join(" ");
-}
-
-// text returns a text of the table, see fill.
-function text(key, values = {}) {
-  return fill(TABLE[key], values);
 }
 
 // fill returns a text with values in place of the {placeholders}. If the text has plural
