@@ -35,6 +35,7 @@ func TestPlaceholder(t *testing.T) {
 		{"?w=100&h=100&fit=cover", "a copy that shows a part"},
 		{"", "the image itself"},
 		{"?w=4096", "a copy that is the image itself"},
+		{"?w=24", "a tiny copy"},
 	} {
 		s.Do(t, "GET", "/images/photo.jpg"+c.query, "", "").Want(t, http.StatusOK)
 		if img := listed(t, s, "name=photo.jpg")[0]; img.Color != "" || img.ThumbHash != "" {

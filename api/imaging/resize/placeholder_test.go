@@ -100,10 +100,12 @@ func TestPlaceholderTurned(t *testing.T) {
 }
 
 // TestPlaceholderMissing: a variant that shows a part of the picture has no placeholder. Nor
-// has a picture without a visible pixel, or one whose caller does not want any.
+// has a tiny variant of a larger picture, a picture without a visible pixel, or one whose
+// caller does not want any.
 func TestPlaceholderMissing(t *testing.T) {
 	t.Parallel()
 	opaque := newSource(t, encodePNG(t, painted(400, 200, func(x, y int) color.NRGBA { return color.NRGBA{uint8(x), uint8(y), 9, 255} })))
+	icon := newSource(t, encodePNG(t, painted(20, 12, func(x, y int) color.NRGBA { return color.NRGBA{uint8(9 * x), uint8(9 * y), 9, 255} })))
 	empty := newSource(t, encodePNG(t, image.NewNRGBA(image.Rect(0, 0, 400, 200))))
 	for _, c := range []struct {
 		s    resize.Source
@@ -114,6 +116,11 @@ func TestPlaceholderMissing(t *testing.T) {
 		{opaque, true, resize.Request{Width: 100}, true},
 		{opaque, false, resize.Request{Width: 100}, false},
 		{empty, true, resize.Request{Width: 100}, false},
+		{opaque, true, resize.Request{Width: 24}, false},
+		{opaque, true, resize.Request{Width: 32}, true},
+		{opaque, true, resize.Request{Height: 16}, true},
+		{icon, true, resize.Request{Width: 16}, false},
+		{icon, true, resize.Request{Format: format.JPEG, Quality: 80}, true},
 		{opaque, true, resize.Request{Width: 100, Height: 100, Cover: true}, false},
 		{opaque, true, resize.Request{Width: 48, Height: 24, Cover: true}, true},
 		{opaque, true, resize.Request{Width: 64, Height: 24, Cover: true}, false},
