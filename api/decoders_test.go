@@ -40,6 +40,7 @@ func TestDecodedVariants(t *testing.T) {
 		{"animated.avif", "w=16&still", "jpeg", 16, 11},
 		{"rotated-animated.avif", "still", "jpeg", 40, 60},
 		{"gradient.avif", "still", "", 0, 0},
+		{"gradient.heic", "still", "jpeg", 60, 40},
 	} {
 		t.Run(c.name+"?"+c.query, func(t *testing.T) {
 			t.Parallel()
