@@ -106,6 +106,11 @@ func TestFaults(t *testing.T) {
 				t.Helper()
 				a.Refusal(t, 503, "unavailable")
 				a.WantHeader(t, "Retry-After", "5")
+				for _, detail := range []string{"127.0.0.1", pgtest.User, "pictures", "SQLSTATE"} {
+					if strings.Contains(a.Body, detail) {
+						t.Errorf("the response contains %s: %s", detail, a.Body)
+					}
+				}
 			}
 			unavailable(s.Do(t, "PUT", "/images/fresh.png", "", fresh))
 			unavailable(s.Do(t, "GET", "/images/known.png", "", ""))
