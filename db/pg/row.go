@@ -18,7 +18,8 @@ type row struct {
 const imageColumns = `i.id, i.name, i.sha256, i.size, i.type, i.width, i.height, i.orientation, i.uploaded, i.expires, i.delete_key, i.deleted, i.kept, ` + placeholderColumn
 
 // placeholderColumn is the placeholder of the content of an image. Version 2 of the schema
-// does not have it.
+// does not have it. It is a subquery and not a join, because for the join of a page of 1000
+// images PostgreSQL reads the contents of all images; see TestListPlan.
 const placeholderColumn = `(select p.placeholder from @contents p where p.sha256 = i.sha256)`
 
 // scanImage reads imageColumns, and then more columns into `more`.
