@@ -237,7 +237,7 @@ func TestStillCost(t *testing.T) {
 			t.Parallel()
 			p := fullSize(newSource(t, a.data))
 			p.Still = true
-			long := a.data
+			var long []byte
 			switch {
 			case strings.HasPrefix(name, "GIF"):
 				last := bytes.LastIndexByte(a.data, ',') // no colour and no code of the samples is a comma
