@@ -24,9 +24,17 @@ export function share(images, anchor) {
     single && responsiveHTML(image) !== "" && row(words.responsive, responsiveHTML(image)),
     single && deleteLink(image) !== "" && row(words.deleteLink, deleteLink(image), words.deleteLinkHint));
   const place = () => placeBelow(panel, anchor);
+  // Safari would close the panel and the dialog below it with the same key.
+  const closeByKey = (event) => {
+    if (event.key === "Escape") {
+      event.preventDefault();
+      panel.hidePopover();
+    }
+  };
   panel.addEventListener("toggle", (event) => {
     if (event.newState === "closed") {
       removeEventListener("resize", place);
+      removeEventListener("keydown", closeByKey);
       panel.remove();
     }
   });
@@ -34,6 +42,7 @@ export function share(images, anchor) {
   panel.showPopover();
   place();
   addEventListener("resize", place);
+  addEventListener("keydown", closeByKey);
 }
 
 // opening offers to open the link on another device or in another app.
@@ -49,7 +58,7 @@ function opening(image) {
 }
 
 function row(label, text, hint) {
-  const area = el("textarea", { rows: text.includes("\n") ? 3 : 1, readonly: true, "aria-label": label, spellcheck: "false", onfocus: () => area.select() });
+  const area = el("textarea", { rows: text.includes("\n") ? 3 : 1, readonly: true, dir: "ltr", "aria-label": label, spellcheck: "false", onfocus: () => area.select() });
   area.value = text;
   return el("div", { class: "link" },
     el("p", { class: "label" }, label),
