@@ -241,9 +241,12 @@ func TestLanguages(t *testing.T) {
 	axe := axeSource(t)
 	url := newServer(t, "")
 	upload(t, url, "photo 1.png", picture(700, 300))
-	upload(t, url, "صورة.png", picture(300, 700))
+	upload(t, url, "صورة العطلة على الشاطئ.png", picture(300, 700))
 	p := newPage(t, url)
-	p.gallery("صورة.png", "photo 1.png")
+	p.gallery("صورة العطلة على الشاطئ.png", "photo 1.png")
+	if got := eval[string](p, `document.querySelector("#gallery .name span").textContent`); got != "صورة العطلة على الشاطئ" {
+		t.Errorf("the name is divided after %q, want no joined letters apart", got)
+	}
 	for _, language := range []struct{ tag, direction, title, search, help, notAnImage string }{
 		{"de", "ltr", "Bildserver", "Bilder suchen", "Hilfe", "Das sieht nicht wie ein Bild aus."},
 		{"ar", "rtl", "خادم الصور", "البحث في الصور", "المساعدة", "لا يبدو هذا الملف صورة"},
@@ -254,7 +257,7 @@ func TestLanguages(t *testing.T) {
 			select.dispatchEvent(new Event("change"));
 		})()`)
 		p.await(`document.readyState === "complete" && document.documentElement.lang === "` + language.tag + `" && document.dir === "` + language.direction + `"`)
-		p.gallery("صورة.png", "photo 1.png")
+		p.gallery("صورة العطلة على الشاطئ.png", "photo 1.png")
 		p.await(`document.title === "` + language.title + `" && document.querySelector("#search").ariaLabel === "` + language.search + `"`)
 		check := func(state string) {
 			if axe != "" {
@@ -278,10 +281,32 @@ func TestLanguages(t *testing.T) {
 		check("selection")
 		p.click("#selection", "", eval[string](p, `document.querySelector("#selection .danger").innerText`))
 		p.await(`document.querySelector(".toast")`)
-		p.gallery("صورة.png", "photo 1.png")
+		if eval[bool](p, `(() => {
+			const [a, b] = [".toast", "#uploads"].map((e) => document.querySelector(e).getBoundingClientRect());
+			return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+		})()`) {
+			t.Errorf("%s: a message covers the uploads panel", language.tag)
+		}
+		p.gallery("صورة العطلة على الشاطئ.png", "photo 1.png")
 		p.visit(url + "/?image=photo+1.png")
 		p.viewing("photo 1.png")
 		check("viewer")
+		toPrevious, toNext := kb.ArrowLeft, kb.ArrowRight
+		if language.direction == "rtl" {
+			toPrevious, toNext = toNext, toPrevious
+		}
+		p.await(`!document.querySelector("#view .previous").hidden`)
+		p.press(toPrevious)
+		p.viewing("صورة العطلة على الشاطئ.png")
+		p.press(toNext)
+		p.viewing("photo 1.png")
+		eval[*string](p, `document.querySelector("#view [aria-haspopup=dialog]").click()`)
+		p.await(`document.querySelector(".share:popover-open")`)
+		if !eval[bool](p, `[...document.querySelectorAll(".share textarea")].every((e) => getComputedStyle(e).direction === "ltr")`) {
+			t.Errorf("%s: a link runs from right to left", language.tag)
+		}
+		p.press(kb.Escape)
+		p.await(`!document.querySelector(".share")`)
 		p.press("i") // the details
 		p.await(`document.querySelector("#view dl")?.textContent.includes("\u2066700 × 300\u2069")`)
 		p.visit(url)

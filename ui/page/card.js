@@ -155,7 +155,8 @@ function clickWithShift(box) {
 }
 
 // nameElement shows a name. If the name is too long, its middle is left out, so that people
-// see the extension.
+// see the extension. The end that stays begins with an ASCII character, because a letter of
+// another script may be joined to the letter before it.
 function nameElement(filename) {
   const characters = [...filename];
   const p = el("p", { class: "name", dir: "auto", title: filename });
@@ -163,9 +164,13 @@ function nameElement(filename) {
     p.append(filename);
     return p;
   }
-  const start = el("span", {}, characters.slice(0, -END).join(""));
-  const end = characters.slice(-END).join("");
-  start.style.maxWidth = `calc(100% - ${END * 0.6}em)`;
+  let cut = characters.length - END;
+  while (characters[cut] > "~") {
+    cut++;
+  }
+  const start = el("span", {}, characters.slice(0, cut).join(""));
+  const end = characters.slice(cut).join("");
+  start.style.maxWidth = `calc(100% - ${(characters.length - cut) * 0.65}em)`;
   p.append(start, end);
   return p;
 }

@@ -123,7 +123,7 @@ export async function copyLinks(images) {
 async function copyOrShow(text) {
   const copied = await writeClipboard(text);
   if (!copied) {
-    const area = el("textarea", { readonly: true, autofocus: true, rows: Math.min(8, text.split("\n").length + 1), "aria-labelledby": "by-hand" });
+    const area = el("textarea", { readonly: true, dir: "ltr", autofocus: true, rows: Math.min(8, text.split("\n").length + 1), "aria-labelledby": "by-hand" });
     area.value = text;
     showSheet(el("dialog", { class: "sheet", "aria-labelledby": "by-hand" },
       el("p", { id: "by-hand" }, words.copyByHand),
