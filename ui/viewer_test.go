@@ -125,6 +125,22 @@ func TestView(t *testing.T) {
 	p.viewing("a.png")
 }
 
+// TestLongPicture: a very long picture does not fit into the window. The view shows its
+// beginning, and loads enough pixels for that.
+func TestLongPicture(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	upload(t, url, "tall.jpg", gradient(1, 80, 4000))
+	upload(t, url, "short.jpg", gradient(1, 80, 1900))
+	p := newPage(t, url)
+	p.size(1280, 900)
+	for name, pixels := range map[string]int{"tall.jpg": 4000, "short.jpg": 1900} {
+		p.visit(url + "/?image=" + name)
+		p.viewing(name)
+		p.await(fmt.Sprintf(`document.querySelector("#view .stage img:not(.small)")?.naturalHeight === %d`, pixels))
+	}
+}
+
 // TestZoom zooms by keys, by the wheel, by a double click and by the button. The pixel under
 // the pointer stays there. When the picture is enlarged, the view loads the original.
 func TestZoom(t *testing.T) {

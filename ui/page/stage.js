@@ -79,12 +79,14 @@ export class Stage {
     this.element.classList.remove("slow");
   }
 
-  // fittedURL returns the URL of the smallest copy that is sharp in the window.
+  // fittedURL returns the URL of the smallest copy that is sharp as the picture is first
+  // shown. No copy is sharp enough for a very long picture, so it is loaded in its full size.
   #fittedURL(image) {
-    const { clientWidth, clientHeight } = this.element;
-    const fit = Math.min(1, clientWidth / image.width, clientHeight / image.height);
-    const needed = Math.max(image.width, image.height) * fit * devicePixelRatio;
-    return resizedURL(image, FITTED.find((pixels) => pixels >= needed) ?? FITTED.at(-1));
+    const longest = Math.max(image.width, image.height);
+    const needed = longest * this.zoom.homeOf(image.width, image.height) * devicePixelRatio;
+    const isLong = needed > Math.max(this.element.clientWidth, this.element.clientHeight) * devicePixelRatio;
+    const pixels = FITTED.find((step) => step >= needed);
+    return !pixels && isLong ? fullSizeURL(image) : resizedURL(image, pixels ?? FITTED.at(-1));
   }
 
   #preload(neighbours) {

@@ -116,15 +116,20 @@ export class Zoom {
     return this.#x !== before[0] || this.#y !== before[1];
   }
 
-  // home is the scale in which a picture is first shown: the whole picture. But a very long
-  // picture would be a line, so its shorter side fills the box.
-  get #home() {
-    const { fit } = this;
-    const shorter = Math.min(this.#width, this.#height);
+  // homeOf returns the scale in which a picture of this size is first shown: the whole
+  // picture. But a very long picture would be a line, so its shorter side fills the box.
+  homeOf(width, height) {
+    const { clientWidth, clientHeight } = this.#box;
+    const fit = Math.min(1, clientWidth / width, clientHeight / height) || 1;
+    const shorter = Math.min(width, height);
     if (shorter * fit >= Math.min(NARROW, shorter)) {
       return fit;
     }
-    return Math.min(1, this.#width < this.#height ? this.#box.clientWidth / this.#width : this.#box.clientHeight / this.#height);
+    return Math.min(1, width < height ? clientWidth / width : clientHeight / height);
+  }
+
+  get #home() {
+    return this.homeOf(this.#width, this.#height);
   }
 
   // bounds returns how far the centre of the picture can be from that of the box.
