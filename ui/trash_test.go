@@ -64,3 +64,30 @@ func TestTrashView(t *testing.T) {
 		t.Errorf("the server has %q, want two images", got)
 	}
 }
+
+// TestTrashVersions: of several images with the same name, only the one that was deleted last
+// has a button, because that is the one that the server restores.
+func TestTrashVersions(t *testing.T) {
+	t.Parallel()
+	url := newServerWith(t, api.Options{Trash: time.Hour})
+	for width := 21; width <= 22; width++ {
+		upload(t, url, "cat.png", picture(width, 20))
+		remove(t, url, "cat.png")
+	}
+	p := newPage(t, url)
+	p.menu("Trash")
+	p.await(`document.querySelectorAll("#trash li").length === 2`)
+	p.await(`[...document.querySelectorAll("#trash li button")].map((b) => b.hidden).join() === "false,true"`)
+	p.click("#trash li", "cat.png", "Restore")
+	p.gallery("cat.png")
+	p.await(`document.querySelector("#gallery img").naturalWidth === 22`)
+	p.await(`document.querySelectorAll("#trash li").length === 1 && !document.querySelector("#trash li button").hidden`)
+
+	// Another client deletes it again, so the row is no longer the last of its name.
+	remove(t, url, "cat.png")
+	p.click("#trash li", "cat.png", "Restore")
+	p.see("#trash .error", "changed")
+	if got := list(t, url); len(got) != 0 {
+		t.Errorf("the server has restored %q, want no other image than that of the row", got)
+	}
+}

@@ -73,9 +73,10 @@ export function listTrash(cursor) {
   return request("GET", `images?${new URLSearchParams({ trash: "", limit: PAGE, ...(cursor && { cursor }) })}`);
 }
 
-// restore takes an image out of the trash and returns it. It may have got another name.
+// restore takes an image out of the trash and returns it. It may have got another name. If
+// another image of this name was deleted later, restore fails with status 412.
 export function restore(image) {
-  return request("POST", `${path(image.filename)}/restore`);
+  return request("POST", `${path(image.filename)}/restore`, { headers: { "If-Match": `"${image.sha256}"` } });
 }
 
 // emptyTrash deletes all images in the trash for good.

@@ -56,7 +56,14 @@ class Trash {
     this.#more.disabled = false;
   }
 
+  // showState shows the note and the buttons. Of several images with the same name, the server
+  // restores the one that was deleted last, so only the first row of a name has a button.
   #showState(error) {
+    const names = new Set();
+    for (const row of this.#rows.children) {
+      row.querySelector("button").hidden = names.has(row.dataset.name);
+      names.add(row.dataset.name);
+    }
     const filled = this.#rows.childElementCount > 0;
     this.#note.textContent = error || (filled ? words.trashHint : words.trashEmpty);
     this.#note.classList.toggle("error", error !== "");
@@ -75,7 +82,7 @@ class Trash {
     if (image.thumbhash && drawThumbHash(canvas, image.thumbhash)) {
       picture.append(canvas);
     }
-    const row = el("li", {},
+    const row = el("li", { "data-name": image.filename },
       picture,
       el("div", {},
         el("p", { class: "name", dir: "auto" }, image.filename),
@@ -93,7 +100,7 @@ class Trash {
       this.#onRestored(restored);
       announce(words.restored([restored.filename]));
       this.#showState("");
-      (next?.querySelector("button") ?? this.#title).focus();
+      (next?.querySelector("button:not([hidden])") ?? this.#title).focus();
     } catch (error) {
       restore.disabled = false;
       this.#showState(error.message);
