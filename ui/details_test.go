@@ -44,6 +44,14 @@ func TestPhotoDetails(t *testing.T) {
 	broken := []byte(apitest.Sample(t, "tagged.jpg"))
 	copy(broken[bytes.Index(broken, []byte("Exif\x00\x00"))+10:], "\xff\xff\xff\xff") // the place of the first directory
 	upload(t, url, "broken.jpg", broken)
+	// Without seconds, the photo still shows where it was taken.
+	vague := []byte(apitest.Sample(t, "tagged.jpg"))
+	copy(vague[bytes.Index(vague, []byte("\x00\x00\x02\xe8\x00\x00\x00\x19")):], "\x00\x00\x00\x00\x00\x00\x00\x00") // 744/25
+	upload(t, url, "vague.jpg", vague)
+	p.visit(url + "/?image=vague.jpg")
+	p.viewing("vague.jpg")
+	p.press("i")
+	p.see(".drawer", "48.23333, 11.57550")
 	p.visit(url + "/?image=large.webp")
 	p.viewing("large.webp")
 	p.press("i")

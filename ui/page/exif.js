@@ -264,9 +264,11 @@ function time(value = "") {
   return iso && !Number.isNaN(Date.parse(iso)) ? iso : undefined;
 }
 
+// degrees returns NaN if the degrees are missing. Some cameras write 0/0 for minutes or
+// seconds that they do not know.
 function degrees(parts, direction, negative) {
-  const [d, m = 0, s = 0] = Array.isArray(parts) ? parts : [];
-  return (d + m / 60 + s / 3600) * (String(direction).startsWith(negative) ? -1 : 1);
+  const [d, m, s] = Array.isArray(parts) ? parts : [];
+  return (d + (m || 0) / 60 + (s || 0) / 3600) * (String(direction).startsWith(negative) ? -1 : 1);
 }
 
 function location(latitude, longitude) {
