@@ -301,3 +301,23 @@ func TestManyMessages(t *testing.T) {
 	eval[*string](p, `[...document.querySelectorAll(".toast button")].at(-1).focus()`)
 	p.await(at("23.png"))
 }
+
+// TestMessageWraps: a long name in a message wraps, and the text of the button does not.
+func TestMessageWraps(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	name := strings.Repeat("long name ", 10) + ".png"
+	upload(t, url, name, picture(20, 20))
+	p := newPage(t, url)
+	p.size(1280, 900)
+	p.remove(name)
+	p.see(".toast", name)
+	lines := eval[int](p, `(() => {
+		const range = document.createRange();
+		range.selectNodeContents(document.querySelector(".toast button").firstChild);
+		return range.getClientRects().length;
+	})()`)
+	if lines != 1 {
+		t.Errorf("the text of the button has %d lines, want 1", lines)
+	}
+}
