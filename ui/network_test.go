@@ -94,6 +94,35 @@ func TestConnectionLost(t *testing.T) {
 	p.await(`document.activeElement.matches(".summary")`)
 }
 
+// TestResponseLost: if only the response to an upload is lost, the page sends the upload again
+// and gets a duplicate. It counts this image, too.
+func TestResponseLost(t *testing.T) {
+	t.Parallel()
+	behind := newServer(t, "")
+	var lost atomic.Bool
+	url := newFront(t, behind, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/upload" || lost.Swap(true) {
+			return false
+		}
+		res, err := http.Post(behind+r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Body)
+		if err != nil {
+			t.Error(err)
+		} else {
+			res.Body.Close()
+		}
+		panic(http.ErrAbortHandler)
+	})
+	upload(t, behind, "old.png", picture(10, 10))
+	p := newPage(t, url)
+	p.await(`document.querySelector("#search").placeholder === "Search 1 image"`)
+	p.choose(file(t, "new.png", picture(20, 10)))
+	p.await(state("stored") + " === 1")
+	p.await(`document.querySelector("#search").placeholder === "Search 2 images"`)
+
+	p.size(390, 844)
+	p.await(`document.querySelector("#search").placeholder === "Search images"`) // a number would be cut off
+}
+
 // TestBusy: after 429 and 503 the page waits as long as the server asks, and tries again.
 func TestBusy(t *testing.T) {
 	t.Parallel()

@@ -297,10 +297,11 @@ export class Gallery {
     this.#view.refresh();
   }
 
+  // showTotal shows the number in the search field. In a narrow field, the number would be cut off.
   #showTotal() {
     const { complete, startsLater, entries, query: { search } } = this.#list;
     const known = this.#list.total ?? (complete && !startsLater && search === "" ? entries.length : 0);
-    this.#search.placeholder = known > 0 ? words.searchIn(known) : words.search;
+    this.#search.placeholder = known > 0 && innerWidth > PHONE ? words.searchIn(known) : words.search;
   }
 
   // rowOptions returns the options of RowView for the chosen size and layout.

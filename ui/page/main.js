@@ -80,9 +80,19 @@ queue.addEventListener("change", ({ detail: uploads }) => {
     deletions.cancel(image.filename); // at once, because the page may send the request to delete the image at any moment
   }
 });
+let mayBeUncounted = false;
 const uploads = new Uploads(byID("uploads"), queue, {
   onOpen,
-  onStored: (image) => gallery.add(image),
+  // If the response to an upload was lost, the next response says that the image is a
+  // duplicate, so the gallery has not counted it.
+  onStored: (image) => {
+    gallery.add(image);
+    mayBeUncounted ||= image.duplicate;
+    if (mayBeUncounted && !queue.unfinished) {
+      mayBeUncounted = false;
+      usage.refresh();
+    }
+  },
   onClose: () => byID("upload").focus(),
 });
 
