@@ -2,8 +2,10 @@ package ui_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +66,36 @@ func TestPhotoDetails(t *testing.T) {
 	if got := eval[string](p, `document.querySelector(".photo-facts").innerText`); got != "" {
 		t.Errorf("the details of a damaged photo are %q, want none", got)
 	}
+}
+
+// TestHostileDetails: a list of billions of pieces in a HEIC does not stop the page. In an
+// AVIF, such a list also stops the decoder of Chromium.
+func TestHostileDetails(t *testing.T) {
+	t.Parallel()
+	heic := []byte(apitest.Sample(t, "tagged.heic"))
+	at := bytes.Index(heic, []byte("iloc")) - 4
+	old := int(binary.BigEndian.Uint32(heic[at:]))
+	const items = 600_000
+	iloc := make([]byte, 18, 18+10*items) // numbers of no bytes
+	copy(iloc[4:], "iloc\x02")
+	binary.BigEndian.PutUint32(iloc[14:], items)
+	for range items {
+		iloc = append(iloc, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0xFF, 0xFF) // an item in 65535 pieces
+	}
+	binary.BigEndian.PutUint32(iloc, uint32(len(iloc)))
+	meta := bytes.Index(heic, []byte("meta")) - 4
+	binary.BigEndian.PutUint32(heic[meta:], binary.BigEndian.Uint32(heic[meta:])+uint32(len(iloc)-old))
+	heic = slices.Concat(heic[:at], iloc, heic[at+old:])
+	url := newServer(t, "")
+	upload(t, url, "hostile.heic", heic)
+	p := newPage(t, url+"/?image=hostile.heic")
+	p.see("#view[open] h2", "hostile.heic")
+	p.press("i")
+	p.see(".drawer", "SHA-256")
+	p.await(`performance.getEntriesByType("resource").some((request) => request.name.includes("hostile.heic?v=") && !request.name.includes("&"))`)
+	p.settle()
+	p.press("i")
+	p.await(`!document.querySelector(".drawer").checkVisibility()`)
 }
 
 // TestRemoveLocation: the image without its location has the same name, upload time and

@@ -5,6 +5,7 @@
 const WINDOW = 256 * 1024; // bytes that one request reads
 const MAX_REQUESTS = 4; // in WebP the metadata is at the end of the file
 const MAX_STEPS = 2000; // segments, chunks or boxes of a file
+const MAX_EXTENTS = 100_000; // pieces of items that iloc lists; a piece can need no bytes there, so a small file can list billions
 
 // readExif returns what the photo says about itself. All parts are optional: camera, lens,
 // time ("2024-05-01T12:00:00", in the time zone of the camera), exposure (seconds),
@@ -167,6 +168,7 @@ function itemPlace(iloc, wanted) {
     return length === 8 ? Number(iloc.getBigUint64(at - 8)) : length === 4 ? iloc.getUint32(at - 4) : length === 2 ? iloc.getUint16(at - 2) : 0;
   };
   const wide = version === 2 ? 4 : 2;
+  let read = 0;
   for (let items = next(wide); items > 0; items--) {
     const id = next(wide);
     const inFile = version === 0 || (next(2) & 15) === 0;
@@ -174,6 +176,9 @@ function itemPlace(iloc, wanted) {
     const base = next(sizes >> 4 & 15);
     let place;
     for (let extents = next(2); extents > 0; extents--) {
+      if (++read > MAX_EXTENTS) {
+        throw new RangeError();
+      }
       next(version === 0 ? 0 : sizes & 15);
       place ??= [base + next(sizes >> 12), next(sizes >> 8 & 15)];
     }
