@@ -57,8 +57,12 @@ func TestToken(t *testing.T) {
 	p.see("#help", "Authorization: Bearer YOUR-TOKEN")
 	p.see("#help", "Replace YOUR-TOKEN with the access token")
 	p.press(kb.Escape)
+	p.await(`"delete-links" in localStorage`)
 	p.menu("Sign out")
 	p.see("#token", "Enter the access token")
+	if eval[bool](p, `"delete-links" in localStorage`) {
+		t.Error("the delete links are still stored, and work without the token")
+	}
 	eval[*string](p, `document.querySelector("#token [type=checkbox]").click()`)
 	enter("s3cret")
 	p.see("#gallery", "cat.png")

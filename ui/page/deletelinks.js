@@ -29,6 +29,11 @@ export function deleteLink(image) {
   return load().find((link) => belongs(link, image))?.url ?? "";
 }
 
+// forgetDeleteLinks deletes all links in this browser.
+export function forgetDeleteLinks() {
+  writeItem("localStorage", KEY, "");
+}
+
 function belongs(link, image) {
   return link.name === image.filename && link.digest === image.sha256;
 }

@@ -1,6 +1,7 @@
 // The menu of the page: how the images are shown, the settings, and other parts of the page.
 
 import { coloursChooser } from "./colours.js";
+import { forgetDeleteLinks } from "./deletelinks.js";
 import { chooser, el } from "./dom.js";
 import { help } from "./help.js";
 import { linkFormatChooser } from "./links.js";
@@ -28,6 +29,7 @@ export class Menu {
     this.add("places", this.item(words.help, help));
     this.#signOut = this.item(words.tokenForget, () => {
       token.forget();
+      forgetDeleteLinks(); // they work without the token
       location.reload();
     });
     this.add("places", this.#signOut);
