@@ -140,7 +140,7 @@ func TestSelection(t *testing.T) {
 		t.Fatal(res, err)
 	}
 	p.click("#selection", "", "Download")
-	p.see(".toast", "image 6.png") // the server names the missing image
+	p.see(".toast", "There is no image called image 6.png.")
 
 	click(4, false)
 	p.click("#selection", "", "Delete")

@@ -14,7 +14,7 @@ export function download(images) {
   }
   const form = el("form", { action: "archive", method: "post", target: "download", hidden: true },
     ...images.map((image) => el("input", { type: "hidden", name: "name", value: image.filename })));
-  document.body.append(responseFrame(), form);
+  document.body.append(responseFrame(images), form);
   form.submit();
   form.remove();
 }
@@ -23,7 +23,7 @@ export function download(images) {
 // browser saves the file and loads nothing into the frame. Otherwise the browser loads an
 // error into the frame. This is the JSON of the server, or a page of the browser, which
 // the script cannot read.
-function responseFrame() {
+function responseFrame(images) {
   document.querySelector("iframe[name=download]")?.remove();
   return el("iframe", {
     name: "download",
@@ -32,16 +32,19 @@ function responseFrame() {
     onload: ({ target }) => {
       const text = target.contentDocument ? target.contentDocument.body.textContent : "{}";
       if (text) {
-        toast(errorMessage(text) || words.archiveFailed);
+        toast(errorMessage(text, images) || words.archiveFailed);
       }
     },
   });
 }
 
-function errorMessage(text) {
+// errorMessage returns what the error of the server means. If an image is missing, it says
+// which one: the server writes the name in quotes.
+function errorMessage(text, images) {
   try {
     const { error, message } = JSON.parse(text);
-    return words.serverError(error?.code, message);
+    const missing = error?.code === "not_found" && images.find(({ filename }) => message.includes(JSON.stringify(filename)));
+    return missing ? words.gone(missing.filename) : words.serverError(error?.code, message);
   } catch {
     return "";
   }
