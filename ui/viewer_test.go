@@ -77,7 +77,7 @@ func TestView(t *testing.T) {
 	p.do(chromedp.NavigateForward())
 	p.viewing("a.png")
 	p.press("?")
-	p.see("#help", "From a terminal")
+	p.see("#help", "Share images")
 	p.press(kb.Delete) // must not delete the image below the help
 	p.press(kb.Escape)
 	p.viewing("a.png")
