@@ -4,23 +4,26 @@
 
 const SIDE = 16; // pixels of the picture that drawThumbHash draws; the browser enlarges it
 
+// COSINES has the value of each frequency at each place of a row or column.
+const COSINES = Array.from({ length: 7 }, (_, frequency) => Float64Array.from({ length: SIDE }, (_, at) => Math.cos((Math.PI / SIDE) * (at + 0.5) * frequency)));
+
 // drawThumbHash draws the picture on a canvas. It returns false if hash is not valid.
 export function drawThumbHash(canvas, hash) {
   const bytes = decodeBase64(hash);
   if (bytes.length < 5) {
     return false;
   }
-  const channels = parse(bytes);
+  const [l, p, q, a] = parse(bytes).map(pixelsOf);
   canvas.width = canvas.height = SIDE;
   const picture = new ImageData(SIDE, SIDE);
-  const cosines = Array.from({ length: SIDE }, (_, x) => Array.from({ length: 7 }, (_, i) => Math.cos((Math.PI / SIDE) * (x + 0.5) * i)));
-  for (let y = 0; y < SIDE; y++) {
-    for (let x = 0; x < SIDE; x++) {
-      const [l, p, q, a] = channels.map((channel) => valueAt(channel, cosines[x], cosines[y]));
-      const b = l - (2 / 3) * p;
-      const r = (3 * l - b + q) / 2;
-      picture.data.set([r, r - q, b, a].map((v) => 255 * v), 4 * (y * SIDE + x)); // the array limits the values to 0 to 255
-    }
+  const { data } = picture; // limits the values to 0 to 255
+  for (let i = 0; i < SIDE * SIDE; i++) {
+    const b = l[i] - (2 / 3) * p[i];
+    const r = (3 * l[i] - b + q[i]) / 2;
+    data[4 * i] = 255 * r;
+    data[4 * i + 1] = 255 * (r - q[i]);
+    data[4 * i + 2] = 255 * b;
+    data[4 * i + 3] = 255 * a[i];
   }
   canvas.getContext("2d").putImageData(picture, 0, 0);
   return true;
@@ -63,12 +66,23 @@ function parse(bytes) {
   ];
 }
 
-function valueAt({ mean, width, height, factors }, cosinesX, cosinesY) {
-  let value = mean;
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = y > 0 ? 0 : 1; x * height < width * (height - y); x++, i++) {
-      value += 2 * factors[i] * cosinesX[x] * cosinesY[y];
+// pixelsOf returns the values of a channel, one for each pixel. For each frequency in y it
+// first adds the frequencies in x, because all rows have the same sum.
+function pixelsOf({ mean, width, height, factors }) {
+  const pixels = new Float64Array(SIDE * SIDE).fill(mean);
+  const sums = new Float64Array(SIDE);
+  for (let fy = 0, i = 0; fy < height; fy++) {
+    sums.fill(0);
+    for (let fx = fy > 0 ? 0 : 1; fx * height < width * (height - fy); fx++, i++) {
+      for (let x = 0; x < SIDE; x++) {
+        sums[x] += 2 * factors[i] * COSINES[fx][x];
+      }
+    }
+    for (let y = 0, at = 0; y < SIDE; y++) {
+      for (let x = 0; x < SIDE; x++, at++) {
+        pixels[at] += sums[x] * COSINES[fy][y];
+      }
     }
   }
-  return value;
+  return pixels;
 }
