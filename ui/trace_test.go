@@ -32,6 +32,7 @@ func (p *page) logLongestTask(what string, act func()) {
 	tracer.Lock()
 	defer tracer.Unlock()
 	var events []traceEvent
+	received := make(chan bool, 1) // gets a value when a part of the trace is here
 	done := make(chan bool)
 	ctx, stopListening := context.WithCancel(p.ctx)
 	defer stopListening()
@@ -43,6 +44,10 @@ func (p *page) logLongestTask(what string, act func()) {
 				if err := json.Unmarshal(value, &event); err == nil {
 					events = append(events, event)
 				}
+			}
+			select {
+			case received <- true:
+			default: // a value waits already
 			}
 		case *tracing.EventTracingComplete:
 			close(done)
@@ -59,10 +64,14 @@ func (p *page) logLongestTask(what string, act func()) {
 	if _, err := chromedp.Call(p.ctx, tracing.End, cdp.Empty{}); err != nil {
 		p.t.Fatal(err)
 	}
-	select {
-	case <-done:
-	case <-time.After(patience):
-		p.t.Fatal("Chromium does not send its trace")
+	for complete := false; !complete; {
+		select {
+		case <-received:
+		case <-done:
+			complete = true
+		case <-time.After(patience):
+			p.t.Fatal("Chromium does not send its trace")
+		}
 	}
 	type thread struct{ process, thread int }
 	main := map[thread]bool{}
