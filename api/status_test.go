@@ -71,6 +71,7 @@ var rows = []struct {
 	{"variants.ErrTakenBack", variants.ErrTakenBack, 503, "busy", "Try again"},
 	{"variants.ErrMemory", variants.ErrMemory, 422, "too_many_pixels", "The original can be shown"},
 	{"variants.ErrTooSlow", variants.ErrTooSlow, 422, "damaged_picture", "too long"},
+	{"variants.ErrEncoder", variants.ErrEncoder, 503, "busy", "format=jpeg"},
 	{"access.ErrToken", access.ErrToken, 401, "token", "Bearer"},
 	{"access.ErrRemote", access.ErrRemote, 403, "remote", "own machine"},
 	{"access.ErrCrossOrigin", access.ErrCrossOrigin, 403, "cross_origin", "another site"},
@@ -139,7 +140,8 @@ func TestOursSayLittle(t *testing.T) {
 
 // TestEverySentinel checks that every error declared by a package below api has its row.
 func TestEverySentinel(t *testing.T) {
-	has := map[string]bool{"variants.ErrOriginal": true} // getImage then sends the original
+	// getImage then sends the original.
+	has := map[string]bool{"variants.ErrOriginal": true, "variants.ErrNotNow": true, "variants.ErrNoEncoder": true}
 	for _, row := range rows {
 		has[row.name] = true
 	}
