@@ -23,7 +23,7 @@ func TestPhotoDetails(t *testing.T) {
 	planted := []string{"Planted One", "Feb 29, 2024, 12:34", "48.24160, 11.57550", "shows where it was taken"}
 	p := newPage(t, "about:blank")
 	for name, facts := range map[string][]string{
-		"tagged.heic": canon, "tagged.avif": canon, "tagged.jpg": planted, "tagged.png": planted, "tagged.webp": planted,
+		"canon.heic": canon, "canon.avif": canon, "tagged.jpg": planted, "tagged.png": planted, "tagged.webp": planted,
 	} {
 		upload(t, url, name, []byte(apitest.Sample(t, name)))
 		p.visit(url + "/?image=" + name)
@@ -72,7 +72,7 @@ func TestPhotoDetails(t *testing.T) {
 // AVIF, such a list also stops the decoder of Chromium.
 func TestHostileDetails(t *testing.T) {
 	t.Parallel()
-	heic := []byte(apitest.Sample(t, "tagged.heic"))
+	heic := []byte(apitest.Sample(t, "canon.heic"))
 	at := bytes.Index(heic, []byte("iloc")) - 4
 	old := int(binary.BigEndian.Uint32(heic[at:]))
 	const items = 600_000
@@ -137,7 +137,7 @@ func TestRemoveLocation(t *testing.T) {
 		return list.Images[0]
 	}
 	send("photo.jpg", photo)
-	send("phone.heic", apitest.Sample(t, "tagged.heic"))
+	send("phone.heic", apitest.Sample(t, "canon.heic"))
 	before := read()
 	p := newPage(t, url+"/?image=photo.jpg")
 	p.viewing("photo.jpg")

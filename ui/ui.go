@@ -89,12 +89,15 @@ func serve(name string, get func() *asset) http.Handler {
 			h.Set("Service-Worker-Allowed", "../")
 		}
 		h.Add("Vary", "Accept-Encoding")
-		a.once.Do(func() { go a.compressMore() }) // the first reader does not wait for it
 		body, coding := a.plain, ""
-		if brotli := a.brotli.Load(); brotli != nil && accepts(r, "br") {
-			body, coding = *brotli, "br"
-		} else if accepts(r, "gzip") {
+		if accepts(r, "gzip") {
 			body, coding = a.gzip, "gzip"
+		}
+		if accepts(r, "br") {
+			a.once.Do(func() { go a.compressMore() }) // the first reader does not wait for it
+			if brotli := a.brotli.Load(); brotli != nil {
+				body, coding = *brotli, "br"
+			}
 		}
 		if coding != "" {
 			h.Set("Content-Encoding", coding)

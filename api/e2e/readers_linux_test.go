@@ -64,6 +64,12 @@ func TestStalledReaders(t *testing.T) {
 			if _, err := s.put("large.png", strings.NewReader(large), int64(len(large))); err != nil {
 				t.Fatal(err)
 			}
+			// The server has made its page now, which needs memory after the start.
+			page, err := s.client.Get(s.url + "/ui/main.en.js")
+			if err != nil {
+				t.Fatal(err)
+			}
+			page.Body.Close()
 			request := fmt.Sprintf(c.request, s.host())
 			// The first ones show what does not depend on their number, such
 			// as the memory that makes the resized copy.

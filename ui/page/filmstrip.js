@@ -9,7 +9,7 @@ const FRAME = { width: 48, height: 48 }; // of a picture, in CSS pixels (viewer.
 const SIDE = 10; // pictures on each side; more than this does not fit into most windows
 
 // Filmstrip gets its images from neighbour(image, step), and calls onOpen(image). Keys reach
-// the same images with the arrow keys, so the small pictures are no tab stops.
+// the same images with the arrow keys, so Tab passes over the small pictures.
 export class Filmstrip {
   element = el("div", { class: "filmstrip", role: "group", "aria-label": words.filmstrip });
   #neighbour;
