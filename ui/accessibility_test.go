@@ -62,6 +62,7 @@ func checkReflow(p *page, state string) {
 	p.t.Helper()
 	for _, width := range []int64{320, 390, 768, 1440, 2560} {
 		p.size(width, 900)
+		p.settle() // the page lays out its rows in the next frame
 		for _, problem := range eval[[]string](p, `(() => {
 			const problems = [];
 			const say = (what, e) => {
