@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,12 +19,12 @@ const wait = 10 * time.Second
 type upload struct {
 	Share
 	name    string
-	stalled time.Duration
+	stalled atomic.Int64 // a time.Duration; the timer of the Memory reads it while a test changes it
 	gone    bool
 }
 
 func (u *upload) Client() string         { return u.name }
-func (u *upload) Stalled() time.Duration { return u.stalled }
+func (u *upload) Stalled() time.Duration { return time.Duration(u.stalled.Load()) }
 
 // GiveWay gives all back, as an upload does when its body fails.
 func (u *upload) GiveWay() { u.gone = true; go u.Close() }
@@ -41,7 +42,7 @@ func hold(t *testing.T, m *Memory, client string, n int64, stalled time.Duration
 	if !u.TryGet(n) {
 		t.Fatalf("%d bytes are not free", n)
 	}
-	u.stalled = stalled
+	u.stalled.Store(int64(stalled))
 	return u
 }
 
@@ -84,7 +85,7 @@ func TestLeftAlone(t *testing.T) {
 		if idle.gone {
 			t.Fatal("an upload had to give way although nobody waits")
 		}
-		idle.stalled = 0
+		idle.stalled.Store(0)
 		began := time.Now()
 		if err := open(m, "b").Get(t.Context(), 20); !errors.Is(err, db.ErrBusy) || time.Since(began) != wait {
 			t.Errorf("got %v after %v, want ErrBusy after %v", err, time.Since(began), wait)
@@ -102,11 +103,11 @@ func TestLateLook(t *testing.T) {
 		m := New(100, 1, wait)
 		u := hold(t, m, "a", 90, time.Second)
 		for range 3 {
-			u.stalled = time.Second
+			u.stalled.Store(int64(time.Second))
 			done := make(chan error)
 			go func() { done <- open(m, "b").Get(t.Context(), 20) }()
 			synctest.Wait()
-			u.stalled = 0
+			u.stalled.Store(0)
 			if err := <-done; !errors.Is(err, db.ErrBusy) || u.gone {
 				t.Errorf("got %v, and gone is %t", err, u.gone)
 			}
