@@ -174,7 +174,7 @@ func TestHelpForEveryone(t *testing.T) {
 			api.Options{Trash: 7 * 24 * time.Hour, Strip: true},
 			[]string{"stays in the trash for 7 days", "removes location and camera data"},
 		},
-		{api.Options{}, []string{"the image is gone for good"}},
+		{api.Options{}, []string{"the image is deleted for good"}},
 	} {
 		p := newPage(t, newServerWith(t, c.options))
 		p.see("#gallery", "No images yet")
