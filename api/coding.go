@@ -43,7 +43,7 @@ const compressible = 1400
 
 // compressors are reused, because each needs 800 kB of memory.
 var compressors = sync.Pool{New: func() any {
-	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+	w, _ := gzip.NewWriterLevel(nil, gzip.DefaultCompression) // the level is valid
 	return w
 }}
 
