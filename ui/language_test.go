@@ -248,8 +248,8 @@ func TestLanguages(t *testing.T) {
 		t.Errorf("the name is divided after %q, want no joined letters apart", got)
 	}
 	for _, language := range []struct{ tag, direction, title, search, help, notAnImage string }{
-		{"de", "ltr", "Bildserver", "Bilder suchen", "Hilfe", "Das sieht nicht wie ein Bild aus."},
-		{"ar", "rtl", "خادم الصور", "البحث في الصور", "المساعدة", "لا يبدو هذا الملف صورة"},
+		{"de", "ltr", "Bildserver", "Suchen", "Hilfe", "Das sieht nicht wie ein Bild aus."},
+		{"ar", "rtl", "خادم الصور", "بحث", "المساعدة", "لا يبدو هذا الملف صورة"},
 	} {
 		eval[*string](p, `(() => {
 			const select = [...document.querySelectorAll("select")].find(s => [...s.options].some(o => o.value === "ja" && o.text === "日本語"));

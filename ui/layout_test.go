@@ -61,6 +61,32 @@ func TestFocusIsSeen(t *testing.T) {
 	}
 }
 
+// TestNothingOverlaps: on a phone, a message, the selection bar and the uploads panel do not
+// cover each other.
+func TestNothingOverlaps(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	for i, name := range names[:4] {
+		upload(t, url, name, gradient(i, 320, 240))
+	}
+	p := newPage(t, url)
+	p.size(320, 640)
+	p.see("#gallery", names[0])
+	p.choose(file(t, "new.png", picture(20, 20)))
+	p.await(`document.querySelectorAll("#uploads .stored").length === 1`)
+	p.remove(names[1])
+	p.await(`document.querySelector(".toast")`)
+	eval[*string](p, `document.querySelector("#gallery li .select input").click(), null`)
+	p.await(`document.querySelector("#selection").checkVisibility() && document.getAnimations().length === 0`)
+	if overlap := eval[string](p, `(() => {
+		const boxes = [".toast", "#selection", "#uploads"].map((e) => [e, document.querySelector(e).getBoundingClientRect()]);
+		return boxes.flatMap(([a, r], i) => boxes.slice(i + 1).filter(([, s]) =>
+			r.left < s.right && s.left < r.right && r.top < s.bottom && s.top < r.bottom).map(([b]) => a + " covers " + b)).join();
+	})()`); overlap != "" {
+		t.Error(overlap)
+	}
+}
+
 // TestWishes: if the reader wants reduced motion, the page moves nothing. If the system
 // forces its colours, people can still see which images are selected.
 func TestWishes(t *testing.T) {

@@ -86,7 +86,7 @@ class GroupRow {
   #group;
   #callbacks;
   #title = el("p", { class: "name" });
-  #status = el("p", { class: "status", dir: "auto" });
+  #status = el("p", { class: "status" });
   #actions = el("div", { class: "actions" });
   #names = el("ul", { role: "list", class: "names", hidden: true });
   #toggle = button(words.showNames, () => this.#open(!this.#group.opened), { icon: "fold", kind: "fold" });

@@ -152,7 +152,7 @@ export class Uploads {
     onbeforeunload = unfinished ? (event) => event.preventDefault() : null;
     setTitle("progress", unfinished ? percent(sent / (bytes || 1)) : "");
     this.#bar.value = unfinished ? sent / (bytes || 1) : 1;
-    this.#section.classList.toggle("unfinished", unfinished);
+    this.#section.classList.toggle("all-failed", !unfinished && !stored.length && failed.length + refused.length > 0);
     setText(this.#summary, unfinished ? words.uploading(Math.min(ended + 1, count), count) : words.done(stored.length, failed.length + refused.length, cancelled.length));
     setText(this.#timeLeft, unfinished ? this.#timeLeftText(bytes, sent) : "");
     setText(this.#note, pause);
