@@ -1,12 +1,15 @@
 // Package dbtest tests that an engine does what [db.Store] says. Every engine must pass
-// the same tests. The test of an engine calls [Run]. If images are still stored after
-// the process has ended, it also calls [RunReopen]. If a store can be open several
-// times at once, it also calls [RunShared]. If the engine is a db.Backuper, it also
-// calls [RunBackup].
+// the same tests. The test of an engine calls [Run]. If the engine can keep the bytes of
+// images in several places, it calls Run for one of them and [RunBytes] for the others.
+// If images are still stored after the process has ended, it also calls [RunReopen]. If
+// a store can be open several times at once, it also calls [RunShared]. If the engine is
+// a db.Backuper, it also calls [RunBackup].
 package dbtest
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"imageserver/db"
@@ -163,10 +166,31 @@ var suite = []struct {
 	{"Close/Load", testCloseUnderLoad},
 }
 
+// bytesSuite has the beginnings of the names of the tests that move, share or delete the
+// bytes of images, or fail in the middle of them. The other tests only see names and
+// facts.
+var bytesSuite = []string{
+	"RoundTrip/", "Body/", "Inspect/", "Reader/", "Dedup/", "Variants/", "Model", "Load", "Close/",
+	"Conflict/Replace", "Conflict/Fail", "Conflict/Unchanged", "Conflict/RaceSameBytes", "Delete/",
+	"Placeholder/Content", "Expiry/Swept", "Expiry/Shared", "Trash/Bytes", "Trash/Variants", "Trash/Empty",
+	"Trash/Race", "Trash/Copy", "Restore/Whole", "Restore/Race",
+}
+
 // Run tests an engine. `open` opens an empty store. Run calls `open` for each subtest,
 // and closes all stores. The subtests run in parallel.
-func Run(t *testing.T, open func(t *testing.T) db.Store) {
+func Run(t *testing.T, open func(t *testing.T) db.Store) { run(t, open, nil) }
+
+// RunBytes is Run with those tests alone in which it matters where the bytes of images
+// are.
+func RunBytes(t *testing.T, open func(t *testing.T) db.Store) { run(t, open, bytesSuite) }
+
+// run runs the tests whose names begin with one of `some`, or all tests if that is empty.
+func run(t *testing.T, open func(t *testing.T) db.Store, some []string) {
 	for _, c := range suite {
+		chosen := func(prefix string) bool { return strings.HasPrefix(c.name, prefix) }
+		if len(some) > 0 && !slices.ContainsFunc(some, chosen) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := open(t)

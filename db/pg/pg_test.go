@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -66,7 +67,7 @@ func openWith(t testing.TB, url string, o pg.Options) *pg.Store {
 func TestStoreWithBucket(t *testing.T) {
 	t.Parallel()
 	pgtest.Shared(t)
-	dbtest.Run(t, func(t *testing.T) db.Store {
+	dbtest.RunBytes(t, func(t *testing.T) db.Store {
 		endpoint, url := newBucket(t)
 		return openWith(t, url, pg.Options{Endpoint: endpoint})
 	})
@@ -87,7 +88,7 @@ func TestShared(t *testing.T) {
 	pgtest.Shared(t)
 	dbtest.RunShared(t, func(t *testing.T) func() db.Store {
 		endpoint, url := newBucket(t)
-		return func() db.Store { return openWith(t, url, pg.Options{Endpoint: endpoint}) }
+		return func() db.Store { return openWith(t, url, pg.Options{Endpoint: endpoint, Poll: time.Second}) }
 	})
 }
 
@@ -110,9 +111,12 @@ func TestReopen(t *testing.T) {
 
 func TestSharedInDatabase(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestShared runs the same tests")
+	}
 	pgtest.Shared(t)
 	dbtest.RunShared(t, func(t *testing.T) func() db.Store {
 		url := pgtest.URL(t, "pool_max_conns=8")
-		return func() db.Store { return openStore(t, url) }
+		return func() db.Store { return openWith(t, url, pg.Options{Poll: time.Second}) }
 	})
 }

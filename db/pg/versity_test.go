@@ -64,7 +64,7 @@ func startVersity(t testing.TB) (endpoint string) {
 	}
 }
 
-// TestStoreWithVersity runs the suite with an S3 server that is a process of its own.
+// TestStoreWithVersity runs the tests of TestStoreWithBucket with an S3 server that is a process of its own.
 func TestStoreWithVersity(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -72,7 +72,7 @@ func TestStoreWithVersity(t *testing.T) {
 	}
 	pgtest.Shared(t)
 	endpoint := startVersity(t)
-	dbtest.Run(t, func(t *testing.T) db.Store {
+	dbtest.RunBytes(t, func(t *testing.T) db.Store {
 		url := pgtest.URL(t, "")
 		return openWith(t, url+"&bucket=pictures/"+schemaOf(t, url), pg.Options{Endpoint: endpoint})
 	})

@@ -114,7 +114,7 @@ func Start() (*Server, error) {
 	}
 	s := &Server{bin: filepath.Dir(bins[len(bins)-1])}
 	var err error
-	if s.Dir, err = os.MkdirTemp("", "imageserver-pg-*"); err != nil {
+	if s.Dir, err = os.MkdirTemp(fastDir(), "imageserver-pg-*"); err != nil {
 		return nil, err
 	}
 	if err := give(s.Dir); err != nil {
@@ -173,7 +173,7 @@ func (s *Server) Start() error {
 	}
 	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.Dir, "-p", port,
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "full_page_writes=off",
-		"-c", "max_connections=400", "-c", "shared_buffers=64MB", "-c", "max_wal_size=256MB", "-c", "autovacuum_naptime=10s")
+		"-c", "max_connections=400", "-c", "shared_buffers=64MB", "-c", "max_wal_size=256MB", "-c", "autovacuum=off")
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Dir = &s.out, &s.out, "/"
 	unprivileged(s.cmd)
 	if s.end, err = start(s.cmd); err != nil {

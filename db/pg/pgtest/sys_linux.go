@@ -27,6 +27,18 @@ func owner() *syscall.Credential {
 	return nil
 }
 
+// fastDir returns the folder of a file system in memory that has enough space for a
+// cluster, or an empty string. Each store of a test has some 45 files: on a disk, their
+// creation takes a seventh of the time of all tests.
+func fastDir() string {
+	const dir, enough = "/dev/shm", 4 << 30
+	var fs syscall.Statfs_t
+	if syscall.Statfs(dir, &fs) != nil || fs.Bavail*uint64(fs.Bsize) < enough {
+		return ""
+	}
+	return dir
+}
+
 // give makes the folder belong to the user who runs PostgreSQL.
 func give(dir string) error {
 	if c := owner(); c != nil {
