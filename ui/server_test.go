@@ -27,8 +27,11 @@ func newServerWith(t *testing.T, o api.Options) string {
 	return apitest.NewServer(t, o).URL
 }
 
-// newLog returns a log that is shown if the test fails.
-func newLog(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+// newLog returns a log that is shown if the test fails. It has warnings and errors alone, because
+// hundreds of lines about requests would hide the cause.
+func newLog(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
 
 // newAPI returns the handler of the real server, with an empty store.
 func newAPI(t *testing.T, o api.Options) http.Handler {
