@@ -45,7 +45,7 @@ func (r report) requests(t *testing.T, audit string) (list []request) {
 // TestLighthouse: a gallery of 200 images gets full marks for accessibility and
 // best practices. The test checks the parts of performance that are the same in each run:
 // which elements move, which files block the first paint, and which files are loaded. The
-// test only logs the score, because the score depends on the load of the machine.
+// other parts depend on the load of the machine.
 func TestLighthouse(t *testing.T) {
 	if !thorough() || testing.Short() {
 		t.Skip("slow: set IMAGESERVER_E2E=full or CI")
@@ -75,11 +75,6 @@ func TestLighthouse(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("performance: %.0f", 100*found.Categories["performance"].Score)
-	for _, name := range []string{"first-contentful-paint", "largest-contentful-paint", "total-blocking-time", "speed-index"} {
-		t.Logf("%s: %s", name, found.Audits[name].DisplayValue)
-	}
-
 	if shift, ok := found.Audits["cumulative-layout-shift"]; !ok || shift.NumericValue != 0 {
 		t.Errorf("the layout shifts by %g, want 0", shift.NumericValue)
 	}
@@ -127,6 +122,14 @@ func checkRequests(t *testing.T, url string, all []request) {
 	}
 }
 
+// lighthousePackage installs Lighthouse without two packages that this test does not use: one
+// reports errors to its authors, one controls Firefox. They are more than half of all files. npm
+// needs something in their place.
+const lighthousePackage = `{
+	"dependencies": {"lighthouse": "12.8.2"},
+	"overrides": {"@sentry/node": "npm:ms@2.1.3", "chromium-bidi": "npm:ms@2.1.3"}
+}`
+
 // lighthouse runs Lighthouse once. It simulates an average phone in a slow network.
 func lighthouse(t *testing.T, url string) (found report) {
 	t.Helper()
@@ -135,13 +138,17 @@ func lighthouse(t *testing.T, url string) (found report) {
 		t.Fatal("no chromium found")
 	}
 	dir := t.TempDir()
-	install := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", "--prefix", dir, "lighthouse@12.8.2")
+	write(t, dir, "package.json", []byte(lighthousePackage))
+	install := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--prefer-offline")
+	install.Dir = dir
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("npm install lighthouse: %v\n%s", err, out)
 	}
 	file := filepath.Join(dir, "report.json")
 	run := exec.Command("node", filepath.Join(dir, "node_modules/lighthouse/cli/index.js"), url, "--quiet",
-		"--output=json", "--output-path="+file, "--only-categories=performance,accessibility,best-practices",
+		"--output=json", "--output-path="+file, "--only-categories=accessibility,best-practices",
+		"--only-audits=cumulative-layout-shift,render-blocking-resources,network-requests", // of the performance
+		"--disable-full-page-screenshot",
 		"--chrome-flags=--headless=new --no-sandbox --disable-gpu")
 	run.Env = append(os.Environ(), "CHROME_PATH="+path)
 	if out, err := run.CombinedOutput(); err != nil {
