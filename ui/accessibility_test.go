@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -89,25 +90,33 @@ func checkReflow(p *page, state string) {
 	}
 }
 
-// axeSource returns axe-core as one script. If it cannot be fetched, axeSource returns
-// an empty text, or fails the test in CI.
-func axeSource(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	pack := exec.Command("sh", "-c", "npm pack --silent axe-core@4.14.1 && tar xf *.tgz")
+// fetchAxe downloads axe-core, once for all tests, and returns it as one script.
+var fetchAxe = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "axe")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	pack := exec.Command("sh", "-c", "npm pack --silent --prefer-offline axe-core@4.14.1 && tar xf *.tgz")
 	pack.Dir = dir
 	if out, err := pack.CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("npm pack axe-core: %v, and CI is set\n%s", err, out)
-		}
-		t.Logf("without axe-core: npm pack: %v\n%s", err, out)
-		return ""
+		return "", fmt.Errorf("npm pack axe-core: %w\n%s", err, out)
 	}
 	source, err := os.ReadFile(filepath.Join(dir, "package/axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
+	return string(source), err
+})
+
+// axeSource returns axe-core. If it cannot be fetched, axeSource returns an empty text, or
+// fails the test in CI.
+func axeSource(t *testing.T) string {
+	t.Helper()
+	source, err := fetchAxe()
+	if err != nil && os.Getenv("CI") != "" {
+		t.Fatalf("%v, and CI is set", err)
+	} else if err != nil {
+		t.Log("without axe-core:", err)
 	}
-	return string(source)
+	return source
 }
 
 // thorough reports whether the slow tests must run, too.
