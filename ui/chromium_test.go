@@ -212,6 +212,18 @@ func (p *page) settle() {
 	eval[*string](p, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => setTimeout(resolve)))))`)
 }
 
+// logLongestTask logs how long the longest task of the page takes while act runs. During a
+// task the page cannot respond. Chromium reports tasks of 50 ms and more, in wall-clock time.
+func (p *page) logLongestTask(what string, act func()) {
+	p.t.Helper()
+	eval[bool](p, `(window.longest = 0, new PerformanceObserver((list) => {
+		longest = Math.max(longest, ...list.getEntries().map((e) => e.duration));
+	}).observe({ type: "longtask" }), true)`)
+	act()
+	p.settle() // the observer has the last task
+	p.t.Logf("%s: the longest task takes %.0f ms", what, eval[float64](p, "longest"))
+}
+
 // plain is the text of the element e, without the characters that isolate names in a
 // sentence.
 const plain = `e.innerText.replace(/[\u2066\u2068\u2069]/g, "")`
