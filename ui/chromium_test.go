@@ -138,8 +138,10 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 	return p
 }
 
+// chromium returns the path of the browser. The first choice is the one that has no windows and
+// needs less than half of the processor time.
 func chromium() string {
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome", "chromium-headless-shell", "headless-shell"} {
+	for _, name := range []string{"chromium-headless-shell", "headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
@@ -190,7 +192,8 @@ func (p *page) await(condition string) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	js := chromedp.Evaluate[bool]("Promise.resolve("+condition+").then(Boolean)", chromedp.EvalAwaitPromise)
-	for {
+	// The first checks follow fast. The later ones leave the processor to the page.
+	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 80*time.Millisecond) {
 		met, err := chromedp.Run(ctx, js)
 		switch {
 		case err == nil && met:
@@ -200,7 +203,7 @@ func (p *page) await(condition string) {
 		case err != nil && !strings.Contains(err.Error(), "navigated"): // the page was just replaced
 			p.t.Fatalf("%s: %v", condition, err)
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(pause)
 	}
 }
 
