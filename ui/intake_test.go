@@ -78,51 +78,50 @@ func TestDrop(t *testing.T) {
 	p.await("!" + overlay + ` && document.querySelector("body > #announcements")`)
 }
 
-// TestFolders drops and chooses a folder of 130 files, some of them in a folder
-// inside it. The browser lists at most 100 entries of a folder at a time.
+// TestFolders drops and chooses folders with a folder inside. The browser lists at most 100
+// entries of a dropped folder at a time.
 func TestFolders(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
 	p := newPage(t, url)
-	top, empty := t.TempDir(), t.TempDir()
-	inner := filepath.Join(top, "inner")
-	if err := os.Mkdir(inner, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{".DS_Store", "Thumbs.db"} {
-		write(t, top, name, []byte("of the system"))
-	}
-	write(t, inner, "desktop.ini", []byte("of the system"))
 	small := picture(2, 2) // all files have the same picture, because the test compares names
-	want := []string{}
-	for i := range 130 {
-		name := fmt.Sprintf("%d.png", i+1)
-		want = append(want, name)
-		if i < 110 {
-			write(t, top, name, small)
-		} else {
-			write(t, inner, name, small)
+	// folder returns a folder that has n pictures, and three more in a folder inside.
+	folder := func(n int) string {
+		top := t.TempDir()
+		inner := filepath.Join(top, "inner")
+		if err := os.Mkdir(inner, 0o700); err != nil {
+			t.Fatal(err)
 		}
+		for _, name := range []string{".DS_Store", "Thumbs.db"} {
+			write(t, top, name, []byte("of the system"))
+		}
+		write(t, inner, "desktop.ini", []byte("of the system"))
+		for i := range n + 3 {
+			dir := top
+			if i >= n {
+				dir = inner
+			}
+			write(t, dir, fmt.Sprintf("%d.png", i+1), small)
+		}
+		return top
 	}
-	p.drag([]string{top, empty}, enter, over, drop)
+	want := []string{"1.png", "2.png", "3.png", "4.png", "5.png", "6.png", "7.png"}
+	p.drag([]string{folder(107), t.TempDir()}, enter, over, drop)
 	p.see("#uploads .refused .status", "This folder has no files.")
-	for _, n := range []int{40, 80, 130} { // so that a busy machine has more time
+	for _, n := range []int{40, 80, 110} { // so that a busy machine has more time
 		p.await(fmt.Sprintf("%s >= %d", stored, n))
 	}
-	p.see("#uploads .summary", "130 uploaded, 1 failed")
+	p.see("#uploads .summary", "110 uploaded, 1 failed")
 	p.see("#uploads", "3 system files skipped")
-	if got := eval[[]string](p, rows); !slices.Equal(got[1:8], want[:7]) {
+	if got := eval[[]string](p, rows); !slices.Equal(got[1:8], want) {
 		t.Errorf("the rows are %q, want the files in the order of their paths", got)
 	}
 	p.click("#uploads", "", "Close")
 	p.await(`!document.querySelector("#uploads").checkVisibility()`)
-	p.do(chromedp.SetUploadFiles(chromedp.CSS("#folder"), []string{top}))
-	for _, n := range []int{40, 80, 130} {
-		p.await(fmt.Sprintf("%s >= %d", stored, n))
-	}
-	p.see("#uploads .summary", "130 uploaded")
+	p.do(chromedp.SetUploadFiles(chromedp.CSS("#folder"), []string{folder(4)}))
+	p.see("#uploads .summary", "7 uploaded")
 	p.see("#uploads", "3 system files skipped")
-	if got := eval[[]string](p, rows); !slices.Equal(got[:7], want[:7]) {
+	if got := eval[[]string](p, rows); !slices.Equal(got, want) {
 		t.Errorf("the rows are %q, want the files in the order of their paths", got)
 	}
 }
