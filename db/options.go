@@ -86,7 +86,14 @@ type RenameOptions struct {
 
 // RestoreOptions says how to restore an image.
 type RestoreOptions struct {
-	Allow Precondition // if not nil, called with the image in the trash
+	// Deleted chooses one of several images with the same name in the trash: it is the
+	// Deleted of this image, as List returns it. Zero chooses the image that was deleted
+	// last.
+	Deleted time.Time
+
+	// Restore calls Allow, if it is not nil, with the chosen image. If the trash does not
+	// have the chosen image, `current` is nil, even if it has others with the name.
+	Allow Precondition
 }
 
 // Precondition decides whether a change is allowed. The store calls it in the

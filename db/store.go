@@ -147,13 +147,13 @@ type DeleteKeys interface {
 // Trash restores deleted images. To list them, call List of Images.
 type Trash interface {
 	// Restore moves an image from the trash back to its name. If the trash has several
-	// images with this name, Restore chooses the image that was deleted last. The
-	// restored image has the same Uploaded, Expires and DeleteKeyHash as before. If
-	// another image has the name now, Restore chooses the name as a Put with Conflict
-	// Rename does.
+	// images with this name, o.Deleted chooses one of them, and the others stay in the
+	// trash. The restored image has the same Uploaded, Expires and DeleteKeyHash as
+	// before. If another image has the name now, Restore chooses the name as a Put with
+	// Conflict Rename does.
 	//
 	// Restore first calls o.Allow. If o.Allow returns an error, Restore returns that
-	// error. Otherwise it returns ErrNotFound if the trash has no image with this name.
+	// error. Otherwise it returns ErrNotFound if the trash does not have the image.
 	Restore(ctx context.Context, name string, o RestoreOptions) (Image, Outcome, error)
 
 	// EmptyTrash deletes all images in the trash. It returns how many images it

@@ -71,6 +71,7 @@ func TestUnswept(t *testing.T) {
 	mustPutVariant(t, s, source, "w=1", content(2, 10), ample)
 	mustPut(t, s, "b.png", content(3, 100))
 	mustTrash(t, s, "b.png")
+	deleted := c.now()
 	c.move(time.Hour)
 	before := db.Usage{Images: 1, Bytes: 100, Blobs: 2, Stored: 200, Trash: 1, TrashBytes: 100, Variants: 1, VariantBytes: 10}
 	wantUsage(t, s, before)
@@ -80,6 +81,7 @@ func TestUnswept(t *testing.T) {
 		"Delete":          s.Delete(ctx, "a.png", db.DeleteOptions{}),
 		"PutVariant":      putVariant(s, source, "w=2", nil, ample),
 		"Restore":         errOf2(s.Restore(ctx, "b.png", db.RestoreOptions{})),
+		"Restore one":     errOf2(s.Restore(ctx, "b.png", db.RestoreOptions{Deleted: deleted})),
 		"Rename":          errOf2(s.Rename(ctx, "a.png", "c.png", db.RenameOptions{})),
 	} {
 		if !errors.Is(err, db.ErrNotFound) {

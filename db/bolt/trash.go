@@ -46,7 +46,7 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 	err = s.submit(&change{
 		check: func(tx *txn) (todo bool, err error) {
 			m.moved = nil // check may run more than once
-			if m.from, err = tx.newestTrashed(name); err != nil {
+			if m.from, err = tx.trashed(name, o.Deleted); err != nil {
 				return false, err
 			}
 			m.to, err = resolve.Restore(tx, m.from.ImageOrNil(), name, o)
@@ -55,6 +55,20 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 		apply: m.apply,
 	})
 	return m.result(err)
+}
+
+// trashed returns the image with this name that was deleted at this time, or, if
+// `deleted` is zero, the image that was deleted last. If there is no such image, or if it
+// has expired in the trash, it returns nil.
+func (tx *txn) trashed(name string, deleted time.Time) (*layout.Record, error) {
+	if deleted.IsZero() {
+		return tx.newestTrashed(name)
+	}
+	r, err := trashedAt(tx.Tx, name, db.Stamp(deleted))
+	if err != nil || r == nil || r.Expired(tx.now) {
+		return nil, err
+	}
+	return r, nil
 }
 
 // newestTrashed returns the image with this name that was deleted last and has not

@@ -147,6 +147,11 @@ var suite = []struct {
 	{"Restore/None", testRestoreNone},
 	{"Restore/Allow", testRestoreAllow},
 	{"Restore/Race", testRestoreRace},
+	{"Restore/Version", testRestoreVersion},
+	{"Restore/SameVersion", testRestoreSameVersion},
+	{"Restore/ExpiredVersion", testRestoreExpiredVersion},
+	{"Restore/NoVersion", testRestoreNoVersion},
+	{"Restore/VersionsRace", testRestoreVersionsRace},
 
 	{"Rename/Whole", testMove},
 	{"Rename/Taken", testMoveTaken},

@@ -224,11 +224,15 @@ func (m *memory) Restore(_ context.Context, name string, o db.RestoreOptions) (i
 	if m.closed {
 		return img, 0, db.ErrClosed
 	}
-	i := m.newest(name)
+	i := m.chosen(name, o.Deleted)
 	if o.Allow != nil && m.fault != "restore without asking" {
 		var current *db.Image
-		if i >= 0 {
-			current = &m.trash[i].Image
+		asked := i
+		if m.fault == "restore asks about the newest" {
+			asked = m.newest(name)
+		}
+		if asked >= 0 {
+			current = &m.trash[asked].Image
 		}
 		if err := o.Allow(current); err != nil {
 			return img, 0, err
@@ -251,6 +255,22 @@ func (m *memory) Restore(_ context.Context, name string, o db.RestoreOptions) (i
 		m.letGo(e)
 	}
 	return img, outcome, nil
+}
+
+// chosen returns the index in the trash of the image that Restore chooses, or -1.
+func (m *memory) chosen(name string, deleted time.Time) int {
+	at := m.trashedAt(name, deleted)
+	switch {
+	case deleted.IsZero(), m.fault == "restores only the newest", m.fault == "restores another version" && at < 0:
+		return m.newest(name)
+	case m.fault == "restores by the content" && at >= 0:
+		return slices.IndexFunc(m.trash, func(e stored) bool { return e.Name == name && e.SHA256 == m.trash[at].SHA256 })
+	case m.fault == "versions by the microsecond":
+		return slices.IndexFunc(m.trash, func(e stored) bool {
+			return e.Name == name && e.Deleted.UnixMicro() == deleted.UnixMicro()
+		})
+	}
+	return at
 }
 
 // newest returns the index in the trash of the image with this name that was deleted

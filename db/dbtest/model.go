@@ -121,7 +121,7 @@ func testModel(t *testing.T, s db.Store) {
 			conflict := []db.Conflict{db.Rename, db.Replace, db.Fail}[rnd.IntN(3)]
 			m.testRename(t, s, name, wanted[rnd.IntN(len(wanted))], conflict, randomTTL(rnd), &trash)
 		case n < 170:
-			m.testRestore(t, s, wanted[rnd.IntN(len(wanted))], &trash)
+			m.testRestore(t, s, rnd, wanted[rnd.IntN(len(wanted))], &trash)
 		case n < 180:
 			m.testDeleteKey(t, s, keyHashes[rnd.IntN(len(keyHashes))])
 		case n < 189:

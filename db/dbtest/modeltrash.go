@@ -84,11 +84,22 @@ func (m model) testRename(t *testing.T, s db.Store, from, to string, conflict db
 	m.testGet(t, s, to)
 }
 
-func (m model) testRestore(t *testing.T, s db.Store, name string, trash *trashModel) {
+// testRestore restores the image with this name that was deleted last, or any image in
+// the trash by its name and time. It also tries a time of an image with another name.
+func (m model) testRestore(t *testing.T, s db.Store, rnd *rand.Rand, name string, trash *trashModel) {
 	t.Helper()
-	img, outcome, err := s.Restore(t.Context(), name, db.RestoreOptions{})
-	what := fmt.Sprintf("Restore(%q)", name)
-	i := slices.IndexFunc(*trash, func(e stored) bool { return e.img.Name == name })
+	var o db.RestoreOptions
+	if len(*trash) > 0 && rnd.IntN(2) == 0 {
+		one := (*trash)[rnd.IntN(len(*trash))].img
+		if o.Deleted = one.Deleted; rnd.IntN(4) > 0 {
+			name = one.Name
+		}
+	}
+	img, outcome, err := s.Restore(t.Context(), name, o)
+	what := fmt.Sprintf("Restore(%q, deleted %v)", name, o.Deleted)
+	i := slices.IndexFunc(*trash, func(e stored) bool {
+		return e.img.Name == name && (o.Deleted.IsZero() || e.img.Deleted.Equal(o.Deleted))
+	})
 	switch {
 	case i < 0:
 		wantError(t, what, err, db.ErrNotFound)

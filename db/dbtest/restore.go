@@ -1,6 +1,9 @@
 package dbtest
 
 import (
+	"fmt"
+	"math"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,12 +15,20 @@ import (
 // with this outcome and this resulting name.
 func restore(t *testing.T, s db.Store, name, wantName string, want db.Outcome) db.Image {
 	t.Helper()
-	img, got, err := s.Restore(t.Context(), name, db.RestoreOptions{})
+	return restoreVersion(t, s, db.Image{Name: name}, wantName, want)
+}
+
+// restoreVersion does the same as restore, but it restores the image `trashed` in the
+// trash, also if others with this name were deleted later.
+func restoreVersion(t *testing.T, s db.Store, trashed db.Image, wantName string, want db.Outcome) db.Image {
+	t.Helper()
+	what := fmt.Sprintf("Restore(%q, deleted %v)", trashed.Name, trashed.Deleted)
+	img, got, err := s.Restore(t.Context(), trashed.Name, db.RestoreOptions{Deleted: trashed.Deleted})
 	if err != nil {
-		t.Fatalf("Restore(%q): %v", name, err)
+		t.Fatalf("%s: %v", what, err)
 	}
 	if img.Name != wantName || got != want {
-		t.Fatalf("Restore(%q): got %q %s, want %q %s", name, img.Name, outcomes[got], wantName, outcomes[want])
+		t.Fatalf("%s: got %q %s, want %q %s", what, img.Name, outcomes[got], wantName, outcomes[want])
 	}
 	return img
 }
@@ -177,4 +188,170 @@ func testRestoreRace(t *testing.T, s db.Store) {
 		wantUsage(t, s, sum([]db.Image{img}))
 		remove(t, s, "cat.png")
 	}
+}
+
+// versions stores n images with one name, one after the other, and moves each to the
+// trash. They differ in their fields, and `data` makes their contents. versions returns the
+// images in the trash, the most recently deleted first, and their contents.
+func versions(t *testing.T, s db.Store, name string, n int, data func(i int) []byte) (trash []db.Image, contents [][]byte) {
+	t.Helper()
+	for i := range n {
+		o := db.PutOptions{Expires: future().Add(time.Duration(i) * time.Minute), DeleteKeyHash: db.Digest{byte(i + 1)}, Inspect: describe}
+		put(t, s, name, data(i), o, db.Created)
+		trash = slices.Insert(trash, 0, discard(t, s, name, 24*time.Hour))
+		contents = slices.Insert(contents, 0, data(i))
+	}
+	return trash, contents
+}
+
+func different(i int) []byte { return content(uint64(i), 200_000+i) }
+func same(int) []byte        { return content(0, 200_000) }
+
+// testRestoreVersion: each image in the trash can be restored, whatever was deleted after
+// it. It is as it was before, and the others stay in the trash.
+func testRestoreVersion(t *testing.T, s db.Store) {
+	trash, contents := versions(t, s, "cat.png", 4, different)
+	names := numbered("cat.png", 4)
+	var live []db.Image
+	for n, i := range []int{2, 1, 1, 0} { // each time, i is the position in the trash that is left
+		want := untrashed(trash[i])
+		want.Name = names[n]
+		img := restoreVersion(t, s, trash[i], want.Name, db.Created)
+		wantImage(t, "Restore", img, want)
+		wantStored(t, s, img, contents[i])
+		wantDeleteKey(t, s, img)
+		live = append(live, img)
+		trash, contents = slices.Delete(trash, i, i+1), slices.Delete(contents, i, i+1)
+		wantTrash(t, s, trash...)
+		wantUsage(t, s, sumWith(live, trash))
+	}
+	wantConsistent(t, s)
+}
+
+// testRestoreSameVersion: images with the same name and the same content in the trash are
+// still different images. Each has its own expiry and delete key.
+func testRestoreSameVersion(t *testing.T, s db.Store) {
+	trash, contents := versions(t, s, "cat.png", 3, same)
+	img := restoreVersion(t, s, trash[1], "cat.png", db.Created)
+	wantImage(t, "Restore", img, untrashed(trash[1]))
+	wantStored(t, s, img, contents[1])
+	wantDeleteKey(t, s, img)
+	wantTrash(t, s, trash[0], trash[2])
+	wantUsage(t, s, sumWith([]db.Image{img}, []db.Image{trash[0], trash[2]}))
+
+	// The two images become one, which expires at the later time.
+	restoreVersion(t, s, trash[2], "cat.png", db.Unchanged)
+	wantStored(t, s, img, contents[1])
+	img.Expires = restoreVersion(t, s, trash[0], "cat.png", db.Unchanged).Expires
+	wantStored(t, s, img, contents[1])
+	if !img.Expires.Equal(trash[0].Expires) {
+		t.Errorf("Expires: got %v, want %v", img.Expires, trash[0].Expires)
+	}
+	wantDeleteKey(t, s, img)
+	wantTrash(t, s)
+	wantUsage(t, s, sum([]db.Image{img}))
+	wantConsistent(t, s)
+}
+
+// testRestoreNoVersion: if the trash has no image with this name that was deleted at this
+// time, Restore returns ErrNotFound, and nothing changes.
+func testRestoreNoVersion(t *testing.T, s db.Store) {
+	trash, _ := versions(t, s, "cat.png", 3, different)
+	live := create(t, s, "cat.png", content(9, 100))
+	newest, oldest := trash[0].Deleted, trash[2].Deleted
+	wrapped := newest.Add(math.MaxInt64).Add(math.MaxInt64).Add(2) // 2^64 nanoseconds later
+	for _, c := range []struct {
+		name    string
+		deleted time.Time
+	}{
+		{"cat.png", newest.Add(1)},
+		{"cat.png", oldest.Add(-1)},
+		{"cat.png", newest.Add(time.Hour)},
+		{"cat.png", time.Unix(0, 0)}, // an engine may store 0 for an image that is not in the trash
+		{"cat.png", wrapped},
+		{"cat.pn", newest},
+		{"cat.png2", newest},
+		{"never.png", newest},
+	} {
+		for _, allow := range []db.Precondition{nil, demand(nil)} {
+			_, _, err := s.Restore(t.Context(), c.name, db.RestoreOptions{Deleted: c.deleted, Allow: allow})
+			wantError(t, fmt.Sprintf("Restore(%q, deleted %v)", c.name, c.deleted), err, db.ErrNotFound)
+		}
+	}
+	o := db.RestoreOptions{Deleted: oldest, Allow: demand(&trash[0])}
+	_, _, err := s.Restore(t.Context(), "cat.png", o)
+	wantError(t, "Restore if it is another version", err, errRefused)
+	_, _, err = s.Restore(t.Context(), "a/b", o)
+	wantError(t, "Restore of a bad name", err, db.ErrName)
+	wantTrash(t, s, trash...)
+	wantStored(t, s, live, content(9, 100))
+	wantUsage(t, s, sumWith([]db.Image{live}, trash))
+
+	o = db.RestoreOptions{Deleted: oldest.In(time.FixedZone("far east", 14*60*60)), Allow: demand(&trash[2])}
+	if _, _, err := s.Restore(t.Context(), "cat.png", o); err != nil {
+		t.Errorf("Restore that is allowed: %v", err)
+	}
+	_, _, err = s.Restore(t.Context(), "cat.png", db.RestoreOptions{Deleted: oldest})
+	wantError(t, "Restore again", err, db.ErrNotFound)
+	wantTrash(t, s, trash[:2]...)
+	wantConsistent(t, s)
+}
+
+// testRestoreExpiredVersion: a version that has expired in the trash is not restored, nor
+// is another one instead of it.
+func testRestoreExpiredVersion(t *testing.T, s db.Store) {
+	create(t, s, "cat.png", content(1, 100))
+	older := discard(t, s, "cat.png", time.Hour)
+	img := create(t, s, "cat.png", content(2, 100))
+	var expired db.Image
+	for ttl := 30 * time.Millisecond; ; ttl *= 2 { // until the image is listed before it expires
+		if err := s.Delete(t.Context(), img.Name, db.DeleteOptions{TrashTTL: ttl}); err != nil {
+			t.Fatal(err)
+		}
+		if expired = lastTrashed(t, s, img.Name); expired.SHA256 == img.SHA256 {
+			break
+		}
+		create(t, s, "cat.png", content(2, 100))
+	}
+	time.Sleep(time.Until(expired.TrashExpires))
+	_, _, err := s.Restore(t.Context(), "cat.png", db.RestoreOptions{Deleted: expired.Deleted})
+	wantError(t, "Restore of an expired version", err, db.ErrNotFound)
+	wantTrash(t, s, older)
+	wantUsageSoon(t, s, sumWith(nil, []db.Image{older}))
+	wantConsistent(t, s)
+}
+
+// testRestoreVersionsRace: several callers restore each version of a name at the same
+// time. Exactly one caller gets each version.
+func testRestoreVersionsRace(t *testing.T, s db.Store) {
+	trash, contents := versions(t, s, "cat.png", 5, different)
+	restored := make([]atomic.Int64, len(trash))
+	race(3*len(trash), func(i int) {
+		i %= len(trash)
+		img, outcome, err := s.Restore(t.Context(), "cat.png", db.RestoreOptions{Deleted: trash[i].Deleted})
+		if err != nil {
+			wantError(t, "Restore", err, db.ErrNotFound)
+			return
+		}
+		restored[i].Add(1)
+		want := untrashed(trash[i])
+		want.Name = img.Name
+		wantImage(t, "Restore", img, want)
+		if outcome != db.Created {
+			t.Errorf("Restore: got %s, want %s", outcomes[outcome], outcomes[db.Created])
+		}
+	})
+	wantTrash(t, s)
+	for i := range restored {
+		if got := restored[i].Load(); got != 1 {
+			t.Errorf("version %d: got %d successes, want 1", i, got)
+		}
+	}
+	live := listAll(t, s, db.ListOptions{Limit: 10})
+	for _, img := range live {
+		i := slices.IndexFunc(trash, func(v db.Image) bool { return v.SHA256 == img.SHA256 })
+		wantStored(t, s, img, contents[i])
+	}
+	wantUsage(t, s, sum(live))
+	wantConsistent(t, s)
 }

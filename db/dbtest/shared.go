@@ -33,7 +33,7 @@ var spreadSuite = []string{
 	"Conflict/RenameAgain", "Conflict/RenameMany", "Conflict/Race", "Conflict/RaceSameBytes",
 	"Allow/Race", "Allow/CompareAndSwap", "Delete/Race", "Dedup/Concurrent", "List/Churn",
 	"Variants/Budget", "Variants/RaceSameKey", "Variants/Race",
-	"Trash/Race", "Restore/Race", "Rename/Race", "Rename/AllowRace", "Model", "Load",
+	"Trash/Race", "Restore/Race", "Restore/VersionsRace", "Rename/Race", "Rename/AllowRace", "Model", "Load",
 }
 
 // sharedHandles is how many handles RunShared opens on one store.

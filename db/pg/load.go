@@ -22,9 +22,8 @@ func (tx *txn) load(n needs) error {
 		tx.queueNames(b, n.names)
 	}
 	tx.queueNow(b)
-	if n.trashed != "" {
-		b.Queue(tx.s.sql(`select `+imageColumns+` from @images i where name = $1 and deleted <> 0 and kept > `+now+` order by deleted desc limit 1 for update`), n.trashed).
-			Query(func(rows pgx.Rows) error { return tx.eachRow(rows, func(r *row) { tx.trashed = r }) })
+	if n.trashed != nil {
+		tx.queueTrashed(b, *n.trashed)
 	}
 	switch {
 	case n.variant != nil:
@@ -97,6 +96,16 @@ func (tx *txn) queueNames(b *pgx.Batch, names []string) {
 			})
 			return err
 		})
+}
+
+// queueTrashed locks and reads an image in the trash that has not expired.
+func (tx *txn) queueTrashed(b *pgx.Batch, id trashID) {
+	which, args := `deleted <> 0 and kept > `+now, []any{id.name}
+	if !id.deleted.IsZero() {
+		which, args = which+` and deleted = $2`, append(args, db.Stamp(id.deleted).UnixNano())
+	}
+	b.Queue(tx.s.sql(`select `+imageColumns+` from @images i where name = $1 and `+which+` order by deleted desc limit 1 for update`), args...).
+		Query(func(rows pgx.Rows) error { return tx.eachRow(rows, func(r *row) { tx.trashed = r }) })
 }
 
 // queueContents locks and reads contents: those with these digests, and those of the

@@ -56,7 +56,7 @@ func (s *Store) Restore(ctx context.Context, name string, o db.RestoreOptions) (
 	if err != nil {
 		return db.Image{}, 0, err
 	}
-	err = s.change(ctx, needs{names: []string{name}, trashed: name}, func(tx *txn) error {
+	err = s.change(ctx, needs{names: []string{name}, trashed: &trashID{name, o.Deleted}}, func(tx *txn) error {
 		resolved, err := resolve.Restore(tx, tx.live(tx.trashed), name, o)
 		if err != nil {
 			return err

@@ -58,9 +58,15 @@ type needs struct {
 	names   []string
 	digests []db.Digest
 	object  string     // an object of this upload, which must be in the table garbage
-	trashed string     // the name of an image in the trash
+	trashed *trashID   // an image in the trash
 	variant *variantID // a variant that is stored; empty: only the counters of the variants
 	work    statement  // if it has SQL: a query for rows of images to lock, which do not need the locks of their names
+}
+
+// trashID is which image in the trash a change needs.
+type trashID struct {
+	name    string
+	deleted time.Time // zero: the image that was deleted last
 }
 
 // manyRefs is how many images with the same content are counted. It must be more than

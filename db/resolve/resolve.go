@@ -94,7 +94,7 @@ func Rename(names Names, img *db.Image, from, to string, o db.RenameOptions) (Re
 }
 
 // Restore resolves the name that an image from the trash gets. Of all images with this
-// name in the trash that have not expired, `img` is the image that was deleted last. If
+// name in the trash that have not expired, `img` is the image that o.Deleted chooses. If
 // there is no such image, `img` is nil. The engine moves the image in the same way as
 // after Rename.
 func Restore(names Names, img *db.Image, name string, o db.RestoreOptions) (Resolution, error) {
