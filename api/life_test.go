@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -306,6 +308,72 @@ func TestTrash(t *testing.T) {
 	s.Do(t, "DELETE", "/images", "", "").Refusal(t, http.StatusMethodNotAllowed, "http_405")
 	s.Do(t, "DELETE", "/images?trash=0", "", "").Refusal(t, http.StatusMethodNotAllowed, "http_405")
 	s.Do(t, "DELETE", "/images?trash=maybe", "", "").Refusal(t, http.StatusBadRequest, "bad_flag")
+}
+
+// TestRestoreVersion checks that deleted_at chooses one of several images of a name in the
+// trash, even if others have the same bytes.
+func TestRestoreVersion(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{Trash: time.Hour})
+	first, second := apitest.Picture(t, 1, 0), apitest.Picture(t, 2, 0)
+	var uploads []apitest.Reply
+	for _, content := range []string{first, second, first} {
+		uploads = append(uploads, s.Put(t, "/images/cat.png", content))
+		s.Do(t, "DELETE", "/images/cat.png", "", "").Want(t, http.StatusNoContent)
+	}
+	var versions []string // as the list writes them; the most recently deleted first
+	var listed struct {
+		Images []struct {
+			DeletedAt string `json:"deleted_at"`
+		}
+	}
+	if err := json.Unmarshal([]byte(s.Do(t, "GET", "/images?trash", "", "").Want(t, http.StatusOK).Body), &listed); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range listed.Images {
+		versions = append(versions, i.DeletedAt)
+	}
+	path := func(version string) string { return "/images/cat.png/restore?deleted_at=" + url.QueryEscape(version) }
+	for value, want := range map[string]string{
+		"": "deleted_at= is not valid", "yesterday": "deleted_at=yesterday is not valid", "1796000000": "is not valid",
+		"0001-01-01T00:00:00Z": "is not valid", versions[0] + "&deleted_at=" + versions[1]: "the deleted_at of one image",
+	} {
+		r := s.Do(t, "POST", "/images/cat.png/restore?deleted_at="+value, "", "").Refusal(t, http.StatusBadRequest, "bad_deleted_at")
+		if !strings.Contains(r.Message, want) || !strings.Contains(r.Message, "GET /images?trash") {
+			t.Errorf("deleted_at=%s: got %q, want %q and what to do", value, r.Message, want)
+		}
+	}
+	for _, missing := range []string{"1970-01-01T00:00:00Z", "2262-01-01T00:00:00.000000001Z", "9999-12-31T23:59:59Z"} {
+		if r := s.Do(t, "POST", path(missing), "", "").Refusal(t, http.StatusNotFound, "not_found"); !strings.Contains(r.Message, missing) || !strings.Contains(r.Message, "GET /images?trash") {
+			t.Errorf("got %q, want the time and what to do", r.Message)
+		}
+	}
+	s.Do(t, "POST", path(versions[1]), "If-Match: "+apitest.ETag(first), "").Refusal(t, http.StatusPreconditionFailed, "precondition_failed")
+	if got, _ := list(t, s, "?trash"); len(got) != 3 {
+		t.Fatalf("the trash has %q, want three images", got)
+	}
+
+	got := s.Do(t, "POST", path(versions[2]), "If-Match: "+apitest.ETag(first), "").Success(t, http.StatusOK)
+	if got.Filename != "cat.png" || !got.UploadedAt.Equal(uploads[0].UploadedAt) {
+		t.Errorf("got %+v, want the image that was stored first", got.Image)
+	}
+	s.Do(t, "POST", path(versions[2]), "", "").Refusal(t, http.StatusNotFound, "not_found")
+	at, err := time.Parse(time.RFC3339Nano, versions[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := at.In(time.FixedZone("", 5*60*60)).Format(time.RFC3339Nano)
+	if got := s.Do(t, "POST", path(elsewhere), "", "").Success(t, http.StatusOK); got.Filename != "cat-2.png" || !got.UploadedAt.Equal(uploads[1].UploadedAt) {
+		t.Errorf("got %+v, want the second image as cat-2.png", got.Image)
+	}
+	s.Do(t, "GET", "/images/cat.png", "", "").WantImage(t, first)
+	s.Do(t, "GET", "/images/cat-2.png", "", "").WantImage(t, second)
+	trash := s.Do(t, "GET", "/images?trash", "", "").Success(t, http.StatusOK).Images
+	if len(trash) != 1 || !trash[0].UploadedAt.Equal(uploads[2].UploadedAt) {
+		t.Errorf("the trash has %+v, want the image that was stored last", trash)
+	}
+	s.Do(t, "DELETE", s.Path(t, uploads[0].DeleteURL), "", "").Want(t, http.StatusNoContent) // its own delete link still works
+	s.Do(t, "GET", "/images/cat.png", "", "").Refusal(t, http.StatusNotFound, "not_found")
 }
 
 // TestNoTrash checks that without a trash a deleted image cannot be restored.

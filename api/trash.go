@@ -1,8 +1,11 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -10,13 +13,37 @@ import (
 	"imageserver/db"
 )
 
-// restoreImage restores the most recently deleted image of this name.
+// restoreImage restores an image of this name from the trash: the one that was deleted at
+// the time in the parameter deleted_at, or else the most recently deleted one.
 func (s *Server) restoreImage(c echo.Context, name string) error {
-	img, _, err := s.store.Restore(c.Request().Context(), name, db.RestoreOptions{Allow: precondition(c.Request().Header)})
+	deleted, err := deletedAt(query(c))
 	if err != nil {
 		return err
 	}
+	img, _, err := s.store.Restore(c.Request().Context(), name, db.RestoreOptions{Deleted: deleted, Allow: precondition(c.Request().Header)})
+	switch {
+	case errors.Is(err, db.ErrNotFound) && deleted.IsZero():
+		return refusal.New(http.StatusNotFound, "not_found", "The trash has no image called %q. GET /images?trash lists what can be restored.", name)
+	case errors.Is(err, db.ErrNotFound):
+		return refusal.New(http.StatusNotFound, "not_found", "The trash has no image called %q that was deleted at exactly %s. GET /images?trash lists what can be restored.", name, deleted.UTC().Format(time.RFC3339Nano))
+	case err != nil:
+		return err
+	}
 	return s.respondMoved(c, "Image restored.", img)
+}
+
+// deletedAt returns the time in the parameter deleted_at, or the zero time if there is no
+// such parameter.
+func deletedAt(q url.Values) (time.Time, error) {
+	if !q.Has("deleted_at") {
+		return time.Time{}, nil
+	}
+	said := q.Get("deleted_at")
+	at, ok := timeOf(said)
+	if !ok || len(q["deleted_at"]) > 1 {
+		return time.Time{}, refusal.New(http.StatusBadRequest, "bad_deleted_at", "deleted_at=%.40s is not valid. Use the deleted_at of one image in the list of GET /images?trash, such as 2026-11-23T12:00:00.123456789Z.", said)
+	}
+	return at, nil
 }
 
 // respondMoved responds with an image that was renamed or restored.
