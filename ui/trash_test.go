@@ -65,29 +65,45 @@ func TestTrashView(t *testing.T) {
 	}
 }
 
-// TestTrashVersions: of several images with the same name, only the one that was deleted last
-// has a button, because that is the one that the server restores.
+// TestTrashVersions: of several images with the same name, the reader can restore any one.
+// Only these rows have a line that tells them apart.
 func TestTrashVersions(t *testing.T) {
 	t.Parallel()
 	url := newServerWith(t, api.Options{Trash: time.Hour})
-	for width := 21; width <= 22; width++ {
+	upload(t, url, "dog.png", picture(20, 20))
+	remove(t, url, "dog.png")
+	for width := 21; width <= 23; width++ {
 		upload(t, url, "cat.png", picture(width, 20))
 		remove(t, url, "cat.png")
 	}
 	p := newPage(t, url)
 	p.menu("Trash")
-	p.await(`document.querySelectorAll("#trash li").length === 2`)
-	p.await(`[...document.querySelectorAll("#trash li button")].map((b) => b.hidden).join() === "false,true"`)
-	p.click("#trash li", "cat.png", "Restore")
+	p.await(`document.querySelectorAll("#trash li").length === 4`)
+	p.await(`/23 × 20.*Deleted: .*:\d\d:\d\d/.test(document.querySelector("#trash li .version").innerText)`)
+	p.await(`[...document.querySelectorAll("#trash li .version")].map((v) => v.hidden).join() === "false,false,false,true"`)
+	p.await(`document.querySelectorAll("#trash li button:not([hidden])").length === 4`)
+
+	p.click("#trash li:nth-child(2)", "22 × 20", "Restore")
+	p.see("#announcements", "cat.png restored.")
 	p.gallery("cat.png")
 	p.await(`document.querySelector("#gallery img").naturalWidth === 22`)
-	p.await(`document.querySelectorAll("#trash li").length === 1 && !document.querySelector("#trash li button").hidden`)
+	p.click("#trash li:nth-child(2)", "21 × 20", "Restore") // the name is taken now
+	p.see("#announcements", "cat-2.png restored.")
+	p.gallery("cat.png", "cat-2.png")
+	p.await(`[...document.querySelectorAll("#trash li")].map((li) => li.dataset.name + li.querySelector(".version").hidden).join() === "cat.pngtrue,dog.pngtrue"`)
 
-	// Another client deletes it again, so the row is no longer the last of its name.
-	remove(t, url, "cat.png")
-	p.click("#trash li", "cat.png", "Restore")
-	p.see("#trash .error", "changed")
-	if got := list(t, url); len(got) != 0 {
-		t.Errorf("the server has restored %q, want no other image than that of the row", got)
+	// Another client restores an image and deletes it again. Its row is no longer true.
+	res, err := http.Post(url+"/images/dog.png/restore", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	remove(t, url, "dog.png")
+	p.click("#trash li", "dog.png", "Restore")
+	p.see("#trash .error", "dog.png is no longer in the trash.")
+	p.await(`document.querySelectorAll("#trash li").length === 1`)
+	p.focusIn("#trash li")
+	if got := list(t, url); len(got) != 2 {
+		t.Errorf("the server has %q, want no other image than those that were restored", got)
 	}
 }

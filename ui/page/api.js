@@ -73,10 +73,11 @@ export function listTrash(cursor) {
   return request("GET", `images?${new URLSearchParams({ trash: "", limit: PAGE, ...(cursor && { cursor }) })}`);
 }
 
-// restore takes an image out of the trash and returns it. It may have got another name. If
-// another image of this name was deleted later, restore fails with status 412.
+// restore takes this image out of the trash, whatever others of its name are there, and
+// returns it. It may have got another name. If the image is no longer in the trash, restore
+// fails with the code not_found.
 export function restore(image) {
-  return request("POST", `${path(image.filename)}/restore`, { headers: { "If-Match": `"${image.sha256}"` } });
+  return request("POST", `${path(image.filename)}/restore?${new URLSearchParams({ deleted_at: image.deleted_at })}`);
 }
 
 // emptyTrash deletes all images in the trash for good.

@@ -7,6 +7,7 @@ const locale = navigator.languages.find((tag) => tag.split("-")[0] === language)
 
 const percentage = new Intl.NumberFormat(locale, { style: "percent" });
 const dateAndTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const dateAndSecond = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const dayOfYear = new Intl.DateTimeFormat(locale, { weekday: "long", month: "long", day: "numeric" });
 const fullDay = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
@@ -15,6 +16,7 @@ const pluralRules = new Intl.PluralRules(language);
 
 export const percent = (share) => percentage.format(share);
 export const date = (iso) => dateAndTime.format(new Date(iso));
+export const exactTime = (iso) => dateAndSecond.format(new Date(iso));
 export const number = (n) => whole.format(n);
 
 // plural returns the plural form of the language for n of something, such as "one" (Unicode

@@ -2,7 +2,8 @@
 
 import * as api from "./api.js";
 import { announce, button, el, showSheet } from "./dom.js";
-import { size, timeAgo, timeLeft } from "./intl.js";
+import { dimensions } from "./image.js";
+import { exactTime, size, timeAgo, timeLeft } from "./intl.js";
 import { drawThumbHash } from "./thumbhash.js";
 import * as words from "./words.js";
 
@@ -56,13 +57,13 @@ class Trash {
     this.#more.disabled = false;
   }
 
-  // showState shows the note and the buttons. Of several images with the same name, the server
-  // restores the one that was deleted last, so only the first row of a name has a button.
+  // showState shows the note and the buttons. If several images have the same name, their rows
+  // also say what tells them apart.
   #showState(error) {
-    const names = new Set();
+    const names = [...this.#rows.children].map((row) => row.dataset.name);
     for (const row of this.#rows.children) {
-      row.querySelector("button").hidden = names.has(row.dataset.name);
-      names.add(row.dataset.name);
+      const { name } = row.dataset;
+      row.querySelector(".version").hidden = names.indexOf(name) === names.lastIndexOf(name);
     }
     const filled = this.#rows.childElementCount > 0;
     this.#note.textContent = error || (filled ? words.trashHint : words.trashEmpty);
@@ -82,12 +83,12 @@ class Trash {
     if (image.thumbhash && drawThumbHash(canvas, image.thumbhash)) {
       picture.append(canvas);
     }
+    const facts = el("div", {},
+      el("p", { class: "hint" }, words.inTrash(size(image.size), timeAgo(image.deleted_at), timeLeft(image.kept_until))),
+      el("p", { class: "hint version" }, [dimensions(image), words.deletedAt(exactTime(image.deleted_at))].filter(Boolean).join(" · ")));
+    restore.ariaDescribedByElements = [facts]; // several buttons may have the same label
     const row = el("li", { "data-name": image.filename },
-      picture,
-      el("div", {},
-        el("p", { class: "name", dir: "auto" }, image.filename),
-        el("p", { class: "hint" }, words.inTrash(size(image.size), timeAgo(image.deleted_at), timeLeft(image.kept_until)))),
-      restore);
+      picture, el("div", {}, el("p", { class: "name", dir: "auto" }, image.filename), facts), restore);
     return row;
   }
 
@@ -95,16 +96,25 @@ class Trash {
     restore.disabled = true;
     try {
       const restored = await api.restore(image);
-      const next = row.nextElementSibling ?? row.previousElementSibling;
-      row.remove();
       this.#onRestored(restored);
       announce(words.restored([restored.filename]));
-      this.#showState("");
-      (next?.querySelector("button:not([hidden])") ?? this.#title).focus();
+      this.#remove(row, "");
     } catch (error) {
+      if (error.code === "not_found") {
+        this.#remove(row, words.notInTrash(image.filename));
+        return;
+      }
       restore.disabled = false;
       this.#showState(error.message);
     }
+  }
+
+  // remove removes a row, and moves the focus to the next one.
+  #remove(row, error) {
+    const next = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
+    this.#showState(error);
+    (next?.querySelector("button") ?? this.#title).focus();
   }
 
   #confirm() {

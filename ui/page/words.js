@@ -182,6 +182,8 @@ export const trash = TABLE.trash;
 export const trashHint = TABLE.trashHint;
 export const trashEmpty = TABLE.trashEmpty;
 export const inTrash = (bytes, ago, left) => fill(TABLE.inTrash, { size: bytes, ago, left });
+export const deletedAt = (time) => fill(TABLE.deletedAt, { time });
+export const notInTrash = (name) => fill(TABLE.notInTrash, { name: isolate(name) });
 export const restore = TABLE.restore;
 export const emptyTrash = TABLE.emptyTrash;
 export const emptyTrashQuestion = TABLE.emptyTrashQuestion;
