@@ -59,9 +59,10 @@ func acceptsHTML(r *http.Request) bool {
 
 // navigates reports whether a person opened the URL of the request in a browser. A program
 // that copies the Accept header of a browser still gets JSON, because it sends no
-// Sec-Fetch-Mode (https://www.w3.org/TR/fetch-metadata/).
+// Sec-Fetch-Mode (https://www.w3.org/TR/fetch-metadata/). The response to HEAD has the
+// header of the response to GET (RFC 9110 section 9.3.2).
 func navigates(r *http.Request) bool {
-	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && acceptsHTML(r)
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Sec-Fetch-Mode") == "navigate" && acceptsHTML(r)
 }
 
 // isolated returns the name between two invisible characters, so that a name that is

@@ -4,9 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"imageserver/api/apitest"
+	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
+	"imageserver/api/apitest"
 )
 
 // TestErrorPage checks that a person who opens a wrong link in a browser gets a page, and
@@ -37,6 +38,12 @@ func TestErrorPage(t *testing.T) {
 			t.Errorf("%s: got %s, want a link to the list and no script", c.path, a)
 		}
 		a.WantHeader(t, "Cache-Control", "no-store")
+		head := s.Do(t, "HEAD", c.path, accept+"\nSec-Fetch-Mode: navigate\nSec-Fetch-Dest: document", "").Want(t, c.status)
+		a.Header.Del("Date")
+		head.Header.Del("Date")
+		if diff := cmp.Diff(a.Header, head.Header); diff != "" {
+			t.Errorf("HEAD %s (-GET +HEAD):\n%s", c.path, diff)
+		}
 		for _, header := range []string{
 			accept, // a program with the header of a browser
 			accept + "\nSec-Fetch-Mode: cors\nSec-Fetch-Dest: empty",
