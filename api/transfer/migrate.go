@@ -237,8 +237,8 @@ func listed(ctx context.Context, s db.Images, o db.ListOptions) iter.Seq2[db.Ima
 	}
 }
 
-// walk goes through two lists in the same order, and calls `differ` for each difference. A
-// different placeholder is none: each store gets it with its first resized copy.
+// walk goes through two lists in the same order, and calls `differ` for each image that only
+// one list has, and for each image that is not equal in both.
 func walk(a, b iter.Seq2[db.Image, error], differ func(a, b *db.Image)) error {
 	nextA, stopA := iter.Pull2(a)
 	defer stopA()
@@ -270,7 +270,8 @@ func walk(a, b iter.Seq2[db.Image, error], differ func(a, b *db.Image)) error {
 	return nil
 }
 
-// equal reports whether two images are equal except for their placeholders.
+// equal reports whether two images are equal. It does not compare their placeholders, because
+// each store learns the placeholder of an image when it makes the first resized copy.
 func equal(a, b db.Image) bool {
 	a.Placeholder = b.Placeholder
 	return a == b
