@@ -104,18 +104,46 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	return fmt.Errorf("unexpected status %d", w.status)
 }
 
-// oneRange removes a Range field that has another unit than bytes, or several ranges. RFC
-// 9110 section 14.2 allows a server to ignore both. For
-// "bytes=-0", ServeContent would send nothing: it becomes a range outside the image.
+// oneRange changes the Range field of a request so that ServeContent only gets one valid
+// range, or none. It removes a field with another unit, several ranges or an invalid range,
+// such as "bytes=5-2". RFC 9110 section 14.2 allows a server to ignore or to reject all three,
+// and every client must understand the whole image. ServeContent rejects an invalid range as
+// if it were outside the image, and takes a large number for an invalid one.
 func oneRange(h http.Header, size int64) {
-	spec, ok := strings.CutPrefix(h.Get("Range"), "bytes=")
-	suffix, isSuffix := strings.CutPrefix(spec, "-")
+	first, last, ok := parseRange(h.Get("Range"))
 	switch {
-	case !ok || strings.Contains(spec, ","):
+	case !ok:
 		h.Del("Range")
-	case isSuffix && strings.Trim(suffix, "0") == "":
-		h.Set("Range", fmt.Sprintf("bytes=%d-", size))
+	case first >= size, first < 0 && last == 0: // for "bytes=-0", ServeContent would send nothing
+		h.Set("Range", fmt.Sprintf("bytes=%d-", size)) // outside the image
+	case last >= size:
+		h.Set("Range", fmt.Sprintf("bytes=%d-", max(0, first)))
 	}
+}
+
+// parseRange reads a Range field with one range of bytes (RFC 9110 section 14.1.2). It reports
+// whether the range is valid. `last` is -1 for a range to the end. `first` is -1 if the range
+// is the last bytes of the image, and then `last` is their number.
+func parseRange(field string) (first, last int64, ok bool) {
+	spec, isBytes := strings.CutPrefix(field, "bytes=")
+	from, to, isRange := strings.Cut(strings.TrimSpace(spec), "-")
+	first, validFirst := position(from)
+	last, validLast := position(to)
+	switch {
+	case !isBytes, !isRange, !validFirst, !validLast, first < 0 && last < 0, last >= 0 && last < first:
+		return 0, 0, false
+	}
+	return first, last, true
+}
+
+// position reads a number in a range, or -1 if there is none. A number that does not fit is
+// the largest int64: no image has so many bytes.
+func position(digits string) (n int64, ok bool) {
+	if digits == "" {
+		return -1, true
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	return n, digits[0] != '+' && n >= 0 && (err == nil || errors.Is(err, strconv.ErrRange))
 }
 
 // sender is the ResponseWriter that ServeContent writes to. It holds the status back until

@@ -95,6 +95,8 @@ func TestRanges(t *testing.T) {
 		{"bytes=-99999999", 0, size},
 		{"bytes=5242870-99999999", size - 10, size},
 		{"bytes= 5-6", 5, 7},
+		{"bytes=5242870-99999999999999999999", size - 10, size}, // section 14.1.2: more than 64 bits
+		{"bytes=-99999999999999999999", 0, size},
 	} {
 		t.Run(c.ranges, func(t *testing.T) {
 			t.Parallel()
@@ -124,6 +126,17 @@ func TestRangesIgnored(t *testing.T) {
 		"Range: bytes=0-1, -1",
 		"Range: bytes=" + strings.Repeat("0-,", 1000) + "0-",
 		"Range: items=0-5", // RFC 9110 section 14.2: an unknown unit must be ignored
+		"Range: bytes=5-2", // and section 14.2: an invalid range may be ignored
+		"Range: bytes=500000-400000",
+		"Range: bytes=",
+		"Range: bytes=-",
+		"Range: bytes=5",
+		"Range: bytes=five-six",
+		"Range: bytes=+5-6",
+		"Range: bytes=5-+6",
+		"Range: bytes=--6",
+		"Range: bytes=5-6-7",
+		"Range: bytes=0x5-6",
 		"Range: bytes=0-5\nIf-Range: \"other\"",
 		"Range: bytes=0-5\nIf-Range: W/" + apitest.ETag(content), // and section 13.1.5: compared strongly
 		"Range: bytes=0-5\nIf-Range: " + time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat),
@@ -149,7 +162,7 @@ func TestBadRanges(t *testing.T) {
 	s.Put(t, "/images/cat.png", content)
 	for _, path := range []string{"/images/cat.png", "/images/cat.png?download", "/images/cat.png?v=" + strings.Trim(apitest.ETag(content), `"`)} {
 		for _, ranges := range []string{
-			"bytes=1000-", "bytes=1000-2000", "bytes=99999999999999-",
+			"bytes=1000-", "bytes=1000-2000", "bytes=99999999999999-", "bytes=99999999999999999999-",
 			"bytes=-0", // RFC 9110 section 14.1.3: a suffix of nothing cannot be satisfied
 		} {
 			t.Run(path[:min(len(path), 30)]+" "+ranges, func(t *testing.T) {
