@@ -193,6 +193,12 @@ func TestZoom(t *testing.T) {
 	width("3000 * 8")
 	wheel(20_000)
 	width("1280")
+	// A notch of the wheel is 3 lines in Firefox, and 120 pixels in Chromium.
+	notch := fmt.Sprintf(`%s.dispatchEvent(new WheelEvent("wheel", { deltaMode: WheelEvent.DOM_DELTA_LINE, deltaY: -3 }))`, stage)
+	eval[bool](p, notch)
+	width("1280 * Math.exp(120 * 0.002)")
+	wheel(20_000)
+	width("1280")
 
 	p.click("#view .actions", "", "Full size")
 	width("3000")
