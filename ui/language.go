@@ -110,7 +110,7 @@ func markup(files fs.FS, language string) ([]byte, error) {
 	return content.Bytes(), nil
 }
 
-// script returns main.js in one language. In place of each TABLE.key, which words.js uses, the
+// script returns main.js in one language. In place of each TEXT.key, which words.js uses, the
 // script has the text of this key. So it does not need the keys, which is 1.3 kB less after
 // compression than a table, and the page needs no second request for its texts.
 func script(files fs.FS, language string) ([]byte, error) {
@@ -123,7 +123,7 @@ func script(files fs.FS, language string) ([]byte, error) {
 	}
 	texts := map[string]string{}
 	for key, text := range words {
-		texts["TABLE."+key] = string(text)
+		texts["TEXT."+key] = string(text)
 	}
 	return bundle(files, "main.js", texts)
 }

@@ -105,13 +105,16 @@ func compareText(t *testing.T, language, key string, english any, text string) {
 	}
 }
 
-// TestEveryTextIsUsed: words.js and index.html use every text, and no text that does not
+// TestEveryTextIsUsed: the scripts and index.html use every text, and no text that does not
 // exist. words.js has a value for every placeholder.
 func TestEveryTextIsUsed(t *testing.T) {
 	english := tables(t)["en"]
-	markup, script := read(t, "index.html"), read(t, "words.js")
+	markup, script := read(t, "index.html"), ""
+	for _, name := range files(t, "*.js") {
+		script += read(t, name)
+	}
 	used := map[string]bool{}
-	for _, m := range regexp.MustCompile(`fill\(TABLE\.(\w+), \{([^}"]*)\}|TABLE\.(\w+)|\{\{\.(\w+)`).FindAllStringSubmatch(script+markup, -1) {
+	for _, m := range regexp.MustCompile(`fill\(TEXT\.(\w+), \{([^}"]*)\}|TEXT\.(\w+)|\{\{\.(\w+)`).FindAllStringSubmatch(script+markup, -1) {
 		key := m[1] + m[3] + m[4]
 		used[key] = true
 		if _, ok := english[key]; !ok && key != "tag" && key != "languages" { // language.go adds these

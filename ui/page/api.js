@@ -120,7 +120,7 @@ export async function readBytes(image, from, to) {
 // fetchOriginal requests the original. It throws a RequestError if it does not get it.
 async function fetchOriginal(image, headers = {}) {
   const response = await fetch(`${path(image.filename)}?v=${image.sha256}`, { headers })
-    .catch(() => { throw new RequestError(words.unreachable); });
+    .catch(() => { throw new RequestError(TEXT.unreachable); });
   if (!response.ok) {
     throw new RequestError(response.status === 404 ? words.gone(image.filename) : words.unexplained(response.status), response.status);
   }
@@ -182,7 +182,7 @@ async function send(method, url, options) {
 async function sendKeepalive(method, url, { headers }) {
   const all = { ...token.header(), ...headers };
   const response = await fetch(url, { method, headers: all, keepalive: true })
-    .catch(() => { throw new RequestError(words.unreachable); });
+    .catch(() => { throw new RequestError(TEXT.unreachable); });
   return { status: response.status, text: await response.text() };
 }
 
@@ -203,7 +203,7 @@ function sendXHR(method, url, { body, headers, callbacks, signal }) {
     xhr.onload = () => resolve({
       status: xhr.status, text: xhr.responseText, retryAfter: Number(xhr.getResponseHeader("Retry-After")) || 0,
     });
-    xhr.onerror = () => reject(new RequestError(words.unreachable));
+    xhr.onerror = () => reject(new RequestError(TEXT.unreachable));
     xhr.onabort = () => reject(signal.reason);
     signal?.addEventListener("abort", () => xhr.abort());
     xhr.send(body);

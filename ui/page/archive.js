@@ -28,11 +28,11 @@ function responseFrame(images) {
   return el("iframe", {
     name: "download",
     hidden: true,
-    title: words.download,
+    title: TEXT.download,
     onload: ({ target }) => {
       const text = target.contentDocument ? target.contentDocument.body.textContent : "{}";
       if (text) {
-        toast(errorMessage(text, images) || words.archiveFailed);
+        toast(errorMessage(text, images) || TEXT.archiveFailed);
       }
     },
   });

@@ -2,7 +2,6 @@
 
 import { button, el, ignoreDoubleClick } from "./dom.js";
 import { share } from "./share.js";
-import * as words from "./words.js";
 
 // CardMenu opens beside the button of a card. Its callbacks are copy(entry),
 // onSelect(entry) and onDelete(image).
@@ -16,11 +15,11 @@ export class CardMenu {
       this.#element.hidePopover();
       action(this.#entry);
     }), { kind });
-    this.#element = el("div", { id: "card-menu", class: "menu", popover: "auto", role: "group", "aria-label": words.actions },
-      item(words.copyLink, copy),
-      item(words.share, ({ image }) => share([image], this.#control)),
-      item(words.selectOne, onSelect),
-      item(words.remove, (entry) => onDelete(entry.image), "danger"));
+    this.#element = el("div", { id: "card-menu", class: "menu", popover: "auto", role: "group", "aria-label": TEXT.actions },
+      item(TEXT.copyLink, copy),
+      item(TEXT.share, ({ image }) => share([image], this.#control)),
+      item(TEXT.selectOne, onSelect),
+      item(TEXT.remove, (entry) => onDelete(entry.image), "danger"));
     document.body.append(this.#element);
   }
 

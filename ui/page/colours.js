@@ -3,7 +3,6 @@
 
 import { settingChooser } from "./dom.js";
 import { Setting } from "./setting.js";
-import * as words from "./words.js";
 
 // coloursChooser makes a select element for the colours.
 export function coloursChooser() {
@@ -15,5 +14,5 @@ export function coloursChooser() {
       document.documentElement.dataset.colours = value;
     }
   });
-  return settingChooser(words.colours, words.schemes, colours);
+  return settingChooser(TEXT.colours, TEXT.schemes, colours);
 }

@@ -40,7 +40,7 @@ export class Deletions {
     this.#all.push(deletion);
     this.#callbacks.hide(images);
     deletion.toast = toast(text, {
-      action: words.undo,
+      action: TEXT.undo,
       spoken: hasKeyboard() ? words.canUndo(text) : text,
       onAction: (focused) => this.#undo(deletion, focused),
       onDismiss: () => this.#carryOut(deletion),
@@ -129,7 +129,7 @@ export class Deletions {
     }
     this.#callbacks.show([image]);
     this.#callbacks.replace(image, current);
-    return words.changedMeanwhile;
+    return TEXT.changedMeanwhile;
   }
 
   // If the deletion of an image was cancelled, restore uploads the image again. This is necessary if the

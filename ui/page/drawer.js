@@ -55,8 +55,8 @@ export class Drawer {
     this.#photo.replaceChildren();
     this.element.replaceChildren(
       el("div", { class: "head" },
-        el("h3", { id: "details-title", tabindex: -1 }, words.details),
-        button(words.closeDetails, () => this.#callbacks.onClose(), { icon: "close" })),
+        el("h3", { id: "details-title", tabindex: -1 }, TEXT.details),
+        button(TEXT.closeDetails, () => this.#callbacks.onClose(), { icon: "close" })),
       this.#name,
       factList({
         type: words.format(image.content_type),
@@ -67,9 +67,9 @@ export class Drawer {
       }),
       this.#photo,
       el("div", { class: "digest" },
-        el("p", { class: "label" }, words.facts.digest),
+        el("p", { class: "label" }, TEXT.facts.digest),
         el("code", {}, image.sha256),
-        copyTextButton(image.sha256, words.facts.digest)));
+        copyTextButton(image.sha256, TEXT.facts.digest)));
     this.#showName(image, inName);
     if (focused) {
       this.element.querySelector("h3").focus();
@@ -80,7 +80,7 @@ export class Drawer {
   // showName shows the name with a button, and moves the focus to the button if focused is
   // set.
   #showName(image, focused) {
-    const change = button(words.rename, () => this.#showRename(image), { icon: "rename" });
+    const change = button(TEXT.rename, () => this.#showRename(image), { icon: "rename" });
     this.#name.replaceChildren(el("p", { class: "name", dir: "auto" }, image.filename), change);
     if (focused) {
       change.focus();
@@ -91,7 +91,7 @@ export class Drawer {
   #showRename(image) {
     const hide = () => this.#showName(image, true);
     const input = el("input", {
-      value: image.filename, "aria-label": words.newName, required: true, maxlength: 255, spellcheck: "false", autocomplete: "off", dir: "auto",
+      value: image.filename, "aria-label": TEXT.newName, required: true, maxlength: 255, spellcheck: "false", autocomplete: "off", dir: "auto",
       onkeydown: (event) => {
         if (event.key === "Escape") {
           event.preventDefault(); // otherwise the key would close the dialog
@@ -130,7 +130,7 @@ export class Drawer {
       input,
       error,
       other,
-      el("div", { class: "actions" }, el("button", { class: "primary" }, words.save), button(words.cancel, hide))));
+      el("div", { class: "actions" }, el("button", { class: "primary" }, TEXT.save), button(TEXT.cancel, hide))));
     input.focus();
     const dot = image.filename.lastIndexOf(".");
     input.setSelectionRange(0, dot > 0 ? dot : image.filename.length);
@@ -179,10 +179,10 @@ export class Drawer {
     const place = `${latitude.toFixed(5)}, ${longitude.toFixed(5)}`;
     const map = `${MAP}?mlat=${latitude.toFixed(5)}&mlon=${longitude.toFixed(5)}#map=15/${latitude.toFixed(5)}/${longitude.toFixed(5)}`;
     const status = el("p", { class: "hint", role: "status" });
-    const remove = button(words.removeLocation, async () => {
+    const remove = button(TEXT.removeLocation, async () => {
       remove.disabled = true;
       status.className = "hint";
-      status.textContent = words.removingLocation;
+      status.textContent = TEXT.removingLocation;
       try {
         await this.#removeLocation(image);
       } catch (error) {
@@ -192,10 +192,10 @@ export class Drawer {
       }
     });
     return el("div", { class: "location" },
-      el("p", {}, words.showsLocation),
-      el("p", {}, el("a", { href: map, target: "_blank", rel: "noopener noreferrer", title: words.openMap }, place)),
+      el("p", {}, TEXT.showsLocation),
+      el("p", {}, el("a", { href: map, target: "_blank", rel: "noopener noreferrer", title: TEXT.openMap }, place)),
       remove,
-      el("p", { class: "hint" }, words.removeLocationHint),
+      el("p", { class: "hint" }, TEXT.removeLocationHint),
       status);
   }
 
@@ -211,7 +211,7 @@ export class Drawer {
 function factList(facts) {
   const known = Object.entries(facts).map(([term, value]) => [term, [value ?? ""].flat()]).filter(([, [first]]) => first);
   return known.length > 0 && el("dl", {}, ...known.map(([term, value]) =>
-    el("div", { class: term }, el("dt", {}, words.facts[term]), el("dd", {}, ...value))));
+    el("div", { class: term }, el("dt", {}, TEXT.facts[term]), el("dd", {}, ...value))));
 }
 
 // withExtension returns the name with the extension of the old name, if it has none.
@@ -223,7 +223,7 @@ function withExtension(name, old) {
 // problemOf says why the server would refuse the name, for the two common reasons.
 function problemOf(name) {
   const character = /[/\\]/.exec(name)?.[0];
-  return character ? words.nameCharacter(character) : /^\.|\.$/.test(name) ? words.nameEnds : "";
+  return character ? words.nameCharacter(character) : /^\.|\.$/.test(name) ? TEXT.nameEnds : "";
 }
 
 // freeName returns the first name such as photo-2.webp that no image has, or an empty text.

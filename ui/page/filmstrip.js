@@ -11,7 +11,7 @@ const SIDE = 10; // pictures on each side; more than this does not fit into most
 // Filmstrip gets its images from neighbour(image, step), and calls onOpen(image). Keys reach
 // the same images with the arrow keys, so Tab passes over the small pictures.
 export class Filmstrip {
-  element = el("div", { class: "filmstrip", role: "group", "aria-label": words.filmstrip });
+  element = el("div", { class: "filmstrip", role: "group", "aria-label": TEXT.filmstrip });
   #neighbour;
   #onOpen;
   #frames = new Map(); // digest and name → element

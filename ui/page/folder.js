@@ -1,9 +1,9 @@
 // Reads the files in dropped folders (File and Directory Entries API).
 
-import * as words from "./words.js";
+import { intl } from "./intl.js";
 
 // compareNames sorts names and paths as people read them. 2 comes before 10.
-export const compareNames = new Intl.Collator(undefined, { numeric: true }).compare;
+export const compareNames = (a, b) => intl("Collator", { numeric: true }).compare(a, b);
 
 // isSystemFile reports whether a path in a folder is of a file that people do not see:
 // a hidden file, or a file that a system writes into folders.
@@ -26,7 +26,7 @@ export async function droppedFiles(items) {
 
 async function folderFiles(folder) {
   const found = await walk(folder);
-  return found.files.length > 0 ? found : { ...found, files: [refused(folder, "empty_folder", words.emptyFolder)] };
+  return found.files.length > 0 ? found : { ...found, files: [refused(folder, "empty_folder", TEXT.emptyFolder)] };
 }
 
 async function walk(folder) {
@@ -36,7 +36,7 @@ async function walk(folder) {
     const found = await Promise.all(shown.map(async (entry) => (entry.isDirectory ? walk(entry) : { files: [await readFile(entry)], skipped: 0 })));
     return joined([...found, { files: [], skipped: entries.length - shown.length }]);
   } catch {
-    return { files: [refused(folder, "unreadable", words.unreadableFolder)], skipped: 0 };
+    return { files: [refused(folder, "unreadable", TEXT.unreadableFolder)], skipped: 0 };
   }
 }
 
@@ -60,7 +60,7 @@ async function readEntries(folder) {
 
 function readFile(entry) {
   return new Promise((resolve) => {
-    entry.file(resolve, () => resolve(refused(entry, "unreadable", words.unreadable)));
+    entry.file(resolve, () => resolve(refused(entry, "unreadable", TEXT.unreadable)));
   });
 }
 

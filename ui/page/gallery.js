@@ -39,11 +39,11 @@ export class Gallery {
   #section;
   #title = document.getElementById("gallery-title");
   #search = document.getElementById("search");
-  #toStart = button(words.fromStart, () => this.#goToStart(), { kind: "to-start" });
+  #toStart = button(TEXT.fromStart, () => this.#goToStart(), { kind: "to-start" });
   #position;
   #pill = el("p", { class: "pill", hidden: true });
   #columns = el("div", { class: "columns", "aria-hidden": "true" },
-    ...Object.entries(words.columns).map(([name, text]) => el("span", { class: name !== "name" && name }, text)));
+    ...Object.entries(TEXT.columns).map(([name, text]) => el("span", { class: name !== "name" && name }, text)));
   #note = el("p", { tabindex: -1 });
   #moreLabel = el("span");
   #more = button(this.#moreLabel, () => this.#loadMore());
@@ -281,9 +281,9 @@ export class Gallery {
     this.#view.show(entries, { ...this.#rowOptions(), complete: complete || Boolean(error) });
     this.#note.textContent = this.#message();
     this.#note.className = error ? "error" : "hint";
-    this.#pill.textContent = !stale ? "" : error ? words.listLater(error) : words.loading;
+    this.#pill.textContent = !stale ? "" : error ? words.listLater(error) : TEXT.loading;
     this.#pill.hidden = !stale || entries.length === 0;
-    this.#moreLabel.textContent = error ? words.retry : words.more;
+    this.#moreLabel.textContent = error ? TEXT.retry : TEXT.more;
     this.#more.hidden = loading || !(error || hasMore);
     this.#toStart.hidden = !startsLater || entries.length === 0;
     document.documentElement.classList.toggle("empty", this.isEmpty);
@@ -301,7 +301,7 @@ export class Gallery {
   #showTotal() {
     const { complete, startsLater, entries, query: { search } } = this.#list;
     const known = this.#list.total ?? (complete && !startsLater && search === "" ? entries.length : 0);
-    this.#search.placeholder = known > 0 && innerWidth > PHONE ? words.searchIn(known) : words.search;
+    this.#search.placeholder = known > 0 && innerWidth > PHONE ? words.searchIn(known) : TEXT.search;
   }
 
   // rowOptions returns the options of RowView for the chosen size and layout.
@@ -328,12 +328,12 @@ export class Gallery {
       return error;
     }
     if (waiting) {
-      return waiting === "locked" ? words.locked : words.loading;
+      return waiting === "locked" ? TEXT.locked : TEXT.loading;
     }
     if (entries.length > 0 || !complete) {
       return "";
     }
-    return search ? words.noMatch(search) : words.empty;
+    return search ? words.noMatch(search) : TEXT.empty;
   }
 
   // heading makes the heading of a day, with a checkbox that selects the whole day.

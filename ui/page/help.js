@@ -15,18 +15,18 @@ export function help() {
   limitsKnown().then(() => about.append(...aboutServer(currentLimits())));
   const dialog = el("dialog", { class: "sheet", id: "help", "aria-labelledby": "help-title" },
     el("div", { class: "head" },
-      el("h2", { id: "help-title", tabindex: -1, autofocus: true }, words.help),
-      button(words.close, () => dialog.close(), { icon: "close" })),
-    section(words.helpShare, paragraph(words.helpLinks), paragraph(words.helpManyLinks)),
+      el("h2", { id: "help-title", tabindex: -1, autofocus: true }, TEXT.help),
+      button(TEXT.close, () => dialog.close(), { icon: "close" })),
+    section(TEXT.helpShare, paragraph(TEXT.helpLinks), paragraph(TEXT.helpManyLinks)),
     about,
-    section(words.helpKeys, keyList(), keySwitch()),
+    section(TEXT.helpKeys, keyList(), keySwitch()),
     el("details", {},
-      el("summary", {}, el("h3", {}, words.helpDevelopers)),
+      el("summary", {}, el("h3", {}, TEXT.helpDevelopers)),
       el("div", { class: "sections" },
-        subsection(words.helpTerminal, ...terminal()),
-        subsection(words.helpPage, code(words.helpPage, snippet())),
-        subsection(words.helpShareX, ...sharex()),
-        subsection(words.helpOperator, ...manual()))));
+        subsection(TEXT.helpTerminal, ...terminal()),
+        subsection(TEXT.helpPage, code(TEXT.helpPage, snippet())),
+        subsection(TEXT.helpShareX, ...sharex()),
+        subsection(TEXT.helpOperator, ...manual()))));
   showSheet(dialog);
 }
 
@@ -34,11 +34,11 @@ export function help() {
 // the page does not know them.
 function aboutServer(limits) {
   return [
-    section(words.helpDelete, paragraph(words.helpUndo), limits && paragraph(words.helpTrash(limits.trash))),
-    limits && section(words.helpLimits,
+    section(TEXT.helpDelete, paragraph(TEXT.helpUndo), limits && paragraph(words.helpTrash(limits.trash))),
+    limits && section(TEXT.helpLimits,
       paragraph(words.helpTypes(limits.types.map(({ name }) => name.toUpperCase()), limits.max_upload)),
       paragraph(words.helpBytes(limits.strip))),
-    section(words.helpPrivacy, paragraph(words.helpSeen), limits && paragraph(words.helpAccess(limits.token))),
+    section(TEXT.helpPrivacy, paragraph(TEXT.helpSeen), limits && paragraph(words.helpAccess(limits.token))),
   ].filter(Boolean);
 }
 
@@ -72,11 +72,11 @@ function terminal() {
   const base = serverURL();
   const auth = token.current() === "" ? "" : " -H 'Authorization: Bearer YOUR-TOKEN'";
   const lines = {
-    [words.helpUpload]: `curl -F file=@cat.png${auth} ${base}upload`,
-    [words.helpRetrieve]: `curl -O ${base}images/cat.png`,
-    [words.helpSmall]: `curl -o small.png '${base}images/cat.png?w=320'`,
-    [words.helpExact]: `curl -T cat.png${auth} ${base}images/`,
-    [words.helpList]: `curl${auth} ${base}images`,
+    [TEXT.helpUpload]: `curl -F file=@cat.png${auth} ${base}upload`,
+    [TEXT.helpRetrieve]: `curl -O ${base}images/cat.png`,
+    [TEXT.helpSmall]: `curl -o small.png '${base}images/cat.png?w=320'`,
+    [TEXT.helpExact]: `curl -T cat.png${auth} ${base}images/`,
+    [TEXT.helpList]: `curl${auth} ${base}images`,
   };
   return Object.entries(lines).flatMap(([what, line]) => [paragraph(what), code(what, line)]);
 }
@@ -96,19 +96,19 @@ img.src = '${base}images/' + encodeURIComponent(answer.filename);`;
 
 function sharex() {
   return [
-    el("p", {}, el("a", { href: "sharex.sxcu", download: "" }, words.helpShareXFile), ". ", words.helpShareXThen),
-    token.current() !== "" && paragraph(words.helpShareXToken),
+    el("p", {}, el("a", { href: "sharex.sxcu", download: "" }, TEXT.helpShareXFile), ". ", TEXT.helpShareXThen),
+    token.current() !== "" && paragraph(TEXT.helpShareXToken),
   ].filter(Boolean);
 }
 
 // manual shows the commands that print the manual in the program. main.go has the same
 // topics.
 function manual() {
-  const topics = Object.entries(words.helpTopics).map(([topic, about]) => `imageserver help ${topic.padEnd(8)}  # ${about}`);
+  const topics = Object.entries(TEXT.helpTopics).map(([topic, about]) => `imageserver help ${topic.padEnd(8)}  # ${about}`);
   return [
-    paragraph(words.helpManual),
-    code(words.helpOperator, ["imageserver help", ...topics].join("\n")),
-    el("p", {}, el("a", { href: "openapi.json" }, words.helpOpenAPI)),
+    paragraph(TEXT.helpManual),
+    code(TEXT.helpOperator, ["imageserver help", ...topics].join("\n")),
+    el("p", {}, el("a", { href: "openapi.json" }, TEXT.helpOpenAPI)),
   ];
 }
 
@@ -119,5 +119,5 @@ function keyList() {
 
 function keySwitch() {
   const box = el("input", { type: "checkbox", checked: singleKeys.value === "on", onchange: () => { singleKeys.value = box.checked ? "on" : "off"; } });
-  return el("label", { class: "check" }, box, words.keysOn);
+  return el("label", { class: "check" }, box, TEXT.keysOn);
 }

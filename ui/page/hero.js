@@ -4,7 +4,6 @@ import { button, el } from "./dom.js";
 import { canPaste } from "./intake.js";
 import { limitsText, onLimits } from "./limits.js";
 import { optionsDisclosure } from "./uploadoptions.js";
-import * as words from "./words.js";
 
 // Hero completes the form with the controls that need JavaScript. style.css shows the form
 // while the root element has the class "empty" (gallery.js). onPaste adds the images on the clipboard.
@@ -16,7 +15,7 @@ export class Hero {
     const limits = el("p", { class: "hint" });
     onLimits(() => { limits.textContent = limitsText(); });
     if (canPaste()) {
-      form.querySelector(".inputs").append(button(words.paste, onPaste, { kind: "paste" }));
+      form.querySelector(".inputs").append(button(TEXT.paste, onPaste, { kind: "paste" }));
     }
     form.append(limits, optionsDisclosure());
   }

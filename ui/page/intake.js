@@ -80,7 +80,7 @@ function fileItems(event) {
 // dropText says how many files are dragged. Before the drop, a browser does not say which
 // item is a folder. But a folder has no type, so one item without a type is not counted.
 function dropText(items) {
-  return items.length > 1 || items[0]?.type ? words.dropCount(items.length) : words.drop;
+  return items.length > 1 || items[0]?.type ? words.dropCount(items.length) : TEXT.drop;
 }
 
 // watchPaste receives pasted files. Text that is pasted into a field stays text, even if
@@ -94,7 +94,7 @@ function watchPaste(receive) {
       event.preventDefault();
       receive({ files: files.map(withName) });
     } else if (text && !field) {
-      toast(/^https?:\/\/\S+$/i.test(text) ? words.pastedLink : words.pastedText);
+      toast(/^https?:\/\/\S+$/i.test(text) ? TEXT.pastedLink : TEXT.pastedText);
     }
   });
 }
@@ -117,11 +117,11 @@ async function pasteImages(receive) {
       }
     }
   } catch {
-    toast(words.pasteForbidden);
+    toast(TEXT.pasteForbidden);
     return;
   }
   if (files.length === 0) {
-    toast(words.nothingToPaste);
+    toast(TEXT.nothingToPaste);
   }
   receive({ files });
 }

@@ -3,14 +3,13 @@
 
 import { chooser } from "./dom.js";
 import { language } from "./intl.js";
-import * as words from "./words.js";
 
 const YEAR = 365 * 24 * 60 * 60; // seconds
 
 // languageChooser makes a select element for the language. A choice loads the page again in
 // that language.
 export function languageChooser() {
-  const select = chooser(words.language, words.languages, language, (chosen) => {
+  const select = chooser(TEXT.language, TEXT.languages, language, (chosen) => {
     document.cookie = `lang=${chosen}; path=${location.pathname}; max-age=${YEAR}; samesite=lax`; // read by language.go
     location.reload();
   });

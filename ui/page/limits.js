@@ -82,7 +82,7 @@ export function strippableTypes() {
 // extension.
 export function refusal(file, options) {
   if (file.size === 0) {
-    return { kind: "empty", reason: words.emptyFile };
+    return { kind: "empty", reason: TEXT.emptyFile };
   }
   if (!limits) {
     return null;

@@ -62,7 +62,7 @@ function escape(text) {
 // linkFormatChooser makes a select element for the format. If the page has several such
 // elements, all of them change together.
 export function linkFormatChooser() {
-  return settingChooser(words.copyForm, words.forms, linkFormat);
+  return settingChooser(TEXT.copyForm, TEXT.forms, linkFormat);
 }
 
 // copyButton makes a button that copies the link to the image, in the format that is chosen
@@ -87,25 +87,25 @@ export function copyTextButton(text, label) {
   const copy = el("button", {
     type: "button",
     class: "copy text icon-button",
-    onclick: () => copyAndSay(copy, text, () => setLabel(copy, words.copyText)),
+    onclick: () => copyAndSay(copy, text, () => setLabel(copy, TEXT.copyText)),
   }, icon("copy"), icon("check"), el("span", { class: "visually-hidden" }), screenReaderText(words.about(label)));
-  setLabel(copy, words.copyText);
+  setLabel(copy, TEXT.copyText);
   return copy;
 }
 
 // copyAndSay copies the text. The button says "Copied" for a moment.
 async function copyAndSay(copy, text, resetLabel) {
   if (await copyOrShow(text)) {
-    setLabel(copy, words.copied);
-    announce(words.copied);
+    setLabel(copy, TEXT.copied);
+    announce(TEXT.copied);
     setTimeout(resetLabel, COPIED);
   }
 }
 
 // setLabel sets the label of a copy button: the format of the link, or "Copied".
-function setLabel(copy, label = words.copies[linkFormat.value]) {
+function setLabel(copy, label = TEXT.copies[linkFormat.value]) {
   copy.querySelector("span").textContent = label;
-  copy.classList.toggle("copied", label === words.copied);
+  copy.classList.toggle("copied", label === TEXT.copied);
   if (copy.classList.contains("icon-button")) {
     copy.title = label;
   }
@@ -126,9 +126,9 @@ async function copyOrShow(text) {
     const area = el("textarea", { readonly: true, dir: "ltr", autofocus: true, rows: Math.min(8, text.split("\n").length + 1), "aria-labelledby": "by-hand" });
     area.value = text;
     showSheet(el("dialog", { class: "sheet", "aria-labelledby": "by-hand" },
-      el("p", { id: "by-hand" }, words.copyByHand),
+      el("p", { id: "by-hand" }, TEXT.copyByHand),
       area,
-      el("form", { method: "dialog", class: "actions" }, el("button", {}, words.close))));
+      el("form", { method: "dialog", class: "actions" }, el("button", {}, TEXT.close))));
     area.select();
   }
   return copied;

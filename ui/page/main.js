@@ -22,7 +22,6 @@ import { Uploads } from "./uploads.js";
 import { Usage } from "./usage.js";
 import { Viewer } from "./viewer.js";
 import { showTrash } from "./trash.js";
-import * as words from "./words.js";
 
 const LIMITS_TIMEOUT = 3000; // milliseconds
 
@@ -113,8 +112,8 @@ const intake = async (files, skipped = 0) => {
 const pasteImages = watchIntake([byID("file"), byID("folder"), byID("camera")], intake);
 
 const menu = new Menu(gallery);
-menu.add("settings", row(words.language, languageChooser()));
-menu.add("places", menu.item(words.trash, () => showTrash((image) => gallery.add(image))));
+menu.add("settings", row(TEXT.language, languageChooser()));
+menu.add("places", menu.item(TEXT.trash, () => showTrash((image) => gallery.add(image))));
 const usage = new Usage((count) => gallery.setTotal(count));
 menu.add("places", usage.element);
 menu.onOpen(() => usage.refresh());

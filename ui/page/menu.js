@@ -6,13 +6,12 @@ import { chooser, el } from "./dom.js";
 import { help } from "./help.js";
 import { linkFormatChooser } from "./links.js";
 import * as token from "./token.js";
-import * as words from "./words.js";
 
 // Menu opens below the button in the header. Its parts are "view", "settings" and "places".
 export class Menu {
   #button = document.getElementById("menu-button");
   #parts = {};
-  #element = el("div", { id: "menu", class: "menu", popover: "auto", role: "dialog", "aria-label": words.menu });
+  #element = el("div", { id: "menu", class: "menu", popover: "auto", role: "dialog", "aria-label": TEXT.menu });
   #signOut;
 
   constructor(gallery) {
@@ -20,14 +19,14 @@ export class Menu {
       this.#parts[name] = el("div", { class: name });
       this.#element.append(this.#parts[name]);
     }
-    const sort = withID("sort", chooser(words.sort, words.orders, gallery.sort, (value) => { gallery.sort = value; }));
-    this.add("view", row(words.sort, sort));
-    this.add("view", row(words.pictureSize, segments("picture-size", words.pictureSize, words.pictureSizes, gallery.size)));
-    this.add("view", row(words.layout, segments("layout", words.layout, words.layouts, gallery.layout)));
-    this.add("settings", row(words.copyForm, withID("link-format", linkFormatChooser())));
-    this.add("settings", row(words.colours, withID("colours", coloursChooser())));
-    this.add("places", this.item(words.help, help));
-    this.#signOut = this.item(words.tokenForget, () => {
+    const sort = withID("sort", chooser(TEXT.sort, TEXT.orders, gallery.sort, (value) => { gallery.sort = value; }));
+    this.add("view", row(TEXT.sort, sort));
+    this.add("view", row(TEXT.pictureSize, segments("picture-size", TEXT.pictureSize, TEXT.pictureSizes, gallery.size)));
+    this.add("view", row(TEXT.layout, segments("layout", TEXT.layout, TEXT.layouts, gallery.layout)));
+    this.add("settings", row(TEXT.copyForm, withID("link-format", linkFormatChooser())));
+    this.add("settings", row(TEXT.colours, withID("colours", coloursChooser())));
+    this.add("places", this.item(TEXT.help, help));
+    this.#signOut = this.item(TEXT.tokenForget, () => {
       token.forget();
       forgetDeleteLinks(); // they work without the token
       location.reload();

@@ -1,7 +1,6 @@
 // The upload queue decides which uploads are sent now, which uploads wait, and what
 // happens after a failure. It does not use the elements of the page.
 
-import * as words from "./words.js";
 
 const PARALLEL = 3; // uploads at a time; if the server is busy, only 1 until an upload succeeds
 const TRIES = 3; // how often an upload is sent if its connection is lost but the server responds
@@ -153,14 +152,14 @@ export class Queue extends EventTarget {
       return;
     }
     if (!readable) {
-      this.#set(upload, { state: "refused", kind: "unreadable", reason: words.unreadable });
+      this.#set(upload, { state: "refused", kind: "unreadable", reason: TEXT.unreadable });
     } else if (!reachable) {
       this.#set(upload, { state: "waiting", sent: 0 });
       this.#awaitServer();
     } else if (++upload.interruptions < TRIES) {
       this.#set(upload, { state: "waiting", sent: 0 });
     } else {
-      this.#set(upload, { state: "failed", kind: "connection_lost", reason: words.connectionLost });
+      this.#set(upload, { state: "failed", kind: "connection_lost", reason: TEXT.connectionLost });
     }
   }
 

@@ -70,9 +70,9 @@ class Row {
     case "copy":
       return copyButton(upload.image, { small: true });
     case "cancel":
-      return button(words.cancel, () => this.#callbacks.onCancel(upload), { about, icon: "close" });
+      return button(TEXT.cancel, () => this.#callbacks.onCancel(upload), { about, icon: "close" });
     case "retry":
-      return button(words.retry, retry(), { about, icon: "retry" });
+      return button(TEXT.retry, retry(), { about, icon: "retry" });
     case "name":
       return nameButtons(retry, about);
     default:
@@ -89,7 +89,7 @@ class GroupRow {
   #status = el("p", { class: "status" });
   #actions = el("div", { class: "actions" });
   #names = el("ul", { role: "list", class: "names", hidden: true });
-  #toggle = button(words.showNames, () => this.#open(!this.#group.opened), { icon: "fold", kind: "fold" });
+  #toggle = button(TEXT.showNames, () => this.#open(!this.#group.opened), { icon: "fold", kind: "fold" });
 
   constructor(group, callbacks) {
     this.#group = group;
@@ -126,14 +126,14 @@ class GroupRow {
   }
 
   #dismissButton() {
-    return button(words.dismiss, () => this.#callbacks.onDismiss(this.#group.uploads), { icon: "close" });
+    return button(TEXT.dismiss, () => this.#callbacks.onDismiss(this.#group.uploads), { icon: "close" });
   }
 
   #makeActions() {
     const retry = (options) => () => this.#callbacks.onRetry(this.#group.uploads, options);
     switch (actionsOf(this.#group.uploads[0])) {
     case "retry":
-      return button(words.retryAll, retry());
+      return button(TEXT.retryAll, retry());
     case "name":
       return nameButtons(retry);
     default:
@@ -145,8 +145,8 @@ class GroupRow {
 // nameButtons let the reader decide what happens with a name that is taken.
 function nameButtons(retry, about) {
   return [
-    button(words.keepBoth, retry({ conflict: "rename" }), { about }),
-    button(words.replace, retry({ conflict: "replace" }), { about }),
+    button(TEXT.keepBoth, retry({ conflict: "rename" }), { about }),
+    button(TEXT.replace, retry({ conflict: "replace" }), { about }),
   ];
 }
 
@@ -164,7 +164,7 @@ function statusText(upload) {
   case "sending":
     return words.sending(upload.sent, upload.size);
   case "cancelled":
-    return upload.cancelledLate ? words.cancelledLate : words.cancelled;
+    return upload.cancelledLate ? TEXT.cancelledLate : TEXT.cancelled;
   case "failed":
   case "refused":
     return words.reasonAlone(upload.name, upload.reason);
@@ -173,9 +173,9 @@ function statusText(upload) {
   case "waiting":
     return size(upload.size);
   case "saving":
-    return words.saving;
+    return TEXT.saving;
   case "locked":
-    return words.locked;
+    return TEXT.locked;
   default:
     return "";
   }
@@ -184,7 +184,7 @@ function statusText(upload) {
 // storedText says what the reader does not expect about a stored image, or its facts.
 function storedText({ image, name }) {
   if (image.duplicate) {
-    return words.duplicate;
+    return TEXT.duplicate;
   }
   const sent = name.normalize("NFC");
   if (image.filename === sent) {

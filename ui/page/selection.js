@@ -18,14 +18,14 @@ export class Selection {
   constructor(list, { onDownload, onDelete, onEmpty }) {
     this.#list = list;
     this.#onEmpty = onEmpty;
-    this.element = el("div", { id: "selection", role: "group", "aria-label": words.selection, hidden: true },
-      button(words.unselect, () => this.clear(), { icon: "close" }),
+    this.element = el("div", { id: "selection", role: "group", "aria-label": TEXT.selection, hidden: true },
+      button(TEXT.unselect, () => this.clear(), { icon: "close" }),
       this.#count,
       el("div", { class: "actions" },
-        button(words.copyLinks, () => copyLinks(this.images)),
-        button(words.share, (event) => share(this.images, event.currentTarget)),
-        button(words.download, () => onDownload(this.images)),
-        button(words.remove, () => onDelete(this.images), { kind: "danger" })));
+        button(TEXT.copyLinks, () => copyLinks(this.images)),
+        button(TEXT.share, (event) => share(this.images, event.currentTarget)),
+        button(TEXT.download, () => onDownload(this.images)),
+        button(TEXT.remove, () => onDelete(this.images), { kind: "danger" })));
     ["change", "select"].forEach((event) => list.addEventListener(event, () => this.#render()));
   }
 

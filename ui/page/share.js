@@ -17,12 +17,12 @@ export function share(images, anchor) {
   const single = images.length === 1;
   const panel = el("div", { class: "share", popover: "auto", role: "dialog", "aria-labelledby": "share-title" },
     el("div", { class: "head" },
-      el("h2", { id: "share-title", tabindex: -1, autofocus: true }, single ? words.share : words.shareMany(images.length)),
-      button(words.close, () => panel.hidePopover(), { icon: "close" })),
+      el("h2", { id: "share-title", tabindex: -1, autofocus: true }, single ? TEXT.share : words.shareMany(images.length)),
+      button(TEXT.close, () => panel.hidePopover(), { icon: "close" })),
     single && opening(image),
-    ...["url", "markdown", "html", "bbcode"].map((format) => row(words.forms[format], formatLinks(images, format))),
-    single && responsiveHTML(image) !== "" && row(words.responsive, responsiveHTML(image)),
-    single && deleteLink(image) !== "" && row(words.deleteLink, deleteLink(image), words.deleteLinkHint));
+    ...["url", "markdown", "html", "bbcode"].map((format) => row(TEXT.forms[format], formatLinks(images, format))),
+    single && responsiveHTML(image) !== "" && row(TEXT.responsive, responsiveHTML(image)),
+    single && deleteLink(image) !== "" && row(TEXT.deleteLink, deleteLink(image), TEXT.deleteLinkHint));
   const place = () => placeBelow(panel, anchor);
   // Safari would close the panel and the dialog below it with the same key.
   const closeByKey = (event) => {
@@ -53,8 +53,8 @@ function opening(image) {
     code && drawing(code),
     el("div", {},
       el("p", { class: "name", dir: "auto" }, image.filename),
-      code && el("p", { class: "hint" }, words.scan),
-      navigator.share && button(words.shareWithApp, () => navigator.share({ title: image.filename, url: link }).catch(() => {}))));
+      code && el("p", { class: "hint" }, TEXT.scan),
+      navigator.share && button(TEXT.shareWithApp, () => navigator.share({ title: image.filename, url: link }).catch(() => {}))));
 }
 
 function row(label, text, hint) {
@@ -72,7 +72,7 @@ function drawing(rows) {
   const side = rows.length + 2 * QUIET;
   const svg = document.createElementNS(SVG, "svg");
   const path = document.createElementNS(SVG, "path");
-  const attributes = { class: "qr", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": words.qrCode };
+  const attributes = { class: "qr", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": TEXT.qrCode };
   Object.entries(attributes).forEach(([name, value]) => svg.setAttribute(name, value));
   path.setAttribute("d", rows.flatMap((row, y) =>
     row.map((dark, x) => (dark ? `M${x + QUIET} ${y + QUIET}h1v1h-1z` : ""))).join(""));

@@ -1,7 +1,6 @@
 // Short messages at the edge of the window. The page removes them after some seconds.
 
 import { announce, button, el, ignoreDoubleClick, moveToTopDialog } from "./dom.js";
-import * as words from "./words.js";
 
 const DURATION = 8000; // milliseconds
 
@@ -41,7 +40,7 @@ export function toast(text, { action, spoken, onAction, onDismiss } = {}) {
   },
     el("p", {}, text),
     action && button(action, ignoreDoubleClick(end(onAction))),
-    button(words.dismiss, ignoreDoubleClick(end(onDismiss)), { icon: "close" }));
+    button(TEXT.dismiss, ignoreDoubleClick(end(onDismiss)), { icon: "close" }));
   const region = document.getElementById("toasts");
   moveToTopDialog(region);
   region.prepend(element); // if not all messages fit, people see the newest message (style.css)

@@ -3,7 +3,6 @@
 
 import { announce, closeDialogs, el } from "./dom.js";
 import { readItem, writeItem } from "./storage.js";
-import * as words from "./words.js";
 
 const KEY = "token";
 const AREAS = ["sessionStorage", "localStorage"];
@@ -59,7 +58,7 @@ function showForm(wrong) {
       autocomplete: "current-password",
       required: true,
       pattern: "\\s*[!-~]+\\s*", // the characters that an HTTP header can have
-      title: words.tokenCharacters,
+      title: TEXT.tokenCharacters,
       "aria-describedby": "token-hint",
       "aria-invalid": wrong && "true",
     });
@@ -70,15 +69,15 @@ function showForm(wrong) {
       resolve({ entered: input.value.trim(), remember: remember.checked });
     };
     const panel = el("form", { class: "panel", onsubmit },
-      el("h2", {}, words.tokenTitle),
-      el("p", { id: "token-hint", class: wrong ? "error" : "hint" }, wrong ? words.tokenWrong : words.tokenHint),
-      el("label", { for: "token-input" }, words.tokenLabel),
+      el("h2", {}, TEXT.tokenTitle),
+      el("p", { id: "token-hint", class: wrong ? "error" : "hint" }, wrong ? TEXT.tokenWrong : TEXT.tokenHint),
+      el("label", { for: "token-input" }, TEXT.tokenLabel),
       input,
-      el("label", { class: "check" }, remember, words.tokenKeep),
-      el("button", { class: "primary" }, words.tokenSubmit));
+      el("label", { class: "check" }, remember, TEXT.tokenKeep),
+      el("button", { class: "primary" }, TEXT.tokenSubmit));
     closeDialogs();
     document.getElementById("token").append(panel);
     input.focus();
-    announce(wrong ? words.tokenWrong : words.tokenTitle);
+    announce(wrong ? TEXT.tokenWrong : TEXT.tokenTitle);
   });
 }

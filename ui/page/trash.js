@@ -16,22 +16,22 @@ export function showTrash(onRestored) {
 class Trash {
   #onRestored;
   #rows = el("ul", { class: "trash-rows" });
-  #note = el("p", { class: "hint" }, words.loading);
-  #more = button(words.more, () => this.#load());
-  #empty = button(words.emptyTrash, () => this.#confirm(), { kind: "danger" });
-  #question = el("div", { class: "trash-question", role: "group", "aria-label": words.emptyTrash },
-    el("p", {}, words.emptyTrashQuestion),
+  #note = el("p", { class: "hint" }, TEXT.loading);
+  #more = button(TEXT.more, () => this.#load());
+  #empty = button(TEXT.emptyTrash, () => this.#confirm(), { kind: "danger" });
+  #question = el("div", { class: "trash-question", role: "group", "aria-label": TEXT.emptyTrash },
+    el("p", {}, TEXT.emptyTrashQuestion),
     el("div", { class: "actions" },
-      button(words.emptyTrash, () => this.#emptyNow(), { kind: "danger" }),
-      button(words.keepTrash, () => this.#endQuestion())));
+      button(TEXT.emptyTrash, () => this.#emptyNow(), { kind: "danger" }),
+      button(TEXT.keepTrash, () => this.#endQuestion())));
   #dialog;
-  #title = el("h2", { id: "trash-title", tabindex: -1, autofocus: true }, words.trash);
+  #title = el("h2", { id: "trash-title", tabindex: -1, autofocus: true }, TEXT.trash);
   #cursor = "";
 
   constructor(onRestored) {
     this.#onRestored = onRestored;
     this.#dialog = el("dialog", { class: "sheet", id: "trash", "aria-labelledby": "trash-title" },
-      el("div", { class: "head" }, this.#title, this.#empty, button(words.close, () => this.#dialog.close(), { icon: "close" })),
+      el("div", { class: "head" }, this.#title, this.#empty, button(TEXT.close, () => this.#dialog.close(), { icon: "close" })),
       this.#question, this.#note, this.#rows, this.#more);
     this.#question.hidden = true;
     this.#empty.hidden = true;
@@ -66,7 +66,7 @@ class Trash {
       row.querySelector(".version").hidden = names.indexOf(name) === names.lastIndexOf(name);
     }
     const filled = this.#rows.childElementCount > 0;
-    this.#note.textContent = error || (filled ? words.trashHint : words.trashEmpty);
+    this.#note.textContent = error || (filled ? TEXT.trashHint : TEXT.trashEmpty);
     this.#note.classList.toggle("error", error !== "");
     this.#empty.hidden = !filled || !this.#question.hidden;
     this.#more.hidden = this.#cursor === "";
@@ -76,7 +76,7 @@ class Trash {
   }
 
   #row(image) {
-    const restore = button(words.restore, () => this.#restore(image, row, restore), { about: image.filename });
+    const restore = button(TEXT.restore, () => this.#restore(image, row, restore), { about: image.filename });
     // Nobody can load a deleted image, so the row shows its placeholder.
     const picture = el("div", { class: "picture" });
     const canvas = el("canvas", { "aria-hidden": "true" });
@@ -135,7 +135,7 @@ class Trash {
       this.#rows.replaceChildren();
       this.#cursor = "";
       this.#endQuestion();
-      announce(words.trashEmpty);
+      announce(TEXT.trashEmpty);
     } catch (error) {
       this.#showState(error.message);
     }

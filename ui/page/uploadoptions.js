@@ -29,23 +29,23 @@ function optionFields() {
     const strippable = strippableTypes();
     box.disabled = alwaysStrips();
     box.checked = alwaysStrips() || strip.value === "on";
-    hint.textContent = alwaysStrips() ? words.alwaysStrips : strippable.length > 0 ? words.strippable(strippable) : "";
+    hint.textContent = alwaysStrips() ? TEXT.alwaysStrips : strippable.length > 0 ? words.strippable(strippable) : "";
   };
   strip.subscribe(showLimits);
   onLimits(showLimits);
   return el("div", { class: "option-fields" },
-    el("label", {}, el("span", {}, words.keepFor), settingChooser(words.keepFor, words.keepForChoices, keepFor)),
-    el("label", {}, el("span", {}, words.ifNameTaken), settingChooser(words.ifNameTaken, words.nameTakenChoices, conflict)),
-    el("label", { class: "check" }, box, el("span", {}, words.strip, hint)));
+    el("label", {}, el("span", {}, TEXT.keepFor), settingChooser(TEXT.keepFor, TEXT.keepForChoices, keepFor)),
+    el("label", {}, el("span", {}, TEXT.ifNameTaken), settingChooser(TEXT.ifNameTaken, TEXT.nameTakenChoices, conflict)),
+    el("label", { class: "check" }, box, el("span", {}, TEXT.strip, hint)));
 }
 
 // onOptions calls listener with a short text at once and after each change. The text names
 // the choices that are not the default. It is empty if there are none.
 function onOptions(listener) {
   const report = () => listener([
-    keepFor.value !== "forever" && words.keepForChoices[keepFor.value],
-    strip.value === "on" && words.stripped,
-    conflict.value !== "rename" && words.nameTakenChoices[conflict.value],
+    keepFor.value !== "forever" && TEXT.keepForChoices[keepFor.value],
+    strip.value === "on" && TEXT.stripped,
+    conflict.value !== "rename" && TEXT.nameTakenChoices[conflict.value],
   ].filter(Boolean).join(" · "));
   [keepFor, strip, conflict].forEach((setting) => setting.subscribe(report));
 }
@@ -54,14 +54,14 @@ function onOptions(listener) {
 export function optionsDisclosure() {
   const chosen = el("span", { class: "chosen" });
   onOptions((text) => { chosen.textContent = text; });
-  return el("details", { class: "options" }, el("summary", {}, words.options, chosen), optionFields());
+  return el("details", { class: "options" }, el("summary", {}, TEXT.options, chosen), optionFields());
 }
 
 // connectOptionsButton makes the box with the controls that the button of the header opens.
 // While some choices are not the default, the button names them.
 export function connectOptionsButton(button) {
   const chosen = el("span", { class: "chosen" });
-  const box = el("div", { id: "upload-options", popover: "auto", role: "dialog", "aria-label": words.uploadOptions }, optionFields());
+  const box = el("div", { id: "upload-options", popover: "auto", role: "dialog", "aria-label": TEXT.uploadOptions }, optionFields());
   button.append(chosen);
   button.after(box);
   button.popoverTargetElement = box;

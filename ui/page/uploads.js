@@ -37,19 +37,19 @@ export class Uploads {
   #nextFailureAt = 0; // when the next failures may be announced, in milliseconds like performance.now
   #summary = el("h2", { class: "summary", tabindex: -1 });
   #timeLeft = el("p", { class: "hint" });
-  #fold = button(words.foldUploads, () => this.#setFolded(!this.#folded), { icon: "fold", kind: "fold" });
-  #close = button(words.closeUploads, () => this.#clear(), { icon: "close" });
-  #bar = el("progress", { max: 1, value: 0, "aria-label": words.overall });
+  #fold = button(TEXT.foldUploads, () => this.#setFolded(!this.#folded), { icon: "fold", kind: "fold" });
+  #close = button(TEXT.closeUploads, () => this.#clear(), { icon: "close" });
+  #bar = el("progress", { max: 1, value: 0, "aria-label": TEXT.overall });
   #note = el("p", { class: "note" });
-  #heic = el("p", { class: "hint heic" }, words.heicCopies);
+  #heic = el("p", { class: "hint heic" }, TEXT.heicCopies);
   #list;
   #storedLabel = el("span");
   #storedToggle = el("button", { type: "button", class: "stored-toggle", onclick: () => this.#toggleStored() }, this.#storedLabel);
   #copy = button("", () => copyLinks(this.#arrangement.stored.map((upload) => upload.image)), { kind: "link" });
   #skippedText = el("p", { class: "hint" });
-  #cancel = button(words.cancelAll, () => this.#queue.cancel(this.#queue.batch), { kind: "link" });
-  #retry = button(words.retryFailed, () => this.#queue.retry(this.#arrangement.failed), { kind: "link" });
-  #clearButton = button(words.clear, () => this.#clear(), { kind: "link" });
+  #cancel = button(TEXT.cancelAll, () => this.#queue.cancel(this.#queue.batch), { kind: "link" });
+  #retry = button(TEXT.retryFailed, () => this.#queue.retry(this.#arrangement.failed), { kind: "link" });
+  #clearButton = button(TEXT.clear, () => this.#clear(), { kind: "link" });
   #body;
 
   constructor(section, queue, callbacks) {
@@ -63,7 +63,7 @@ export class Uploads {
       onRetry: (uploads, options) => queue.retry(uploads, options),
       onDismiss: (uploads) => this.#remove(uploads),
       onResize: () => this.#render(),
-    }), { class: "rows", tabindex: 0, role: "group", "aria-label": words.uploads }); // with a tab stop, people can scroll the list by keyboard
+    }), { class: "rows", tabindex: 0, role: "group", "aria-label": TEXT.uploads }); // with a tab stop, people can scroll the list by keyboard
     this.#body = el("div", { id: "uploads-body" },
       this.#heic,
       this.#list.element,
@@ -169,7 +169,7 @@ export class Uploads {
     if (!unfinished) {
       return "";
     }
-    return offline ? words.offline : wait > 0 ? words.busy(wait) : "";
+    return offline ? TEXT.offline : wait > 0 ? words.busy(wait) : "";
   }
 
   #timeLeftText(bytes, sent) {
@@ -213,7 +213,7 @@ export class Uploads {
     this.#folded = folded;
     this.#body.hidden = folded;
     this.#fold.setAttribute("aria-expanded", !folded);
-    this.#fold.title = folded ? words.unfoldUploads : words.foldUploads;
+    this.#fold.title = folded ? TEXT.unfoldUploads : TEXT.foldUploads;
   }
 
   #toggleStored() {

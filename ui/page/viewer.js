@@ -36,11 +36,11 @@ export class Viewer {
   #level = el("p", { class: "level", "aria-hidden": "true" });
   #levelTimer = 0;
   #idleTimer = 0;
-  #zoomButton = button(words.zoomIn, () => this.toggleZoom(), { icon: "zoom", kind: "zoom" });
-  #detailsButton = button(words.details, () => this.toggleDetails(), { icon: "info" });
-  #shareButton = button(words.share, () => share([this.#image], this.#shareButton), { icon: "share" });
-  #previous = button(words.previous, () => this.#step(-1), { icon: "previous", kind: "side previous" });
-  #next = button(words.next, () => this.#step(1), { icon: "next", kind: "side next" });
+  #zoomButton = button(TEXT.zoomIn, () => this.toggleZoom(), { icon: "zoom", kind: "zoom" });
+  #detailsButton = button(TEXT.details, () => this.toggleDetails(), { icon: "info" });
+  #shareButton = button(TEXT.share, () => share([this.#image], this.#shareButton), { icon: "share" });
+  #previous = button(TEXT.previous, () => this.#step(-1), { icon: "previous", kind: "side previous" });
+  #next = button(TEXT.next, () => this.#step(1), { icon: "next", kind: "side next" });
   #actions = el("div", { class: "actions" });
   #dialog;
 
@@ -65,7 +65,7 @@ export class Viewer {
     this.#dialog = el("dialog", { id: "view", "aria-labelledby": "view-name" },
       this.#stage.element,
       el("div", { class: "bar" },
-        button(words.close, () => this.close(), { icon: "close" }),
+        button(TEXT.close, () => this.close(), { icon: "close" }),
         el("div", { class: "title" }, this.#name, this.#date),
         this.#actions),
       this.#previous, this.#next, this.#level, this.#strip.element, this.#drawer.element);
@@ -246,15 +246,15 @@ export class Viewer {
       this.#shareButton,
       this.#zoomButton,
       this.#detailsButton,
-      button(words.download, () => this.#callbacks.onDownload([image]), { icon: "download" }),
-      button(words.remove, ignoreDoubleClick(() => this.delete()), { icon: "remove", kind: "danger" }));
+      button(TEXT.download, () => this.#callbacks.onDownload([image]), { icon: "download" }),
+      button(TEXT.remove, ignoreDoubleClick(() => this.delete()), { icon: "remove", kind: "danger" }));
     this.#actions.children[focused]?.focus();
   }
 
   // showLevel shows for a moment how far the view is zoomed.
   #showLevel() {
     const { zoom } = this.#stage;
-    const label = zoom.zoomed ? words.zoomOut : words.zoomIn;
+    const label = zoom.zoomed ? TEXT.zoomOut : TEXT.zoomIn;
     this.#zoomButton.title = label;
     this.#zoomButton.querySelector(".visually-hidden").textContent = label;
     this.#level.textContent = words.zoomedTo(zoom.scale);
