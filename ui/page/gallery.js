@@ -17,7 +17,7 @@ import * as words from "./words.js";
 
 const TYPING = 250; // milliseconds without a key before a search begins
 const AHEAD = "1200px"; // how far below the window the next page is loaded
-const PHONE = 600; // pixels; a narrower gallery has squares
+const phone = matchMedia("(max-width: 37.5rem)"); // such a narrow gallery has squares
 
 // How large pictures are: the height of a row in rem, and the columns of squares on a phone.
 const sizes = { m: { height: 13, columns: 3 }, s: { height: 8, columns: 4 }, l: { height: 20, columns: 2 } };
@@ -301,7 +301,7 @@ export class Gallery {
   #showTotal() {
     const { complete, startsLater, entries, query: { search } } = this.#list;
     const known = this.#list.total ?? (complete && !startsLater && search === "" ? entries.length : 0);
-    this.#search.placeholder = known > 0 && innerWidth > PHONE ? words.searchIn(known) : TEXT.search;
+    this.#search.placeholder = known > 0 && !phone.matches ? words.searchIn(known) : TEXT.search;
   }
 
   // rowOptions returns the options of RowView for the chosen size and layout.
@@ -312,8 +312,8 @@ export class Gallery {
     if (this.layout.value === "list") {
       return { kind: "lines", target: 3.5 * rem, gap: 0, heading, columns: 1 };
     }
-    if (innerWidth <= PHONE) {
-      return { kind: "squares", target: innerWidth / columns, gap: 2, heading, columns };
+    if (phone.matches) {
+      return { kind: "squares", target: 0, gap: 2, heading, columns };
     }
     return { kind: "justified", target: height * rem, gap: 6, heading, columns: 0 };
   }

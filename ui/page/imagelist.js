@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import { limitsKnown } from "./limits.js";
+import { lowest } from "./slices.js";
 
 const INTERVAL = 1000; // milliseconds between two insertions of uploaded images
 
@@ -304,17 +305,7 @@ export class ImageList extends EventTarget {
   // place returns the index at which the image is, or would be.
   #place(image) {
     const { compare, reversed } = orders[this.#shownQuery.sort];
-    let [low, high] = [0, this.entries.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const order = compare(this.entries[middle].image, image);
-      if (reversed ? order > 0 : order < 0) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
-    return low;
+    return lowest(this.entries.length, (i) => compare(this.entries[i].image, image) * (reversed ? -1 : 1) >= 0);
   }
 
   #drop(entry) {

@@ -3,8 +3,10 @@
 
 import { el, patch } from "./dom.js";
 import { layOut } from "./rowlayout.js";
+import { lowest } from "./slices.js";
 
 const AHEAD = 0.75; // share of the window above and below it whose rows are in the page
+const FRAME = 12; // new cards out of sight that one frame makes, so that a jump is not one long task
 const MOVING = 300; // milliseconds; longer than the animation of moving cards (gallery.css)
 
 // RowView shows entries. Its callbacks are:
@@ -46,7 +48,7 @@ export class RowView {
   show(entries, options) {
     const before = this.#entries;
     if (entries.length === before.length && entries.every((entry, i) => entry === before[i]) &&
-      Object.keys(options).every((name) => options[name] === this.#options[name])) {
+      (entries.length === 0 || Object.keys(options).every((name) => options[name] === this.#options[name]))) {
       return;
     }
     const anchors = this.#anchors();
@@ -154,7 +156,8 @@ export class RowView {
 
   // pageOfRows is the number of rows that fit in the window.
   get pageOfRows() {
-    return Math.max(1, Math.floor((innerHeight - this.#covered()) / (this.#options.target + this.#options.gap)));
+    const { height } = this.#layout.rows[0] ?? { height: innerHeight };
+    return Math.max(1, Math.floor((innerHeight - this.#covered()) / (height + this.#options.gap)));
   }
 
   #layOut() {
@@ -184,9 +187,12 @@ export class RowView {
     });
   }
 
-  // update puts the rows near the window into the page, and the row of the focus.
+  // update puts the rows near the window into the page, and the row of the focus. It reads
+  // where the rows are before it changes the page. Otherwise the browser would have to lay out
+  // the new cards at once, and again later.
   #update(extraRow) {
     const { rows } = this.#layout;
+    const first = this.firstVisible;
     const { top } = this.element.getBoundingClientRect();
     const margin = AHEAD * innerHeight;
     const from = this.#firstRowBelow(-top - margin);
@@ -195,20 +201,33 @@ export class RowView {
       to++;
     }
     const focusedRow = extraRow ?? (this.focused && this.#rowOf(this.indexOf(this.focused)));
-    const shown = `${from} ${to} ${focusedRow?.from}`;
+    let made = 0;
+    const near = rows.slice(from, to).filter((row) => {
+      const inSight = row.top < innerHeight - top && row.top + row.height > -top;
+      if (inSight || this.#cards.has(this.#entries[row.from])) {
+        return true;
+      }
+      const early = made < FRAME;
+      made += row.to - row.from;
+      return early;
+    });
+    if (near.length < to - from) {
+      this.#scheduleUpdate();
+    }
+    const shown = `${from} ${to} ${near.length} ${focusedRow?.from}`;
     if (shown === this.#shownRows) {
       return;
     }
     this.#shownRows = shown;
-    const near = rows.slice(from, to);
     if (focusedRow && !near.includes(focusedRow)) {
       near.push(focusedRow);
       near.sort((a, b) => a.top - b.top);
     }
-    this.#render(near);
+    this.#render(near, first);
   }
 
-  #render(rows) {
+  // render shows these rows. first is the first entry in the window.
+  #render(rows, first) {
     const cards = new Map();
     const days = new Map(); // day → elements of its cards
     for (const row of rows) {
@@ -236,7 +255,6 @@ export class RowView {
     patch(this.element, [...sections.values()].map(({ element }) => element));
     if (!this.#cards.has(this.#current)) {
       this.#current = null;
-      const first = this.firstVisible;
       this.#setCurrent(this.#cards.has(first) ? first : this.#entries[rows[0]?.from]);
     }
   }
@@ -349,19 +367,4 @@ export class RowView {
 // headerHeight is how much of the window the header covers, in pixels (base.css).
 function headerHeight() {
   return parseFloat(getComputedStyle(document.documentElement).scrollPaddingTop);
-}
-
-// lowest returns the lowest number below length for which test is true, or length. test is
-// false up to some number, and true from there on.
-function lowest(length, test) {
-  let [low, high] = [0, length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (test(middle)) {
-      high = middle;
-    } else {
-      low = middle + 1;
-    }
-  }
-  return low;
 }

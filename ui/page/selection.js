@@ -59,9 +59,10 @@ export class Selection {
   #render() {
     const n = this.#list.selectedCount;
     const focused = this.element.contains(document.activeElement);
-    this.#count.textContent = words.selected(n);
     this.element.hidden = n === 0;
-    if (n === 0 && focused) {
+    if (n > 0) {
+      this.#count.textContent = words.selected(n);
+    } else if (focused) {
       this.#onEmpty(this.#last);
     }
   }
