@@ -18,13 +18,19 @@ async function check() {
     return false;
   }
   for (let i = 0; ; i++) {
-    const delay = 1000 * DELAYS[Math.min(i, DELAYS.length - 1)];
-    await new Promise((resolve) => {
-      setTimeout(resolve, delay);
-      addEventListener("online", resolve, { once: true });
-    });
+    await delayOrOnline(i);
     if (await api.isReachable()) {
       return true;
     }
   }
+}
+
+// delayOrOnline waits before check number i, from 0 on. It resolves earlier if the browser
+// reports that the device is online again.
+export function delayOrOnline(i) {
+  const timeout = AbortSignal.timeout(1000 * (DELAYS[i] ?? DELAYS.at(-1)));
+  return new Promise((resolve) => {
+    timeout.addEventListener("abort", resolve);
+    addEventListener("online", resolve, { once: true, signal: timeout });
+  });
 }

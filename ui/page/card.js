@@ -28,7 +28,7 @@ export class Card {
     this.#link.tabIndex = -1; // RowView makes one card the tab stop
     this.#checkbox = checkbox(image, (range) => callbacks.onSelect(entry, range));
     const more = button(TEXT.actions, () => callbacks.onMenu(entry, more), { about: image.filename, icon: "more", kind: "more" });
-    const copy = copyButton(image, { small: true });
+    const copy = copyButton(image);
     copy.tabIndex = more.tabIndex = -1; // see keys in gallery.js
     this.element = el("li", {},
       this.#link,

@@ -23,24 +23,21 @@ export class Filmstrip {
 
   // show shows the image in the middle, and its neighbours.
   show(image) {
-    const steps = Array.from({ length: 2 * SIDE + 1 }, (_, i) => i - SIDE);
-    const images = steps.map((step) => (step === 0 ? image : this.#neighbour(image, step)));
-    const alone = images.filter(Boolean).length < 2;
-    const frames = new Map(images.filter(Boolean).map((one) => {
+    const frames = new Map();
+    const places = Array.from({ length: 2 * SIDE + 1 }, (_, i) => {
+      const one = i === SIDE ? image : this.#neighbour(image, i - SIDE);
+      if (!one) {
+        return el("span", { class: "gap" }); // the open image stays in the middle
+      }
       const key = `${one.sha256} ${one.filename}`;
-      return [key, this.#frames.get(key) ?? this.#frame(one)];
-    }));
-    this.#frames = frames;
-    this.element.hidden = alone;
-    const found = [...frames.values()];
-    const before = images.slice(0, SIDE).filter((one) => !one).length;
-    const after = images.slice(SIDE + 1).filter((one) => !one).length;
-    const gaps = (n) => Array.from({ length: n }, () => el("span", { class: "gap" }));
-    this.element.replaceChildren(...gaps(before), ...found, ...gaps(after)); // the open image stays in the middle
-    found.forEach((frame, i) => {
-      const current = i === SIDE - before;
-      frame.setAttribute("aria-current", current);
+      const frame = this.#frames.get(key) ?? this.#frame(one);
+      frames.set(key, frame);
+      frame.setAttribute("aria-current", one === image);
+      return frame;
     });
+    this.#frames = frames;
+    this.element.hidden = frames.size < 2;
+    this.element.replaceChildren(...places);
   }
 
   #frame(image) {

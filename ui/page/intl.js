@@ -5,6 +5,8 @@ export const language = document.documentElement.lang;
 // The reader's own variant of the language, such as en-GB, has its own form of dates.
 const locale = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
 
+const DAY = 86_400; // seconds
+
 const formats = new Map();
 
 // intl returns an object of Intl, such as a NumberFormat. It makes each object when the page
@@ -54,38 +56,28 @@ export function size(bytes) {
 }
 
 // duration writes seconds as seconds, minutes or hours.
-export function duration(seconds) {
-  const [n, name] = seconds < 60 ? [seconds, "second"] : seconds < 3600 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
-  return unit(Math.ceil(n), name, "short", 0);
-}
+export const duration = (seconds) => unit(...inUnit(seconds, Math.ceil, Infinity), "short", 0);
 
 // period writes a number of seconds as whole days, hours, minutes or seconds, such as
 // "36 hours". From two days on, it writes days.
-export function period(seconds) {
-  const [n, name] = seconds >= 172_800 ? [seconds / 86_400, "day"] : seconds >= 3600 ? [seconds / 3600, "hour"] :
-    seconds >= 60 ? [seconds / 60, "minute"] : [seconds, "second"];
-  return unit(Math.floor(n), name, "long", 0);
-}
-
-function unit(n, name, display, digits) {
-  return intl("NumberFormat", { style: "unit", unit: name, unitDisplay: display, maximumFractionDigits: digits }).format(n);
-}
+export const period = (seconds) => unit(...inUnit(seconds, Math.floor, 2 * DAY), "long", 0);
 
 // timeAgo writes how long ago a time was, such as "3 minutes ago".
 export function timeAgo(iso) {
-  const { n, name } = inUnit((Date.now() - new Date(iso)) / 1000, Math.floor);
+  const [n, name] = inUnit((Date.now() - new Date(iso)) / 1000, Math.floor);
   return relative(-n, name);
 }
 
 // timeLeft writes how long it is until a time, such as "23 hours".
-export function timeLeft(iso) {
-  const { n, name } = inUnit(Math.max(0, new Date(iso) - Date.now()) / 1000, Math.ceil);
-  return unit(n, name, "long", 0);
+export const timeLeft = (iso) => unit(...inUnit(Math.max(0, new Date(iso) - Date.now()) / 1000, Math.ceil), "long", 0);
+
+// inUnit returns the seconds in the largest unit of which there is at least one, and the unit.
+// From this number of seconds on, the unit is days.
+function inUnit(seconds, round, days = DAY) {
+  const [name, length] = seconds >= days ? ["day", DAY] : seconds >= 3600 ? ["hour", 3600] : seconds >= 60 ? ["minute", 60] : ["second", 1];
+  return [round(seconds / length), name];
 }
 
-// inUnit returns the seconds in the largest unit of which there is at least one.
-function inUnit(seconds, round) {
-  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-  const [name, length] = units.find(([, length]) => seconds >= length) ?? units.at(-1);
-  return { n: round(seconds / length), name };
+function unit(n, name, display, digits) {
+  return intl("NumberFormat", { style: "unit", unit: name, unitDisplay: display, maximumFractionDigits: digits }).format(n);
 }

@@ -35,7 +35,7 @@ export function formatLinks(images, format) {
 // returns an empty text if the server makes no smaller copies of the image.
 export function responsiveHTML(image) {
   const widths = WIDTHS.filter((width) => width < image.width);
-  const fixed = ["image/svg+xml", "image/x-icon", "image/vnd.microsoft.icon", "image/jxl"].includes(image.content_type);
+  const fixed = /svg|icon|jxl/.test(image.content_type);
   if (widths.length === 0 || fixed || !isResizable(image)) {
     return "";
   }
@@ -67,38 +67,28 @@ export function linkFormatChooser() {
 
 // copyButton makes a button that copies the link to the image, in the format that is chosen
 // when the reader clicks. The button shows that it has copied the link.
-export function copyButton(image, { small } = {}) {
-  const copy = el("button", {
-    type: "button",
-    class: small ? "copy icon-button" : "copy",
-    onclick: () => copyAndSay(copy, formatLinks([image], linkFormat.value), () => setLabel(copy)),
-  },
-    small && icon("copy"),
-    small && icon("check"),
-    el("span", { class: small && "visually-hidden" }),
-    screenReaderText(words.about(image.filename)));
-  setLabel(copy);
-  return copy;
+export function copyButton(image) {
+  return copyButtonOf("copy icon-button", image.filename, () => formatLinks([image], linkFormat.value));
 }
 
-// copyTextButton makes a button with an icon that copies the text. label says what the text
-// is.
+// copyTextButton makes a button that copies the text. label says what the text is.
 export function copyTextButton(text, label) {
-  const copy = el("button", {
-    type: "button",
-    class: "copy text icon-button",
-    onclick: () => copyAndSay(copy, text, () => setLabel(copy, TEXT.copyText)),
-  }, icon("copy"), icon("check"), el("span", { class: "visually-hidden" }), screenReaderText(words.about(label)));
-  setLabel(copy, TEXT.copyText);
+  return copyButtonOf("copy text icon-button", label, () => text, TEXT.copyText);
+}
+
+function copyButtonOf(kind, about, textOf, label) {
+  const copy = el("button", { type: "button", class: kind, onclick: () => copyAndSay(copy, textOf(), label) },
+    icon("copy"), icon("check"), screenReaderText(""), screenReaderText(words.about(about)));
+  setLabel(copy, label);
   return copy;
 }
 
 // copyAndSay copies the text. The button says "Copied" for a moment.
-async function copyAndSay(copy, text, resetLabel) {
+async function copyAndSay(copy, text, label) {
   if (await copyOrShow(text)) {
     setLabel(copy, TEXT.copied);
     announce(TEXT.copied);
-    setTimeout(resetLabel, COPIED);
+    setTimeout(() => setLabel(copy, label), COPIED);
   }
 }
 
@@ -106,9 +96,7 @@ async function copyAndSay(copy, text, resetLabel) {
 function setLabel(copy, label = TEXT.copies[linkFormat.value]) {
   copy.querySelector("span").textContent = label;
   copy.classList.toggle("copied", label === TEXT.copied);
-  if (copy.classList.contains("icon-button")) {
-    copy.title = label;
-  }
+  copy.title = label;
 }
 
 // copyLinks copies links to the images, one per line, and shows a message.

@@ -1,10 +1,10 @@
 // The upload queue decides which uploads are sent now, which uploads wait, and what
 // happens after a failure. It does not use the elements of the page.
 
+import { delayOrOnline } from "./back.js";
 
 const PARALLEL = 3; // uploads at a time; if the server is busy, only 1 until an upload succeeds
 const TRIES = 3; // how often an upload is sent if its connection is lost but the server responds
-const PROBE_DELAYS = [1, 2, 4, 8, 15]; // seconds before each check whether the server responds again
 
 const BUSY = [429, 503]; // statuses of a response with Retry-After
 const LOST = [0, 408, 502, 504]; // no response, or the status of a proxy that got no response
@@ -172,7 +172,7 @@ export class Queue extends EventTarget {
     this.offline = true;
     this.#changed([]);
     for (let probe = 0; this.unfinished; probe++) {
-      await delayOrOnline(PROBE_DELAYS[Math.min(probe, PROBE_DELAYS.length - 1)]);
+      await delayOrOnline(probe);
       if (await this.#isReachable()) {
         break;
       }
@@ -189,14 +189,4 @@ export class Queue extends EventTarget {
   #changed(uploads) {
     this.dispatchEvent(new CustomEvent("change", { detail: uploads }));
   }
-}
-
-// delayOrOnline resolves after this number of seconds, or earlier if the browser reports
-// that the device is online again.
-function delayOrOnline(seconds) {
-  const timeout = AbortSignal.timeout(seconds * 1000);
-  return new Promise((resolve) => {
-    timeout.addEventListener("abort", resolve);
-    addEventListener("online", resolve, { once: true, signal: timeout });
-  });
 }

@@ -13,7 +13,6 @@ export class Setting {
   constructor(key, choices, area = "localStorage") {
     this.#key = key;
     this.#area = area;
-    this.choices = choices;
     const stored = readItem(area, key);
     this.#value = choices.includes(stored) ? stored : choices[0];
   }

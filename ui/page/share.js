@@ -2,11 +2,11 @@
 
 import { deleteLink } from "./deletelinks.js";
 import { button, el, topDialog } from "./dom.js";
+import { drawing } from "./icons.js";
 import { copyTextButton, formatLinks, pictureURL, responsiveHTML } from "./links.js";
 import { qrCode } from "./qr.js";
 import * as words from "./words.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const QUIET = 4; // modules around a QR code that stay light (ISO/IEC 18004)
 const GAP = 8; // pixels between the panel and what is around it
 
@@ -50,7 +50,7 @@ function opening(image) {
   const link = pictureURL(image);
   const code = qrCode(link);
   return el("div", { class: "opening" },
-    code && drawing(code),
+    code && picture(code),
     el("div", {},
       el("p", { class: "name", dir: "auto" }, image.filename),
       code && el("p", { class: "hint" }, TEXT.scan),
@@ -67,17 +67,11 @@ function row(label, text, hint) {
     hint && el("p", { class: "hint" }, hint));
 }
 
-// drawing makes a picture of a QR code.
-function drawing(rows) {
+// picture makes a picture of a QR code.
+function picture(rows) {
   const side = rows.length + 2 * QUIET;
-  const svg = document.createElementNS(SVG, "svg");
-  const path = document.createElementNS(SVG, "path");
-  const attributes = { class: "qr", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": TEXT.qrCode };
-  Object.entries(attributes).forEach(([name, value]) => svg.setAttribute(name, value));
-  path.setAttribute("d", rows.flatMap((row, y) =>
-    row.map((dark, x) => (dark ? `M${x + QUIET} ${y + QUIET}h1v1h-1z` : ""))).join(""));
-  svg.append(path);
-  return svg;
+  const path = rows.flatMap((row, y) => row.map((dark, x) => (dark ? `M${x + QUIET} ${y + QUIET}h1v1h-1z` : ""))).join("");
+  return drawing(path, { class: "qr", viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": TEXT.qrCode });
 }
 
 // placeBelow puts the panel below the anchor, or where it fits into the window.

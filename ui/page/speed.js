@@ -26,13 +26,9 @@ export class Speed {
     this.#weight += share * (1 - this.#weight);
   }
 
-  // estimate returns { rate, seconds } for the remaining bytes, or null if there are
-  // too few measurements.
-  estimate(bytes) {
-    if (this.#weight < MIN_WEIGHT || this.#rate <= 0) {
-      return null;
-    }
-    const rate = this.#rate / this.#weight; // the average started at 0
-    return { rate, seconds: bytes / rate };
+  // secondsFor returns how long it takes to send the remaining bytes, or 0 if there are too
+  // few measurements.
+  secondsFor(bytes) {
+    return this.#weight < MIN_WEIGHT || this.#rate <= 0 ? 0 : bytes / this.#rate * this.#weight; // the average started at 0
   }
 }

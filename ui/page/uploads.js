@@ -174,8 +174,8 @@ export class Uploads {
 
   #timeLeftText(bytes, sent) {
     this.#speed.add(sent, performance.now());
-    const estimate = this.#speed.estimate(bytes - sent);
-    return estimate && bytes > sent ? words.timeLeft(estimate.seconds) : "";
+    const seconds = this.#speed.secondsFor(bytes - sent);
+    return seconds > 0 ? words.timeLeft(seconds) : "";
   }
 
   // announce makes screen readers say the start of a batch, why it pauses, failures, and the

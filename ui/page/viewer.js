@@ -242,7 +242,7 @@ export class Viewer {
   #showActions(image) {
     const focused = [...this.#actions.children].indexOf(document.activeElement);
     this.#actions.replaceChildren(
-      copyButton(image, { small: true }),
+      copyButton(image),
       this.#shareButton,
       this.#zoomButton,
       this.#detailsButton,
