@@ -101,13 +101,11 @@ function sharex() {
   ].filter(Boolean);
 }
 
-// manual shows the commands that print the manual in the program. main.go has the same
-// topics.
+// manual shows the command that prints the manual in the program.
 function manual() {
-  const topics = Object.entries(TEXT.helpTopics).map(([topic, about]) => `imageserver help ${topic.padEnd(8)}  # ${about}`);
   return [
     paragraph(TEXT.helpManual),
-    code(TEXT.helpOperator, ["imageserver help", ...topics].join("\n")),
+    code(TEXT.helpOperator, "imageserver help"),
     el("p", {}, el("a", { href: "openapi.json" }, TEXT.helpOpenAPI)),
   ];
 }

@@ -68,7 +68,7 @@ class Row {
     const retry = (options) => () => this.#callbacks.onRetry([upload], options);
     switch (actionsOf(upload)) {
     case "copy":
-      return copyButton(upload.image, { small: true });
+      return copyButton(upload.image);
     case "cancel":
       return button(TEXT.cancel, () => this.#callbacks.onCancel(upload), { about, icon: "close" });
     case "retry":
@@ -104,11 +104,11 @@ class GroupRow {
 
   render() {
     const { uploads, opened } = this.#group;
-    const [{ name, state, kind, reason, sharedReason }] = uploads;
+    const [{ name, state, reason, sharedReason }] = uploads;
     const names = uploads.slice(0, MAX_NAMES).map((upload) => upload.name);
     this.element.className = `group ${state}`;
-    setText(this.#title, words.groupTitle(state === "cancelled" ? state : kind, uploads.length));
-    setText(this.#status, opened && reason ? sharedReason || words.reasonAlone(name, reason) : words.someNames(names, uploads.length));
+    setText(this.#title, state === "cancelled" ? words.cancelledCount(uploads.length) : words.failures(uploads.length));
+    setText(this.#status, sharedReason || words.reasonAlone(name, reason));
     swap(this.#actions, actionsOf(uploads[0]), () => this.#makeActions());
     this.#toggle.setAttribute("aria-expanded", opened);
     this.#names.hidden = !opened;

@@ -1,6 +1,8 @@
 // The order of the rows in the uploads panel, and which uploads share a row. It does not
 // use the elements of the page.
 
+import * as words from "./words.js";
+
 // Group is several uploads that were refused, failed or cancelled for the same reason.
 export class Group {
   uploads = [];
@@ -40,7 +42,7 @@ export class Arrangement {
   #group(uploads) {
     const byKey = new Map();
     for (const upload of uploads) {
-      const key = `${upload.state} ${upload.kind || upload.reason}`;
+      const key = `${upload.state} ${upload.sharedReason || words.reasonAlone(upload.name, upload.reason)}`;
       byKey.get(key)?.push(upload) ?? byKey.set(key, [upload]);
     }
     const old = this.#groups;

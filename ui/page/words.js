@@ -33,8 +33,9 @@ export const uploaded = (n) => fill(TEXT.uploaded, { n });
 export const done = (stored, failed, cancelled) => commas([
   (stored > 0 || failed + cancelled === 0) && uploaded(stored),
   failed > 0 && fill(TEXT.failedCount, { n: failed }),
-  cancelled > 0 && fill(TEXT.cancelledCount, { n: cancelled }),
+  cancelled > 0 && cancelledCount(cancelled),
 ].filter(Boolean));
+export const cancelledCount = (n) => fill(TEXT.cancelledCount, { n });
 export const skipped = (n) => fill(TEXT.skipped, { n });
 export const busy = (seconds) => fill(TEXT.busy, { time: duration(seconds) });
 export const copyLinksOf = (n) => fill(TEXT.copyLinksOf, { n });
@@ -44,11 +45,6 @@ export const limit = (max) => fill(TEXT.limit, { limit: size(max) });
 export const notAnImage = (types) => fill(TEXT.notAnImage, { types: usableTypes(types) });
 export const cannotStrip = (type) => fill(TEXT.cannotStrip, { type });
 export const unexplained = (status) => fill(TEXT.unexplained, { status: String(status) });
-
-// groupTitle says what n files have in common. kind is the kind of an Upload.
-export const groupTitle = (kind, n) => fill(TEXT.groupTitles[kind] ?? TEXT.groupTitles.failed, { n });
-// someNames names all files, or only two if there are many.
-export const someNames = (names, n) => (n > 3 ? fill(TEXT.someNames, { names: commas(names.slice(0, 2).map(isolate)), n: n - 2 }) : commas(names.map(isolate)));
 
 export const started = (n) => fill(TEXT.started, { n });
 export const failed = (name, reason) => (reason.includes(name) ? reason : fill(TEXT.failed, { name: isolate(name), reason: isolate(reason) }));
