@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -123,9 +124,26 @@ func script(files fs.FS, language string) ([]byte, error) {
 	}
 	texts := map[string]string{}
 	for key, text := range words {
-		texts["TEXT."+key] = string(text)
+		texts["TEXT."+key] = string(shortened(text))
 	}
 	return bundle(files, "main.js", texts)
+}
+
+// shortened leaves out the plural forms of a text that are the same as the form "other", which
+// words.js uses for a form that is missing.
+func shortened(text json.RawMessage) json.RawMessage {
+	var forms map[string]string
+	if json.Unmarshal(text, &forms) != nil || forms["other"] == "" {
+		return text // it has no plural forms
+	}
+	other := forms["other"]
+	maps.DeleteFunc(forms, func(form, text string) bool { return form != "other" && text == other })
+	var content any = forms
+	if len(forms) == 1 {
+		content = other
+	}
+	short, _ := json.Marshal(content) // strings have a form in JSON
+	return short
 }
 
 // languageNames returns a JSON object with the name of each language in that language.
