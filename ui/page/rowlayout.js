@@ -24,7 +24,7 @@ export function isCut({ width, height }, shape) {
 // from the index from to before the index to. A day is { day, top, height, from, to }. Without
 // days, all entries are in one group, which has no heading. The options are:
 // - kind: "justified" (rows of the same width), "squares" or "lines" (one entry per row);
-// - width, gap, and target: the usual height of a row;
+// - width, gap, and target: the usual height of a row, or 0 for squares;
 // - heading: the height of the heading of a day, or 0 if there are no days;
 // - columns: of squares;
 // - breakAt: an entry that begins a row, or null;

@@ -156,7 +156,7 @@ export class RowView {
 
   // pageOfRows is the number of rows that fit in the window.
   get pageOfRows() {
-    const { height } = this.#layout.rows[0] ?? { height: innerHeight };
+    const height = this.#options.target || this.#layout.rows[0].height;
     return Math.max(1, Math.floor((innerHeight - this.#covered()) / (height + this.#options.gap)));
   }
 
