@@ -20,7 +20,7 @@ export function share(images, anchor) {
       el("h2", { id: "share-title", tabindex: -1, autofocus: true }, single ? TEXT.share : words.shareMany(images.length)),
       button(TEXT.close, () => panel.hidePopover(), { icon: "close" })),
     single && opening(image),
-    ...["url", "markdown", "html", "bbcode"].map((format) => row(TEXT.forms[format], formatLinks(images, format))),
+    ...Object.entries(TEXT.forms).map(([format, label]) => row(label, formatLinks(images, format))),
     single && responsiveHTML(image) !== "" && row(TEXT.responsive, responsiveHTML(image)),
     single && deleteLink(image) !== "" && row(TEXT.deleteLink, deleteLink(image), TEXT.deleteLinkHint));
   const place = () => placeBelow(panel, anchor);
