@@ -248,7 +248,7 @@ func TestQueueOfTenThousand(t *testing.T) {
 	})
 	p.logLongestTask("10,000 uploads are cancelled", func() {
 		p.click("#uploads", "", "Cancel all")
-		p.see("#uploads .cancelled", "10,000 files cancelled")
+		p.see("#uploads .cancelled", "10,000 cancelled")
 	})
 	p.click("#uploads", "", "Close")
 	p.await(`!document.querySelector("#uploads").checkVisibility()`)
