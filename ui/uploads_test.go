@@ -296,10 +296,10 @@ func TestProgress(t *testing.T) {
 	p.choose(file(t, "a.png", picture(200, 200)), file(t, "b.png", picture(200, 200)))
 	p.await(state("sending") + " === 2")
 	p.click("#uploads", "", "Cancel all")
-	p.see("#uploads .cancelled", "3 files cancelled")
+	p.see("#uploads .cancelled", "3 cancelled")
 	p.await(`document.activeElement.matches(".summary")`)
 	p.throttle(-1)
-	p.click("#uploads li", "3 files cancelled", "Retry all")
+	p.click("#uploads li", "3 cancelled", "Retry all")
 	p.await(stored + " === 7")
 	if got, want := list(t, url), []string{"0.png", "1.png", "2.png", "3.png", "4.png", "a.png", "b.png"}; !slices.Equal(sorted(got), want) {
 		t.Errorf("the server has %q, want %q", got, want)
