@@ -105,9 +105,11 @@ class GroupRow {
   render() {
     const { uploads, opened } = this.#group;
     const [{ name, state, reason, sharedReason }] = uploads;
+    const noImages = uploads.every(({ kind }) => kind === "not_an_image");
+    const title = state === "cancelled" ? words.cancelledCount : noImages ? words.notImages : words.failures;
     const names = uploads.slice(0, MAX_NAMES).map((upload) => upload.name);
     this.element.className = `group ${state}`;
-    setText(this.#title, state === "cancelled" ? words.cancelledCount(uploads.length) : words.failures(uploads.length));
+    setText(this.#title, title(uploads.length));
     setText(this.#status, sharedReason || words.reasonAlone(name, reason));
     swap(this.#actions, actionsOf(uploads[0]), () => this.#makeActions());
     this.#toggle.setAttribute("aria-expanded", opened);

@@ -49,6 +49,7 @@ export const unexplained = (status) => fill(TEXT.unexplained, { status: String(s
 export const started = (n) => fill(TEXT.started, { n });
 export const failed = (name, reason) => (reason.includes(name) ? reason : fill(TEXT.failed, { name: isolate(name), reason: isolate(reason) }));
 export const failures = (n) => fill(TEXT.failures, { n });
+export const notImages = (n) => fill(TEXT.notImages, { n }); // n is at least 2
 // reasonAlone returns the reason without the name of the image, for a place that already
 // shows the name. Some messages of the server begin with the name.
 export function reasonAlone(name, reason) {
