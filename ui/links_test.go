@@ -73,6 +73,7 @@ func TestCopyLinkHEIC(t *testing.T) {
 	url := newServer(t, "")
 	link := upload(t, url, "phone.heic", []byte(apitest.Sample(t, "gradient.heic")))
 	p := newPage(t, url)
+	p.useClipboard()
 	p.allowClipboard()
 	for form, want := range map[string]string{
 		"URL":      link,

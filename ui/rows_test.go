@@ -50,6 +50,23 @@ func (p *page) watchShifts() {
 	}).observe({ type: "layout-shift", buffered: true }), true)`)
 }
 
+// TestLongPictures: a picture that is very long or very wide has enough space to be seen and
+// clicked, in rows and in squares.
+func TestLongPictures(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	upload(t, url, "long.png", picture(6, 600))
+	upload(t, url, "wide.png", picture(600, 5))
+	p := newPage(t, url)
+	for _, width := range []int64{1440, 390} {
+		p.size(width, 800)
+		p.await(`document.querySelectorAll("#gallery li img").length === 2`)
+		if got := eval[float64](p, `Math.min(...[...document.querySelectorAll("#gallery li")].flatMap((li) => [li.offsetWidth, li.offsetHeight]))`); got < 80 {
+			t.Errorf("%d pixels wide: a side of a card has %.0f pixels, want at least 80", width, got)
+		}
+	}
+}
+
 // TestPictureShare: most of the window is pictures.
 func TestPictureShare(t *testing.T) {
 	t.Parallel()

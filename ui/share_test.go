@@ -19,6 +19,7 @@ func TestShare(t *testing.T) {
 	url := newServer(t, "")
 	upload(t, url, "other.jpg", gradient(1, 1600, 900))
 	p := newPage(t, url)
+	p.useClipboard()
 	p.allowClipboard()
 	p.choose(file(t, "cat.jpg", gradient(2, 800, 600)))
 	p.gallery("cat.jpg", "other.jpg")

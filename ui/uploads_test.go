@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"imageserver/api"
+	"imageserver/api/apitest"
 	"imageserver/api/imaging/format"
 
 	"github.com/chromedp/cdproto/network"
@@ -88,6 +89,42 @@ func TestStored(t *testing.T) {
 	p.await(`document.activeElement.id === "upload"`)
 	p.reload()
 	p.await(`document.querySelectorAll("#gallery li").length === 3`)
+}
+
+// TestActiveFirst: what the page sends now is above what has ended and what waits.
+func TestActiveFirst(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServer(t, ""))
+	p.choose(file(t, "notes.txt", []byte("not an image")), file(t, "done.png", picture(10, 10)))
+	p.see("#uploads .summary", "1 uploaded, 1 failed")
+	p.throttle(2_000)
+	var files []string
+	for i := range 12 {
+		files = append(files, file(t, fmt.Sprintf("%02d.png", i), picture(60, 60)))
+	}
+	p.choose(files...)
+	p.await(`document.querySelectorAll("#uploads .sending").length === 3`)
+	if got := eval[string](p, `[...document.querySelectorAll("#uploads .rows li")].slice(0, 5).map((li) => li.className).join()`); got != "sending,sending,sending,refused,waiting" {
+		t.Errorf("the rows are %q, want what is sent first, then what needs the reader, then what waits", got)
+	}
+	p.click("#uploads", "", "Cancel all")
+	p.await(`onbeforeunload === null`)
+}
+
+// TestHEICIsExplained: after the upload of a HEIC, the panel says that others get a JPEG. It
+// does not say this about other images.
+func TestHEICIsExplained(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServerWith(t, api.Options{Decoders: apitest.Decoders(t)}))
+	p.choose(file(t, "a.png", picture(10, 10)))
+	p.see("#uploads .summary", "1 uploaded")
+	const shown = `document.querySelector("#uploads .heic").checkVisibility()`
+	if eval[bool](p, shown) {
+		t.Error("the sentence about HEIC is shown without a HEIC")
+	}
+	p.choose(file(t, "phone.heic", []byte(apitest.Sample(t, "gradient.heic"))))
+	p.see("#uploads .heic", "HEIC photos are shown to others as JPEG copies.")
+	p.await(shown)
 }
 
 // TestRefused checks files that the page refuses and does not send, and files that the
