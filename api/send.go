@@ -126,7 +126,7 @@ func oneRange(h http.Header, size int64) {
 // is the last bytes of the image, and then `last` is their number.
 func parseRange(field string) (first, last int64, ok bool) {
 	spec, isBytes := strings.CutPrefix(field, "bytes=")
-	from, to, isRange := strings.Cut(strings.TrimSpace(spec), "-")
+	from, to, isRange := strings.Cut(strings.Trim(spec, " \t"), "-")
 	first, validFirst := position(from)
 	last, validLast := position(to)
 	switch {
@@ -142,8 +142,8 @@ func position(digits string) (n int64, ok bool) {
 	if digits == "" {
 		return -1, true
 	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	return n, digits[0] != '+' && n >= 0 && (err == nil || errors.Is(err, strconv.ErrRange))
+	n, _ = strconv.ParseInt(digits, 10, 64)
+	return n, strings.Trim(digits, "0123456789") == ""
 }
 
 // sender is the ResponseWriter that ServeContent writes to. It holds the status back until

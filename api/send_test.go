@@ -135,6 +135,10 @@ func TestRangesIgnored(t *testing.T) {
 		"Range: bytes=+5-6",
 		"Range: bytes=5-+6",
 		"Range: bytes=--6",
+		"Range: bytes=--0",
+		"Range: bytes=0--0",
+		"Range: bytes=0-99999999999999999999x",
+		"Range: bytes=\u00a00-5", // a space that is not ASCII
 		"Range: bytes=5-6-7",
 		"Range: bytes=0x5-6",
 		"Range: bytes=0-5\nIf-Range: \"other\"",
