@@ -107,3 +107,22 @@ func TestTrashVersions(t *testing.T) {
 		t.Errorf("the server has %q, want no other image than those that were restored", got)
 	}
 }
+
+// TestTrashMerged: an image that is restored to an image with the same name and bytes is
+// counted once.
+func TestTrashMerged(t *testing.T) {
+	t.Parallel()
+	url := newServerWith(t, api.Options{Trash: time.Hour})
+	cat := picture(20, 20)
+	upload(t, url, "cat.png", cat)
+	remove(t, url, "cat.png")
+	upload(t, url, "cat.png", cat)
+	p := newPage(t, url)
+	p.await(`document.querySelector("#search").placeholder === "Search 1 image"`)
+	p.menu("Trash")
+	p.click("#trash li", "cat.png", "Restore")
+	p.see("#announcements", "cat.png restored.")
+	p.settle()
+	p.gallery("cat.png")
+	p.await(`document.querySelector("#search").placeholder === "Search 1 image"`)
+}

@@ -113,7 +113,10 @@ const pasteImages = watchIntake([byID("file"), byID("folder"), byID("camera")], 
 
 const menu = new Menu(gallery);
 menu.add("settings", row(TEXT.language, languageChooser()));
-menu.add("places", menu.item(TEXT.trash, () => showTrash((image) => gallery.add(image))));
+menu.add("places", menu.item(TEXT.trash, () => showTrash((image) => {
+  gallery.add(image);
+  usage.refresh(); // the server may have merged the image with another
+})));
 const usage = new Usage((count) => gallery.setTotal(count));
 menu.add("places", usage.element);
 menu.onOpen(() => usage.refresh());
