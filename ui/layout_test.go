@@ -87,6 +87,20 @@ func TestNothingOverlaps(t *testing.T) {
 	}
 }
 
+// TestReasonIsWhole: on a phone, people can read the whole title and the whole reason of a
+// group of failed uploads.
+func TestReasonIsWhole(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServer(t, ""))
+	p.size(320, 640)
+	p.choose(file(t, "a.txt", []byte("text")), file(t, "b.txt", []byte("text")))
+	p.see("#uploads .group .status", "and more.")
+	if cut := eval[string](p, `[...document.querySelectorAll("#uploads .group :is(.name, .status)")]
+		.filter((e) => e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight).map((e) => e.innerText).join()`); cut != "" {
+		t.Errorf("cut off: %s", cut)
+	}
+}
+
 // TestWishes: if the reader wants reduced motion, the page moves nothing. If the system
 // forces its colours, people can still see which images are selected.
 func TestWishes(t *testing.T) {
