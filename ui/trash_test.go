@@ -126,3 +126,19 @@ func TestTrashMerged(t *testing.T) {
 	p.gallery("cat.png")
 	p.await(`document.querySelector("#search").placeholder === "Search 1 image"`)
 }
+
+// TestTrashNames: on a phone, the name of a usual screenshot is whole. Two of them often differ
+// only at the end.
+func TestTrashNames(t *testing.T) {
+	t.Parallel()
+	url := newServerWith(t, api.Options{Trash: time.Hour})
+	upload(t, url, "Screenshot_20261130-044512.png", picture(20, 20))
+	remove(t, url, "Screenshot_20261130-044512.png")
+	p := newPage(t, url)
+	p.size(320, 640)
+	p.menu("Trash")
+	p.see("#trash li", "044512.png")
+	if eval[bool](p, `(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => scrollWidth > clientWidth || scrollHeight > clientHeight)(document.querySelector("#trash .name"))`) {
+		t.Error("the name is cut off")
+	}
+}
