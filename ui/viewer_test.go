@@ -193,12 +193,14 @@ func TestZoom(t *testing.T) {
 	width("3000 * 8")
 	wheel(20_000)
 	width("1280")
-	// A notch of the wheel is 3 lines in Firefox, and 120 pixels in Chromium.
-	notch := fmt.Sprintf(`%s.dispatchEvent(new WheelEvent("wheel", { deltaMode: WheelEvent.DOM_DELTA_LINE, deltaY: -3 }))`, stage)
-	eval[bool](p, notch)
-	width("1280 * Math.exp(120 * 0.002)")
-	wheel(20_000)
-	width("1280")
+	// A notch of the wheel is 3 lines in Firefox, or a page if the reader's system scrolls by
+	// pages, and 120 pixels in Chromium.
+	for _, notch := range []string{"deltaMode: WheelEvent.DOM_DELTA_LINE, deltaY: -3", "deltaMode: WheelEvent.DOM_DELTA_PAGE, deltaY: -1"} {
+		eval[bool](p, fmt.Sprintf(`%s.dispatchEvent(new WheelEvent("wheel", { %s }))`, stage, notch))
+		width("1280 * Math.exp(120 * 0.002)")
+		wheel(20_000)
+		width("1280")
+	}
 
 	p.click("#view .actions", "", "Full size")
 	width("3000")

@@ -6,7 +6,7 @@ const PAN = 80; // pixels of one arrow key
 const SWIPE = 50; // pixels that a finger must move
 const TAP = 10; // pixels that a finger may move in a tap
 const DOUBLE_TAP = 300; // milliseconds between the two taps
-const LINE = 40; // pixels of one line of the wheel, so that a notch of three lines is 120 pixels, as in Chromium
+const UNITS = [1, 40, 120]; // pixels of each deltaMode: a notch is three lines or a page, and 120 pixels in Chromium
 const NARROW = 96; // pixels; a picture that would be narrower fills the box with its shorter side
 
 // Zoom sets the size and the place of photo, which is an element inside box. Its callbacks
@@ -169,10 +169,10 @@ export class Zoom {
   }
 
   // A pinch on a touchpad is a wheel event with Ctrl. For the wheel of a mouse, Firefox reports
-  // lines to a script that reads deltaMode before deltaY.
+  // lines or pages to a script that reads deltaMode before deltaY.
   #wheel(event) {
     event.preventDefault();
-    const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE : 1;
+    const unit = UNITS[event.deltaMode]; // pixels, lines or pages
     const speed = event.ctrlKey ? 0.01 : 0.002;
     this.zoomTo(this.#scale * Math.exp(-event.deltaY * unit * speed), this.#point(event), { smooth: false });
   }
