@@ -1,6 +1,7 @@
 package ui_test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -141,4 +142,24 @@ func TestTrashNames(t *testing.T) {
 	if eval[bool](p, `(({ scrollWidth, clientWidth, scrollHeight, clientHeight }) => scrollWidth > clientWidth || scrollHeight > clientHeight)(document.querySelector("#trash .name"))`) {
 		t.Error("the name is cut off")
 	}
+}
+
+// TestTrashFirstPage: if the reader restores all images of the first page, the trash is not
+// empty yet.
+func TestTrashFirstPage(t *testing.T) {
+	t.Parallel()
+	url := newServerWith(t, api.Options{Trash: time.Hour})
+	for i := range 61 {
+		name := fmt.Sprintf("%02d.png", i)
+		upload(t, url, name, picture(2, 2))
+		remove(t, url, name)
+	}
+	p := newPage(t, url)
+	p.menu("Trash")
+	p.await(`document.querySelectorAll("#trash li").length === 60`)
+	eval[*string](p, `document.querySelectorAll("#trash li button").forEach((b) => b.click()), null`)
+	p.await(`document.querySelectorAll("#trash li").length === 0`)
+	p.see("#trash", "You can restore an image until its time is up.")
+	p.click("#trash", "", "Load more")
+	p.see("#trash li", "00.png")
 }

@@ -65,7 +65,7 @@ class Trash {
       const { name } = row.dataset;
       row.querySelector(".version").hidden = names.indexOf(name) === names.lastIndexOf(name);
     }
-    const filled = this.#rows.childElementCount > 0;
+    const filled = names.length > 0 || this.#cursor !== "";
     this.#note.textContent = error || (filled ? TEXT.trashHint : TEXT.trashEmpty);
     this.#note.classList.toggle("error", error !== "");
     this.#empty.hidden = !filled || !this.#question.hidden;
