@@ -65,7 +65,7 @@ class Trash {
       const { name } = row.dataset;
       row.querySelector(".version").hidden = names.indexOf(name) === names.lastIndexOf(name);
     }
-    const filled = names.length > 0 || this.#cursor !== "";
+    const filled = this.#cursor !== "" || names.length > 0;
     this.#note.textContent = error || (filled ? TEXT.trashHint : TEXT.trashEmpty);
     this.#note.classList.toggle("error", error !== "");
     this.#empty.hidden = !filled || !this.#question.hidden;

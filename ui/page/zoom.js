@@ -6,7 +6,6 @@ const PAN = 80; // pixels of one arrow key
 const SWIPE = 50; // pixels that a finger must move
 const TAP = 10; // pixels that a finger may move in a tap
 const DOUBLE_TAP = 300; // milliseconds between the two taps
-const UNITS = [1, 40, 120]; // pixels of each deltaMode: a notch is three lines or a page, and 120 pixels in Chromium
 const NARROW = 96; // pixels; a picture that would be narrower fills the box with its shorter side
 
 // Zoom sets the size and the place of photo, which is an element inside box. Its callbacks
@@ -172,9 +171,9 @@ export class Zoom {
   // lines or pages to a script that reads deltaMode before deltaY.
   #wheel(event) {
     event.preventDefault();
-    const unit = UNITS[event.deltaMode]; // pixels, lines or pages
+    const pixels = [1, 40, 120][event.deltaMode]; // a notch is three lines or a page, and 120 pixels in Chromium
     const speed = event.ctrlKey ? 0.01 : 0.002;
-    this.zoomTo(this.#scale * Math.exp(-event.deltaY * unit * speed), this.#point(event), { smooth: false });
+    this.zoomTo(this.#scale * Math.exp(-event.deltaY * pixels * speed), this.#point(event), { smooth: false });
   }
 
   #down(event) {
