@@ -170,6 +170,11 @@ func TestErrorCodes(t *testing.T) {
 	if len(texts) == 0 {
 		t.Error("the English table has no texts for error codes")
 	}
+	for language, table := range tables(t) {
+		if got := table["errors"].(map[string]any)["empty"]; got != table["emptyFile"] {
+			t.Errorf("%s: the error empty is %q, want %q, which the page says when it refuses the file itself", language, got, table["emptyFile"])
+		}
+	}
 	// The server's message says which character of the name is wrong.
 	if _, ok := texts["bad_name"]; ok {
 		t.Error("a text replaces the details in the message of bad_name")
