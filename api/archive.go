@@ -48,8 +48,8 @@ func (s *Server) sendArchive(c echo.Context) error {
 	w := &archiveWriter{w: c.Response(), to: transport.Receiver(c.Response().Writer)}
 	err = writeArchive(w, entries, files)
 	switch {
-	case err == nil || w.gone != nil:
-		return w.gone
+	case err == nil || w.connErr != nil:
+		return w.connErr
 	case !c.Response().Committed:
 		h.Del(echo.HeaderContentDisposition) // it belongs to the archive
 		return err
@@ -154,16 +154,16 @@ func (f archiveFile) Room(most int) (int, error) { return f.archive.Room(most) }
 // archiveWriter keeps the error of the client's connection, to distinguish it from an error
 // of the store.
 type archiveWriter struct {
-	w    io.Writer
-	to   db.Receiver // the connection
-	gone error       // what the connection said
+	w       io.Writer
+	to      db.Receiver // the connection
+	connErr error       // an error of the client's connection
 }
 
 // Room waits for the connection; see db.Receiver.
 func (w *archiveWriter) Room(most int) (int, error) {
 	n, err := w.to.Room(most)
 	if err != nil {
-		w.gone = fmt.Errorf("send archive: %w", err)
+		w.connErr = fmt.Errorf("send archive: %w", err)
 	}
 	return n, err
 }
@@ -171,7 +171,7 @@ func (w *archiveWriter) Room(most int) (int, error) {
 func (w *archiveWriter) Write(p []byte) (int, error) {
 	n, err := w.w.Write(p)
 	if err != nil {
-		w.gone = fmt.Errorf("send archive: %w", err)
+		w.connErr = fmt.Errorf("send archive: %w", err)
 	}
 	return n, err
 }

@@ -11,23 +11,23 @@ import (
 	"imageserver/api/refusal"
 )
 
-// uncoded refuses a request whose body has a content coding, such as gzip, and says
-// so. The body would otherwise look like one that is cut off or is not an image.
+// uncoded is middleware that refuses a request whose body has a content coding, such as
+// gzip. Without it, the response would say that the file is not an image.
 func uncoded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		coding := codingOf(c.Request().Header)
 		if coding == "" {
 			return next(c)
 		}
-		// RFC 9110 section 12.5.3: with it a client knows that the coding was refused,
-		// and not the type of the image.
+		// RFC 9110 section 12.5.3: this header tells the client that the server refuses the
+		// coding, and not the type of the image.
 		c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity")
 		return refusal.New(http.StatusUnsupportedMediaType, "content_encoding", "The body has Content-Encoding: %.40s. Send it as it is, without Content-Encoding.", coding)
 	}
 }
 
-// codingOf returns the first coding of a body other than identity, or an empty
-// string.
+// codingOf returns the first content coding of a body that is not identity. It returns an
+// empty string if there is none.
 func codingOf(h http.Header) string {
 	for coding := range strings.SplitSeq(strings.Join(h.Values(echo.HeaderContentEncoding), ","), ",") {
 		if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
@@ -37,11 +37,12 @@ func codingOf(h http.Header) string {
 	return ""
 }
 
-// compressible is the size in bytes from which compression is worth its time. A smaller
-// response fits in one packet anyway.
+// compressible is the size in bytes of the smallest response that the server compresses. A
+// smaller response fits in one packet without compression.
 const compressible = 1400
 
-// compressors are reused, because each needs 800 kB of memory.
+// compressors keeps unused compressors for later responses, because each needs 800 kB of
+// memory.
 var compressors = sync.Pool{New: func() any {
 	w, _ := gzip.NewWriterLevel(nil, gzip.DefaultCompression) // the level is valid
 	return w

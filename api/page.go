@@ -12,12 +12,13 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// page is a small HTML page for a person who opened a link in a browser.
+// page is a small HTML page for a person who opened a link in a browser, such as a delete
+// link or the URL of a missing image.
 type page struct {
 	Title  string
 	Text   string // below the title; may be empty
 	Image  string // URL of a picture; may be empty
-	Button string // the text of a button that sends POST to this URL; may be empty
+	Button string // the text of a button that sends POST to the URL of the page; may be empty
 	Home   string // URL of the list of images; may be empty
 }
 
@@ -51,16 +52,16 @@ func (p page) html(h http.Header) []byte {
 	return text.Bytes()
 }
 
-// acceptsHTML reports whether the client names text/html in Accept. Browsers do so when a
-// person opens a link. They do not when a page requests an image or uses fetch.
+// acceptsHTML reports whether the client names text/html in Accept. Browsers name it when a
+// person opens a link, but not when a page requests an image or uses fetch.
 func acceptsHTML(r *http.Request) bool {
 	return strings.Contains(r.Header.Get(echo.HeaderAccept), echo.MIMETextHTML)
 }
 
 // navigates reports whether a person opened the URL of the request in a browser. A program
 // that copies the Accept header of a browser still gets JSON, because it sends no
-// Sec-Fetch-Mode (https://www.w3.org/TR/fetch-metadata/). The response to HEAD has the
-// header of the response to GET (RFC 9110 section 9.3.2).
+// Sec-Fetch-Mode (https://www.w3.org/TR/fetch-metadata/). HEAD counts like GET, because both
+// responses must have the same header (RFC 9110 section 9.3.2).
 func navigates(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.Header.Get("Sec-Fetch-Mode") == "navigate" && acceptsHTML(r)
 }

@@ -20,8 +20,8 @@ import (
 	"imageserver/db"
 )
 
-// setImageHeader sets the header fields that describe an image. sendJSON also calls
-// it, for JSON that the server made, with an img that has no upload time.
+// setImageHeader sets the header fields that describe an image. For JSON that sendJSON
+// sends, img describes the JSON text and has no upload time.
 func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	setDescription(h, img)
 	scope, forever := "public", ", immutable"
@@ -45,8 +45,9 @@ func setImageHeader(h http.Header, img db.Image, want imageQuery) {
 	}
 }
 
-// setDescription sets four fields. It allocates their texts together, because every
-// response needs them. http.ServeContent sets two of them again, to the same values.
+// setDescription sets Content-Type, ETag, Content-Length and Last-Modified. It allocates
+// the texts of the last three together, because every response needs them.
+// http.ServeContent sets some of the fields again, to the same values.
 func setDescription(h http.Header, img db.Image) {
 	text := appendETag(make([]byte, 0, 128), img)
 	text = strconv.AppendInt(text, img.Size, 10)
@@ -67,8 +68,8 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	r := c.Request()
 	h := c.Response().Header()
 	if want.instead || want.negotiated {
-		// Another variant has the same time, so a cache that asks only by the time would keep
-		// this one in its place.
+		// Another variant of the URL has the same time. A cache that sends only
+		// If-Modified-Since would get 304, and keep this variant instead of the other.
 		img.Uploaded = time.Time{}
 	}
 	setImageHeader(h, img, want)
@@ -84,7 +85,7 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 	}
 	if w.damage == nil && w.status < 400 {
 		w.commit()
-		return w.gone
+		return w.connErr
 	}
 	for _, about := range []string{"Content-Disposition", "Content-Length", "Content-Type", "Etag", "Last-Modified", "X-Result-Width", "X-Result-Height"} {
 		h.Del(about)
@@ -106,24 +107,26 @@ func (s *Server) send(c echo.Context, img db.Image, body db.Body, want imageQuer
 
 // oneRange changes the Range field of a request so that ServeContent only gets one valid
 // range, or none. It removes a field with another unit, several ranges or an invalid range,
-// such as "bytes=5-2". RFC 9110 section 14.2 allows a server to ignore or to reject all three,
-// and every client must understand the whole image. ServeContent rejects an invalid range as
-// if it were outside the image, and takes a large number for an invalid one.
+// such as "bytes=5-2". RFC 9110 section 14.2: a server must ignore an unknown unit, and may
+// ignore the other two. Then the client gets the whole image, which every client accepts.
+// ServeContent would respond to an invalid range as if it were outside the image. It would
+// also treat a number of more than 64 bits as invalid, so oneRange replaces an end that is
+// too large.
 func oneRange(h http.Header, size int64) {
 	first, last, ok := parseRange(h.Get("Range"))
 	switch {
 	case !ok:
 		h.Del("Range")
-	case first >= size, first < 0 && last == 0: // for "bytes=-0", ServeContent would send nothing
+	case first >= size, first < 0 && last == 0: // "bytes=-0" asks for no bytes, so it is outside, too
 		h.Set("Range", fmt.Sprintf("bytes=%d-", size)) // outside the image
 	case last >= size:
 		h.Set("Range", fmt.Sprintf("bytes=%d-", max(0, first)))
 	}
 }
 
-// parseRange reads a Range field with one range of bytes (RFC 9110 section 14.1.2). It reports
-// whether the range is valid. `last` is -1 for a range to the end. `first` is -1 if the range
-// is the last bytes of the image, and then `last` is their number.
+// parseRange reads a Range field with one range of bytes (RFC 9110 section 14.1.2). `ok`
+// reports whether the range is valid. For "bytes=5-", `last` is -1. For "bytes=-5", the last
+// five bytes, `first` is -1 and `last` is 5.
 func parseRange(field string) (first, last int64, ok bool) {
 	spec, isBytes := strings.CutPrefix(field, "bytes=")
 	from, to, isRange := strings.Cut(strings.Trim(spec, " \t"), "-")
@@ -136,8 +139,8 @@ func parseRange(field string) (first, last int64, ok bool) {
 	return first, last, true
 }
 
-// position reads a number in a range, or -1 if there is none. A number that does not fit is
-// the largest int64: no image has so many bytes.
+// position reads a number in a range. It returns -1 if there is no number. A number that
+// does not fit in 64 bits becomes the largest int64, because no image has so many bytes.
 func position(digits string) (n int64, ok bool) {
 	if digits == "" {
 		return -1, true
@@ -146,21 +149,21 @@ func position(digits string) (n int64, ok bool) {
 	return n, strings.Trim(digits, "0123456789") == ""
 }
 
-// sender is the ResponseWriter that ServeContent writes to. It holds the status back until
-// the first verified byte, so that the response can still be an error if the image is
-// damaged there.
+// sender is the ResponseWriter that ServeContent writes to. It sends the status only with
+// the first verified bytes. So if the beginning of the image is damaged, the response can
+// still be an error.
 type sender struct {
-	w      *echo.Response
-	to     db.Receiver       // the connection
-	direct db.DirectReceiver // the same, or nil if it takes only copies
-	status int
-	damage error // of the store
-	gone   error // of the client's connection
+	w       *echo.Response
+	to      db.Receiver       // the connection
+	direct  db.DirectReceiver // the connection, or nil if it has no WriteNow
+	status  int
+	damage  error // an error of the store
+	connErr error // an error of the client's connection
 }
 
 var senders = sync.Pool{New: func() any { return new(sender) }}
 
-// done gives the sender back. Nothing uses it after the response.
+// done returns the sender to the pool. No code may use it after that.
 func (s *sender) done() {
 	*s = sender{}
 	senders.Put(s)
@@ -183,7 +186,7 @@ func (s *sender) Write(p []byte) (int, error) {
 	s.commit()
 	n, err := s.w.Write(p)
 	if err != nil {
-		s.gone = fmt.Errorf("send image: %w", err)
+		s.connErr = fmt.Errorf("send image: %w", err)
 	}
 	return n, err
 }
@@ -192,26 +195,28 @@ func (s *sender) Write(p []byte) (int, error) {
 func (s *sender) Room(limit int) (int, error) {
 	n, err := s.to.Room(limit)
 	if err != nil {
-		s.gone = fmt.Errorf("send image: %w", err)
+		s.connErr = fmt.Errorf("send image: %w", err)
 	}
 	return n, err
 }
 
-// WriteNow gives verified bytes to the connection, if that is direct; see db.DirectReceiver.
+// WriteNow writes verified bytes to the connection; see db.DirectReceiver. It must be called
+// only if direct is not nil.
 func (s *sender) WriteNow(buffers [][]byte) (int, error) {
 	s.commit()
 	n, err := s.direct.WriteNow(buffers)
 	s.w.Size += int64(n)
-	// EFAULT means that the kernel could not read the buffers: a fault of the store.
+	// EFAULT means that the kernel could not read the buffers. That is an error of the
+	// store, not of the connection.
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EFAULT) {
-		s.gone = fmt.Errorf("send image: %w", err)
+		s.connErr = fmt.Errorf("send image: %w", err)
 	}
 	return n, err
 }
 
-// ReadFrom is called by io.CopyN in ServeContent. It sends the image directly from where it
-// was verified. An error that does not come from the client's connection comes from the
-// store.
+// ReadFrom sends the bytes of the image from the place where the Body has verified them, so
+// nothing copies them. io.CopyN in ServeContent calls ReadFrom. An error that does not come
+// from the client's connection comes from the store.
 func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
 	limit := int64(math.MaxInt64)
 	if l, ok := r.(*io.LimitedReader); ok {
@@ -221,15 +226,15 @@ func (s *sender) ReadFrom(r io.Reader) (n int64, err error) {
 	if s.direct == nil {
 		w = struct{ db.Receiver }{s} // without WriteNow
 	}
-	n, err = r.(db.Body).WriteN(w, limit) // the Body that ServeContent was given
-	if s.gone == nil {
+	n, err = r.(db.Body).WriteN(w, limit) // r is the Body that send has passed to ServeContent
+	if s.connErr == nil {
 		s.damage = err
 	}
 	return n, err
 }
 
-// unconditional reports whether a request asks for a whole image without conditions, as
-// most do.
+// unconditional reports whether a request asks for the whole image without conditions. Most
+// requests do.
 func unconditional(h http.Header) bool {
 	for _, name := range []string{"If-None-Match", "If-Modified-Since", "Range", "If-Match", "If-Unmodified-Since"} {
 		if _, found := h[name]; found {
@@ -239,8 +244,8 @@ func unconditional(h http.Header) bool {
 	return true
 }
 
-// whole responds with the whole image, as http.ServeContent does to such a request, but
-// needs fewer allocations.
+// whole responds to an unconditional request with the whole image. http.ServeContent would
+// send the same response, but with more allocations.
 func (s *sender) whole(method string, body db.Body) {
 	s.Header()["Accept-Ranges"] = acceptRanges
 	s.status = http.StatusOK

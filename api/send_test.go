@@ -55,7 +55,8 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// TestHeadHasNoBody reads the connection itself, because a client would hide a body.
+// TestHeadHasNoBody checks that the response to HEAD has no body. It reads the bytes of the
+// connection, because an HTTP client would hide a body.
 func TestHeadHasNoBody(t *testing.T) {
 	t.Parallel()
 	s := apitest.NewServer(t, api.Options{})
@@ -65,7 +66,7 @@ func TestHeadHasNoBody(t *testing.T) {
 		c.Request(t, "HEAD "+path, "")
 		c.Answer(t, http.MethodHead).Want(t, status)
 	}
-	c.Request(t, "GET /images/none.png", "") // after a body the server would not understand this
+	c.Request(t, "GET /images/none.png", "") // if a body came before, this response cannot be parsed
 	c.Answer(t, http.MethodGet).Refusal(t, http.StatusNotFound, "not_found")
 }
 
@@ -78,7 +79,7 @@ func TestRanges(t *testing.T) {
 	s.Put(t, "/images/cat.png", content)
 	for _, c := range []struct {
 		ranges   string
-		from, to int // half open
+		from, to int // the bytes from `from` to before `to`
 	}{
 		{"bytes=0-0", 0, 1},
 		{"bytes=0-99", 0, 100},
@@ -125,8 +126,8 @@ func TestRangesIgnored(t *testing.T) {
 		"Range: bytes=0-1,2-3",
 		"Range: bytes=0-1, -1",
 		"Range: bytes=" + strings.Repeat("0-,", 1000) + "0-",
-		"Range: items=0-5", // RFC 9110 section 14.2: an unknown unit must be ignored
-		"Range: bytes=5-2", // and section 14.2: an invalid range may be ignored
+		"Range: items=0-5", // RFC 9110 section 14.2: a server must ignore an unknown unit
+		"Range: bytes=5-2", // and section 14.2: a server may ignore an invalid range
 		"Range: bytes=500000-400000",
 		"Range: bytes=",
 		"Range: bytes=-",
@@ -167,7 +168,7 @@ func TestBadRanges(t *testing.T) {
 	for _, path := range []string{"/images/cat.png", "/images/cat.png?download", "/images/cat.png?v=" + strings.Trim(apitest.ETag(content), `"`)} {
 		for _, ranges := range []string{
 			"bytes=1000-", "bytes=1000-2000", "bytes=99999999999999-", "bytes=99999999999999999999-",
-			"bytes=-0", // RFC 9110 section 14.1.3: a suffix of nothing cannot be satisfied
+			"bytes=-0", // RFC 9110 section 14.1.3: the last 0 bytes of an image are not a satisfiable range
 		} {
 			t.Run(path[:min(len(path), 30)]+" "+ranges, func(t *testing.T) {
 				t.Parallel()
@@ -292,7 +293,7 @@ func TestDownload(t *testing.T) {
 			if n := strings.Count(got, "filename="); n != 1+strings.Count(c.ascii, "filename=") {
 				t.Errorf("Content-Disposition %s has filename= %d times", got, n)
 			}
-			// And as a client of RFC 6266 reads it.
+			// Read the header as a client does that follows RFC 6266.
 			kind, parameters, err := mime.ParseMediaType(got)
 			if err != nil || kind != "attachment" || parameters["filename"] != c.name {
 				t.Errorf("Content-Disposition %s means %s of %q (%v), want an attachment of %q", got, kind, parameters["filename"], err, c.name)

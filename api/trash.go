@@ -32,8 +32,8 @@ func (s *Server) restoreImage(c echo.Context, name string) error {
 	return s.respondMoved(c, "Image restored.", img)
 }
 
-// deletedAt returns the time in the parameter deleted_at, or the zero time if there is no
-// such parameter.
+// deletedAt returns the time in the parameter deleted_at. It returns the zero time if the
+// request does not have this parameter.
 func deletedAt(q url.Values) (time.Time, error) {
 	if !q.Has("deleted_at") {
 		return time.Time{}, nil

@@ -11,8 +11,8 @@ import (
 const (
 	// maxSkew is how far a client's clock may be ahead of the server's.
 	maxSkew = time.Minute
-	// firstYear is the earliest year of a time in a request. The store's times begin in
-	// 1678.
+	// firstYear is the earliest year of a time in a request. A store cannot save a time
+	// before 1678: see db.FirstTime.
 	firstYear = 1700
 )
 

@@ -6,8 +6,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// usage is the JSON of how much the server stores. Two images with the same bytes use
-// their space once, but count as two images here.
+// usage is the JSON of how much the server stores. The sizes are in bytes. Two images with
+// the same bytes count twice here, although the store keeps the bytes only once.
 type usage struct {
 	ImageCount int64 `json:"image_count"`
 	ImageBytes int64 `json:"image_bytes"`

@@ -84,10 +84,11 @@ func (m *migration) copyAll(ctx context.Context, o db.ListOptions, copyOne func(
 	}
 }
 
-// errPresent means that there was nothing to copy.
+// errPresent means that the other store already has the image.
 var errPresent = errors.New("already there")
 
-// note counts the result of one image. It returns only errors that concern all images.
+// note counts the result of one image. It returns an error only if the error ends the whole
+// migration.
 func (m *migration) note(name string, err error) error {
 	switch {
 	case err == nil:
@@ -167,8 +168,7 @@ func (m *migration) copyTrashed(ctx context.Context, img db.Image) error {
 	})
 }
 
-// busyWait is how long a copy waits before it tries again if the other store has too much
-// to do.
+// busyWait is the time between two attempts to copy an image while the other store is busy.
 const busyWait = time.Second
 
 // whileBusy calls `put`, which reads body, until the other store is no longer busy.
