@@ -11,13 +11,14 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// avifWASM is the decoder, which the module does not export. Its own wrapper is not used: it
-// has no limits.
+// avifWASM is the WebAssembly code of the decoder. The Go module does not export it, and exports
+// only functions that have no limits of memory.
 //
 //go:linkname avifWASM github.com/gen2brain/avif.decodeWasm
 var avifWASM []byte
 
-// avifPerPixel was measured. TestMemory compares it.
+// avifPerPixel returns how many bytes the decoder needs for each pixel. The numbers were
+// measured, and TestMemory checks them.
 func avifPerPixel(h format.HEIF) float64 {
 	n := 22 + 3*float64(h.Chroma)/4
 	if h.Depth > 8 {
@@ -71,7 +72,7 @@ func decodeAVIF(i *instance, h format.HEIF, file []byte) (image.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	impossible := []byte("\xff\xff\xff\x00") // white, although libavif multiplies it with the alpha of 0
+	impossible := []byte("\xff\xff\xff\x00") // white with alpha 0: libavif multiplies colours with alpha, so it never returns this
 	if pixel == 8 {
 		impossible = []byte("\xff\xff\xff\xff\xff\xff\x00\x00")
 	}
@@ -82,7 +83,7 @@ func decodeAVIF(i *instance, h format.HEIF, file []byte) (image.Image, error) {
 	if pix, err = i.view(out, size); err != nil { // the memory may have grown
 		return nil, err
 	}
-	if bytes.HasPrefix(pix, impossible) { // lib/decode.c reports success although it has no picture
+	if bytes.HasPrefix(pix, impossible) { // lib/decode.c has reported success, but has written no picture
 		return nil, fmt.Errorf("%w: libavif could not decode it", ErrDamaged)
 	}
 	rect := image.Rect(0, 0, width, height)

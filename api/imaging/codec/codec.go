@@ -2,8 +2,8 @@
 // and libheif with libde265, and the encoder is libwebp. All are WebAssembly: they run
 // without cgo, and a damaged file cannot make them write outside of their own memory.
 //
-// Neither can be stopped while it runs, so a process that must continue to respond runs
-// them in another process: see package worker.
+// Nothing can stop a decoder or the encoder while it runs, not even the end of a context. So a
+// program that must continue to respond runs them in another process: see package worker.
 package codec
 
 import (
@@ -29,7 +29,8 @@ var (
 	// ErrDamaged means that the decoder refused the file, or failed.
 	ErrDamaged = errors.New("damaged picture")
 
-	// ErrUnsupported means that a copy would not look like the picture.
+	// ErrUnsupported means that the decoder cannot decode this kind of picture, or that its
+	// result would not look like the picture.
 	ErrUnsupported = errors.New("this kind of picture cannot be decoded")
 
 	// ErrMemory means that the decoder or the encoder needed more memory than it was
@@ -41,11 +42,11 @@ var (
 func Available() bool { return executable() }
 
 // ErrForbidden means that the system does not let this process run code that it has
-// compiled. Without that a decoder would be 29 times slower.
+// compiled. A decoder without compiled code would be 29 times slower, so there is none.
 var ErrForbidden = errors.New("the system forbids memory that is executable")
 
-// Picture is a decoded picture. It is not cropped and not turned. The pixels are in memory of
-// the decoder, until Close.
+// Picture is a decoded picture. Unless Applied is set, the caller must still crop and turn it.
+// The pixels are in memory of the decoder, and must not be used after Close.
 type Picture struct {
 	// Image is an *image.YCbCr, an *image.Gray, an *image.NRGBA, an *image.RGBA, or an
 	// *image.RGBA64.
@@ -54,7 +55,7 @@ type Picture struct {
 	// Alpha is the transparency of a YCbCr or a Gray, or nil. It can have another size.
 	Alpha *image.Gray
 
-	// Applied is set if the decoder has cropped and turned the picture.
+	// Applied is true if the decoder has already cropped and turned the picture.
 	Applied bool
 
 	instances []*instance
@@ -67,14 +68,15 @@ func (p *Picture) Close() {
 	}
 }
 
-// codec is what differs between the decoders.
+// codec has what is different for each decoder.
 type codec struct {
 	wasm   *[]byte // compressed with gzip
 	decode func(i *instance, h format.HEIF, file []byte) (image.Image, error)
-	// applies is set if the decoder crops and turns the picture.
+	// applies is true if the decoder crops and turns pictures; see Picture.Applied.
 	applies bool
-	// fixed is the memory that the decoder needs for any picture, in bytes: its tables, its
-	// stack, and the borders of its pictures. perPixel is what it needs for each pixel.
+	// fixed is how many bytes of memory the decoder needs for each picture of any size: its
+	// tables, its stack, and the borders of its pictures. perPixel is how many more bytes it
+	// needs for each pixel.
 	fixed    float64
 	perPixel func(h format.HEIF) float64
 }
@@ -87,22 +89,22 @@ var codecs = map[format.Type]codec{
 // Types returns the types that can be decoded.
 func Types() []format.Type { return []format.Type{format.HEIC, format.AVIF} }
 
-// Memory returns how many bytes Decode may use for a picture, and for its transparency, of a
-// file of size bytes.
+// Memory returns how many bytes Decode needs at most for one picture of a file that has `size`
+// bytes. It needs the same number of bytes for the transparency, which is a separate picture.
 func Memory(t format.Type, h format.HEIF, size int64) int64 {
 	pixels := float64(h.Width) * float64(h.Height)
 	return int64(min(codecs[t].perPixel(h)*pixels+codecs[t].fixed+2*float64(size), 1<<62))
 }
 
-// Decoder decodes pictures of one type, one at a time.
+// Decoder decodes pictures of one type. Only one goroutine at a time may use it.
 type Decoder struct {
 	codec
 	machine
 }
 
-// Open compiles the decoder of a type, which takes one to three seconds. If cache is not
-// empty, it is a folder with the result of earlier compilations, and Open takes 0.1 seconds
-// from the second time on. No one else may be able to write to that folder.
+// Open compiles the decoder of a type, which takes one to three seconds. If cache is not empty,
+// it is a folder in which Open keeps the result. Then later calls take 0.1 seconds. No other
+// user may have permission to write to that folder, because this process runs the code in it.
 func Open(ctx context.Context, t format.Type, cache string) (*Decoder, error) {
 	c, ok := codecs[t]
 	if !ok {
@@ -151,8 +153,9 @@ func unpack(packed []byte) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// Decode decodes the picture of a file with the properties h. It needs at most `memory` bytes
-// for each of the picture and its transparency. The caller closes the picture.
+// Decode decodes the picture of a file. h has the properties of the file. Decode needs at most
+// `memory` bytes for the picture, and as many for its transparency. The caller must close the
+// picture. The errors are ErrDamaged, ErrUnsupported and ErrMemory.
 func (d *Decoder) Decode(ctx context.Context, h format.HEIF, file []byte, memory int64) (*Picture, error) {
 	defer pauseCollection()()
 	p := &Picture{Applied: d.applies}
@@ -174,15 +177,15 @@ func (d *Decoder) Decode(ctx context.Context, h format.HEIF, file []byte, memory
 	return p, nil
 }
 
-// pauseCollection stops garbage collections until the returned function is called. A
-// collection would have to wait until the code of a module returns, and all other goroutines
-// with it.
+// pauseCollection stops garbage collections until the caller calls resume. A collection must
+// stop all goroutines, and cannot stop one that runs the code of a module. So all other
+// goroutines would wait until that code returns.
 func pauseCollection() (resume func()) {
 	percent := debug.SetGCPercent(-1)
 	return func() { debug.SetGCPercent(percent) }
 }
 
-// edited returns a file with changes.
+// edited returns a copy of the file with the edits.
 func edited(file []byte, all ...[]format.Edit) []byte {
 	edits := slices.Concat(all...)
 	if len(edits) > 0 {
@@ -194,7 +197,7 @@ func edited(file []byte, all ...[]format.Edit) []byte {
 	return file
 }
 
-// alpha decodes the transparency, whose luma alone matters.
+// alpha decodes the transparency. It is a picture of its own, of which only the luma is used.
 func (d *Decoder) alpha(ctx context.Context, p *Picture, h format.HEIF, file []byte, memory int64) (*image.Gray, error) {
 	m, err := d.run(ctx, p, h, file, memory)
 	if err != nil {
@@ -227,7 +230,7 @@ func (d *Decoder) run(ctx context.Context, p *Picture, h format.HEIF, file []byt
 	return m, nil
 }
 
-// instance is a module in memory of its own.
+// instance is a running module. Each instance has its own memory.
 type instance struct {
 	ctx    context.Context
 	module api.Module

@@ -2,5 +2,6 @@
 
 package codec
 
-// executable reports true: if the system refuses, the decoder does not start.
+// executable reports true without a check. If the system forbids executable memory, the decoder
+// does not start.
 func executable() bool { return true }

@@ -10,13 +10,13 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// heicWASM is the decoder, which the module does not export. Its own wrapper is not used:
-// it has no limits, and reads a narrow picture with a wrong stride.
+// heicWASM is the WebAssembly code of the decoder. The Go module does not export it, and exports
+// only functions that have no limits of memory and read narrow pictures with a wrong stride.
 //
 //go:linkname heicWASM github.com/gen2brain/heic.heifWasm
 var heicWASM []byte
 
-// The numbers of libheif (heif.h).
+// Constants of libheif (heif.h).
 const (
 	heifYCbCr      = 0
 	heifRGB        = 1
@@ -26,9 +26,10 @@ const (
 	heif444        = 3
 )
 
-// heicPerPixel was measured. TestMemory compares it.
+// heicPerPixel returns how many bytes the decoder needs for each pixel. The numbers were
+// measured, and TestMemory checks them.
 func heicPerPixel(h format.HEIF) float64 {
-	samples := 1 + float64(h.Chroma)/4 // of a pixel
+	samples := 1 + float64(h.Chroma)/4 // for each pixel
 	n := 4.5 + 2.5*samples
 	if h.Depth > 8 {
 		n += 4 * samples
@@ -90,11 +91,10 @@ func decodeHEIC(i *instance, h format.HEIF, file []byte) (image.Image, error) {
 	return m, err
 }
 
-// repairEdges replaces the chroma samples at the edges of a picture by a continuation of their
-// neighbours.
-// libheif 1.18.2 mixes each of them with a sample from elsewhere along the edge, if the ratio
-// is 4:2:0 and both sides are even. The mean square error of these samples was 200 to 600.
-// All other samples have an error below 1.
+// repairEdges computes the chroma samples at the edges of a picture again, from their
+// neighbours. If the picture is 4:2:0 and its width and height are even, libheif 1.18.2 mixes
+// each of these samples with another sample of the same edge. The mean square error of these
+// samples was 200 to 600, and that of all other samples was below 1.
 func repairEdges(m *image.YCbCr) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	if m.SubsampleRatio != image.YCbCrSubsampleRatio420 || w%2+h%2 > 0 || w < 6 || h < 6 {
@@ -114,10 +114,10 @@ func repairEdges(m *image.YCbCr) {
 	}
 }
 
-// continued returns the sample before a and b if the samples change evenly.
+// continued returns the sample before a and b, as if the samples changed by equal steps.
 func continued(a, b byte) byte { return byte(min(max(2*int(a)-int(b), 0), 255)) }
 
-// layout is where libheif writes the planes of a picture.
+// layout says where in its output libheif writes the planes of a picture.
 type layout struct {
 	rect            image.Rectangle
 	space           int

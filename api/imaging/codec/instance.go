@@ -10,11 +10,11 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// memory is the memory of an instance. Its bytes are reserved at once, and the system
-// provides those that are used. So memory that grows is not copied.
+// memory is the memory of an instance. It reserves all addresses at once, and the system
+// provides a page when it is first used. So nothing is copied when the memory grows.
 type memory struct {
 	bytes   []byte
-	refused bool // the instance wanted more
+	refused bool // whether the instance asked for more memory than the limit
 }
 
 // Reallocate implements experimental.LinearMemory.
@@ -59,7 +59,7 @@ func (m machine) start(ctx context.Context, limit int64) (*instance, error) {
 
 func (i *instance) close() { _ = i.module.Close(i.ctx) }
 
-// call calls a function of the module. A trap is an error of the file.
+// call calls a function of the module. If the code stops with a trap, call returns ErrDamaged.
 func (i *instance) call(name string, args ...uint64) (uint64, error) {
 	results, err := i.module.ExportedFunction(name).Call(i.ctx, args...)
 	if err != nil {
@@ -80,7 +80,7 @@ func (i *instance) allocate(n int) (uint64, error) {
 	return p, err
 }
 
-// put copies bytes into the memory of the module.
+// put copies bytes into new memory of the module, and returns their address.
 func (i *instance) put(b []byte) (uint64, error) {
 	p, err := i.allocate(len(b))
 	if err == nil && !i.module.Memory().Write(uint32(p), b) {
@@ -89,7 +89,7 @@ func (i *instance) put(b []byte) (uint64, error) {
 	return p, err
 }
 
-// numbers reads n numbers of 32 bits.
+// numbers reads n numbers of 32 bits from address p.
 func (i *instance) numbers(p uint64, n int) ([]int, error) {
 	all := make([]int, n)
 	for k := range all {
@@ -102,7 +102,8 @@ func (i *instance) numbers(p uint64, n int) ([]int, error) {
 	return all, nil
 }
 
-// view returns n bytes in the memory of the module.
+// view returns the n bytes from address p, without copying them. They are valid until the
+// memory grows.
 func (i *instance) view(p uint64, n int) ([]byte, error) {
 	b, ok := i.module.Memory().Read(uint32(p), uint32(n))
 	if !ok {
@@ -111,8 +112,8 @@ func (i *instance) view(p uint64, n int) ([]byte, error) {
 	return b, nil
 }
 
-// sized returns an error if a picture has more pixels than its header says. The memory was
-// calculated from the header.
+// sized returns an error if a picture has more pixels than its header says, because the limit
+// of the memory was computed from the header.
 func sized(w, h int, header format.HEIF) error {
 	if int64(w)*int64(h) > int64(header.Width)*int64(header.Height) {
 		return fmt.Errorf("%w: it has %d × %d pixels, but its header says %d × %d", ErrDamaged, w, h, header.Width, header.Height)

@@ -10,8 +10,8 @@ import (
 	"imageserver/api/imaging/format"
 )
 
-// TestMemory compares Memory with the memory of the decoder, for pictures that are made with
-// heif-enc and avifenc, or those that the environment variable SAMPLES matches.
+// TestMemory compares the result of Memory with the memory that the decoder needs. The pictures
+// are made by heif-enc and avifenc, or match the environment variable SAMPLES.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	decoders := make(map[format.Type]*Decoder)
@@ -57,7 +57,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// encode makes files with different samples.
+// encode makes files that have samples of different depths and ratios.
 func encode(t *testing.T) (files []string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -18,8 +18,8 @@ func newEncoder(t *testing.T) *Encoder {
 	return e
 }
 
-// planes returns a picture of w × h pixels. The function says what its samples and its
-// alpha are.
+// planes returns the planes of a picture of w × h pixels. It calls sample for each sample of luma
+// and chroma, and alpha for the alpha of each pixel.
 func planes(w, h int, sample, alpha func() byte) []byte {
 	n := w * h
 	all := make([]byte, 2*(n+(w+1)/2*((h+1)/2)))
@@ -35,7 +35,8 @@ func planes(w, h int, sample, alpha func() byte) []byte {
 
 func opaque() byte { return 255 }
 
-// noise returns random samples, which need the longest encoding.
+// noise returns a function that returns random samples. Pictures of noise have the longest
+// encoding.
 func noise() func() byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	return func() byte { return byte(random.Uint32()) }
@@ -87,8 +88,8 @@ func TestEncodeQuality(t *testing.T) {
 	}
 }
 
-// TestEncodeErrors: a picture whose planes have another size, or that is too long for a WebP,
-// is an error, and the encoder can be used again.
+// TestEncodeErrors: Encode returns an error if the planes have another size, or if the picture is
+// too long for a WebP. After that, the encoder still works.
 func TestEncodeErrors(t *testing.T) {
 	t.Parallel()
 	e := newEncoder(t)

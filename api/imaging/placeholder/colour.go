@@ -2,23 +2,24 @@ package placeholder
 
 import "image"
 
-// The cube of all colours is divided into cells. Each cell has levels values of red, of
-// green and of blue.
+// The cube of all colours is divided into cells of the same size. A cell contains `levels`
+// values of red, as many of green and as many of blue.
 const (
 	levels = 16
 	cells  = 256 / levels
 )
 
-// cell has the sums of the pixels in it. A pixel counts as much as it is opaque.
+// cell has the sums of the pixels whose colour is in it. Each pixel is multiplied by its alpha.
 type cell struct{ weight, r, g, b uint32 }
 
 // colours is the cube.
 type colours [cells][cells][cells]cell
 
-// dominant returns the colour that covers the most of the picture: the average of the
-// pixels in the fullest block of 2 × 2 × 2 cells. The average of all pixels would often be
-// a grey that the picture does not have. Blocks overlap, so an area whose colour varies a
-// little is in one block, wherever the cells begin. It reports false if no pixel is visible.
+// dominant returns the colour that covers the most of the picture. It finds the block of
+// 2 × 2 × 2 cells with the most pixels, and returns the average colour of these pixels. The
+// average of all pixels would often be a grey that is not in the picture. Blocks overlap. So if
+// the colour of an area varies only a little, one block has all its pixels. visible is false if
+// no pixel is visible.
 func dominant(m *image.NRGBA) (rgb [3]byte, visible bool) {
 	cube := new(colours)
 	for y := range m.Rect.Dy() {

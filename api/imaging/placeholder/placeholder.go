@@ -1,6 +1,6 @@
-// Package placeholder describes a picture in about 30 bytes: its dominant colour and its
-// ThumbHash. A page shows them until the image is loaded. The package knows neither HTTP
-// nor a store.
+// Package placeholder describes a picture in at most 28 bytes: its dominant colour and its
+// ThumbHash, a blurred picture. A page shows one of them until the image is loaded. The package
+// knows neither HTTP nor a store. All functions are safe for concurrent use.
 package placeholder
 
 import (
@@ -19,8 +19,8 @@ const MaxBytes = 3 + 25
 
 // Make returns the placeholder of a picture: the red, green and blue of its dominant
 // colour, and then its ThumbHash. The meaning of these bytes never changes, because stores
-// keep them. The placeholder is empty if no pixel of the picture is visible. Make panics if
-// a side of the picture is longer than MaxSide.
+// keep placeholders. The placeholder is empty if no pixel of the picture is visible. Make
+// panics if a side of the picture is longer than MaxSide.
 func Make(m *image.NRGBA) string {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	if w > MaxSide || h > MaxSide {
@@ -33,8 +33,9 @@ func Make(m *image.NRGBA) string {
 	return string(append(rgb[:], thumbHash(m)...))
 }
 
-// Parse returns what Make has found: the dominant colour as CSS writes it, such as #a0522d,
-// and the ThumbHash in base64. Both are empty if p is not a placeholder.
+// Parse returns the two parts of a placeholder that Make has made: the dominant colour in the
+// form of CSS, such as #a0522d, and the ThumbHash in base64. Both are empty if p is too short
+// for a placeholder.
 func Parse(p string) (colour, thumbHash string) {
 	const shortest = 3 + 5 // bytes of a colour and of the header of a ThumbHash
 	if len(p) < shortest {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// pattern is a picture whose frequencies are all different from 0. With transparent set,
-// its upper left part fades out.
+// pattern returns a picture in which no frequency is 0. If transparent is set, the picture is
+// transparent at the upper left.
 func pattern(w, h int, transparent bool) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
@@ -24,8 +24,8 @@ func pattern(w, h int, transparent bool) *image.NRGBA {
 	return m
 }
 
-// TestThumbHash compares with the hashes that version 0.1.1 of the npm package thumbhash, by
-// the author of the format, makes of the same pictures.
+// TestThumbHash compares hashes with those of version 0.1.1 of the npm package thumbhash for the
+// same pictures. The author of the format wrote that package.
 func TestThumbHash(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -56,7 +56,7 @@ func TestThumbHash(t *testing.T) {
 	}
 }
 
-// TestThumbHashHeader reads the header of hashes as a decoder does.
+// TestThumbHashHeader checks the header of hashes in the way a decoder reads it.
 func TestThumbHashHeader(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -96,7 +96,7 @@ func averageOf(hash []byte) (r, g, b float64) {
 	return 255 * r, 255 * (r - q), 255 * b
 }
 
-// far reports whether a colour differs by more than 6 bits can cause.
+// far reports whether two values of a colour differ by more than the rounding to 6 bits.
 func far(got float64, want uint8) bool { return math.Abs(got-float64(want)) > 8 }
 
 func plain(w, h int, c color.NRGBA) *image.NRGBA {
@@ -156,7 +156,7 @@ func TestDominant(t *testing.T) {
 	}
 }
 
-// TestParse: what is too short is not a placeholder.
+// TestParse: Parse returns empty texts for a text that is too short.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for _, p := range []string{"", "abc", "abcdefg"} {

@@ -57,7 +57,7 @@ func thumbHash(m *image.NRGBA) []byte {
 		all = append(all, a)
 		hash = append(hash, byte(round(15*a.average)|round(15*a.scale)<<4))
 	}
-	half := false // the last byte has only its lower 4 bits
+	half := false // whether the upper 4 bits of the last byte are still free
 	for _, s := range all {
 		for _, f := range s.rest {
 			v := byte(round(15 * s.part(f)))
@@ -72,8 +72,8 @@ func thumbHash(m *image.NRGBA) []byte {
 	return hash
 }
 
-// split returns the channels L, P, Q and A of a picture. A transparent pixel shows the
-// average colour behind it.
+// split returns the channels L, P, Q and A of a picture. It draws the picture on a ground of the
+// average colour, as the format requires.
 func split(m *image.NRGBA) (channels [4][]float64, transparent bool) {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
 	behind, transparent := average(m)
@@ -94,8 +94,8 @@ func split(m *image.NRGBA) (channels [4][]float64, transparent bool) {
 	return channels, transparent
 }
 
-// average returns the average colour of a picture, whose channels are from 0 to 1. A pixel
-// counts as much as it is opaque. It also reports whether a pixel is transparent.
+// average returns the average colour of a picture, in numbers from 0 to 1. Each pixel is
+// multiplied by its alpha. average also reports whether a pixel is transparent.
 func average(m *image.NRGBA) (rgb [3]float64, transparent bool) {
 	var r, g, b, opacity uint64
 	for y := range m.Rect.Dy() {
@@ -114,10 +114,10 @@ func average(m *image.NRGBA) (rgb [3]float64, transparent bool) {
 type spectrum struct {
 	average float64
 	rest    []float64 // the frequencies above 0, row by row
-	scale   float64   // the largest of them, without its sign
+	scale   float64   // the largest absolute value in rest
 }
 
-// part returns f, from -scale to scale, as a number from 0 to 1.
+// part converts f, which is from -scale to scale, to a number from 0 to 1.
 func (s spectrum) part(f float64) float64 {
 	if s.scale == 0 {
 		return f
@@ -148,7 +148,7 @@ func cosine(k, n int) []float64 {
 	return values
 }
 
-// transform returns the frequencies x, y of a channel with x/nx + y/ny < 1.
+// transform returns the frequencies (x, y) of a channel for which x/nx + y/ny < 1.
 func (d *dct) transform(channel []float64, nx, ny int) (s spectrum) {
 	rows := make([]float64, nx*d.h) // each row, transformed; the values of a frequency are next to each other
 	for y := range d.h {
@@ -174,7 +174,7 @@ func (d *dct) transform(channel []float64, nx, ny int) (s spectrum) {
 // dot returns the sum of the products of a and b.
 func dot(a, b []float64) float64 {
 	b = b[:len(a)]
-	var s, t float64 // two sums: with one, each addition waits for the one before
+	var s, t float64 // two sums are faster: with one sum, each addition must wait for the previous one
 	i := 0
 	for ; i+2 <= len(a); i += 2 {
 		s, t = s+a[i]*b[i], t+a[i+1]*b[i+1]

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// permitted are the system calls that the process needs from now on: those of Go's memory,
-// threads, timers and signals, and read and write for the pipes that are open. All others
-// fail, so the process can open no file and no socket, start no program, and reach no other
-// process.
+// permitted has the system calls that the process needs after confine: the Go runtime uses them
+// for memory, threads, timers and signals, and the process reads and writes its pipes. All
+// others fail. So the process can open no file and no socket, start no program, and send
+// nothing to another process.
 var permitted = []uint32{
 	unix.SYS_READ, unix.SYS_WRITE, unix.SYS_READV, unix.SYS_WRITEV, unix.SYS_CLOSE, unix.SYS_FCNTL, unix.SYS_FSTAT, unix.SYS_LSEEK, unix.SYS_PREAD64,
 	unix.SYS_MMAP, unix.SYS_MUNMAP, unix.SYS_MPROTECT, unix.SYS_MADVISE, unix.SYS_MREMAP, unix.SYS_MINCORE, unix.SYS_BRK,
@@ -24,11 +24,13 @@ var permitted = []uint32{
 	unix.SYS_EPOLL_CREATE1, unix.SYS_EPOLL_CTL, unix.SYS_EPOLL_PWAIT, unix.SYS_EVENTFD2, unix.SYS_PPOLL, unix.SYS_GETRANDOM, unix.SYS_GETRUSAGE,
 }
 
-// architectures are the numbers of the system calls in permitted (linux/audit.h).
+// architectures has the numbers of architectures in linux/audit.h. Each architecture has other
+// numbers of system calls, so the filter refuses all calls of another architecture.
 var architectures = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
-// confine makes all system calls fail that are not permitted, in all threads, forever
-// (seccomp(2)). The error is ENOSYS, after which the C library uses clone instead of clone3.
+// confine makes all system calls fail that are not in permitted, in all threads, until the
+// process ends (seccomp(2)). They fail with ENOSYS. After this error, the C library uses clone
+// instead of clone3. If the kernel was built without seccomp, confine does nothing.
 func confine() error {
 	const (
 		number       = 0 // offsets in struct seccomp_data
@@ -48,10 +50,10 @@ func confine() error {
 	}
 	program = append(program, unix.SockFilter{Code: give, K: refuse | uint32(unix.ENOSYS)})
 	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	runtime.LockOSThread() // both calls are for one thread, and the second is for the others too
+	runtime.LockOSThread() // both calls must come from one thread; the second sets the filter of all threads
 	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return err // Linux has it since 3.5
+		return err // Linux 3.5 and later have this option
 	}
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter)))
 	runtime.KeepAlive(program)

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepDescriptors lets no process inherit a file that this program has open. Go opens all its
-// files so; the others are those with which the program was started. Linux can do it since
-// version 5.11.
+// keepDescriptors prevents that a process inherits a file that this program has open. Go opens
+// its files in a way that no process inherits them, but this program can have inherited files
+// itself. Before Linux 5.11, keepDescriptors does nothing.
 func keepDescriptors() {
 	_ = unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC)
 }

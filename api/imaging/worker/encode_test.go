@@ -20,7 +20,7 @@ import (
 	"imageserver/api/imaging/worker"
 )
 
-// makeWebP makes a WebP of a picture that package resize decodes.
+// makeWebP makes a WebP from a picture of a type that package resize decodes.
 func makeWebP(t *testing.T, pool *worker.Pool, s resize.Source, w, h, quality int) []byte {
 	t.Helper()
 	s.Placeholder = true
@@ -41,7 +41,7 @@ func makeWebP(t *testing.T, pool *worker.Pool, s resize.Source, w, h, quality in
 	return made.Data
 }
 
-// pixels returns a variant in full size as a PNG, whose colours package resize reads.
+// pixels decodes a picture to a variant in full size.
 func pixels(t *testing.T, data []byte) *image.NRGBA {
 	t.Helper()
 	s := newSource(t, data)
@@ -52,7 +52,8 @@ func pixels(t *testing.T, data []byte) *image.NRGBA {
 	return decodePNG(t, made.Data)
 }
 
-// dwebp decodes a WebP with the program of libwebp. It returns nil if that is missing.
+// dwebp decodes a WebP with the program dwebp of libwebp. It returns nil if the program is not
+// installed.
 func dwebp(t *testing.T, data []byte) *image.NRGBA {
 	t.Helper()
 	in, out := filepath.Join(t.TempDir(), "in.webp"), filepath.Join(t.TempDir(), "out.png")
@@ -63,8 +64,8 @@ func dwebp(t *testing.T, data []byte) *image.NRGBA {
 		t.Logf("not compared with dwebp: %v", err)
 		return nil
 	}
-	if said, err := exec.Command("dwebp", in, "-o", out).CombinedOutput(); err != nil {
-		t.Fatalf("dwebp: %v: %s", err, said)
+	if output, err := exec.Command("dwebp", in, "-o", out).CombinedOutput(); err != nil {
+		t.Fatalf("dwebp: %v: %s", err, output)
 	}
 	decoded, err := os.ReadFile(out)
 	if err != nil {
@@ -73,8 +74,8 @@ func dwebp(t *testing.T, data []byte) *image.NRGBA {
 	return decodePNG(t, decoded)
 }
 
-// TestWebP compares WebP copies with JPEG copies of the same quality. Both are compared with
-// the same variant without loss. x/image/webp and dwebp decode the WebP.
+// TestWebP compares variants in WebP with variants in JPEG of the same quality: both must be
+// about as similar to a lossless variant. x/image/webp and dwebp decode the WebP.
 func TestWebP(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
@@ -172,8 +173,8 @@ func TestWebPAlpha(t *testing.T) {
 	}
 }
 
-// TestWebPMetadata: a WebP has the ICC profile of the picture, and no other metadata. Without a
-// profile and alpha it is not extended.
+// TestWebPMetadata: a WebP has the ICC profile of the picture, and no other metadata. If it has
+// neither a profile nor alpha, it is in the simple file format, without the chunk VP8X.
 func TestWebPMetadata(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)

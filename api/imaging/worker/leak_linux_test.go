@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leakFile opens a file that other programs inherit, like one with which the server was
-// started.
+// leakFile opens a file in a way that other programs inherit it, like a file that the server
+// itself has inherited.
 func leakFile(t *testing.T) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "secret")

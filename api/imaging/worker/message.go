@@ -10,11 +10,12 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// A message is the length of a JSON text (4 bytes, big-endian), the text, and the bytes of a
-// file. The text has the size of the file. The process writes an empty answer when it is
-// ready, and then one answer for each request.
+// A message has three parts: the length of a JSON text (4 bytes, big-endian), the text, and the
+// bytes of a file. The text says how many bytes the file has. When the process is ready, it
+// writes an answer without a file. Then it writes one answer to each request.
 
-// request asks for a variant of the file after it.
+// request is the text of a message from the server. It asks for a variant of the file that
+// follows.
 type request struct {
 	Info   format.Info
 	Plan   plan
@@ -24,7 +25,7 @@ type request struct {
 	Placeholder bool // see resize.Source
 }
 
-// plan is a resize.Plan. A format.Type that is empty cannot be received.
+// plan is a resize.Plan for JSON: package json cannot read an empty format.Type.
 type plan struct {
 	Width, Height int
 	Cover         bool
@@ -33,7 +34,7 @@ type plan struct {
 	Focus         resize.Focus
 }
 
-func (p plan) of() resize.Plan {
+func (p plan) resizePlan() resize.Plan {
 	return resize.Plan{Width: p.Width, Height: p.Height, Cover: p.Cover, Format: format.Type(p.Format), Quality: p.Quality, Focus: p.Focus}
 }
 
@@ -41,10 +42,11 @@ func planOf(p resize.Plan) plan {
 	return plan{p.Width, p.Height, p.Cover, string(p.Format), p.Quality, p.Focus}
 }
 
-// answer says whether the variant after it was made.
+// answer is the text of a message from the process. It says whether the variant was made. If
+// so, the file that follows is the variant.
 type answer struct {
 	Failure       failure
-	Text          string // of the error, for the log
+	Text          string // the text of the error, for the log
 	Type          string // a format.Type, or empty
 	Width, Height int    // pixels
 	Size          int64  // bytes of the variant

@@ -1,11 +1,12 @@
 // Package worker makes variants of AVIF and HEIC, and encodes WebP, in other processes. Package
-// codec does both, and cannot be stopped: only the end of the process stops it. A process
-// runs the same executable. It starts with the first picture and stays for the next.
-// It has no environment and no open files except its pipes, and on Linux the kernel refuses
-// it files, sockets and other programs.
+// codec does the work there. A process is necessary because nothing else can stop the code of
+// package codec. Each process runs the same executable as the server. The server starts it for
+// the first picture, and keeps it for the next pictures. The process has no environment and no
+// open files except its pipes. On Linux, the kernel lets it open no file and no socket, and
+// start no program.
 //
-// The server and a process exchange messages, see message.go. The process has read no byte
-// of a picture before it has given up its rights.
+// The server and a process exchange messages; see message.go. The process gives up its
+// permissions (see confine) before it reads the first byte of a picture.
 package worker
 
 import (
@@ -35,10 +36,12 @@ var (
 	// promised.
 	ErrMemory = errors.New("the picture needs too much memory")
 
-	// ErrStarting means that the decoder is not ready yet. A later try can succeed.
+	// ErrStarting means that the decoder or the encoder is not ready yet. A later try can
+	// succeed.
 	ErrStarting = errors.New("the decoder is not ready yet")
 
-	// ErrUnavailable means that no process can be started.
+	// ErrUnavailable means that the system cannot start a process, or the process cannot run
+	// the decoder or the encoder.
 	ErrUnavailable = errors.New("the decoder is not available")
 )
 
@@ -58,28 +61,28 @@ const (
 	decodeTime      = 10 * time.Second
 	decodeMegapixel = 500 * time.Millisecond
 
-	// encodeMegapixel takes the place of decodeMegapixel for an encoder.
+	// encodeMegapixel is the same as decodeMegapixel, but for a picture that is encoded.
 	encodeMegapixel = 2 * time.Second
 
-	// ownMemory is what a process needs beside the decoder and the variant, in bytes: the
-	// program and the compiled decoder or encoder.
+	// ownMemory is the memory of a process that has no picture, in bytes: the program and the
+	// compiled decoder or encoder.
 	ownMemory = 24 << 20
 )
 
 // Options are the options of a Pool.
 type Options struct {
-	Types []format.Type // to decode; all pools encode WebP
+	Types []format.Type // the types to decode; each pool also encodes WebP
 
-	// Command is the program and its arguments that call Run. A type and the result of
-	// Cache are appended.
+	// Command is a program that calls Run, and its arguments. The pool appends two
+	// arguments: the type, and the result of Cache.
 	Command []string
-	Cache   func() string // see Run; called before each start
+	Cache   func() string // returns the argument cache of Run; called before each start
 
 	Log *slog.Logger
 }
 
-// Pool has the processes. It is safe for concurrent use. Its caller limits how many pictures
-// are made at a time.
+// Pool has the processes. It is safe for concurrent use. It does not limit how many variants
+// are made at a time: its caller must do so.
 type Pool struct {
 	o       Options
 	types   map[format.Type]*starter // decoders
@@ -116,8 +119,9 @@ func (p *Pool) Prepare(t format.Type) {
 	}
 }
 
-// Ready returns when there is a process that decodes a type, which may be at work. It starts one
-// if there is none. The end of ctx ends the wait, but not the start.
+// Ready returns nil when there is a process that decodes a type. That process may be busy. If
+// there is none, Ready starts one, and waits for at most 30 seconds. The errors are ErrStarting,
+// ErrUnavailable and the error of ctx. If ctx ends, the start continues.
 func (p *Pool) Ready(ctx context.Context, t format.Type) error {
 	return p.started(ctx, t, p.types[t].ready(ctx))
 }
@@ -127,7 +131,8 @@ func (p *Pool) EncoderReady(ctx context.Context) error {
 	return p.started(ctx, format.WebP, p.encoder.ready(ctx))
 }
 
-// started returns the error of a start. It logs why a process did not start.
+// started returns the error of a start in the form for the caller. If a process did not start,
+// it logs the reason.
 func (p *Pool) started(ctx context.Context, t format.Type, err error) error {
 	if err == nil || errors.Is(err, ErrStarting) || ctx.Err() != nil {
 		return err
@@ -150,11 +155,11 @@ func (p *Pool) Cost(s resize.Source, plan resize.Plan) (int64, error) {
 	return all + resize.DrawCost(s, plan) + ownMemory, err
 }
 
-// decoding returns the memory of the decoder for a picture, and for all pictures of a file
-// that are in memory at the same time, with the file.
+// decoding returns how many bytes the decoder needs: `one` is for one picture. `all` is for all
+// pictures of the file that are in memory at the same time, and for the file itself.
 func decoding(s resize.Source) (one, all int64, err error) {
 	h, err := format.ReadHEIF(s, s.Size)
-	if errors.Is(err, format.ErrMalformed) { // the process will refuse it
+	if errors.Is(err, format.ErrMalformed) { // the process will return ErrDamaged
 		return 0, 0, nil
 	}
 	one = codec.Memory(s.Type, h, s.Size)
@@ -165,7 +170,8 @@ func decoding(s resize.Source) (one, all int64, err error) {
 	return one, all, err
 }
 
-// Make makes the variant p of s. The end of ctx ends it at any time.
+// Make makes the variant `plan` of s. If ctx ends, Make returns the cause at once, and the
+// process ends.
 func (p *Pool) Make(ctx context.Context, s resize.Source, plan resize.Plan) (resize.Result, error) {
 	types := p.types[s.Type]
 	if types == nil {
@@ -179,14 +185,14 @@ func (p *Pool) Make(ctx context.Context, s resize.Source, plan resize.Plan) (res
 	return p.run(ctx, types, s, plan, one, l)
 }
 
-// EncodeCost returns the largest number of bytes that Encode needs for a variant of s, with the
-// Planes and the WebP in both processes.
+// EncodeCost returns the largest number of bytes that Encode needs for a variant of s. This
+// includes the Planes and the WebP, which both processes have in memory.
 func (p *Pool) EncodeCost(s resize.Source, plan resize.Plan) (int64, error) {
 	transparent, err := s.Transparent()
 	return encoding(plan, transparent) + ownMemory, err
 }
 
-// encoding returns the memory for encoding a variant without the process itself.
+// encoding returns how many bytes it takes to encode a variant, without ownMemory.
 func encoding(p resize.Plan, transparent bool) int64 {
 	const (
 		perPixel = 2 * (2.5 + 4) // the Planes, and the longest WebP that was measured
@@ -195,7 +201,8 @@ func encoding(p resize.Plan, transparent bool) int64 {
 	return codec.EncodeMemory(p.Width, p.Height, transparent) + int64(perPixel*float64(p.Width)*float64(p.Height)) + fixed
 }
 
-// Encode makes a WebP from Planes. The end of ctx ends it at any time.
+// Encode makes a WebP from the planes of a variant (resize.Planes). `quality` is that of
+// resize.Plan. If ctx ends, Encode returns the cause at once, and the process ends.
 func (p *Pool) Encode(ctx context.Context, planes resize.Result, quality int) (resize.Result, error) {
 	w, h := planes.Width, planes.Height
 	file := resize.Source{ReaderAt: bytes.NewReader(planes.Data), Size: int64(len(planes.Data)), Info: format.Info{Type: format.WebP, Width: w, Height: h}}
@@ -206,13 +213,14 @@ func (p *Pool) Encode(ctx context.Context, planes resize.Result, quality int) (r
 	return made, err
 }
 
-// timeFor returns how much processor time a picture may take.
+// timeFor returns how much processor time a picture of w × h pixels may take. `megapixel` is
+// the time for each megapixel.
 func timeFor(w, h int, megapixel time.Duration) time.Duration {
 	return decodeTime + time.Duration(float64(w)*float64(h)/1e6*float64(megapixel))
 }
 
-// run lets a process make a variant. It starts the process if necessary. memory is for one
-// picture, in bytes.
+// run lets a process make a variant. It starts the process if necessary. The codec may use
+// `memory` bytes for one picture.
 func (p *Pool) run(ctx context.Context, from *starter, s resize.Source, plan resize.Plan, memory int64, l limits) (resize.Result, error) {
 	proc, err := from.acquire(ctx)
 	if err := p.started(ctx, s.Type, err); err != nil {
@@ -223,7 +231,8 @@ func (p *Pool) run(ctx context.Context, from *starter, s resize.Source, plan res
 	return made, p.failed(err)
 }
 
-// failed logs the end of a process, which is a fault of the file or of the codec.
+// failed logs the error of a process that ended, and returns ErrDamaged: the file or the codec
+// has a fault. It returns all other errors unchanged.
 func (p *Pool) failed(err error) error {
 	var died *deathError
 	if errors.As(err, &died) {
@@ -238,7 +247,7 @@ type starter struct {
 	start  func() (*process, error)
 	idle   chan *process
 	turn   chan struct{} // has a value while a process starts
-	failed chan error    // why a process did not start
+	failed chan error    // gets the error of a process that did not start
 
 	prepare sync.Once
 
@@ -255,14 +264,14 @@ func newStarter(start func() (*process, error)) *starter {
 	}
 }
 
-// acquire returns an idle process, or starts one. If the start takes too long, it goes on for
-// the next caller.
+// acquire returns an idle process, or starts one. If the start takes too long, acquire returns
+// ErrStarting. The start continues, and a later caller gets the process.
 func (s *starter) acquire(ctx context.Context) (*process, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTime, ErrStarting)
 	defer cancel()
 	for {
 		select {
-		case p := <-s.idle: // rather than start another one
+		case p := <-s.idle: // first, so that no process is started if one is idle
 			return p, nil
 		default:
 		}
@@ -286,7 +295,7 @@ func (s *starter) ready(ctx context.Context) error {
 	for !s.running() {
 		select {
 		case s.turn <- struct{}{}:
-			if s.running() { // since a moment ago
+			if s.running() { // another goroutine has just started one
 				<-s.turn
 				return nil
 			}
@@ -323,7 +332,7 @@ func (s *starter) begin() {
 	}
 	select {
 	case s.failed <- err:
-	case <-time.After(startTime): // no one waits for it any longer
+	case <-time.After(startTime): // nobody waits for this error any more
 	}
 }
 
@@ -338,8 +347,8 @@ func (s *starter) add(p *process) error {
 	return nil
 }
 
-// release takes a process back. It ends the process if it is dead already, or if enough others
-// are idle.
+// release makes a process idle after its work. It ends the process if it cannot be used again,
+// if maxIdle others are idle, or if the pool is closed.
 func (s *starter) release(p *process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -348,7 +357,7 @@ func (s *starter) release(p *process) {
 		case s.idle <- p:
 			s.used++
 			used := s.used
-			time.AfterFunc(idleTime, func() { s.rest(used) })
+			time.AfterFunc(idleTime, func() { s.endIdle(used) })
 			return
 		default:
 		}
@@ -356,8 +365,8 @@ func (s *starter) release(p *process) {
 	s.end(p)
 }
 
-// rest ends all idle processes if none has become idle since.
-func (s *starter) rest(used int) {
+// endIdle ends all idle processes, unless a process has become idle since `used` was read.
+func (s *starter) endIdle(used int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.used == used {

@@ -19,16 +19,16 @@ import (
 
 // process is a process that makes variants, one at a time.
 type process struct {
-	cmd   *exec.Cmd
-	in    io.WriteCloser
-	out   *bufio.Reader
-	said  *said // the beginning of what it wrote to its standard error
-	dead  bool  // it cannot be used again
-	once  sync.Once
-	ended chan struct{} // closed after kill, when the process has ended
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Reader
+	stderr *firstOutput // the beginning of what it wrote to its standard error
+	dead   bool         // it cannot be used again
+	once   sync.Once
+	ended  chan struct{} // closed after kill, when the process has ended
 }
 
-// limits are what a process may use for a variant.
+// limits says how much a process may use for one variant.
 type limits struct {
 	processor time.Duration
 	memory    int64 // bytes
@@ -36,18 +36,18 @@ type limits struct {
 
 // deathError is the error of a process that ended.
 type deathError struct {
-	err  error
-	said string
+	err    error
+	stderr string
 }
 
-func (e *deathError) Error() string { return fmt.Sprintf("the process ended: %v: %s", e.err, e.said) }
+func (e *deathError) Error() string { return fmt.Sprintf("the process ended: %v: %s", e.err, e.stderr) }
 func (e *deathError) Unwrap() error { return e.err }
 
 // start starts a process, and returns when it is ready.
 func start(cmd *exec.Cmd) (*process, error) {
-	p := &process{cmd: cmd, said: &said{}, ended: make(chan struct{})}
+	p := &process{cmd: cmd, stderr: &firstOutput{}, ended: make(chan struct{})}
 	cmd.Env = []string{} // on Windows, os/exec adds SYSTEMROOT, which every program needs
-	cmd.Stderr = p.said
+	cmd.Stderr = p.stderr
 	var err error
 	if p.in, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -88,11 +88,11 @@ func (p *process) kill() {
 func (p *process) died(err error) error {
 	p.kill()
 	<-p.ended
-	return &deathError{err, p.cmd.ProcessState.String() + ", " + p.said.String()}
+	return &deathError{err, p.cmd.ProcessState.String() + ", " + p.stderr.String()}
 }
 
-// make makes a variant. It kills the process when ctx ends, when the limits are exceeded, and
-// after an error of the messages.
+// make makes a variant. It kills the process when ctx ends, when the process uses more than its
+// limits, and when a message cannot be sent or received.
 func (p *process) make(ctx context.Context, s resize.Source, r request, l limits) (resize.Result, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -137,7 +137,7 @@ func (p *process) exchange(s resize.Source, r request, l limits) (made resize.Re
 	return made, a, nil
 }
 
-// source remembers an error of the store.
+// source reads the file of a picture, and keeps the error of the store in err.
 type source struct {
 	*io.SectionReader
 	err error
@@ -151,7 +151,7 @@ func (s *source) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo hides the method of the reader, so that Read is used.
+// WriteTo hides the method WriteTo of SectionReader, so that io.Copy calls Read.
 func (s *source) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{io.Reader(readerFunc(s.Read))})
 }
@@ -174,7 +174,7 @@ func (a answer) error() error {
 	return fmt.Errorf("%w: %s", kind, a.Text)
 }
 
-// watchTime is the time between two looks at a process.
+// watchTime is how often watch measures a process.
 const watchTime = 50 * time.Millisecond
 
 // watch cancels with an error when the process uses more than its limits.
@@ -193,7 +193,7 @@ func (p *process) watch(ctx context.Context, cancel context.CancelCauseFunc, l l
 		case <-tick.C:
 		}
 		now, ok := usageOf(p.cmd.Process.Pid)
-		if !ok { // the system does not say: other processes may take two thirds of the time
+		if !ok { // assume that the process had a core for a third of the time
 			now = usage{processor: before.processor + time.Since(began)/3}
 		}
 		switch {
@@ -211,23 +211,24 @@ type usage struct {
 	memory    int64 // bytes in memory that belong to it alone; 0 if the system does not say
 }
 
-// said keeps the first bytes that are written to it: a crash of Go begins with its reason.
-type said struct {
+// firstOutput keeps the first bytes that are written to it. When a Go program crashes, its
+// output begins with the reason.
+type firstOutput struct {
 	mu sync.Mutex
 	b  []byte
 }
 
-// maxSaid is the number of bytes that a said keeps.
-const maxSaid = 1 << 10
+// maxOutput is the number of bytes that a firstOutput keeps.
+const maxOutput = 1 << 10
 
-func (s *said) Write(b []byte) (int, error) {
+func (s *firstOutput) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.b = append(s.b, b[:min(len(b), maxSaid-len(s.b))]...)
+	s.b = append(s.b, b[:min(len(b), maxOutput-len(s.b))]...)
 	return len(b), nil
 }
 
-func (s *said) String() string {
+func (s *firstOutput) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return cmp.Or(string(s.b), "without a message")

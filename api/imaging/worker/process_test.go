@@ -21,8 +21,8 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// TestMain lets the executable of the tests be the program that a Pool starts: the real one,
-// or one with a fault.
+// TestMain runs the tests. A Pool starts the executable of the tests with arguments. Then
+// TestMain does the work of a process, or what a process with a fault does.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 4 && strings.HasPrefix(os.Args[1], "decode") {
 		err := Run(context.Background(), format.Type(os.Args[2]), os.Args[3], os.Stdin, os.Stdout)
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// faults are programs that say they are ready, and then do what a decoder must not do.
+// faults has processes that report that they are ready, and then do what a decoder must not do.
 var faults = map[string]func(){
 	"loop": func() {
 		for n := 0; ; n++ { // uses the processor, and never ends
@@ -56,14 +56,14 @@ var faults = map[string]func(){
 	},
 	"allocate": func() {
 		for b := []byte{1}; ; b = bytes.Repeat(b, 2) {
-			time.Sleep(time.Millisecond * time.Duration(len(b)>>20)) // long enough to be seen
+			time.Sleep(time.Millisecond * time.Duration(len(b)>>20)) // so that watch can measure it
 		}
 	},
 	"die":      func() { fmt.Fprint(os.Stderr, "panic: a fault") },
 	"sleep":    func() { _, _ = io.Copy(io.Discard, neverEnds{}) },
 	"babble":   func() { fmt.Print("hello, this is not a message") },
 	"gigantic": func() { _ = send(os.Stdout, answer{Size: 1 << 40}); time.Sleep(time.Hour) },
-	"report": func() { // what it inherited
+	"report": func() { // reports what it inherited
 		text := fmt.Sprint(os.Environ())
 		for fd := 3; fd < 200; fd++ {
 			f := os.NewFile(uintptr(fd), "")
@@ -74,7 +74,7 @@ var faults = map[string]func(){
 		_ = send(os.Stdout, answer{Failure: damaged, Text: text})
 		time.Sleep(time.Hour)
 	},
-	"escape": func() { // what it can reach after confine
+	"escape": func() { // reports what it can reach after confine
 		text := fmt.Sprint(confine())
 		if _, err := os.Open("/etc/passwd"); err == nil {
 			text += " opened a file"
@@ -110,10 +110,10 @@ func program(t testing.TB, fault string) *exec.Cmd {
 	return exec.Command(self, fault, "heic", "")
 }
 
-// tiny is a picture for a process that does not look at it.
+// tiny is a picture for a process that does not decode it.
 var tiny = resize.Source{ReaderAt: strings.NewReader("picture"), Size: 7, Info: format.Info{Type: format.HEIC, Width: 1, Height: 1}}
 
-// TestFaults: whatever a process does, its request ends with an error, and the process ends.
+// TestFaults: if a process has a fault, the request returns an error, and the process ends.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	var died *deathError
@@ -150,7 +150,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestCancel: the process of a request that is cancelled ends.
+// TestCancel: if a request is cancelled, its process ends.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	p, err := start(program(t, "sleep"))
@@ -168,9 +168,9 @@ func TestCancel(t *testing.T) {
 // TestInherits: a process has no environment, and no file that the server has open.
 func TestInherits(t *testing.T) {
 	t.Parallel()
-	said := ask(t, "report")
-	if strings.Contains(said, "PATH=") || strings.Contains(said, "the secret") {
-		t.Errorf("the process has %s", said)
+	text := ask(t, "report")
+	if strings.Contains(text, "PATH=") || strings.Contains(text, "the secret") {
+		t.Errorf("the process has %s", text)
 	}
 }
 
@@ -180,8 +180,8 @@ func TestConfine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux")
 	}
-	if said := ask(t, "escape"); said != "<nil>" {
-		t.Errorf("the process: %s", said)
+	if text := ask(t, "escape"); text != "<nil>" {
+		t.Errorf("the process: %s", text)
 	}
 }
 
@@ -195,14 +195,14 @@ func ask(t *testing.T, fault string) string {
 	}
 	defer p.kill()
 	_, err = p.make(t.Context(), tiny, request{Size: tiny.Size}, limits{time.Hour, 1 << 40})
-	said, ok := strings.CutPrefix(fmt.Sprint(err), resize.ErrDamaged.Error()+": ")
+	text, ok := strings.CutPrefix(fmt.Sprint(err), resize.ErrDamaged.Error()+": ")
 	if !ok {
 		t.Fatal(err)
 	}
-	return said
+	return text
 }
 
-// TestSourceError: an error of the store is returned as it is, and the next picture gets a new
+// TestSourceError: Make returns an error of the store unchanged. The next picture gets a new
 // process.
 func TestSourceError(t *testing.T) {
 	t.Parallel()
@@ -230,7 +230,7 @@ func newFaulty(t *testing.T, fault string) *Pool {
 	return p
 }
 
-// TestDeath: the death of a process is the error of one request.
+// TestDeath: if a process ends, only the request of this process fails.
 func TestDeath(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../../testdata/gradient.heic")
@@ -246,7 +246,7 @@ func TestDeath(t *testing.T) {
 	}
 }
 
-// TestNoProgram: a program that does not exist is an error of each request.
+// TestNoProgram: if the program does not exist, each request returns an error.
 func TestNoProgram(t *testing.T) {
 	t.Parallel()
 	pool := New(Options{Types: []format.Type{format.HEIC}, Command: []string{"/nowhere/program"}, Cache: func() string { return "" }, Log: slog.New(slog.DiscardHandler)})
@@ -257,7 +257,7 @@ func TestNoProgram(t *testing.T) {
 	}
 }
 
-// TestKept: a process is used again, and an idle one ends.
+// TestKept: the pool uses a process again, and ends a process that was idle for too long.
 func TestKept(t *testing.T) {
 	t.Parallel()
 	s := newFaulty(t, "sleep").types[format.HEIC]
@@ -271,11 +271,11 @@ func TestKept(t *testing.T) {
 		t.Errorf("got another process, %v", err)
 	}
 	s.release(second)
-	s.rest(s.used - 1) // since then it was used
+	s.endIdle(s.used - 1) // the process was used after this number was read, so it does not end
 	if len(s.idle) != 1 {
 		t.Error("a process that was used ended")
 	}
-	s.rest(s.used)
+	s.endIdle(s.used)
 	<-first.ended
 }
 
@@ -308,7 +308,7 @@ func TestReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.release(p)
-	if err := pool.Ready(t.Context(), format.HEIC); err != nil { // although it is at work
+	if err := pool.Ready(t.Context(), format.HEIC); err != nil { // the process is busy, and Ready does not wait for it
 		t.Error(err)
 	}
 	if len(s.all) != 1 {
@@ -324,7 +324,7 @@ func TestPrepare(t *testing.T) {
 	if s.running() {
 		t.Error("a new pool has a process")
 	}
-	pool.Prepare(format.AVIF) // there are no decoders of it
+	pool.Prepare(format.AVIF) // the pool does not decode this type
 	pool.Prepare(format.HEIC)
 	s.release(<-s.idle)
 }

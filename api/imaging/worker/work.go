@@ -15,14 +15,14 @@ import (
 	"imageserver/api/imaging/resize"
 )
 
-// Run is the whole work of a process: it makes the variants that the server asks for on in,
-// and answers on out. It ends when in ends, which is when the server closes it or ends itself.
-// The process decodes pictures of type t. With WebP it encodes them. cache is the folder for
-// codec.Open, or empty.
+// Run does the whole work of a process. It reads requests from `in`, makes the variants, and
+// writes the answers to `out`. The process exits when `in` ends: the server has closed it, or
+// has ended. If t is format.WebP, the process encodes WebP. Otherwise it decodes pictures of
+// the type t. cache is the folder for codec.Open, or empty.
 func Run(ctx context.Context, t format.Type, cache string, in io.Reader, out io.Writer) error {
 	work, err := open(ctx, t, cache)
 	if err == nil {
-		debug.FreeOSMemory() // the memory of the compiler
+		debug.FreeOSMemory() // return the memory that the compiler needed
 		err = confine()
 	}
 	if err := send(out, answerFor(err)); err != nil {
@@ -47,20 +47,20 @@ func Run(ctx context.Context, t format.Type, cache string, in io.Reader, out io.
 		}
 		made.Data = nil
 		if r.Memory > largeMemory {
-			debug.FreeOSMemory() // the next picture gets as much again
+			debug.FreeOSMemory() // otherwise this memory would count beside that of the next picture
 		}
 	}
 	return nil
 }
 
-// largeMemory is the memory of a picture from which on it is freed at once, in bytes. That
-// takes longer than to encode a small picture.
+// largeMemory is a limit in bytes. If a picture needed more memory, Run returns the memory to
+// the system at once. For smaller pictures this would take longer than the encoding.
 const largeMemory = 8 << 20
 
-// work makes the answer to a request from its file.
+// work makes the variant that a request asks for. file has the bytes of the picture.
 type work func(r request, file []byte) (resize.Result, error)
 
-// open compiles what a process for the type t needs.
+// open compiles the encoder if t is format.WebP, and otherwise the decoder of the type t.
 func open(ctx context.Context, t format.Type, cache string) (work, error) {
 	if t == format.WebP {
 		e, err := codec.OpenEncoder(ctx, cache)
@@ -70,7 +70,7 @@ func open(ctx context.Context, t format.Type, cache string) (work, error) {
 	return func(r request, file []byte) (resize.Result, error) { return draw(ctx, d, r, file) }, err
 }
 
-// try turns a panic of this program into an error of the file.
+// try calls w. If w panics, try returns codec.ErrDamaged.
 func (w work) try(r request, file []byte) (made resize.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -80,8 +80,8 @@ func (w work) try(r request, file []byte) (made resize.Result, err error) {
 	return w(r, file)
 }
 
-// read reads requests and their files. When in ends, it ends the process at once: the
-// decoder cannot be stopped, and no one waits for its answer.
+// read reads requests and their files. When `in` ends, it ends the process at once, even while
+// the decoder is running: nothing else stops the decoder, and nobody waits for its answer.
 func read(in io.Reader, requests chan<- request, files chan<- []byte) {
 	for {
 		var r request
@@ -139,10 +139,10 @@ func draw(ctx context.Context, d *codec.Decoder, r request, file []byte) (made r
 		}).SubImage(h.Crop)
 		s.Orientation = h.Orientation
 	}
-	return resize.Draw(s, m, r.Plan.of())
+	return resize.Draw(s, m, r.Plan.resizePlan())
 }
 
-// failures has the errors of a file, with their kinds.
+// failures has the kind of failure for each error. All other errors count as damaged.
 var failures = []struct {
 	kind failure
 	err  error
@@ -157,7 +157,7 @@ var failures = []struct {
 	{forbidden, codec.ErrForbidden},
 }
 
-// answerFor returns the answer with an error, which may be nil.
+// answerFor returns the answer for err. If err is nil, the answer has no failure.
 func answerFor(err error) answer {
 	if err == nil {
 		return answer{}

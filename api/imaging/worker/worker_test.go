@@ -24,7 +24,8 @@ import (
 	"imageserver/api/imaging/worker"
 )
 
-// cache is shared by the tests, because a compilation takes seconds.
+// cache returns the folder for compiled code. All tests share it, because a compilation takes
+// seconds.
 func cache() string {
 	dir := filepath.Join(os.TempDir(), "imageserver-test-codecs")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -62,28 +63,26 @@ func fullSize(s resize.Source) resize.Plan {
 	return resize.Plan{Width: s.Width, Height: s.Height, Format: format.PNG}
 }
 
-// originals are files of the corpus for which the response is the original, because a copy
-// would not look like the picture, or because no decoder here can read them.
-var originals = map[string]error{
-	"animated.avif": nil, "rotated-animated.avif": nil, // copies of the first frame
+// refused has the errors of files of the corpus that the decoders of this package cannot read.
+var refused = map[string]error{
 	"color_grid_alpha_grid_tile_shared_in_dimg.avif": resize.ErrDamaged,
 	"colors-animated-8bpc-audio.avif":                resize.ErrDamaged,
 	"sofa_grid1x5_420_dimg_repeat.avif":              resize.ErrDamaged,
 	"poc_b_506387278.avif":                           resize.ErrDamaged,
 }
 
-// different are files of which the reference programs make another picture.
+// different are files of which the reference programs make another picture than this package.
 var different = map[string]float64{
-	// libheif 1.15.1 draws the tiles in another order than Chromium 156, with which the copy
-	// agrees (49.5 dB).
+	// libheif 1.15.1 draws the tiles in another order than Chromium 156. The variant is like the
+	// picture of Chromium (49.5 dB).
 	"sofa_grid1x5_420_reversed_dimg_order.avif": 0,
 	// libheif 1.15.1 ignores the transparency, and libavif 0.11.1 refuses the file.
 	"alpha_noispe.avif": 0,
 }
 
-// TestReference compares half the size of each picture with that of the picture that
-// heif-convert or avifdec makes: samples, the corpus, the files that heif-enc and avifenc
-// make, and those that the environment variable SAMPLES matches.
+// TestReference decodes pictures, and compares each with the picture that heif-convert or
+// avifdec decodes, both in half the size. The pictures are the samples, the corpus, files that
+// heif-enc and avifenc make, and the files that match the environment variable SAMPLES.
 func TestReference(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, format.HEIC, format.AVIF)
@@ -110,7 +109,7 @@ func compare(t *testing.T, pool *worker.Pool, file string) {
 		t.Fatal(err)
 	}
 	made, err := pool.Make(t.Context(), s, fullSize(s))
-	want := originals[filepath.Base(file)]
+	want := refused[filepath.Base(file)]
 	if h.HDR() {
 		want = resize.ErrUnsupported
 	}
@@ -140,7 +139,7 @@ func compare(t *testing.T, pool *worker.Pool, file string) {
 	}
 }
 
-// TestFocus: a crop of a picture that another process decodes has the focus of the upright
+// TestFocus: if another process decodes and crops a picture, the focus is a point of the upright
 // picture.
 func TestFocus(t *testing.T) {
 	t.Parallel()
@@ -186,8 +185,8 @@ func encode(t *testing.T) (files []string) {
 	}
 	run := func(name string, command ...string) {
 		out := filepath.Join(dir, name)
-		if said, err := exec.Command(command[0], append(command[1:], out)...).CombinedOutput(); err != nil {
-			t.Logf("%s is not tested: %v: %.200s", name, err, said)
+		if output, err := exec.Command(command[0], append(command[1:], out)...).CombinedOutput(); err != nil {
+			t.Logf("%s is not tested: %v: %.200s", name, err, output)
 			return
 		}
 		files = append(files, out)
@@ -242,7 +241,7 @@ func smallPhoto(t *testing.T, path string) string {
 	return small
 }
 
-// saturated writes a picture of even sides whose colours reach the edges.
+// saturated writes a picture with strong colours up to its edges. Its width and height are even.
 func saturated(t *testing.T) string {
 	t.Helper()
 	m := image.NewNRGBA(image.Rect(0, 0, 64, 64))
@@ -261,22 +260,22 @@ func saturated(t *testing.T) string {
 	return path
 }
 
-// references returns what heif-convert and avifdec make of a file. Neither is always right:
-// they are of 2022 and 2023.
+// references returns the pictures that heif-convert and avifdec decode from a file. These are
+// programs of 2022 and 2023, and neither is always right.
 func references(t testing.TB, file string, h format.HEIF) (all []*image.NRGBA) {
 	t.Helper()
 	for _, tool := range []string{"heif-convert", "avifdec"} {
 		out := filepath.Join(t.TempDir(), "out.png")
-		if said, err := exec.Command(tool, file, out).CombinedOutput(); err != nil {
-			t.Logf("%s: %v: %.100s", tool, err, said)
+		if output, err := exec.Command(tool, file, out).CombinedOutput(); err != nil {
+			t.Logf("%s: %v: %.100s", tool, err, output)
 			continue
 		}
 		data, err := os.ReadFile(out)
 		if err != nil {
-			continue // of several pictures
+			continue // the file has several pictures
 		}
 		m := decodePNG(t, data)
-		if tool == "avifdec" { // it neither crops nor turns
+		if tool == "avifdec" { // avifdec neither crops nor turns pictures
 			m = shown(m, h)
 		}
 		all = append(all, m)
@@ -284,8 +283,8 @@ func references(t testing.TB, file string, h format.HEIF) (all []*image.NRGBA) {
 	return all
 }
 
-// half makes a copy of half the size. Programs differ in how they enlarge the colours of
-// 4:2:0, which is what remains at full size.
+// half returns the picture in half the size. In full size, pictures with 4:2:0 differ, because
+// programs enlarge the colours in different ways.
 func half(t testing.TB, m *image.NRGBA) *image.NRGBA {
 	t.Helper()
 	var b bytes.Buffer
@@ -300,7 +299,7 @@ func half(t testing.TB, m *image.NRGBA) *image.NRGBA {
 	return decodePNG(t, made.Data)
 }
 
-// shown applies the properties of an AVIF to its stored pixels, each by its own definition.
+// shown crops, turns and mirrors the stored pixels of an AVIF, as its properties say.
 func shown(m *image.NRGBA, h format.HEIF) *image.NRGBA {
 	m = m.SubImage(h.Crop).(*image.NRGBA)
 	w, ht := m.Rect.Dx(), m.Rect.Dy()
@@ -327,7 +326,8 @@ func shown(m *image.NRGBA, h format.HEIF) *image.NRGBA {
 	return out
 }
 
-// psnr compares pictures with their transparency, premultiplied.
+// psnr returns the peak signal-to-noise ratio of two pictures, in dB. It compares the colours
+// after multiplication with alpha, and alpha itself.
 func psnr(a, b *image.NRGBA) float64 {
 	if a.Rect != b.Rect {
 		return 0
@@ -359,8 +359,8 @@ func decodePNG(t testing.TB, data []byte) *image.NRGBA {
 	return out
 }
 
-// TestHostile decodes damaged files: cut off, with bits flipped anywhere, and in the header.
-// None may end the process, which would be logged.
+// TestHostile decodes damaged files: files that are cut off, and files with changed bits in the
+// header or anywhere. No file may end the process. The log would have the end of a process.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
