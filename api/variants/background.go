@@ -7,8 +7,9 @@ import (
 	"runtime/debug"
 )
 
-// inBackground runs work on a thread of its own. On Linux this thread has a low
-// priority, so that requests get the cores first. A panic in work becomes an error.
+// inBackground runs work on a new thread, and returns its result. On Linux this thread has a
+// low priority, so that requests get the cores first. If work panics, inBackground returns an
+// error.
 func inBackground[T any](work func() (T, error)) (result T, err error) {
 	done := make(chan struct{})
 	go func() {

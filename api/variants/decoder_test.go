@@ -14,10 +14,10 @@ import (
 	"imageserver/db"
 )
 
-// lateDecoders are decoders of HEIC that are ready after a time, or never.
+// lateDecoders has decoders of HEIC that are ready only after some time, or never.
 type lateDecoders struct {
 	after time.Time
-	err   error // of Ready
+	err   error // the error that Ready returns
 }
 
 func (d *lateDecoders) Can(t format.Type) bool { return t == format.HEIC }
@@ -39,13 +39,13 @@ func (d *lateDecoders) Make(context.Context, resize.Source, resize.Plan) (resize
 	return resize.Result{Data: []byte("picture")}, nil
 }
 
-// TestLateDecoder: a picture waits for its decoder as long as for a turn. Meanwhile it has no
-// turn.
+// TestLateDecoder: a picture waits for its decoder for at most queueTime. Meanwhile it does not
+// occupy a turn.
 func TestLateDecoder(t *testing.T) {
 	heic := resize.Source{Info: format.Info{Type: format.HEIC, Width: 60, Height: 40}}
 	for what, c := range map[string]struct {
 		late time.Duration
-		err  error // of the decoder
+		err  error // the error that Ready returns
 		want error
 		most time.Duration
 	}{
@@ -75,7 +75,7 @@ func TestLateDecoder(t *testing.T) {
 				}
 				jobs.Wait()
 				if n := r.queue.length(); n != 0 {
-					t.Errorf("%d are still in the queue", n)
+					t.Errorf("%d jobs are still in the queue", n)
 				}
 			})
 		})
@@ -115,7 +115,7 @@ func TestLateDecoderDrain(t *testing.T) {
 			}
 		}
 		if took := time.Since(began); took >= queueTime {
-			t.Errorf("they were refused after %v", took)
+			t.Errorf("the pictures were refused after %v, want less than %v", took, queueTime)
 		}
 	})
 }

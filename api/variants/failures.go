@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// failureKept is how long the server refuses a picture that could not be
-	// decoded, without a new attempt.
+	// failureKept is how long the server refuses a picture that it could not decode, before
+	// it tries again.
 	failureKept = 10 * time.Minute
 	maxFailures = 1000
 )
@@ -23,7 +23,7 @@ type failures struct {
 	all map[picture]failed
 }
 
-// picture is the image with a digest, or the first frame of that animation.
+// picture identifies a picture: the image with this digest, or only its first frame.
 type picture struct {
 	db.Digest
 	still bool

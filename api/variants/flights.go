@@ -7,8 +7,8 @@ import (
 )
 
 // flights does each piece of work once for all callers that ask for it at the same time.
-// Unlike golang.org/x/sync/singleflight it cancels work when its last caller stops waiting.
-// The zero value is ready to use.
+// Unlike golang.org/x/sync/singleflight, it cancels the work when the last caller stops
+// waiting. The zero value is ready to use.
 type flights[T any] struct {
 	mu  sync.Mutex
 	all map[string]*flight[T]
@@ -16,7 +16,7 @@ type flights[T any] struct {
 
 // flight is work in progress. result and err are set when done is closed.
 type flight[T any] struct {
-	waiting int // callers
+	waiting int // the number of callers that wait
 	cancel  context.CancelFunc
 	done    chan struct{}
 	result  T

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// TestFlightsOnce: however many ask, the work is done once, and all get it.
+// TestFlightsOnce: if many callers ask at the same time, the work is done once, and all
+// callers get its result.
 func TestFlightsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g flights[int]
@@ -34,7 +35,7 @@ func TestFlightsOnce(t *testing.T) {
 		}
 		got, err := g.do(t.Context(), "a", func(context.Context) (int, error) { return 7, nil })
 		if got != 7 || err != nil {
-			t.Errorf("after it had landed: got %d, %v, want work of its own", got, err)
+			t.Errorf("after the flight has ended: got %d, %v, want the result of new work", got, err)
 		}
 		if len(g.all) != 0 {
 			t.Errorf("%d flights are left", len(g.all))
@@ -42,15 +43,15 @@ func TestFlightsOnce(t *testing.T) {
 	})
 }
 
-// TestFlightsLeave: work ends when its last caller has gone, no sooner, and who
-// comes after that is not given what was ended.
+// TestFlightsLeave: work is cancelled when its last caller leaves, and not earlier. A later
+// caller starts new work, and does not get the cancelled work.
 func TestFlightsLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g flights[string]
 		work := func(ctx context.Context) (string, error) {
 			select {
 			case <-ctx.Done():
-				time.Sleep(time.Second) // it takes a while to notice
+				time.Sleep(time.Second) // real work also needs some time before it ends
 				return "", ctx.Err()
 			case <-time.After(time.Minute):
 				return "done", nil
@@ -68,16 +69,16 @@ func TestFlightsLeave(t *testing.T) {
 		}
 		first, second := ask(time.Second), ask(2*time.Minute)
 		if err := <-first; !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("who left: got %v, want its deadline", err)
+			t.Errorf("the caller that left: got %v, want its deadline", err)
 		}
 		if err := <-second; err != nil {
-			t.Errorf("who stayed: got %v", err)
+			t.Errorf("the caller that stayed: got %v", err)
 		}
 
 		start := time.Now()
 		<-ask(time.Second)
 		if err := <-ask(2 * time.Minute); err != nil {
-			t.Errorf("who came after all had left: got %v, want work of its own", err)
+			t.Errorf("the caller that came after all others had left: got %v, want the result of new work", err)
 		}
 		if took := time.Since(start); took != time.Second+time.Minute {
 			t.Errorf("it took %v, want %v", took, time.Second+time.Minute)
@@ -89,7 +90,7 @@ func TestFlightsLeave(t *testing.T) {
 	})
 }
 
-// TestFlightsPanic: a panic fails those who wait, and nobody else.
+// TestFlightsPanic: if the work panics, its callers get an error.
 func TestFlightsPanic(t *testing.T) {
 	var g flights[int]
 	_, err := g.do(t.Context(), "a", func(context.Context) (int, error) { panic("oh") })

@@ -11,18 +11,19 @@ import (
 	"imageserver/db"
 )
 
-// lentTime is the age from which a lent variant can be taken back for any client. A younger
-// one can be taken back only if its client has the most bytes. The time is enough for all
-// but slow clients.
+// lentTime is how long a variant can be lent before it can be taken back for any client. Before
+// that, it can be taken back only if its client has the most bytes. The time is enough for all
+// clients that are not slow.
 const lentTime = 10 * time.Second
 
-// lender keeps variants in memory that the store does not keep, as long as clients read
-// them. The readers of a variant share its bytes, which count once. The budget is separate
-// from the memory for making variants, so slow clients cannot stop the making of variants.
+// lender keeps the variants that the store does not keep in memory while clients read them. It
+// lends the memory: all readers of a variant share its bytes, which count once. The budget is
+// separate from the memory for making variants. So slow clients cannot prevent that the server
+// makes variants.
 //
-// When the budget is used up, a new variant replaces an older one. This is the oldest
-// variant of the client that has the most bytes, or any variant that is older than
-// lentTime. The clients that read the replaced variant are cut off.
+// When the budget is used up, the lender takes an older variant back for a new one. It takes
+// the oldest variant of the client that has the most bytes, or else the oldest variant of all
+// if that is older than lentTime. The readers of a variant that was taken back get ErrTakenBack.
 type lender struct {
 	budget int64 // bytes; a larger variant is lent only if no other variant is lent
 
@@ -36,14 +37,14 @@ type lender struct {
 type lentVariant struct {
 	data    atomic.Pointer[[]byte]
 	size    int64
-	client  netip.Prefix // the first that it was lent to; it counts for that client
+	client  netip.Prefix // the client that read it first; the bytes count for this client
 	readers int
 	number  uint64
 	since   time.Time
 }
 
-// lend returns a body with data, which must not be empty. It returns ErrBusy if there is no
-// memory.
+// lend returns a body with data, which must not be empty. It returns ErrBusy if the budget is
+// used up and no variant can be taken back. It is safe for concurrent use.
 func (l *lender) lend(client netip.Prefix, data []byte) (db.Body, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,7 +59,7 @@ func (l *lender) lend(client netip.Prefix, data []byte) (db.Body, error) {
 	return &lentBody{SectionReader: io.NewSectionReader(c, 0, c.size), release: sync.OnceFunc(func() { l.release(c) })}, nil
 }
 
-// admit makes room for a variant and counts it.
+// admit makes space for a variant, and adds its bytes to those that are used.
 func (l *lender) admit(client netip.Prefix, data []byte) (*lentVariant, error) {
 	size := int64(len(data))
 	for l.used > 0 && l.used+size > l.budget {
@@ -153,8 +154,8 @@ var (
 // WriteTo writes the unread bytes; see WriteN.
 func (b *lentBody) WriteTo(w io.Writer) (int64, error) { return b.WriteN(w, b.Size()) }
 
-// WriteN writes from a buffer, so that a variant which is taken back does not stay in memory
-// while a slow client receives a part of it.
+// WriteN copies each piece to a buffer, and writes the buffer. So a slow client does not keep a
+// variant in memory after it was taken back.
 func (b *lentBody) WriteN(w io.Writer, limit int64) (n int64, err error) {
 	receiver, _ := w.(db.Receiver)
 	for {

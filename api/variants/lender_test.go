@@ -33,8 +33,8 @@ func wantRead(t *testing.T, b db.Body, want error) {
 	}
 }
 
-// TestLenderShared: the bytes of a copy count once, whoever reads it, until its
-// last reader has closed it.
+// TestLenderShared: the bytes of a variant count once, however many clients read it, until
+// the last reader closes it.
 func TestLenderShared(t *testing.T) {
 	l := &lender{budget: 1000}
 	data := make([]byte, 600)
@@ -57,7 +57,8 @@ func TestLenderShared(t *testing.T) {
 	}
 }
 
-// TestLenderShare: who has most gives way to others, and to them only.
+// TestLenderShare: if the memory is full, a variant of another client replaces the oldest
+// variants of the client that has the most bytes. A variant of the same client does not.
 func TestLenderShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lender{budget: 1000}
@@ -66,7 +67,7 @@ func TestLenderShare(t *testing.T) {
 			greedy = append(greedy, mustLend(t, l, 1, make([]byte, 200)))
 		}
 		if _, err := l.lend(network(1), make([]byte, 200)); !errors.Is(err, ErrBusy) {
-			t.Errorf("who has all of it: got %v, want %v", err, ErrBusy)
+			t.Errorf("the client that uses all memory: got %v, want %v", err, ErrBusy)
 		}
 		other := mustLend(t, l, 2, make([]byte, 300))
 		wantRead(t, greedy[0], ErrTakenBack)
@@ -85,7 +86,8 @@ func TestLenderShare(t *testing.T) {
 	})
 }
 
-// TestLenderSlow: clients that hold equal parts can be sure of them for a while.
+// TestLenderSlow: if clients have equal parts of the memory, no other client can replace
+// their variants before lentTime is over.
 func TestLenderSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &lender{budget: 1000}
@@ -101,7 +103,7 @@ func TestLenderSlow(t *testing.T) {
 	})
 }
 
-// TestLenderLarge: a copy larger than the budget is lent when nothing else is.
+// TestLenderLarge: a variant larger than the budget is lent if no other variant is lent.
 func TestLenderLarge(t *testing.T) {
 	l := &lender{budget: 1000}
 	large := mustLend(t, l, 1, make([]byte, 5000))
@@ -109,7 +111,7 @@ func TestLenderLarge(t *testing.T) {
 	wantRead(t, large, ErrTakenBack)
 }
 
-// TestLentBodyWrite: writing goes on behind what the last writer took.
+// TestLentBodyWrite: each write continues after the bytes that the previous writer took.
 func TestLentBodyWrite(t *testing.T) {
 	l := &lender{budget: 1000}
 	b := mustLend(t, l, 1, []byte("abcdefgh"))
@@ -124,7 +126,7 @@ func TestLentBodyWrite(t *testing.T) {
 	}
 }
 
-// takeThree takes at most three bytes.
+// takeThree is a writer that takes at most three bytes of each write.
 type takeThree struct{ got *[]byte }
 
 func (w takeThree) Write(p []byte) (int, error) {

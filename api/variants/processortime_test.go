@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestProcessorTime: the time in which a thread computes counts for that thread,
-// and for no other one.
+// TestProcessorTime: the processor time of a thread counts for this thread, and for no other
+// thread.
 func TestProcessorTime(t *testing.T) {
 	const some = 50 * time.Millisecond
 	// compute uses some processor time on a thread of its own.

@@ -16,8 +16,8 @@ const (
 	// browser sends one server six requests at once, so this is enough for the pages
 	// of forty people.
 	maxQueue = 256
-	// maxLane is how many of these may be of one picture. Only one variant of a picture
-	// is made at a time.
+	// maxLane is how many of these variants may be of one picture. Only one variant of a
+	// picture is made at a time.
 	maxLane = 32
 	// Sometimes the next job does not fit into the free memory. maxPassed is how many
 	// smaller jobs may then start before it.
@@ -33,11 +33,11 @@ const (
 // started is next. When the queue is full, the job of a client with few jobs replaces the
 // newest job of the client with the most jobs.
 //
-// One more turn is for small jobs only, with memory of its own, so that small pictures do
-// not wait until large ones are made.
+// One more turn, with separate memory, is for small jobs only. So small pictures do not wait
+// until large pictures are made.
 //
-// Several clients can ask for the same variant, which is made once. Their job starts when
-// it is the turn of one of these clients. Only the turn of that client is used up.
+// Several clients can ask for the same variant. It is one job, which starts at the turn of the
+// first of these clients. Only the turn of that client is used up.
 type queue struct {
 	mu      sync.Mutex
 	turns   int    // free turns
@@ -76,8 +76,8 @@ func (j *job) refuse(err error) {
 	j.cancel()
 }
 
-// newQueue returns a queue. Its `turns` share `memory` bytes. One more turn, for small jobs,
-// has `small` bytes for itself.
+// newQueue returns a queue with a number of turns, whose jobs share `memory` bytes. One more
+// turn, for small jobs, has `small` bytes of its own.
 func newQueue(turns int, memory, small int64) *queue {
 	return &queue{
 		small:   small,
@@ -122,9 +122,10 @@ func (q *queue) ask(network netip.Prefix, id string) (done func()) {
 	}
 }
 
-// wait returns when the job can start, or with an error. The caller calls `leave` when the
-// job has ended. wait calls the function `cost` only after the job got a place in the queue,
-// because that function reads a part of the picture and may wait. The job can start after it.
+// wait returns nil when the job can start. The caller must call `leave` when the job has ended.
+// wait returns ErrBusy if the queue is full or the wait takes longer than queueTime. wait calls
+// the function `cost` only after the job got a place in the queue, because that function reads
+// a part of the picture and may wait. The job can start only after `cost` has returned.
 func (q *queue) wait(ctx context.Context, j *job, cost func(context.Context) (int64, error)) (leave func(), err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, queueTime, ErrBusy)
 	defer cancel()
@@ -176,7 +177,7 @@ func (q *queue) enter(j *job) error {
 	return nil
 }
 
-// ready sets the cost of a job in the queue, which can start from now on.
+// ready sets the cost of a job in the queue. From then on the job can start.
 func (q *queue) ready(j *job, cost int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -184,8 +185,8 @@ func (q *queue) ready(j *job, cost int64) {
 	q.start()
 }
 
-// displace makes room for j. It removes a waiting job, but only if the clients of that
-// job have more waiting jobs than the clients of j. It reports whether it removed a job.
+// displace makes space for j. It removes a waiting job, but only if the clients of that job
+// have more waiting jobs than the clients of j. It reports whether it removed a job.
 func (q *queue) displace(waiting []*job, j *job) bool {
 	jobs := make(map[*client]int)
 	for _, o := range slices.Concat(waiting, []*job{j}) {
@@ -300,7 +301,7 @@ func (q *queue) giveUp(j *job) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	waits := q.remove(j)
-	q.start() // others may fit now
+	q.start() // other jobs may fit into the memory now
 	return waits
 }
 

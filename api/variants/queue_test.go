@@ -11,16 +11,16 @@ import (
 	"imageserver/db"
 )
 
-// queueTest runs jobs in a queue. Each is a copy with a name.
+// queueTest runs jobs in a queue. Each job is a variant that has a name.
 type queueTest struct {
 	*testing.T
 	q       *queue
-	started []string          // in this order
-	leave   map[string]func() // of those that are being made
-	refused map[string]error  // the answers to the others
+	started []string          // names of the jobs that have started, in this order
+	leave   map[string]func() // name → function that ends the job, for jobs that have started
+	refused map[string]error  // name → error, for jobs that were refused
 	cancels []context.CancelFunc
 	n       int
-	at      chan struct{} // guards all of this
+	at      chan struct{} // a lock for the fields above
 }
 
 func newQueueTest(t *testing.T, turns int, memory int64) *queueTest {
@@ -33,7 +33,7 @@ func newQueueTest(t *testing.T, turns int, memory int64) *queueTest {
 	return q
 }
 
-// add has clients ask for a copy of a picture of its own.
+// add adds a job for a new picture, for which the clients ask.
 func (q *queueTest) add(name string, cost int64, clients ...int) {
 	q.n++
 	q.addOf(db.Digest{1, byte(q.n), byte(q.n >> 8)}, name, cost, clients...)
@@ -59,7 +59,7 @@ func (q *queueTest) addOf(picture db.Digest, name string, cost int64, clients ..
 	synctest.Wait()
 }
 
-// end ends a job and returns those that start then.
+// end ends a job and returns the jobs that start then.
 func (q *queueTest) end(name string) []string {
 	n := len(q.started)
 	q.leave[name]()
@@ -74,7 +74,8 @@ func (q *queueTest) want(what string, got []string, want ...string) {
 	}
 }
 
-// TestQueueFair: a client with one request behind 200 of another one is next.
+// TestQueueFair: if a client has 200 requests in the queue, the one request of another
+// client is still next.
 func TestQueueFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueueTest(t, 1, 1000)
@@ -95,8 +96,8 @@ func TestQueueFair(t *testing.T) {
 	})
 }
 
-// TestQueueFull: a full queue refuses the excess of the client that has most, and
-// nobody else.
+// TestQueueFull: a full queue refuses the newest requests of the client that has the most
+// requests, and no requests of other clients.
 func TestQueueFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueueTest(t, 1, 1000)
@@ -108,7 +109,7 @@ func TestQueueFull(t *testing.T) {
 		}
 		q.add("b", 1, 2)
 		if !errors.Is(q.refused["a255"], ErrBusy) || q.refused["b"] != nil {
-			t.Errorf("a client with one request: got %v, the other one's last %v", q.refused["b"], q.refused["a255"])
+			t.Errorf("a client with one request: got %v; the last request of the other client: got %v", q.refused["b"], q.refused["a255"])
 		}
 		q.want("next", q.end("a0"), "b")
 		for i := range 300 {
@@ -122,7 +123,7 @@ func TestQueueFull(t *testing.T) {
 			}
 		}
 		if in != maxQueue || accepted < maxQueue/2-1 || accepted > maxQueue/2+1 {
-			t.Errorf("of %d in the queue %d are of the third client, want half", in, accepted)
+			t.Errorf("%d of the %d jobs in the queue belong to the third client, want half", accepted, in)
 		}
 	})
 }
@@ -136,14 +137,14 @@ func TestQueuePicture(t *testing.T) {
 		}
 		q.addOf(db.Digest{}, "b", 1, 2)
 		if q.refused["b"] != nil || len(q.refused) != 2 || q.refused["a31"] == nil || q.refused["a32"] == nil {
-			t.Errorf("refused are %v, want the last two of the first client", q.refused)
+			t.Errorf("the refused jobs are %v, want the last two of the first client", q.refused)
 		}
 		q.want("next", q.end("a0"), "b")
 	})
 }
 
-// TestQueueShared: a copy that several clients wait for is next when it is next
-// for one of them, and uses up the turn of that one only.
+// TestQueueShared: if several clients wait for a variant, it starts at the turn of the first
+// of these clients. Only the turn of this client is used up.
 func TestQueueShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueueTest(t, 1, 1000)
@@ -156,8 +157,8 @@ func TestQueueShared(t *testing.T) {
 	})
 }
 
-// TestQueueMemory: what waits for memory holds no turn, and is not passed for
-// ever.
+// TestQueueMemory: a job that waits for memory does not occupy a turn. At most maxPassed
+// other jobs start before it.
 func TestQueueMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueueTest(t, 2, 1000)
@@ -177,12 +178,13 @@ func TestQueueMemory(t *testing.T) {
 			}
 		}
 		if next := q.end("large"); !slices.Contains(next, "larger") {
-			t.Errorf("when there is memory: got %q, want the one that waits for it", next)
+			t.Errorf("when there is memory: got %q, want the job that waits for memory", next)
 		}
 	})
 }
 
-// TestQueueTime: a wait for memory ends, as one for a turn does.
+// TestQueueTime: a job that waits too long for memory gets ErrBusy, in the same way as a job
+// that waits for a turn.
 func TestQueueTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueueTest(t, 2, 1000)
@@ -191,13 +193,13 @@ func TestQueueTime(t *testing.T) {
 			t.Errorf("got %v, want %v", err, ErrBusy)
 		}
 		if n := q.q.length(); n != 1 {
-			t.Errorf("%d are in the queue, want the one being made", n)
+			t.Errorf("%d jobs are in the queue or in progress, want the one in progress", n)
 		}
 	})
 }
 
-// TestQueueSmall: a small job does not wait until large ones are made, in a turn that only
-// small jobs can have.
+// TestQueueSmall: a small job does not wait for large jobs, because one turn is only for
+// small jobs.
 func TestQueueSmall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueueTest(t, 2, 1000)
@@ -214,17 +216,17 @@ func TestQueueSmall(t *testing.T) {
 	})
 }
 
-// TestQueueForgets: nothing is left of clients that have gone.
+// TestQueueForgets: the queue keeps nothing about clients that no longer wait.
 func TestQueueForgets(t *testing.T) {
 	q := newQueue(1, 1000, 0)
 	first, second, third := q.ask(network(1), "a"), q.ask(network(1), "a"), q.ask(network(2), "b")
 	first()
 	if len(q.clients) != 2 || len(q.asked) != 2 {
-		t.Errorf("%d clients and %d copies, want 2 and 2", len(q.clients), len(q.asked))
+		t.Errorf("%d clients and %d variants, want 2 and 2", len(q.clients), len(q.asked))
 	}
 	second()
 	third()
 	if len(q.clients) != 0 || len(q.asked) != 0 {
-		t.Errorf("%d clients and %d copies are left", len(q.clients), len(q.asked))
+		t.Errorf("%d clients and %d variants are left", len(q.clients), len(q.asked))
 	}
 }

@@ -20,13 +20,13 @@ const (
 	decodeTime      = 10 * time.Second
 	decodeMegapixel = 200 * time.Millisecond
 
-	// largeCost is the memory of a large variant, in bytes. After a large variant was
-	// made, the garbage is collected at once.
+	// largeCost is a limit in bytes. If a variant needed more memory, the garbage of the
+	// program is collected as soon as the variant is made.
 	largeCost = 32 << 20
 
-	// The memory is divided into smallPart parts. One part is for small variants, so
-	// that they do not wait for large ones. Three parts are for variants that the store
-	// does not keep, while they are sent to clients.
+	// The memory is divided into smallPart equal parts. One part is for small variants, so
+	// that they do not wait for large variants. Three parts are for variants that the store
+	// does not keep, while the server sends them to clients.
 	smallPart = 32
 )
 
@@ -42,8 +42,8 @@ type resizer struct {
 	used     func() time.Duration     // the processor time of the calling thread
 }
 
-// newResizer returns a resizer that makes at most n variants at a time, and a small one
-// beside them.
+// newResizer returns a resizer that makes at most n variants at a time, and one more small
+// variant. `memory` is in bytes. made, decoders and encoder may be nil.
 func newResizer(n int, memory int64, made func(took time.Duration), decoders Decoders, encoder Encoder) *resizer {
 	small := memory / smallPart
 	lent := 3 * small
@@ -65,8 +65,8 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 		return resize.Result{}, err
 	}
 	if j.cost > largeCost {
-		// The decoded picture is garbage then. Collect it before the next job
-		// allocates as much again.
+		// The decoded picture is now garbage. Collect it before the next job allocates as
+		// much memory.
 		defer runtime.GC()
 	}
 	began := time.Now()
@@ -80,8 +80,8 @@ func (r *resizer) make(ctx context.Context, d db.Digest, s resize.Source, p resi
 // elsewhere reports whether other processes decode a type.
 func (r *resizer) elsewhere(t format.Type) bool { return r.decoders != nil && r.decoders.Can(t) }
 
-// run makes a variant. A WebP is drawn first, and then encoded in another process. cost is
-// that of the whole variant, in bytes.
+// run makes a variant. If the format is WebP, run draws the variant first, and another process
+// encodes it. cost is the memory for both steps, in bytes.
 func (r *resizer) run(ctx context.Context, s resize.Source, p resize.Plan, cost int64) (resize.Result, error) {
 	made, err := r.draw(ctx, s, p)
 	if err != nil || made.Type != resize.Planes {
@@ -110,8 +110,8 @@ func encodeError(err error) error {
 	return err
 }
 
-// draw makes a variant on the calling thread, or in another process. The priority of that
-// process is that of the thread that starts it.
+// draw makes a variant on the calling thread, or in another process. That process has the
+// priority of the thread that starts it.
 func (r *resizer) draw(ctx context.Context, s resize.Source, p resize.Plan) (resize.Result, error) {
 	if r.elsewhere(s.Type) {
 		return r.decoders.Make(ctx, s, p)
@@ -121,8 +121,8 @@ func (r *resizer) draw(ctx context.Context, s resize.Source, p resize.Plan) (res
 }
 
 // limited is a context that ends when the thread that decodes has used a certain
-// amount of processor time. The time in which other processes use the cores does
-// not count, so a busy machine does not make a sound picture fail. The decoders
+// amount of processor time. The time in which other processes use the cores does not
+// count, so a picture that is not damaged does not fail on a busy machine. The decoders
 // call Err before each read, on that thread.
 type limited struct {
 	context.Context
@@ -167,7 +167,7 @@ func (r *resizer) cost(s resize.Source, p resize.Plan) (int64, error) {
 	if err == nil && p.Format == format.WebP {
 		var encode int64
 		encode, err = r.encoder.EncodeCost(s, p)
-		n = max(n, encode) // one after the other
+		n = max(n, encode) // the two steps need their memory one after the other
 	}
 	if err == nil && n > r.memory {
 		err = ErrMemory

@@ -21,14 +21,14 @@ import (
 	"imageserver/db"
 )
 
-// slowSource is a picture that takes a while to decode. What is read of its
-// header, to tell the cost, does not count.
+// slowSource is a picture that takes some time to decode, because each read after the header
+// takes 100 ms. It counts these reads.
 type slowSource struct {
 	io.ReaderAt
 	reading *readers
 }
 
-// readers counts who reads, now and at most.
+// readers has the number of reads at this moment, and the largest number so far.
 type readers struct{ now, most atomic.Int32 }
 
 func (s slowSource) ReadAt(p []byte, off int64) (int, error) {
@@ -82,13 +82,13 @@ func TestResizerTurns(t *testing.T) {
 		}
 		jobs.Wait()
 		if got := reading.most.Load(); got != 3 {
-			t.Errorf("%d copies were made at a time, want 3", got)
+			t.Errorf("%d variants were made at a time, want 3", got)
 		}
 	})
 }
 
-// TestResizerMemory: those under way fit in the memory, and what never fits is
-// refused.
+// TestResizerMemory: the variants that are made at a time fit in the memory. A variant that
+// needs more than all memory is refused.
 func TestResizerMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, reading := newSlowSource(t)
@@ -107,7 +107,7 @@ func TestResizerMemory(t *testing.T) {
 		}
 		jobs.Wait()
 		if got := reading.most.Load(); got != 1 {
-			t.Errorf("%d copies were made at a time, want 1", got)
+			t.Errorf("%d variants were made at a time, want 1", got)
 		}
 		if _, err := plainResizer(3, cost-1).make(t.Context(), db.Digest{}, source, small); !errors.Is(err, ErrMemory) {
 			t.Errorf("with too little memory: got %v, want %v", err, ErrMemory)
@@ -115,8 +115,8 @@ func TestResizerMemory(t *testing.T) {
 	})
 }
 
-// TestResizerQueue: past the limit of the queue, or of a picture's part in it, a
-// copy is refused, and who goes away makes room for another.
+// TestResizerQueue: if the queue is full, or the part of one picture in it, a request is
+// refused. A client that stops waiting makes space for another request.
 func TestResizerQueue(t *testing.T) {
 	for what, of := range map[string]struct {
 		limit   int
@@ -152,15 +152,15 @@ func TestResizerQueue(t *testing.T) {
 				end()
 				jobs.Wait()
 				if n := r.queue.length(); n != 0 {
-					t.Errorf("%d are still in the queue", n)
+					t.Errorf("%d jobs are still in the queue", n)
 				}
 			})
 		})
 	}
 }
 
-// TestResizerLanes: one picture never takes more than one turn, so that others
-// have theirs.
+// TestResizerLanes: only one variant of a picture is made at a time, so that other pictures
+// get turns.
 func TestResizerLanes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, reading := newSlowSource(t)
@@ -175,12 +175,13 @@ func TestResizerLanes(t *testing.T) {
 		}
 		jobs.Wait()
 		if got := reading.most.Load(); got != 1 {
-			t.Errorf("%d copies of one picture were made at a time, want 1", got)
+			t.Errorf("%d variants of one picture were made at a time, want 1", got)
 		}
 	})
 }
 
-// TestResizerDrain: who has a turn finishes, who waits is sent away.
+// TestResizerDrain: when the queue is closed, the job that has a turn finishes, and all
+// waiting jobs are refused.
 func TestResizerDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := newSlowSource(t)
@@ -204,13 +205,13 @@ func TestResizerDrain(t *testing.T) {
 			}
 		}
 		if done != 1 {
-			t.Errorf("%d copies were made, want the one under way", done)
+			t.Errorf("%d variants were made, want the one that was in progress", done)
 		}
 	})
 }
 
-// TestResizerBusy: when other processes use the cores, decoding may take any length
-// of time.
+// TestResizerBusy: decoding may take any time while other processes use the cores, because
+// only the processor time of the decoder is limited.
 func TestResizerBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, _ := newSlowSource(t)
@@ -246,7 +247,7 @@ func TestFailures(t *testing.T) {
 		time.Sleep(failureKept/2 + time.Second)
 		f.add(number(maxFailures), ErrTooSlow)
 		if len(f.all) != maxFailures/2+1 || f.of(number(maxFailures-1)) == nil || f.of(number(0)) != nil {
-			t.Errorf("got %d failures, want the younger half and one", len(f.all))
+			t.Errorf("got %d failures, want the newer half and one more", len(f.all))
 		}
 		for i := range 2 * maxFailures {
 			f.add(number(i), ErrTooSlow)
@@ -265,8 +266,8 @@ func TestResizerEndless(t *testing.T) {
 		source.Size = 1 << 40
 		r := plainResizer(2, 1<<30)
 		began := time.Now()
-		r.used = func() time.Duration { return time.Since(began) } // a clock of this bubble
-		limit := decodeTime + 2*time.Second                        // and a read
+		r.used = func() time.Duration { return time.Since(began) } // the clock of synctest
+		limit := decodeTime + 2*time.Second                        // the last read may end later
 		ask := func(d db.Digest, want error, most time.Duration) {
 			t.Helper()
 			start := time.Now()
@@ -288,8 +289,8 @@ func TestResizerEndless(t *testing.T) {
 	})
 }
 
-// progressive changes the headers of a baseline JPEG to those of a progressive one. Its data
-// is damaged then, but its decoder reads all segments after it.
+// progressive returns a baseline JPEG with the headers of a progressive JPEG. The data of the
+// picture is then damaged, but a decoder reads all segments after the data.
 func progressive(t *testing.T, s resize.Source) io.ReaderAt {
 	t.Helper()
 	data, err := io.ReadAll(io.NewSectionReader(s, 0, s.Size))
@@ -303,7 +304,7 @@ func progressive(t *testing.T, s resize.Source) io.ReaderAt {
 // endless is a JPEG that does not end: after its picture, comments follow forever.
 type endless struct {
 	io.ReaderAt
-	size int64 // without them
+	size int64 // the size of the JPEG without the comments, in bytes
 }
 
 func (e endless) ReadAt(p []byte, off int64) (int, error) {

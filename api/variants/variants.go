@@ -1,6 +1,6 @@
-// Package variants makes variants of images: smaller or converted pictures, which people
-// call resized copies. It makes each once, shares the machine between clients, and lets
-// the store keep the results.
+// Package variants makes variants of images: smaller or converted pictures, which the manual
+// calls resized copies. It makes each variant once, divides processor time and memory between
+// clients, and stores the variants.
 package variants
 
 import (
@@ -29,13 +29,13 @@ import (
 type Options struct {
 	Budget    int64 // bytes of all variants in the store; see api.Options.VariantBudget
 	Memory    int64 // bytes for making variants, and for sending those that are not kept
-	MaxPixels int64 // of an image that variants are made of
+	MaxPixels int64 // pixels of the largest image of which variants are made
 
 	// Decoders makes the variants of the types that package resize cannot decode; may be
 	// nil.
 	Decoders Decoders
 
-	// Encoder makes variants that are WebP; nil means that there are none.
+	// Encoder encodes variants as WebP. If it is nil, no variant is a WebP.
 	Encoder Encoder
 
 	Made func(took time.Duration) // called after each variant is made; may be nil
@@ -105,13 +105,14 @@ var (
 	// ErrReplaced means that the image was replaced or deleted while the variant was made.
 	ErrReplaced = errors.New("the image was replaced or deleted while a resized copy was made")
 
-	// ErrTooManyPixels is the error of an image that has more than Options.MaxPixels.
+	// ErrTooManyPixels means that the image has more pixels than Options.MaxPixels.
 	ErrTooManyPixels = errors.New("this picture has too many pixels to be resized")
 
-	// ErrMemory is the error of an image that needs more than Options.Memory.
+	// ErrMemory means that the variant needs more memory than the server allows, 7/8 of
+	// Options.Memory.
 	ErrMemory = errors.New("resizing this picture needs more memory than there is")
 
-	// ErrTooSlow is the error of an image that takes too much processor time.
+	// ErrTooSlow means that the image takes too much processor time.
 	ErrTooSlow = errors.New("decoding this picture takes too long")
 
 	// ErrNoEncoder means that WebP cannot be encoded on this system.
@@ -120,7 +121,7 @@ var (
 	// ErrEncoder means that the encoder of WebP failed. A later try can succeed.
 	ErrEncoder = errors.New("the encoder failed")
 
-	// ErrBusy means that too many variants are being made. A later try can succeed.
+	// ErrBusy means that too many variants wait or are being made. A later try can succeed.
 	ErrBusy = errors.New("too many pictures are being resized")
 
 	// A variant that the store does not keep is only in memory. A read returns
@@ -176,8 +177,8 @@ func (s *Variants) Plan(img db.Image, body io.ReaderAt, want resize.Request, cli
 	return &Variant{image: img, source: info, Plan: p, client: client}, nil
 }
 
-// Prepare lets the decoder of a type start, if it is in another process. The first picture of
-// that type then waits for less.
+// Prepare starts the process that decodes a type, if another process decodes it, and does not
+// wait. Then the first picture of that type waits less for its variants.
 func (s *Variants) Prepare(t format.Type) {
 	if s.resizer.elsewhere(t) {
 		s.o.Decoders.Prepare(t)
@@ -198,8 +199,8 @@ func (s *Variants) Close(err error) {
 // Resizes reports whether variants are made of images of a type.
 func (s *Variants) Resizes(t format.Type) bool { return resize.CanDecode(t) || s.resizer.elsewhere(t) }
 
-// closeCodecs ends the processes of the decoders and the encoder when the last variant is made.
-// The processes of a server that ends itself also end.
+// closeCodecs waits until no variant is being made, and then ends the processes of the decoders
+// and the encoder. If the server ends before that, the processes end, too.
 func (s *Variants) closeCodecs() {
 	for s.Queued() > 0 {
 		time.Sleep(100 * time.Millisecond)
@@ -212,8 +213,8 @@ func (s *Variants) closeCodecs() {
 	}
 }
 
-// Get returns a variant and its bytes. It makes the variant if the store does not have it.
-// The caller closes the body.
+// Get returns a variant and its bytes. It makes the variant if the store does not have it. The
+// caller must close the body. If ctx ends, Get returns its error.
 func (s *Variants) Get(ctx context.Context, v *Variant) (db.Image, db.Body, error) {
 	img, content, err := s.find(ctx, v)
 	if !errors.Is(err, db.ErrNotFound) {
@@ -222,7 +223,8 @@ func (s *Variants) Get(ctx context.Context, v *Variant) (db.Image, db.Body, erro
 	return s.join(ctx, v, false)
 }
 
-// Remake is Get for a variant whose bytes turned out to be damaged.
+// Remake makes a variant again, after the caller has read damaged bytes from a body of Get.
+// `damage` is the error of that read, for the log. Otherwise Remake is like Get.
 func (s *Variants) Remake(ctx context.Context, v *Variant, damage error) (db.Image, db.Body, error) {
 	s.damaged(v, damage)
 	return s.join(ctx, v, true)
@@ -236,7 +238,7 @@ func (s *Variants) join(ctx context.Context, v *Variant, again bool) (db.Image, 
 	}
 	done := s.resizer.queue.ask(v.client, v.id())
 	made, err := s.flights.do(ctx, v.id(), func(ctx context.Context) (resize.Result, error) {
-		if !again { // another caller may have made it by now
+		if !again { // another caller may have made the variant meanwhile
 			if _, content, err := s.find(ctx, v); err == nil {
 				content.Close()
 				return resize.Result{}, nil
@@ -292,8 +294,8 @@ func (s *Variants) damaged(v *Variant, err error) {
 	s.o.Log.Warn("a damaged resized copy is made again", "copy", v.String(), "err", err)
 }
 
-// describe adds what the store does not know of a variant: the times of the image, and
-// its name with the extension of the variant's type.
+// describe adds the fields that the store does not have for a variant: the times of the image,
+// and the name of the image with the extension of the variant's type.
 func (v *Variant) describe(img db.Image) db.Image {
 	img.Name, img.Uploaded, img.Expires = v.image.Name, v.image.Uploaded, v.image.Expires
 	if img.ContentType != v.image.ContentType {
@@ -348,7 +350,7 @@ func (s *Variants) make(ctx context.Context, v *Variant) (resize.Result, error) 
 	return made, err
 }
 
-// check returns the error of a picture that has too many pixels.
+// check returns an error if a picture has too many pixels.
 func (s *Variants) check(source resize.Source) error {
 	if pixels := int64(source.Width) * int64(source.Height); pixels > s.o.MaxPixels {
 		return fmt.Errorf("%w: it has %d × %d, and the limit is %s pixels. The original can be shown",
@@ -375,7 +377,7 @@ func (s *Variants) keep(ctx context.Context, v *Variant, p resize.Plan, made res
 	s.o.Log.Log(ctx, level, "a resized copy is not kept", "copy", v.String(), "err", err)
 }
 
-// room returns how many bytes all variants may take.
+// room returns how many bytes all stored variants may have together.
 func (s *Variants) room(ctx context.Context) (int64, error) {
 	if s.o.Budget != 0 {
 		return max(s.o.Budget, 0), nil
