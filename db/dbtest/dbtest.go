@@ -1,9 +1,11 @@
 // Package dbtest tests that an engine does what [db.Store] says. Every engine must pass
-// the same tests. The test of an engine calls [Run]. If the engine can keep the bytes of
-// images in several places, it calls Run for one of them and [RunBytes] for the others.
-// If images are still stored after the process has ended, it also calls [RunReopen]. If
-// a store can be open several times at once, it also calls [RunShared]. If the engine is
-// a db.Backuper, it also calls [RunBackup].
+// the same tests. The test of an engine calls these functions:
+//
+//   - [Run], always. If the engine can keep the bytes of images in several places, such as a
+//     database and a bucket, the test calls Run for one of them and [RunBytes] for the others.
+//   - [RunReopen], if images are still stored after the process has ended.
+//   - [RunShared], if a store can be open several times at once.
+//   - [RunBackup], if the engine is a db.Backuper.
 package dbtest
 
 import (
@@ -15,8 +17,8 @@ import (
 	"imageserver/db"
 )
 
-// suite has all tests. They are in the order in which to read them: first what one
-// caller sees, and then what several callers see at the same time.
+// suite has all tests, in a good order for readers: first the tests with one caller, and then
+// those with several callers at the same time.
 var suite = []struct {
 	name string
 	test func(t *testing.T, s db.Store)
@@ -171,9 +173,9 @@ var suite = []struct {
 	{"Close/Load", testCloseUnderLoad},
 }
 
-// bytesSuite has the beginnings of the names of the tests that move, share or delete the
-// bytes of images, or fail in the middle of them. The other tests only see names and
-// facts.
+// bytesSuite has the beginnings of the names of tests that depend on where the bytes of images
+// are. These tests read, share or delete bytes, or fail while bytes are written. The other
+// tests depend only on the records of images.
 var bytesSuite = []string{
 	"RoundTrip/", "Body/", "Inspect/", "Reader/", "Dedup/", "Variants/", "Model", "Load", "Close/",
 	"Conflict/Replace", "Conflict/Fail", "Conflict/Unchanged", "Conflict/RaceSameBytes", "Delete/",
@@ -185,8 +187,7 @@ var bytesSuite = []string{
 // and closes all stores. The subtests run in parallel.
 func Run(t *testing.T, open func(t *testing.T) db.Store) { run(t, open, nil) }
 
-// RunBytes is Run with those tests alone in which it matters where the bytes of images
-// are.
+// RunBytes does the same as Run, but runs only the tests in bytesSuite.
 func RunBytes(t *testing.T, open func(t *testing.T) db.Store) { run(t, open, bytesSuite) }
 
 // run runs the tests whose names begin with one of `some`, or all tests if that is empty.
@@ -205,10 +206,10 @@ func run(t *testing.T, open func(t *testing.T) db.Store, some []string) {
 	}
 }
 
-// RunReopen tests that an engine does not lose what it acknowledged. `place` makes an
-// empty place for one store, and returns a function that opens the store at that place.
-// RunReopen may call this function several times, but only after it has closed the
-// store of the call before. It closes all stores.
+// RunReopen tests that an engine does not lose what it acknowledged. `place` makes an empty
+// place for one store, such as a folder, and returns a function that opens the store at that
+// place. RunReopen may call this function several times, but only after it has closed the
+// store of the previous call. It closes all stores.
 func RunReopen(t *testing.T, place func(t *testing.T) (open func() db.Store)) {
 	for _, c := range reopenSuite {
 		t.Run(c.name, func(t *testing.T) {

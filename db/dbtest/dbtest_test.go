@@ -13,9 +13,9 @@ import (
 	"imageserver/db/dbtest"
 )
 
-// TestMemory runs the suite against a correct engine, or against the wrong one that
-// TestFaults asks for. The correct one keeps only whole seconds, as an engine may: then
-// nearly all times are equal.
+// TestMemory runs the suite against a correct engine, or against the engine with a fault that
+// TestFaults asks for. The correct engine keeps times in whole seconds, which an engine may do.
+// Then nearly all times are equal.
 func TestMemory(t *testing.T) {
 	fault, wrong := os.LookupEnv("DBTEST_FAULT")
 	clock := time.Second
@@ -36,11 +36,10 @@ func TestMemory(t *testing.T) {
 	dbtest.RunShared(t, func(*testing.T) func() db.Store { return newHandles(fault, clock) })
 }
 
-// TestFaults shows that the suite can fail: each wrong engine fails the test that is
-// there for it.
+// TestFaults shows that the suite can fail: an engine with this fault fails this test.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct{ fault, test string }{
-		{"takes a cut for the end", "Reader/Fails"},
+		{"stores a body that is cut off", "Reader/Fails"},
 		{"hides the reader's error", "Reader/Fails"},
 		{"visible while sent", "Reader/Slow"},
 		{"never cancelled", "Reader/Cancelled"},
@@ -48,36 +47,36 @@ func TestFaults(t *testing.T) {
 		{"uploaded is always now", "Model"},
 		{"uploaded at any time", "RoundTrip/UploadedBefore"},
 		{"uploaded by the second", "RoundTrip/UploadedBefore"},
-		{"unchanged takes the time", "RoundTrip/UploadedBefore"},
-		{"unchanged takes the time", "Model"},
+		{"unchanged sets the upload time", "RoundTrip/UploadedBefore"},
+		{"unchanged sets the upload time", "Model"},
 		{"no inspect", "Inspect/Refuses"},
 		{"inspect sees a part", "Inspect/Sees"},
 		{"any name", "Names/Bad"},
 		{"no normal form", "Names/Normal"},
-		{"one case", "Names/Near"},
-		{"retry makes a copy", "Conflict/RenameAgain"},
-		{"retry makes a copy", "Model"},
+		{"names ignore case", "Names/Near"},
+		{"a repeated upload is stored twice", "Conflict/RenameAgain"},
+		{"a repeated upload is stored twice", "Model"},
 		{"unchanged is new", "Conflict/Unchanged"},
 		{"unchanged is a conflict", "Conflict/RaceSameBytes"},
-		{"replaced keeps its place", "List/Replaced"},
+		{"a replacement keeps the old upload time", "List/Replaced"},
 		{"allow before the transaction", "Allow/Race"},
 		{"allow before the transaction", "Allow/CompareAndSwap"},
 		{"delete without asking", "Allow/Delete"},
 		{"delete of none is nil", "Delete/Race"},
-		{"bytes go with a name", "Dedup/Count"},
-		{"bytes go with a name", "Model"},
+		{"bytes are deleted with one of their names", "Dedup/Count"},
+		{"bytes are deleted with one of their names", "Model"},
 		{"list by name", "List/Order"},
 		{"oldest first", "List/Order"},
 		{"one direction", "List/Orders"},
-		{"names without case", "List/Orders"},
+		{"the order ignores case", "List/Orders"},
 		{"sizes as text", "List/Orders"},
-		{"equal sizes do not turn", "List/Orders"},
+		{"equal sizes are not reversed", "List/Orders"},
 		{"a cursor is a size", "List/Orders"},
 		{"a cursor is an image", "List/Cursor"},
 		{"trash in any order", "List/OrderOfTrash"},
 		{"any cursor", "List/BadCursor"},
 		{"a cursor for all orders", "List/BadCursor"},
-		{"match knows ASCII alone", "List/Match"},
+		{"match ignores case only in ASCII", "List/Match"},
 		{"match keeps case", "List/Match"},
 		{"match is a pattern", "List/Match"},
 		{"body follows the name", "Body/Replaced"},
@@ -95,45 +94,45 @@ func TestFaults(t *testing.T) {
 		{"one variant for each key", "Variants/Keys"},
 		{"any key", "Variants/Keys"},
 		{"variants count as stored", "Variants/Sizes"},
-		{"variants of nothing", "Variants/OfNone"},
+		{"variants of missing images", "Variants/OfNone"},
 		{"variants outlive their source", "Variants/Go"},
 		{"variants outlive their source", "Variants/Race"},
 		{"variants outlive their source", "Model"},
-		{"variants go with a name", "Variants/Go"},
-		{"variants go with a name", "Model"},
+		{"variants are deleted with one of the names", "Variants/Go"},
+		{"variants are deleted with one of the names", "Model"},
 		{"variants are images", "Variants/Hidden"},
-		{"bodies go with the variant", "Variants/Body"},
+		{"bodies end with their variant", "Variants/Body"},
 		{"evicts the newest", "Variants/Budget"},
 		{"evicts the newest", "Model"},
 		{"variants that are read stay", "Variants/Budget"},
-		{"variants stay as old as they are", "Variants/Budget"},
+		{"a variant that is stored again stays old", "Variants/Budget"},
 		{"variants without a budget", "Variants/Budget"},
 		{"variants without a budget", "Variants/Race"},
 		{"evicts before it replaces", "Variants/BudgetExact"},
-		{"evicts for what is too large", "Variants/TooLarge"},
+		{"evicts for a variant that is too large", "Variants/TooLarge"},
 		{"does not trim", "Variants/Trim"},
 		{"trims to nothing", "Variants/Trim"},
 		{"evicts the newest", "Variants/Trim"},
 		{"keeps a part of a variant", "Variants/ReaderFails"},
-		{"asks for the source before", "Variants/Slow"},
+		{"looks for the source only before the read", "Variants/Slow"},
 		{"a placeholder for one image", "Placeholder/Given"},
 		{"no placeholder in the trash", "Placeholder/Given"},
-		{"the last placeholder counts", "Placeholder/Given"},
+		{"a later placeholder replaces the first", "Placeholder/Given"},
 		{"a placeholder is a change", "Placeholder/Given"},
 		{"a placeholder is a change", "Placeholder/Order"},
-		{"equal bytes, other placeholder", "Placeholder/Content"},
-		{"equal bytes, other placeholder", "Placeholder/Inspected"},
+		{"equal bytes have different placeholders", "Placeholder/Content"},
+		{"equal bytes have different placeholders", "Placeholder/Inspected"},
 		{"moved has no placeholder", "Placeholder/Content"},
 		{"a placeholder without its variant", "Placeholder/Refused"},
-		{"a placeholder for the names of before", "Placeholder/Replaced"},
+		{"a placeholder only for earlier names", "Placeholder/Replaced"},
 		{"delete asks before the transaction", "DeleteKey/Delete"},
 		{"rename asks before the transaction", "Rename/AllowRace"},
 		{"never expires", "Expiry/Gone"},
 		{"never expires", "Expiry/OnTime"},
 		{"expires early", "Expiry/OnTime"},
-		{"expired are not swept", "Expiry/Swept"},
-		{"expired are not swept", "Expiry/Name"},
-		{"expired are not swept", "Model"},
+		{"expired images still count", "Expiry/Swept"},
+		{"expired images still count", "Expiry/Name"},
+		{"expired images still count", "Model"},
 		{"expired go to the trash", "Expiry/Gone"},
 		{"expired go to the trash", "Expiry/Name"},
 		{"unchanged keeps its expiry", "Expiry/Unchanged"},
@@ -152,7 +151,7 @@ func TestFaults(t *testing.T) {
 		{"unchanged takes the delete key", "DeleteKey/Unchanged"},
 		{"moved has no delete key", "DeleteKey/Moves"},
 		{"replace deletes for good", "Trash/Replaced"},
-		{"rename goes over the trash", "Trash/Replaced"},
+		{"rename replaces without the trash", "Trash/Replaced"},
 		{"trash counts as images", "Trash/Fields"},
 		{"in the trash after it expired", "Trash/Fields"},
 		{"trash changes the upload time", "Trash/Fields"},
@@ -160,14 +159,14 @@ func TestFaults(t *testing.T) {
 		{"bytes are not kept", "Trash/Bytes"},
 		{"purged bytes stay", "Trash/Bytes"},
 		{"one image per name in the trash", "Trash/Several"},
-		{"deleted at one time", "Trash/Several"},
+		{"deletions in one hour have the same time", "Trash/Several"},
 		{"trash by upload", "Trash/List"},
 		{"trash oldest first", "Trash/List"},
-		{"one kind of cursor", "Trash/Cursor"},
+		{"a cursor of the images works for the trash", "Trash/Cursor"},
 		{"variants stay while the source is in the trash", "Trash/Variants"},
 		{"variants of an image in the trash", "Trash/Variants"},
-		{"empties one", "Trash/Empty"},
-		{"empties one", "Model"},
+		{"empties the trash of one image", "Trash/Empty"},
+		{"empties the trash of one image", "Model"},
 		{"finds any in the trash", "Trash/Copy"},
 		{"copies the trash twice", "Trash/Copy"},
 		{"restores the oldest", "Restore/Newest"},
@@ -185,8 +184,8 @@ func TestFaults(t *testing.T) {
 		{"restored stays in the trash", "Restore/Whole"},
 		{"restored stays in the trash", "Restore/Race"},
 		{"restore without asking", "Restore/Allow"},
-		{"moved is new", "Restore/Whole"},
-		{"moved is new", "Rename/Whole"},
+		{"a moved image has a new upload time", "Restore/Whole"},
+		{"a moved image has a new upload time", "Rename/Whole"},
 		{"moved never expires", "Restore/Whole"},
 		{"moved never expires", "Model"},
 		{"rename replaces", "Rename/Taken"},
@@ -197,12 +196,12 @@ func TestFaults(t *testing.T) {
 		{"rename asks about the other name", "Rename/Allow"},
 		{"rename takes the variants", "Rename/Whole"},
 		{"backups lack the trash", "Backup/Whole"},
-		{"backups go on changing", "Backup/Whole"},
+		{"backups contain later changes", "Backup/Whole"},
 		{"backups are shorter", "Backup/Whole"},
 		{"backups are old", "Backup/Load"},
-		{"backups go on", "Backup/Cancelled"},
+		{"backups ignore the context", "Backup/Cancelled"},
 		{"backups of a closed store", "Backup/Closed"},
-		{"forgets how many names", "Reopen/GoesOn"},
+		{"forgets how many images have the bytes", "Reopen/GoesOn"},
 		{"forgets the times", "Reopen/Everything"},
 		{"forgets variants", "Reopen/Variants"},
 		{"forgets the order of variants", "Reopen/Variants"},
@@ -220,7 +219,7 @@ func TestFaults(t *testing.T) {
 		{"allow before the transaction", "Shared/Allow/CompareAndSwap"},
 		{"variants without a budget", "Shared/Variants/Race"},
 		{"restored stays in the trash", "Shared/Restore/Race"},
-		{"retry makes a copy", "Shared/Model"},
+		{"a repeated upload is stored twice", "Shared/Model"},
 	} {
 		t.Run(c.test+" "+c.fault, func(t *testing.T) {
 			t.Parallel()
@@ -230,7 +229,7 @@ func TestFaults(t *testing.T) {
 			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && bytes.Contains(out, []byte("--- FAIL: TestMemory/"+c.test)) {
 				return
 			}
-			t.Errorf("got %v, want %s to fail; it says\n%s", err, c.test, out)
+			t.Errorf("got %v, want %s to fail; the output is\n%s", err, c.test, out)
 		})
 	}
 }

@@ -20,7 +20,7 @@ var saved struct {
 }
 
 func (m *memory) Backup(ctx context.Context) (io.ReadCloser, int64, error) {
-	if err := ctx.Err(); err != nil && m.fault != "backups go on" {
+	if err := ctx.Err(); err != nil && m.fault != "backups ignore the context" {
 		return nil, 0, err
 	}
 	m.lock()
@@ -34,7 +34,7 @@ func (m *memory) Backup(ctx context.Context) (io.ReadCloser, int64, error) {
 	switch m.fault {
 	case "backups lack the trash":
 		copied.trash = nil
-	case "backups go on changing":
+	case "backups contain later changes":
 		copied = m
 	case "backups are old":
 		if m.backedUp == nil {

@@ -27,7 +27,7 @@ func (b *body) live() (*bytes.Reader, error) {
 		return nil, errors.New("body is closed")
 	case b.store.closed && fault != "bodies outlive the store":
 		return nil, db.ErrClosed
-	case fault == "bodies go with the variant" && b.variant != nil:
+	case fault == "bodies end with their variant" && b.variant != nil:
 		if i := b.store.findVariant(b.variant.source, b.variant.key); i < 0 || b.store.variants[i].SHA256 != b.variant.SHA256 {
 			return nil, db.ErrNotFound
 		}

@@ -82,7 +82,7 @@ func (m *memory) order(o db.ListOptions) func(a, b db.Image) int {
 }
 
 func (m *memory) compareNames(a, b db.Image) int {
-	if m.fault == "names without case" {
+	if m.fault == "the order ignores case" {
 		return cmp.Or(strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), strings.Compare(a.Name, b.Name))
 	}
 	return strings.Compare(a.Name, b.Name)
@@ -93,7 +93,7 @@ func (m *memory) compareSizes(o db.ListOptions, a, b db.Image) int {
 	switch {
 	case m.fault == "sizes as text":
 		return cmp.Or(strings.Compare(fmt.Sprint(b.Size), fmt.Sprint(a.Size)), names)
-	case m.fault == "equal sizes do not turn" && o.Reverse:
+	case m.fault == "equal sizes are not reversed" && o.Reverse:
 		names = -names
 	}
 	return cmp.Or(cmp.Compare(b.Size, a.Size), names)
@@ -127,7 +127,7 @@ func (m *memory) match(name, part string) bool {
 	switch m.fault {
 	case "match keeps case":
 		fold = strings.Clone
-	case "match knows ASCII alone":
+	case "match ignores case only in ASCII":
 		fold = asciiLower
 	case "match is a pattern":
 		part = strings.ReplaceAll(part, "%", "")
@@ -162,7 +162,7 @@ func (m *memory) parseCursor(o db.ListOptions) (img db.Image, err error) {
 			err = db.ErrCursor
 		}
 	}
-	other := img.Deleted.IsZero() == o.Trash && m.fault != "one kind of cursor"
+	other := img.Deleted.IsZero() == o.Trash && m.fault != "a cursor of the images works for the trash"
 	if err != nil || other {
 		return img, fmt.Errorf("%w: %.40q", db.ErrCursor, o.After)
 	}

@@ -53,7 +53,7 @@ func (m *memory) reopen() *memory {
 		images: m.images, names: m.names, kept: m.kept, usage: m.usage, variants: m.variants, trash: m.trash,
 	}
 	switch m.fault {
-	case "forgets how many names":
+	case "forgets how many images have the bytes":
 		again.kept = map[db.Digest]int{}
 	case "forgets the times":
 		for name, e := range m.images {
@@ -146,7 +146,7 @@ func (m *memory) commit(e stored, o db.PutOptions) (db.Image, db.Outcome, error)
 	}
 	e.Name, e.Uploaded = name, m.uploaded(o.Uploaded)
 	e.Placeholder = m.shared(e.SHA256, e.Placeholder)
-	if outcome == db.Replaced && m.fault == "replaced keeps its place" {
+	if outcome == db.Replaced && m.fault == "a replacement keeps the old upload time" {
 		e.Uploaded = held.Uploaded
 	}
 	m.bind(e)
@@ -172,7 +172,7 @@ func (l lookup) Find(name string) (*db.Image, error) { return l.current(name), n
 func (l lookup) WithContent(sum db.Digest, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, name := range slices.Sorted(maps.Keys(l.images)) {
-			if l.images[name].SHA256 != sum || !strings.HasPrefix(name, prefix) || l.fault == "retry makes a copy" {
+			if l.images[name].SHA256 != sum || !strings.HasPrefix(name, prefix) || l.fault == "a repeated upload is stored twice" {
 				continue
 			}
 			if !yield(name, nil) {
@@ -190,7 +190,7 @@ func (m *memory) unchanged(held, e stored) db.Image {
 		m.unbind(held)
 		held.Uploaded = m.now()
 		m.bind(held)
-	case "unchanged takes the time":
+	case "unchanged sets the upload time":
 		held.Uploaded = e.Uploaded
 	case "unchanged takes the delete key":
 		held.DeleteKeyHash = e.DeleteKeyHash
@@ -247,7 +247,7 @@ func (m *memory) unbind(e stored) {
 	if m.fault == "variants stay while the source is in the trash" {
 		last = m.kept[e.SHA256] == 0
 	}
-	if last && m.fault != "variants outlive their source" || m.fault == "variants go with a name" {
+	if last && m.fault != "variants outlive their source" || m.fault == "variants are deleted with one of the names" {
 		m.dropVariants(e.SHA256)
 	}
 }
@@ -262,7 +262,7 @@ func (m *memory) keep(e stored) {
 
 // letGo counts one image less that has the bytes of e.
 func (m *memory) letGo(e stored) {
-	if m.kept[e.SHA256]--; m.kept[e.SHA256] == 0 || m.fault == "bytes go with a name" {
+	if m.kept[e.SHA256]--; m.kept[e.SHA256] == 0 || m.fault == "bytes are deleted with one of their names" {
 		m.usage.Blobs--
 		m.usage.Stored -= e.Size
 	}
@@ -285,7 +285,7 @@ func (m *memory) read(ctx context.Context, name string, body io.Reader) (data []
 		switch {
 		case ctx.Err() != nil && m.fault != "never cancelled":
 			return nil, ctx.Err()
-		case err == io.EOF, err == io.ErrUnexpectedEOF && m.fault == "takes a cut for the end":
+		case err == io.EOF, err == io.ErrUnexpectedEOF && m.fault == "stores a body that is cut off":
 			return data, nil
 		case err != nil && m.fault == "hides the reader's error":
 			return nil, fmt.Errorf("read image: %v", err)
@@ -302,7 +302,7 @@ func (m *memory) checkName(name string) (string, error) {
 		return norm.NFC.String(name), nil
 	case err == nil && m.fault == "no normal form":
 		return name, nil
-	case err == nil && m.fault == "one case":
+	case err == nil && m.fault == "names ignore case":
 		return strings.ToLower(checked), nil
 	}
 	return checked, err

@@ -15,8 +15,8 @@ import (
 	"imageserver/db/resolve"
 )
 
-// lock locks the engine and deletes what has expired. This engine needs no sweeper,
-// because nobody can look before.
+// lock locks the engine and deletes the images that have expired. This engine needs no
+// sweeper, because every method calls lock first.
 func (m *memory) lock() {
 	m.mu.Lock()
 	now := time.Now()
@@ -30,7 +30,7 @@ func (m *memory) lock() {
 	}
 }
 
-// early returns how much too early images expire.
+// early returns how much earlier than they should images expire. It is 0 without a fault.
 func (m *memory) early() time.Duration {
 	if m.fault == "expires early" {
 		return time.Minute
@@ -44,7 +44,7 @@ func (m *memory) expire(e stored) {
 		e.Expires = time.Time{}
 		m.remove(e, time.Hour)
 		return
-	case "expired are not swept":
+	case "expired images still count":
 		m.usage.Images++
 		m.usage.Bytes += e.Size
 	}
@@ -65,11 +65,11 @@ func (m *memory) discard(e stored, ttl time.Duration) {
 	}
 	e.Image = e.Trashed(time.Now().UTC(), ttl)
 	e.Deleted = e.Deleted.Truncate(m.clock)
-	if m.fault == "deleted at one time" {
+	if m.fault == "deletions in one hour have the same time" {
 		e.Deleted = e.Deleted.Truncate(time.Hour)
 	}
 	for _, t := range m.trash {
-		if t.Name == e.Name && !t.Deleted.Before(e.Deleted) && m.fault != "deleted at one time" {
+		if t.Name == e.Name && !t.Deleted.Before(e.Deleted) && m.fault != "deletions in one hour have the same time" {
 			e.Deleted = t.Deleted.Add(1)
 		}
 	}
@@ -177,7 +177,7 @@ func (m *memory) Rename(_ context.Context, from, to string, o db.RenameOptions) 
 	if err != nil || name == from && m.fault != "rename to itself deletes" {
 		return e.Image, outcome, err
 	}
-	if m.fault == "rename goes over the trash" {
+	if m.fault == "rename replaces without the trash" {
 		o.TrashTTL = 0
 	}
 	if m.fault == "rename takes the variants" {
@@ -190,8 +190,8 @@ func (m *memory) Rename(_ context.Context, from, to string, o db.RenameOptions) 
 	return img, outcome, nil
 }
 
-// move gives e the name, unless an image with the same bytes has it. It returns the
-// image that has the name then.
+// move gives e the name, unless an image with the same bytes already has this name. It returns
+// the image that has the name after that.
 func (m *memory) move(e stored, name string, outcome db.Outcome, ttl time.Duration) db.Image {
 	held := m.images[name]
 	switch outcome {
@@ -202,7 +202,7 @@ func (m *memory) move(e stored, name string, outcome db.Outcome, ttl time.Durati
 	}
 	e.Name, e.Deleted, e.TrashExpires = name, time.Time{}, time.Time{}
 	switch m.fault {
-	case "moved is new":
+	case "a moved image has a new upload time":
 		e.Uploaded = m.now()
 	case "moved never expires":
 		e.Expires = time.Time{}
@@ -293,7 +293,7 @@ func (m *memory) EmptyTrash(context.Context) (int, error) {
 	}
 	first := true
 	return m.purge(func(stored) bool {
-		all := first || m.fault != "empties one"
+		all := first || m.fault != "empties the trash of one image"
 		first = false
 		return all
 	}), nil

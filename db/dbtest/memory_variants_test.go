@@ -24,7 +24,7 @@ func (m *memory) PutVariant(ctx context.Context, source db.Digest, key string, b
 	if err := m.checkKey(key); err != nil {
 		return img, err
 	}
-	if m.fault == "asks for the source before" && !m.holds(source) {
+	if m.fault == "looks for the source only before the read" && !m.holds(source) {
 		return img, db.ErrNotFound
 	}
 	names := m.withContent(source)
@@ -32,7 +32,7 @@ func (m *memory) PutVariant(ctx context.Context, source db.Digest, key string, b
 	if err != nil && m.fault != "keeps a part of a variant" {
 		return img, err
 	}
-	if int64(len(data)) > o.Budget && m.fault != "evicts for what is too large" {
+	if int64(len(data)) > o.Budget && m.fault != "evicts for a variant that is too large" {
 		return img, db.ErrBudget
 	}
 	img = db.Image{
@@ -46,7 +46,7 @@ func (m *memory) PutVariant(ctx context.Context, source db.Digest, key string, b
 	if o.Placeholder != "" && (err == nil || m.fault == "a placeholder without its variant") {
 		m.shared(source, o.Placeholder)
 	}
-	if m.fault == "a placeholder for the names of before" && o.Placeholder != "" {
+	if m.fault == "a placeholder only for earlier names" && o.Placeholder != "" {
 		for _, name := range names {
 			e := m.images[name]
 			e.Placeholder = o.Placeholder
@@ -76,12 +76,12 @@ func (m *memory) shared(content db.Digest, placeholder string) string {
 		switch {
 		case m.fault == "a placeholder for one image" && !first:
 			return
-		case img.Placeholder == "" || m.fault == "the last placeholder counts" && placeholder != "":
+		case img.Placeholder == "" || m.fault == "a later placeholder replaces the first" && placeholder != "":
 			img.Placeholder = placeholder
 			if m.fault == "a placeholder is a change" && placeholder != "" {
 				img.Uploaded = img.Uploaded.Add(1)
 			}
-		case m.fault != "equal bytes, other placeholder":
+		case m.fault != "equal bytes have different placeholders":
 			placeholder = img.Placeholder
 		}
 		first = false
@@ -110,14 +110,14 @@ func (m *memory) commitVariant(c variant, budget int64) error {
 	case m.closed:
 		return db.ErrClosed
 	case m.fault == "variants of an image in the trash" && m.kept[c.source] > 0:
-	case m.names[c.source] == 0 && m.fault != "variants of nothing" && m.fault != "asks for the source before":
+	case m.names[c.source] == 0 && m.fault != "variants of missing images" && m.fault != "looks for the source only before the read":
 		return fmt.Errorf("%w: none has the digest %s", db.ErrNotFound, c.source)
 	}
 	if m.fault == "evicts before it replaces" {
 		m.evict(budget - c.Size)
 	}
 	if i := m.findVariant(c.source, c.key); i >= 0 {
-		if m.fault == "variants stay as old as they are" {
+		if m.fault == "a variant that is stored again stays old" {
 			m.variants[i] = c
 			return nil
 		}

@@ -75,7 +75,7 @@ func (m model) allowsNumber(got answer, name string, digest db.Digest) bool {
 	}
 	for _, n := range numbered(name, numbers+1) {
 		if _, taken := m[n]; !taken {
-			return got.outcome == db.Created // a number before this one is free, because its image was deleted
+			return got.outcome == db.Created // a lower number is free because its image was deleted
 		}
 	}
 	return got == answer{db.Numbered(name, numbers+2), db.Created}

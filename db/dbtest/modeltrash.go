@@ -130,8 +130,8 @@ func (m model) wantMoved(t *testing.T, what, name string, conflict db.Conflict, 
 	wantImage(t, what, img, want)
 }
 
-// testDeleteKey: if several images have the delete key, the store may return any of
-// them.
+// testDeleteKey looks for an image by its delete key. If several images have the delete key,
+// the store may return any of them.
 func (m model) testDeleteKey(t *testing.T, s db.Store, keyHash db.Digest) {
 	t.Helper()
 	has := func(img db.Image) bool { return img.DeleteKeyHash == keyHash && keyHash != db.Digest{} }

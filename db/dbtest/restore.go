@@ -18,8 +18,8 @@ func restore(t *testing.T, s db.Store, name, wantName string, want db.Outcome) d
 	return restoreVersion(t, s, db.Image{Name: name}, wantName, want)
 }
 
-// restoreVersion does the same as restore, but it restores the image `trashed` in the
-// trash, also if others with this name were deleted later.
+// restoreVersion does the same as restore, but it restores the image `trashed`, even if other
+// images with this name were deleted later.
 func restoreVersion(t *testing.T, s db.Store, trashed db.Image, wantName string, want db.Outcome) db.Image {
 	t.Helper()
 	what := fmt.Sprintf("Restore(%q, deleted %v)", trashed.Name, trashed.Deleted)
@@ -66,7 +66,7 @@ func testRestoreNewest(t *testing.T, s db.Store) {
 		create(t, s, "cat.png", content(uint64(i), 100))
 		discard(t, s, "cat.png", time.Hour)
 	}
-	create(t, s, "cat.pn", content(10, 100)) // a name that only begins like the other name is another name
+	create(t, s, "cat.pn", content(10, 100)) // cat.png begins with cat.pn, but the two names are different
 	discard(t, s, "cat.pn", time.Hour)
 	create(t, s, "cat.png2", content(11, 100))
 	discard(t, s, "cat.png2", time.Hour)
@@ -79,8 +79,9 @@ func testRestoreNewest(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRestoreTaken: if an image got the name meanwhile, this image stays. If it has the
-// same bytes, there is no conflict, and it gets the later one of the two expiries.
+// testRestoreTaken: if another image got the name meanwhile, Restore does not replace this
+// image. If it has the same bytes, there is no conflict, and it gets the later of the two
+// expiries.
 func testRestoreTaken(t *testing.T, s db.Store) {
 	former, latter := content(1, large), content(2, 100)
 	put(t, s, "cat.png", former, ending(future().Add(time.Hour)), db.Created)
@@ -168,7 +169,7 @@ func testRestoreAllow(t *testing.T, s db.Store) {
 	}
 }
 
-// testRestoreRace: of many callers that restore one image exactly one succeeds.
+// testRestoreRace: if many callers restore one image at the same time, exactly one succeeds.
 func testRestoreRace(t *testing.T, s db.Store) {
 	for range 4 {
 		img := create(t, s, "cat.png", content(1, 1000))
@@ -190,9 +191,9 @@ func testRestoreRace(t *testing.T, s db.Store) {
 	}
 }
 
-// versions stores n images with one name, one after the other, and moves each to the
-// trash. They differ in their fields, and `data` makes their contents. versions returns the
-// images in the trash, the most recently deleted first, and their contents.
+// versions stores n images with one name, one after the other, and moves each to the trash.
+// The images have different fields. `data` returns the content of the i-th image. versions
+// returns the images in the trash, the most recently deleted first, and their contents.
 func versions(t *testing.T, s db.Store, name string, n int, data func(i int) []byte) (trash []db.Image, contents [][]byte) {
 	t.Helper()
 	for i := range n {
@@ -207,13 +208,13 @@ func versions(t *testing.T, s db.Store, name string, n int, data func(i int) []b
 func different(i int) []byte { return content(uint64(i), 200_000+i) }
 func same(int) []byte        { return content(0, 200_000) }
 
-// testRestoreVersion: each image in the trash can be restored, whatever was deleted after
-// it. It is as it was before, and the others stay in the trash.
+// testRestoreVersion: each image in the trash can be restored, even if other images with this
+// name were deleted later. The image is as it was before, and the others stay in the trash.
 func testRestoreVersion(t *testing.T, s db.Store) {
 	trash, contents := versions(t, s, "cat.png", 4, different)
 	names := numbered("cat.png", 4)
 	var live []db.Image
-	for n, i := range []int{2, 1, 1, 0} { // each time, i is the position in the trash that is left
+	for n, i := range []int{2, 1, 1, 0} { // i is a position among the images that are still in the trash
 		want := untrashed(trash[i])
 		want.Name = names[n]
 		img := restoreVersion(t, s, trash[i], want.Name, db.Created)
@@ -297,14 +298,14 @@ func testRestoreNoVersion(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRestoreExpiredVersion: a version that has expired in the trash is not restored, nor
-// is another one instead of it.
+// testRestoreExpiredVersion: if a version has expired in the trash, Restore returns ErrNotFound.
+// It does not restore another version instead.
 func testRestoreExpiredVersion(t *testing.T, s db.Store) {
 	create(t, s, "cat.png", content(1, 100))
 	older := discard(t, s, "cat.png", time.Hour)
 	img := create(t, s, "cat.png", content(2, 100))
 	var expired db.Image
-	for ttl := 30 * time.Millisecond; ; ttl *= 2 { // until the image is listed before it expires
+	for ttl := 30 * time.Millisecond; ; ttl *= 2 { // until the TTL is long enough to list the image before it expires
 		if err := s.Delete(t.Context(), img.Name, db.DeleteOptions{TrashTTL: ttl}); err != nil {
 			t.Fatal(err)
 		}
@@ -321,8 +322,8 @@ func testRestoreExpiredVersion(t *testing.T, s db.Store) {
 	wantConsistent(t, s)
 }
 
-// testRestoreVersionsRace: several callers restore each version of a name at the same
-// time. Exactly one caller gets each version.
+// testRestoreVersionsRace: several callers restore each version of a name at the same time.
+// For each version, exactly one of these callers succeeds.
 func testRestoreVersionsRace(t *testing.T, s db.Store) {
 	trash, contents := versions(t, s, "cat.png", 5, different)
 	restored := make([]atomic.Int64, len(trash))

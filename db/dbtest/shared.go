@@ -26,9 +26,9 @@ var sharedSuite = []struct {
 	{"Shared/Close", testSharedClose},
 }
 
-// spreadSuite has the names of tests in the suite that also run with each call on
-// another handle. They are the tests with several callers, and the tests of whole
-// sequences of calls.
+// spreadSuite has the names of tests in the suite that RunShared also runs with each call on
+// another handle. They are the tests with several callers, and the tests that make many
+// different calls.
 var spreadSuite = []string{
 	"Conflict/RenameAgain", "Conflict/RenameMany", "Conflict/Race", "Conflict/RaceSameBytes",
 	"Allow/Race", "Allow/CompareAndSwap", "Delete/Race", "Dedup/Concurrent", "List/Churn",
@@ -39,7 +39,7 @@ var spreadSuite = []string{
 // sharedHandles is how many handles RunShared opens on one store.
 const sharedHandles = 3
 
-// RunShared tests an engine whose stores can be open several times, such as by several
+// RunShared tests an engine whose stores can be open several times, for example by several
 // servers. `place` makes an empty place for one store, and returns a function that opens
 // a handle on the store at that place. RunShared closes all handles.
 func RunShared(t *testing.T, place func(t *testing.T) (open func() db.Store)) {
@@ -122,7 +122,7 @@ func (s *spread) Usage(ctx context.Context) (db.Usage, error) { return s.next().
 func (s *spread) Ready(ctx context.Context) error             { return s.next().Ready(ctx) }
 func (s *spread) Close() error                                { return nil } // RunShared closes the handles
 
-// testSharedVisible: what one handle acknowledges, all handles see from then on.
+// testSharedVisible: when one handle has acknowledged a change, all handles return the result.
 func testSharedVisible(t *testing.T, handles []db.Store) {
 	for i := range 4 * len(handles) {
 		writer := handles[i%len(handles)]
@@ -172,7 +172,7 @@ func testSharedClaims(t *testing.T, handles []db.Store) {
 	wantConsistent(t, handles[0])
 }
 
-// testSharedTrash: what one handle moves to the trash, another handle restores.
+// testSharedTrash: one handle moves an image to the trash, and another handle restores it.
 func testSharedTrash(t *testing.T, handles []db.Store) {
 	img := create(t, handles[0], "cat.png", content(1, 100))
 	for i := range 2 * len(handles) {
