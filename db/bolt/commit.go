@@ -119,7 +119,7 @@ func (s *Store) stopCommitter() {
 // the committer uses variables of the caller.
 func (s *Store) submit(c *change) error {
 	if s.readOnly {
-		return fmt.Errorf("%w: it was opened only to be read", db.ErrReadOnly)
+		return fmt.Errorf("%w: this process opened it only to read it", db.ErrReadOnly)
 	}
 	if err := s.failure(); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 	"imageserver/db/receive"
 )
 
-// clock is a clock that only move moves.
+// clock is a clock that stands still until a test calls move.
 type clock struct{ nanos atomic.Int64 }
 
 func newClock() *clock {
@@ -48,7 +48,7 @@ func mustTrash(t testing.TB, s *Store, name string) {
 	}
 }
 
-// wantSoon waits for what the sweeper does.
+// wantSoon waits until ok returns true, because the sweeper works in the background.
 func wantSoon(t testing.TB, ok func() bool) {
 	t.Helper()
 	for range 3000 {
@@ -57,7 +57,7 @@ func wantSoon(t testing.TB, ok func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Error("the sweeper has not done it")
+	t.Error("after 30 seconds, the sweeper has not deleted what has expired")
 }
 
 // TestUnswept moves the clock without waking the sweeper. Expired images are still in
@@ -94,7 +94,7 @@ func TestUnswept(t *testing.T) {
 		}
 	}
 	if n, err := s.EmptyTrash(ctx); n != 0 || err != nil {
-		t.Errorf("emptied the trash of %d, error %v, want expired images not counted", n, err)
+		t.Errorf("EmptyTrash counts %d images, error %v, want 0, because they have expired", n, err)
 	}
 	wantSound(t, s)
 	if wait, err := s.sweepAll(); wait != 0 || err != nil {
@@ -117,8 +117,8 @@ func newUnswept(t *testing.T, c *clock) *Store {
 func errOf(_ db.Image, err error) error                { return err }
 func errOf2(_ db.Image, _ db.Outcome, err error) error { return err }
 
-// TestUnsweptGivesWay uploads the bytes of an expired image, which alone has them, again.
-// They must be stored before the expired image is deleted.
+// TestUnsweptGivesWay uploads the bytes of an expired image again. No other image has these
+// bytes. The new image must be stored although the sweeper has not yet deleted the expired one.
 func TestUnsweptGivesWay(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -130,10 +130,10 @@ func TestUnsweptGivesWay(t *testing.T) {
 		c.move(2 * time.Hour)
 		img := mustPutWith(t, s, "a.png", want, db.PutOptions{Conflict: db.Replace, TrashTTL: time.Hour})
 		if !img.Uploaded.Equal(c.now()) {
-			t.Errorf("uploaded %v, want now: another image", img.Uploaded)
+			t.Errorf("the upload time is %v, want now, because it is a new image", img.Uploaded)
 		}
 		if got := mustRead(t, s, "a.png"); !bytes.Equal(got, want) {
-			t.Error("the image reads wrong")
+			t.Error("the image has wrong bytes")
 		}
 		wantUsage(t, s, db.Usage{Images: 1, Bytes: int64(size), Blobs: 1, Stored: int64(size)})
 		wantSound(t, s)
@@ -144,8 +144,8 @@ func TestUnsweptGivesWay(t *testing.T) {
 	}
 }
 
-// TestSweeperSleeps checks how long the sweeper sleeps. It must be woken by what expires
-// earlier, and by nothing else.
+// TestSweeperSleeps checks how long the sweeper sleeps. A change must wake it if an image then
+// expires before the end of the sleep. No other change may wake it.
 func TestSweeperSleeps(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -169,7 +169,7 @@ func TestSweeperSleeps(t *testing.T) {
 			t.Errorf("the sweeper sleeps for %v, error %v, want %v", got, err, want)
 		}
 		if got := count(t, s, layout.ExpiryBucket); got != left {
-			t.Errorf("%d are in the index, want %d", got, left)
+			t.Errorf("%d images are in the index of expiries, want %d", got, left)
 		}
 		if rung() {
 			t.Error("the sweeper woke itself")
@@ -186,7 +186,7 @@ func TestSweeperSleeps(t *testing.T) {
 	ring(false, "it never expires")
 	put("a.png", time.Hour)
 	ring(true, "nothing expired before")
-	sweep(sweepWait, 1) // the clock may be put forward
+	sweep(sweepWait, 1) // not longer, because somebody can set the clock forward
 	put("b.png", 2*time.Hour)
 	ring(false, "it expires later")
 	put("c.png", 30*time.Second)
@@ -239,7 +239,7 @@ func TestSweepInSteps(t *testing.T) {
 		wantSound(t, s)
 	}
 	if want := []int{n - sweepRecords, n - 2*sweepRecords, n - 3*sweepRecords}; !slices.Equal(left, want) {
-		t.Errorf("commits left %d expired, want %d", left, want)
+		t.Errorf("after the commits, %d expired images are left, want %d", left, want)
 	}
 	if _, err := s.sweepAll(); err != nil {
 		t.Error(err)

@@ -57,9 +57,9 @@ func (s *Store) Restore(_ context.Context, name string, o db.RestoreOptions) (db
 	return m.result(err)
 }
 
-// trashed returns the image with this name that was deleted at this time, or, if
-// `deleted` is zero, the image that was deleted last. If there is no such image, or if it
-// has expired in the trash, it returns nil.
+// trashed returns the image in the trash with this name that was deleted at the time
+// `deleted`. If `deleted` is zero, it returns the image that was deleted last. It returns nil
+// if there is no such image, or if the image has expired in the trash.
 func (tx *txn) trashed(name string, deleted time.Time) (*layout.Record, error) {
 	if deleted.IsZero() {
 		return tx.newestTrashed(name)

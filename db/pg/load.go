@@ -10,7 +10,8 @@ import (
 	"imageserver/db"
 )
 
-// load begins the transaction, takes the locks, and reads, in one round trip.
+// load begins the transaction, takes the locks, and reads what the change needs. It does all
+// this in one round trip.
 func (tx *txn) load(n needs) error {
 	tx.rows, tx.found, tx.last, tx.contents = map[string]*row{}, map[string]*row{}, map[string]time.Time{}, map[db.Digest]*content{}
 	b := &pgx.Batch{}
@@ -74,8 +75,8 @@ func (tx *txn) queueObject(b *pgx.Batch, object string) {
 	})
 }
 
-// queueNames locks names and the images that have them. It also reads when images with
-// these names were deleted last.
+// queueNames locks names and the images that have them. It also reads when the last image with
+// each of these names was deleted.
 func (tx *txn) queueNames(b *pgx.Batch, names []string) {
 	var keys []int64
 	for _, name := range names {
@@ -98,7 +99,8 @@ func (tx *txn) queueNames(b *pgx.Batch, names []string) {
 		})
 }
 
-// queueTrashed locks and reads an image in the trash that has not expired.
+// queueTrashed locks and reads the image in the trash that id identifies. It ignores images
+// that have expired.
 func (tx *txn) queueTrashed(b *pgx.Batch, id trashID) {
 	which, args := `deleted <> 0 and kept > `+now, []any{id.name}
 	if !id.deleted.IsZero() {
@@ -108,10 +110,11 @@ func (tx *txn) queueTrashed(b *pgx.Batch, id trashID) {
 		Query(func(rows pgx.Rows) error { return tx.eachRow(rows, func(r *row) { tx.trashed = r }) })
 }
 
-// queueContents locks and reads contents: those with these digests, and those of the
-// images with these names.
+// queueContents locks and reads the contents with these digests, and the contents of the images
+// with these names.
 func (tx *txn) queueContents(b *pgx.Batch, digests []db.Digest, names []string) {
-	// This form of the condition makes PostgreSQL use the index, whatever its statistics.
+	// With this form of the condition, PostgreSQL always uses the index. It does not depend on
+	// statistics.
 	const which = ` = any (array(select unnest($1::bytea[]) union all select sha256 from @images where name = any($2) and deleted = 0))`
 	keys := make([][]byte, len(digests))
 	for i := range digests {
@@ -132,8 +135,8 @@ func (tx *txn) queueContents(b *pgx.Batch, digests []db.Digest, names []string) 
 			})
 			return err
 		})
-	// Another statement, because it must see what the transactions did that the statement
-	// above has waited for.
+	// The statement above can wait for the locks of other transactions. This must be another
+	// statement, so that it sees what those transactions have committed.
 	b.Queue(tx.s.sql(`select sha256,
 		(select count(*) from (select from @images i where i.sha256 = c.sha256 and deleted = 0 limit $3) x),
 		(select count(*) from (select from @images i where i.sha256 = c.sha256 limit $3) x),

@@ -105,8 +105,8 @@ func (s *Store) EmptyTrash(ctx context.Context) (n int, err error) {
 	}
 }
 
-// purge deletes the images that have been in the trash longest, at most `most`. It
-// returns how many images it deleted, and how many of these had not expired.
+// purge deletes at most `most` images from the trash, in the order in which they were deleted.
+// It returns how many images it deleted, and how many of these had not expired.
 func (s *Store) purge(ctx context.Context, most int) (some, lasting int, err error) {
 	work := statement{`select ` + imageColumns + ` from @images i where deleted <> 0 order by (~deleted) desc, name desc limit $1 for update`, []any{most}}
 	err = s.change(ctx, needs{work: work}, func(tx *txn) error {

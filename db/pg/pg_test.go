@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-// asServer runs the test executable as a server; see servers_unix_test.go.
+// asServer is what the test executable does when a test starts it as a server; see
+// servers_unix_test.go.
 var asServer func()
 
 // openStore opens the store at a URL and closes it when the test ends.
@@ -92,7 +93,7 @@ func TestShared(t *testing.T) {
 	})
 }
 
-// The stores of these tests have their bytes in the database.
+// In the tests below, the database stores the bytes.
 
 func TestStore(t *testing.T) {
 	t.Parallel()

@@ -31,12 +31,12 @@ type txn struct {
 	variants *variantChange         // nil if the change needs no variants
 	last     map[string]time.Time   // the latest deletion of an image with this name in the trash
 	contents map[db.Digest]*content // locked
-	before   []statement            // run before those in todo: new contents
+	before   []statement            // statements that run before todo, such as inserts of contents
 	todo     []statement
 	usage    db.Usage  // what the change adds to the counters, without variants
-	slot     int16     // of the table usage, for these counters
+	slot     int16     // the row of the table usage to which these counters are added
 	due      time.Time // when the first of the changed images expires, or zero
-	ending   bool      // whether the commit was sent
+	ending   bool      // whether the commit was sent to the database
 }
 
 // content is a locked row of the table contents, and what the transaction changes.
@@ -58,28 +58,28 @@ type needs struct {
 	names   []string
 	digests []db.Digest
 	object  string     // an object of this upload, which must be in the table garbage
-	trashed *trashID   // an image in the trash
-	variant *variantID // a variant that is stored; empty: only the counters of the variants
-	work    statement  // if it has SQL: a query for rows of images to lock, which do not need the locks of their names
+	trashed *trashID   // an image in the trash, or nil
+	variant *variantID // a variant that is stored, or nil; if it is empty, the change needs only the counters of the variants
+	work    statement  // a query for images to lock without their names, or empty
 }
 
-// trashID is which image in the trash a change needs.
+// trashID identifies an image in the trash.
 type trashID struct {
 	name    string
-	deleted time.Time // zero: the image that was deleted last
+	deleted time.Time // zero means the image with this name that was deleted last
 }
 
-// manyRefs is how many images with the same content are counted. It must be more than
-// one transaction removes.
+// manyRefs is the largest number up to which a transaction counts images with the same content.
+// It must be larger than the number of images that one transaction removes.
 const manyRefs = sweepRecords + 3
 
-// tries is how often a transaction runs that loses races.
+// tries is how often change runs a transaction again if it loses races with others.
 const tries = 50
 
 // change runs a transaction: it loads what the change needs, calls `do`, and commits. If
-// the transaction loses a race, change runs it again, so `do` may be called several
-// times. Once begun, a change does not end with ctx: otherwise the caller would not know
-// what is stored.
+// the transaction loses a race, change runs it again, so `do` may be called several times. If
+// ctx ends before the transaction begins, change returns the error of ctx. After that, it
+// ignores ctx: otherwise the caller would not know what is stored.
 func (s *Store) change(ctx context.Context, n needs, do func(tx *txn) error) error {
 	if err := s.gate.enter(); err != nil {
 		return err
@@ -91,9 +91,9 @@ func (s *Store) change(ctx context.Context, n needs, do func(tx *txn) error) err
 	return s.changeInside(n, do)
 }
 
-var errOnlyRead = fmt.Errorf("%w: it was opened only to be read", db.ErrReadOnly)
+var errOnlyRead = fmt.Errorf("%w: this process opened it only to read it", db.ErrReadOnly)
 
-// changeInside is change for a caller that is inside the gate.
+// changeInside does the same as change, for a caller that has already entered the gate.
 func (s *Store) changeInside(n needs, do func(tx *txn) error) error {
 	if s.o.ReadOnly {
 		return errOnlyRead
@@ -125,11 +125,11 @@ func (s *Store) changeInside(n needs, do func(tx *txn) error) error {
 	}
 }
 
-// callersError marks an error of a decision, such as db.ErrExists: it goes to the caller
-// unchanged.
+// callersError marks an error that change returns to its caller unchanged, such as
+// db.ErrExists.
 type callersError struct{ error }
 
-// fromDatabase marks an error of a query inside a decision.
+// fromDatabase marks an error of a query that `do` runs.
 type fromDatabase struct{ error }
 
 func (e fromDatabase) Unwrap() error { return e.error }
@@ -190,8 +190,8 @@ func (tx *txn) commit() error {
 	return tx.s.send(tx.ctx, tx.conn, all)
 }
 
-// dropUnused deletes the variants of contents that no image outside the trash has any
-// more, and the contents that no image has any more.
+// dropUnused deletes contents that belong to no image after the change. It also deletes the
+// variants of contents that belong to no image outside the trash.
 func (tx *txn) dropUnused() {
 	for _, d := range tx.changedContents() {
 		c := tx.contents[d]
@@ -214,8 +214,8 @@ func (tx *txn) dropUnused() {
 	}
 }
 
-// withoutVariants returns the contents that have variants, and that no image outside the
-// trash has any more after the change.
+// withoutVariants returns the contents that lose their variants: those that belong to no image
+// outside the trash after the change.
 func (tx *txn) withoutVariants() (digests []db.Digest) {
 	for _, d := range tx.changedContents() {
 		if c := tx.contents[d]; c.variants && c.live+c.addLive <= 0 {
@@ -225,7 +225,8 @@ func (tx *txn) withoutVariants() (digests []db.Digest) {
 	return digests
 }
 
-// changedContents returns the contents that get or lose images, in order.
+// changedContents returns the digests of the contents that get or lose images, in ascending
+// order.
 func (tx *txn) changedContents() (digests []db.Digest) {
 	for d, c := range tx.contents {
 		if c.addLive != 0 || c.addAll != 0 {
@@ -236,7 +237,7 @@ func (tx *txn) changedContents() (digests []db.Digest) {
 	return digests
 }
 
-// discard adds an object to the garbage.
+// discard records an object in the table garbage, so that a sweep deletes it later.
 func (tx *txn) discard(object string) {
 	tx.do(`insert into @garbage (object, since) values ($1, `+now+`) on conflict (object) do update set since = excluded.since`, object)
 }

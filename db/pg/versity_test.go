@@ -64,7 +64,8 @@ func startVersity(t testing.TB) (endpoint string) {
 	}
 }
 
-// TestStoreWithVersity runs the tests of TestStoreWithBucket with an S3 server that is a process of its own.
+// TestStoreWithVersity runs the tests of TestStoreWithBucket with versitygw, an S3 server that
+// runs in another process.
 func TestStoreWithVersity(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -1,7 +1,8 @@
 // Package resolve decides what a change of the store does. It decides which name an
 // image gets, and whether the image replaces another. It also decides when the image
 // expires, and what goes to the trash. An engine calls this package in the transaction
-// of the change, and then writes the result. So all engines decide in the same way.
+// of the change, and then writes the result. So all engines decide in the same way. The
+// functions keep no state, and are safe for concurrent use.
 package resolve
 
 import (
@@ -93,10 +94,9 @@ func Rename(names Names, img *db.Image, from, to string, o db.RenameOptions) (Re
 	return r, err
 }
 
-// Restore resolves the name that an image from the trash gets. Of all images with this
-// name in the trash that have not expired, `img` is the image that o.Deleted chooses. If
-// there is no such image, `img` is nil. The engine moves the image in the same way as
-// after Rename.
+// Restore resolves the name that an image from the trash gets. `img` is the image with this
+// name in the trash that o.Deleted chooses, or nil if there is no such image or it has expired.
+// The engine moves the image in the same way as after Rename.
 func Restore(names Names, img *db.Image, name string, o db.RestoreOptions) (Resolution, error) {
 	if err := Existing(img, name, o.Allow); err != nil {
 		return Resolution{}, err
@@ -120,17 +120,17 @@ func Existing(img *db.Image, name string, allow db.Precondition) error {
 	return nil
 }
 
-// Moved returns `img` as it is after it got the resolved name. The image is not in the
-// trash. All other fields stay the same.
+// Moved returns a copy of `img` with the resolved name, outside the trash. All other fields
+// stay the same.
 func (r Resolution) Moved(img db.Image) db.Image {
 	img.Name = r.Name
 	img.Deleted, img.TrashExpires = time.Time{}, time.Time{}
 	return img
 }
 
-// PutTrashed resolves a db.TrashCopier.PutTrashed. `current` is the image in the trash that has the name
-// and the time of deletion, or nil. `digest` is the digest of the new image. If `current`
-// is another image, it returns an error that wraps db.ErrExists.
+// PutTrashed decides the Outcome of a db.TrashCopier.PutTrashed. `current` is the image in the
+// trash that has the name and the time of deletion, or nil. `digest` is the digest of the new
+// image. If `current` has another digest, PutTrashed returns an error that wraps db.ErrExists.
 func PutTrashed(current *db.Image, name string, digest db.Digest) (db.Outcome, error) {
 	switch {
 	case current == nil:

@@ -1,5 +1,5 @@
-// Package pgtest starts a PostgreSQL server for tests: a cluster of its own in a
-// temporary folder, without fsync, which ends with the tests.
+// Package pgtest starts a PostgreSQL server for tests. The server has its own cluster in a
+// temporary folder, does not use fsync, and ends with the tests.
 package pgtest
 
 import (
@@ -90,10 +90,11 @@ func URL(t testing.TB, query string) string {
 // URL returns the URL of the database with these parameters.
 func (s *Server) URL(query string) string { return URLAt(s.Addr, query) }
 
-// URLAt is URL for another address, such as that of a proxy in front of the server.
+// URLAt does the same as URL, with another address, such as that of a proxy in front of the
+// server.
 func URLAt(addr, query string) string { return URLAs(url.User(User), addr, query) }
 
-// URLAs is URLAt for another user.
+// URLAs does the same as URLAt, with another user.
 func URLAs(user *url.Userinfo, addr, query string) string {
 	u := url.URL{Scheme: "postgres", User: user, Host: addr, Path: "/postgres", RawQuery: "sslmode=disable&" + query}
 	return u.String()
@@ -192,7 +193,7 @@ func (s *Server) Start() error {
 	}
 }
 
-// Tool makes a run of a program of PostgreSQL, such as pg_dump, on the database.
+// Tool returns the command that runs a program of PostgreSQL, such as pg_dump, on the database.
 func (s *Server) Tool(name string, args ...string) *exec.Cmd {
 	host, port, _ := net.SplitHostPort(s.Addr)
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)

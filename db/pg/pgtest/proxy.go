@@ -22,7 +22,7 @@ type Proxy struct {
 	mu      sync.Mutex
 	refuse  bool
 	conns   map[net.Conn]bool
-	stalled chan struct{} // closed while bytes may pass
+	stalled chan struct{} // closed, except after Stall: then no bytes pass
 }
 
 // NewProxy starts a proxy in front of the server at `target`. It ends with the test.
@@ -116,7 +116,7 @@ func (p *Proxy) copy(to, from net.Conn, seen func(n int) bool) {
 		if n > 0 {
 			more := seen(n)
 			if !more {
-				n /= 2 // half an answer
+				n /= 2 // send only half of an answer
 			}
 			if _, err := to.Write(buf[:n]); err != nil || !more {
 				return
@@ -128,8 +128,8 @@ func (p *Proxy) copy(to, from net.Conn, seen func(n int) bool) {
 	}
 }
 
-// Trips returns how many round trips there were: how often the client has sent something
-// after an answer. The start of a connection has several.
+// Trips returns the number of round trips: how often a client has sent something after an
+// answer. The start of a connection has several round trips.
 func (p *Proxy) Trips() int64 { return p.trips.Load() }
 
 // Delay makes each round trip longer, as if the server were far away.
@@ -142,7 +142,7 @@ func (p *Proxy) Refuse() {
 	p.mu.Unlock()
 }
 
-// Stall makes the proxy pass no bytes.
+// Stall makes the proxy hold back all bytes, until Pass is called.
 func (p *Proxy) Stall() {
 	p.mu.Lock()
 	p.stalled = make(chan struct{})

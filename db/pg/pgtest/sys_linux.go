@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// owner returns the user who runs PostgreSQL, which refuses to run as root. It returns nil
-// if this process is not root.
+// owner returns the user who must run PostgreSQL if this process is root, because PostgreSQL
+// refuses to run as root. It returns nil if this process is not root.
 func owner() *syscall.Credential {
 	if os.Getuid() != 0 {
 		return nil
@@ -27,9 +27,9 @@ func owner() *syscall.Credential {
 	return nil
 }
 
-// fastDir returns the folder of a file system in memory that has enough space for a
-// cluster, or an empty string. Each store of a test has some 45 files: on a disk, their
-// creation takes a seventh of the time of all tests.
+// fastDir returns a folder in memory, for the files of a cluster. It returns an empty string if
+// there is no such folder with at least 4 GiB of space. Each store of a test has about 45 files.
+// On a disk, it takes a seventh of the time of all tests to create these files.
 func fastDir() string {
 	const dir, enough = "/dev/shm", 4 << 30
 	var fs syscall.Statfs_t
