@@ -11,8 +11,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestStates takes the page through all its states once. In each state, axe-core
-// finds no problem, and the page fits into every width.
+// TestStates brings the page into each of its states once. In each state, axe-core finds no
+// problem, and the page fits into windows of each width.
 func TestStates(t *testing.T) {
 	t.Parallel()
 	axe := axeSource(t)
@@ -45,8 +45,8 @@ func checkAxe(p *page, state, axe string) {
 		looks = looks[:1]
 	}
 	for _, look := range looks {
-		// The window is so high that the selection bar covers nothing. In a lower
-		// window people can scroll, see TestFocusIsSeen.
+		// The window is so high that the selection bar covers nothing. In a lower window,
+		// people can scroll to what the bar covers: see TestFocusIsSeen.
 		p.size(look.width, 3000)
 		p.prefer("prefers-color-scheme", look.colours)
 		for _, found := range eval[[]string](p, fmt.Sprintf(`axe.run({runOnly: %s, resultTypes: ["violations"], preload: false})
@@ -106,8 +106,8 @@ var fetchAxe = sync.OnceValues(func() (string, error) {
 	return string(source), err
 })
 
-// axeSource returns axe-core. If it cannot be fetched, axeSource returns an empty text, or
-// fails the test in CI.
+// axeSource returns axe-core. If fetchAxe fails, axeSource returns an empty text. In CI, it
+// fails the test instead.
 func axeSource(t *testing.T) string {
 	t.Helper()
 	source, err := fetchAxe()
@@ -119,7 +119,7 @@ func axeSource(t *testing.T) string {
 	return source
 }
 
-// thorough reports whether the slow tests must run, too.
+// thorough reports whether the slow tests must also run.
 func thorough() bool {
 	return os.Getenv("CI") != "" || os.Getenv("IMAGESERVER_E2E") == "full"
 }

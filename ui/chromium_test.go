@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	patience  = 30 * time.Second // the time in which the page must do something
+	patience  = 30 * time.Second // how long a test waits for the page
 	untrusted = "images.test"    // a name of 127.0.0.1; under this name the page has no clipboard API
 )
 
-// page is a tab of Chromium with a fresh profile. If the browser does not do in time
-// what a method waits for, the method ends the test.
+// page is a tab of Chromium with a fresh profile. Its methods wait for the browser. If they wait
+// longer than patience, they end the test.
 type page struct {
 	t   *testing.T
 	ctx context.Context
@@ -58,7 +58,8 @@ func browserContext(path string) (context.Context, error) {
 			chromedp.WindowSize(1280, 900),
 			chromedp.Env("LANGUAGE=en"),
 			chromedp.Flag("disable-component-update", true),
-			// Chromium trusts loopback addresses as it trusts https, but not this name.
+			// Chromium trusts loopback addresses in the same way as https. It does not trust
+			// this name.
 			chromedp.Flag("host-resolver-rules", "MAP "+untrusted+" 127.0.0.1"),
 		)...)
 		ctx, _ := chromedp.NewContext(allocator)
@@ -130,7 +131,7 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 	})
 
 	p := &page{t: t, ctx: ctx}
-	// Several tabs are in use at a time. Each tab must behave like the tab in front.
+	// Several tests use tabs at the same time. Each tab must behave as if it were in front.
 	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -138,8 +139,8 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 	return p
 }
 
-// chromium returns the path of the browser. The first choice is the one that has no windows and
-// needs less than half of the processor time.
+// chromium returns the path of the browser. It prefers chromium-headless-shell, which has no
+// windows and needs less than half of the processor time.
 func chromium() string {
 	for _, name := range []string{"chromium-headless-shell", "headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -192,7 +193,7 @@ func (p *page) await(condition string) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	js := chromedp.Evaluate[bool]("Promise.resolve("+condition+").then(Boolean)", chromedp.EvalAwaitPromise)
-	// The first checks follow fast. The later ones leave the processor to the page.
+	// At first, check often. Later, check less often, to leave the processor to the page.
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 80*time.Millisecond) {
 		met, err := chromedp.Run(ctx, js)
 		switch {
@@ -215,15 +216,15 @@ func (p *page) settle() {
 	eval[*string](p, `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => setTimeout(resolve)))))`)
 }
 
-// logLongestTask logs how long the longest task of the page takes while act runs. During a
-// task the page cannot respond. Chromium reports tasks of 50 ms and more, in wall-clock time.
+// logLongestTask logs the duration of the longest task of the page while act runs. The page
+// cannot respond during a task. Chromium reports only tasks of 50 ms or more, in wall-clock time.
 func (p *page) logLongestTask(what string, act func()) {
 	p.t.Helper()
 	eval[bool](p, `(window.longest = 0, new PerformanceObserver((list) => {
 		longest = Math.max(longest, ...list.getEntries().map((e) => e.duration));
 	}).observe({ type: "longtask" }), true)`)
 	act()
-	p.settle() // the observer has the last task
+	p.settle() // after this, the observer has also reported the last task
 	p.t.Logf("%s: the longest task takes %.0f ms", what, eval[float64](p, "longest"))
 }
 
@@ -299,7 +300,7 @@ func (p *page) paste() {
 	}
 }
 
-// clipboard is locked by the test that uses the clipboard, which all tabs share.
+// clipboard is a lock for the clipboard, which all tabs share.
 var clipboard sync.Mutex
 
 // useClipboard reserves the clipboard until the test ends.
@@ -323,7 +324,7 @@ func (p *page) allowClipboard() {
 	}
 }
 
-// connect sets the conditions of the network.
+// connect sets the conditions of the network, such as whether there is a network.
 func (p *page) connect(c network.Conditions) {
 	p.t.Helper()
 	_, err := chromedp.Call(p.ctx, network.EmulateNetworkConditionsByRule, network.EmulateNetworkConditionsByRuleParams{

@@ -14,17 +14,17 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// firefox is a running Firefox, which the test controls with WebDriver BiDi
-// (https://www.w3.org/TR/webdriver-bidi/). It takes one command at a time.
+// firefox is a running Firefox that the test controls with WebDriver BiDi
+// (https://www.w3.org/TR/webdriver-bidi/). Only one goroutine at a time may use it.
 type firefox struct {
 	connection *websocket.Conn
 	commands   int
 }
 
-// startFirefox starts Firefox without a window, until the test ends.
+// startFirefox starts Firefox without a window. Firefox ends with the test.
 func startFirefox(t *testing.T) engine {
 	t.Helper()
-	const origin = "http://test.invalid" // Firefox refuses a connection from a page of an origin that is not in its list
+	const origin = "http://test.invalid" // Firefox accepts only connections with an Origin that is in --remote-allow-origins
 	profile := newHome(t)
 	write(t, profile, "user.js", []byte(`user_pref("intl.accept_languages", "en");`))
 	cmd := exec.Command(need(t, "firefox-esr", "firefox"), "--headless", "--no-remote", "--profile", profile,
@@ -60,7 +60,7 @@ func startFirefox(t *testing.T) engine {
 	return f
 }
 
-// call sends a command, and reads its result into result.
+// call sends a command, and decodes the response into result if that is not nil.
 func (f *firefox) call(method string, params object, result any) error {
 	f.commands++
 	f.connection.SetDeadline(time.Now().Add(commandPatience))
@@ -87,7 +87,7 @@ func (f *firefox) call(method string, params object, result any) error {
 	}
 }
 
-// open opens a tab in a user context of its own.
+// open opens a tab in a new user context, which has its own cookies and storage.
 func (f *firefox) open() (driver, error) {
 	tab := &firefoxTab{firefox: f}
 	if err := f.call("browser.createUserContext", object{}, &tab.user); err != nil {

@@ -37,9 +37,9 @@ func newLargeGallery(t *testing.T, n int) string {
 	return newGalleryOf(t, n, picture(64, 48))
 }
 
-// newGalleryOf starts a server that lists n images. The server has stored only one image
-// and lists it n times. A page of the list has the requested number of images, or a tenth
-// of all images if that is more. The cursors are numbers.
+// newGalleryOf starts a server that lists n images. The server has stored only one image, and
+// lists it n times under different names. A page of the list has the requested number of
+// images, or a tenth of all images if that is more. The cursors are numbers.
 func newGalleryOf(t *testing.T, n int, content []byte) string {
 	t.Helper()
 	behind := newServer(t, "")
@@ -78,8 +78,8 @@ func newGalleryOf(t *testing.T, n int, content []byte) string {
 	})
 }
 
-// TestThousands: the page has only the cards near the window. So the page is as fast at the
-// last of thousands of images as at the first. The test logs the longest tasks.
+// TestThousands: the page has only the cards near the window. So it is as fast at the end of a
+// list of thousands of images as at the start. The test logs the longest tasks.
 func TestThousands(t *testing.T) {
 	t.Parallel()
 	const n = 2000

@@ -131,7 +131,8 @@ func TestSearchAndSort(t *testing.T) {
 	sort("largest", "Dog.png", "bird.png", "cat.png")
 
 	p.press("/")
-	// All at once: a busy machine types so slowly that the page searches for "c" first.
+	// Insert the text in one step. On a busy machine, single keys are so slow that the page
+	// searches for "c" first.
 	if _, err := chromedp.Call(p.ctx, input.InsertText, input.InsertTextParams{Text: "cat"}); err != nil {
 		t.Fatal(err)
 	}
@@ -256,11 +257,11 @@ func TestScrollPosition(t *testing.T) {
 		p.await(fmt.Sprintf(`history.state?.top === %q`, before))
 		p.reload()
 		p.await(fmt.Sprintf("%s === %q && scrollY > 0", top, before))
-		eval[*string](p, `void addEventListener("unload", () => {})`) // with an unload listener the browser does not keep the page in memory
+		eval[*string](p, `void addEventListener("unload", () => {})`) // the browser keeps no page in memory that has an unload listener
 		p.visit("about:blank")
-		// A script goes back, because DevTools refuse to go back while the browser
-		// closes a page with an unload listener. The script has ended before it does,
-		// because DevTools report an error for a script that is cut off.
+		// A script goes back in the history, because DevTools refuses to do so while the
+		// browser closes a page with an unload listener. The script starts a timer and ends,
+		// because DevTools reports an error if the page closes while the script runs.
 		eval[*string](p, `void setTimeout(() => history.back())`)
 		p.await(`location.protocol !== "about:" && document.readyState === "complete"`)
 		p.await(fmt.Sprintf("%s === %q && scrollY > 0", top, before))

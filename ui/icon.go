@@ -18,15 +18,16 @@ var (
 	iconShapes = color.White
 )
 
-// drawIcon returns the icon of the page as a PNG that is size pixels wide and high. Phones
-// cut the icon to a shape of their own, so the ground fills the square, and the shapes are
-// inside the safe zone, a circle of 80 % of the width
+// drawIcon returns the icon of the page as a PNG that is `size` pixels wide and high. Each
+// phone cuts icons to another shape, such as a circle. So the ground fills the square, and the
+// shapes are inside the safe zone, a circle of 80 % of the width
 // (https://www.w3.org/TR/appmanifest/#icon-masks).
 func drawIcon(size int) []byte {
 	icon := image.NewNRGBA(image.Rect(0, 0, size, size))
 	draw.Draw(icon, icon.Rect, image.NewUniform(iconGround), image.Point{}, draw.Src)
 	pen := vector.NewRasterizer(size, size)
-	// The shapes of favicon.svg, made smaller around the middle.
+	// at converts a point of favicon.svg to pixels. It makes the shapes smaller, and moves their
+	// middle, (16, 17), to the middle of the icon.
 	at := func(x, y float32) (float32, float32) {
 		const scale = 0.72
 		unit := float32(size) / iconGrid

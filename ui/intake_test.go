@@ -39,7 +39,7 @@ func TestDrop(t *testing.T) {
 	if got := eval[int](p, "changes"); got != 0 {
 		t.Errorf("the overlay changed %d times while files were dragged", got)
 	}
-	// DevTools cannot drag out of the window.
+	// DevTools cannot drag files out of the window.
 	eval[bool](p, `document.querySelector("#overlay").dispatchEvent(new DragEvent("dragleave"))`)
 	p.await("!" + overlay)
 
@@ -108,7 +108,7 @@ func TestFolders(t *testing.T) {
 	want := []string{"1.png", "2.png", "3.png", "4.png", "5.png", "6.png", "7.png"}
 	p.drag([]string{folder(107), t.TempDir()}, enter, over, drop)
 	p.see("#uploads .refused .status", "This folder has no files.")
-	for _, n := range []int{40, 80, 110} { // so that a busy machine has more time
+	for _, n := range []int{40, 80, 110} { // wait in several steps, because a busy machine needs longer than patience
 		p.await(fmt.Sprintf("%s >= %d", stored, n))
 	}
 	p.see("#uploads .summary", "110 uploaded, 1 failed")
@@ -142,7 +142,8 @@ func TestPaste(t *testing.T) {
 		t.Errorf("the uploads show %q, want %v", got, want)
 	}
 
-	// A file copied in a file manager keeps its name. Text goes into the focused field.
+	// A file that was copied in a file manager keeps its name. Text goes into the field that has
+	// the focus.
 	eval[bool](p, `(() => {
 		const data = new DataTransfer();
 		data.items.add(new File(["x"], "holiday.txt"));
@@ -176,7 +177,7 @@ func TestPaste(t *testing.T) {
 	p.see("#uploads .stored", "31 × 17")
 	p.see("#uploads .summary", "2 uploaded, 1 failed")
 
-	// Outside of fields the page says what it does not do with text.
+	// Outside of fields, the page says that it does not upload text.
 	eval[*string](p, `document.activeElement.blur(), navigator.clipboard.writeText("words")`)
 	p.paste()
 	p.see("#toasts", "Only images can be pasted here.")

@@ -85,8 +85,8 @@ func readTable(files fs.FS, language string) (table, error) {
 	return words, nil
 }
 
-// markup returns index.html in one language. If the table lacks a text that the template
-// needs, the result is an error.
+// markup returns index.html in one language. If the table has no text for a key that the
+// template uses, markup returns an error.
 func markup(files fs.FS, language string) ([]byte, error) {
 	words, err := readTable(files, language)
 	if err != nil {
@@ -111,9 +111,10 @@ func markup(files fs.FS, language string) ([]byte, error) {
 	return content.Bytes(), nil
 }
 
-// script returns main.js in one language. In place of each TEXT.key, which words.js uses, the
-// script has the text of this key. So it does not need the keys, which is 1.3 kB less after
-// compression than a table, and the page needs no second request for its texts.
+// script returns main.js in one language. The modules use texts as TEXT.key. In place of each
+// TEXT.key, the script has the text of this key. So the page needs no second request for its
+// texts, and the script does not contain the keys. A table with the keys was 1.3 kB longer
+// after compression.
 func script(files fs.FS, language string) ([]byte, error) {
 	words, err := readTable(files, language)
 	if err != nil {
@@ -129,8 +130,8 @@ func script(files fs.FS, language string) ([]byte, error) {
 	return bundle(files, "main.js", texts)
 }
 
-// shortened leaves out the plural forms of a text that are the same as the form "other", which
-// words.js uses for a form that is missing.
+// shortened leaves out each plural form of a text that is the same as the form "other". If a
+// form is missing, words.js uses the form "other".
 func shortened(text json.RawMessage) json.RawMessage {
 	var forms map[string]string
 	if json.Unmarshal(text, &forms) != nil || forms["other"] == "" {
@@ -142,7 +143,7 @@ func shortened(text json.RawMessage) json.RawMessage {
 	if len(forms) == 1 {
 		content = other
 	}
-	short, _ := json.Marshal(content) // strings have a form in JSON
+	short, _ := json.Marshal(content) // it does not fail for strings
 	return short
 }
 

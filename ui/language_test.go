@@ -81,8 +81,8 @@ func compareTexts(t *testing.T, language, at string, english, texts map[string]a
 
 var placeholder = regexp.MustCompile(`\{\w+\}`)
 
-// compareText compares one text with the English one. A plural form that stands for one
-// number, such as "two", may write the number as a word.
+// compareText compares one text with the English one. A plural form for only one number, such
+// as "two", may write the number as a word.
 func compareText(t *testing.T, language, key string, english any, text string) {
 	t.Helper()
 	want, _ := english.(string)
@@ -181,8 +181,8 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-// TestLanguage: the page is in the language that the reader chose, else in the one that the
-// browser prefers, else in English.
+// TestLanguage: the page is in the language that the reader has chosen. If the reader has chosen
+// none, it is in the language that the browser prefers, or otherwise in English.
 func TestLanguage(t *testing.T) {
 	seen := map[string]string{}
 	for _, tt := range []struct{ cookie, accept, want string }{

@@ -101,8 +101,8 @@ func TestReasonIsWhole(t *testing.T) {
 	}
 }
 
-// TestWishes: if the reader wants reduced motion, the page moves nothing. If the system
-// forces its colours, people can still see which images are selected.
+// TestWishes: if the reader has set the system to reduced motion, the page moves nothing. If the
+// system replaces all colours, people can still see which images are selected.
 func TestWishes(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -113,7 +113,7 @@ func TestWishes(t *testing.T) {
 		document.querySelector("#selection .danger").click(),
 		document.getAnimations().length)`
 	if eval[int](p, moving) == 0 {
-		t.Error("nothing moves although it may: this test cannot fail")
+		t.Error("nothing moves even without reduced motion, so this test cannot fail")
 	}
 	p.reload()
 	p.prefer("prefers-reduced-motion", "reduce")
@@ -122,7 +122,7 @@ func TestWishes(t *testing.T) {
 	p.reload()
 	p.see("#gallery", "b.png")
 	if n := eval[int](p, moving); n != 0 {
-		t.Errorf("%d animations run although the reader wants reduced motion", n)
+		t.Errorf("%d animations run with reduced motion, want none", n)
 	}
 	p.click("#toasts", "", "Undo")
 	p.await(`document.querySelector("#gallery li")?.checkVisibility()`)

@@ -118,7 +118,7 @@ func TestResponseLost(t *testing.T) {
 	p.await(`document.querySelector("#search").placeholder === "Search 2 images"`)
 
 	p.size(390, 844)
-	p.await(`document.querySelector("#search").placeholder === "Search"`) // a number would be cut off
+	p.await(`document.querySelector("#search").placeholder === "Search"`) // the field is too narrow for the number of images
 }
 
 // TestBusy: after 429 and 503 the page waits as long as the server asks, and tries again.
@@ -159,9 +159,9 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestLeaving: if the reader leaves a page with unfinished uploads, the browser asks first.
-// Without such uploads the browser does not ask. Between the last byte and the response the
-// upload is "saving".
+// TestLeaving: if the reader leaves a page with unfinished uploads, the browser asks whether to
+// leave. An upload is also unfinished while it is "saving", between its last byte and the
+// response. Without such uploads the browser does not ask.
 func TestLeaving(t *testing.T) {
 	t.Parallel()
 	answer := make(chan struct{})

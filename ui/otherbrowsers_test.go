@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestOtherBrowsers goes through the main flows of the page in Firefox and in WebKitGTK. The
-// other tests use Chromium, and look at details.
+// TestOtherBrowsers tests the main flows of the page in Firefox and in WebKitGTK. The other
+// tests use Chromium, and check the details.
 func TestOtherBrowsers(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -50,7 +50,7 @@ func emptyFlow(p *otherPage) {
 	p.see("#zone", "Drop images here")
 	p.await(`document.documentElement.matches(".empty") && !document.querySelector("#gallery li")`)
 	p.check()
-	// The test must see the problems of the page.
+	// The recorder must notice the problems of the page: see problems.
 	ask[any](p, `void Promise.reject(new Error("left alone"))`)
 	p.await(`problems.length === 1 && problems[0].includes("left alone")`)
 	ask[any](p, `void setTimeout(() => { throw new Error("thrown"); })`)
@@ -102,7 +102,7 @@ func viewFlow(p *otherPage) {
 	p.press("i")
 	p.see("#view .drawer", "40 × 30")
 
-	// Escape closes only the top layer.
+	// Escape closes only the topmost panel or dialog.
 	p.click("#view button", "Rename")
 	p.await(`document.activeElement.matches(".rename input")`)
 	p.press(escapeKey)
@@ -197,7 +197,7 @@ func settingsFlow(p *otherPage) {
 		p.await(`document.querySelector("#gallery[data-layout=list] .size")?.checkVisibility()`)
 		p.await(`document.querySelector("h1").getBoundingClientRect().left > innerWidth / 2`)
 		if got := ask[string](p, background); got == light {
-			p.t.Errorf("the background is %s, want the dark one", got)
+			p.t.Errorf("the background is %s, want the dark background", got)
 		}
 	}
 	arabic()

@@ -35,7 +35,7 @@ type driver interface {
 	close() error
 }
 
-const commandPatience = 4 * patience // the time for a command, such as the start of a browser, while other tests are running
+const commandPatience = 4 * patience // how long a test waits for a command, such as the start of a browser, while other tests run
 
 // object is a JSON object.
 type object map[string]any
@@ -87,8 +87,8 @@ func run(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
-// otherPage is the page in a tab of another browser. If the browser does not do in time what
-// a method waits for, the method ends the test.
+// otherPage is the page in a tab of a browser other than Chromium. Its methods wait for the
+// browser. If they wait too long, they end the test.
 type otherPage struct {
 	t   *testing.T
 	tab driver
@@ -190,8 +190,9 @@ func ask[T any](p *otherPage, js string) T {
 	return value
 }
 
-// until returns the value of a JavaScript expression when the value is neither null nor
-// false. While the browser replaces the page, the expression throws.
+// until waits until the value of a JavaScript expression is neither null nor false, and returns
+// the value. If the expression throws, until tries again: it throws while the browser replaces
+// the page.
 func until[T any](p *otherPage, js string) T {
 	p.t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
@@ -243,7 +244,7 @@ func (p *otherPage) focus(selector string) {
 // the element begins with the text.
 func (p *otherPage) click(selector, text string) {
 	p.t.Helper()
-	// The element must rest, and nothing may be above it.
+	// Wait until the element does not move and nothing covers it.
 	at := until[[]int](p, fmt.Sprintf(`(async () => {
 		const e = [...document.querySelectorAll(%q)].find((e) => e.checkVisibility() && e.innerText.trim().startsWith(%q));
 		e?.scrollIntoView({ block: "nearest" });

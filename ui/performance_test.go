@@ -42,10 +42,10 @@ func (r report) requests(t *testing.T, audit string) (list []request) {
 	return list
 }
 
-// TestLighthouse: a gallery of 200 images gets full marks for accessibility and
-// best practices. The test checks the parts of performance that are the same in each run:
-// which elements move, which files block the first paint, and which files are loaded. The
-// other parts depend on the load of the machine.
+// TestLighthouse: Lighthouse gives a gallery of 200 images 100 points for accessibility and for
+// best practices. Of its results about performance, the test checks those that are the same in
+// each run: which elements move, which files block the first paint, and which files are loaded.
+// The others depend on the load of the machine.
 func TestLighthouse(t *testing.T) {
 	if !thorough() || testing.Short() {
 		t.Skip("slow: set IMAGESERVER_E2E=full or CI")
@@ -108,12 +108,12 @@ func checkRequests(t *testing.T, url string, all []request) {
 	}
 	t.Logf("%d requests of %d bytes for the page: %q", len(page), bytes, page)
 	t.Logf("%d requests for pictures", len(pictures))
-	// Lighthouse loads the icon and the manifest of its own, too.
+	// The icon and the manifest are in this number, too, because Lighthouse requests them.
 	if len(page) > 12 {
 		t.Errorf("the page makes %d requests, want at most 12: %q", len(page), page)
 	}
-	// The files of the page have 52 kB with gzip. The rest is the list of 84 images, of which
-	// the digests and placeholders cannot be compressed, and the other small responses.
+	// The files of the page have 50 kB with gzip. The rest is small responses and the list of 84
+	// images. The digests and placeholders in the list cannot be compressed.
 	if bytes > 85_000 {
 		t.Errorf("the page loads %d bytes besides pictures, want at most 85,000", bytes)
 	}
@@ -122,15 +122,15 @@ func checkRequests(t *testing.T, url string, all []request) {
 	}
 }
 
-// lighthousePackage installs Lighthouse without two packages that this test does not use: one
-// reports errors to its authors, one controls Firefox. They are more than half of all files. npm
-// needs something in their place.
+// lighthousePackage is the package.json that installs Lighthouse without two packages that this
+// test does not use: one reports errors to the authors, and one controls Firefox. They have more
+// than half of all files. npm needs other packages in their place.
 const lighthousePackage = `{
 	"dependencies": {"lighthouse": "12.8.2"},
 	"overrides": {"@sentry/node": "npm:ms@2.1.3", "chromium-bidi": "npm:ms@2.1.3"}
 }`
 
-// lighthouse runs Lighthouse once. It simulates an average phone in a slow network.
+// lighthouse runs Lighthouse once, which simulates an average phone in a slow network.
 func lighthouse(t *testing.T, url string) (found report) {
 	t.Helper()
 	path := chromium()

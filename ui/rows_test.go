@@ -201,7 +201,8 @@ func TestKeyboard(t *testing.T) {
 	p.viewing(name(3))
 }
 
-// TestNewImagesStay: a new image is in its place at once. What the reader sees does not move.
+// TestNewImagesStay: a new image is in its place at once. The images that the reader sees do not
+// move.
 func TestNewImagesStay(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -209,7 +210,7 @@ func TestNewImagesStay(t *testing.T) {
 		upload(t, url, fmt.Sprintf("%02d.jpg", i), gradient(i, 300, 200+20*(i%5)))
 	}
 	p := newPage(t, url)
-	p.await(`document.querySelector("#gallery .day .hint")?.textContent === "60"`) // all are loaded
+	p.await(`document.querySelector("#gallery .day .hint")?.textContent === "60"`) // all images are loaded
 	p.watchShifts()
 	eval[*string](p, `void scrollTo(0, 500)`)
 	p.settle()
@@ -234,8 +235,8 @@ func TestNewImagesStay(t *testing.T) {
 	p.see("#gallery .name", "new 19.jpg")
 }
 
-// TestBatchDoesNotShift: while many images are uploaded, what the reader sees does not jump.
-// The page inserts them at most once a second.
+// TestBatchDoesNotShift: while many images are uploaded, the images that the reader sees do not
+// jump. The page inserts the new images at most once a second.
 func TestBatchDoesNotShift(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -265,8 +266,9 @@ func TestBatchDoesNotShift(t *testing.T) {
 	}
 }
 
-// TestSearchWhileAway: a search while the server does not respond keeps the images, says so,
-// and runs when the server is back.
+// TestSearchWhileAway: if the server does not respond to a search, the page keeps the images of
+// the previous search, and says that the server does not respond. When the server is back, the
+// page searches again.
 func TestSearchWhileAway(t *testing.T) {
 	t.Parallel()
 	url := newServer(t, "")
@@ -287,8 +289,8 @@ func TestSearchWhileAway(t *testing.T) {
 	p.see("#announcements", "1 image")
 }
 
-// TestThumbnailsComeBack: thumbnails that failed while the server was away are loaded when
-// the server is back.
+// TestThumbnailsComeBack: if thumbnails could not be loaded because the server was stopped, the
+// page loads them when the server is back.
 func TestThumbnailsComeBack(t *testing.T) {
 	t.Parallel()
 	var away atomic.Bool

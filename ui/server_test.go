@@ -27,7 +27,7 @@ func newServerWith(t *testing.T, o api.Options) string {
 	return apitest.NewServer(t, o).URL
 }
 
-// newLog returns a log that is shown if the test fails. It has warnings and errors alone, because
+// newLog returns a log that is shown if the test fails. It has only warnings and errors, because
 // hundreds of lines about requests would hide the cause.
 func newLog(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))

@@ -66,8 +66,8 @@ func TestTrashView(t *testing.T) {
 	}
 }
 
-// TestTrashVersions: of several images with the same name, the reader can restore any one.
-// Only these rows have a line that tells them apart.
+// TestTrashVersions: if the trash has several images with the same name, the reader can restore
+// any of them. Only the rows of these images have a line that shows the differences.
 func TestTrashVersions(t *testing.T) {
 	t.Parallel()
 	url := newServerWith(t, api.Options{Trash: time.Hour})
@@ -93,7 +93,8 @@ func TestTrashVersions(t *testing.T) {
 	p.gallery("cat.png", "cat-2.png")
 	p.await(`[...document.querySelectorAll("#trash li")].map((li) => li.dataset.name + li.querySelector(".version").hidden).join() === "cat.pngtrue,dog.pngtrue"`)
 
-	// Another client restores an image and deletes it again. Its row is no longer true.
+	// Another client restores an image and deletes it again. The row still has the time of the
+	// first deletion.
 	res, err := http.Post(url+"/images/dog.png/restore", "", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +106,7 @@ func TestTrashVersions(t *testing.T) {
 	p.await(`document.querySelectorAll("#trash li").length === 1`)
 	p.focusIn("#trash li")
 	if got := list(t, url); len(got) != 2 {
-		t.Errorf("the server has %q, want no other image than those that were restored", got)
+		t.Errorf("the server has %q, want only the images that were restored", got)
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package ui has the page that the server shows to people. The program contains the
-// page: one HTML template, its style sheet, its JavaScript modules, and a table of texts
+// Package ui serves the page that the server shows to people. The files of the page are part
+// of the executable: an HTML template, a style sheet, JavaScript modules, and a table of texts
 // for each language.
 package ui
 
@@ -24,10 +24,10 @@ import (
 //go:embed page
 var embedded embed.FS
 
-// policy lets the page load its own files and nothing else. It requires Trusted Types,
-// so the browser reports an error if a script turns a string into markup or code. A
-// file name can only be text. The one policy for Trusted Types, "worker", can make only the
-// URL of the service worker (install.js).
+// policy is the Content-Security-Policy of the page. It lets the page load its own files and
+// nothing else. It requires Trusted Types, so the browser reports an error if a script turns a
+// string, such as the name of an image, into markup or code. It allows one policy for Trusted
+// Types, "worker", which can make only the URL of the service worker (install.js).
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"frame-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types worker"
@@ -37,9 +37,10 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // Browsers revalidate every file each time, so after an update of the program they
 // show the new page.
 //
-// The first call starts to bundle and compress the files that the first reader needs.
-// The server does not wait for that, but a request for such a file does. The program
-// panics if the bundle fails, because then it was built from a broken page.
+// The first call starts to bundle and compress the files that the first reader needs. Handler
+// does not wait until they are ready, but a request for such a file does. If a bundle fails,
+// the program panics, because it was built with an invalid page. The Handler is safe for
+// concurrent use.
 func Handler() http.Handler {
 	assets := prepare()
 	mux := http.NewServeMux()
@@ -53,8 +54,8 @@ func Handler() http.Handler {
 	return secure(mux)
 }
 
-// secure sets the headers that all responses have. The referrer policy is not
-// no-referrer. With no-referrer, browsers would send forms with "Origin: null".
+// secure sets the headers of all responses. The referrer policy is same-origin and not
+// no-referrer, because with no-referrer browsers send forms with "Origin: null".
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -94,7 +95,7 @@ func serve(name string, get func() *asset) http.Handler {
 			body, coding = a.gzip, "gzip"
 		}
 		if accepts(r, "br") {
-			a.once.Do(func() { go a.compressMore() }) // the first reader does not wait for it
+			a.once.Do(func() { go a.compressMore() }) // the first reader gets gzip, and does not wait
 			if brotli := a.brotli.Load(); brotli != nil {
 				body, coding = *brotli, "br"
 			}
@@ -115,12 +116,13 @@ func serve(name string, get func() *asset) http.Handler {
 type asset struct {
 	plain, gzip []byte
 	once        sync.Once
-	brotli      atomic.Pointer[[]byte] // 12 % smaller than gzip; nil until it is made, which takes 0.3 seconds
+	brotli      atomic.Pointer[[]byte] // 13 % smaller than gzip; nil until compressMore has made it, in 0.3 seconds
 	tag         string                 // a digest of plain, because embedded files have no date
 }
 
-// prepare returns the served files by name, and starts to make those that the first reader
-// needs. All handlers share the files, because embedded files never change.
+// prepare returns a function for each served file, by name. The function makes the file at its
+// first call. prepare also starts to make the files that the first reader needs. All handlers
+// share the files, because embedded files never change.
 var prepare = sync.OnceValue(func() map[string]func() *asset {
 	files, err := fs.Sub(embedded, "page")
 	if err != nil {
@@ -186,9 +188,9 @@ func (a *asset) compressMore() {
 	a.brotli.Store(&b)
 }
 
-// accepts reports whether the response may have this content coding. It understands only
-// the part of Accept-Encoding (RFC 9110, section 12.5.3) that browsers send, the names. A
-// client that sends a weight, or requests a range, gets the plain file.
+// accepts reports whether the response may have this content coding. It understands only the
+// names in Accept-Encoding (RFC 9110, section 12.5.3), because browsers send nothing else. If a
+// client gives a coding a weight, or requests a range, it gets the plain file.
 func accepts(r *http.Request, coding string) bool {
 	for name := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
 		if strings.TrimSpace(name) == coding {

@@ -257,7 +257,7 @@ func TestManyFiles(t *testing.T) {
 func TestQueueOfTenThousand(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, newServer(t, ""))
-	p.throttle(1) // no upload ends, however slow the machine is
+	p.throttle(1) // so slow that no upload ends during the test
 	eval[*string](p, `{
 		const transfer = new DataTransfer();
 		const bytes = new Uint8Array(200);
@@ -363,8 +363,8 @@ func TestFileGone(t *testing.T) {
 	p.see("#uploads .refused", "The file can’t be read")
 }
 
-// TestLimitsChanged: a server with new limits is started again. Then the page does not
-// refuse a file that the server now accepts.
+// TestLimitsChanged: if the server is started again with higher limits, the page does not refuse
+// a file that the server now accepts.
 func TestLimitsChanged(t *testing.T) {
 	t.Parallel()
 	url, change := newChangingServer(t, api.Options{MaxUpload: 1000, Allow: []format.Type{format.JPEG}})

@@ -68,7 +68,7 @@ func TestView(t *testing.T) {
 	p.viewing("b.png")
 	p.click("#view", "", "Previous image")
 	p.viewing("a.png")
-	p.focusIn("#view h2") // the button is hidden
+	p.focusIn("#view h2") // not the button, which is now hidden
 	p.press(kb.Escape)
 	p.closed()
 	p.focusIn(card("a.png"))
@@ -301,8 +301,8 @@ func TestViewControls(t *testing.T) {
 	p.await(`document.querySelector("#view .filmstrip [aria-current=true]").title === "c.jpg"`)
 }
 
-// TestViewTooLate: an error response for one image is late, and meanwhile the reader has
-// opened another image. The response does not close the other image.
+// TestViewTooLate: the reader opens another image before the error response for the first image
+// arrives. The response does not close the other image.
 func TestViewTooLate(t *testing.T) {
 	t.Parallel()
 	behind := newServer(t, "")
@@ -384,7 +384,7 @@ func TestRename(t *testing.T) {
 	rename("taken.png")
 	p.click("#view .rename", "", "Use ")
 	p.viewing("taken-2.png")
-	rename("twin.png") // the same bytes: the server merges the two
+	rename("twin.png") // twin.png has the same bytes, so the server merges the two images
 	p.viewing("twin.png")
 	p.press(kb.Escape)
 	p.closed()

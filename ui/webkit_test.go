@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// webkit is the WebDriver of WebKitGTK (https://www.w3.org/TR/webdriver2/). It starts
+// webkit controls the WebDriver of WebKitGTK (https://www.w3.org/TR/webdriver2/), which starts
 // a browser for each tab.
 type webkit struct {
 	url     string
 	browser string // the path of MiniBrowser
 }
 
-// startWebKit starts the driver, and an X server without a screen, until the test ends.
-// WebKitGTK needs an X server, even if nobody looks.
+// startWebKit starts the driver, and an X server without a screen, because WebKitGTK needs one.
+// Both end with the test.
 func startWebKit(t *testing.T) engine {
 	t.Helper()
 	program, xvfb := need(t, "WebKitWebDriver"), need(t, "Xvfb")
@@ -71,13 +71,13 @@ func startDisplay(t *testing.T, xvfb string) string {
 	in.SetDeadline(time.Now().Add(commandPatience))
 	number, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil {
-		t.Fatal("Xvfb does not say the number of its display:", err)
+		t.Fatal("Xvfb does not print the number of its display:", err)
 	}
 	return ":" + strings.TrimSpace(number)
 }
 
-// freeAddress returns an address at which no server listens. The driver does not say which
-// port it has chosen, so the test chooses.
+// freeAddress returns an address at which no server listens. The test must choose the port of
+// the driver, because the driver does not print a port that it has chosen itself.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -88,7 +88,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// call sends a command, and reads its value into value.
+// call sends a command, and decodes the value of the response into value.
 func (w *webkit) call(method, path string, params object, value any) error {
 	body, err := json.Marshal(params)
 	if err != nil {
@@ -116,7 +116,7 @@ func (w *webkit) call(method, path string, params object, value any) error {
 	return json.Unmarshal(answer, &struct{ Value any }{value})
 }
 
-// open starts a browser, which stores nothing.
+// open starts a browser that stores nothing on the disk.
 func (w *webkit) open() (driver, error) {
 	var session struct{ SessionID string }
 	options := object{"binary": w.browser, "args": []string{"--automation"}}
