@@ -1,5 +1,5 @@
-// The details of an image, beside the picture: its name, what the server knows, and what
-// the photo says about itself. Here people rename the image and remove the location.
+// The details of an image, beside the picture: its name, the fields of the server, and the Exif
+// metadata of the photo. Here people rename the image and remove the location.
 
 import * as api from "./api.js";
 import { rememberDeleteLink, renameDeleteLink } from "./deletelinks.js";
@@ -23,7 +23,7 @@ export class Drawer {
   #image = null;
   #name = el("div", { class: "name-row" });
   #photo = el("div", { class: "photo-facts" });
-  #exif = { digest: "", facts: null }; // of the image that was read last
+  #exif = { digest: "", facts: null }; // the metadata of the photo that was read last
 
   constructor(callbacks) {
     this.#callbacks = callbacks;
@@ -143,7 +143,7 @@ export class Drawer {
     announce(words.renamedTo(renamed.filename));
   }
 
-  // readPhoto reads what the photo says about itself, and shows it.
+  // readPhoto reads the Exif metadata of the photo, and shows it.
   async #readPhoto(image) {
     if (this.#exif.digest !== image.sha256) {
       try {

@@ -3,16 +3,16 @@
 // and AVIF (an item of the type Exif, ISO/IEC 23008-12 A.2.1).
 
 const WINDOW = 256 * 1024; // bytes that one request reads
-const MAX_REQUESTS = 4; // in WebP the metadata is at the end of the file
+const MAX_REQUESTS = 4; // requests for one file; more than two, because WebP has its metadata at the end of the file
 const MAX_STEPS = 2000; // segments, chunks or boxes of a file
-const MAX_EXTENTS = 100_000; // pieces of items that iloc lists; a piece can need no bytes there, so a small file can list billions
+const MAX_EXTENTS = 100_000; // pieces of items in iloc; without a limit, a small file could list billions of pieces that need no bytes
 
-// readExif returns what the photo says about itself. All parts are optional: camera, lens,
-// time ("2024-05-01T12:00:00", in the time zone of the camera), exposure (seconds),
-// aperture, iso, focal (millimetres), and location ({ latitude, longitude }, in degrees).
-// fetchRange(from, to) returns the bytes from from to to, to not included. If the file has
-// no metadata or is damaged, readExif returns an empty object. It throws the errors of
-// fetchRange.
+// readExif returns the facts in the metadata of a photo. Each may be missing: camera, lens, time
+// ("2024-05-01T12:00:00", in the time zone of the camera), exposure (seconds), aperture, iso,
+// focal (millimetres), and location ({ latitude, longitude }, in degrees). size is the size of
+// the file in bytes. fetchRange(from, to) returns the bytes from the offset `from` to before the
+// offset `to`. If the file has no metadata or is damaged, readExif returns an empty object. It
+// throws the errors of fetchRange.
 export async function readExif(size, fetchRange) {
   const file = new File(size, fetchRange);
   let tiff = null;
@@ -21,7 +21,7 @@ export async function readExif(size, fetchRange) {
     return tiff ? facts(new TIFF(tiff)) : {};
   } catch (error) {
     if (error instanceof RangeError) {
-      return {}; // the file ends too early, or an offset points outside
+      return {}; // the file ends too early, or an offset points outside of the file
     }
     throw error;
   }
@@ -94,8 +94,9 @@ async function inJPEG(file) {
   return null;
 }
 
-// inChunks reads a list of chunks. parse returns the type of a chunk, the length of its
-// content, the length of what is before the content, and that of what surrounds the content.
+// inChunks looks for a type of chunk in a list of chunks. parse returns four facts about a
+// chunk: its type, the number of bytes in its content, the number of bytes before the content,
+// and the number of bytes before and after the content together.
 async function inChunks(file, start, wanted, parse) {
   for (let at = start, step = 0; at + 8 <= file.size && step < MAX_STEPS; step++) {
     const [type, length, before, around] = parse(await file.view(at, 8));
@@ -138,7 +139,7 @@ async function inBoxes(file) {
         return null;
       }
       const content = await file.view(...place);
-      return shifted(content, 4 + content.getUint32(0)); // the number of bytes before the TIFF header
+      return shifted(content, 4 + content.getUint32(0)); // the content begins with the number of bytes before the TIFF header
     }
     if (length < 8) {
       return null;
@@ -158,7 +159,8 @@ function itemID(iinf) {
   return 0;
 }
 
-// itemPlace returns the offset and the length of an item in one piece, or undefined.
+// itemPlace returns the offset and the length of the first piece of an item. It returns undefined
+// if the item is not in this file.
 function itemPlace(iloc, wanted) {
   const version = iloc.getUint8(0);
   const sizes = iloc.getUint16(4);
@@ -172,7 +174,7 @@ function itemPlace(iloc, wanted) {
   for (let items = next(wide); items > 0; items--) {
     const id = next(wide);
     const inFile = version === 0 || (next(2) & 15) === 0;
-    next(2); // the number of another file
+    next(2); // skip the number of the file that has the item
     const base = next(sizes >> 4 & 15);
     let place;
     for (let extents = next(2); extents > 0; extents--) {

@@ -8,8 +8,8 @@ import * as words from "./words.js";
 const FRAME = { width: 48, height: 48 }; // of a picture, in CSS pixels (viewer.css)
 const SIDE = 10; // pictures on each side; more than this does not fit into most windows
 
-// Filmstrip gets its images from neighbour(image, step), and calls onOpen(image). Keys reach
-// the same images with the arrow keys, so Tab passes over the small pictures.
+// Filmstrip gets its images from neighbour(image, step). When the reader clicks a small picture,
+// it calls onOpen(image). The arrow keys open the same images, so Tab skips the small pictures.
 export class Filmstrip {
   element = el("div", { class: "filmstrip", role: "group", "aria-label": TEXT.filmstrip });
   #neighbour;

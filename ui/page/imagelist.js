@@ -19,10 +19,11 @@ const orders = {
 };
 
 // Entry is an image of the list. cursor is the cursor of the page of the list that has the
-// image. It is empty for the first page. A hidden entry has its place, but is not shown.
+// image; for the first page it is empty. A hidden entry keeps its place in the list, but the
+// gallery does not show it.
 export class Entry {
   hidden = false;
-  wasSelected = false; // before it was hidden
+  wasSelected = false; // whether it was selected before it was hidden
   #day;
 
   constructor(image, cursor) {
@@ -38,13 +39,13 @@ export class Entry {
 
 // ImageList has the images that match a query, in its order. isHidden(filename) reports
 // whether an image that is loaded must not be shown. The list sends these events:
-// - change: it may show other entries, or be in another state;
-// - select: other entries are selected;
+// - change: the shown entries or the state of the list may have changed;
+// - select: the selection has changed;
 // - invalidcursor: the server does not accept the cursor of the URL.
 export class ImageList extends EventTarget {
   entries = []; // the entries that are shown, in the order of the list
   error = ""; // why the last page could not be loaded, for people
-  unreachable = false; // whether the reason is that the server does not respond
+  unreachable = false; // whether the last page could not be loaded because the server does not respond
   waiting = ""; // "loading" or "locked" (the server requires its token) during a request
   stale = false; // whether the entries are those of the previous query
   total; // the number of all images on the server; undefined if it is not known
@@ -147,7 +148,7 @@ export class ImageList extends EventTarget {
     this.#wait("loading");
     try {
       const listed = api.list({ search, sort: key, order, cursor }, { locked: () => this.#wait("locked") }, request.signal);
-      const [page] = await Promise.all([listed, limitsKnown()]); // the gallery must know which pictures are too large
+      const [page] = await Promise.all([listed, limitsKnown()]); // with the limits, the gallery knows which pictures are too large
       if (!request.signal.aborted) {
         this.#request = null;
         return this.#append(page, cursor);
@@ -184,7 +185,7 @@ export class ImageList extends EventTarget {
       const selected = this.#selected.has(entry);
       this.#drop(entry);
       if (old.filename !== image.filename) {
-        this.#drop(this.find(image.filename)); // both images had the same bytes, and the server has merged them
+        this.#drop(this.find(image.filename)); // both images had the same bytes, so the server has made them one image
       }
       const changed = this.#insert(image, entry.cursor);
       if (changed && selected) {
@@ -225,8 +226,9 @@ export class ImageList extends EventTarget {
     this.#send("change");
   }
 
-  // nearest returns the entry itself if it is shown. Otherwise it returns the entry that is
-  // shown in its place, or the last one, or undefined.
+  // nearest returns the entry itself if it is shown. Otherwise it returns the entry that is now
+  // in its place. After the end of the list that is the last entry, and in an empty list
+  // undefined.
   nearest(entry) {
     return entry && (this.entries[this.#place(entry.image)] ?? this.entries.at(-1));
   }

@@ -1,14 +1,15 @@
-// Makes QR codes (ISO/IEC 18004), in byte mode with error correction level M. So a phone
-// can open a link without typing it, and no other server learns the link.
+// Makes QR codes (ISO/IEC 18004), in byte mode with error correction level M. People can open a
+// link on a phone without typing it. The page makes the code itself, so no other server learns
+// the link.
 
 // For each version: the number of error correction bytes in a block, and the number of blocks.
 const CORRECTION = [10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26, 26, 28, 28, 28];
 const BLOCKS = [1, 1, 1, 2, 2, 4, 4, 4, 5, 5, 5, 8, 9, 9, 10, 10, 11, 13, 14, 16, 17, 17, 18, 20];
 
 // MASK is the number of the mask: the colours change in the columns 0, 3, 6 and so on. A code
-// names its mask, so every reader can read every mask. The standard chooses the mask with the
-// lowest penalty, of eight. For the URLs of images that is most often this one, and its
-// penalty is 4 % above the lowest on average.
+// contains the number of its mask, so scanners can read every mask. The standard says to choose
+// the mask with the lowest penalty of eight masks. For URLs of images, this is most often mask 2.
+// On average, the penalty of mask 2 is 4 % above the lowest.
 const MASK = 2;
 const isMasked = (x) => x % 3 === 0;
 
@@ -52,7 +53,7 @@ function withCorrection(data, version) {
   const blocks = BLOCKS[version - 1];
   const correction = CORRECTION[version - 1];
   const short = Math.floor(data.length / blocks);
-  const longer = blocks - data.length % blocks; // the first block that has one byte more
+  const longer = blocks - data.length % blocks; // this block and those after it have one more byte
   const generator = generatorOf(correction);
   const parts = Array.from({ length: blocks }, (_, i) => {
     const from = i * short + Math.max(0, i - longer);
@@ -137,7 +138,8 @@ function alignmentPlaces(version, size) {
   return [6, ...Array.from({ length: n - 1 }, (_, i) => size - 7 - (n - 2 - i) * step)];
 }
 
-// protect appends the remainder of a division by the polynomial, which has this degree.
+// protect appends error correction bits to a value: the remainder of its division by the
+// polynomial, which has this degree.
 function protect(value, polynomial, degree) {
   let rest = value;
   for (let i = 0; i < degree; i++) {

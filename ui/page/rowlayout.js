@@ -1,14 +1,15 @@
-// Computes the place of each image of the gallery. It does not use the elements of the page.
+// Computes the place and the size of each image in the gallery. It does not use the elements of
+// the page.
 
-// The shapes that a row of pictures of the same height can have. A picture that is narrower
-// or wider is cut off.
+// The shape of a picture is its width divided by its height. A picture in a row has a shape
+// between these two. A picture that is narrower or wider is cut to fit.
 const NARROWEST = 0.5;
 const WIDEST = 3;
 
 const STRETCH = 1.3; // how much higher than usual a full row may be
 
-// shapeOf returns the width of a picture divided by its height, within the limits above. A
-// picture of unknown size is a square.
+// shapeOf returns the shape of a picture, within the limits above. A picture of unknown size is
+// a square.
 export function shapeOf({ width, height }) {
   return width > 0 && height > 0 ? Math.min(WIDEST, Math.max(NARROWEST, width / height)) : 1;
 }
@@ -19,17 +20,17 @@ export function isCut({ width, height }, shape) {
   return Math.min(own / shape, shape / own) < 0.67;
 }
 
-// layOut returns { days, rows, height }. All lengths are pixels, and top is below the top of
-// the gallery. A row is { top, height, day, from, to, lefts, widths }: it has the entries
-// from the index from to before the index to. A day is { day, top, height, from, to }. Without
-// days, all entries are in one group, which has no heading. The options are:
+// layOut returns { days, rows, height }. All lengths are in pixels, and top is the distance from
+// the top of the gallery. A row is { top, height, day, from, to, lefts, widths }: it has the
+// entries with the indexes from `from` to before `to`. A day is { day, top, height, from, to }.
+// Without days, all entries are in one group, which has no heading. The options are:
 // - kind: "justified" (rows of the same width), "squares" or "lines" (one entry per row);
 // - width, gap, and target: the usual height of a row, or 0 for squares;
 // - heading: the height of the heading of a day, or 0 if there are no days;
-// - columns: of squares;
+// - columns: the number of columns, for squares;
 // - breakAt: an entry that begins a row, or null;
-// - complete: whether the list has no more entries. If it has more, the row at the end is
-//   left out unless it is closed, because the next entries would move its pictures.
+// - complete: whether the server has no more entries. If it has more, layOut leaves out the last
+//   row unless the row is closed, because the next entries would move its pictures.
 export function layOut(entries, options) {
   const days = [];
   const rows = [];
@@ -79,11 +80,12 @@ function squares(from, to, width, gap, columns) {
   return { height: Math.round(side), from, to, closed: to - from === columns, lefts: edges, widths: edges.map((left, i) => Math.round(i * (side + gap) + side) - left) };
 }
 
-// justified fills a row with as many pictures as bring its height near the target.
+// justified fills a row with so many pictures that its height is as near to the target as
+// possible.
 function justified(entries, from, limit, { width, gap, target, breakAt }) {
   let shapes = 0;
   let to = from;
-  let closed = false; // whether the next picture is in the next row
+  let closed = false; // whether the row is full, so that the next picture is in the next row
   const heightOf = (sum, n) => (width - gap * (n - 1)) / sum;
   while (to < limit && !(to > from && entries[to] === breakAt)) {
     const shape = shapeOf(entries[to].image);

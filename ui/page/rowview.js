@@ -5,8 +5,8 @@ import { el, patch } from "./dom.js";
 import { layOut } from "./rowlayout.js";
 import { lowest } from "./slices.js";
 
-const AHEAD = 0.75; // share of the window above and below it whose rows are in the page
-const FRAME = 12; // new cards out of sight that one frame makes, so that a jump is not one long task
+const AHEAD = 0.75; // rows this far above and below the window are in the page, too, as a part of the height of the window
+const FRAME = 12; // how many cards outside the window one frame makes, so that a jump is not one long task
 const MOVING = 300; // milliseconds; longer than the animation of moving cards (gallery.css)
 
 // RowView shows entries. Its callbacks are:
@@ -25,7 +25,7 @@ export class RowView {
   #sections = new Map(); // start of the day → { section, heading, list }
   #indexes = null; // entry → index, made when it is needed
   #current = null; // the entry that is the tab stop
-  #breakAt = null; // an entry that begins a row, so that its row stays as it is
+  #breakAt = null; // an entry that must begin a row, so that new entries before it do not move it in its row
   #frame = 0;
   #movingTimer = 0;
   #shownRows = ""; // the rows in the page, to find out whether they change
@@ -43,8 +43,9 @@ export class RowView {
     });
   }
 
-  // show replaces all entries. options are those of layOut without width and breakAt. What is
-  // under the pointer, or has the focus, or is at the top of the window, stays in its place.
+  // show replaces all entries. options are those of layOut without width and breakAt. The entry
+  // under the pointer, or the entry with the focus, or the entry at the top of the window stays
+  // in its place.
   show(entries, options) {
     const before = this.#entries;
     if (entries.length === before.length && entries.every((entry, i) => entry === before[i]) &&
@@ -187,9 +188,9 @@ export class RowView {
     });
   }
 
-  // update puts the rows near the window into the page, and the row of the focus. It reads
-  // where the rows are before it changes the page. Otherwise the browser would have to lay out
-  // the new cards at once, and again later.
+  // update puts the rows near the window and the row with the focus into the page. It first
+  // reads where the rows are, and then changes the page. In the other order, the browser would
+  // lay out the new cards twice.
   #update(extraRow) {
     const { rows } = this.#layout;
     const first = this.firstVisible;
@@ -280,7 +281,7 @@ export class RowView {
     let section = this.#sections.get(name);
     if (!section) {
       const heading = this.#options.heading > 0 && this.#callbacks.makeHeading(day);
-      const list = el("ul", { role: "list" }); // in Safari, a list without bullets otherwise loses its role
+      const list = el("ul", { role: "list" }); // without this, a list without bullets is not a list for screen readers in Safari
       section = { element: el("section", {}, heading, list), heading, list };
     }
     section.day = day;
@@ -310,8 +311,8 @@ export class RowView {
     this.#current = entry ?? null;
   }
 
-  // anchors returns what must stay in its place, the most important first. At the top of the
-  // page, the first row may move, so that people see new images.
+  // anchors returns the entries that must stay in their place, the most important first. At the
+  // top of the page, the first row may move, so that people see new images.
   #anchors() {
     const hovered = [...this.#cards.values()].find((card) => card.element.matches(":hover"))?.entry;
     const first = this.element.getBoundingClientRect().top < headerHeight() ? this.firstVisible : null;
@@ -320,8 +321,8 @@ export class RowView {
       .filter(({ row }) => row && this.#topInWindow(row) < innerHeight && this.#topInWindow(row) + row.height > 0);
   }
 
-  // moveSmoothly animates the cards that get another place, for a short time. Otherwise
-  // cards would also be animated while the reader scrolls.
+  // moveSmoothly turns on the animation of cards that get another place, and turns it off after
+  // a short time. Otherwise cards would also be animated while the reader scrolls.
   #moveSmoothly(smoothly) {
     clearTimeout(this.#movingTimer);
     this.element.classList.toggle("moving", smoothly);

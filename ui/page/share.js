@@ -10,8 +10,8 @@ import * as words from "./words.js";
 const QUIET = 4; // modules around a QR code that stay light (ISO/IEC 18004)
 const GAP = 8; // pixels between the panel and what is around it
 
-// share shows the links to the images. In a wide window the panel is below anchor, which is
-// the button that was pressed. In a narrow window it is at the bottom.
+// share shows the links to the images. anchor is the button that was pressed. In a wide window
+// the panel is below this button, and in a narrow window at the bottom.
 export function share(images, anchor) {
   const [image] = images;
   const single = images.length === 1;
@@ -24,7 +24,7 @@ export function share(images, anchor) {
     single && responsiveHTML(image) !== "" && row(TEXT.responsive, responsiveHTML(image)),
     single && deleteLink(image) !== "" && row(TEXT.deleteLink, deleteLink(image), TEXT.deleteLinkHint));
   const place = () => placeBelow(panel, anchor);
-  // Safari would close the panel and the dialog below it with the same key.
+  // In Safari, one press of Escape would close the panel and also the dialog below it.
   const closeByKey = (event) => {
     if (event.key === "Escape") {
       event.preventDefault();

@@ -7,14 +7,14 @@ const CACHE = "shared files";
 export async function keepShared(files) {
   const cache = await caches.open(CACHE);
   for (const file of files) {
-    // The cache needs URLs. They have no meaning, but must differ.
+    // The cache needs a URL for each file. The URL has no meaning, but each must be different.
     await cache.put(`shared/${crypto.randomUUID()}`, new Response(file, {
       headers: { "Content-Type": file.type, Name: encodeURIComponent(file.name) },
     }));
   }
 }
 
-// takeShared returns the files that other apps shared, and forgets them.
+// takeShared returns the files that other apps shared, and deletes them from the cache.
 export async function takeShared() {
   if (!globalThis.caches) { // browsers have caches only for https and for this machine
     return [];
@@ -23,7 +23,7 @@ export async function takeShared() {
   const files = [];
   for (const request of await cache.keys()) {
     const response = await cache.match(request);
-    if (response && await cache.delete(request)) { // otherwise another window took it
+    if (response && await cache.delete(request)) { // otherwise another window has taken the file
       const name = decodeURIComponent(response.headers.get("Name"));
       files.push(new File([await response.blob()], name, { type: response.headers.get("Content-Type") }));
     }

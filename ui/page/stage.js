@@ -1,6 +1,6 @@
-// The large picture of the viewer. It is first the small picture of the card or a blur, then a resized
-// copy that fits the window, and, when the reader zooms in, the picture in its full size.
-// Each is shown in the same place, so nothing jumps.
+// The large picture of the viewer. At first the viewer shows the small picture of the card or a
+// blur, and then a resized copy that fits the window. When the reader zooms in, it shows the
+// picture in its full size. All are in the same place, so nothing jumps.
 
 import { el } from "./dom.js";
 import { fullSizeURL, loadedThumbnail, maybeTransparent, pictureElement, resizedURL } from "./image.js";
@@ -20,7 +20,7 @@ export class Stage {
   #image = null;
   #sharp = false; // whether the picture in its full size is shown or requested
   #slow = 0;
-  #preloaded = []; // the pictures before and after this one
+  #preloaded = []; // the pictures before and after this one; a reference keeps them in memory
 
   constructor(attributes, callbacks) {
     this.#callbacks = callbacks;
@@ -42,9 +42,9 @@ export class Stage {
     this.#slow = setTimeout(() => this.element.classList.add("slow"), SLOW);
     fitted.addEventListener("load", async () => {
       this.#loaded();
-      await fitted.decode().catch(() => {}); // until then the browser may show nothing
+      await fitted.decode().catch(() => {}); // before that, the browser may show nothing
       if (this.#image === image) {
-        small?.remove(); // otherwise people would see it through a transparent picture
+        small?.remove(); // people would see the small picture through a transparent picture
         this.#photo.classList.toggle("transparent", maybeTransparent(image));
         if (!image.width || !image.height) {
           this.#size(fitted.naturalWidth, fitted.naturalHeight);
@@ -79,8 +79,9 @@ export class Stage {
     this.element.classList.remove("slow");
   }
 
-  // fittedURL returns the URL of the smallest copy that is sharp as the picture is first
-  // shown. No copy is sharp enough for a very long picture, so it is loaded in its full size.
+  // fittedURL returns the URL of the smallest copy that has enough pixels for the first view of
+  // the picture. No copy has enough pixels for a very long picture, so fittedURL then returns the
+  // URL of the picture in its full size.
   #fittedURL(image) {
     const longest = Math.max(image.width, image.height);
     const needed = longest * this.zoom.homeOf(image.width, image.height) * devicePixelRatio;
@@ -98,7 +99,7 @@ export class Stage {
     });
   }
 
-  // zoomed loads the picture in its full size if the reader sees more than the copy has.
+  // zoomed loads the picture in its full size when the reader has zoomed in for the first time.
   async #zoomed() {
     this.#callbacks.onChange();
     const image = this.#image;
@@ -110,7 +111,7 @@ export class Stage {
     try {
       await sharp.decode();
     } catch {
-      return; // the copy stays
+      return; // continue to show the copy
     }
     if (this.#image === image) {
       this.#photo.replaceChildren(sharp);
@@ -118,7 +119,7 @@ export class Stage {
   }
 }
 
-// placeholder returns what is shown until a large picture is loaded, or null.
+// placeholder returns the element that is shown until a large picture is loaded, or null.
 function placeholder(image) {
   const src = loadedThumbnail(image);
   if (src) {

@@ -57,8 +57,8 @@ class Trash {
     this.#more.disabled = false;
   }
 
-  // showState shows the note and the buttons. If several images have the same name, their rows
-  // also say what tells them apart.
+  // showState shows the note and the buttons. If several images have the same name, it also shows
+  // the dimensions and the time of deletion in their rows.
   #showState(error) {
     const names = [...this.#rows.children].map((row) => row.dataset.name);
     for (const row of this.#rows.children) {
@@ -77,7 +77,7 @@ class Trash {
 
   #row(image) {
     const restore = button(TEXT.restore, () => this.#restore(image, row, restore), { about: image.filename });
-    // Nobody can load a deleted image, so the row shows its placeholder.
+    // The server does not send the bytes of deleted images, so the row shows the placeholder.
     const picture = el("div", { class: "picture" });
     const canvas = el("canvas", { "aria-hidden": "true" });
     if (image.thumbhash && drawThumbHash(canvas, image.thumbhash)) {

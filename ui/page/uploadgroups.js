@@ -17,7 +17,7 @@ export class Arrangement {
   cancelled = [];
   #active = [];
   #waiting = [];
-  #problems = []; // Uploads and Groups that need the reader
+  #problems = []; // Uploads and Groups about which the reader must decide
   #groups = new Map(); // key → Group, so that an equal group is the same object each time
 
   // update sorts the uploads. It is called after each change.
@@ -32,9 +32,9 @@ export class Arrangement {
     this.#problems = this.#group([...lists.failed, ...lists.refused, ...lists.cancelled]);
   }
 
-  // items returns the Uploads and Groups in the order of their rows: first what is sent now,
-  // then what needs the reader, then what waits, then the stored uploads if showStored is
-  // set.
+  // items returns the Uploads and Groups in the order of their rows: first the uploads that are
+  // being sent, then the problems, then the uploads that wait. If showStored is true, the stored
+  // uploads are last.
   items(showStored) {
     return [...this.#active, ...this.#problems, ...this.#waiting, ...(showStored ? this.stored : [])];
   }

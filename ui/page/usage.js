@@ -13,7 +13,7 @@ export class Usage {
     this.#onCount = onCount;
   }
 
-  // refresh requests the numbers again. Without a response, the last numbers stay.
+  // refresh requests the numbers again. If the request fails, the page keeps the last numbers.
   async refresh() {
     const usage = await api.usage().catch(() => null);
     if (!usage) {

@@ -1,9 +1,9 @@
-// A list in a box that scrolls. Only the rows in sight, and some above and below them, are
-// in the page, because every change of a page with thousands of elements is slow.
+// A list in a box that scrolls. Only the rows that people can see, and some rows above and below
+// them, are in the page, because every change of a page with thousands of elements is slow.
 
 import { el, patch } from "./dom.js";
 
-const ESTIMATE = 60; // pixels; the height of a row that was not in the page yet
+const ESTIMATE = 60; // pixels; the assumed height of a row that was not in the page yet
 const MARGIN = 240; // pixels above and below the box in which rows are in the page, too
 
 // VirtualList shows items. makeRow(item) makes the row of an item, with the property
@@ -14,7 +14,7 @@ export class VirtualList {
   #rows = new Map(); // item → its row in the page
   #heights = new WeakMap(); // item → height of its row in pixels
   #makeRow;
-  #list = el("ul", { role: "list" }); // in Safari, a list without bullets otherwise loses its role
+  #list = el("ul", { role: "list" }); // without this, a list without bullets is not a list for screen readers in Safari
   element;
 
   constructor(makeRow, attributes) {

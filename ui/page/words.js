@@ -50,14 +50,14 @@ export const started = (n) => fill(TEXT.started, { n });
 export const failed = (name, reason) => (reason.includes(name) ? reason : fill(TEXT.failed, { name: isolate(name), reason: isolate(reason) }));
 export const failures = (n) => fill(TEXT.failures, { n });
 export const notImages = (n) => fill(TEXT.notImages, { n }); // n is at least 2
-// reasonAlone returns the reason without the name of the image, for a place that already
-// shows the name. Some messages of the server begin with the name.
+// reasonAlone returns the reason without the name of the image, for a row that already shows the
+// name. Some messages of the server begin with the name.
 export function reasonAlone(name, reason) {
   const start = `${FIRST_STRONG_ISOLATE}${name}: `;
   return reason.startsWith(start) ? FIRST_STRONG_ISOLATE + reason.slice(start.length) : reason;
 }
-// serverError returns what an error of the server means. For a code that is not in the table,
-// it returns the message of the server, which is in English.
+// serverError returns the text for an error code of the server. If the table has no text for the
+// code, it returns the message of the server, which is in English.
 export const serverError = (code, message) => (Object.hasOwn(TEXT.errors, code ?? "") ? TEXT.errors[code] : message && isolate(message));
 
 // Links
@@ -134,7 +134,8 @@ function someTypes(types) {
   return types.length > SOME_TYPES ? fill(TEXT.someTypes, { types: commas(types.slice(0, SOME_TYPES)) }) : commas(types);
 }
 
-// commas, list and alternatives join items in the way of the language.
+// commas, list and alternatives join items as the language does: with commas, with "and", and
+// with "or".
 const commas = (items) => intl("ListFormat", { type: "unit", style: "short" }).format(items);
 const list = (items) => intl("ListFormat", { type: "conjunction" }).format(items);
 const alternatives = (items) => intl("ListFormat", { type: "disjunction" }).format(items);

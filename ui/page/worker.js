@@ -1,14 +1,15 @@
 // The service worker. It receives images that other apps share with the installed page, and
 // keeps them until the page uploads them. It does nothing else: the page always comes from
-// the server. The page needs it because the share sheet cannot send the access token.
+// the server. The worker is necessary because the share sheet of a phone cannot send the
+// access token.
 
 import { keepShared } from "./sharedfiles.js";
 
 const SHARE = new URL("share", registration.scope); // manifest.webmanifest has the same URL
 
-// All other requests go to the network without this worker. A request that passes through a
-// worker is lost when the reader leaves the page, and the page then deletes images. A browser
-// that has no such routes removes the worker.
+// All other requests go to the network without this worker. When the reader leaves the page,
+// the page sends its last requests, such as deletions. The browser would lose these requests if
+// they passed through a worker. If a browser has no addRoutes, the worker unregisters itself.
 addEventListener("install", (event) => event.waitUntil(goAround(event).catch(() => registration.unregister())));
 
 async function goAround(event) {

@@ -1,8 +1,8 @@
 // Zooms and moves a picture in a box: with the wheel, fingers, double clicks and keys.
 
-const LARGEST = 8; // eight pixels of the window for each pixel of the picture
+const LARGEST = 8; // the largest scale: pixels of the window for each pixel of the picture
 const STEP = 1.5; // factor of one key press
-const PAN = 80; // pixels of one arrow key
+const PAN = 80; // pixels by which an arrow key moves the picture
 const SWIPE = 50; // pixels that a finger must move
 const TAP = 10; // pixels that a finger may move in a tap
 const DOUBLE_TAP = 300; // milliseconds between the two taps
@@ -11,8 +11,8 @@ const NARROW = 96; // pixels; a picture that would be narrower fills the box wit
 // Zoom sets the size and the place of photo, which is an element inside box. Its callbacks
 // are:
 // - onChange(): the scale has changed;
-// - onSwipe(direction): the reader has moved the picture to the left, to see what is to the
-//   right (1), or to the right (-1);
+// - onSwipe(direction): the reader has moved the picture to the left, to see the next image (1),
+//   or to the right, to see the previous image (-1);
 // - onTap(): the reader has tapped once.
 export class Zoom {
   #box;
@@ -25,7 +25,7 @@ export class Zoom {
   #y = 0;
   #atHome = true; // whether the picture is where it was first shown
   #fingers = new Map(); // pointer → { x, y }
-  #gesture = null; // what the fingers did since the first touched
+  #gesture = null; // what the fingers have done since the first finger touched the box
   #tapped = { time: -Infinity }; // the last tap
   #tapTimer = 0;
 
@@ -71,7 +71,7 @@ export class Zoom {
 
   // reset shows the picture as it was first shown.
   reset() {
-    this.#move(this.#home, Infinity, Infinity, true); // the top and the left edge of a picture that does not fit
+    this.#move(this.#home, Infinity, Infinity, true); // of a picture that does not fit, this shows the top left corner
   }
 
   // zoomTo zooms to this scale. The pixel at the point stays there. Without a point, the
@@ -95,8 +95,8 @@ export class Zoom {
     this.zoomTo(this.fit);
   }
 
-  // toggle shows a picture that fits in its full size, and a larger one as it was first shown.
-  // A picture that is small is enlarged.
+  // toggle shows the picture as it was first shown if it is zoomed in. Otherwise it zooms in: to
+  // the full size, or to 2.5 times the size of a picture that is already near its full size.
   toggle(point) {
     if (this.zoomed) {
       this.#photo.classList.add("smooth");
@@ -132,7 +132,7 @@ export class Zoom {
     return this.homeOf(this.#width, this.#height);
   }
 
-  // bounds returns how far the centre of the picture can be from that of the box.
+  // bounds returns how far the centre of the picture can be from the centre of the box.
   #bounds(scale) {
     return {
       x: Math.max(0, (this.#width * scale - this.#box.clientWidth) / 2),
@@ -236,7 +236,7 @@ export class Zoom {
     }
   }
 
-  // swiping reports whether one finger moves a picture that has no more to see on its sides.
+  // swiping reports whether one finger moves a picture that fits into the width of the box.
   #swiping(event) {
     return event.pointerType !== "mouse" && this.#gesture.fixed && !this.#gesture.pinched;
   }
