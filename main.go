@@ -1,5 +1,5 @@
-// Imageserver stores images sent by POST /upload and serves them under
-// /images/, from one executable and one data file.
+// Imageserver is an image server: it stores images that clients upload over HTTP, and serves
+// them by name. It needs one executable and one data file.
 package main
 
 import (

@@ -188,6 +188,7 @@ func networkOf(c echo.Context) string { return access.Network(c.RealIP()).String
 // HTTP2 returns the value for the field HTTP2 of an http.Server that serves s over TLS.
 func (s *Server) HTTP2() *http.HTTP2Config { return transport.HTTP2(s.o.Stall) }
 
+// ServeHTTP handles one request. It is safe for concurrent use.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.echo.ServeHTTP(w, s.prefix.remove(r))
 }

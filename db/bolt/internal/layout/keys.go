@@ -10,6 +10,8 @@ import (
 	"imageserver/db/order"
 )
 
+// IDKey returns the key of a blob in the made and orphans buckets. The keys of its chunks begin
+// with it.
 func IDKey(id uint64) []byte { return binary.BigEndian.AppendUint64(nil, id) }
 
 // ExpiryKey returns a key that sorts by time, the earliest first, and then by the key
@@ -49,6 +51,7 @@ func TrashKeyOf(deleted []byte) []byte {
 	return slices.Concat(order.KeyName(deleted), []byte{trashMark}, deleted[:min(order.NumberSize, len(deleted))])
 }
 
+// DigestKey returns the key of an image in the digests bucket.
 func DigestKey(d db.Digest, name string) []byte {
 	return append(d[:len(d):len(d)], name...)
 }

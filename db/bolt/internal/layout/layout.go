@@ -32,6 +32,8 @@
 // change.
 package layout
 
+// The names of the buckets, of the keys FormatKey and UsageKey in the meta bucket, and of the
+// key ChunkValueKey in the bucket of a chunk. The program must not change them.
 var (
 	MetaBucket       = []byte("meta")
 	ImagesBucket     = []byte("images")

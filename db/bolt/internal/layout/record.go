@@ -54,6 +54,7 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// Marshal returns the bytes of the record, with its checksum. ParseRecord reads them.
 func (r *Record) Marshal() []byte {
 	b := make([]byte, 0, 192) // enough for all fields but an unusual content type
 	varint := func(n protowire.Number, v uint64) {
@@ -89,6 +90,7 @@ func (r *Record) Marshal() []byte {
 	return protowire.AppendFixed32(protowire.AppendTag(b, fieldChecksum, protowire.Fixed32Type), sum)
 }
 
+// ErrRecord means that the bytes of a record are damaged.
 var ErrRecord = errors.New("unreadable record")
 
 func unmarshalRecord(name string, b []byte) (*Record, error) {

@@ -17,10 +17,14 @@ const (
 
 var errCounts = fmt.Errorf("%w: no counts", db.ErrDamaged)
 
+// ReadUsage returns the counts in the meta bucket. If they are missing or too short, it
+// returns an error that wraps db.ErrDamaged.
 func ReadUsage(tx *bbolt.Tx) (db.Usage, error) {
 	return ParseUsage(tx.Bucket(MetaBucket).Get(UsageKey))
 }
 
+// ParseUsage returns the counts in a value of UsageKey. If the value is too short, it returns
+// an error that wraps db.ErrDamaged.
 func ParseUsage(v []byte) (db.Usage, error) {
 	if len(v) < usageSize {
 		return db.Usage{}, errCounts
@@ -32,6 +36,7 @@ func ParseUsage(v []byte) (db.Usage, error) {
 	}, nil
 }
 
+// WriteUsage writes the counts to the meta bucket.
 func WriteUsage(tx *bbolt.Tx, u db.Usage) error {
 	v := make([]byte, 0, usageSize)
 	for _, n := range []int64{u.Images, u.Bytes, u.Blobs, u.Stored, u.Variants, u.VariantBytes, u.Trash, u.TrashBytes} {

@@ -68,6 +68,7 @@ const (
 // size.
 const MaxPageBytes = 4 * 128 << 10
 
+// ByteOrder is the byte order of the file: bbolt writes numbers in the order of the machine.
 var ByteOrder = binary.NativeEndian
 
 var (

@@ -22,6 +22,8 @@ type Walker struct {
 	depth int
 }
 
+// NewWalker returns a Walker of the file. The Walker calls damage with each damage that it
+// finds, and read with the number of bytes that it has read.
 func NewWalker(f *File, damage func(error), read func(int64)) *Walker {
 	w := &Walker{File: f, damage: damage, Read: read, Stop: func() bool { return false }}
 	w.Skip = func([][]byte, []byte) bool { return false }
