@@ -61,7 +61,7 @@ const (
 	decodeTime      = 10 * time.Second
 	decodeMegapixel = 500 * time.Millisecond
 
-	// encodeMegapixel is the same as decodeMegapixel, but for a picture that is encoded.
+	// encodeMegapixel is the time for each megapixel of a picture that is encoded.
 	encodeMegapixel = 2 * time.Second
 
 	// ownMemory is the memory of a process that has no picture, in bytes: the program and the
