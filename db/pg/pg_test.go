@@ -67,6 +67,9 @@ func openWith(t testing.TB, url string, o pg.Options) *pg.Store {
 
 func TestStoreWithBucket(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestShared has the tests with several callers")
+	}
 	pgtest.Shared(t)
 	dbtest.RunBytes(t, func(t *testing.T) db.Store {
 		endpoint, url := newBucket(t)

@@ -69,7 +69,7 @@ func startVersity(t testing.TB) (endpoint string) {
 func TestStoreWithVersity(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("TestStoreWithBucket runs the same tests")
+		t.Skip("TestShared has the tests with several callers")
 	}
 	pgtest.Shared(t)
 	endpoint := startVersity(t)
