@@ -389,6 +389,7 @@ func TestRename(t *testing.T) {
 	p.press(kb.Escape)
 	p.closed()
 	p.gallery("taken.png", "twin.png") // the image has the time of the first upload
+	p.await(`document.querySelector("#search").placeholder === "Search 2 images"`)
 	p.focusIn(card("twin.png"))
 	p.see("#selection", "1 selected")
 	if got, want := strings.Join(list(t, url), ", "), "taken.png, twin.png"; got != want {

@@ -182,11 +182,11 @@ export class ImageList extends EventTarget {
     const entry = this.find(old.filename);
     this.#pending.delete(old.filename);
     if (entry) {
+      if (old.filename !== image.filename && this.find(image.filename)) {
+        this.remove(image); // both images had the same bytes, so the server has made them one image
+      }
       const selected = this.#selected.has(entry);
       this.#drop(entry);
-      if (old.filename !== image.filename) {
-        this.#drop(this.find(image.filename)); // both images had the same bytes, so the server has made them one image
-      }
       const changed = this.#insert(image, entry.cursor);
       if (changed && selected) {
         this.#selected.add(changed);
