@@ -123,7 +123,7 @@ func TestHEICIsExplained(t *testing.T) {
 		t.Error("the sentence about HEIC is shown without a HEIC")
 	}
 	p.choose(file(t, "phone.heic", []byte(apitest.Sample(t, "gradient.heic"))))
-	p.see("#uploads .heic", "HEIC photos are shown to others as JPEG copies.")
+	p.see("#uploads .heic", "Other people see HEIC photos as JPEG copies.")
 	p.await(shown)
 }
 

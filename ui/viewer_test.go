@@ -275,7 +275,7 @@ func TestPinch(t *testing.T) {
 		touch(input.DispatchTouchEventTypeTouchEnd)
 	}
 	tap()
-	p.await(`getComputedStyle(document.querySelector("#view .bar")).opacity === "0"`)
+	p.await(`document.querySelector("#view.bare") && getComputedStyle(document.querySelector("#view .bar")).opacity === "0"`)
 	tap()
 	p.await(`getComputedStyle(document.querySelector("#view .bar")).opacity === "1"`)
 }
