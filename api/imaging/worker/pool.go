@@ -87,6 +87,8 @@ type Pool struct {
 	o       Options
 	types   map[format.Type]*starter // decoders
 	encoder *starter
+
+	preparing sync.WaitGroup // the starts that nobody waits for but Close
 }
 
 // Available reports whether the system lets processes run the decoders and the encoder.
@@ -94,7 +96,7 @@ func Available() bool { return codec.Available() }
 
 // New returns a Pool. It starts no process.
 func New(o Options) *Pool {
-	p := &Pool{o, make(map[format.Type]*starter), o.starter(format.WebP)}
+	p := &Pool{o: o, types: make(map[format.Type]*starter), encoder: o.starter(format.WebP)}
 	for _, t := range o.Types {
 		p.types[t] = o.starter(t)
 	}
@@ -115,7 +117,7 @@ func (p *Pool) Can(t format.Type) bool { return p.types[t] != nil }
 // After it, no picture waits for the compilation of the decoder.
 func (p *Pool) Prepare(t format.Type) {
 	if s := p.types[t]; s != nil {
-		s.prepare.Do(func() { go func() { _ = p.Ready(context.Background(), t) }() }) // Ready logs the error
+		s.prepare.Do(func() { p.preparing.Go(func() { _ = p.Ready(context.Background(), t) }) }) // Ready logs the error
 	}
 }
 
@@ -147,6 +149,7 @@ func (p *Pool) Close() {
 	for _, s := range p.types {
 		s.close()
 	}
+	p.preparing.Wait()
 }
 
 // Cost returns the largest number of bytes that Make needs, see resize.Cost.
