@@ -88,7 +88,9 @@ type Pool struct {
 	types   map[format.Type]*starter // decoders
 	encoder *starter
 
-	preparing sync.WaitGroup // the starts that nobody waits for but Close
+	life      context.Context // ends in Close
+	end       context.CancelFunc
+	preparing sync.WaitGroup // the calls of Ready that Prepare has made
 }
 
 // Available reports whether the system lets processes run the decoders and the encoder.
@@ -97,6 +99,7 @@ func Available() bool { return codec.Available() }
 // New returns a Pool. It starts no process.
 func New(o Options) *Pool {
 	p := &Pool{o: o, types: make(map[format.Type]*starter), encoder: o.starter(format.WebP)}
+	p.life, p.end = context.WithCancel(context.Background())
 	for _, t := range o.Types {
 		p.types[t] = o.starter(t)
 	}
@@ -117,7 +120,7 @@ func (p *Pool) Can(t format.Type) bool { return p.types[t] != nil }
 // After it, no picture waits for the compilation of the decoder.
 func (p *Pool) Prepare(t format.Type) {
 	if s := p.types[t]; s != nil {
-		s.prepare.Do(func() { p.preparing.Go(func() { _ = p.Ready(context.Background(), t) }) }) // Ready logs the error
+		s.prepare.Do(func() { p.preparing.Go(func() { _ = p.Ready(p.life, t) }) }) // Ready logs the error
 	}
 }
 
@@ -145,6 +148,7 @@ func (p *Pool) started(ctx context.Context, t format.Type, err error) error {
 
 // Close ends all processes. Calls in progress fail.
 func (p *Pool) Close() {
+	p.end()
 	p.encoder.close()
 	for _, s := range p.types {
 		s.close()

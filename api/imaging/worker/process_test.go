@@ -344,6 +344,29 @@ func TestClose(t *testing.T) {
 	}
 }
 
+// TestCloseEarly: Close does not wait for a process that is still starting, and the goroutine
+// of Prepare ends before Close returns.
+func TestCloseEarly(t *testing.T) {
+	t.Parallel()
+	signal := filepath.Join(t.TempDir(), "ready")
+	pool := New(Options{Types: []format.Type{format.HEIC}, Command: program(t, "late").Args[:2], Cache: func() string { return signal }, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	pool.Prepare(format.HEIC)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(startTime / 2):
+		t.Error("Close waits for the process")
+	}
+	if err := os.WriteFile(signal, nil, 0o600); err != nil { // lets the process end
+		t.Fatal(err)
+	}
+	<-closed
+}
+
 // TestServerEnds: a process ends when the server closes its pipe, also while it decodes.
 func TestServerEnds(t *testing.T) {
 	t.Parallel()
