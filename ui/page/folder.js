@@ -2,8 +2,12 @@
 
 import { intl } from "./intl.js";
 
-// compareNames sorts names and paths as people read them. 2 comes before 10.
-export const compareNames = (a, b) => intl("Collator", { numeric: true }).compare(a, b);
+// sortBy sorts items by a property that has a name or a path, as people read it: 2 comes before
+// 10.
+export function sortBy(items, property) {
+  const { compare } = intl("Collator", { numeric: true });
+  return items.sort((a, b) => compare(a[property], b[property]));
+}
 
 // isSystemFile reports whether a path in a folder is of a file that people do not see:
 // a hidden file, or a file that a system writes into folders.
@@ -32,7 +36,7 @@ async function folderFiles(folder) {
 async function walk(folder) {
   try {
     const entries = await readEntries(folder);
-    const shown = entries.filter((entry) => !isSystemFile(entry.name)).sort((a, b) => compareNames(a.name, b.name));
+    const shown = sortBy(entries.filter(({ name }) => !isSystemFile(name)), "name");
     const found = await Promise.all(shown.map(async (entry) => (entry.isDirectory ? walk(entry) : { files: [await readFile(entry)], skipped: 0 })));
     return joined([...found, { files: [], skipped: entries.length - shown.length }]);
   } catch {

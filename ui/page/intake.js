@@ -1,7 +1,7 @@
 // Receives files that the reader chooses, drops or pastes.
 
 import { closeDialogs, el, moveToTopDialog } from "./dom.js";
-import { compareNames, droppedFiles, isSystemFile } from "./folder.js";
+import { droppedFiles, isSystemFile, sortBy } from "./folder.js";
 import { icon } from "./icons.js";
 import { toast } from "./toast.js";
 import * as words from "./words.js";
@@ -30,7 +30,7 @@ function watchInput(input, receive) {
     const files = chosen.filter((file) => !isSystemFile(file.webkitRelativePath));
     // The browser returns the files of a folder in any order. Other files have no relative
     // path, so they stay in their order.
-    files.sort((a, b) => compareNames(a.webkitRelativePath, b.webkitRelativePath));
+    sortBy(files, "webkitRelativePath");
     input.value = ""; // so that the same file can be chosen again
     receive({ files, skipped: chosen.length - files.length });
   });
