@@ -345,7 +345,7 @@ func TestRestoreVersion(t *testing.T) {
 	}
 	for _, missing := range []string{"1970-01-01T00:00:00Z", "2262-01-01T00:00:00.000000001Z", "9999-12-31T23:59:59Z"} {
 		if r := s.Do(t, "POST", path(missing), "", "").Refusal(t, http.StatusNotFound, "not_found"); !strings.Contains(r.Message, missing) || !strings.Contains(r.Message, "GET /images?trash") {
-			t.Errorf("got %q, want the time and what to do", r.Message)
+			t.Errorf("got %q, want a message with the time that says how to correct the request", r.Message)
 		}
 	}
 	s.Do(t, "POST", path(versions[1]), "If-Match: "+apitest.ETag(first), "").Refusal(t, http.StatusPreconditionFailed, "precondition_failed")

@@ -39,7 +39,7 @@ type Server struct {
 	Trash        units.Lifetime `default:"24h" help:"How long deleted and replaced images can be restored, such as 12h or 7d. With 0 they are deleted at once."`
 	Rate         units.Rate     `default:"0" help:"How many images a client may upload in a time, such as 60/m or 10/s. A client may send this number at once. 0 means no limit. A client is an IPv4 address or an IPv6 /64."`
 	Strip        bool           `help:"Remove metadata, such as the location of a photo, from every upload. With this flag the server accepts only JPEG, PNG and WebP."`
-	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies in the data file. auto means a tenth of the size of all images, but at least 1GiB. With 0 the server keeps no resized copies."`
+	CopiesBudget units.Budget   `default:"auto" help:"Space for resized copies in the data file. auto means a tenth of the space of all images, including the trash, but at least 1GiB. With 0 the server keeps no resized copies."`
 	ResizeMemory units.Size     `default:"${resize_memory}" help:"Memory for making resized copies, and for sending copies that the data file does not keep. When this memory is used up, other requests wait."`
 	MaxPixels    int64          `default:"${max_pixels}" help:"The largest picture that is resized, in pixels. Larger pictures can still be stored and shown."`
 	HEIC         string         `name:"heic" enum:"on,off" default:"on" help:"on makes resized copies of HEIC, off responds with the original."`
