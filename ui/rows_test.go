@@ -333,3 +333,22 @@ func TestList(t *testing.T) {
 	p.reload() // the choice stays
 	p.see(card("cat.png"), "30 × 20")
 }
+
+// TestListOnPhone: in the list on a phone, the size is below the name, so that a name has space.
+func TestListOnPhone(t *testing.T) {
+	t.Parallel()
+	url := newServer(t, "")
+	const name = "harbour at night.png"
+	upload(t, url, name, picture(30, 20))
+	p := newPage(t, url)
+	p.size(320, 640)
+	eval[*string](p, `document.querySelector("#menu [value=list]").click()`)
+	p.see(card(name), "kB")
+	facts := eval[map[string]float64](p, fmt.Sprintf(`(() => {
+		const [name, size] = [".name", ".size"].map((part) => document.querySelector(%q).querySelector(part).getBoundingClientRect());
+		return { width: name.width, below: size.top - name.bottom, inset: size.left - name.left };
+	})()`, card(name)))
+	if facts["width"] < 150 || facts["below"] < 0 || facts["inset"] != 0 {
+		t.Errorf("got %v, want a name that is at least 150 pixels wide, and the size below it", facts)
+	}
+}

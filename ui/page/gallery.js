@@ -17,7 +17,7 @@ import * as words from "./words.js";
 
 const TYPING = 250; // milliseconds without a key before a search begins
 const AHEAD = "1200px"; // how far below the window the next page is loaded
-const phone = matchMedia("(max-width: 37.5rem)"); // such a narrow gallery has squares
+const phone = matchMedia("(width <= 37.5rem)"); // such a narrow gallery has squares
 
 // How large pictures are: the height of a row in rem, and the columns of squares on a phone.
 const sizes = { m: { height: 13, columns: 3 }, s: { height: 8, columns: 4 }, l: { height: 20, columns: 2 } };
