@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -91,6 +92,27 @@ func TestThumbnails(t *testing.T) {
 	}
 	if got := eval[int](p, `performance.getEntriesByType("resource").filter(e => e.name.includes("photo.png")).reduce((sum, e) => sum + e.encodedBodySize, 0)`); got > 200_000 {
 		t.Errorf("the page loaded %d bytes for the thumbnail of an image of 1.8 MB", got)
+	}
+}
+
+// TestFirstView: the page requests the list and the limits before its script has arrived, and
+// each of them once. The browser loads the pictures in the upper half of the window first.
+func TestFirstView(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newLargeGallery(t, 60))
+	p.size(390, 844)
+	p.reload()
+	p.await(`document.querySelectorAll("#gallery img").length >= 24`)
+	for _, request := range []string{"/images?limit=24", "/limits"} {
+		got := eval[[]string](p, fmt.Sprintf(`performance.getEntriesByType("resource").filter((e) => e.name.endsWith(%q)).map((e) => e.initiatorType)`, request))
+		if !slices.Equal(got, []string{"fetch"}) { // main.js uses XMLHttpRequest
+			t.Errorf("%s: got the requests %q, want one from early.js", request, got)
+		}
+	}
+	for _, late := range eval[[]string](p, `[...document.querySelectorAll("#gallery img")]
+		.filter((img) => (img.fetchPriority === "low") !== (img.closest("li").getBoundingClientRect().top > innerHeight / 2))
+		.map((img) => img.alt + " has the priority " + img.fetchPriority)`) {
+		t.Error(late)
 	}
 }
 

@@ -87,7 +87,7 @@ func TestLighthouse(t *testing.T) {
 }
 
 // thumbnailSize matches the sizes of thumbnails that the page requests.
-var thumbnailSize = regexp.MustCompile(`&w=(160|320|640|1280)&`)
+var thumbnailSize = regexp.MustCompile(`&w=(160|256|320|400|640|1280)&`)
 
 // checkRequests limits the requests and bytes of the first view of the page.
 func checkRequests(t *testing.T, url string, all []request) {

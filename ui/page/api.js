@@ -169,10 +169,10 @@ async function request(method, url, { callbacks, signal, ...rest } = {}) {
 
 // send sends one request, or takes the response if early.js has already sent the request.
 async function send(method, url, options) {
-  const { early } = globalThis;
-  if (method === "GET" && early?.url === url) {
-    globalThis.early = null; // the response is used only once
-    return (await early.response) ?? sendXHR(method, url, options);
+  const early = globalThis.early?.[url];
+  if (early && method === "GET") {
+    globalThis.early[url] = null; // the response is used only once
+    return (await early) ?? sendXHR(method, url, options);
   }
   return options.keepalive ? sendKeepalive(method, url, options) : sendXHR(method, url, options);
 }

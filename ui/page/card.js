@@ -40,7 +40,7 @@ export class Card {
   }
 
   // place moves the card. box has left, top, width and height in pixels, picture, the
-  // width and height of the picture, and facts, whether the card shows facts.
+  // width and height of the picture (thumbnailLink), and facts, whether the card shows facts.
   place(box) {
     if (this.#box && ["left", "top", "width", "height"].every((side) => this.#box[side] === box[side])) {
       return;

@@ -11,12 +11,10 @@ if (colours === "light" || colours === "dark") {
 }
 const token = readItem("sessionStorage", "token") || readItem("localStorage", "token"); // stored by token.js
 
-// Request the first page of the list while the browser is still loading main.js. api.js
-// uses the response instead of sending the same request.
+// Request the first page of the list and the limits while the browser is still loading
+// main.js. api.js uses the responses instead of sending the same requests.
 if (location.search === "" && !token) {
-  const url = "images?limit=24";
-  const response = fetch(url).then(async (r) => ({
+  globalThis.early = Object.fromEntries(["images?limit=24", "limits"].map((url) => [url, fetch(url).then(async (r) => ({
     status: r.status, text: await r.text(), retryAfter: Number(r.headers.get("Retry-After")) || 0,
-  })).catch(() => null);
-  globalThis.early = { url, response };
+  })).catch(() => null)]));
 }

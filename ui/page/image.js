@@ -7,9 +7,10 @@ import { isResizable } from "./limits.js";
 import { isCut } from "./rowlayout.js";
 import * as words from "./words.js";
 
-// STEPS are the lengths of the longer side of thumbnails, in pixels. The page uses few
-// lengths, so that the server makes few resized copies of an image.
-const STEPS = [160, 320, 640, 1280];
+// STEPS are the lengths of the sides of thumbnails, in pixels. The page uses few lengths, so
+// that the server makes few resized copies of an image. All are lengths to which the server
+// rounds.
+const STEPS = [160, 256, 320, 400, 640, 1280];
 
 const ENOUGH = 0.85; // share of the pixels of the screen that a thumbnail must have
 
@@ -67,7 +68,7 @@ export function thumbnailURL(image, { width, height }) {
   if (!cut) {
     return resizedURL(image, pixels) + still;
   }
-  const side = (length) => 64 * Math.ceil((pixels * length) / longest / 64);
+  const side = (length) => STEPS.find((step) => step >= (length / longest) * pixels);
   return `${imageURL(image)}&w=${side(width)}&h=${side(height)}&fit=cover${still}`;
 }
 
@@ -80,7 +81,8 @@ export function loadedThumbnail(image) {
 }
 
 // thumbnailLink makes a small picture that links to the view of the image. It fills a box
-// of this width and height, in CSS pixels. A plain click calls onOpen(image) instead.
+// of this width and height, in CSS pixels. If box.late is true, the browser loads the pictures
+// of other links first. A plain click calls onOpen(image) instead.
 export function thumbnailLink(image, onOpen, box = { width: 48, height: 48 }) {
   const onclick = (event) => {
     if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
@@ -90,7 +92,7 @@ export function thumbnailLink(image, onOpen, box = { width: 48, height: 48 }) {
   };
   const link = el("a", { class: "picture", href: viewURL(image), onclick });
   if (isResizable(image)) {
-    const img = pictureElement(image, { src: thumbnailURL(image, box) });
+    const img = pictureElement(image, { fetchpriority: box.late && "low", src: thumbnailURL(image, box) });
     img.addEventListener("load", () => {
       link.classList.add("loaded");
       link.classList.toggle("transparent", maybeTransparent(image));

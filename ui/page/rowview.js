@@ -190,7 +190,7 @@ export class RowView {
 
   // update puts the rows near the window and the row with the focus into the page. It first
   // reads where the rows are, and then changes the page. In the other order, the browser would
-  // lay out the new cards twice.
+  // lay out the new cards twice. The pictures in the upper half of the window are loaded first.
   #update(extraRow) {
     const { rows } = this.#layout;
     const first = this.firstVisible;
@@ -205,6 +205,7 @@ export class RowView {
     let made = 0;
     const near = rows.slice(from, to).filter((row) => {
       const inSight = row.top < innerHeight - top && row.top + row.height > -top;
+      row.late = !inSight || row.top > innerHeight / 2 - top;
       if (inSight || this.#cards.has(this.#entries[row.from])) {
         return true;
       }
@@ -267,7 +268,7 @@ export class RowView {
     const left = document.dir === "rtl" ? this.#layout.width - fromStart - width : fromStart;
     const { heading, kind } = this.#options;
     const facts = kind === "lines";
-    const picture = facts ? { width: row.height, height: row.height } : { width, height: row.height };
+    const picture = { width: facts ? row.height : width, height: row.height, late: row.late };
     const box = { left, top: row.top - row.day.top - heading, width, height: row.height, picture, facts };
     const card = this.#cards.get(entry) ?? this.#callbacks.makeCard(entry, box);
     card.place(box);
