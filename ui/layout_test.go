@@ -164,15 +164,24 @@ func TestNothingJumps(t *testing.T) {
 		p.visit(url)
 		p.see("#gallery", "photo (1).jpg")
 		p.await(`[...document.querySelectorAll("#gallery img")].slice(0, 4).every((img) => img.naturalWidth > 0)`)
-		eval[*string](p, `{
-			globalThis.shifts = [];
-			new PerformanceObserver((list) => shifts.push(...list.getEntries())).observe({type: "layout-shift", buffered: true});
-			null;
-		}`)
+		p.watchShifts("*")
 		p.settle()
-		for _, found := range eval[[]string](p, `shifts.filter((e) => !e.hadRecentInput).map((e) => e.value + " " + e.sources.map((s) => s.node?.outerHTML?.slice(0, 100)).join())`) {
+		for _, found := range eval[[]string](p, `shifts`) {
 			t.Errorf("%d pixels wide: a shift of %s", width, found)
 		}
+	}
+}
+
+// TestEmptyPageDoesNotJump: when the page finds out that there are no images, nothing that is
+// visible moves.
+func TestEmptyPageDoesNotJump(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServer(t, ""))
+	p.await(`document.querySelector("#zone").checkVisibility()`)
+	p.watchShifts("*")
+	p.settle()
+	for _, found := range eval[[]string](p, `shifts`) {
+		t.Errorf("a shift of %s", found)
 	}
 }
 

@@ -2,11 +2,13 @@ package ui_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"imageserver/api"
 	"imageserver/api/apitest"
@@ -251,6 +253,35 @@ func TestManyFiles(t *testing.T) {
 	}
 	p.click("#uploads", "", "Close")
 	p.await(`!document.querySelector("#uploads").checkVisibility()`)
+}
+
+// TestRowsDoNotJump: while files are uploaded one after another, and rows move up, the browser
+// counts no layout shift, and the list keeps its height.
+func TestRowsDoNotJump(t *testing.T) {
+	t.Parallel()
+	url := newFront(t, newServer(t, ""), func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/upload" {
+			time.Sleep(150 * time.Millisecond) // so that not all rows change at once
+		}
+		return false
+	})
+	p := newPage(t, url)
+	p.watchShifts(".rows *")
+	var files []string
+	for i := range 24 {
+		files = append(files, file(t, fmt.Sprintf("%02d.png", i), picture(16+i, 16)))
+	}
+	p.choose(files...)
+	p.await(rows + ".length > 6")
+	eval[bool](p, `window.heights = [], new ResizeObserver(([{ target }]) => heights.push(target.clientHeight)).observe(document.querySelector("#uploads .rows")), true`)
+	p.see("#uploads .summary", "24 uploaded")
+	p.settle()
+	for _, shift := range eval[[]string](p, `shifts`) {
+		t.Errorf("a shift of %s", shift)
+	}
+	if got := eval[[]int](p, `heights`); len(got) != 1 {
+		t.Errorf("the list has the heights %v, want one", got)
+	}
 }
 
 // TestQueueOfTenThousand queues ten thousand files. It logs the longest tasks.

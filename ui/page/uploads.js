@@ -16,6 +16,7 @@ import * as words from "./words.js";
 const RENDER_DELAY = 100; // milliseconds; changes within this time are rendered together
 const TICK = 500; // milliseconds between two updates of the time left when nothing changes
 const FAILURE_INTERVAL = 3000; // milliseconds between two announcements of failures
+const FULL = 7; // rows that fill the list; if fewer uploads are unfinished, the list shows the stored ones, too, and keeps its height
 
 // Uploads shows a queue in the section. Its callbacks are onOpen(image), onStored(image) for
 // each image that the server has stored, and onClose() when the panel with the focus is
@@ -123,7 +124,7 @@ export class Uploads {
     arrangement.update(uploads);
     const { stored, failed, refused } = arrangement;
     const items = arrangement.items(false);
-    const showStored = this.#showStored ?? !unfinished;
+    const showStored = this.#showStored ?? (!unfinished || items.length < FULL);
     this.#section.hidden = uploads.length === 0;
     this.#renderProgress();
     this.#heic.hidden = !(convertsHEIC() && uploads.some(isHEIC));

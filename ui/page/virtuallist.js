@@ -45,15 +45,19 @@ export class VirtualList {
       this.#rows.set(item, this.#makeRow(item));
     }
     patch(this.#list, shown.map((item) => this.#rows.get(item).element));
-    Object.assign(this.#list.style, { paddingTop: `${above}px`, paddingBottom: `${below}px` });
-    shown.forEach((item, i) => {
-      const { element } = this.#rows.get(item);
-      element.setAttribute("aria-setsize", this.#items.length);
-      element.setAttribute("aria-posinset", from + i + 1);
-    });
     for (const item of shown) {
       this.#heights.set(item, this.#rows.get(item).element.offsetHeight || ESTIMATE);
     }
+    // A row that gets another place by a transformation is no layout shift.
+    let y = above;
+    shown.forEach((item, i) => {
+      const { element } = this.#rows.get(item);
+      element.style.transform = `translateY(${y}px)`;
+      element.setAttribute("aria-setsize", this.#items.length);
+      element.setAttribute("aria-posinset", from + i + 1);
+      y += this.#heights.get(item);
+    });
+    this.#list.style.height = `${y + below}px`;
     if (hadFocus && document.activeElement === document.body) {
       this.element.focus({ preventScroll: true });
     }
