@@ -163,7 +163,7 @@ func TestHelpForEveryone(t *testing.T) {
 		},
 		{
 			api.Options{Trash: 7 * 24 * time.Hour, Strip: true},
-			[]string{"stays in the trash for 7 days", "removes location and camera data"},
+			[]string{"stays in the trash for 7 days", "removes location and camera data", "JPEG, PNG, HEIC, WebP, GIF", "JPEG XL"},
 		},
 		{api.Options{}, []string{"the image is deleted for good"}},
 	} {

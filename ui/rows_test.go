@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"imageserver/api/apitest"
+
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -335,6 +337,15 @@ func TestList(t *testing.T) {
 	p.focusOn("dog.png")
 	p.reload() // the choice stays
 	p.see(card("cat.png"), "30 × 20")
+	for name, want := range map[string]string{"lossy.webp": "WebP", "icon.ico": "ICO", "gradient.jxl": "JPEG XL", "wide.svg": "SVG"} {
+		content := `<svg xmlns="http://www.w3.org/2000/svg" width="30" height="20"/>`
+		if name != "wide.svg" {
+			content = apitest.Sample(t, name)
+		}
+		upload(t, url, name, []byte(content))
+		p.reload()
+		p.see(card(name)+" .type", want)
+	}
 }
 
 // TestListOnPhone: in the list on a phone, the size is below the name, so that a name has space.

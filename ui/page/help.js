@@ -3,7 +3,7 @@
 
 import { button, el, showSheet } from "./dom.js";
 import { singleKeys } from "./keys.js";
-import { currentLimits, limitsKnown } from "./limits.js";
+import { currentLimits, limitsKnown, typeNames } from "./limits.js";
 import { copyTextButton } from "./links.js";
 import * as token from "./token.js";
 import * as words from "./words.js";
@@ -36,7 +36,7 @@ function aboutServer(limits) {
   return [
     section(TEXT.helpDelete, paragraph(TEXT.helpUndo), limits && paragraph(words.helpTrash(limits.trash))),
     limits && section(TEXT.helpLimits,
-      paragraph(words.helpTypes(limits.types.map(({ name }) => name.toUpperCase()), limits.max_upload)),
+      paragraph(words.helpTypes(typeNames(limits.types), limits.max_upload)),
       paragraph(words.helpBytes(limits.strip))),
     section(TEXT.helpPrivacy, paragraph(TEXT.helpSeen), limits && paragraph(words.helpAccess(limits.token))),
   ].filter(Boolean);

@@ -98,19 +98,15 @@ export function refusal(file, options) {
     return { kind: "too_large", reason: words.tooLarge(file.size, limits.max_upload), sharedReason: words.limit(limits.max_upload) };
   }
   if (options.strip && type?.strip === false) {
-    return { kind: "cannot_strip", reason: words.cannotStrip(typeName(type)) };
+    return { kind: "cannot_strip", reason: words.cannotStrip(words.format(type.name)) };
   }
   return null;
 }
 
 // typeNames returns the names of types, for people. The best known types are first.
-function typeNames(types) {
+export function typeNames(types) {
   const rank = ({ name }) => (WELL_KNOWN.indexOf(name) + WELL_KNOWN.length + 1) % (WELL_KNOWN.length + 1);
-  return [...types].sort((a, b) => rank(a) - rank(b)).map(typeName);
-}
-
-function typeName({ name }) {
-  return { webp: "WebP", jxl: "JPEG XL" }[name] ?? name.toUpperCase();
+  return [...types].sort((a, b) => rank(a) - rank(b)).map(({ name }) => words.format(name));
 }
 
 // trashTime returns how long the server keeps deleted images, in seconds. It is 0 if the

@@ -105,7 +105,10 @@ export const zoomedTo = (scale) => percent(scale);
 export const exposureTime = (seconds) => fill(TEXT.exposureTime, { seconds });
 export const focalLength = (millimetres) => fill(TEXT.focalLength, { millimetres });
 export const dimensions = (width, height) => `${LEFT_TO_RIGHT_ISOLATE}${width} × ${height}${POP_ISOLATE}`; // the width is on the left in every language
-export const format = (type) => type.replace(/^image\/(x-|vnd\.)?/, "").replace(/\+.*/, "").toUpperCase();
+export const format = (type) => { // a content type, or a name of the API
+  const name = type.replace(/^image\/|\+.*/g, "");
+  return { webp: "WebP", jxl: "JPEG XL", "vnd.microsoft.icon": "ICO" }[name] ?? name.toUpperCase();
+};
 export const nameTaken = (name) => fill(TEXT.nameTaken, { name: isolate(name) });
 export const useName = (name) => fill(TEXT.useName, { name: isolate(name) });
 export const nameCharacter = (character) => fill(TEXT.nameCharacter, { character });
