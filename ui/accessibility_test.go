@@ -49,7 +49,7 @@ func checkAxe(p *page, state, axe string) {
 		// people can scroll to what the bar covers: see TestFocusIsSeen.
 		p.size(look.width, 3000)
 		p.prefer("prefers-color-scheme", look.colours)
-		// An element that fades in has less contrast.
+		// An element that fades in has too little contrast. Some animations never end.
 		p.await(`document.getAnimations().every((a) => a.effect.getTiming().iterations === Infinity)`)
 		for _, found := range eval[[]string](p, fmt.Sprintf(`axe.run({runOnly: %s, resultTypes: ["violations"], preload: false})
 				.then(({violations}) => violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html + "\n" + n.failureSummary)))`, look.rules)) {

@@ -95,8 +95,8 @@ func TestThumbnails(t *testing.T) {
 	}
 }
 
-// TestFirstView: the page requests the list and the limits before its script has arrived, and
-// each of them once. The browser loads the pictures in the upper half of the window first.
+// TestFirstView: early.js, not main.js, requests the list and the limits, each of them once. Only
+// pictures in the lower half of the window and out of sight have a low priority.
 func TestFirstView(t *testing.T) {
 	t.Parallel()
 	p := newPage(t, newLargeGallery(t, 60))
@@ -106,12 +106,12 @@ func TestFirstView(t *testing.T) {
 	for _, request := range []string{"/images?limit=24", "/limits"} {
 		got := eval[[]string](p, fmt.Sprintf(`performance.getEntriesByType("resource").filter((e) => e.name.endsWith(%q)).map((e) => e.initiatorType)`, request))
 		if !slices.Equal(got, []string{"fetch"}) { // main.js uses XMLHttpRequest
-			t.Errorf("%s: got the requests %q, want one from early.js", request, got)
+			t.Errorf("%s was requested with %q, want one fetch, from early.js", request, got)
 		}
 	}
 	for _, late := range eval[[]string](p, `[...document.querySelectorAll("#gallery img")]
 		.filter((img) => (img.fetchPriority === "low") !== (img.closest("li").getBoundingClientRect().top > innerHeight / 2))
-		.map((img) => img.alt + " has the priority " + img.fetchPriority)`) {
+		.map((img) => img.alt + " has the priority " + img.fetchPriority + ", want low only below the middle")`) {
 		t.Error(late)
 	}
 }

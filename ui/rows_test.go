@@ -41,9 +41,9 @@ func (p *page) focusOn(name string) {
 	p.await(fmt.Sprintf("document.activeElement.matches(%q)", card(name)+" .picture"))
 }
 
-// watchShifts collects the elements that match the selector and move without the reader, in the
-// variable shifts. It also collects the elements that have moved before. It leaves out what moves
-// together with the panel of the uploads, when that gets another height.
+// watchShifts collects, in the variable shifts, the elements that match the selector and move
+// without an action of the reader, also before this call. It leaves out each shift in which the
+// panel of the uploads moves, too.
 func (p *page) watchShifts(selector string) {
 	p.t.Helper()
 	eval[bool](p, fmt.Sprintf(`(window.shifts = [], new PerformanceObserver((list) => {
@@ -249,8 +249,8 @@ func TestBatchDoesNotShift(t *testing.T) {
 	p := newPage(t, url)
 	p.see("#gallery .name", "11.png")
 	p.watchShifts("#gallery *")
-	// The page makes the cards that are out of sight in the next frames, so a change that follows
-	// soon belongs to the same insertion.
+	// The page makes the cards that are out of sight in later frames. Changes within 300 ms of a
+	// counted insertion belong to it.
 	eval[bool](p, `window.insertions = [], new MutationObserver((changes) => {
 		if (changes.some(({addedNodes}) => addedNodes.length > 0) && !(performance.now() - insertions.at(-1) < 300)) insertions.push(performance.now());
 	}).observe(document.querySelector("#gallery ul"), { childList: true }), true`)

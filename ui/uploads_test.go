@@ -255,8 +255,8 @@ func TestManyFiles(t *testing.T) {
 	p.await(`!document.querySelector("#uploads").checkVisibility()`)
 }
 
-// TestRowsDoNotJump: while files are uploaded one after another, and rows move up, the browser
-// counts no layout shift, and the list keeps its height.
+// TestRowsDoNotJump: while files are uploaded and rows move up, the browser counts no layout
+// shift of a row, and the list keeps its height.
 func TestRowsDoNotJump(t *testing.T) {
 	t.Parallel()
 	url := newFront(t, newServer(t, ""), func(_ http.ResponseWriter, r *http.Request) bool {

@@ -39,8 +39,8 @@ export class Card {
     this.place(box);
   }
 
-  // place moves the card. box has left, top, width and height in pixels, picture, the
-  // width and height of the picture (thumbnailLink), and facts, whether the card shows facts.
+  // place moves the card. box has left, top, width and height in pixels; picture, the box for
+  // thumbnailLink; and facts, which says whether the card shows facts.
   place(box) {
     if (this.#box && ["left", "top", "width", "height"].every((side) => this.#box[side] === box[side])) {
       return;

@@ -7,12 +7,12 @@ import { isResizable } from "./limits.js";
 import { isCut } from "./rowlayout.js";
 import * as words from "./words.js";
 
-// STEPS are the lengths of the sides of thumbnails, in pixels. The page uses few lengths, so
-// that the server makes few resized copies of an image. All are lengths to which the server
-// rounds.
+// STEPS are the lengths that the page requests for a side of a thumbnail, in pixels. The page
+// uses few lengths, so that the server makes few resized copies of an image. Each is a length
+// that the server does not round up.
 const STEPS = [160, 256, 320, 400, 640, 1280];
 
-const ENOUGH = 0.85; // share of the pixels of the screen that a thumbnail must have
+const ENOUGH = 0.85; // how long a side of a thumbnail must be, relative to the pixels of the screen
 
 // Types of pictures that may be animated, and that may be transparent.
 const ANIMATED = /gif|png|webp|avif/;
@@ -42,7 +42,8 @@ export function fullSizeURL(image) {
   return shownEverywhere(image) ? imageURL(image) : `${imageURL(image)}&format=jpeg`;
 }
 
-// shownEverywhere reports whether all common browsers show images of this type.
+// shownEverywhere reports whether browsers show images of this type, or whether the server
+// cannot convert them.
 export function shownEverywhere(image) {
   return !["image/tiff", "image/heic"].includes(image.content_type);
 }
@@ -57,8 +58,9 @@ export function viewURL(image) {
   return `?${new URLSearchParams({ image: image.filename })}`;
 }
 
-// thumbnailURL returns the URL of a resized copy that fills a box of this width and height,
-// in CSS pixels. An animation stands still. If the box shows only a part of the picture, the server cuts it off.
+// thumbnailURL returns the URL of a resized copy for a box of this width and height, in CSS
+// pixels. The copy of an animation is a still picture. If the box shows less than two thirds of
+// the picture, the server crops the picture to the box.
 export function thumbnailURL(image, { width, height }) {
   const scale = Math.max(width / (image.width || width), height / (image.height || height));
   const cut = isCut(image, width / height);
@@ -81,8 +83,8 @@ export function loadedThumbnail(image) {
 }
 
 // thumbnailLink makes a small picture that links to the view of the image. It fills a box
-// of this width and height, in CSS pixels. If box.late is true, the browser loads the pictures
-// of other links first. A plain click calls onOpen(image) instead.
+// of this width and height, in CSS pixels. If box.late is true, the picture has a low priority.
+// A plain click calls onOpen(image) instead.
 export function thumbnailLink(image, onOpen, box = { width: 48, height: 48 }) {
   const onclick = (event) => {
     if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
@@ -104,11 +106,10 @@ export function thumbnailLink(image, onOpen, box = { width: 48, height: 48 }) {
   return link;
 }
 
-// pictureElement makes the img element of an image. If the browser cannot load the URL,
-// the element waits until the server responds, and requests the same URL again, then the
-// original, and then shows the placeholder. A browser may show a part of a damaged image
-// that the server cannot resize. The placeholder is necessary because not every browser
-// shows every format. When the placeholder is shown, pictureElement calls onFail.
+// pictureElement makes the img element of an image. If the browser cannot load the URL, the
+// element waits until the server responds, and requests the same URL again. If that fails, it
+// requests the original, because a browser may show a part of an image that the server cannot
+// resize. If that also fails, it shows the placeholder and calls onFail.
 export function pictureElement(image, attributes, { onFail } = {}) {
   let failures = 0;
   const img = el("img", {

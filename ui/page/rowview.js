@@ -190,7 +190,8 @@ export class RowView {
 
   // update puts the rows near the window and the row with the focus into the page. It first
   // reads where the rows are, and then changes the page. In the other order, the browser would
-  // lay out the new cards twice. The pictures in the upper half of the window are loaded first.
+  // lay out the new cards twice. A picture has a low priority if its card is made when it is out
+  // of sight or in the lower half of the window.
   #update(extraRow) {
     const { rows } = this.#layout;
     const first = this.firstVisible;

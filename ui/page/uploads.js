@@ -16,7 +16,10 @@ import * as words from "./words.js";
 const RENDER_DELAY = 100; // milliseconds; changes within this time are rendered together
 const TICK = 500; // milliseconds between two updates of the time left when nothing changes
 const FAILURE_INTERVAL = 3000; // milliseconds between two announcements of failures
-const FULL = 7; // rows that fill the list; if fewer uploads are unfinished, the list shows the stored ones, too, and keeps its height
+
+// FULL is the number of rows that fill the list. If the list has fewer rows without the stored
+// uploads, it shows those, too, so that its height stays the same.
+const FULL = 7;
 
 // Uploads shows a queue in the section. Its callbacks are onOpen(image), onStored(image) for
 // each image that the server has stored, and onClose() when the panel with the focus is
@@ -76,7 +79,7 @@ export class Uploads {
       this.#bar, this.#note, this.#body);
     this.#setFolded(false);
     queue.addEventListener("change", ({ detail }) => this.#scheduleRender(detail));
-    // Other parts of the page stay above the panel.
+    // The style sheets keep other parts of the page clear of the panel.
     new ResizeObserver(() => {
       document.documentElement.style.setProperty("--uploads-height", `${section.offsetHeight}px`);
     }).observe(section);
@@ -179,8 +182,8 @@ export class Uploads {
     return seconds > 0 ? words.timeLeft(seconds) : "";
   }
 
-  // announce makes screen readers say the start of a batch, why it pauses, failures, and the
-  // end of the batch. If there are many failures in a short time, it says only their number.
+  // announce makes screen readers say how many uploads begin, why they pause, which fail, and
+  // when the batch ends. If several failures wait to be said, it says only their number.
   #announce(changed) {
     const { batch, unfinished } = this.#queue;
     const pause = this.#pause();

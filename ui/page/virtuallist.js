@@ -48,7 +48,7 @@ export class VirtualList {
     for (const item of shown) {
       this.#heights.set(item, this.#rows.get(item).element.offsetHeight || ESTIMATE);
     }
-    // A row that gets another place by a transformation is no layout shift.
+    // The browser does not count a row that moves by a transformation as a layout shift.
     let y = above;
     shown.forEach((item, i) => {
       const { element } = this.#rows.get(item);
@@ -63,7 +63,7 @@ export class VirtualList {
     }
   }
 
-  // range returns which items are near the box, and the heights of the items above and
+  // range returns which items are near the box, and the total heights of the items above and
   // below them.
   #range() {
     const top = this.element.scrollTop - MARGIN;
