@@ -284,6 +284,23 @@ func TestRowsDoNotJump(t *testing.T) {
 	}
 }
 
+// TestRowsDoNotOverlap: a row that becomes higher, because the reader enlarges its text, moves the
+// rows below it.
+func TestRowsDoNotOverlap(t *testing.T) {
+	t.Parallel()
+	p := newPage(t, newServer(t, ""))
+	var files []string
+	for i := range 8 {
+		files = append(files, file(t, fmt.Sprintf("%02d.png", i), picture(16+i, 16)))
+	}
+	p.choose(files...)
+	p.see("#uploads .summary", "8 uploaded")
+	eval[*string](p, `document.querySelector("#uploads li .name").style.fontSize = "3rem", null`)
+	p.await(`document.querySelector("#uploads li").offsetHeight > 70`)
+	p.await(`[...document.querySelectorAll("#uploads li")].every((li, i, all) => i === 0 ||
+		li.getBoundingClientRect().top >= all[i - 1].getBoundingClientRect().bottom - 1)`)
+}
+
 // TestQueueOfTenThousand queues ten thousand files. It logs the longest tasks.
 func TestQueueOfTenThousand(t *testing.T) {
 	t.Parallel()

@@ -14,13 +14,14 @@ export class VirtualList {
   #rows = new Map(); // item → its row in the page
   #heights = new WeakMap(); // item → height of its row in pixels
   #makeRow;
+  #observer = new ResizeObserver(() => this.#update()); // of the box and of the rows
   #list = el("ul", { role: "list" }); // without this, a list without bullets is not a list for screen readers in Safari
   element;
 
   constructor(makeRow, attributes) {
     this.#makeRow = makeRow;
     this.element = el("div", { ...attributes, onscroll: () => this.#update() }, this.#list);
-    new ResizeObserver(() => this.#update()).observe(this.element);
+    this.#observer.observe(this.element);
   }
 
   // show replaces the items and renders the rows in the page.
@@ -37,25 +38,26 @@ export class VirtualList {
     const hadFocus = this.#list.contains(document.activeElement);
     for (const [item, row] of this.#rows) {
       if (!staying.has(item)) {
+        this.#observer.unobserve(row.element);
         row.release();
         this.#rows.delete(item);
       }
     }
     for (const item of shown.filter((i) => !this.#rows.has(i))) {
-      this.#rows.set(item, this.#makeRow(item));
+      const row = this.#makeRow(item);
+      this.#rows.set(item, row);
+      this.#observer.observe(row.element);
     }
-    patch(this.#list, shown.map((item) => this.#rows.get(item).element));
-    for (const item of shown) {
-      this.#heights.set(item, this.#rows.get(item).element.offsetHeight || ESTIMATE);
-    }
+    const elements = shown.map((item) => this.#rows.get(item).element);
+    patch(this.#list, elements);
+    shown.forEach((item, i) => this.#heights.set(item, elements[i].offsetHeight || ESTIMATE));
     // The browser does not count a row that moves by a transformation as a layout shift.
     let y = above;
-    shown.forEach((item, i) => {
-      const { element } = this.#rows.get(item);
+    elements.forEach((element, i) => {
       element.style.transform = `translateY(${y}px)`;
       element.setAttribute("aria-setsize", this.#items.length);
       element.setAttribute("aria-posinset", from + i + 1);
-      y += this.#heights.get(item);
+      y += this.#heights.get(shown[i]);
     });
     this.#list.style.height = `${y + below}px`;
     if (hadFocus && document.activeElement === document.body) {
