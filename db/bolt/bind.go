@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
@@ -16,7 +17,9 @@ import (
 func bind(tx *txn, r *layout.Record) error {
 	r.Count(&tx.usage, 1)
 	tx.noteExpiry(r.Expiry())
-	if err := tx.Bucket(r.Bucket()).Put(r.Key(), r.Marshal()); err != nil {
+	key := r.Key()
+	tx.added = append(tx.added, recordKey{r.Bucket(), key})
+	if err := tx.Bucket(r.Bucket()).Put(key, r.Marshal()); err != nil {
 		return err
 	}
 	for _, ix := range layout.Indexes {
@@ -55,7 +58,11 @@ func unbind(tx *txn, r *layout.Record) error {
 // deleted.
 func (tx *txn) removeRecord(r *layout.Record) error {
 	r.Count(&tx.usage, -1)
-	if err := tx.Bucket(r.Bucket()).Delete(r.Key()); err != nil {
+	key := r.Key()
+	tx.added = slices.DeleteFunc(tx.added, func(added recordKey) bool {
+		return bytes.Equal(added.key, key) && bytes.Equal(added.bucket, r.Bucket())
+	})
+	if err := tx.Bucket(r.Bucket()).Delete(key); err != nil {
 		return err
 	}
 	for _, ix := range layout.Indexes {

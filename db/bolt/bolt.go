@@ -236,6 +236,11 @@ func (s *Store) Close() error {
 		s.inspect.stop()
 		s.mapped.leave()
 		s.head.Unmap()
+		if s.stuck {
+			datafile.Unlock(s.file) // not s.db.Close: it would wait forever for the lock
+			s.closeErr = errors.Join(s.failure(), s.file.Close())
+			return
+		}
 		if s.space.unlisted && s.named() == nil {
 			// Write the list of free pages, so that the next Open is quick. If the disk
 			// is still full, this fails. Then the next Open makes the list.

@@ -51,6 +51,9 @@ type txn struct {
 	left  []uint64  // blobs that became orphans
 	kept  []uint64  // former orphans: each is now the blob of an image or a variant
 
+	added  []recordKey  // the records that were added; see findable
+	chunks []chunkRange // the chunks that were written; see findable
+
 	bytes   int64 // bytes of images that are written
 	newest  int   // how many images were added that are newer than all before
 	deleted int   // how many chunks were deleted; see dropChunks
@@ -74,6 +77,7 @@ type committer struct {
 	closed  atomic.Bool   // set while closing is locked for writing
 	idle    chan struct{} // closed when the goroutine has ended
 	failed  atomic.Pointer[error]
+	stuck   bool          // whether bbolt keeps its lock for writing; see rollBack
 	lastTx  atomic.Uint64 // number of the last transaction that was committed
 	space   space
 	supply  supply
@@ -240,7 +244,7 @@ func (s *Store) commit(group []*change) error {
 	committed := false
 	defer func() {
 		if !committed {
-			tx.Rollback() // a second Rollback does nothing
+			s.rollBack(tx)
 		}
 		s.settle(tx, committed)
 	}()
@@ -274,6 +278,10 @@ func (s *Store) commit(group []*change) error {
 		s.orphanBytes.Store(tx.orphanBytes)
 	}
 	s.supply.committed(tx)
+	if err := s.findable(tx); err != nil {
+		s.fail(err)
+		return s.failure()
+	}
 	s.committed(time.Since(began), len(group))
 	return readOnly(s.named())
 }
@@ -348,6 +356,20 @@ func (s *Store) finish(tx *txn) (err error) {
 	s.db.NoFreelistSync = s.space.tight
 	s.db.MaxSize = s.space.maxSize(tx.bytes > 0)
 	return tx.Commit()
+}
+
+// rollBack ends a transaction without changes. On some damage, bbolt panics and keeps its lock
+// for writing. Then the store stops writing.
+func (s *Store) rollBack(tx *txn) {
+	var err error
+	func() {
+		defer datafile.RecoverDamage(&err)
+		tx.Rollback() // a second Rollback does nothing
+	}()
+	if err != nil {
+		s.stuck = true
+		s.fail(err)
+	}
 }
 
 // fail stops writing until the store is opened again.

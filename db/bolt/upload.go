@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 
-	bbolt "go.etcd.io/bbolt"
-
 	"imageserver/db"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/chunk"
@@ -69,14 +67,15 @@ func (u *upload) Stage(first int, chunks []*chunk.Chunk) error {
 			if err := tx.Bucket(layout.OrphansBucket).Put(layout.IDKey(u.id), nil); err != nil {
 				return err
 			}
-			return u.writeChunks(tx.Tx, first, chunks)
+			return u.writeChunks(tx, first, chunks)
 		},
 	})
 }
 
 // writeChunks writes chunks of the upload. `first` is the number of the first of these
 // chunks.
-func (u *upload) writeChunks(tx *bbolt.Tx, first int, chunks []*chunk.Chunk) error {
+func (u *upload) writeChunks(tx *txn, first int, chunks []*chunk.Chunk) error {
+	tx.chunks = append(tx.chunks, chunkRange{u.id, first, first + len(chunks)})
 	all := tx.Bucket(layout.ChunksBucket)
 	all.FillPercent = layout.Last.SplitPercent(len(chunks))
 	if all.Sequence() < u.id {
@@ -85,7 +84,7 @@ func (u *upload) writeChunks(tx *bbolt.Tx, first int, chunks []*chunk.Chunk) err
 		}
 	}
 	for i, c := range chunks {
-		if err := layout.PutChunk(tx, u.id, first+i, c.Sealed()); err != nil {
+		if err := layout.PutChunk(tx.Tx, u.id, first+i, c.Sealed()); err != nil {
 			return err
 		}
 	}
@@ -109,5 +108,5 @@ func (u *upload) adopt(tx *txn) error {
 		}
 		tx.kept = append(tx.kept, u.id)
 	}
-	return u.writeChunks(tx.Tx, u.Staged(), u.Buffered())
+	return u.writeChunks(tx, u.Staged(), u.Buffered())
 }
