@@ -29,13 +29,16 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	if len(os.Args) == 4 && os.Args[1] == "late" { // it is ready when a file exists
+	if len(os.Args) == 4 && os.Args[1] == "late" { // it is ready when a file exists, and ends with its input
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
 		for _, err := os.Stat(os.Args[3]); err != nil; _, err = os.Stat(os.Args[3]) {
 			time.Sleep(time.Millisecond)
 		}
 		_ = send(os.Stdout, answer{})
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
+		select {}
 	}
 	if len(os.Args) == 4 && faults[os.Args[1]] != nil {
 		_ = send(os.Stdout, answer{})
