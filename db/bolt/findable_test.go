@@ -17,6 +17,9 @@ import (
 // TestDamagedBranch flips bits in the keys of the branches. Then bbolt can write a page to which
 // no branch leads. An image that was stored without an error must be there.
 func TestDamagedBranch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute with the race detector, which finds nothing here")
+	}
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "images.db")
 	quiet := Options{Log: slog.New(slog.DiscardHandler), NoSync: true}
@@ -67,7 +70,7 @@ func TestDamagedBranch(t *testing.T) {
 	}
 }
 
-// branchKeys returns the places of the bytes of the last three keys in each branch of a bbolt file.
+// branchKeys returns the places of the bytes of the last two keys in each branch of a bbolt file.
 func branchKeys(file []byte) (places []int) {
 	size := os.Getpagesize()
 	for start := 2 * size; start+size <= len(file); start += size {
@@ -76,7 +79,7 @@ func branchKeys(file []byte) (places []int) {
 			continue
 		}
 		count := int(binary.NativeEndian.Uint16(page[10:]))
-		for i := max(0, count-3); i < count; i++ {
+		for i := max(0, count-2); i < count; i++ {
 			element := page[16+16*i:]
 			pos, length := int(binary.NativeEndian.Uint32(element)), int(binary.NativeEndian.Uint32(element[4:]))
 			for j := range length {
