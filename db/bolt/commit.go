@@ -374,7 +374,11 @@ func (s *Store) rollBack(tx *txn) {
 
 // fail stops writing until the store is opened again.
 func (s *Store) fail(err error) {
-	err = fmt.Errorf("%w after a storage error (%w); restart the server when the disk works again", db.ErrReadOnly, err)
+	advice := "restart the server when the disk works again"
+	if errors.Is(err, db.ErrDamaged) {
+		advice = "stop the server and run imageserver check --repair"
+	}
+	err = fmt.Errorf("%w after a storage error (%w); %s", db.ErrReadOnly, err, advice)
 	s.failed.CompareAndSwap(nil, &err)
 	s.log.Error("the data file can no longer be written", "err", err)
 }

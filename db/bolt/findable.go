@@ -52,5 +52,5 @@ func (s *Store) findable(tx *txn) error {
 }
 
 func errLost(what string) error {
-	return fmt.Errorf("%w: %s was written and cannot be found; run imageserver check --repair", db.ErrDamaged, what)
+	return fmt.Errorf("%w: %s was written and cannot be found", db.ErrDamaged, what)
 }

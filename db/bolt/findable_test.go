@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -50,6 +51,9 @@ func TestDamagedBranch(t *testing.T) {
 				name, want := fmt.Sprintf("new %d.png", i), fmt.Sprint(at, bit, i, strings.Repeat("x", 5000))
 				if _, _, err := s.Put(ctx, name, strings.NewReader(want), db.PutOptions{}); err != nil {
 					refused++
+					if errors.Is(err, db.ErrReadOnly) && !strings.Contains(err.Error(), "check --repair") {
+						t.Errorf("byte %d, bit %d: the error does not say what to do: %v", at, bit, err)
+					}
 					continue
 				}
 				_, body, err := s.Get(ctx, name)
