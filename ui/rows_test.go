@@ -363,6 +363,6 @@ func TestListOnPhone(t *testing.T) {
 		return { width: name.width, below: size.top - name.bottom, inset: size.left - name.left };
 	})()`, card(name)))
 	if facts["width"] < 150 || facts["below"] < 0 || facts["inset"] != 0 {
-		t.Errorf("got %v, want a name that is at least 150 pixels wide, and the size below it", facts)
+		t.Errorf("the places of the name and the size are %v, want a width of 150 or more, no inset, and the size below", facts)
 	}
 }
