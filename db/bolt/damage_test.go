@@ -17,6 +17,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/chunk"
 	"imageserver/db/receive"
@@ -230,6 +231,7 @@ func within(t *testing.T, fn func()) {
 // may be read.
 func TestPageLost(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	path := filepath.Join(t.TempDir(), "images.db")
 	quiet := Options{Log: slog.New(slog.DiscardHandler)}
 	s := openStore(t, path, quiet)

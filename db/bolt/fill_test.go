@@ -10,6 +10,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/layout"
 )
 
@@ -17,6 +18,7 @@ import (
 // bbolt alone leaves them half full.
 func TestPagesFull(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	now := time.Unix(1e9, 0)
 	for _, c := range []struct {
 		what     string

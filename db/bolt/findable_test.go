@@ -13,15 +13,14 @@ import (
 	"testing"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 )
 
 // TestDamagedBranch flips bits in the keys of the branches. Then bbolt can write a page to which
 // no branch leads. An image that was stored without an error must be there.
 func TestDamagedBranch(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute with the race detector, which finds nothing here")
-	}
 	t.Parallel()
+	bolttest.OneCaller(t)
 	path := filepath.Join(t.TempDir(), "images.db")
 	quiet := Options{Log: slog.New(slog.DiscardHandler), NoSync: true}
 	s := openStore(t, path, quiet)

@@ -13,6 +13,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/layout"
 )
 
@@ -65,6 +66,7 @@ func withoutSweeper(s *Store) *Store {
 // three for an image of 1 MB, and none if the image was read before.
 func TestReadTransactions(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	s := withoutSweeper(newStore(t, Options{}))
 	for _, test := range []struct{ size, first int }{{1, 1}, {20_000, 1}, {100_000, 1}, {1_000_000, 3}, {9_000_000, 15}} {
 		name, data := fmt.Sprintf("%d.png", test.size), content(byte(test.size), test.size)

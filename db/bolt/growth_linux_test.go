@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/order"
 )
 
@@ -216,6 +217,7 @@ const maxMorePages = 28
 // a few more pages.
 func TestGrowth(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	few := fillGrown(t, filepath.Join(t.TempDir(), "few.db"), 1000)
 	many := fillGrown(t, filepath.Join(t.TempDir(), "many.db"), 30_000)
 	if !many.cold() {

@@ -12,6 +12,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/datafile"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/bolt/internal/page"
@@ -81,6 +82,7 @@ func TestOpenInspects(t *testing.T) {
 // is inspected before the file is opened must not find the circle, and the rest must.
 func TestOpenInspectsRest(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	path := filepath.Join(t.TempDir(), "images.db")
 	s := openStore(t, path, Options{NoSync: true})
 	eachOf(0, 12_000, func(i int) { mustPut(t, s, fmt.Sprintf("%d.png", i), unlike(i, 8)) })

@@ -14,6 +14,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/receive"
 )
@@ -106,6 +107,7 @@ func TestVariantsLeaveNothing(t *testing.T) {
 // TestManyChunksGo evicts variants with more chunks than one commit may delete.
 func TestManyChunksGo(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	s := newStore(t, Options{NoSync: true})
 	source := mustPut(t, s, "a.png", nil).SHA256
 	const n = 4

@@ -12,6 +12,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/order"
 )
@@ -97,6 +98,7 @@ func inOrder(o db.ListOptions) func(a, b db.Image) int {
 // TestListSteps lists more images than one transaction reads.
 func TestListSteps(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	s := newStore(t, Options{})
 	images := fill(t, s, 2*scanStep+100)
 	for _, o := range orders {

@@ -15,6 +15,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 	"imageserver/db/bolt/internal/layout"
 	"imageserver/db/receive"
 )
@@ -77,6 +78,7 @@ func usedSize(t testing.TB, s *Store) (n int64) {
 // before, although most of the file is free: bbolt would write 2 MiB for each free GiB.
 func TestFreeListShort(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	for _, size := range []int{1_000_000, 20_000} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			t.Parallel()
@@ -122,6 +124,7 @@ func copyOf(t testing.TB, s *Store) string {
 // not become longer, whatever the sizes were.
 func TestSpaceUsedAgain(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	const all = 32_000_000
 	sizes := []int{1_000_000, 20_000, 200_000, 5_000_000, 100_000}
 	s := newStore(t, Options{NoSync: true})

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"imageserver/db"
+	"imageserver/db/bolt/internal/bolttest"
 )
 
 // TestMaxSize fills a store up to its limit, deletes every second image, and fills it
@@ -15,6 +16,7 @@ import (
 // and the space of deleted images must be used again.
 func TestMaxSize(t *testing.T) {
 	t.Parallel()
+	bolttest.OneCaller(t)
 	const limit = 24 << 20
 	for _, size := range []int{10_000, 100_000, 3_000_000} {
 		for _, reserved := range []bool{true, false} { // or what allocate does where there is none

@@ -65,15 +65,22 @@ func openWith(t testing.TB, url string, o pg.Options) *pg.Store {
 	return s
 }
 
+// TestStoreWithBucket uses versitygw if it is installed, and otherwise an S3 server in this
+// process.
 func TestStoreWithBucket(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("TestShared has the tests with several callers")
 	}
 	pgtest.Shared(t)
+	start := startVersity
+	if !hasVersity() {
+		start = func(t testing.TB) string { endpoint, _ := fakeS3(t); return endpoint }
+	}
+	endpoint := start(t)
 	dbtest.RunBytes(t, func(t *testing.T) db.Store {
-		endpoint, url := newBucket(t)
-		return openWith(t, url, pg.Options{Endpoint: endpoint})
+		url := pgtest.URL(t, "")
+		return openWith(t, url+"&bucket=pictures/"+schemaOf(t, url), pg.Options{Endpoint: endpoint})
 	})
 }
 

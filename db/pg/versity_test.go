@@ -7,12 +7,14 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
-
-	"imageserver/db"
-	"imageserver/db/dbtest"
-	"imageserver/db/pg"
-	"imageserver/db/pg/pgtest"
 )
+
+// hasVersity reports whether tests must use versitygw: it is installed, or the environment
+// variable CI is set.
+func hasVersity() bool {
+	_, err := exec.LookPath("versitygw")
+	return err == nil || os.Getenv("CI") != ""
+}
 
 // startVersity starts versitygw, an S3 server that stores objects as files, with the
 // bucket pictures. Without versitygw it skips the test; with the environment variable CI
@@ -62,19 +64,4 @@ func startVersity(t testing.TB) (endpoint string) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// TestStoreWithVersity runs the tests of TestStoreWithBucket with versitygw, an S3 server that
-// runs in another process.
-func TestStoreWithVersity(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("TestShared has the tests with several callers")
-	}
-	pgtest.Shared(t)
-	endpoint := startVersity(t)
-	dbtest.RunBytes(t, func(t *testing.T) db.Store {
-		url := pgtest.URL(t, "")
-		return openWith(t, url+"&bucket=pictures/"+schemaOf(t, url), pg.Options{Endpoint: endpoint})
-	})
 }

@@ -85,6 +85,9 @@ var different = map[string]float64{
 // heif-enc and avifenc make, and the files that match the environment variable SAMPLES.
 func TestReference(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: decodes one picture after the other")
+	}
 	pool := newPool(t, format.HEIC, format.AVIF)
 	files := encode(t)
 	for _, pattern := range []string{"../../../testdata/*.heic", "../../../testdata/*.avif", corpus + "/heic/*", corpus + "/avif/*.avif", os.Getenv("SAMPLES")} {

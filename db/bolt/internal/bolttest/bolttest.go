@@ -26,6 +26,15 @@ func Must(t testing.TB, err error) {
 	}
 }
 
+// OneCaller skips a slow test with -short. The test calls the store from one goroutine, so the
+// race detector, which makes it ten times slower, finds in it only what it finds in other tests.
+func OneCaller(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: slow, and has one caller")
+	}
+}
+
 // Content returns n bytes. For each seed, the bytes are different.
 func Content(seed byte, n int) []byte {
 	b := make([]byte, n)
