@@ -107,6 +107,9 @@ func TestShared(t *testing.T) {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("TestShared has the tests with several callers")
+	}
 	pgtest.Shared(t)
 	dbtest.Run(t, func(t *testing.T) db.Store { return openStore(t, pgtest.URL(t, "pool_max_conns=8")) })
 }
