@@ -82,7 +82,8 @@ var mayImport = map[string]string{
 	"api/imaging/strip":           "api/imaging/format api/imaging/jpeg",
 	"api/imaging/worker":          "api/imaging/codec api/imaging/format api/imaging/placeholder api/imaging/resize golang.org/x/sys",
 
-	"ui": "github.com/andybalholm/brotli github.com/evanw/esbuild golang.org/x/image golang.org/x/text net/http",
+	".ci/typecheck": "golang.org/x/tools",
+	"ui":            "github.com/andybalholm/brotli github.com/evanw/esbuild golang.org/x/image golang.org/x/text net/http",
 }
 
 // TestImports reads the imports of all product files, those for other systems too.
