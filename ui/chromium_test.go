@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -135,6 +137,11 @@ func newPageWith(t *testing.T, url string, expected func(objection string) bool)
 	if _, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
+	// Browsers report a loop of a ResizeObserver only to the window.
+	loops := cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: `addEventListener("error", (e) => e.error ?? (e.message && console.error(e.message)))`}
+	if _, err := chromedp.Call(ctx, cdppage.AddScriptToEvaluateOnNewDocument, loops); err != nil {
+		t.Fatal(err)
+	}
 	p.visit(url)
 	return p
 }
@@ -186,23 +193,32 @@ func eval[T any](p *page, js string) T {
 
 // await returns when the JavaScript condition is true. If the condition is a promise,
 // await waits for its value.
+func (p *page) await(condition string) {
+	p.t.Helper()
+	awaitValue[bool](p, "Promise.resolve("+condition+").then(Boolean)")
+}
+
+// awaitValue evaluates a JavaScript expression until its value is not false, null or undefined.
 // (chromedp.Poll is not used, because it makes a function from text inside the page,
 // and the page's policy forbids that.)
-func (p *page) await(condition string) {
+func awaitValue[T any](p *page, js string) (value T) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	js := chromedp.Evaluate[bool]("Promise.resolve("+condition+").then(Boolean)", chromedp.EvalAwaitPromise)
+	evaluate := chromedp.Evaluate[json.RawMessage]("Promise.resolve("+js+").then((value) => value ?? false)", chromedp.EvalAwaitPromise)
 	// At first, check often. Later, check less often, to leave the processor to the page.
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 80*time.Millisecond) {
-		met, err := chromedp.Run(ctx, js)
+		got, err := chromedp.Run(ctx, evaluate)
 		switch {
-		case err == nil && met:
-			return
+		case err == nil && string(got) != "false":
+			if err := json.Unmarshal(got, &value); err != nil {
+				p.t.Fatalf("%s: %v", js, err)
+			}
+			return value
 		case ctx.Err() != nil:
-			p.t.Fatalf("still not true: %s\nthe page shows: %s", condition, p.text())
+			p.t.Fatalf("still not true: %s\nthe page shows: %s", js, p.text())
 		case err != nil && !strings.Contains(err.Error(), "navigated"): // the page was just replaced
-			p.t.Fatalf("%s: %v", condition, err)
+			p.t.Fatalf("%s: %v", js, err)
 		}
 		time.Sleep(pause)
 	}
@@ -253,14 +269,40 @@ func (p *page) click(selector, beside, text string) {
 	button := fmt.Sprintf(
 		`[...document.querySelectorAll(%q)].filter(e => %s.includes(%q)).flatMap(e => [...e.querySelectorAll("button")]).find(b => b.innerText.startsWith(%q))`,
 		selector, plain, beside, text)
-	p.await(button)
-	p.do(chromedp.Click(chromedp.JSPath(button), chromedp.NodeVisible))
+	p.clickElement(button)
+}
+
+// clickOn clicks the element that matches the selector.
+func (p *page) clickOn(selector string) {
+	p.t.Helper()
+	p.clickElement(fmt.Sprintf("document.querySelector(%q)", selector))
+}
+
+// clickElement clicks the element that is the value of a JavaScript expression.
+func (p *page) clickElement(element string) {
+	p.t.Helper()
+	at := awaitValue[[]float64](p, middle(element))
+	p.do(chromedp.MouseClickXY(at[0], at[1]))
+}
+
+// middle returns a JavaScript expression for the middle of an element, as [x, y] in pixels of
+// the window. The value is false while the element moves or something covers it: a click there
+// would hit another element.
+func middle(element string) string {
+	return `(async (e) => {
+		if (!e?.checkVisibility()) return false;
+		e.scrollIntoView({ block: "nearest" });
+		const centre = () => (({ x, y, width, height }) => [x + width / 2, y + height / 2])(e.getBoundingClientRect());
+		const before = centre();
+		await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+		return String(before) === String(centre()) && e.contains(document.elementFromPoint(...before)) && before;
+	})(` + element + `)`
 }
 
 // menu opens the menu of the page and clicks a button in it.
 func (p *page) menu(item string) {
 	p.t.Helper()
-	p.do(chromedp.Click(chromedp.CSS("#menu-button")))
+	p.clickOn("#menu-button")
 	p.click("#menu", "", item)
 }
 

@@ -109,7 +109,7 @@ func TestDelete(t *testing.T) {
 	p.await(`!document.querySelector(".toast")`)
 
 	// A deletion in the view opens the next image, or the gallery after the last one.
-	p.do(chromedp.Click(chromedp.CSS(card("c.png") + " .picture")))
+	p.clickOn(card("c.png") + " .picture")
 	p.viewing("c.png")
 	p.press(kb.Delete)
 	p.viewing("d.png")
@@ -219,7 +219,7 @@ func TestDeleteOnce(t *testing.T) {
 	p.focusIn(card("b.png"))
 	p.gallery("b.png", "c.png", "d.png", "e.png")
 
-	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
+	p.clickOn(card("b.png") + " .picture")
 	p.viewing("b.png")
 	p.doubleClick("#view .danger")
 	p.viewing("c.png")

@@ -31,7 +31,7 @@ func TestHelp(t *testing.T) {
 	if eval[bool](p, `document.querySelector("#help").innerText.includes("curl")`) {
 		t.Error("the help shows the lines for developers before the reader asks for them")
 	}
-	p.do(chromedp.Click("#help summary"))
+	p.clickOn("#help summary")
 	p.see("#help", "From a terminal")
 
 	t.Run("curl", func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestHelp(t *testing.T) {
 	t.Run("ShareX", func(t *testing.T) {
 		p := p.in(t)
 		p.menu("Help")
-		p.do(chromedp.Click("#help summary"))
+		p.clickOn("#help summary")
 		res, err := http.Get(eval[string](p, `[...document.querySelectorAll("#help a")].find(a => a.innerText.includes("Download")).href`))
 		if err != nil {
 			t.Fatal(err)

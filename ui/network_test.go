@@ -182,7 +182,7 @@ func TestLeaving(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	p.do(chromedp.Click(chromedp.CSS("h1"))) // browsers ask only after the reader has used the page
+	p.clickOn("h1") // browsers ask only after the reader has used the page
 	p.choose(file(t, "cat.png", picture(10, 10)))
 	p.see("#uploads .saving .status", "Saving…")
 	eval[bool](p, `setTimeout(() => location.reload()), true`)

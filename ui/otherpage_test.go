@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"os/exec"
@@ -244,17 +245,9 @@ func (p *otherPage) focus(selector string) {
 // the element begins with the text.
 func (p *otherPage) click(selector, text string) {
 	p.t.Helper()
-	// Wait until the element does not move and nothing covers it.
-	at := until[[]int](p, fmt.Sprintf(`(async () => {
-		const e = [...document.querySelectorAll(%q)].find((e) => e.checkVisibility() && e.innerText.trim().startsWith(%q));
-		e?.scrollIntoView({ block: "nearest" });
-		const centre = () => (({ x, y, width, height }) => [x + width / 2, y + height / 2])(e.getBoundingClientRect());
-		const before = e && centre();
-		await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-		return e && String(before) === String(centre()) && e.contains(document.elementFromPoint(...before)) && before.map(Math.round);
-	})()`, selector, text))
+	at := until[[]float64](p, middle(fmt.Sprintf(`[...document.querySelectorAll(%q)].find((e) => e.checkVisibility() && e.innerText.trim().startsWith(%q))`, selector, text)))
 	p.do(p.tab.perform(object{"type": "pointer", "id": "mouse", "actions": []object{
-		{"type": "pointerMove", "x": at[0], "y": at[1]}, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}}}))
+		{"type": "pointerMove", "x": math.Round(at[0]), "y": math.Round(at[1])}, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}}}))
 }
 
 // menu opens the menu of the page and clicks a button in it.

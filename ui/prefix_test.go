@@ -163,7 +163,7 @@ func testUnderPath(t *testing.T, base string) {
 	}
 
 	p.menu("Help")
-	p.do(chromedp.Click("#help summary"))
+	p.clickOn("#help summary")
 	p.see("#help", "From a terminal")
 	for _, text := range eval[[]string](p, `[...document.querySelectorAll("#help code")].map(e => e.innerText)`) {
 		for _, address := range regexp.MustCompile(`http://[^ ']*`).FindAllString(text, -1) {

@@ -143,7 +143,7 @@ func TestDays(t *testing.T) {
 	eval[*string](p, box+`.click()`)
 	p.see("#selection", "2 selected")
 	p.see("#announcements", "2 selected")
-	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .select input")))
+	p.clickOn(card("b.png") + " .select input")
 	p.see("#selection", "1 selected")
 	p.await(box + `.indeterminate`)
 	p.do(chromedp.Focus(chromedp.CSS(card("a.png") + " .picture")))
@@ -323,7 +323,7 @@ func TestList(t *testing.T) {
 	}
 	p := newPage(t, url)
 	p.gallery("cat.png", "dog.png")
-	p.do(chromedp.Click(chromedp.CSS("#menu-button")))
+	p.clickOn("#menu-button")
 	p.focusIn("#menu")
 	eval[*string](p, `document.querySelector("#menu [value=list]").click()`)
 	p.press(kb.Escape)

@@ -184,7 +184,7 @@ func TestSelectionFollowsTheList(t *testing.T) {
 	p.gallery("dog.png", "cat.png")
 	p.do(chromedp.SendKeys(chromedp.CSS("#search"), "cat"))
 	p.see("#gallery", "Loading")
-	p.do(chromedp.Click(chromedp.CSS(card("dog.png") + " .select input")))
+	p.clickOn(card("dog.png") + " .select input")
 	p.see("#selection", "1 selected")
 	close(selected)
 	p.gallery("cat.png")

@@ -25,7 +25,7 @@ func TestShare(t *testing.T) {
 	p.gallery("cat.jpg", "other.jpg")
 	open := func(name string) {
 		t.Helper()
-		p.do(chromedp.Click(chromedp.CSS(card(name) + " .picture")))
+		p.clickOn(card(name) + " .picture")
 		p.viewing(name)
 		p.click("#view .actions", "", "Share")
 		p.await(`document.querySelector("#view .share:popover-open")`)
@@ -98,7 +98,7 @@ func TestQRCode(t *testing.T) {
 	for _, name := range []string{"a.png", strings.Repeat("n", 90) + ".png", strings.Repeat("猫", 40) + ".png"} {
 		link := upload(t, url, name, picture(40, 30))
 		p.visit(url)
-		p.do(chromedp.Click(chromedp.CSS(card(name) + " .picture")))
+		p.clickOn(card(name) + " .picture")
 		p.viewing(name)
 		p.click("#view .actions", "", "Share")
 		p.await(`document.querySelector(".qr")?.checkVisibility() && document.getAnimations().length === 0`)

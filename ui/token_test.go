@@ -53,7 +53,7 @@ func TestToken(t *testing.T) {
 	p.await(`document.querySelectorAll("#gallery li").length === 1 && !document.querySelector(".toast")`)
 	p.menu("Help")
 	p.see("#help", "Only people with the access token can upload")
-	p.do(chromedp.Click("#help summary"))
+	p.clickOn("#help summary")
 	p.see("#help", "Authorization: Bearer YOUR-TOKEN")
 	p.see("#help", "Replace YOUR-TOKEN with the access token")
 	p.press(kb.Escape)
@@ -105,7 +105,7 @@ func TestTokenChanged(t *testing.T) {
 	p.gallery("cat.png")
 
 	change(api.Options{Access: access.Options{Token: "three"}})
-	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .picture")))
+	p.clickOn(card("cat.png") + " .picture")
 	p.viewing("cat.png")
 	p.press("i")
 	p.click("#view", "", "Rename")

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"imageserver/api"
 )
 
@@ -41,7 +39,7 @@ func TestTrashView(t *testing.T) {
 	}
 	p := newPage(t, url)
 	p.gallery("a.png")
-	p.do(chromedp.Click(chromedp.CSS("#menu-button")))
+	p.clickOn("#menu-button")
 	p.see("#menu", "3 in the trash")
 	p.click("#menu", "", "Trash")
 	p.see("#trash li:nth-child(1)", "d.png")

@@ -72,7 +72,7 @@ func TestStored(t *testing.T) {
 		t.Errorf("copied the links to %q, want %q", got, want)
 	}
 
-	p.do(chromedp.Click(chromedp.CSS("#uploads li:first-child a.picture")))
+	p.clickOn("#uploads li:first-child a.picture")
 	p.see("#view[open]", "cat.png")
 	p.await(`location.search === "?image=cat.png"`)
 	p.do(chromedp.KeyEvent("\x1b"))
@@ -102,7 +102,7 @@ func TestActiveFirst(t *testing.T) {
 	p.throttle(2_000)
 	var files []string
 	for i := range 12 {
-		files = append(files, file(t, fmt.Sprintf("%02d.png", i), picture(60, 60)))
+		files = append(files, file(t, fmt.Sprintf("%02d.png", i), picture(200, 200))) // 160 kB of noise each
 	}
 	p.choose(files...)
 	p.await(`document.querySelectorAll("#uploads .sending").length === 3`)
@@ -322,7 +322,7 @@ func TestQueueOfTenThousand(t *testing.T) {
 			null;
 		}`)
 		p.see("#uploads .summary", "of 10,000")
-		p.await(state("sending") + " > 0 && " + state("waiting") + " > 0")
+		p.await(state("sending") + " + " + state("saving") + " > 0 && " + state("waiting") + " > 0")
 	})
 	if got := eval[int](p, rows+".length"); got > 40 {
 		t.Errorf("%d rows are in the page, want only those in sight", got)

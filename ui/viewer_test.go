@@ -52,7 +52,7 @@ func TestView(t *testing.T) {
 	}
 	p := newPage(t, url)
 	p.gallery("a.png", "b.png", "c.png")
-	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
+	p.clickOn(card("b.png") + " .picture")
 	p.viewing("b.png")
 	p.await(`!document.querySelector(".drawer").checkVisibility()`)
 	p.press("i")
@@ -112,7 +112,7 @@ func TestView(t *testing.T) {
 	if _, err := chromedp.Call(p.ctx, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
-	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
+	p.clickOn(card("b.png") + " .picture")
 	p.viewing("b.png")
 	p.swipe(-200, 20)
 	p.viewing("c.png")
@@ -296,7 +296,7 @@ func TestViewControls(t *testing.T) {
 	p.await(opacity + ` === "0"`)
 	p.press("+")
 	p.await(opacity + ` === "1"`)
-	p.do(chromedp.Click(chromedp.CSS(`#view .filmstrip button[title="c.jpg"]`)))
+	p.clickOn(`#view .filmstrip button[title="c.jpg"]`)
 	p.viewing("c.jpg")
 	p.await(`document.querySelector("#view .filmstrip [aria-current=true]").title === "c.jpg"`)
 }
@@ -321,7 +321,7 @@ func TestViewTooLate(t *testing.T) {
 	upload(t, url, "a.png", picture(20, 20))
 	p := newPage(t, url)
 	p.gallery("a.png", "b.png")
-	p.do(chromedp.Click(chromedp.CSS(card("a.png") + " .picture")))
+	p.clickOn(card("a.png") + " .picture")
 	p.viewing("a.png")
 	p.do(chromedp.NavigateBack())
 	p.closed()
@@ -330,7 +330,7 @@ func TestViewTooLate(t *testing.T) {
 	<-asked
 	eval[*string](p, `setTimeout(() => history.back(), 50) && null`)
 	p.closed()
-	p.do(chromedp.Click(chromedp.CSS(card("b.png") + " .picture")))
+	p.clickOn(card("b.png") + " .picture")
 	p.viewing("b.png")
 	close(viewing)
 	p.await(`performance.getEntriesByType("resource").some(e => e.name.includes("name=") && e.responseStatus === 500)`)
@@ -348,9 +348,9 @@ func TestRename(t *testing.T) {
 	upload(t, url, "taken.png", picture(10, 10))
 	upload(t, url, "cat.png", same)
 	p := newPage(t, url)
-	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .select")))
+	p.clickOn(card("cat.png") + " .select")
 	p.see("#selection", "1 selected")
-	p.do(chromedp.Click(chromedp.CSS(card("cat.png") + " .picture")))
+	p.clickOn(card("cat.png") + " .picture")
 	p.viewing("cat.png")
 	p.press("i")
 	rename := func(name string) {

@@ -104,6 +104,13 @@ export function settingChooser(label, texts, setting) {
   return select;
 }
 
+// onResize calls action in the frame after each change of the size of an element. In the same
+// frame, action could change the size again. Browsers report that as an error, because it could
+// go on forever.
+export function onResize(element, action) {
+  new ResizeObserver(() => requestAnimationFrame(action)).observe(element);
+}
+
 // announce makes a screen reader say text when it has said the earlier texts. Each text is
 // a new element, so that a screen reader says the same text again. The live region moves
 // into an open modal dialog, because screen readers ignore everything outside the dialog.

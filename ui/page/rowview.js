@@ -1,7 +1,7 @@
 // Shows entries in rows. Only the rows near the window are in the page, because every change
 // of a page with thousands of elements is slow.
 
-import { el, patch } from "./dom.js";
+import { el, onResize, patch } from "./dom.js";
 import { layOut } from "./rowlayout.js";
 import { lowest } from "./slices.js";
 
@@ -33,7 +33,7 @@ export class RowView {
   constructor(callbacks) {
     this.#callbacks = callbacks;
     addEventListener("scroll", () => this.#scheduleUpdate(), { passive: true });
-    new ResizeObserver(() => this.#resized()).observe(this.element);
+    onResize(this.element, () => this.#resized());
     addEventListener("resize", () => this.#scheduleUpdate());
     this.element.addEventListener("focusin", (event) => {
       const card = [...this.#cards.values()].find((c) => c.element.contains(event.target));

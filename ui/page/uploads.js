@@ -1,7 +1,7 @@
 // The uploads panel at the edge of the window: the progress of all uploads, a row for each
 // upload or group of uploads in sight, and the buttons for all.
 
-import { announce, button, el, setText } from "./dom.js";
+import { announce, button, el, onResize, setText } from "./dom.js";
 import { percent } from "./intl.js";
 import { convertsHEIC } from "./limits.js";
 import { copyLinks } from "./links.js";
@@ -80,9 +80,7 @@ export class Uploads {
     this.#setFolded(false);
     queue.addEventListener("change", ({ detail }) => this.#scheduleRender(detail));
     // The style sheets keep other parts of the page clear of the panel.
-    new ResizeObserver(() => {
-      document.documentElement.style.setProperty("--uploads-height", `${section.offsetHeight}px`);
-    }).observe(section);
+    onResize(section, () => document.documentElement.style.setProperty("--uploads-height", `${section.offsetHeight}px`));
   }
 
   // addSkipped counts system files that the page did not upload.

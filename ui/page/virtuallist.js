@@ -14,7 +14,9 @@ export class VirtualList {
   #rows = new Map(); // item → its row in the page
   #heights = new WeakMap(); // item → height of its row in pixels
   #makeRow;
-  #observer = new ResizeObserver(() => this.#update()); // of the box and of the rows
+  #shown = []; // the items whose rows are in the page
+  #above = 0; // the total height of the items above them, in pixels
+  #observer = new ResizeObserver(() => this.#resized()); // of the box and of the rows
   #list = el("ul", { role: "list" }); // without this, a list without bullets is not a list for screen readers in Safari
   element;
 
@@ -27,14 +29,22 @@ export class VirtualList {
   // show replaces the items and renders the rows in the page.
   show(items) {
     this.#items = items;
-    this.#rows.forEach((row) => row.render());
     this.#update();
+  }
+
+  // resized is called before the browser paints the new sizes. It moves the rows at once, so that
+  // they never overlap. But it may not change the size of the box or add a row: browsers report
+  // that as an error, because it could go on forever.
+  #resized() {
+    this.#place();
+    requestAnimationFrame(() => this.#update());
   }
 
   #update() {
     const { from, to, above, below } = this.#range();
-    const shown = this.#items.slice(from, to);
-    const staying = new Set(shown);
+    this.#shown = this.#items.slice(from, to);
+    this.#above = above;
+    const staying = new Set(this.#shown);
     const hadFocus = this.#list.contains(document.activeElement);
     for (const [item, row] of this.#rows) {
       if (!staying.has(item)) {
@@ -43,26 +53,34 @@ export class VirtualList {
         this.#rows.delete(item);
       }
     }
-    for (const item of shown.filter((i) => !this.#rows.has(i))) {
-      const row = this.#makeRow(item);
-      this.#rows.set(item, row);
-      this.#observer.observe(row.element);
-    }
-    const elements = shown.map((item) => this.#rows.get(item).element);
-    patch(this.#list, elements);
-    shown.forEach((item, i) => this.#heights.set(item, elements[i].offsetHeight || ESTIMATE));
-    // The browser does not count a row that moves by a transformation as a layout shift.
-    let y = above;
-    elements.forEach((element, i) => {
-      element.style.transform = `translateY(${y}px)`;
-      element.setAttribute("aria-setsize", this.#items.length);
-      element.setAttribute("aria-posinset", from + i + 1);
-      y += this.#heights.get(shown[i]);
+    this.#rows.forEach((row) => row.render()); // a new row next to them shows the state of now, too
+    const elements = this.#shown.map((item, i) => {
+      const row = this.#rows.get(item) ?? this.#makeRow(item);
+      if (!this.#rows.has(item)) {
+        this.#rows.set(item, row);
+        this.#observer.observe(row.element);
+      }
+      row.element.setAttribute("aria-setsize", this.#items.length);
+      row.element.setAttribute("aria-posinset", from + i + 1);
+      return row.element;
     });
-    this.#list.style.height = `${y + below}px`;
+    patch(this.#list, elements);
+    this.#list.style.height = `${this.#place() + below}px`;
     if (hadFocus && document.activeElement === document.body) {
       this.element.focus({ preventScroll: true });
     }
+  }
+
+  // place moves each row below the row before it, and returns the lower end of the last row. The
+  // browser does not count a row that moves by a transformation as a layout shift.
+  #place() {
+    const rows = this.#shown.map((item) => this.#rows.get(item).element);
+    const heights = rows.map((row) => row.offsetHeight || ESTIMATE);
+    return rows.reduce((y, row, i) => {
+      this.#heights.set(this.#shown[i], heights[i]);
+      row.style.transform = `translateY(${y}px)`;
+      return y + heights[i];
+    }, this.#above);
   }
 
   // range returns which items are near the box, and the total heights of the items above and
