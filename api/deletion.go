@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/labstack/echo/v4"
 
 	"imageserver/api/refusal"
+	"imageserver/api/webpage"
 	"imageserver/db"
 )
 
@@ -71,9 +71,11 @@ func (s *Server) deleteByKey(c echo.Context) error {
 	if err == nil && c.Request().Method == http.MethodDelete {
 		return c.NoContent(http.StatusNoContent)
 	}
-	done := page{Title: isolated(name) + " was deleted"}
+	texts := webpage.TextsFor(c.Request())
+	done := webpage.Page{Title: webpage.Fill(texts.Deleted, "name", name)}
 	if s.o.Trash > 0 {
-		done.Text = "The person who runs this server can restore it for " + strings.TrimSpace(humanize.RelTime(time.Time{}, time.Time{}.Add(s.o.Trash), "", "")) + "."
+		until := time.Now().Add(s.o.Trash).UTC().Format("2006-01-02 15:04 UTC")
+		done.Text = webpage.Fill(texts.Restorable, "time", until)
 	}
 	return s.deletePage(c, done, err)
 }
@@ -104,35 +106,38 @@ func (s *Server) deleteKeyed(c echo.Context) (name string, err error) {
 // askToDelete responds with the page that has the button.
 func (s *Server) askToDelete(c echo.Context) error {
 	img, err := s.keyed(c)
-	return s.deletePage(c, page{
-		Title:  "Delete " + isolated(img.Name) + "?",
-		Text:   "Links to this image will stop working.",
+	texts := webpage.TextsFor(c.Request())
+	return s.deletePage(c, webpage.Page{
+		Title:  webpage.Fill(texts.Delete, "name", img.Name),
+		Text:   texts.DeleteText,
 		Image:  "../images/" + url.PathEscape(img.Name) + "?w=640&h=640",
-		Button: "Delete",
+		Button: texts.DeleteButton,
 	}, err)
 }
 
 // deletePage writes the page, or a page with the message of err, and returns err for
 // the log. No cache may store the page, and its address must not leak. A client that
 // does not accept HTML gets the usual error.
-func (s *Server) deletePage(c echo.Context, p page, err error) error {
+func (s *Server) deletePage(c echo.Context, p webpage.Page, err error) error {
 	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Robots-Tag", "noindex")
-	if err != nil && !acceptsHTML(c.Request()) {
+	if err != nil && !webpage.Accepted(c.Request()) {
 		return err
 	}
-	status := http.StatusOK
+	texts, status := webpage.TextsFor(c.Request()), http.StatusOK
 	if err != nil {
 		e := refusalOf(err)
-		status, p = e.Status, page{Title: failed, Text: e.Message}
+		status, p = e.Status, s.errorPage(c, e)
+		p.Home = "" // a delete link is for people who need not know the list of images
 		switch e.Status {
 		case http.StatusNotFound:
-			p.Title = "Nothing to delete"
+			p = webpage.Page{Title: texts.NothingToDelete, Text: texts.NothingToDeleteText}
 		case http.StatusServiceUnavailable:
 			h.Set(echo.HeaderRetryAfter, "5")
 		}
 	}
-	return errors.Join(err, c.HTMLBlob(status, p.html(h)))
+	p.Texts = texts
+	return errors.Join(err, c.HTMLBlob(status, p.HTML(h)))
 }

@@ -22,6 +22,7 @@ import (
 	"imageserver/api/refusal"
 	"imageserver/api/transport"
 	"imageserver/api/variants"
+	"imageserver/api/webpage"
 	"imageserver/db"
 )
 
@@ -135,8 +136,8 @@ func (s *Server) writeError(err error, c echo.Context) {
 	case http.StatusUnauthorized:
 		h.Set(echo.HeaderWWWAuthenticate, `Bearer realm="images"`)
 	}
-	if navigates(c.Request()) {
-		_ = c.HTMLBlob(e.Status, s.errorPage(c, e).html(h)) // an error of the connection, which is closed then
+	if webpage.Wanted(c.Request()) {
+		_ = c.HTMLBlob(e.Status, s.errorPage(c, e).HTML(h)) // an error of the connection, which is closed then
 		return
 	}
 	body := failure{Message: e.Message, Error: failureCode{e.Code, e.Message}}
@@ -149,17 +150,19 @@ func (s *Server) writeError(err error, c echo.Context) {
 	transport.RespondEarly(c, e.Status, text, max(4*s.o.MaxUpload, 64<<20))
 }
 
-// failed is the title of a page about an error that has no better title.
-const failed = "That did not work"
-
 // errorPage returns the page about e for a person who opened a link.
-func (s *Server) errorPage(c echo.Context, e *refusal.Error) page {
-	p := page{Title: failed, Text: e.Message, Home: s.access.BaseURL(c) + "/"}
+func (s *Server) errorPage(c echo.Context, e *refusal.Error) webpage.Page {
+	texts := webpage.TextsFor(c.Request())
+	p := webpage.Page{Texts: texts, Title: texts.Failed, Home: s.access.BaseURL(c) + "/"}
 	switch e.Code {
 	case "not_found":
-		p.Title, p.Text = "This image does not exist", "It was deleted or renamed, or the link is incomplete."
+		p.Title, p.Text = texts.MissingImage, texts.MissingImageText
 	case "http_404":
-		p.Title, p.Text = "This page does not exist", "Check the address."
+		p.Title, p.Text = texts.MissingPage, texts.MissingPageText
+	case "busy":
+		p.Text = texts.Busy
+	default:
+		p.English = e.Message
 	}
 	return p
 }

@@ -3,12 +3,40 @@ package api_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"imageserver/api"
 	"imageserver/api/apitest"
 )
+
+// TestPagesInGerman: the pages for people are in the language of the browser.
+func TestPagesInGerman(t *testing.T) {
+	t.Parallel()
+	s := apitest.NewServer(t, api.Options{Trash: time.Hour})
+	path := s.Path(t, s.Put(t, "/images/cat.png", apitest.Picture(t, 1, 0)).DeleteURL)
+	const german = "Accept: text/html\nSec-Fetch-Mode: navigate\nAccept-Language: de-AT,en;q=0.5"
+	for _, c := range []struct {
+		method, path string
+		status       int
+		want         []string
+	}{
+		{"GET", "/images/missing.png", 404, []string{"Dieses Bild gibt es nicht", "Alle Bilder"}},
+		{"GET", "/nothing", 404, []string{"Diese Seite gibt es nicht"}},
+		{"GET", "/images/cat.png?w=x", 400, []string{"Das hat nicht funktioniert", `<p lang="en" dir="ltr">`}},
+		{"GET", path, 200, []string{"\u2068cat.png\u2069 löschen?", "<button>Löschen</button>"}},
+		{"POST", path, 200, []string{"\u2068cat.png\u2069 wurde gelöscht", "kann das Bild bis \u2068" + time.Now().UTC().Add(time.Hour).Format("2006-")}},
+		{"GET", path, 404, []string{"Nichts zu löschen"}},
+	} {
+		a := s.Do(t, c.method, c.path, german, "").Want(t, c.status)
+		for _, want := range append(c.want, `<html lang="de" dir="ltr">`) {
+			if !strings.Contains(a.Body, want) {
+				t.Errorf("%s %s: got %s, want %q in it", c.method, c.path, a, want)
+			}
+		}
+	}
+}
 
 // TestErrorPage checks that a person who opens a wrong link in a browser gets a page, and
 // that everyone else gets JSON.

@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 
 	"github.com/andybalholm/brotli"
+
+	"imageserver/api/language"
 )
 
 // TestEveryFile: the program can make every file that browsers request.
@@ -28,8 +30,8 @@ func TestBrokenPage(t *testing.T) {
 		"main.js":    {Data: []byte(`import { a } from "./nothing.js"; a();`)},
 		"index.html": {Data: []byte(`<p>{{.nothing}}`)},
 	}
-	for _, language := range languages {
-		page["words/"+language+".json"] = &fstest.MapFile{Data: []byte(`{"languageName": "x"}`)}
+	for _, tag := range language.All {
+		page["words/"+tag+".json"] = &fstest.MapFile{Data: []byte(`{"languageName": "x"}`)}
 	}
 	for name, want := range map[string]string{
 		"main.en.js": "nothing.js", "style.css": "style.css", "early.js": "early.js", "favicon.svg": "favicon.svg",
@@ -119,12 +121,12 @@ func TestBudget(t *testing.T) {
 		return len(*a.brotli.Load())
 	}
 	shared := size("style.css") + size("early.js") + size("favicon.svg")
-	for _, language := range languages {
-		first := shared + size("index."+language+".html")
-		script := size("main." + language + ".js")
-		t.Logf("%s: %d bytes, %d of them before the script", language, first+script, first)
+	for _, tag := range language.All {
+		first := shared + size("index."+tag+".html")
+		script := size("main." + tag + ".js")
+		t.Logf("%s: %d bytes, %d of them before the script", tag, first+script, first)
 		if first > 15_000 || first+script > 45_000 {
-			t.Errorf("%s: got %d bytes and %d before the script, want at most 45000 and 15000", language, first+script, first)
+			t.Errorf("%s: got %d bytes and %d before the script, want at most 45000 and 15000", tag, first+script, first)
 		}
 	}
 }

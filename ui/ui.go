@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/andybalholm/brotli"
+
+	"imageserver/api/language"
 )
 
 //go:embed page
@@ -68,12 +70,11 @@ func secure(next http.Handler) http.Handler {
 
 // servePage responds with the page in the language of the reader.
 func servePage(assets map[string]func() *asset) http.Handler {
-	choose := newLanguageChooser()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		language := choose(r)
-		name := "index." + language + ".html"
+		tag := language.Of(r)
+		name := "index." + tag + ".html"
 		w.Header().Add("Vary", "Accept-Language, Cookie")
-		w.Header().Set("Content-Language", language)
+		w.Header().Set("Content-Language", tag)
 		serve(name, assets[name]).ServeHTTP(w, r)
 	})
 }
@@ -162,9 +163,9 @@ func contents(files fs.FS) map[string]func() ([]byte, error) {
 	for _, size := range []int{180, 192, 512} {
 		contents[fmt.Sprintf("icon-%d.png", size)] = func() ([]byte, error) { return drawIcon(size), nil }
 	}
-	for _, language := range languages {
-		contents["index."+language+".html"] = func() ([]byte, error) { return markup(files, language) }
-		contents["main."+language+".js"] = func() ([]byte, error) { return script(files, language) }
+	for _, tag := range language.All {
+		contents["index."+tag+".html"] = func() ([]byte, error) { return markup(files, tag) }
+		contents["main."+tag+".js"] = func() ([]byte, error) { return script(files, tag) }
 	}
 	return contents
 }

@@ -51,13 +51,14 @@ var mayImport = map[string]string{
 	"db/pg":        "db db/chunk db/order db/receive db/resolve github.com/jackc/pgx/v5 github.com/minio/minio-go/v7 golang.org/x/sync net/http",
 	"db/pg/pgtest": "",
 
-	"api":                   "api/access api/imaging/format api/imaging/placeholder api/imaging/resize api/imaging/strip api/intake api/multipart api/portable api/refusal api/transport api/units api/variants db github.com/dustin/go-humanize github.com/labstack/echo/v4 github.com/prometheus/client_golang net/http",
+	"api":                   "api/access api/imaging/format api/imaging/placeholder api/imaging/resize api/imaging/strip api/intake api/multipart api/portable api/refusal api/transport api/units api/variants api/webpage db github.com/dustin/go-humanize github.com/labstack/echo/v4 github.com/prometheus/client_golang net/http",
 	"api/apitest":           "api api/imaging/codec api/imaging/format api/imaging/worker api/transport db db/bolt ui github.com/getkin/kin-openapi net/http",
 	"api/access":            "api/listen api/refusal api/units github.com/labstack/echo/v4 golang.org/x/time net/http",
 	"api/batchlog":          "",
 	"api/e2e":               "",
 	"api/e2e/compare":       "github.com/dustin/go-humanize golang.org/x/net golang.org/x/sys net/http",
 	"api/intake":            "api/imaging/format api/imaging/strip db db/fair github.com/dustin/go-humanize",
+	"api/language":          "golang.org/x/text net/http",
 	"api/licenses":          "",
 	"api/listen":            "github.com/coreos/go-systemd/v22 golang.org/x/crypto golang.org/x/net net/http",
 	"api/listen/listentest": "",
@@ -71,6 +72,7 @@ var mayImport = map[string]string{
 	"api/transport":         "api/refusal db github.com/labstack/echo/v4 golang.org/x/sys net/http",
 	"api/units":             "github.com/dustin/go-humanize",
 	"api/variants":          "api/imaging/codec api/imaging/format api/imaging/resize api/imaging/worker db github.com/dustin/go-humanize golang.org/x/sys",
+	"api/webpage":           "api/language net/http",
 
 	"api/imaging/codec":           "api/imaging/format github.com/gen2brain/avif github.com/gen2brain/heic github.com/gen2brain/webp github.com/tetratelabs/wazero golang.org/x/sys",
 	"api/imaging/codec/purego":    "",
@@ -83,7 +85,7 @@ var mayImport = map[string]string{
 	"api/imaging/worker":          "api/imaging/codec api/imaging/format api/imaging/placeholder api/imaging/resize golang.org/x/sys",
 
 	".ci/typecheck": "golang.org/x/tools",
-	"ui":            "github.com/andybalholm/brotli github.com/evanw/esbuild golang.org/x/image golang.org/x/text net/http",
+	"ui":            "api/language github.com/andybalholm/brotli github.com/evanw/esbuild golang.org/x/image net/http",
 }
 
 // TestImports reads the imports of all product files, those for other systems too.
