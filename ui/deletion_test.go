@@ -176,7 +176,7 @@ func TestDeleteRefused(t *testing.T) {
 		t.Fatal(res, err)
 	}
 	p.click(".toast", "a.png deleted", "Dismiss")
-	p.see(".toast", "a.png wasn’t deleted. Someone replaced it meanwhile, so it was kept.")
+	p.see(".toast", "a.png wasn’t deleted. Someone has just replaced this image, so it wasn’t deleted.")
 	p.await(`document.querySelector("#gallery [alt='a.png']").naturalWidth === 33`)
 	p.click(".toast", "a.png", "Dismiss")
 

@@ -143,7 +143,7 @@ func TestRemoveLocation(t *testing.T) {
 	p.viewing("photo.jpg")
 	p.press("i")
 	p.click(".drawer", "", "Remove location")
-	p.see(".toast", "Location removed. The earlier version is in the trash for 24 hr and still shows the location.")
+	p.see(".toast", "Location removed. The earlier version is in the trash for 24 hours and still shows the location.")
 	p.await(`!document.querySelector(".drawer .location")`)
 	p.viewing("photo.jpg")
 	after := read()

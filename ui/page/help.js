@@ -96,7 +96,8 @@ img.src = '${base}images/' + encodeURIComponent(answer.filename);`;
 
 function sharex() {
   return [
-    el("p", {}, el("a", { href: "sharex.sxcu", download: "" }, TEXT.helpShareXFile), ". ", TEXT.helpShareXThen),
+    el("p", {}, el("a", { href: "sharex.sxcu", download: "" }, TEXT.helpShareXFile)),
+    paragraph(TEXT.helpShareXThen),
     token.current() !== "" && paragraph(TEXT.helpShareXToken),
   ].filter(Boolean);
 }

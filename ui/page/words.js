@@ -30,11 +30,11 @@ export const sending = (share, bytes) => fill(TEXT.sending, { share: percent(sha
 export const savedAs = (stored) => fill(TEXT.savedAs, { stored: isolate(stored) });
 export const savedBeside = (stored, taken) => fill(TEXT.savedBeside, { stored: isolate(stored), taken: isolate(taken) });
 export const uploaded = (n) => fill(TEXT.uploaded, { n });
-export const done = (stored, failed, cancelled) => commas([
+export const done = (stored, failed, cancelled) => [
   (stored > 0 || failed + cancelled === 0) && uploaded(stored),
   failed > 0 && fill(TEXT.failedCount, { n: failed }),
   cancelled > 0 && cancelledCount(cancelled),
-].filter(Boolean));
+].filter(Boolean).join(TEXT.comma);
 export const cancelledCount = (n) => fill(TEXT.cancelledCount, { n });
 export const skipped = (n) => fill(TEXT.skipped, { n });
 export const busy = (seconds) => fill(TEXT.busy, { time: duration(seconds) });
@@ -114,7 +114,7 @@ export const useName = (name) => fill(TEXT.useName, { name: isolate(name) });
 export const nameCharacter = (character) => fill(TEXT.nameCharacter, { character });
 export const renamedTo = (name) => fill(TEXT.renamedTo, { name: isolate(name) });
 
-export const locationRemoved = (trash) => (trash > 0 ? fill(TEXT.locationInTrash, { time: duration(trash) }) : TEXT.locationRemoved);
+export const locationRemoved = (trash) => (trash > 0 ? fill(TEXT.locationInTrash, { time: period(trash) }) : TEXT.locationRemoved);
 export const cannotRemoveLocation = (type) => fill(TEXT.cannotRemoveLocation, { type });
 
 // Help
@@ -134,12 +134,10 @@ function usableTypes(types) {
 }
 
 function someTypes(types) {
-  return types.length > SOME_TYPES ? fill(TEXT.someTypes, { types: commas(types.slice(0, SOME_TYPES)) }) : commas(types);
+  return list(types.length > SOME_TYPES ? [...types.slice(0, SOME_TYPES), TEXT.moreTypes] : types);
 }
 
-// commas, list and alternatives join items as the language does: with commas, with "and", and
-// with "or".
-const commas = (items) => intl("ListFormat", { type: "unit", style: "short" }).format(items);
+// list and alternatives join items as the language does: with "and", and with "or".
 const list = (items) => intl("ListFormat", { type: "conjunction" }).format(items);
 const alternatives = (items) => intl("ListFormat", { type: "disjunction" }).format(items);
 
