@@ -68,12 +68,9 @@ func TestContainer(t *testing.T) {
 	}
 
 	container := func(addr string, env ...string) *exec.Cmd {
-		args := slices.Clone(entry[1:])
-		for i := range args {
-			args[i] = strings.Replace(args[i], "0.0.0.0:5000", addr, 1)
-		}
-		cmd := exec.CommandContext(t.Context(), entry[0], args...)
-		cmd.Dir, cmd.Env = "/", append([]string{"PATH=/"}, env...) // not the test's own
+		ours := strings.Replace(dockerfile(t, "ENV"), "0.0.0.0:5000", addr, 1)
+		cmd := exec.CommandContext(t.Context(), entry[0], entry[1:]...)
+		cmd.Dir, cmd.Env = "/", slices.Concat([]string{"PATH=/"}, strings.Fields(ours), env) // not the test's own
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Chroot:     root,
 			Credential: &syscall.Credential{Uid: 65534, Gid: 65534},

@@ -75,8 +75,8 @@ func nginx(t *testing.T, p *proxy, upstream string) (config string, args []strin
 	dir := t.TempDir()
 	server := strings.NewReplacer(
 		"listen 443", "listen 127.0.0.1:"+p.port,
-		"/etc/ssl/img.example.com.pem", p.cert,
-		"/etc/ssl/img.example.com.key", p.key,
+		"/etc/letsencrypt/live/img.example.com/fullchain.pem", p.cert,
+		"/etc/letsencrypt/live/img.example.com/privkey.pem", p.key,
 		"127.0.0.1:5000", upstream,
 	).Replace(fenced(t, "nginx"))
 	user := ""
