@@ -101,11 +101,15 @@ func testBackup(t *testing.T, s db.Store, again func([]byte) db.Store) {
 // are complete.
 func testBackupUnderLoad(t *testing.T, s db.Store, again func([]byte) db.Store) {
 	var stop atomic.Bool
+	var allowed atomic.Int64 // how many images each client may store by now, so that checking them does not take ever longer
 	var clients sync.WaitGroup
 	acked := make([]atomic.Int64, 4)
 	for c := range acked {
 		clients.Go(func() {
 			for i := 0; !stop.Load(); i++ {
+				for int64(i) >= allowed.Load() && !stop.Load() {
+					time.Sleep(time.Millisecond)
+				}
 				data := content(uint64(c*1000+i), []int{1000, 300_000, 2 << 20}[i%3])
 				if _, _, err := tryPut(t.Context(), s, fmt.Sprintf("%d-%d", c, i), data, db.PutOptions{}); err != nil {
 					t.Errorf("Put: %v", err)
@@ -124,6 +128,7 @@ func testBackupUnderLoad(t *testing.T, s db.Store, again func([]byte) db.Store) 
 	defer stop.Store(true)
 	var before [4]int64
 	for range 5 {
+		allowed.Add(10)
 		for c, last := range before {
 			// Wait for two new images of each client, because one of them may be
 			// deleted. A backup that is too old does not have the other one.

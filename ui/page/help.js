@@ -99,7 +99,7 @@ function sharex() {
     el("p", {}, el("a", { href: "sharex.sxcu", download: "" }, TEXT.helpShareXFile)),
     paragraph(TEXT.helpShareXThen),
     token.current() !== "" && paragraph(TEXT.helpShareXToken),
-  ].filter(Boolean);
+  ];
 }
 
 // manual shows the command that prints the manual in the program.
