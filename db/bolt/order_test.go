@@ -103,10 +103,20 @@ func TestCircle(t *testing.T) {
 	if err := os.WriteFile(path, sound, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The chunk of 0.png: the bucket's header, the page's, with its flags, and an element.
-	at := bytes.Index(sound, content(0, 50)) - chunk.ChecksumSize - len(layout.ChunkValueKey) - page.ElementSize - page.HeaderSize
-	overwrite(t, path, int64(at)+8, make([]byte, 8))                 // neither leaf nor branch
-	overwrite(t, path, int64(at)+page.HeaderSize+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
+	// The chunk of 0.png: the bucket's header, the page's, with its flags, and an element. A free
+	// page can have an earlier copy of it, so all copies are overwritten.
+	copies := 0
+	for end := 0; ; copies++ {
+		found := bytes.Index(sound[end:], content(0, 50))
+		if found < 0 {
+			break
+		}
+		at := int64(end + found - chunk.ChecksumSize - len(layout.ChunkValueKey) - page.ElementSize - page.HeaderSize)
+		overwrite(t, path, at+8, make([]byte, 8))                 // neither leaf nor branch
+		overwrite(t, path, at+page.HeaderSize+8, make([]byte, 8)) // and if it were a branch, one that leads to itself
+		end += found + 50
+	}
+	t.Logf("the file has %d copies of the chunk", copies)
 	s = openStore(t, path, Options{})
 	if err := s.Delete(ctx, "0.png", db.DeleteOptions{}); !errors.Is(err, db.ErrDamaged) {
 		t.Errorf("delete of a damaged chunk: error %v, want ErrDamaged", err)
