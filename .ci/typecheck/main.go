@@ -23,7 +23,8 @@ func main() {
 	}
 }
 
-// check returns the number of packages, with those that have the tests. It prints each error of a package.
+// check returns the number of packages, with those that have the tests. It prints each error of
+// a package.
 func check(target string) (int, error) {
 	system, architecture, _ := strings.Cut(target, "/")
 	all, err := packages.Load(&packages.Config{

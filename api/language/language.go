@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/text/language"
 )
@@ -17,13 +18,14 @@ var All = []string{"en", "de", "fr", "es", "ja", "ar"}
 // cookie has the language that the reader chose on the page (ui/page/language.js).
 const cookie = "lang"
 
-var matcher = func() language.Matcher {
+// matcher is made for the first request, because most commands of the program need no language.
+var matcher = sync.OnceValue(func() language.Matcher {
 	var tags []language.Tag
 	for _, name := range All {
 		tags = append(tags, language.MustParse(name))
 	}
 	return language.NewMatcher(tags)
-}()
+})
 
 // Of returns the language of the response to r, one of All: the language in the cookie, or the
 // language that fits Accept-Language best (RFC 9110, section 12.5.4), or English. It is safe for
@@ -32,7 +34,7 @@ func Of(r *http.Request) string {
 	if cookie, err := r.Cookie(cookie); err == nil && slices.Contains(All, cookie.Value) {
 		return cookie.Value
 	}
-	_, i, _ := matcher.Match(accepted(strings.Join(r.Header.Values("Accept-Language"), ","))...)
+	_, i, _ := matcher().Match(accepted(strings.Join(r.Header.Values("Accept-Language"), ","))...)
 	return All[i]
 }
 

@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 
 	"imageserver/api/language"
 )
@@ -62,13 +63,14 @@ var words embed.FS
 
 var pageTemplate = template.Must(template.New("page").Parse(page))
 
-var texts = func() map[string]Texts {
+// texts has the tables by language. They are read for the first page.
+var texts = sync.OnceValue(func() map[string]Texts {
 	all := map[string]Texts{}
 	for _, tag := range language.All {
 		all[tag] = readTexts(tag)
 	}
 	return all
-}()
+})
 
 // readTexts reads the table of a language. The tables are a part of the program, so it panics if
 // one is missing or not valid.
@@ -87,7 +89,7 @@ func readTexts(tag string) Texts {
 }
 
 // TextsFor returns the texts in the language of the person who sent r.
-func TextsFor(r *http.Request) Texts { return texts[language.Of(r)] }
+func TextsFor(r *http.Request) Texts { return texts()[language.Of(r)] }
 
 // Fill puts `value` in the place of the placeholder {name} or {time} of a text. The value is
 // between two invisible characters. Without them, a name that is written from right to left

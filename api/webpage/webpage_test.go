@@ -14,9 +14,9 @@ import (
 // TestTexts: each language has all texts, with the placeholders of the English ones.
 func TestTexts(t *testing.T) {
 	placeholders := regexp.MustCompile(`\{\w*\}`)
-	english := reflect.ValueOf(texts["en"])
+	english := reflect.ValueOf(texts()["en"])
 	for _, tag := range language.All {
-		table := reflect.ValueOf(texts[tag])
+		table := reflect.ValueOf(texts()[tag])
 		for i := range table.NumField() {
 			name, text := table.Type().Field(i).Name, table.Field(i).String()
 			got, want := placeholders.FindAllString(text, -1), placeholders.FindAllString(english.Field(i).String(), -1)
