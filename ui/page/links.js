@@ -11,20 +11,18 @@ import * as words from "./words.js";
 const COPIED = 2000; // milliseconds that a button says "Copied"
 const WIDTHS = [320, 640, 1280, 2560]; // pixels of the copies in a srcset
 
-const linkFormat = new Setting("copy-as", ["url", "markdown", "html", "bbcode"]);
-linkFormat.subscribe(() => document.querySelectorAll("button.copy:not(.text)").forEach((copy) => setLabel(copy)));
-
 const formatters = {
   url: (image) => image.url,
   // Markdown and HTML show the picture, and few browsers show HEIC, so they get a JPEG copy.
   // In CommonMark, brackets end the text of a link, and parentheses end its address. Code,
   // tags and entities have priority over links.
-  markdown: (image) => `![${image.filename.replace(/[\\`[\]<&]/g, "\\$&")}](${pictureURL(image).replace(/\(/g, "%28").replace(/\)/g, "%29")})`,
-  html: (image) => {
-    return `<img src="${escape(pictureURL(image))}" ${describing(image)}>`;
-  },
+  markdown: (image) => `![${image.filename.replace(/[\\`[\]<&]/g, "\\$&")}](${pictureURL(image).replaceAll("(", "%28").replaceAll(")", "%29")})`,
+  html: (image) => `<img src="${escape(pictureURL(image))}" ${describing(image)}>`,
   bbcode: (image) => `[img]${pictureURL(image)}[/img]`,
 };
+
+const linkFormat = new Setting("copy-as", Object.keys(formatters));
+linkFormat.subscribe(() => document.querySelectorAll("button.copy:not(.text)").forEach((copy) => setLabel(copy)));
 
 // formatLinks returns links to the images in this format, one per line.
 export function formatLinks(images, format) {
@@ -56,7 +54,7 @@ export function pictureURL(image) {
 }
 
 function escape(text) {
-  return text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  return text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 // linkFormatChooser makes a select element for the format. If the page has several such

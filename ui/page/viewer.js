@@ -265,7 +265,8 @@ export class Viewer {
 
   // fadeControls hides the controls while the mouse does not move. They stay while the
   // pointer or the focus is on them, while the details or the links are open, for people who
-  // use keys, and for people who want reduced motion.
+  // use keys, and for people who want reduced motion. After a tap on the picture, the browser
+  // moves the focus to the dialog. That does not show the controls.
   #fadeControls() {
     const dialog = this.#dialog;
     const stay = () => matchMedia("(prefers-reduced-motion: reduce)").matches || this.#drawer.open ||
@@ -275,7 +276,7 @@ export class Viewer {
       dialog.classList.remove("idle");
       if (event.pointerType === "mouse") {
         this.#idleTimer = setTimeout(() => dialog.classList.toggle("idle", !stay()), IDLE);
-      } else if (["keydown", "focusin"].includes(event.type)) {
+      } else if (event.type === "keydown" || event.target.matches("button, input")) {
         dialog.classList.remove("bare");
       }
     };
