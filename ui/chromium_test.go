@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	patience  = 30 * time.Second // how long a test waits for the page
-	untrusted = "images.test"    // a name of 127.0.0.1; under this name the page has no clipboard API
+	patience  = time.Minute   // how long a test waits for the page
+	untrusted = "images.test" // a name of 127.0.0.1; under this name the page has no clipboard API
 )
 
 // page is a tab of Chromium with a fresh profile. Its methods wait for the browser. If they wait
@@ -224,6 +224,31 @@ func awaitValue[T any](p *page, js string) (value T) {
 	}
 }
 
+// step moves one step in the history, "back" or "forward", to an entry with another URL.
+// Chromium ignores a script that moves in the history before the browser process has finished
+// the step before, so the script repeats the call until the URL changes. Each call cancels the
+// one before if it is not finished, so the calls are a second apart. The script runs in a timer,
+// because DevTools reports an error if the page closes while the script runs.
+func (p *page) step(direction string) {
+	p.t.Helper()
+	eval[*string](p, fmt.Sprintf(`void ((before) => {
+		const timer = setInterval(() => location.href === before ? history.%s() : clearInterval(timer), 1000);
+	})(location.href)`, direction))
+}
+
+// receive waits for a value from a channel, or until it is closed. Without a limit, a test that
+// waits for a request in vain would use the time of all tests.
+func receive[T any](p *page, channel <-chan T) T {
+	p.t.Helper()
+	select {
+	case value := <-channel:
+		return value
+	case <-time.After(patience):
+		p.t.Fatalf("nothing came in %v\nthe page shows: %s", patience, p.text())
+		panic("unreachable")
+	}
+}
+
 // settle returns when the page has handled everything that has happened so far.
 // Observers report in the next frame, and timers of 0 ms run after that. Tests use it
 // before they check that something has not happened.
@@ -255,7 +280,9 @@ func (p *page) see(selector, text string) {
 }
 
 func (p *page) text() string {
-	text, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
 	if err != nil {
 		return err.Error()
 	}

@@ -254,7 +254,7 @@ func TestUploadedWhileDeleted(t *testing.T) {
 	uploaded := make(chan struct{})
 	url := newFront(t, behind, func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.Method == "DELETE" {
-			<-uploaded
+			hold(t, uploaded)
 		}
 		return false
 	})

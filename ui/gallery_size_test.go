@@ -31,6 +31,15 @@ func newFront(t *testing.T, behind string, answer func(http.ResponseWriter, *htt
 	return s.URL
 }
 
+// hold waits until the channel is closed, or until the test ends. A server waits for its
+// handlers before it closes, so a failed test would wait for ever.
+func hold(t *testing.T, until <-chan struct{}) {
+	select {
+	case <-until:
+	case <-t.Context().Done():
+	}
+}
+
 // newLargeGallery does the same as newGalleryOf, with a small picture.
 func newLargeGallery(t *testing.T, n int) string {
 	t.Helper()

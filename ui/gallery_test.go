@@ -166,7 +166,7 @@ func TestSearchAndSort(t *testing.T) {
 	p.press("Do")
 	p.gallery("Dog.png")
 	close(slow)
-	<-answered
+	receive(p, answered)
 	p.settle()
 	p.gallery("Dog.png")
 	p.see("#announcements", "1 image")
@@ -282,9 +282,8 @@ func TestScrollPosition(t *testing.T) {
 		eval[*string](p, `void addEventListener("unload", () => {})`) // the browser keeps no page in memory that has an unload listener
 		p.visit("about:blank")
 		// A script goes back in the history, because DevTools refuses to do so while the
-		// browser closes a page with an unload listener. The script starts a timer and ends,
-		// because DevTools reports an error if the page closes while the script runs.
-		eval[*string](p, `void setTimeout(() => history.back())`)
+		// browser closes a page with an unload listener.
+		p.step("back")
 		p.await(`location.protocol !== "about:" && document.readyState === "complete"`)
 		p.await(fmt.Sprintf("%s === %q && scrollY > 0", top, before))
 	}

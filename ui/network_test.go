@@ -167,12 +167,10 @@ func TestLeaving(t *testing.T) {
 	answer := make(chan struct{})
 	url := newFront(t, newServer(t, ""), func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/upload" && strings.Contains(r.Header.Get("Content-Type"), "multipart") {
-			<-answer
+			hold(t, answer)
 		}
 		return false
 	})
-	release := sync.OnceFunc(func() { close(answer) })
-	t.Cleanup(release) // otherwise a failing test would wait for the response
 	p := newPage(t, url)
 	asked := make(chan struct{}, 8)
 	if err := chromedp.Listen(p.ctx, func(ev any) {
@@ -186,15 +184,11 @@ func TestLeaving(t *testing.T) {
 	p.choose(file(t, "cat.png", picture(10, 10)))
 	p.see("#uploads .saving .status", "Saving…")
 	eval[bool](p, `setTimeout(() => location.reload()), true`)
-	select {
-	case <-asked:
-	case <-time.After(patience):
-		t.Fatal("the browser does not ask the reader")
-	}
+	receive(p, asked) // whether to leave
 	if _, err := chromedp.Call(p.ctx, cdppage.HandleJavaScriptDialog, cdppage.HandleJavaScriptDialogParams{Accept: false}); err != nil {
 		t.Fatal(err)
 	}
-	release()
+	close(answer)
 	p.see("#uploads .stored", "cat.png")
 	p.see("#uploads .summary", "1 uploaded")
 	p.reload()

@@ -173,7 +173,7 @@ func TestSelectionFollowsTheList(t *testing.T) {
 	selected := make(chan struct{})
 	url := newFront(t, behind, func(_ http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Query().Has("q") {
-			<-selected
+			hold(t, selected)
 		}
 		return false
 	})

@@ -322,7 +322,7 @@ func TestViewTooLate(t *testing.T) {
 			return false
 		}
 		close(asked)
-		<-viewing
+		hold(t, viewing)
 		w.WriteHeader(http.StatusInternalServerError)
 		return true
 	})
@@ -335,9 +335,9 @@ func TestViewTooLate(t *testing.T) {
 	p.do(chromedp.NavigateBack())
 	p.closed()
 	failing.Store(true)
-	eval[*string](p, `setTimeout(() => history.forward(), 50) && null`)
-	<-asked
-	eval[*string](p, `setTimeout(() => history.back(), 50) && null`)
+	p.step("forward")
+	receive(p, asked)
+	p.step("back")
 	p.closed()
 	p.clickOn(card("b.png") + " .picture")
 	p.viewing("b.png")
