@@ -21,8 +21,9 @@ import (
 )
 
 // TestGetBudget holds down what a GET costs, with log, metrics and deadlines on: objects and
-// bytes that are allocated, and system calls that write to the connection. Of 31 objects and
-// 4.2 kB, net/http needs 22 and 2.6 kB for any response.
+// bytes that are allocated, and system calls that write to the connection. On an idle machine a
+// GET allocates 30 objects and 3.9 kB, and on a busy machine one object more. net/http needs 22
+// objects and 2.6 kB for any response.
 func TestGetBudget(t *testing.T) { // not parallel: it counts the allocations of the whole program
 	if *apitest.Secure || raced() || runtime.GOOS != "linux" {
 		t.Skip("only a plain connection on Linux gets images without a copy, and the race detector allocates")
@@ -34,7 +35,7 @@ func TestGetBudget(t *testing.T) { // not parallel: it counts the allocations of
 			objects, bytes int
 		}{
 			{"GET", "", "200", 32, 4400},
-			{"HEAD", "", "200", 30, 4200},
+			{"HEAD", "", "200", 32, 4400},
 			{"GET", "If-None-Match: *\r\n", "304", 32, 3600},
 			{"GET", "Range: bytes=1000-9999\r\n", "206", 46, 5000},
 		} {
