@@ -58,6 +58,8 @@ func TestStored(t *testing.T) {
 	p.see("#uploads .stored", "Saved as cat-2.png because cat.png was taken")
 	p.choose(file(t, "cat.png", cat))
 	p.see("#uploads .stored", "You already have this image")
+	p.see("#uploads .summary", "4 uploaded")
+	p.settle() // now the rows are in their final order
 	if got, want := p.shown("#uploads"), "cat.png, cat-2.png, cat.png, photo (1).png"; got != want {
 		t.Errorf("the uploads show %q, want %q", got, want)
 	}
@@ -86,6 +88,7 @@ func TestStored(t *testing.T) {
 	eval[*string](p, `document.querySelectorAll(".toast .icon-button").forEach((dismiss) => dismiss.click())`)
 	p.await(`fetch("/images/cat-2.png").then((r) => r.ok)`)
 
+	p.see("#uploads .summary", "5 uploaded") // now the panel does not grow any more
 	p.click("#uploads", "", "Close")
 	p.await(`!document.querySelector("#uploads").checkVisibility()`)
 	p.await(`document.activeElement.id === "upload"`)
