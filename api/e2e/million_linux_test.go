@@ -20,7 +20,7 @@ import (
 	"imageserver/db/bolt"
 )
 
-// What is promised of a store of a million images. The short form has fewer images, and the
+// The limits for a store of a million images. The short form has fewer images, and the
 // processors have other work. So it compares only ratios of the shortest times: other work can
 // only make an operation slower.
 const (
@@ -85,7 +85,7 @@ type filled struct {
 	s    *server
 }
 
-// newFilled makes one, through the store itself but without syncing each commit.
+// newFilled makes a data file with n images. It uses the store, which does not sync each commit.
 func newFilled(t *testing.T, n int) *filled {
 	t.Helper()
 	f := &filled{n: n, path: filepath.Join(t.TempDir(), "images.db")}
@@ -132,13 +132,14 @@ func newFilled(t *testing.T, n int) *filled {
 	return f
 }
 
-// name is that of an image: neighbours in time are none by name.
+// name returns the name of image number i. Images that follow each other in time do not follow
+// each other by name.
 func (f *filled) name(i int) string {
 	return fmt.Sprintf("photo-%08x.png", uint32(i)*2654435761) // odd, so no two are equal
 }
 
-// open opens and closes the file in this process, and between the two looks at
-// all images if it is told to.
+// open opens and closes the file in this process. If all is true, it looks at all images before
+// it closes the file.
 func (f *filled) open(all bool) error {
 	store, err := bolt.Open(f.path, bolt.Options{})
 	if err != nil {
@@ -150,7 +151,7 @@ func (f *filled) open(all bool) error {
 	return errors.Join(err, store.Close())
 }
 
-// get reads an answer, which must be a success.
+// get requests a path and reads the whole response. A failure is an error.
 func (f *filled) get(path string) error {
 	resp, err := f.s.open(path)
 	if err != nil {
@@ -182,12 +183,12 @@ func (f *filled) next(t *testing.T, query string) string {
 // times, and in the short form the shortest.
 type durations struct{ few, many time.Duration }
 
-// compare does something n times with each store, in turns.
+// compare measures an operation n times with each store, in turns.
 func compare(t *testing.T, n int, do func(*filled) error, few, many *filled) durations {
 	t.Helper()
 	var paces [2]pace
 	for i := range 2 * n {
-		// few, many, many, few: neither comes always after the other
+		// few, many, many, few: so neither always comes after the other
 		which := (i + i/2) % 2
 		paces[which].time(t, func() error { return do([]*filled{few, many}[which]) })
 	}
@@ -199,8 +200,8 @@ func compare(t *testing.T, n int, do func(*filled) error, few, many *filled) dur
 
 func (d durations) ratio() float64 { return float64(d.many) / float64(d.few) }
 
-// want fails the test where many images take more than ratio times as long as
-// few, or in the whole form more than within, if that is not 0.
+// want fails the test if many images take more than ratio times as long as few. In the whole form
+// it also fails the test if they take longer than within, unless within is 0.
 func (d durations) want(t *testing.T, ratio float64, within time.Duration) {
 	t.Helper()
 	if !d.meet(ratio, within) {
@@ -208,11 +209,11 @@ func (d durations) want(t *testing.T, ratio float64, within time.Duration) {
 	}
 }
 
-// wantMore is want for a control, which must not pass.
+// wantMore fails the test if want would not: the operation is a control, which must take longer.
 func (d durations) wantMore(t *testing.T, ratio float64, within time.Duration) {
 	t.Helper()
 	if d.meet(ratio, within) {
-		t.Errorf("to look at all images takes %.3f times as long with many of them, and %s, which passes for no difference", d.ratio(), d.many)
+		t.Errorf("looking at all images takes only %.3f times as long with many images as with few, and %s: the limits cannot show a slow operation", d.ratio(), d.many)
 	}
 }
 
