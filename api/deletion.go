@@ -62,7 +62,7 @@ func (s *Server) keyed(c echo.Context) (db.Image, error) {
 	return img, err
 }
 
-var errNoKey = refusal.New(http.StatusNotFound, "not_found", "There is no image to delete here. It was deleted or replaced, it expired, or the link is incomplete.")
+var errNoKey = refusal.New(http.StatusNotFound, "not_found", "There is no image to delete here. The image was deleted or replaced, it expired, or the link is incomplete.")
 
 // deleteByKey responds with 204. If a browser sent the form of the page, it responds with a
 // page.
